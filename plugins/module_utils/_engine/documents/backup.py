@@ -1,0 +1,34 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Backups: what was stored, where, and what came of it."""
+
+from __future__ import annotations
+
+from .kind import ID_SCHEMA, Kind
+
+STATUSES = ("creating", "available", "error", "deleting", "deleted")
+
+#: Statuses in which a backup may not know yet, or any more, where it lies.
+INCOMPLETE_STATUSES = ("creating", "error", "deleting")
+
+_NAME = {"type": "string", "minLength": 1}
+
+KIND = Kind(
+    name="backup",
+    plural="backups",
+    schema={
+        "type": "object",
+        "properties": {
+            "backup_id": ID_SCHEMA,
+            "backup_name": _NAME,
+            "container": {"type": "string"},
+            "hostname": {"type": "string"},
+            "time_stamp": {"type": ["integer", "string", "null"]},
+            "status": {"type": "string", "enum": list(STATUSES)},
+        },
+        "additionalProperties": True,
+        "required": ["backup_name"],
+    },
+    server_keys=("backup_id", "user_id", "user_name", "project_id", "status"),
+    wrapped_in="backup_metadata",
+)

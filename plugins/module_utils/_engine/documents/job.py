@@ -1,0 +1,79 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs: actions, the client that runs them, and when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .action import FREEZER_ACTION_SCHEMA, JOB_ACTION_SCHEMA
+from .errors import DocumentError
+from .kind import CLIENT_ID_PATTERN, ID_MAX_LENGTH, ID_SCHEMA, Kind
+from .schedule_schema import RUN_KEYS, SCHEDULE_SCHEMA
+
+KIND = Kind(
+    name="job",
+    plural="jobs",
+    schema={
+        "type": "object",
+        "properties": {
+            "job_actions": {"type": "array", "items": JOB_ACTION_SCHEMA},
+            "job_schedule": SCHEDULE_SCHEMA,
+            "job_id": ID_SCHEMA,
+            "client_id": {"type": "string", "pattern": CLIENT_ID_PATTERN, "maxLength": ID_MAX_LENGTH},
+            "session_id": {"type": ["string", "null"], "pattern": r"^[\w-]*$", "maxLength": ID_MAX_LENGTH},
+            "session_tag": {"type": "integer"},
+            "session_name": {"type": ["string", "null"]},
+            "user_id": {"type": "string"},
+            "project_id": {"type": "string"},
+            "description": {"type": ["string", "null"]},
+            "_version": {"type": "integer"},
+            "action_defaults": FREEZER_ACTION_SCHEMA,
+            "user_credentials": {
+                "type": ["object", "null"],
+                "properties": {"trust_id": {"type": "string"}, "trustor_user_id": {"type": "string"}},
+            },
+        },
+        "additionalProperties": False,
+        "required": ["job_actions", "client_id"],
+    },
+    server_keys=(
+        "job_id",
+        "user_id",
+        "project_id",
+        "_version",
+        "session_id",
+        "session_tag",
+        "session_name",
+        "user_credentials",
+    )
+    + tuple("job_schedule." + key for key in RUN_KEYS),
+)
+
+
+def with_action_defaults(job: Mapping[str, Any]) -> dict[str, Any]:
+    """A new job without ``action_defaults``, each of its actions completed by them.
+
+    A default is taken where the action lacks the key or has null there, as the freezer-api README describes
+    under "Actions default values". Raises DocumentError if the parts do not have the shape of a job.
+    """
+    expanded = dict(job)
+    defaults = expanded.pop("action_defaults", None)
+    if defaults is None:
+        return expanded
+    if not isinstance(defaults, Mapping):
+        raise DocumentError(f"action_defaults is {defaults!r}; it must be an object of freezer_action keys")
+    if "job_actions" in expanded:
+        actions = expanded["job_actions"]
+        if not isinstance(actions, (list, tuple)):
+            raise DocumentError(f"job_actions is {actions!r}; it must be a list of actions")
+        expanded["job_actions"] = [_completed(action, defaults) for action in actions]
+    return expanded
+
+
+def _completed(action: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(action, Mapping) or not isinstance(action.get("freezer_action", {}), Mapping):
+        raise DocumentError(f"the job action {action!r} must be an object with an object freezer_action")
+    own = {key: value for key, value in action.get("freezer_action", {}).items() if value is not None}
+    return dict(action, freezer_action=dict(action.get("freezer_action", {}), **dict(defaults, **own)))

@@ -1,0 +1,71 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The scheduling information that a job carries as ``job_schedule`` and a session as ``schedule``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+EVENTS = ("", "stop", "start", "abort", "remove")
+STATUSES = ("", "completed", "stop", "scheduled", "running", "aborting", "removed")
+RESULTS = ("", "success", "fail", "aborted")
+
+#: ISO 8601 as upstream Freezer accepts it: seconds are required, a fraction and a zone are not.
+DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?$"
+INTERVAL_PATTERN = r"^(continuous|(\d+ +(weeks|days|hours|minutes|seconds)))$"
+
+#: What the server and the scheduler write.
+RUN_KEYS = (
+    "time_created",
+    "time_started",
+    "time_ended",
+    "event",
+    "status",
+    "result",
+    "current_pid",
+)
+
+#: What the user writes.
+TRIGGER_KEYS = (
+    "schedule_date",
+    "schedule_interval",
+    "schedule_start_date",
+    "schedule_end_date",
+    "schedule_year",
+    "schedule_month",
+    "schedule_day",
+    "schedule_week",
+    "schedule_day_of_week",
+    "schedule_hour",
+    "schedule_minute",
+    "schedule_second",
+)
+
+_PROPERTIES: dict[str, Any] = {
+    "time_created": {"type": "integer"},
+    "time_started": {"type": "integer"},
+    "time_ended": {"type": "integer"},
+    "event": {"type": "string", "enum": list(EVENTS)},
+    "status": {"type": "string", "enum": list(STATUSES)},
+    "result": {"type": "string", "enum": list(RESULTS)},
+    "current_pid": {"type": "integer"},
+    "schedule_date": {"type": "string", "pattern": DATE_PATTERN},
+    "schedule_interval": {"type": "string", "pattern": INTERVAL_PATTERN},
+    "schedule_start_date": {"type": "string", "pattern": DATE_PATTERN},
+    "schedule_end_date": {"type": "string", "pattern": DATE_PATTERN},
+    "schedule_year": {"type": "string", "pattern": r"^\d{4}$"},
+    "schedule_month": {"type": "string"},
+    "schedule_day": {"type": "string"},
+    "schedule_week": {"type": "string"},
+    "schedule_day_of_week": {"type": "string"},
+    "schedule_hour": {"type": "string"},
+    "schedule_minute": {"type": "string"},
+    "schedule_second": {"type": "string"},
+}
+
+SCHEDULE_SCHEMA: Mapping[str, Any] = {
+    "type": "object",
+    "properties": _PROPERTIES,
+    "additionalProperties": False,
+}

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions: jobs on several clients that run at the same time."""
+
+from __future__ import annotations
+
+from .kind import ID_SCHEMA, Kind
+from .schedule_schema import RUN_KEYS, SCHEDULE_SCHEMA
+
+KIND = Kind(
+    name="session",
+    plural="sessions",
+    schema={
+        "type": "object",
+        "properties": {
+            "session_id": ID_SCHEMA,
+            "session_tag": {"type": "integer"},
+            "description": {"type": ["string", "null"]},
+            "hold_off": {"type": "integer"},
+            "schedule": SCHEDULE_SCHEMA,
+            "jobs": {
+                # An old client may send back the empty list that it was given for "no jobs".
+                "type": ["object", "array", "null"],
+                "additionalProperties": {"type": "object"},
+                "maxItems": 0,
+            },
+            "time_start": {"type": "integer"},
+            "time_end": {"type": "integer"},
+            "time_started": {"type": "integer"},
+            "time_ended": {"type": "integer"},
+            "status": {"type": "string"},
+            "result": {"type": "string"},
+            "user_id": {"type": "string"},
+            "project_id": {"type": "string"},
+            "_version": {"type": "integer"},
+        },
+        "additionalProperties": True,
+        "required": ["schedule"],
+    },
+    server_keys=(
+        "session_id",
+        "session_tag",
+        "jobs",
+        "time_start",
+        "time_end",
+        "time_started",
+        "time_ended",
+        "last_start",
+        "status",
+        "result",
+        "user_id",
+        "project_id",
+        "_version",
+    )
+    + tuple("schedule." + key for key in RUN_KEYS),
+)
