@@ -21,7 +21,7 @@ FREEZER_ACTION_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
         "action": {"type": "string", "enum": list(ACTIONS)},
-        "mode": {"enum": list(MODES) + [None]},
+        "mode": {"enum": [*list(MODES), None]},
         "path_to_backup": _TEXT_OR_NULL,
         # The name that path_to_backup had in the first years.
         "src_file": _TEXT_OR_NULL,

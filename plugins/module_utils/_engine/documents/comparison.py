@@ -14,6 +14,8 @@ from .action import ADDED_BY_SERVERS
 from .kind import Kind
 
 Drift = dict[str, tuple[Any, Any]]
+_Path = tuple[str, ...]
+_Found = dict[_Path, tuple[Any, Any]]
 
 _ADDED_TO_LIST_ELEMENTS = ("action_id", "user_id", "project_id")
 
@@ -24,22 +26,20 @@ def drift(kind: Kind, wanted: Mapping[str, Any], existing: Mapping[str, Any]) ->
     ``wanted`` has the shape that a client sends, ``existing`` the one that the API returns. A wanted key that is
     None is not named. What the server and the scheduler write is ignored. An absent value is None on its side.
     """
-    found: Drift = {}
-    _compare_objects(wanted, kind.sent_part(existing), "", kind.server_keys, found)
-    return found
+    return {".".join(path): sides for path, sides in _differences(kind, wanted, existing).items()}
 
 
 def before_and_after(
     kind: Kind, wanted: Mapping[str, Any], existing: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The two sides of a ``--diff``, both without what the server writes; the first is empty if nothing exists."""
+    ignored = _server_paths(kind)
     if existing is None:
-        return {}, _without(_named(wanted), kind.server_keys)
-    before = _without(kind.sent_part(existing), kind.server_keys)
-    changed = drift(kind, wanted, existing)
+        return {}, _without(_named(wanted), ignored)
+    before = _without(kind.sent_part(existing), ignored)
     after = before
-    for path, (_old, new) in changed.items():
-        after = _with_value(after, path.split("."), new)
+    for path, (_old, new) in _differences(kind, wanted, existing).items():
+        after = _with_value(after, path, new)
     return before, after
 
 
@@ -55,66 +55,60 @@ def merged(existing: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     return result
 
 
+def _server_paths(kind: Kind) -> frozenset[_Path]:
+    return frozenset(tuple(key.split(".")) for key in kind.server_keys)
+
+
+def _differences(kind: Kind, wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> _Found:
+    found: _Found = {}
+    _compare_objects(wanted, kind.sent_part(existing), (), _server_paths(kind), found)
+    return found
+
+
 def _compare_objects(
-    wanted: Mapping[str, Any], existing: Mapping[str, Any], path: str, ignored: tuple[str, ...], found: Drift
+    wanted: Mapping[str, Any], existing: Mapping[str, Any], path: _Path, ignored: frozenset[_Path], found: _Found
 ) -> None:
-    for key, value in wanted.items():
-        here = _join(path, key)
-        if value is None or here in ignored:
+    """Compare what the API merges: only the wanted keys count."""
+    for key, after in wanted.items():
+        here = (*path, key)
+        if after is None or here in ignored:
             continue
-        _compare_values(value, existing.get(key), here, ignored, found)
+        before = existing.get(key)
+        if isinstance(after, Mapping) and (before is None or isinstance(before, Mapping)):
+            _compare_objects(after, before or {}, here, ignored, found)
+        else:
+            _compare_whole(after, before, here, found)
 
 
-def _compare_values(wanted: Any, existing: Any, path: str, ignored: tuple[str, ...], found: Drift) -> None:
+def _compare_whole(wanted: Any, existing: Any, path: _Path, found: _Found) -> None:
+    """Compare what the API replaces: what exists and is not wanted counts too."""
     if isinstance(wanted, Mapping) and isinstance(existing, Mapping):
-        _compare_objects(wanted, existing, path, ignored, found)
-    elif isinstance(wanted, Mapping) and existing is None:
-        named = _named(wanted)
-        for key, value in named.items():
-            _compare_values(value, None, _join(path, key), ignored, found)
-        if not named and wanted:
-            return
+        for key in [*wanted, *(key for key in existing if key not in wanted)]:
+            _compare_whole(wanted.get(key), existing.get(key), (*path, key), found)
     elif isinstance(wanted, (list, tuple)) and isinstance(existing, (list, tuple)):
-        _compare_lists(list(wanted), list(existing), path, found)
+        for index in range(max(len(wanted), len(existing))):
+            after = wanted[index] if index < len(wanted) else None
+            before = existing[index] if index < len(existing) else None
+            if isinstance(after, Mapping) and isinstance(before, Mapping):
+                before = _without_additions(before, after)
+            _compare_whole(after, before, (*path, str(index)), found)
     elif not _equal(wanted, existing):
         found[path] = (existing, wanted)
 
 
-def _compare_lists(wanted: list[Any], existing: list[Any], path: str, found: Drift) -> None:
-    for index in range(max(len(wanted), len(existing))):
-        here = _join(path, str(index))
-        if index >= len(wanted):
-            found[here] = (existing[index], None)
-        elif index >= len(existing):
-            found[here] = (None, wanted[index])
-        else:
-            _compare_whole(wanted[index], existing[index], here, found, element=True)
-
-
-def _compare_whole(wanted: Any, existing: Any, path: str, found: Drift, element: bool = False) -> None:
-    """Compare what will be replaced whole: a key that exists and is not wanted counts too."""
-    if not isinstance(wanted, Mapping) or not isinstance(existing, Mapping):
-        if isinstance(wanted, (list, tuple)) and isinstance(existing, (list, tuple)):
-            _compare_lists(list(wanted), list(existing), path, found)
-        elif not _equal(wanted, existing):
-            found[path] = (existing, wanted)
-        return
-    for key in list(wanted) + [key for key in existing if key not in wanted]:
-        before, after = existing.get(key), wanted.get(key)
-        if element and after is None and (key in _ADDED_TO_LIST_ELEMENTS or ADDED_BY_SERVERS.get(key) == before):
-            continue
-        if before is None and after is None:
-            continue
-        _compare_whole(after, before, _join(path, key), found)
+def _without_additions(element: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """An element of a list without what servers add to it, unless that is wanted."""
+    return {
+        key: value
+        for key, value in element.items()
+        if wanted.get(key) is not None
+        or not (key in _ADDED_TO_LIST_ELEMENTS or (key in ADDED_BY_SERVERS and ADDED_BY_SERVERS[key] == value))
+    }
 
 
 def _equal(one: Any, other: Any) -> bool:
     # 1 == True for Python, not for JSON.
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
-
-
-def _join(path: str, key: str) -> str:
-    return path + "." + key if path else key
 
 
 def _named(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,31 +119,27 @@ def _named(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without(document: Mapping[str, Any], paths: tuple[str, ...], prefix: str = "") -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for key, value in document.items():
-        here = _join(prefix, key)
-        if here in paths:
-            continue
-        kept[key] = _without(value, paths, here) if isinstance(value, Mapping) else value
-    return kept
+def _without(document: Mapping[str, Any], ignored: frozenset[_Path], path: _Path = ()) -> dict[str, Any]:
+    return {
+        key: _without(value, ignored, (*path, key)) if isinstance(value, Mapping) else value
+        for key, value in document.items()
+        if (*path, key) not in ignored
+    }
 
 
-def _with_value(document: Any, keys: list[str], value: Any) -> Any:
-    """A copy in which the value below ``keys`` is another one; None takes it away."""
-    head, rest = keys[0], keys[1:]
+def _with_value(document: Any, path: _Path, value: Any) -> Any:
+    """A copy in which the value at ``path`` is another one; None takes it away."""
+    head, rest = path[0], path[1:]
     if isinstance(document, (list, tuple)):
         elements = list(document)
         index = int(head)
         if rest:
             elements[index] = _with_value(elements[index], rest, value)
-        elif index >= len(elements):
-            elements.append(value)
         elif value is None:
-            # A list only ever shrinks at its end, so an element that goes is the last one that is left to go.
+            # Only the elements behind the last wanted one go.
             del elements[index:]
         else:
-            elements[index] = value
+            elements[index : index + 1] = [value]
         return elements
     copy = dict(document or {})
     if rest:

@@ -47,8 +47,8 @@ KIND = Kind(
         "session_tag",
         "session_name",
         "user_credentials",
-    )
-    + tuple("job_schedule." + key for key in RUN_KEYS),
+        *tuple("job_schedule." + key for key in RUN_KEYS),
+    ),
 )
 
 

@@ -51,6 +51,6 @@ KIND = Kind(
         "user_id",
         "project_id",
         "_version",
-    )
-    + tuple("schedule." + key for key in RUN_KEYS),
+        *tuple("schedule." + key for key in RUN_KEYS),
+    ),
 )

@@ -1,0 +1,240 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""When a job is due: what the keys of a ``job_schedule`` say.
+
+A job runs at one moment (``schedule_date``), at an interval (``schedule_interval``), again and again without a pause
+(``schedule_interval: continuous``), by the calendar (``schedule_year`` to ``schedule_second``), or, with none of
+these, once. The calendar fields have the grammar of APScheduler's cron trigger, to which Freezer's scheduler has
+always handed them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Union
+
+SECONDS_PER_UNIT = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
+
+#: Calendar field to its lowest and highest value, coarsest first. Weekday 0 is Monday.
+FIELD_RANGES = {
+    "year": (1970, 9999),
+    "month": (1, 12),
+    "day": (1, 31),
+    "week": (1, 53),
+    "day_of_week": (0, 6),
+    "hour": (0, 23),
+    "minute": (0, 59),
+    "second": (0, 59),
+}
+
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_FIELD_NAMES = {"month": _MONTHS, "day_of_week": _WEEKDAYS}
+_PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1}
+
+_TRIGGER_KEYS = frozenset(
+    ["schedule_date", "schedule_interval", "schedule_start_date", "schedule_end_date"]
+    + ["schedule_" + name for name in FIELD_RANGES]
+)
+
+_DATE = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:(Z)|([+-])([0-9]{2}):([0-9]{2}))?"
+)
+_INTERVAL = re.compile(r"([0-9]{1,12}) +(weeks|days|hours|minutes|seconds)")
+_ALL = re.compile(r"\*(?:/([0-9]{1,9}))?")
+_NUMBERS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?(?:/([0-9]{1,9}))?")
+_NAMES = re.compile(r"([a-z]+)(?:-([a-z]+))?")
+_PLACE = re.compile(r"(1st|2nd|3rd|4th|5th|last) +([a-z]+)")
+
+
+class ScheduleError(ValueError):
+    """A schedule cannot be followed; the message names the key, its value and what may stand there."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Every ``step`` from ``first`` to ``last``, both included."""
+
+    first: int
+    last: int
+    step: int = 1
+
+
+@dataclass(frozen=True)
+class WeekdayOfMonth:
+    """A weekday (0 is Monday) by its place in the month: 1 to 5, or -1 for the last one."""
+
+    place: int
+    weekday: int
+
+
+@dataclass(frozen=True)
+class LastDayOfMonth:
+    """The last day of the month."""
+
+
+Expression = Union[Steps, WeekdayOfMonth, LastDayOfMonth]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One calendar field, which fits where any of its expressions fits; ``name`` is without ``schedule_``."""
+
+    name: str
+    expressions: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a ``job_schedule`` asks for.
+
+    ``kind`` is ``date``, ``interval``, ``continuous``, ``cron`` or ``none``. A time without a zone is in the local
+    time of the node that runs the job. ``start`` and ``end`` bound ``interval``, ``continuous`` and ``cron``.
+    """
+
+    kind: str
+    date: datetime | None = None
+    interval_seconds: int | None = None
+    fields: tuple[Field, ...] = ()
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def parse(schedule: Mapping[str, Any]) -> Schedule:
+    """What a ``job_schedule``, or the ``schedule`` of a session, asks for.
+
+    Every ``schedule_*`` key is checked; the others say how a run went, not when it is due. Where several kinds are given, a date goes before an interval, an interval before calendar
+    fields, as in Freezer's scheduler. A key that is None or empty is not given. Raises ScheduleError.
+    """
+    unknown = sorted(key for key in schedule if key.startswith("schedule_") and key not in _TRIGGER_KEYS)
+    if unknown:
+        raise ScheduleError(f"{unknown[0]} is no key of a schedule; the keys are {', '.join(sorted(_TRIGGER_KEYS))}")
+    given = {key: value for key, value in schedule.items() if key in _TRIGGER_KEYS and value not in (None, "")}
+
+    date = _date(given, "schedule_date")
+    start, end = _date(given, "schedule_start_date"), _date(given, "schedule_end_date")
+    interval_seconds = _interval_seconds(given)
+    fields = tuple(_field(name, str(given["schedule_" + name])) for name in FIELD_RANGES if "schedule_" + name in given)
+    if start and end and (start.tzinfo is None) == (end.tzinfo is None) and end < start:
+        raise ScheduleError(
+            f"schedule_end_date is {given['schedule_end_date']}, before schedule_start_date, "
+            f"{given['schedule_start_date']}; nothing would ever run between them"
+        )
+
+    if date is not None:
+        return Schedule("date", date=date)
+    if interval_seconds is not None:
+        kind = "interval" if interval_seconds else "continuous"
+        return Schedule(kind, interval_seconds=interval_seconds or None, start=start, end=end)
+    if fields:
+        return Schedule("cron", fields=fields, start=start, end=end)
+    return Schedule("none")
+
+
+def _date(given: Mapping[str, Any], key: str) -> datetime | None:
+    if key not in given:
+        return None
+    text = given[key]
+    problem = f"{key} is {text!r}; write a date and a time such as 2026-11-22T03:25:00, with Z or +01:00 behind it"
+    match = _DATE.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise ScheduleError(problem + " for a time zone")
+    year, month, day, hour, minute, second = (int(part) for part in match.groups()[:6])
+    fraction, utc, sign, zone_hours, zone_minutes = match.groups()[6:]
+    zone = timezone.utc if utc else None
+    try:
+        if sign:
+            offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+            zone = timezone(-offset if sign == "-" else offset)
+        microsecond = int(((fraction or "") + "000000")[:6])
+        return datetime(year, month, day, hour, minute, second, microsecond, zone)
+    except ValueError as error:
+        raise ScheduleError(f"{key} is {text!r}, which no calendar has: {error}") from error
+
+
+def _interval_seconds(given: Mapping[str, Any]) -> int | None:
+    """The interval in seconds, 0 for a continuous one, None where there is none."""
+    if "schedule_interval" not in given:
+        return None
+    text = given["schedule_interval"]
+    if text == "continuous":
+        return 0
+    match = _INTERVAL.fullmatch(text) if isinstance(text, str) else None
+    if match is None or int(match[1]) == 0:
+        raise ScheduleError(
+            f"schedule_interval is {text!r}; write 'continuous', or a number above 0 and weeks, days, hours, minutes "
+            "or seconds, such as '1 days'"
+        )
+    seconds = int(match[1]) * SECONDS_PER_UNIT[match[2]]
+    if seconds > timedelta.max.total_seconds():
+        raise ScheduleError(f"schedule_interval is {text!r}, which is longer than any calendar")
+    return seconds
+
+
+def _field(name: str, text: str) -> Field:
+    if name == "year" and not re.fullmatch("[0-9]{4}", text):
+        # The API takes nothing else, though APScheduler would.
+        raise ScheduleError(f"schedule_year is {text!r}; write one year with four digits")
+    parts = [part.strip() for part in text.strip().lower().split(",")]
+    return Field(name, tuple(_expression(name, part, text) for part in parts))
+
+
+def _expression(name: str, part: str, text: str) -> Expression:
+    """One of the comma-separated expressions of a calendar field; ``text`` is the whole field, for messages."""
+    key = "schedule_" + name
+    lowest, highest = FIELD_RANGES[name]
+
+    match = _ALL.fullmatch(part)
+    if match:
+        return _steps(key, text, name, lowest, highest, match[1])
+    match = _NUMBERS.fullmatch(part)
+    if match:
+        first, step = int(match[1]), match[3]
+        # As APScheduler has it: "5" is 5 alone, "5/10" is every tenth from 5 on.
+        last = int(match[2]) if match[2] else (highest if step else first)
+        return _steps(key, text, name, first, last, step)
+    match = _NAMES.fullmatch(part)
+    if match and name == "day" and part == "last":
+        return LastDayOfMonth()
+    if match and name in _FIELD_NAMES:
+        first = _named(key, text, _FIELD_NAMES[name], match[1]) + lowest
+        last = _named(key, text, _FIELD_NAMES[name], match[2]) + lowest if match[2] else first
+        return _steps(key, text, name, first, last, None)
+    match = _PLACE.fullmatch(part)
+    if match and name == "day":
+        return WeekdayOfMonth(_PLACES[match[1]], _named(key, text, _WEEKDAYS, match[2]))
+    raise ScheduleError(f"{key} is {text!r}; {part!r} is none of {_grammar(name)}")
+
+
+def _steps(key: str, text: str, name: str, first: int, last: int, step: str | None) -> Steps:
+    lowest, highest = FIELD_RANGES[name]
+    if first < lowest or last > highest:
+        raise ScheduleError(f"{key} is {text!r}; its values go from {lowest} to {highest}")
+    if first > last:
+        raise ScheduleError(f"{key} is {text!r}; a range goes from the lower value to the higher one")
+    width = int(step) if step else 1
+    if width == 0 or (step and width > last - first):
+        raise ScheduleError(
+            f"{key} is {text!r}; from {first} to {last} a step is at least 1 and at most {last - first}"
+        )
+    return Steps(first, last, width)
+
+
+def _named(key: str, text: str, names: tuple[str, ...], word: str) -> int:
+    if word not in names:
+        raise ScheduleError(f"{key} is {text!r}; {word!r} is none of {', '.join(names)}")
+    return names.index(word)
+
+
+def _grammar(name: str) -> str:
+    lowest, highest = FIELD_RANGES[name]
+    forms = [f"a number from {lowest} to {highest}", "a range (a-b, a-b/step)", "* and */step"]
+    if name in _FIELD_NAMES:
+        names = _FIELD_NAMES[name]
+        forms.append(f"a name or a range of names ({names[0]}-{names[-1]})")
+    if name == "day":
+        forms.append("'last' or a weekday of the month (2nd mon, last fri)")
+    return ", ".join(forms)
