@@ -1,0 +1,488 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Backup, restore, verify and info as whole pieces of work: the one room that knows all the others.
+
+Modules, freezer-agent and the scheduler call these functions with a freezer_action and get a dictionary back that can
+be printed as JSON. Everything that can go wrong is a FreezerError.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+import tempfile
+import time
+import uuid
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from .archive import place, tree
+from .archive.backup_set import BackupSet, StoredBackup, sets_in
+from .archive.codec import codec_for
+from .archive.create import ArchivePlan, create_archive
+from .archive.errors import ArchiveError, DamagedArchive
+from .archive.extract import check_segments, check_side_objects, check_stream, replay_chain
+from .archive.levels import LevelPlan, LevelPolicy, plan_level
+from .archive.segments import FanOut
+from .archive.tar import Source, below, shown
+from .options import OptionError, Options, parse_options
+from .progress import Progress
+from .storage.base import Storage
+from .storage.choose import storage_for
+from .storage.errors import StorageError
+
+#: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.
+LISTED_AT_MOST = 200
+_MEBIBYTE = 1 << 20
+
+
+def _sets(options: Options) -> List[BackupSet]:
+    name = options.need("backup_name", "it is what a backup is found by again")
+    return [BackupSet(storage_for(kind, container), options.host, name) for kind, container in options.places()]
+
+
+def _source(options: Options, sets: Sequence[BackupSet]) -> Tuple[Source, str]:
+    """What to read, and the path that the user means. Raises OptionError if there is nothing to read."""
+    given = options.need("path_to_backup", "say which folder or file to back up")
+    path = os.path.abspath(given)
+    try:
+        found = os.stat(path)
+    except OSError as problem:
+        raise OptionError(f"path_to_backup {shown(path)} cannot be read: {problem.strerror}.") from None
+    if stat.S_ISSOCK(found.st_mode):
+        raise OptionError(f"path_to_backup {shown(path)} is a socket, and archives cannot hold one.")
+    if not stat.S_ISDIR(found.st_mode):
+        if not os.access(path, os.R_OK):
+            raise OptionError(f"path_to_backup {shown(path)} cannot be read by the user with id {os.geteuid()}.")
+        folder, name = os.path.split(path)
+        return Source(folder, name, options.dereference_symlink, options.one_file_system, options.exclude), path
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise OptionError(f"path_to_backup {shown(path)} cannot be read by the user with id {os.geteuid()}.")
+    own_output = []
+    for backup_set in sets:
+        if backup_set.storage.kind != "local":
+            continue
+        container = backup_set.storage.container
+        if os.path.realpath(container) == os.path.realpath(path):
+            raise OptionError(f"The container {container} is the folder to back up itself; choose another one.")
+        inside = below(path, container)
+        if inside is not None:
+            own_output.append(inside)
+    return (
+        Source(path, None, options.dereference_symlink, options.one_file_system, options.exclude, own_output),
+        path,
+    )
+
+
+def _generation(backup_set: BackupSet) -> List[StoredBackup]:
+    try:
+        return backup_set.generation()
+    except StorageError:
+        if not os.path.isdir(backup_set.storage.container):
+            return []  # the container is made with the first backup
+        raise
+
+
+def _newly_readable(generation: Sequence[StoredBackup], source: Source) -> bool:
+    """Whether something that an earlier level could not read can be read now. tar would not look at it again."""
+    for entry in generation[-1].manifest.unreadable if generation else ():
+        path = os.path.join(source.folder, entry["path"])
+        if "Permission denied" in entry["message"] and os.path.exists(path) and os.access(path, os.R_OK):
+            return True
+    return False
+
+
+def _plan(
+    options: Options, sets: Sequence[BackupSet], source: Source, now: float
+) -> Tuple[LevelPlan, Optional[StoredBackup]]:
+    """The level to take and the backup that it continues, the same one in every storage."""
+    policy = LevelPolicy(
+        options.max_level, options.always_level, options.restart_always_level, options.no_incremental
+    )
+    if not policy.incremental:
+        return plan_level(policy, [], now), None
+    try:
+        generations = [_generation(backup_set) for backup_set in sets]
+    except DamagedArchive as problem:
+        return LevelPlan(0, None, f"the earlier backups cannot be continued: {problem}"), None
+    hashes = [[backup.manifest_sha256 for backup in generation] for generation in generations]
+    if any(other != hashes[0] for other in hashes[1:]):
+        return LevelPlan(0, None, "the storages do not hold the same earlier backups"), None
+    generation = generations[0]
+    if generation and generation[-1].manifest.path != shown(os.path.abspath(options.path_to_backup or "")):
+        return LevelPlan(0, None, "the earlier backups are of another path"), None
+    if _newly_readable(generation, source):
+        return LevelPlan(0, None, "files that could not be read before can be read now"), None
+    plan = plan_level(policy, [backup.manifest for backup in generation], now)
+    parent = None
+    if plan.parent is not None:
+        parent = next(backup for backup in generation if backup.manifest is plan.parent)
+    return plan, parent
+
+
+def _newest(backup_set: BackupSet) -> Optional[StoredBackup]:
+    generation = _generation(backup_set)
+    return generation[-1] if generation else None
+
+
+def _scan(source: Source) -> Tuple[int, int]:
+    """Bytes and files of a source, for a progress bar; what cannot be read or is excluded is not worth exactness."""
+    if source.single_file is not None:
+        return os.stat(os.path.join(source.folder, source.single_file)).st_size, 1
+    size = files = 0
+    for folder, folders, names in os.walk(source.folder):
+        files += len(folders) + len(names)
+        for name in names:
+            try:
+                size += os.lstat(os.path.join(folder, name)).st_blocks * 512
+            except OSError:
+                continue
+    return size, files
+
+
+def backup(action: Mapping[str, Any], progress: Optional[Progress] = None, dry_run: bool = False) -> Dict[str, Any]:
+    """Back up what an action names, to all its storages.
+
+    The result has ``changed``, ``outcome`` (success or partial), ``level`` and ``reason``, ``backup_id``, where it lies,
+    sizes in bytes, what could not be read, and ``metadata``, the body of a POST to /backups. With `dry_run` only
+    the plan. Raises FreezerError if no storage has the backup.
+    """
+    progress = progress or Progress()
+    options = parse_options(action)
+    sets = _sets(options)
+    source, path = _source(options, sets)
+    codec = codec_for(options.compression, options.compression_level)
+    started = time.time()
+    if options.min_age is not None:
+        newest = [_newest(backup_set) for backup_set in sets]
+        if all(one is not None and started - one.manifest.timestamp < options.min_age for one in newest):
+            return _unchanged(options, newest[0], sets)
+    if dry_run or options.dry_run:
+        level, parent = _plan(options, sets, source, started)
+        return {**_described(options, path, level, parent), "changed": True, "outcome": "planned"}
+
+    with ExitStack() as stack:
+        fan_out = FanOut([backup_set.storage for backup_set in sets])
+        for backup_set in sets:
+            try:
+                stack.enter_context(backup_set.storage.hold(backup_set.folder))
+            except StorageError as problem:
+                fan_out.failed(backup_set.storage, problem)
+        working = [backup_set for backup_set in sets if backup_set.storage in fan_out.working()]
+        level, parent = _plan(options, working, source, started)
+        timestamp = max(int(started), *(backup_set.newest_timestamp() + 1 for backup_set in working))
+        plan = ArchivePlan(
+            source=source,
+            path=path,
+            hostname=options.host,
+            backup_name=sets[0].backup_name,
+            backup_id=uuid.uuid4().hex,
+            timestamp=timestamp,
+            level=level.level,
+            parent=parent,
+            parent_storage=working[0].storage,
+            set_folder=sets[0].folder,
+            codec=codec,
+            segment_bytes=options.max_segment_size,
+            consistency="crash",
+        )
+        progress.begin("backup", *(_scan(source) if progress.wants_totals else (None, None)))
+        try:
+            stored = create_archive(plan, fan_out, progress)
+        finally:
+            progress.end()
+    result = _described(options, path, level, parent)
+    result.update(_done(options, stored, sets, fan_out))
+    return result
+
+
+def _described(
+    options: Options, path: str, level: LevelPlan, parent: Optional[StoredBackup]
+) -> Dict[str, Any]:
+    return {
+        "hostname": options.host,
+        "backup_name": options.backup_name,
+        "path": shown(path),
+        "level": level.level,
+        "reason": level.reason,
+        "parent_backup_id": parent.manifest.backup_id if parent is not None else None,
+    }
+
+
+def _unchanged(options: Options, newest: Optional[StoredBackup], sets: Sequence[BackupSet]) -> Dict[str, Any]:
+    assert newest is not None
+    return {
+        "changed": False,
+        "outcome": "unchanged",
+        "hostname": options.host,
+        "backup_name": options.backup_name,
+        "backup_id": newest.manifest.backup_id,
+        "level": newest.manifest.level,
+        "timestamp": newest.manifest.timestamp,
+        "reason": f"the newest backup is younger than min_age ({options.min_age:g} seconds)",
+        "storages": [
+            {"storage": one.storage.kind, "container": one.storage.container, "folder": newest.folder} for one in sets
+        ],
+    }
+
+
+def _done(options: Options, stored: StoredBackup, sets: Sequence[BackupSet], fan_out: FanOut) -> Dict[str, Any]:
+    manifest = stored.manifest
+    storages = []
+    for backup_set in sets:
+        problem = fan_out.failures.get(backup_set.storage)
+        place_of = {"storage": backup_set.storage.kind, "container": backup_set.storage.container}
+        if problem is None:
+            storages.append({**place_of, "outcome": "success", "folder": stored.folder})
+        else:
+            storages.append({**place_of, "outcome": "failed", "message": str(problem)})
+    outcome = "partial" if fan_out.failures else manifest.outcome
+    return {
+        "changed": True,
+        "outcome": outcome,
+        "backup_id": manifest.backup_id,
+        "timestamp": manifest.timestamp,
+        "storages": storages,
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "counts": manifest.counts,
+        "compression": manifest.codec,
+        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
+        "unreadable_count": len(manifest.unreadable),
+        "unreadable": manifest.unreadable[:LISTED_AT_MOST],
+        "warnings_count": len(manifest.warnings),
+        "warnings": manifest.warnings[:LISTED_AT_MOST],
+        "metadata": _metadata(options, stored, outcome, fan_out),
+    }
+
+
+def _metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanOut) -> Dict[str, Any]:
+    """The body of a POST to /backups: the README's keys (sizes in MB, rounded up), and exact figures beside them."""
+    manifest = stored.manifest
+    first = fan_out.working()[0]
+    links = manifest.counts.get("symbolic_links", 0)
+    metadata = {
+        "backup_id": manifest.backup_id,
+        "container": first.container,
+        "storage": first.kind,
+        "hostname": manifest.hostname,
+        "host_name": manifest.hostname,
+        "backup_name": manifest.backup_name,
+        "time_stamp": manifest.timestamp,
+        "level": manifest.level,
+        "curr_backup_level": manifest.level,
+        "max_level": options.max_level,
+        "always_level": options.always_level,
+        "restart_always_level": options.restart_always_level,
+        "mode": options.mode,
+        "engine_name": options.engine_name,
+        "action": "backup",
+        "path_to_backup": manifest.path,
+        "fs_real_path": shown(os.path.realpath(options.path_to_backup or "")),
+        "compression": manifest.codec,
+        "compression_alg": manifest.codec,
+        "encrypted": False,
+        "excluded_files": options.exclude,
+        "client_os": manifest.host["system"],
+        "total_fs_files": manifest.counts.get("files", 0) + manifest.counts.get("hard_links", 0),
+        "total_directories": manifest.counts.get("directories", 0),
+        "total_symbolic_links": links,
+        "backup_size_uncompressed": math.ceil(manifest.source_bytes / _MEBIBYTE),
+        "backup_size_compressed": math.ceil(manifest.stored_bytes / _MEBIBYTE),
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "outcome": outcome,
+        "unreadable_count": len(manifest.unreadable),
+        "consistency": manifest.consistency,
+        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
+        "manifest_sha256": stored.manifest_sha256,
+        "folder": stored.folder,
+        "time_started": int(manifest.time_started),
+        "time_ended": int(manifest.time_ended),
+    }
+    return {key: value for key, value in metadata.items() if value is not None}
+
+
+def _choose(options: Options) -> Tuple[Storage, List[StoredBackup]]:
+    """The chain that an action means, from the first storage that has it."""
+    problem: Optional[Exception] = None
+    for backup_set in _sets(options):
+        try:
+            wanted = backup_set.find(options.backup_id, options.restore_from_date)
+            return backup_set.storage, backup_set.chain(wanted)
+        except (StorageError, ArchiveError) as found:
+            problem = problem or found
+    assert problem is not None
+    raise problem
+
+
+def _chain_described(chain: Sequence[StoredBackup]) -> List[Dict[str, Any]]:
+    return [
+        {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.timestamp}
+        for one in chain
+    ]
+
+
+def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
+    sizes = [one.manifest.stream_bytes for one in chain]
+    total = sum(size for size in sizes if size is not None) if None not in sizes else None
+    progress.begin(phase, total)
+
+
+def restore(action: Mapping[str, Any], progress: Optional[Progress] = None, dry_run: bool = False) -> Dict[str, Any]:
+    """Restore the backup that an action means into ``restore_abs_path``.
+
+    The target becomes visible as a whole. A folder that is not empty is refused unless ``overwrite``; even then
+    nothing is deleted that the backup does not hold. Raises FreezerError; the target is as before then.
+    """
+    progress = progress or Progress()
+    options = parse_options(action)
+    target = os.path.abspath(options.need("restore_abs_path", "say which folder to restore into"))
+    storage, chain = _choose(options)
+    newest = chain[-1].manifest
+    if not options.overwrite and not place.is_empty(target):
+        raise ArchiveError(
+            f"{shown(target)} is not empty, so nothing was restored into it. Choose another folder, or set overwrite: "
+            "then files of the backup replace those of the same name, and all others stay."
+        )
+    result: Dict[str, Any] = {
+        "hostname": newest.hostname,
+        "backup_name": newest.backup_name,
+        "backup_id": newest.backup_id,
+        "level": newest.level,
+        "timestamp": newest.timestamp,
+        "restore_abs_path": shown(target),
+        "chain": _chain_described(chain),
+        "storage": storage.kind,
+        "container": storage.container,
+    }
+    if dry_run or options.dry_run:
+        return {**result, "changed": True, "outcome": "planned"}
+    started = time.time()
+    whole_folder = newest.single_file is None
+    _begin(progress, "restore", chain)
+    try:
+        with place.staging(target, with_root=whole_folder) as stage:
+            met = replay_chain(storage, chain, stage.tree, progress)
+            placed = stage.place(with_root=whole_folder)
+    finally:
+        progress.end()
+    return {
+        **result,
+        "changed": bool(placed.created or placed.replaced),
+        "outcome": "partial" if met.not_restored else "success",
+        "created": placed.created,
+        "replaced": placed.replaced,
+        "equal": placed.equal,
+        "not_restored_count": len(met.not_restored),
+        "not_restored": met.not_restored[:LISTED_AT_MOST],
+        "warnings": met.warnings[:LISTED_AT_MOST],
+        "unreadable_count": len(newest.unreadable),
+        "unreadable": newest.unreadable[:LISTED_AT_MOST],
+        "duration_seconds": round(time.time() - started, 3),
+    }
+
+
+def verify(action: Mapping[str, Any], progress: Optional[Progress] = None) -> Dict[str, Any]:
+    """Prove that a backup and everything it is built on can be read; nothing is written but a scratch folder.
+
+    ``check`` is ``segments`` (sizes and hashes), ``stream`` (also decompressed and read by tar) or ``restore`` (also
+    restored into a scratch folder and, with ``compare_to``, compared with a folder). Raises DamagedArchive if the proof
+    fails; differences from ``compare_to`` are a result, not an error.
+    """
+    progress = progress or Progress()
+    options = parse_options(action)
+    if options.compare_to is not None:
+        options = replace(options, check="restore")
+    storage, chain = _choose(options)
+    newest = chain[-1].manifest
+    started = time.time()
+    result: Dict[str, Any] = {
+        "changed": False,
+        "hostname": newest.hostname,
+        "backup_name": newest.backup_name,
+        "backup_id": newest.backup_id,
+        "level": newest.level,
+        "timestamp": newest.timestamp,
+        "check": options.check,
+        "chain": _chain_described(chain),
+        "storage": storage.kind,
+        "container": storage.container,
+        "stored_bytes": sum(one.manifest.stored_bytes for one in chain),
+        "differences": [],
+    }
+    _begin(progress, "verify", chain)
+    try:
+        for one in chain:
+            check_side_objects(storage, one)
+            if options.check == "segments":
+                check_segments(storage, one, progress)
+            elif options.check == "stream":
+                check_stream(storage, one, progress)
+        if options.check == "restore":
+            result["differences"] = _restore_aside(storage, chain, options.compare_to, progress)
+    finally:
+        progress.end()
+    result["outcome"] = "different" if result["differences"] else "success"
+    result["differences_count"] = len(result["differences"])
+    result["differences"] = result["differences"][:LISTED_AT_MOST]
+    result["duration_seconds"] = round(time.time() - started, 3)
+    return result
+
+
+def _restore_aside(
+    storage: Storage, chain: Sequence[StoredBackup], compare_to: Optional[str], progress: Progress
+) -> List[str]:
+    if compare_to is not None and not os.path.isdir(compare_to):
+        raise OptionError(f"compare_to {shown(compare_to)} is not a folder.")
+    with tempfile.TemporaryDirectory(prefix="freezer-verify-") as scratch:
+        target = os.path.join(scratch, "tree")
+        with place.staging(target, with_root=True) as stage:
+            replay_chain(storage, chain, stage.tree, progress)
+            stage.place(with_root=True)
+        if compare_to is None:
+            return []
+        return tree.differences(compare_to, target, owner=os.geteuid() == 0)
+
+
+def info(action: Mapping[str, Any]) -> Dict[str, Any]:
+    """The backups of one name (or, without a name, of every name) in the storages of an action, newest first."""
+    options = parse_options(action)
+    backups: List[Dict[str, Any]] = []
+    incomplete: List[str] = []
+    damaged: List[str] = []
+    for kind, container in options.places():
+        storage = storage_for(kind, container)
+        for backup_set in sets_in(storage):
+            if options.backup_name not in (None, backup_set.backup_name):
+                continue
+            if options.hostname not in (None, backup_set.hostname):
+                continue
+            survey = backup_set.survey()
+            backups += [_listed(storage, one) for one in survey.backups]
+            incomplete += survey.incomplete
+            damaged += survey.damaged
+    backups.sort(key=lambda one: one["timestamp"], reverse=True)
+    return {"changed": False, "backups": backups, "incomplete": incomplete, "damaged": damaged}
+
+
+def _listed(storage: Storage, stored: StoredBackup) -> Dict[str, Any]:
+    manifest = stored.manifest
+    return {
+        "backup_id": manifest.backup_id,
+        "hostname": manifest.hostname,
+        "backup_name": manifest.backup_name,
+        "level": manifest.level,
+        "timestamp": manifest.timestamp,
+        "path": manifest.path,
+        "outcome": manifest.outcome,
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "compression": manifest.codec,
+        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
+        "storage": storage.kind,
+        "container": storage.container,
+        "folder": stored.folder,
+    }

@@ -1,0 +1,178 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""All backups of one name of one host in one storage: which there are, which belong together."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Iterator, List, Optional
+
+from ..storage.base import Storage
+from ..storage.errors import ObjectMissing, StorageError
+from .errors import ArchiveError, DamagedArchive
+from .manifest import Manifest, digest, parse_manifest
+
+MANIFEST_NAME = "manifest.json"
+_FOLDER = re.compile(r"^(\d+)_(\d+)$")
+_NAME = re.compile(r"^[^/\0\n.][^/\0\n]*$")
+
+
+def set_folder(hostname: str, backup_name: str) -> str:
+    """The folder of a set in its container. Raises ArchiveError if a name cannot be part of a path."""
+    for what, name in (("hostname", hostname), ("backup_name", backup_name)):
+        if not _NAME.match(name) or len(name.encode("utf-8", "surrogateescape")) > 120:
+            raise ArchiveError(
+                f"The {what} {name!r} cannot name a folder: it has to have 1 to 120 bytes, "
+                "without a slash or a line break, and must not begin with a dot."
+            )
+    return f"{hostname}_{backup_name}"
+
+
+@dataclass(frozen=True)
+class StoredBackup:
+    """A manifest together with where it was found and the SHA-256 of its stored form."""
+
+    manifest: Manifest
+    folder: str
+    manifest_sha256: str
+
+
+@dataclass
+class Survey:
+    """What stands in a set: whole backups, folders without a manifest (failed or being written), and the unreadable."""
+
+    backups: List[StoredBackup] = field(default_factory=list)
+    incomplete: List[str] = field(default_factory=list)
+    damaged: List[str] = field(default_factory=list)
+
+
+class BackupSet:
+    """The backups of `hostname` and `backup_name` in a storage."""
+
+    def __init__(self, storage: Storage, hostname: str, backup_name: str) -> None:
+        self.storage = storage
+        self.hostname = hostname
+        self.backup_name = backup_name
+        self.folder = set_folder(hostname, backup_name)
+
+    def _folders(self) -> List[str]:
+        """Folders of backups, newest first, with or without a manifest."""
+        found = []
+        for name in self.storage.children(self.folder):
+            match = _FOLDER.match(name)
+            if match:
+                found.append((int(match.group(1)), int(match.group(2)), name))
+        return [name for _time, _level, name in sorted(found, reverse=True)]
+
+    def newest_timestamp(self) -> int:
+        """The time of the newest folder, whole backup or not; 0 if there is none."""
+        folders = self._folders()
+        return int(folders[0].partition("_")[0]) if folders else 0
+
+    def load(self, name: str) -> StoredBackup:
+        """The backup in one folder of the set. Raises ObjectMissing, StorageError or DamagedArchive."""
+        folder = f"{self.folder}/{name}"
+        where = f"{folder}/{MANIFEST_NAME} of {self.storage.describe()}"
+        with self.storage.open(f"{folder}/{MANIFEST_NAME}") as stream:
+            stored = stream.read()
+        manifest = parse_manifest(stored, where)
+        if (manifest.hostname, manifest.backup_name) != (self.hostname, self.backup_name):
+            raise DamagedArchive(
+                f"{where} belongs to {manifest.backup_name!r} of host {manifest.hostname!r}, "
+                f"not to {self.backup_name!r} of {self.hostname!r}; choose another backup_name or container."
+            )
+        if manifest.folder != name:
+            raise DamagedArchive(f"{where} says that it belongs in the folder {manifest.folder}.")
+        return StoredBackup(manifest, folder, digest(stored))
+
+    def newest_first(self) -> Iterator[StoredBackup]:
+        """Every whole backup. Raises DamagedArchive where a manifest cannot be read."""
+        for name in self._folders():
+            try:
+                yield self.load(name)
+            except ObjectMissing:
+                continue  # a run that failed, or one that is being written: not a backup
+
+    def survey(self) -> Survey:
+        """Everything that is there, newest first, whatever its state."""
+        survey = Survey()
+        for name in self._folders():
+            try:
+                survey.backups.append(self.load(name))
+            except ObjectMissing:
+                survey.incomplete.append(f"{self.folder}/{name}")
+            except DamagedArchive as problem:
+                survey.damaged.append(str(problem))
+        return survey
+
+    def generation(self) -> List[StoredBackup]:
+        """The newest level 0 and all that came after it, oldest first; empty if there is no backup."""
+        found: List[StoredBackup] = []
+        for backup in self.newest_first():
+            found.append(backup)
+            if backup.manifest.level == 0:
+                break
+        return found[::-1]
+
+    def find(self, backup_id: Optional[str] = None, not_after: Optional[float] = None) -> StoredBackup:
+        """The backup with an id, else the newest one that began at or before a time (seconds since 1970), else the
+        newest. Raises ArchiveError if there is none."""
+        damage: Optional[DamagedArchive] = None
+        for name in self._folders():
+            if not_after is not None and int(name.partition("_")[0]) > not_after:
+                continue
+            try:
+                backup = self.load(name)
+            except ObjectMissing:
+                continue
+            except DamagedArchive as problem:
+                # An older backup in place of a damaged one would be a silent surprise; another one by id is not.
+                if backup_id is None:
+                    raise
+                damage = problem
+                continue
+            if backup_id in (None, backup.manifest.backup_id):
+                return backup
+        if damage is not None:
+            raise damage
+        wanted = f"with the id {backup_id!r} " if backup_id else "that is old enough " if not_after else ""
+        raise ArchiveError(
+            f"There is no backup {wanted}of {self.backup_name!r} of host {self.hostname!r} in {self.storage.describe()}."
+        )
+
+    def chain(self, backup: StoredBackup) -> List[StoredBackup]:
+        """The backups that a restore replays, from level 0 to the given one.
+
+        Raises DamagedArchive if a link is missing or is not the one that was built on.
+        """
+        links = [backup]
+        while links[0].manifest.parent is not None:
+            parent = links[0].manifest.parent
+            try:
+                found = self.load(parent.folder)
+            except ObjectMissing:
+                raise DamagedArchive(
+                    f"{links[0].folder} continues {parent.folder}, which {self.storage.describe()} no longer has."
+                ) from None
+            if found.manifest_sha256 != parent.manifest_sha256:
+                raise DamagedArchive(f"The manifest of {found.folder} is not the one that {links[0].folder} continues.")
+            links.insert(0, found)
+        if links[0].manifest.level != 0:
+            raise DamagedArchive(f"{links[0].folder} is of level {links[0].manifest.level} and continues nothing.")
+        return links
+
+
+def sets_in(storage: Storage) -> List[BackupSet]:
+    """All sets of a container, by the names in their manifests, since the name of a folder alone can be split twice."""
+    found = []
+    for folder in storage.children(""):
+        for name in storage.children(folder):
+            try:
+                with storage.open(f"{folder}/{name}/{MANIFEST_NAME}") as stream:
+                    manifest = parse_manifest(stream.read(), f"{folder}/{name}/{MANIFEST_NAME}")
+            except (StorageError, DamagedArchive):
+                continue
+            found.append(BackupSet(storage, manifest.hostname, manifest.backup_name))
+            break
+    return found

@@ -1,0 +1,125 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The catalogue: tar's own list of what it archived, counted while it passes.
+
+A line is what ``tar -tvv --full-time --utc --quoting-style=c`` prints: type and mode, owner and group, size in bytes,
+date and time (UTC), the name in C quotes, and ``->`` or ``link to`` with a second name for links.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+from typing import BinaryIO, Callable, Dict, Iterable, Iterator, Optional
+
+from .tar import unquote
+
+KINDS = {
+    "-": "files",
+    "d": "directories",
+    "l": "symbolic_links",
+    "h": "hard_links",
+    "p": "fifos",
+    "b": "devices",
+    "c": "devices",
+}
+_LINE = re.compile(
+    r"^(?P<type>.)(?P<mode>.{9})\S? +(?P<owner>.*?)/(?P<group>.*?) +(?P<size>\d+|\d+,\d+) "
+    r"(?P<date>-?\d+-\d\d-\d\d) (?P<time>[\d:.]+) "
+    r'"(?P<name>(?:[^"\\]|\\.)*)"(?: (?:->|link to) "(?P<target>(?:[^"\\]|\\.)*)")?$'
+)
+# Owner and group come before the size and may hold spaces, so the size is found by the date behind it.
+_SIZE = re.compile(rb" (\d+) -?\d{4,}-\d\d-\d\d ")
+_BATCH_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One member of an archive. `name` is relative, as in the source; `size` is in bytes."""
+
+    kind: str
+    mode: str
+    owner: str
+    group: str
+    size: int
+    modified: str
+    name: str
+    target: Optional[str]
+
+
+@dataclass
+class Tally:
+    """How many members of each kind passed, and how many bytes of file contents they hold."""
+
+    counts: Dict[str, int] = field(default_factory=lambda: dict.fromkeys([*dict.fromkeys(KINDS.values()), "others"], 0))
+    content_bytes: int = 0
+
+    @property
+    def members(self) -> int:
+        """All members."""
+        return sum(self.counts.values())
+
+    def add(self, line: bytes) -> None:
+        """Count one line of the list."""
+        self.counts[KINDS.get(chr(line[0]), "others")] += 1
+        if line[:1] == b"-":
+            size = _SIZE.search(line)
+            self.content_bytes += int(size.group(1)) if size else 0
+
+
+def parse_line(line: str) -> Entry:
+    """One line as an Entry. Raises ValueError if it is none."""
+    match = _LINE.match(line)
+    if match is None:
+        raise ValueError(f"not a line of a catalogue: {line!r}")
+    size = match.group("size")
+    target = match.group("target")
+    return Entry(
+        kind=KINDS.get(match.group("type"), "others"),
+        mode=match.group("mode"),
+        owner=match.group("owner"),
+        group=match.group("group"),
+        size=int(size) if size.isdigit() else 0,
+        modified=f"{match.group('date')}T{match.group('time')}Z",
+        name=unquote(match.group("name")),
+        target=None if target is None else unquote(target),
+    )
+
+
+def entries(lines: Iterable[str]) -> Iterator[Entry]:
+    """All entries of a catalogue."""
+    return (parse_line(line.rstrip("\n")) for line in lines)
+
+
+class CatalogueTap(threading.Thread):
+    """Reads the list while tar writes it, counts it, and passes it on in batches.
+
+    A thread, because tar must never wait for us on this pipe while we wait for it on the other one.
+    """
+
+    def __init__(self, pipe: BinaryIO, write: Callable[[bytes], None], counted: Callable[[int], None]) -> None:
+        super().__init__(name="catalogue", daemon=True)
+        self.tally = Tally()
+        self.failure: Optional[BaseException] = None
+        self._pipe, self._write, self._counted = pipe, write, counted
+
+    def run(self) -> None:
+        batch = bytearray()
+        told = 0
+        try:
+            for line in self._pipe:
+                self.tally.add(line)
+                batch += line
+                if len(batch) >= _BATCH_BYTES:
+                    self._write(bytes(batch))
+                    batch.clear()
+                    self._counted(self.tally.members - told)
+                    told = self.tally.members
+            if batch:
+                self._write(bytes(batch))
+            self._counted(self.tally.members - told)
+        except BaseException as problem:  # handed to the thread that waits for us
+            self.failure = problem
+            for _rest in self._pipe:
+                pass  # let tar end

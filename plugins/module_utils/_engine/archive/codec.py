@@ -1,0 +1,132 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Compression: every chunk becomes a frame of its own, so that many threads can work and any tool can read.
+
+Frames of zstd and members of gzip may follow each other in one stream: ``zstd -d`` (RFC 8878, section 3) and
+``gzip -d`` (RFC 1952, section 2.2) read the whole as one. Where Python has no zstandard, the ``zstd`` program does
+the work as a filter between tar and the segments.
+"""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import threading
+import zlib
+from typing import BinaryIO, List, Optional, Tuple, Type, cast
+
+from .errors import ArchiveError
+
+try:
+    import zstandard
+except ImportError:  # the program does it then
+    zstandard = None  # type: ignore[assignment,unused-ignore]
+
+CODECS = ("zstd", "gzip", "none")
+_GZIP_WRAPPER = 16 + zlib.MAX_WBITS
+
+
+class Codec:
+    """No compression, and what all codecs have in common.
+
+    ``filter_argv`` is None where Python does the work, else the program that compresses a whole stream.
+    """
+
+    name = "none"
+    level = 0
+    filter_argv: Optional[List[str]] = None
+    #: What a reader raises when the stored bytes are not what this codec wrote.
+    decode_errors: Tuple[Type[BaseException], ...] = ()
+
+    def frame(self, chunk: bytes) -> bytes:
+        """One chunk as a stream of its own that can be joined to others. May be called from many threads."""
+        return chunk
+
+    def reader(self, stored: BinaryIO) -> BinaryIO:
+        """The plain stream behind a stored one."""
+        return stored
+
+    def reader_argv(self) -> Optional[List[str]]:
+        """The program that turns stored into plain where ``reader`` cannot, else None."""
+        return None
+
+
+class Gzip(Codec):
+    """zlib of the standard library, so that every Python can write and read it."""
+
+    name = "gzip"
+    decode_errors = (EOFError, gzip.BadGzipFile, zlib.error)
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+
+    def frame(self, chunk: bytes) -> bytes:
+        squeeze = zlib.compressobj(self.level, zlib.DEFLATED, _GZIP_WRAPPER)
+        return squeeze.compress(chunk) + squeeze.flush()
+
+    def reader(self, stored: BinaryIO) -> BinaryIO:
+        return cast(BinaryIO, gzip.GzipFile(fileobj=stored, mode="rb"))
+
+
+class Zstd(Codec):
+    """The zstandard library: frames with a checksum and the content's size."""
+
+    name = "zstd"
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+        self.decode_errors = (zstandard.ZstdError,)
+        self._own = threading.local()
+
+    def frame(self, chunk: bytes) -> bytes:
+        # A compressor is not safe to share; one per thread also keeps its working memory from being made anew.
+        compressor = getattr(self._own, "compressor", None)
+        if compressor is None:
+            compressor = zstandard.ZstdCompressor(level=self.level, write_checksum=True)
+            self._own.compressor = compressor
+        return cast(bytes, compressor.compress(chunk))
+
+    def reader(self, stored: BinaryIO) -> BinaryIO:
+        plain = zstandard.ZstdDecompressor().stream_reader(stored, read_size=1 << 20, read_across_frames=True)
+        return cast(BinaryIO, plain)
+
+
+class ZstdProgram(Codec):
+    """The zstd program as a filter, for hosts without the library."""
+
+    name = "zstd"
+
+    def __init__(self, level: int) -> None:
+        self.level = level
+        self.filter_argv = ["zstd", f"-{level}", "-T0", "--quiet", "--stdout"]
+
+    def reader_argv(self) -> Optional[List[str]]:
+        return ["zstd", "--decompress", "--quiet", "--stdout"]
+
+
+def codec_for(name: Optional[str] = None, level: Optional[int] = None) -> Codec:
+    """The codec with this name; without one the best that the host has: zstd, else gzip.
+
+    `level` is the codec's own (zstd 1 to 19, gzip 1 to 9; 3 and 6 where not given). Raises ArchiveError if the
+    name or the level is unknown, or if zstd is asked for and neither library nor program is there.
+    """
+    if name is None:
+        name = "zstd" if zstandard is not None or shutil.which("zstd") else "gzip"
+    if name not in CODECS:
+        raise ArchiveError(f"There is no compression {name!r}; use one of {', '.join(CODECS)}.")
+    if name == "none":
+        return Codec()
+    best, usual = (9, 6) if name == "gzip" else (19, 3)
+    level = usual if level is None else level
+    if not 1 <= level <= best:
+        raise ArchiveError(f"The compression level {level} of {name} is not between 1 and {best}.")
+    if name == "gzip":
+        return Gzip(level)
+    if zstandard is not None:
+        return Zstd(level)
+    if shutil.which("zstd"):
+        return ZstdProgram(level)
+    raise ArchiveError(
+        "Neither Python's zstandard library nor the zstd program is on this host; "
+        "install one of them, or use compression gzip for new backups."
+    )

@@ -1,0 +1,60 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The data path of a backup: read a pipe in chunks, compress them side by side, write them in order.
+
+Memory is bounded by the chunks in flight, whatever the size of the source: ``CHUNK_BYTES`` for each worker and a few
+that wait.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, Callable, Deque
+
+from .codec import Codec
+
+CHUNK_BYTES = 1 << 20
+_CHUNKS_WAITING = 4
+
+
+def workers() -> int:
+    """One compressing thread per core that this process may use, and no more than four."""
+    return max(1, min(4, len(os.sched_getaffinity(0))))
+
+
+def _read_chunk(pipe: BinaryIO) -> bytes:
+    """Up to CHUNK_BYTES, less only at the end: frames of one size compress best."""
+    chunk = pipe.read(CHUNK_BYTES)
+    return chunk or b""
+
+
+def compress_stream(
+    pipe: BinaryIO, codec: Codec, write: Callable[[bytes], None], read: Callable[[int], None]
+) -> int:
+    """Send everything from a buffered pipe through a codec to `write`; `read` hears of every chunk's size.
+
+    Returns the number of bytes read. Whatever `write` raises ends the work and is raised.
+    """
+    total = 0
+    waiting: Deque["Future[bytes]"] = deque()
+    threads = workers()
+    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="compress") as pool:
+        try:
+            while True:
+                chunk = _read_chunk(pipe)
+                if not chunk:
+                    break
+                total += len(chunk)
+                read(len(chunk))
+                waiting.append(pool.submit(codec.frame, chunk))
+                del chunk
+                if len(waiting) >= threads + _CHUNKS_WAITING:
+                    write(waiting.popleft().result())
+            while waiting:
+                write(waiting.popleft().result())
+        finally:
+            for future in waiting:
+                future.cancel()
+    return total

@@ -1,0 +1,245 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A tree becomes an archive: tar reads it, the codec squeezes it, segments go out, the manifest comes last."""
+
+from __future__ import annotations
+
+import fcntl
+import gzip
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from typing import IO, BinaryIO, Dict, List, Optional, cast
+
+from ..progress import Progress
+from ..storage.base import Storage
+from . import tar
+from .backup_set import MANIFEST_NAME, StoredBackup
+from .catalogue import CatalogueTap
+from .codec import Codec, Gzip
+from .compress import compress_stream
+from .errors import ArchiveError
+from .manifest import Manifest, Parent, StoredObject, digest, folder_name
+from .process import TarErrors, end_process
+from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
+
+_F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
+_PIPE_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class ArchivePlan:
+    """Everything that is decided before the first byte is read."""
+
+    source: tar.Source
+    path: str
+    hostname: str
+    backup_name: str
+    backup_id: str
+    timestamp: int
+    level: int
+    #: The parent as each storage has it: the same backup everywhere, or None for level 0.
+    parent: Optional[StoredBackup]
+    parent_storage: Optional[Storage]
+    set_folder: str
+    codec: Codec
+    segment_bytes: int
+    consistency: str
+
+    @property
+    def folder(self) -> str:
+        """Where the backup will be, below its container."""
+        return f"{self.set_folder}/{folder_name(self.timestamp, self.level)}"
+
+
+def _start_tar(plan: ArchivePlan, snar: str, index: int) -> "subprocess.Popen[bytes]":
+    argv = tar.create_argv(plan.source, snar, index)
+    return subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=[index],
+        env=tar.environment(),
+    )
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    try:
+        fcntl.fcntl(pipe.fileno(), _F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:
+        pass  # the user's pipe quota is used up: slower, not wrong
+
+
+def _fetch_snar(plan: ArchivePlan, path: str) -> None:
+    if plan.parent is None or plan.parent_storage is None:
+        return
+    with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
+        with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
+            shutil.copyfileobj(plain, snar, READ_BYTES)
+
+
+def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
+    packed = Gzip(6)
+    target = FannedObject(fan_out, plan.folder, "snar.gz")
+    try:
+        with open(path, "rb") as snar:
+            for block in iter(lambda: snar.read(READ_BYTES), b""):
+                target.write(packed.frame(block))
+        return target.commit()
+    except BaseException:
+        target.discard()
+        raise
+
+
+def _still_unreadable(plan: ArchivePlan) -> List[Dict[str, str]]:
+    """What the parent could not read and tar did not try again, because it has not changed since.
+
+    tar speaks only of files that it opens; without this, a hole would be named at level 0 and never again.
+    """
+    if plan.parent is None:
+        return []
+    carried = []
+    for entry in plan.parent.manifest.unreadable:
+        try:
+            found = os.lstat(os.path.join(plan.source.folder, entry["path"]))
+        except OSError:
+            continue
+        if max(found.st_mtime, found.st_ctime) <= plan.parent.manifest.time_started:
+            carried.append(entry)
+    return carried
+
+
+def _without_work_folder(plan: ArchivePlan, work: str) -> ArchivePlan:
+    below = tar.below(plan.source.folder, work)
+    if below is None:
+        return plan
+    return replace(plan, source=replace(plan.source, own_output=[*plan.source.own_output, below]))
+
+
+def _host() -> Dict[str, str]:
+    return {"system": platform.system(), "release": platform.release(), "python": platform.python_version()}
+
+
+def _read_tree(
+    plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress
+) -> "tuple[List[StoredObject], StoredObject, int, CatalogueTap, tar.TarMessages, int]":
+    """Run tar and store what it gives: segments and catalogue, committed. Returns also its exit status."""
+    index_read, index_write = os.pipe()
+    packed = Gzip(6)
+    process: Optional["subprocess.Popen[bytes]"] = None
+    squeezer: Optional["subprocess.Popen[bytes]"] = None
+    segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)
+    catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
+    try:
+        try:
+            process = _start_tar(plan, snar, index_write)
+        finally:
+            os.close(index_write)
+        errors = TarErrors(cast(IO[bytes], process.stderr))
+        tap = CatalogueTap(
+            cast(BinaryIO, os.fdopen(index_read, "rb")),
+            lambda batch: catalogue.write(packed.frame(batch)),
+            lambda count: progress.advance(done_files=count),
+        )
+        tap.start()
+        pipe = cast(BinaryIO, process.stdout)
+        _widen(pipe)
+        if plan.codec.filter_argv is not None:
+            squeezer = subprocess.Popen(plan.codec.filter_argv, stdin=pipe, stdout=subprocess.PIPE)
+            pipe.close()
+            pipe = cast(BinaryIO, squeezer.stdout)
+        read = compress_stream(pipe, plan.codec, segments.write, lambda size: progress.advance(done_bytes=size))
+        tap.join()
+        errors.join()
+        status = process.wait()
+        if squeezer is not None and squeezer.wait() != 0:
+            raise ArchiveError(f"The program {squeezer.args[0]!r} ended with status {squeezer.returncode}.")  # type: ignore[index]
+        if tap.failure is not None:
+            raise tap.failure
+        return segments.finish(), catalogue.commit(), read, tap, errors.messages, status
+    except BaseException:
+        if process is not None:
+            end_process(process)
+        if squeezer is not None:
+            end_process(squeezer)
+        segments.discard()
+        catalogue.discard()
+        raise
+    finally:
+        if process is not None:
+            end_process(process)
+
+
+def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:
+    """Write one backup to all storages of the fan-out that take it, manifest last.
+
+    Raises ArchiveError or StorageError if there is no backup at all then; what was written has been removed, as far
+    as the storage still answers.
+    """
+    started = time.time()
+    tar_version = tar.version()
+    work = tempfile.mkdtemp(prefix="freezer-")
+    try:
+        plan = _without_work_folder(plan, work)
+        snar = os.path.join(work, "snar")
+        _fetch_snar(plan, snar)
+        segments, catalogue, read, tap, messages, status = _read_tree(plan, fan_out, snar, progress)
+        if status not in (0, 1):
+            said = "; ".join(messages.unknown[:3]) or f"status {status}"
+            raise ArchiveError(f"tar could not archive {plan.path}: {said}.")
+        messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
+        unreadable = messages.unreadable + _still_unreadable(plan)
+        parent = None
+        if plan.parent is not None:
+            above = plan.parent.manifest
+            parent = Parent(above.folder, above.backup_id, plan.parent.manifest_sha256)
+        manifest = Manifest(
+            backup_id=plan.backup_id,
+            hostname=plan.hostname,
+            backup_name=plan.backup_name,
+            timestamp=plan.timestamp,
+            level=plan.level,
+            parent=parent,
+            path=tar.shown(plan.path),
+            single_file=None if plan.source.single_file is None else tar.shown(plan.source.single_file),
+            codec=plan.codec.name,
+            codec_level=plan.codec.level,
+            segments=segments,
+            catalogue=catalogue,
+            snar=_store_snar(plan, fan_out, snar),
+            # With a program as codec the plain stream never passes here.
+            stream_bytes=None if plan.codec.filter_argv else read,
+            source_bytes=tap.tally.content_bytes,
+            counts=tap.tally.counts,
+            tar={"version": tar_version, "exit_status": status},
+            host=_host(),
+            outcome="partial" if unreadable else "success",
+            consistency=plan.consistency,
+            time_started=round(started, 3),
+            time_ended=round(time.time(), 3),
+            unreadable=unreadable,
+            warnings=messages.warnings,
+        )
+        stored = manifest.to_bytes()
+        fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))
+        return StoredBackup(manifest, plan.folder, digest(stored))
+    except BaseException:
+        for storage in fan_out.working():
+            _remove_remains(storage, plan.folder)
+        raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+        for storage in fan_out.failures:
+            _remove_remains(storage, plan.folder)
+
+
+def _remove_remains(storage: Storage, folder: str) -> None:
+    try:
+        storage.delete_folder(folder)
+    except Exception:  # the failure that led here is the one to tell; what stays is found by prune
+        pass

@@ -1,0 +1,15 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong between a tree and its archive."""
+
+from __future__ import annotations
+
+from ..errors import FreezerError
+
+
+class ArchiveError(FreezerError):
+    """A backup could not be made, found, read or restored."""
+
+
+class DamagedArchive(ArchiveError):
+    """What is stored is not what was written: a hash, a size, a chain or a format does not hold."""

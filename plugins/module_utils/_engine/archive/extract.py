@@ -1,0 +1,157 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reading backups: a level is replayed into a folder by GNU tar, or read through and counted."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import stat
+import subprocess
+import threading
+from dataclasses import dataclass, field
+from typing import IO, Dict, Iterator, List, Sequence, cast
+
+from ..progress import Progress
+from ..storage.base import Storage
+from . import tar
+from .backup_set import StoredBackup
+from .errors import ArchiveError, DamagedArchive
+from .plain_stream import plain_stream
+from .process import TarErrors, end_process
+from .segments import READ_BYTES, open_verified
+
+
+@dataclass
+class Extracted:
+    """What a replay met: attributes or nodes that this host or user could not set, and other remarks of tar."""
+
+    not_restored: List[Dict[str, str]] = field(default_factory=list)
+    warnings: List[str] = field(default_factory=list)
+
+
+class _LineCounter(threading.Thread):
+    """Counts the members that tar prints, so that its output never blocks it."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        super().__init__(name="members", daemon=True)
+        self.lines = 0
+        self._pipe = pipe
+        self.start()
+
+    def run(self) -> None:
+        for block in iter(lambda: self._pipe.read(READ_BYTES), b""):
+            self.lines += block.count(b"\n")
+
+
+def _feed(process: "subprocess.Popen[bytes]", storage: Storage, backup: StoredBackup, progress: Progress) -> None:
+    """Give one level to a tar that waits on its standard input. A tar that ends early is not an error here."""
+    sink = cast(IO[bytes], process.stdin)
+    with plain_stream(storage, backup) as blocks:
+        try:
+            for block in blocks:
+                sink.write(block)
+                progress.advance(done_bytes=len(block))
+            sink.close()
+        except BrokenPipeError:
+            pass
+
+
+def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progress) -> Extracted:
+    """Add one level to a folder that holds the levels below it, deletions and renames included.
+
+    Raises DamagedArchive, StorageError, or ArchiveError if tar could not do it; the folder is of no use then.
+    """
+    process = subprocess.Popen(
+        tar.extract_argv(folder),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=tar.environment(),
+    )
+    try:
+        errors = TarErrors(cast(IO[bytes], process.stderr))
+        _feed(process, storage, backup, progress)
+        status = process.wait()
+        errors.join()
+    finally:
+        end_process(process)
+    messages = errors.messages
+    unexplained = messages.unknown + [f"{entry['path']}: {entry['message']}" for entry in messages.unreadable]
+    if status != 0 and (unexplained or not messages.not_restored):
+        said = "; ".join(unexplained[:3]) or f"status {status}"
+        raise ArchiveError(f"tar could not restore {backup.folder}: {said}.")
+    return Extracted(messages.not_restored, unexplained)
+
+
+def make_writable(folder: str) -> None:
+    """Let the owner into every folder of a tree, so that the next level can change it; tar sets the modes again."""
+    for path, folders, _files in os.walk(folder):
+        for name in folders:
+            below = os.path.join(path, name)
+            mode = os.lstat(below).st_mode
+            if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
+                os.chmod(below, stat.S_IMODE(mode) | stat.S_IRWXU)
+
+
+def replay_chain(storage: Storage, chain: Sequence[StoredBackup], folder: str, progress: Progress) -> Extracted:
+    """Replay all levels of a chain, lowest first, into a fresh folder."""
+    met = Extracted()
+    for backup in chain:
+        if os.geteuid() != 0:
+            os.chmod(folder, 0o700)
+            make_writable(folder)
+        one = replay(storage, backup, folder, progress)
+        met.not_restored += one.not_restored
+        met.warnings += one.warnings
+    return met
+
+
+def check_stream(storage: Storage, backup: StoredBackup, progress: Progress) -> int:
+    """Verify, decompress and let tar read one level without writing anything; returns the number of members.
+
+    Raises DamagedArchive if anything is not as the manifest says.
+    """
+    process = subprocess.Popen(
+        tar.list_argv(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=tar.environment(),
+    )
+    try:
+        errors = TarErrors(cast(IO[bytes], process.stderr))
+        counter = _LineCounter(cast(IO[bytes], process.stdout))
+        _feed(process, storage, backup, progress)
+        status = process.wait()
+        counter.join()
+        errors.join()
+    finally:
+        end_process(process)
+    if status != 0:
+        said = "; ".join(errors.messages.unknown[:3]) or f"status {status}"
+        raise DamagedArchive(f"tar cannot read {backup.folder}: {said}.")
+    expected = sum(backup.manifest.counts.values())
+    if counter.lines != expected:
+        raise DamagedArchive(f"{backup.folder} holds {counter.lines} members and should hold {expected}.")
+    return counter.lines
+
+
+def check_segments(storage: Storage, backup: StoredBackup, progress: Progress) -> None:
+    """Compare size and SHA-256 of every segment with the manifest. Raises DamagedArchive or StorageError."""
+    for segment in backup.manifest.segments:
+        open_verified(storage, backup.folder, segment).close()
+        progress.advance(done_bytes=segment.bytes)
+
+
+def check_side_objects(storage: Storage, backup: StoredBackup) -> None:
+    """Compare catalogue and snar with the manifest. Raises DamagedArchive or StorageError."""
+    for wanted in (backup.manifest.catalogue, backup.manifest.snar):
+        open_verified(storage, backup.folder, wanted).close()
+
+
+def catalogue_lines(storage: Storage, backup: StoredBackup) -> Iterator[str]:
+    """The lines of the verified catalogue of one level."""
+    with open_verified(storage, backup.folder, backup.manifest.catalogue) as stored:
+        with gzip.open(stored, "rt", encoding="utf-8", errors="surrogateescape") as plain:
+            yield from plain

@@ -1,0 +1,67 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which level a backup gets: full, incremental on the last one, or differential on a fixed level.
+
+The words are Freezer's. ``max_level``: after so many increments a new full one. ``always_level``: once this level is
+reached it is taken again and again, each on the newest backup of the level below. ``restart_always_level``: days after
+which a chain ends, counted from its level 0 (upstream counts from the newest increment, so that it never ends there).
+With none of the three every backup is full.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Sequence
+
+from .manifest import Manifest
+
+SECONDS_PER_DAY = 86400
+
+
+@dataclass(frozen=True)
+class LevelPolicy:
+    """How levels follow each other; None is "not given"."""
+
+    max_level: Optional[int] = None
+    always_level: Optional[int] = None
+    restart_always_days: Optional[float] = None
+    no_incremental: bool = False
+
+    @property
+    def incremental(self) -> bool:
+        """Whether anything but level 0 can come out."""
+        given = (self.max_level, self.always_level, self.restart_always_days)
+        return not self.no_incremental and any(value is not None for value in given)
+
+
+@dataclass(frozen=True)
+class LevelPlan:
+    """The level to take, on which backup, and why, for the reader of a log."""
+
+    level: int
+    parent: Optional[Manifest]
+    reason: str
+
+
+def plan_level(policy: LevelPolicy, chain: Sequence[Manifest], now: float) -> LevelPlan:
+    """The next level after a chain, which is given from its level 0 to its newest backup (or is empty)."""
+    if policy.no_incremental:
+        return LevelPlan(0, None, "no_incremental is set")
+    if not policy.incremental:
+        return LevelPlan(0, None, "neither max_level, always_level nor restart_always_level is set")
+    if not chain:
+        return LevelPlan(0, None, "there is no earlier backup to continue")
+    newest = chain[-1]
+    days = policy.restart_always_days
+    if days is not None and now - chain[0].timestamp >= days * SECONDS_PER_DAY:
+        return LevelPlan(0, None, f"the last full backup is {days:g} days old or older")
+    if policy.max_level is not None and newest.level >= policy.max_level:
+        return LevelPlan(0, None, f"max_level {policy.max_level} is reached")
+    if policy.always_level is not None and newest.level >= policy.always_level:
+        if policy.always_level == 0:
+            return LevelPlan(0, None, "always_level is 0")
+        below = [backup for backup in chain if backup.level == policy.always_level - 1]
+        if not below:
+            return LevelPlan(0, None, f"no backup of level {policy.always_level - 1} is left to build on")
+        return LevelPlan(policy.always_level, below[-1], f"always_level {policy.always_level} is reached")
+    return LevelPlan(newest.level + 1, newest, f"it continues level {newest.level}")

@@ -1,0 +1,123 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The manifest: a backup exists when its manifest exists.
+
+It is JSON, written last, and says everything that is needed to read the backup with other tools; its own SHA-256 is
+kept by the next level, so that a chain cannot lose or swap a link unnoticed. docs/archive-format.md explains every
+field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, Dict, List, Optional
+
+from .errors import DamagedArchive
+
+FORMAT = "freezer-backup"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of a backup: its name below the backup's folder, its size in bytes and its SHA-256 in hex."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The backup that this one continues: its folder and the SHA-256 of its manifest as stored."""
+
+    folder: str
+    backup_id: str
+    manifest_sha256: str
+
+
+@dataclass
+class Manifest:
+    """What one backup is. Times are seconds since 1970 (UTC), sizes are bytes."""
+
+    backup_id: str
+    hostname: str
+    backup_name: str
+    timestamp: int
+    level: int
+    parent: Optional[Parent]
+    path: str
+    single_file: Optional[str]
+    codec: str
+    codec_level: int
+    segments: List[StoredObject]
+    catalogue: StoredObject
+    snar: StoredObject
+    stream_bytes: Optional[int]
+    source_bytes: int
+    counts: Dict[str, int]
+    tar: Dict[str, Any]
+    host: Dict[str, Any]
+    outcome: str
+    consistency: str
+    time_started: float
+    time_ended: float
+    sealing: Optional[Dict[str, Any]] = None
+    unreadable: List[Dict[str, str]] = field(default_factory=list)
+    warnings: List[Dict[str, str]] = field(default_factory=list)
+
+    @property
+    def stored_bytes(self) -> int:
+        """What the segments take in the storage."""
+        return sum(segment.bytes for segment in self.segments)
+
+    @property
+    def folder(self) -> str:
+        """The backup's folder below its set."""
+        return folder_name(self.timestamp, self.level)
+
+    def to_bytes(self) -> bytes:
+        """The manifest as it is stored."""
+        document = {"format": FORMAT, "format_version": FORMAT_VERSION}
+        document.update(asdict(self))
+        return json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
+
+
+def folder_name(timestamp: int, level: int) -> str:
+    """``<timestamp>_<level>``, the folder of one backup."""
+    return f"{timestamp}_{level}"
+
+
+def digest(stored: bytes) -> str:
+    """The SHA-256, in hex, that a manifest or an object is known by."""
+    return hashlib.sha256(stored).hexdigest()
+
+
+def parse_manifest(stored: bytes, where: str) -> Manifest:
+    """The manifest behind stored bytes. Raises DamagedArchive if they are not one that this release can read."""
+    try:
+        document = json.loads(stored)
+        if document.pop("format") != FORMAT:
+            raise KeyError("format")
+        version = document.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise DamagedArchive(
+                f"{where} has the archive format version {version!r}, and this release reads {FORMAT_VERSION}; "
+                "use the release that wrote it, or a newer one."
+            )
+        document["segments"] = [StoredObject(**segment) for segment in document["segments"]]
+        document["catalogue"] = StoredObject(**document["catalogue"])
+        document["snar"] = StoredObject(**document["snar"])
+        if document["parent"] is not None:
+            document["parent"] = Parent(**document["parent"])
+        manifest = Manifest(**document)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise DamagedArchive(f"{where} is not a manifest of a backup ({problem}).") from problem
+    if manifest.sealing is not None:
+        raise DamagedArchive(f"{where} is sealed, and this release cannot open sealed backups; use a newer one.")
+    for stored_object in (*manifest.segments, manifest.catalogue, manifest.snar):
+        if "/" in stored_object.name or stored_object.name.startswith("."):
+            raise DamagedArchive(f"{where} names an object {stored_object.name!r} outside its backup.")
+    return manifest

@@ -1,0 +1,274 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a finished replay to its target: nothing of a restore is visible before all of it is there.
+
+The chain is replayed into a staging folder inside the target, so that moving is renaming. What stands in the target and
+not in the backup stays; what is in both and equal is not touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import subprocess
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from .errors import ArchiveError
+from .extract import make_writable
+from .tar import shown
+from .tree import attributes, same_file
+
+STAGING_PREFIX = ".freezer-restore-"
+
+
+def is_empty(target: str) -> bool:
+    """Whether nothing stands in the way of a restore into this folder (leftovers of a killed restore do not)."""
+    try:
+        return all(name.startswith(STAGING_PREFIX) for name in os.listdir(target))
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:
+        raise ArchiveError(f"{shown(target)} is not a folder, and a restore needs one; choose another.") from None
+    except OSError as problem:
+        raise ArchiveError(f"{shown(target)} cannot be read: {problem.strerror}.") from problem
+
+
+@dataclass
+class Placed:
+    """What a restore did to its target: paths made, replaced, and found equal already. A new folder counts once."""
+
+    created: int = 0
+    replaced: int = 0
+    equal: int = 0
+
+
+class Staging:
+    """The folder inside the target that holds a tree until it is complete.
+
+    Its lock tells a restore that is under way from what a killed one left, which the next restore removes.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._made = self._make_target(target)
+        before = os.lstat(target)
+        self._root_before = (before, attributes(target))
+        try:
+            self._remove_leftovers()
+            self._folder = os.path.join(target, STAGING_PREFIX + secrets.token_hex(4))
+            os.mkdir(self._folder, 0o700)
+            self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self.tree = os.path.join(self._folder, "tree")
+            os.mkdir(self.tree, 0o700)
+        except OSError as problem:
+            raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
+
+    @staticmethod
+    def _make_target(target: str) -> List[str]:
+        missing = []
+        path = target
+        while not os.path.lexists(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        try:
+            for folder in reversed(missing):
+                os.mkdir(folder, 0o700)
+        except OSError as problem:
+            raise ArchiveError(f"The folder {shown(target)} cannot be made: {problem.strerror}.") from problem
+        return missing
+
+    def _remove_leftovers(self) -> None:
+        for name in os.listdir(self._target):
+            if not name.startswith(STAGING_PREFIX):
+                continue
+            leftover = os.path.join(self._target, name)
+            lock = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove_tree(leftover)
+            except BlockingIOError:
+                raise ArchiveError(f"Another restore into {shown(self._target)} is under way.") from None
+            finally:
+                os.close(lock)
+
+    def place(self, with_root: bool) -> Placed:
+        """Move the tree into the target. With `with_root` the target takes the attributes of the tree's top too.
+
+        Raises ArchiveError, before anything is moved, if a folder stands where the backup has something else.
+        """
+        conflicts = list(_conflicts(self.tree, self._target))
+        if conflicts:
+            raise ArchiveError(
+                f"In {shown(self._target)} there are folders where the backup has files or links: "
+                f"{', '.join(shown(path) for path in conflicts[:3])}. Move them away; nothing was changed."
+            )
+        placed = Placed()
+        with _open_folder(self.tree) as wanted:
+            _merge(self.tree, self._target, placed, {})
+        if with_root:
+            before, before_attributes = self._root_before
+            same = (before.st_mode, before.st_mtime_ns) == (wanted.st_mode, wanted.st_mtime_ns)
+            same = same and (os.geteuid() != 0 or (before.st_uid, before.st_gid) == (wanted.st_uid, wanted.st_gid))
+            if not same or before_attributes != attributes(self.tree):
+                placed.replaced += 1
+        return placed
+
+    def close(self, placed: bool, with_root: bool) -> None:
+        """Remove the staging folder, and after a failure also the folders that were made for the target."""
+        root = self._root_before[0]
+        if placed and with_root:
+            root = os.lstat(self.tree)
+            _copy_attributes(self.tree, self._target)
+        _remove_tree(self._folder)
+        os.close(self._lock)
+        if placed:
+            if with_root:
+                os.utime(self._target, ns=(root.st_atime_ns, root.st_mtime_ns))
+            return
+        if self._made:
+            for folder in self._made:
+                os.rmdir(folder)
+        else:
+            os.utime(self._target, ns=(root.st_atime_ns, root.st_mtime_ns))
+
+
+@contextmanager
+def staging(target: str, with_root: bool) -> Iterator[Staging]:
+    """A staging folder for a target; leaving the context without an error keeps what was placed."""
+    stage = Staging(target)
+    try:
+        yield stage
+    except BaseException:
+        stage.close(placed=False, with_root=with_root)
+        raise
+    stage.close(placed=True, with_root=with_root)
+
+
+def _remove_tree(path: str) -> None:
+    make_writable(path)
+    shutil.rmtree(path)
+
+
+def _is_folder(path: str) -> bool:
+    return stat.S_ISDIR(os.lstat(path).st_mode)
+
+
+def _conflicts(staged: str, target: str) -> Iterator[str]:
+    for name in os.listdir(staged):
+        here, there = os.path.join(staged, name), os.path.join(target, name)
+        if not os.path.lexists(there) or not _is_folder(there):
+            continue
+        if _is_folder(here):
+            yield from _conflicts(here, there)
+        else:
+            yield there
+
+
+def _copy_attributes(source: str, target: str) -> None:
+    wanted, present = attributes(source), attributes(target)
+    found = os.lstat(source)
+    if os.geteuid() == 0:
+        os.chown(target, found.st_uid, found.st_gid)
+    os.chmod(target, stat.S_IMODE(found.st_mode))
+    for name in present.keys() - wanted.keys():
+        os.removexattr(target, name)
+    for name, value in wanted.items():
+        if present.get(name) != value:
+            os.setxattr(target, name, value)
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _move(source: str, target: str) -> None:
+    """Rename over whatever file is there; across file systems copy beside it first."""
+    mode = os.lstat(source).st_mode
+    closed = os.geteuid() != 0 and stat.S_ISDIR(mode) and not mode & stat.S_IWUSR
+    if closed:
+        # Moving a folder writes its own "..", so its owner has to be let in.
+        os.chmod(source, stat.S_IMODE(mode) | stat.S_IRWXU)
+    try:
+        os.rename(source, target)
+    except OSError as problem:
+        if problem.errno != errno.EXDEV:
+            raise
+        beside = os.path.join(os.path.dirname(target), f"{STAGING_PREFIX}{secrets.token_hex(4)}")
+        subprocess.run(
+            ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, beside],
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+        os.rename(beside, target)
+    if closed:
+        os.chmod(target, stat.S_IMODE(mode))
+
+
+def _let_owner_in(folder: str) -> None:
+    mode = stat.S_IMODE(os.lstat(folder).st_mode)
+    if os.geteuid() != 0 and mode & stat.S_IRWXU != stat.S_IRWXU:
+        os.chmod(folder, mode | stat.S_IRWXU)
+
+
+@contextmanager
+def _open_folder(folder: str) -> Iterator[os.stat_result]:
+    """Let its owner move entries out of a staged folder, and give it back the mode and time that it had."""
+    found = os.lstat(folder)
+    _let_owner_in(folder)
+    yield found
+    os.chmod(folder, stat.S_IMODE(found.st_mode))
+    os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _merge(staged: str, target: str, placed: Placed, kept: Dict[Tuple[int, int], str]) -> None:
+    """Move what is in one folder into another one. `kept` maps linked files of the backup to their equals."""
+    for name in sorted(os.listdir(staged)):
+        here, there = os.path.join(staged, name), os.path.join(target, name)
+        found = os.lstat(here)
+        inode = (found.st_dev, found.st_ino)
+        linked = found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode)
+        if not os.path.lexists(there):
+            if linked and inode in kept:
+                os.link(kept[inode], there, follow_symlinks=False)
+            else:
+                _move(here, there)
+            placed.created += 1
+        elif stat.S_ISDIR(found.st_mode) and _is_folder(there):
+            _merge_folder(here, there, placed, kept)
+        elif _equal(here, there, linked, kept.get(inode)):
+            if linked:
+                kept.setdefault(inode, there)
+            placed.equal += 1
+        else:
+            if stat.S_ISDIR(found.st_mode):
+                os.unlink(there)
+            if linked and inode in kept:
+                os.unlink(there)
+                os.link(kept[inode], there, follow_symlinks=False)
+            else:
+                _move(here, there)
+            placed.replaced += 1
+
+
+def _merge_folder(here: str, there: str, placed: Placed, kept: Dict[Tuple[int, int], str]) -> None:
+    unlike = same_file(here, there, owner=os.geteuid() == 0)
+    _let_owner_in(there)
+    with _open_folder(here):
+        _merge(here, there, placed, kept)
+    _copy_attributes(here, there)
+    if unlike:
+        placed.replaced += 1
+    else:
+        placed.equal += 1
+
+
+def _equal(here: str, there: str, linked: bool, kept: Optional[str]) -> bool:
+    if linked != (os.lstat(there).st_nlink > 1):
+        return False
+    if linked and kept is not None and not os.path.samefile(kept, there):
+        return False
+    return not same_file(here, there, owner=os.geteuid() == 0)

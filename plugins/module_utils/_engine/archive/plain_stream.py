@@ -1,0 +1,97 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The plain tar stream of a stored backup: verified segment by segment, then decompressed."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import threading
+from contextlib import contextmanager
+from typing import IO, BinaryIO, Iterator, List, Optional, cast
+
+from ..storage.base import Storage
+from .backup_set import StoredBackup
+from .codec import codec_for
+from .errors import DamagedArchive
+from .process import end_process
+from .segments import READ_BYTES, VerifiedStream
+
+
+class _Feeder(threading.Thread):
+    """Pushes a stream into a program while somebody else reads what comes out of it."""
+
+    def __init__(self, stream: io.RawIOBase, sink: IO[bytes]) -> None:
+        super().__init__(name="feeder", daemon=True)
+        self.failure: Optional[BaseException] = None
+        self._stream, self._sink = stream, sink
+        self.start()
+
+    def run(self) -> None:
+        try:
+            while True:
+                block = self._stream.read(READ_BYTES)
+                if not block:
+                    break
+                self._sink.write(block)
+            self._sink.close()
+        except BrokenPipeError:
+            pass  # the program has ended: its exit status tells why
+        except BaseException as problem:  # handed to the thread that reads
+            self.failure = problem
+            try:
+                self._sink.close()
+            except BrokenPipeError:
+                pass
+
+
+def _through_program(argv: List[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:
+    program = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        feeder = _Feeder(stored, cast(IO[bytes], program.stdin))
+        yield from _blocks(cast(BinaryIO, program.stdout))
+        feeder.join()
+        if feeder.failure is not None:
+            raise feeder.failure
+        if program.wait() != 0:
+            said = cast(IO[bytes], program.stderr).read().decode("utf-8", "replace").strip()
+            raise DamagedArchive(f"The data of {where} does not decompress: {said}.")
+    finally:
+        end_process(program)
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: stream.read(READ_BYTES), b"")
+
+
+@contextmanager
+def plain_stream(storage: Storage, backup: StoredBackup) -> Iterator[Iterator[bytes]]:
+    """The tar stream of one level as blocks of bytes, none of which comes from a segment that was not verified.
+
+    Reading raises DamagedArchive or StorageError; what was yielded before is no complete archive then.
+    """
+    codec = codec_for(backup.manifest.codec)
+    stored = VerifiedStream(storage, backup.folder, backup.manifest.segments)
+    argv = codec.reader_argv()
+
+    def blocks() -> Iterator[bytes]:
+        total = 0
+        if argv is not None:
+            source = _through_program(argv, stored, backup.folder)
+        else:
+            source = _blocks(codec.reader(cast(BinaryIO, io.BufferedReader(stored, READ_BYTES))))
+        try:
+            for block in source:
+                total += len(block)
+                yield block
+        except codec.decode_errors as problem:
+            raise DamagedArchive(f"The data of {backup.folder} does not decompress: {problem}.") from problem
+        if backup.manifest.stream_bytes not in (None, total):
+            raise DamagedArchive(
+                f"The data of {backup.folder} gives {total} bytes and should give {backup.manifest.stream_bytes}."
+            )
+
+    try:
+        yield blocks()
+    finally:
+        stored.close()

@@ -1,0 +1,189 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""GNU tar as a subprocess: its command lines, and what it says on its error stream.
+
+The options and messages are those of GNU tar 1.27 and later (its manual, chapters 5.2 "Using tar to Perform
+Incremental Dumps" and 8.3 "Handling File Attributes"). Names are quoted as C strings in everything that tar prints, so
+that a newline or a byte that is no UTF-8 cannot be taken for something else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional, Sequence
+
+from .errors import ArchiveError
+
+# Messages are parsed, so tar has to speak its own language.
+ENVIRONMENT_OVERRIDES = {"LC_ALL": "C", "TZ": "UTC"}
+COMMON = ["--quoting-style=c", "--format=posix", "--blocking-factor=256"]
+ATTRIBUTES = ["--xattrs", "--xattrs-include=*", "--acls", "--selinux"]
+DEREFERENCE = {
+    None: [],
+    "none": [],
+    "soft": ["--dereference"],
+    "hard": ["--hard-dereference"],
+    "all": ["--dereference", "--hard-dereference"],
+}
+
+_MESSAGE = re.compile(r'^tar: "(?P<name>(?:[^"\\]|\\.)*)": (?P<text>.*)$')
+_ABOUT = re.compile(r"^tar: (?P<text>.*)$")
+_ESCAPE = re.compile(rb'\\([abfnrtv"\\?]|[0-7]{1,3})')
+_ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+
+# What tar says about a file that it could not read: the file is missing from the archive, or holds zeros.
+_UNREADABLE = re.compile(
+    r"^(Warning: )?(Cannot (open|read|stat|readlink|savedir|opendir|close|seek|llistxattrat|getxattr)|Read error)"
+)
+# What tar says about files that moved under it; they are in the archive as far as they could be read.
+_CHANGED = {
+    "file changed as we read it": "changed",
+    "File shrank by": "shrank",
+    "File removed before we read it": "vanished",
+    "Cannot stat: No such file or directory": "vanished",
+    "Cannot open: No such file or directory": "vanished",
+    "socket ignored": "socket",
+    "door ignored": "door",
+    "file is on a different filesystem; not dumped": "other_file_system",
+    "directory is on a different filesystem; not dumped": "other_file_system",
+}
+_NOISE = re.compile(
+    r"Directory is new|Directory has been renamed from|contains a cache directory tag|"
+    r"Removing leading|Exiting with failure status due to previous errors|Directory renamed"
+)
+# What a restore may meet on a host that lacks a right or a feature; the file itself is there.
+_NOT_RESTORED = re.compile(
+    r"^(Warning: )?(Cannot (mknod|mkfifo|change ownership|change mode|utime|symlink|hard link|setxattr|"
+    r"set .*(attribute|ACL|context))|setxattrat?: |lsetxattr|fsetxattr|setfilecon|acl_set)"
+)
+
+
+def unquote(quoted: str) -> str:
+    """The file name behind tar's C quoting, undecodable bytes as surrogates (as os.fsdecode gives them)."""
+    if "\\" not in quoted:
+        return quoted
+
+    def plain(match: "re.Match[bytes]") -> bytes:
+        code = match.group(1)
+        if code[:1].isdigit():
+            return bytes([int(code, 8) & 0xFF])
+        return _ESCAPES.get(code, code)
+
+    return os.fsdecode(_ESCAPE.sub(plain, quoted.encode("utf-8", "surrogateescape")))
+
+
+def shown(name: str) -> str:
+    """A file name as text that JSON and terminals can take: bytes that are no UTF-8 are escaped."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def below(folder: str, path: str) -> Optional[str]:
+    """How tar names a path when it archives `folder` as ``.``: ``./...``, or None if the path is not in it."""
+    folder, path = os.path.realpath(folder), os.path.realpath(path)
+    prefix = folder.rstrip("/") + "/"
+    return f"./{path[len(prefix):]}" if path.startswith(prefix) else None
+
+
+@dataclass
+class TarMessages:
+    """What tar said, sorted by what it means for the backup or the restore."""
+
+    unreadable: List[Dict[str, str]] = field(default_factory=list)
+    warnings: List[Dict[str, str]] = field(default_factory=list)
+    not_restored: List[Dict[str, str]] = field(default_factory=list)
+    unknown: List[str] = field(default_factory=list)
+
+    def add_line(self, line: str) -> None:
+        """Sort one line of tar's error stream."""
+        if _NOISE.search(line):
+            return
+        match = _MESSAGE.match(line)
+        if match is None:
+            about = _ABOUT.match(line)
+            self.unknown.append(about.group("text") if about else line)
+            return
+        path, text = shown(unquote(match.group("name"))), match.group("text")
+        for beginning, kind in _CHANGED.items():
+            if text.replace("Warning: ", "").startswith(beginning):
+                self.warnings.append({"path": path, "kind": kind, "message": text})
+                return
+        if _UNREADABLE.match(text):
+            self.unreadable.append({"path": path, "message": text.replace("Warning: ", "")})
+        elif _NOT_RESTORED.match(text):
+            self.not_restored.append({"path": path, "message": text})
+        else:
+            self.unknown.append(f"{path}: {text}")
+
+
+def environment() -> Dict[str, str]:
+    """The environment for tar: the caller's, with messages in English and no options of the caller's shell."""
+    inherited = {key: value for key, value in os.environ.items() if key not in ("TAR_OPTIONS", "TAPE")}
+    return {**inherited, **ENVIRONMENT_OVERRIDES}
+
+
+def version() -> str:
+    """The first line of ``tar --version``. Raises ArchiveError if there is no GNU tar."""
+    try:
+        said = subprocess.run(
+            ["tar", "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment()
+        )
+    except FileNotFoundError:
+        raise ArchiveError("There is no tar on this host; install GNU tar 1.27 or later.") from None
+    first = said.stdout.decode("utf-8", "replace").partition("\n")[0]
+    if "GNU tar" not in first:
+        raise ArchiveError("The tar of this host is not GNU tar; install GNU tar 1.27 or later.")
+    return first
+
+
+@dataclass(frozen=True)
+class Source:
+    """What tar reads: a folder as ``.``, or one file of a folder as ``./name``."""
+
+    folder: str
+    single_file: Optional[str] = None
+    dereference: Optional[str] = None
+    one_file_system: bool = True
+    exclude: Sequence[str] = ()
+    #: Paths relative to the folder (``./...``) that hold our own output and are never read.
+    own_output: Sequence[str] = ()
+
+    @property
+    def member(self) -> str:
+        """What tar is told to archive, relative to the folder."""
+        return "." if self.single_file is None else f"./{self.single_file}"
+
+
+def create_argv(source: Source, snar: str, index_descriptor: int) -> List[str]:
+    """The command that writes the archive to standard output and the list of members to a descriptor."""
+    argv = ["tar", "--create", "--file=-", *COMMON, "--sparse", *ATTRIBUTES]
+    argv += ["--pax-option=delete=atime,delete=ctime", "--no-check-device", "--ignore-failed-read"]
+    argv += [f"--listed-incremental={snar}"]
+    argv += ["-vv", "--full-time", "--utc", f"--index-file=/dev/fd/{index_descriptor}"]
+    argv += DEREFERENCE[source.dereference]
+    if source.single_file is not None and "--dereference" not in argv:
+        # One file is wanted whatever leads to it; as a bare symbolic link it would be worth nothing.
+        argv.append("--dereference")
+    if source.one_file_system:
+        argv.append("--one-file-system")
+    if source.own_output:
+        argv += ["--anchored", "--no-wildcards", *(f"--exclude={path}" for path in source.own_output)]
+        argv += ["--no-anchored", "--wildcards"]
+    argv += [f"--exclude={pattern}" for pattern in source.exclude]
+    return [*argv, f"--directory={source.folder}", "--", source.member]
+
+
+def extract_argv(folder: str) -> List[str]:
+    """The command that replays one level from standard input into a folder, deletions and renames included."""
+    argv = ["tar", "--extract", "--file=-", "--quoting-style=c", "--incremental"]
+    argv += [*ATTRIBUTES, "--preserve-permissions", "--numeric-owner", "--warning=no-timestamp"]
+    if os.geteuid() == 0:
+        argv.append("--same-owner")
+    return [*argv, f"--directory={folder}"]
+
+
+def list_argv() -> List[str]:
+    """The command that reads a whole level from standard input and prints one line per member."""
+    return ["tar", "--list", "--file=-", "--quoting-style=c", "--warning=no-timestamp"]

@@ -1,0 +1,240 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The keys of a freezer_action as typed options of the agent.
+
+Keys, spellings and defaults are upstream's (freezer-agent 19, and the README of freezer-api for the older ones). A key
+that asks for something which this release cannot do is an error, never ignored: a backup that was meant to be sealed
+must not be written in the clear.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+
+from .errors import FreezerError
+
+DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
+DEFAULT_CONTAINER = "freezer_backups"
+
+#: Older and hyphenless spellings that documents in the wild carry.
+ALIASES = {
+    "src_file": "path_to_backup",
+    "file_to_backup": "path_to_backup",
+    "max_backup_level": "max_level",
+    "always_backup_level": "always_level",
+    "restart_always_backup": "restart_always_level",
+    "restore_from_host": "hostname",
+    "engine": "engine_name",
+    "max_seg_size": "max_segment_size",
+}
+#: Keys that change nothing about what is stored or restored.
+WITHOUT_EFFECT = frozenset(
+    {"action", "log_file", "quiet", "max_priority", "max_cpu_priority", "insecure", "proxy", "timeout", "sync",
+     "os_identity_api_version", "metadata_out", "config", "job_id", "client_id", "hostname_restore"}
+)  # fmt: skip
+
+
+class OptionError(FreezerError):
+    """An option has no usable value, is missing, or asks for what this release cannot do."""
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("a text")
+    return str(value)
+
+
+def _whole(value: Any) -> int:
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = int(str(value), 10)
+    except ValueError:
+        raise ValueError("a whole number") from None
+    if number < 0:
+        raise ValueError("a number that is not negative")
+    return number
+
+
+def _number(value: Any) -> float:
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        number = float(str(value))
+    except ValueError:
+        raise ValueError("a number") from None
+    if not 0 <= number < float("inf"):
+        raise ValueError("a number that is not negative")
+    return number
+
+
+def _switch(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text in ("true", "yes", "on", "1"):
+        return True
+    if text in ("false", "no", "off", "0"):
+        return False
+    raise ValueError("true or false")
+
+
+def _texts(value: Any) -> List[str]:
+    return [_text(item) for item in value] if isinstance(value, (list, tuple)) else [_text(value)]
+
+
+def _size(value: Any) -> int:
+    """Bytes, also with a suffix K, M or G (powers of 1024)."""
+    match = re.match(r"^(\d+)\s*([kmg]?)(?:i?b)?$", str(value).strip(), re.IGNORECASE)
+    if match is None or int(match.group(1)) == 0:
+        raise ValueError("a size in bytes such as 67108864 or 64M")
+    return int(match.group(1)) * 1024 ** " kmg".index(match.group(2).lower() or " ")
+
+
+def _moment(value: Any) -> float:
+    """Seconds since 1970; an ISO date without a zone is local time, as Freezer's always were."""
+    text = str(value).strip()
+    if re.match(r"^\d+(\.\d+)?$", text):
+        return float(text)
+    try:
+        return datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text)).timestamp()
+    except ValueError:
+        raise ValueError("a date such as 2026-11-22T08:30:00 or 2026-11-22T08:30:00+01:00") from None
+
+
+def _storages(value: Any) -> List[Dict[str, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise ValueError("a list of storages, each with 'storage' and 'container'")
+    return [dict(item) for item in value]
+
+
+def _choice(*choices: str) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if value not in choices:
+            raise ValueError("one of " + ", ".join(choices))
+        return str(value)
+
+    return parse
+
+
+_PARSERS: Dict[str, Callable[[Any], Any]] = {
+    "always_level": _whole,
+    "backup_id": _text,
+    "backup_name": _text,
+    "check": _choice("segments", "stream", "restore"),
+    "compare_to": _text,
+    "compression": _choice("zstd", "gzip", "none"),
+    "compression_level": _whole,
+    "container": _text,
+    "dereference_symlink": _choice("none", "soft", "hard", "all"),
+    "dry_run": _switch,
+    "engine_name": _choice("tar"),
+    "exclude": _texts,
+    "hostname": _text,
+    "incremental": _switch,
+    "max_level": _whole,
+    "max_segment_size": _size,
+    "min_age": _number,
+    "mode": _choice("fs"),
+    "no_incremental": _switch,
+    "one_file_system": _switch,
+    "overwrite": _switch,
+    "path_to_backup": _text,
+    "restart_always_level": _number,
+    "restore_abs_path": _text,
+    "restore_from_date": _moment,
+    "storage": _choice("local"),
+    "storages": _storages,
+}
+
+
+@dataclass
+class Options:
+    """What an action asks for. None means "not given"; sizes are bytes, moments are seconds since 1970."""
+
+    always_level: Optional[int] = None
+    backup_id: Optional[str] = None
+    backup_name: Optional[str] = None
+    check: str = "stream"
+    compare_to: Optional[str] = None
+    compression: Optional[str] = None
+    compression_level: Optional[int] = None
+    container: Optional[str] = None
+    dereference_symlink: Optional[str] = None
+    dry_run: bool = False
+    engine_name: str = "tar"
+    exclude: List[str] = field(default_factory=list)
+    hostname: Optional[str] = None
+    incremental: bool = True
+    max_level: Optional[int] = None
+    max_segment_size: int = DEFAULT_SEGMENT_BYTES
+    min_age: Optional[float] = None
+    mode: str = "fs"
+    no_incremental: bool = False
+    one_file_system: bool = True
+    overwrite: bool = False
+    path_to_backup: Optional[str] = None
+    restart_always_level: Optional[float] = None
+    restore_abs_path: Optional[str] = None
+    restore_from_date: Optional[float] = None
+    storage: Optional[str] = None
+    storages: List[Dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def host(self) -> str:
+        """The host that the backups are of: the one that is named, else this one."""
+        return self.hostname or socket.gethostname()
+
+    def need(self, name: str, why: str) -> str:
+        """The value of a text option. Raises OptionError if it is not given."""
+        value = getattr(self, name)
+        if not value:
+            raise OptionError(f"{name} is missing: {why}.")
+        return str(value)
+
+    def places(self) -> List[Tuple[str, str]]:
+        """The kind and container of each storage: those of ``storages``, else the one of the action itself."""
+        given = self.storages or [{"storage": self.storage, "container": self.container}]
+        places = []
+        for place in given:
+            unknown = set(place) - {"storage", "container"}
+            if unknown:
+                raise OptionError(f"A storage of this action has the unknown key {sorted(unknown)[0]!r}.")
+            kind = place.get("storage") or self.storage
+            container = place.get("container") or self.container
+            if not kind:
+                raise OptionError("storage is missing: say where backups are kept, for example local.")
+            if not container:
+                raise OptionError("container is missing: for the storage local it is the path of a folder.")
+            places.append((str(kind), str(container)))
+        if len(set(places)) != len(places):
+            raise OptionError("Two storages of this action are the same place.")
+        return places
+
+
+def parse_options(action: Mapping[str, Any]) -> Options:
+    """The options of a freezer_action. Keys with null and empty text count as not given, as Horizon and AWX send them.
+
+    Raises OptionError with a sentence that names the key.
+    """
+    given: Dict[str, Any] = {}
+    for key, value in action.items():
+        name = str(key).replace("-", "_")
+        name = ALIASES.get(name, name)
+        if value is None or value == "" or name in WITHOUT_EFFECT:
+            continue
+        parser = _PARSERS.get(name)
+        if value is False and parser in (None, _text):
+            continue  # documents say so for "no such thing": the README's own example has "hostname": false
+        if parser is None:
+            raise OptionError(f"The option {key!r} is not known to this release, so nothing was done.")
+        try:
+            given[name] = parser(value)
+        except ValueError as problem:
+            raise OptionError(f"{key} has to be {problem}, and is {value!r}.") from None
+    options = Options(**given)
+    if not options.incremental:
+        options.no_incremental = True
+    return options

@@ -1,0 +1,26 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""How long work says how far it is: the engine reports, the caller draws, logs or ignores."""
+
+from __future__ import annotations
+
+from typing import Optional
+
+
+class Progress:
+    """A listener that ignores everything; programs override what they show.
+
+    All methods may be called from another thread than the one that started the work.
+    """
+
+    #: Whether knowing the totals is worth a scan of the source before the work starts.
+    wants_totals = False
+
+    def begin(self, phase: str, total_bytes: Optional[int] = None, total_files: Optional[int] = None) -> None:
+        """A phase (``backup``, ``restore``, ``verify``) starts; totals are None where nobody knows them."""
+
+    def advance(self, done_bytes: int = 0, done_files: int = 0) -> None:
+        """So many more bytes and files are done since the last call."""
+
+    def end(self) -> None:
+        """The phase is over, well or not."""

@@ -1,0 +1,76 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The interface that archives see of a storage.
+
+A storage holds objects under names such as ``web1_etc/1795336610_0/data.000000``. An object appears whole or not at
+all: what is being written has no name that a reader would see until ``commit`` returns.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
+from typing import BinaryIO, List, Union
+
+Buffer = Union[bytes, bytearray, memoryview]
+
+
+class ObjectWriter(ABC):
+    """One object while it is written. Exactly one of commit and discard ends it."""
+
+    @abstractmethod
+    def write(self, data: Buffer) -> None:
+        """Add bytes. Raises StorageError."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make the object durable and visible under its name, in this order. Raises StorageError."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Forget what was written. Safe to call after a failure, after commit and twice."""
+
+
+class Storage(ABC):
+    """A place for archives: one container of one storage of one kind."""
+
+    kind: str
+    container: str
+
+    @abstractmethod
+    def children(self, folder: str) -> List[str]:
+        """The names directly below a folder, committed objects and folders alike; empty if there is no such folder.
+
+        The folder `""` is the container itself.
+        Raises StorageError if the container itself does not exist or cannot be read.
+        """
+
+    @abstractmethod
+    def create(self, name: str) -> ObjectWriter:
+        """Begin a new object, making its folders. Raises StorageError."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """A seekable stream over a committed object. Raises ObjectMissing or StorageError."""
+
+    @abstractmethod
+    def delete_folder(self, folder: str) -> None:
+        """Remove a folder with all in it; no error if there is none. Raises StorageError."""
+
+    @abstractmethod
+    def hold(self, folder: str) -> AbstractContextManager[None]:
+        """Be the only writer below a folder as long as the context lasts. Raises SetBusy at once if there is another."""
+
+    def put(self, name: str, data: Buffer) -> None:
+        """Write one small object whole. Raises StorageError."""
+        writer = self.create(name)
+        try:
+            writer.write(data)
+            writer.commit()
+        except BaseException:
+            writer.discard()
+            raise
+
+    def describe(self) -> str:
+        """How messages name this place."""
+        return f"{self.kind} storage {self.container}"

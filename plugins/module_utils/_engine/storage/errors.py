@@ -1,0 +1,19 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong where archives are stored."""
+
+from __future__ import annotations
+
+from ..errors import FreezerError
+
+
+class StorageError(FreezerError):
+    """A storage could not do what was asked."""
+
+
+class ObjectMissing(StorageError):
+    """The storage answered, and the object is not there."""
+
+
+class SetBusy(StorageError):
+    """Another run is writing the same backup set."""
