@@ -6,9 +6,6 @@ from __future__ import annotations
 
 from .kind import CLIENT_ID_PATTERN, ID_MAX_LENGTH, Kind
 
-STORAGES = ("local", "swift", "ssh", "s3", "ftp", "ftps")
-ENGINES = ("tar", "rsync", "rsyncv2", "nova", "osbrick", "glance")
-
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 _WORDS = {"type": "array", "items": {"type": "string"}}
 
