@@ -1,0 +1,85 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""How a request says who sends it. One class for each ``auth_type``, named as keystoneauth names them."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+
+from .errors import BadAddress
+
+
+class AuthMethod:
+    """A way to say who we are. Holds secrets: its text form never shows them."""
+
+    auth_type = ""
+
+    def headers(self) -> Mapping[str, str]:
+        """The headers that go with every request."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
+class NoAuth(AuthMethod):
+    """``none``: nothing is sent. For an API that runs with ``auth_strategy = noauth``."""
+
+    auth_type = "none"
+
+    def headers(self) -> Mapping[str, str]:
+        return {}
+
+
+class HttpBasic(AuthMethod):
+    """``http_basic``: user and password of RFC 7617, in UTF-8."""
+
+    auth_type = "http_basic"
+
+    def __init__(self, username: str, password: str) -> None:
+        if ":" in username:
+            raise BadAddress("A username for auth_type http_basic cannot contain a colon.")
+        credentials = f"{username}:{password}".encode()
+        self._headers: dict[str, str] = {"Authorization": "Basic " + base64.b64encode(credentials).decode("ascii")}
+
+    def headers(self) -> Mapping[str, str]:
+        return self._headers
+
+
+class Token(AuthMethod):
+    """``token``: a token that somebody else got from Keystone, sent as ``X-Auth-Token``."""
+
+    auth_type = "token"
+
+    def __init__(self, token: str) -> None:
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise BadAddress("The token contains characters that no token has; it was probably not read correctly.")
+        self._headers: dict[str, str] = {"X-Auth-Token": token}
+
+    def headers(self) -> Mapping[str, str]:
+        return self._headers
+
+
+AUTH_TYPES = (NoAuth.auth_type, HttpBasic.auth_type, Token.auth_type)
+
+
+def auth_method(
+    auth_type: str,
+    username: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+) -> AuthMethod:
+    """The method for an ``auth_type``; ``BadAddress`` when it is unknown or lacks what it needs."""
+    if auth_type == NoAuth.auth_type:
+        return NoAuth()
+    if auth_type == HttpBasic.auth_type:
+        if not username or not password:
+            raise BadAddress("auth_type http_basic needs username and password.")
+        return HttpBasic(username, password)
+    if auth_type == Token.auth_type:
+        if not token:
+            raise BadAddress("auth_type token needs token.")
+        return Token(token)
+    raise BadAddress("auth_type {!r} is not one of {}.".format(auth_type, ", ".join(AUTH_TYPES)))

@@ -1,0 +1,263 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""One kept-alive HTTP connection to a Freezer API: JSON both ways, faults of the network repeated where that is safe.
+
+Standard library only, because it travels with every module. ``http.client`` sets TCP_NODELAY itself. Proxies from the
+environment are not used: an API for backups is reached directly.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import http.client
+import json
+import random
+import selectors
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+from typing import Any, Callable, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from .auth import AuthMethod, NoAuth
+from .errors import BadAddress, NotFreezer, RegistryError, Unreachable, Untrusted, error_from
+
+TIMEOUT_SECONDS = 30.0
+RETRIES = 3
+FIRST_BACK_OFF_SECONDS = 0.25
+# A server that asks for more patience than this gets an error instead of a task that seems to hang.
+LONGEST_WAIT_SECONDS = 30.0
+RETRIED_STATUSES = (502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Tls:
+    """How the server proves itself, and we to it. All paths are files in PEM format."""
+
+    ca_file: str | None = None
+    validate_certs: bool = True
+    client_cert: str | None = None
+    client_key: str | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """The context for https; ``BadAddress`` when a file cannot be used."""
+        try:
+            context = ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise BadAddress(f"ca_file {self.ca_file} cannot be used: {error}.") from error
+        if not self.validate_certs:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self.client_cert:
+            try:
+                context.load_cert_chain(self.client_cert, self.client_key)
+            except (OSError, ssl.SSLError) as error:
+                message = "client_cert {0} (key {1}) cannot be used: {2}."
+                raise BadAddress(message.format(self.client_cert, self.client_key or "in it", error)) from error
+        return context
+
+
+class Answer(NamedTuple):
+    """What the server said: the status and the parsed body, None when there was none."""
+
+    status: int
+    document: Any
+
+
+class _Reply(NamedTuple):
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+
+class _NeverSent(Exception):
+    """No connection came about, so the server has seen nothing of the request."""
+
+
+class _Lost(Exception):
+    """The connection broke; the server may or may not have acted on the request."""
+
+
+class Connection:
+    """A connection to the API at ``url``, opened with the first request and kept until ``close``.
+
+    ``timeout_seconds`` is the longest silence of the server that is borne. ``retries`` is how often a request is
+    repeated after a lost connection or a status of 502, 503 or 504, with a pause that doubles each time, or as long as
+    the server's ``Retry-After`` says. Not for use by several threads at once.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        auth: AuthMethod | None = None,
+        tls: Tls | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._address = _address(url)
+        self._auth = auth or NoAuth()
+        self._tls = tls or Tls()
+        if timeout_seconds <= 0:
+            raise BadAddress(f"timeout_seconds has to be more than 0, it is {timeout_seconds}.")
+        self._timeout_seconds = timeout_seconds
+        self._retries = retries
+        self._sleep = sleep
+        self._http: http.client.HTTPConnection | None = None
+
+    def request(self, method: str, path: str, document: Any = None, repeatable: bool = True) -> Answer:
+        """Send a request below ``url`` and return the answer.
+
+        ``repeatable`` says that the server ends in the same state however often it receives the request; only then is
+        it sent again when it is unknown whether the first one arrived. Raises a ``RegistryError`` for every status
+        outside of 2xx.
+        """
+        request = f"{method} {self.url}{path}"
+        for attempt in range(self._retries + 1):
+            last = attempt == self._retries
+            pause_seconds = FIRST_BACK_OFF_SECONDS * 2**attempt * random.uniform(0.5, 1.0)
+            try:
+                reply = self._exchange(method, path, document)
+            except _NeverSent as fault:
+                if last:
+                    raise Unreachable(f"The Freezer API at {self.url} cannot be reached: {fault}.") from fault
+            except _Lost as fault:
+                if last or not repeatable:
+                    message = f"The connection was lost during {request}: {fault}."
+                    if not repeatable:
+                        message += " Whether the API acted on it is unknown; look before you repeat it."
+                    raise Unreachable(message) from fault
+            else:
+                asked_seconds = _retry_after_seconds(reply.headers.get("Retry-After"))
+                pause_seconds = asked_seconds if asked_seconds is not None else pause_seconds
+                refused = reply.status in RETRIED_STATUSES and repeatable
+                if last or not refused or pause_seconds > LONGEST_WAIT_SECONDS:
+                    return _answer(request, reply)
+            self._sleep(pause_seconds)
+        raise AssertionError("the last attempt returns or raises")
+
+    def close(self) -> None:
+        """Close the connection; a later request opens it again."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
+    def _exchange(self, method: str, path: str, document: Any) -> _Reply:
+        body = None if document is None else json.dumps(document).encode("utf-8")
+        headers: dict[str, str] = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers()}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        elif method != "GET":
+            headers["Content-Length"] = "0"
+        connection = self._open()
+        try:
+            connection.request(method, self._address.path.rstrip("/") + path, body=body, headers=headers)
+            response = connection.getresponse()
+            return _Reply(response.status, response.msg, response.read())
+        except socket.timeout as error:
+            self.close()
+            message = "{0} {1}{2} got no answer for {3:g} seconds (timeout_seconds)."
+            raise Unreachable(message.format(method, self.url, path, self._timeout_seconds)) from error
+        except http.client.RemoteDisconnected as error:
+            self.close()
+            raise _Lost("the server closed it without an answer") from error
+        except http.client.IncompleteRead as error:
+            self.close()
+            raise _Lost("it ended in the middle of the answer") from error
+        except http.client.HTTPException as error:
+            self.close()
+            raise NotFreezer(f"What answers at {self.url} does not speak HTTP: {error!r}.") from error
+        except ssl.SSLError as error:
+            self.close()
+            message = "TLS with {0} broke: {1}. Does it want a client_cert?"
+            raise Untrusted(message.format(self.url, error.reason or error)) from error
+        except OSError as error:
+            self.close()
+            raise _Lost(error.strerror or str(error)) from error
+
+    def _open(self) -> http.client.HTTPConnection:
+        """The connection, fresh if there was none or the server has closed the one that we kept."""
+        if self._http is not None and self._http.sock is not None and not _has_news(self._http.sock):
+            return self._http
+        self.close()
+        host, port = str(self._address.hostname), self._address.port
+        connection: http.client.HTTPConnection
+        if self._address.scheme == "https":
+            context = self._tls.context()
+            connection = http.client.HTTPSConnection(host, port, timeout=self._timeout_seconds, context=context)
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=self._timeout_seconds)
+        try:
+            connection.connect()
+        except ssl.SSLCertVerificationError as error:
+            message = "The certificate of {0} is not trusted: {1}. Name the file of its authority with ca_file."
+            raise Untrusted(message.format(self.url, error.verify_message)) from error
+        except ssl.SSLError as error:
+            raise Untrusted(f"No TLS with {self.url}: {error.reason or error}. Is it http?") from error
+        except socket.timeout as error:
+            message = "The Freezer API at {0} cannot be reached: no connection within {1:g} seconds (timeout_seconds)."
+            raise Unreachable(message.format(self.url, self._timeout_seconds)) from error
+        except UnicodeError as error:
+            raise BadAddress(f"url {self.url!r} names a host that cannot exist: {error}.") from error
+        except OSError as error:
+            raise _NeverSent(error.strerror or str(error)) from error
+        self._http = connection
+        return connection
+
+
+def _address(url: str) -> SplitResult:
+    """The parts of the address, refused when they are not plainly scheme, host, port and path."""
+    try:
+        address = urlsplit(url)
+        _ = address.port  # parsed only when asked for
+    except ValueError as error:
+        raise BadAddress(f"url {url!r} is not an address: {error}.") from error
+    if address.username is not None or address.password is not None:
+        raise BadAddress(
+            "url carries a user or password; give them as username and password with auth_type http_basic."
+        )
+    plain = address.scheme in ("http", "https") and address.hostname and not address.query and not address.fragment
+    if not plain or not url.isprintable() or " " in url:
+        raise BadAddress(f"url {url!r} is not an address such as http://127.0.0.1:9090.")
+    return address
+
+
+def _has_news(kept: socket.socket) -> bool:
+    """Whether a connection on which nobody speaks can be read, which means that the server has closed it."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(kept, selectors.EVENT_READ)
+        return bool(selector.select(timeout=0))
+
+
+def _retry_after_seconds(value: str | None) -> float | None:
+    """The pause that a ``Retry-After`` header asks for (RFC 9110, 10.2.3: seconds or a date)."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (TypeError, ValueError):
+        return None
+
+
+def _answer(request: str, reply: _Reply) -> Answer:
+    """The answer, or the error that its status stands for."""
+    document: Any = None
+    if reply.body:
+        try:
+            document = json.loads(reply.body)
+        except ValueError:
+            if 200 <= reply.status < 300:
+                message = "{0} was answered with something that is not JSON. Is this the address of a Freezer API?"
+                raise NotFreezer(message.format(request), status=reply.status) from None
+    if 200 <= reply.status < 300:
+        return Answer(reply.status, document)
+    if reply.headers.get("Location") and 300 <= reply.status < 400:
+        # Following it would hand the credentials to whomever it names.
+        message = "{0} is redirected to {1}. Use that server's address as url."
+        raise RegistryError(message.format(request, reply.headers["Location"]), status=reply.status)
+    raise error_from(request, reply.status, document)

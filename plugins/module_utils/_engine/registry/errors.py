@@ -1,0 +1,114 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What can go wrong between us and a Freezer API. Every message is a sentence for the person who runs the task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import FreezerError
+
+
+class RegistryError(FreezerError):
+    """The Freezer API could not do what was asked of it.
+
+    ``status`` is the HTTP status, or None when there was no answer. ``title`` and ``description`` are what the API
+    said, word for word, and empty when it said nothing.
+    """
+
+    def __init__(self, message: str, status: int | None = None, title: str = "", description: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.title = title
+        self.description = description
+
+
+class BadAddress(RegistryError):
+    """The address or the options of the connection make no sense."""
+
+
+class Unreachable(RegistryError):
+    """There was no answer: nobody listens, the connection was lost, the time was up."""
+
+
+class Untrusted(Unreachable):
+    """The server could not prove over TLS that it is the one that was meant."""
+
+
+class NotFreezer(RegistryError):
+    """Somebody answered, but not in the way a Freezer API does."""
+
+
+class Rejected(RegistryError):
+    """The API understood the request and finds fault with it (400, 413, 422)."""
+
+
+class Unauthorized(RegistryError):
+    """The API does not accept the credentials (401)."""
+
+
+class Forbidden(RegistryError):
+    """The API knows us, but we may not do this (403)."""
+
+
+class NotFound(RegistryError):
+    """What was named does not exist (404)."""
+
+
+class NotAllowed(RegistryError):
+    """This server does not offer this operation (405)."""
+
+
+class Conflict(RegistryError):
+    """Somebody else holds the id, or was faster (409, 412)."""
+
+
+class ServerError(RegistryError):
+    """The API failed (5xx)."""
+
+
+class Ambiguous(RegistryError):
+    """What was described fits several documents."""
+
+
+class Unidentified(RegistryError):
+    """What was described has neither an id nor anything else that tells it from others."""
+
+
+_BY_STATUS: dict[int, type[RegistryError]] = {
+    400: Rejected,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    405: NotAllowed,
+    409: Conflict,
+    412: Conflict,
+    413: Rejected,
+    422: Rejected,
+}
+
+_SENTENCES: dict[type[RegistryError], str] = {
+    Rejected: "The Freezer API rejects {request}",
+    Unauthorized: "The Freezer API does not accept the credentials for {request}",
+    Forbidden: "The Freezer API does not permit {request}",
+    NotFound: "The Freezer API does not know what {request} names",
+    NotAllowed: "The Freezer API does not offer {request}",
+    Conflict: "The Freezer API sees a conflict in {request}",
+    ServerError: "The Freezer API failed on {request}",
+    RegistryError: "The Freezer API gave an answer that does not fit {request}",
+}
+
+
+def error_from(request: str, status: int, document: Any) -> RegistryError:
+    """The error for an answer with this status. ``request`` is method and address, ``document`` the parsed body."""
+    kind = ServerError if status >= 500 else _BY_STATUS.get(status, RegistryError)
+    title, description = "", ""
+    if isinstance(document, dict):
+        title = str(document.get("title") or "")
+        description = str(document.get("description") or "")
+    said = ": ".join(part for part in (title, description) if part)
+    message = f"{_SENTENCES[kind].format(request=request)} (status {status})" + (f": {said}" if said else "")
+    if kind is Unauthorized:
+        message += ". Check auth_type and the user, password or token"
+    return kind(message.rstrip(".") + ".", status=status, title=title, description=description)
