@@ -4,14 +4,50 @@
 PYTHON ?= python3
 STAMP := .venv/.ready
 
+# Ansible looks at this checkout only, whatever the environment and ~/.ansible of whoever runs it say.
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/build/collections
+export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
+export ANSIBLE_HOME := $(CURDIR)/build/ansible
+export ANSIBLE_REMOTE_TMP := $(CURDIR)/build/ansible/tmp
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONPATH PYTHONHOME
+
 .DEFAULT_GOAL := help
-.PHONY: help setup
+.PHONY: help setup quickstart test test-fast lint format bench docs package clean
 
 help: ## Lists these commands.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: $(STAMP) ## Makes .venv with the collection, its commands and the tools that test it (PYTHON=python3).
 
 $(STAMP): pyproject.toml tools/setup
 	@tools/setup "$(PYTHON)"
 	@touch $@
+
+quickstart: setup ## Backs a folder up twice and restores it, through API, modules and a playbook (SRC=/any/folder).
+	@tools/quickstart "$(SRC)"
+
+test: setup lint ## Runs every check and every test.
+	@.venv/bin/python -m pytest
+
+test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k levels".
+	@.venv/bin/python -m pytest $(ARGS)
+
+lint: setup ## Runs every static check, ansible-test sanity included; choose some with ARGS="ruff mypy-engine".
+	@tools/lint $(ARGS)
+
+format: setup ## Formats the Python code and sorts its imports.
+	@.venv/bin/ruff check --quiet --fix-only .
+	@.venv/bin/ruff format --quiet .
+
+bench: setup ## Measures backup and restore against tar and zstd; writes build/bench.json.
+	@.venv/bin/python tests/bench/bench.py $(ARGS)
+
+docs: setup ## Writes the reference of the modules as text to build/docs.
+	@tools/docs
+
+package: setup ## Builds the collection's archive for ansible-galaxy and the wheel for pip in build/package.
+	@tools/package
+
+clean: ## Removes what these commands made: build/ and .venv.
+	@rm -rf build .venv .ansible .pytest_cache .ruff_cache .mypy_cache changelogs/.plugin-cache.yaml
