@@ -20,9 +20,14 @@ help: ## Lists these commands.
 
 setup: $(STAMP) ## Makes .venv with the collection, its commands and the tools that test it (PYTHON=python3).
 
+# The stamp tells where the checkout was: one that moved, or whose build/ is gone, is set up again.
+ifneq ($(shell test -e build/collections/ansible_collections/freezer/backup/galaxy.yml && cat $(STAMP) 2>&1),$(CURDIR))
+.PHONY: $(STAMP)
+endif
+
 $(STAMP): pyproject.toml tools/setup
 	@tools/setup "$(PYTHON)"
-	@touch $@
+	@echo "$(CURDIR)" >$@
 
 quickstart: setup ## Backs a folder up twice and restores it, through API, modules and a playbook (SRC=/any/folder).
 	@tools/quickstart "$(SRC)"
@@ -43,7 +48,7 @@ format: setup ## Formats the Python code and sorts its imports.
 bench: setup ## Measures backup and restore against tar and zstd; writes build/bench.json.
 	@.venv/bin/python tests/bench/bench.py $(ARGS)
 
-docs: setup ## Writes the reference of the modules as text to build/docs.
+docs: setup ## Writes the reference of modules, plugins and roles as HTML to build/docs.
 	@tools/docs
 
 package: setup ## Builds the collection's archive for ansible-galaxy and the wheel for pip in build/package.

@@ -1,0 +1,134 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a release consists of: the archive that ansible-galaxy installs, and the wheel that pip installs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+COMMANDS = Path(sys.executable).parent
+PREFIX = "ansible_collections/freezer/backup/"
+RUN_TIME_FOLDERS = ("meta", "playbooks", "plugins", "roles")
+TOP_LEVEL = {
+    *RUN_TIME_FOLDERS,
+    "CHANGELOG.rst",
+    "CODE_OF_CONDUCT.md",
+    "CONTRIBUTING.md",
+    "FILES.json",
+    "LICENSES",
+    "MANIFEST.json",
+    "README.md",
+    "REUSE.toml",
+    "changelogs",
+    "docs",
+    "extensions",
+}
+
+
+def run(*command, **environment):
+    """Runs a command away from the checkout, without what the environment says about Ansible and Python."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON"))}
+    clean["PATH"] = f"{COMMANDS}{os.pathsep}{clean['PATH']}"
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=environment.pop("cwd", "/"),
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory):
+    """The folder with both, built once."""
+    folder = tmp_path_factory.mktemp("release")
+    run(CHECKOUT / "tools/package", folder, ANSIBLE_HOME=str(folder / "home"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def archive(release):
+    (path,) = release.glob("freezer-backup-*.tar.gz")
+    return path
+
+
+@pytest.fixture(scope="module")
+def wheel(release):
+    (path,) = release.glob("freezer_backup-*.whl")
+    return path
+
+
+def files_of_archive(archive):
+    with tarfile.open(archive) as opened:
+        return {member.name for member in opened if not member.isdir()}
+
+
+def files_of_wheel(wheel):
+    with zipfile.ZipFile(wheel) as opened:
+        return {name[len(PREFIX) :] for name in opened.namelist() if name.startswith(PREFIX)}
+
+
+def at_run_time(names):
+    return {name for name in names if name.split("/")[0] in RUN_TIME_FOLDERS}
+
+
+def test_the_archive_holds_only_what_belongs_there(archive):
+    names = files_of_archive(archive)
+    assert {name.split("/")[0] for name in names} <= TOP_LEVEL
+    assert not [name for name in names if "__pycache__" in name or "/." in name or name.endswith(".pyc")]
+
+
+def test_the_archive_holds_every_tracked_file_that_is_needed_at_run_time(archive):
+    tracked = run("git", "ls-files", "-z", *RUN_TIME_FOLDERS, cwd=CHECKOUT).split("\0")
+    wanted = {name for name in tracked if name and (CHECKOUT / name).exists()}
+    assert wanted <= files_of_archive(archive)
+
+
+def test_wheel_and_archive_hold_the_same_run_time_files(archive, wheel):
+    assert at_run_time(files_of_wheel(wheel)) == at_run_time(files_of_archive(archive))
+
+
+def test_an_installed_archive_documents_every_module_of_the_action_group(archive, tmp_path):
+    environment = {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections")}
+    run("ansible-galaxy", "collection", "install", archive, "--offline", "-p", tmp_path / "collections", **environment)
+    printed = run("ansible-doc", "--metadata-dump", "--no-fail-on-errors", "freezer.backup", **environment)
+    modules = json.loads(printed)["all"]["module"]
+    assert {name: text["error"] for name, text in modules.items() if "error" in text} == {}
+    assert {name.rsplit(".", 1)[1] for name in modules} == members_of_the_action_group()
+    for module in modules.values():
+        assert module["doc"]["filename"].startswith(str(tmp_path / "collections"))
+
+
+def members_of_the_action_group():
+    lines = (CHECKOUT / "meta/runtime.yml").read_text(encoding="utf-8").splitlines()
+    return {line.strip()[2:] for line in lines if line.startswith("    - ")}
+
+
+def test_an_installed_wheel_has_commands_that_run_without_the_checkout(wheel, tmp_path):
+    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
+    python = tmp_path / "venv/bin/python"
+    run(COMMANDS / "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
+    # Third-party libraries come from the environment of the tests; Python reads no .pth file there, so that nothing
+    # leads to the checkout.
+    (libraries,) = (path for path in sys.path if path.startswith(sys.prefix) and path.endswith("/site-packages"))
+    for command in ("freezer-api", "freezer-agent"):
+        assert "usage" in run(tmp_path / "venv/bin" / command, "--help", PYTHONPATH=libraries).lower()
+    where = run(
+        python,
+        "-c",
+        "import ansible_collections.freezer.backup.plugins.module_utils._engine.agent as agent; print(agent.__file__)",
+        PYTHONPATH=libraries,
+    )
+    assert where.startswith(str(tmp_path / "venv"))
