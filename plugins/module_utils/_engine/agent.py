@@ -8,16 +8,17 @@ be printed as JSON. Everything that can go wrong is a FreezerError.
 
 from __future__ import annotations
 
-import math
 import os
 import stat
 import tempfile
 import time
 import uuid
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any
 
+from . import results
 from .archive import place, tree
 from .archive.backup_set import BackupSet, StoredBackup, sets_in
 from .archive.codec import codec_for
@@ -33,17 +34,13 @@ from .storage.base import Storage
 from .storage.choose import storage_for
 from .storage.errors import StorageError
 
-#: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.
-LISTED_AT_MOST = 200
-_MEBIBYTE = 1 << 20
 
-
-def _sets(options: Options) -> List[BackupSet]:
+def _sets(options: Options) -> list[BackupSet]:
     name = options.need("backup_name", "it is what a backup is found by again")
     return [BackupSet(storage_for(kind, container), options.host, name) for kind, container in options.places()]
 
 
-def _source(options: Options, sets: Sequence[BackupSet]) -> Tuple[Source, str]:
+def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
     """What to read, and the path that the user means. Raises OptionError if there is nothing to read."""
     given = options.need("path_to_backup", "say which folder or file to back up")
     path = os.path.abspath(given)
@@ -76,7 +73,7 @@ def _source(options: Options, sets: Sequence[BackupSet]) -> Tuple[Source, str]:
     )
 
 
-def _generation(backup_set: BackupSet) -> List[StoredBackup]:
+def _generation(backup_set: BackupSet) -> list[StoredBackup]:
     try:
         return backup_set.generation()
     except StorageError:
@@ -96,11 +93,9 @@ def _newly_readable(generation: Sequence[StoredBackup], source: Source) -> bool:
 
 def _plan(
     options: Options, sets: Sequence[BackupSet], source: Source, now: float
-) -> Tuple[LevelPlan, Optional[StoredBackup]]:
+) -> tuple[LevelPlan, StoredBackup | None]:
     """The level to take and the backup that it continues, the same one in every storage."""
-    policy = LevelPolicy(
-        options.max_level, options.always_level, options.restart_always_level, options.no_incremental
-    )
+    policy = LevelPolicy(options.max_level, options.always_level, options.restart_always_level, options.no_incremental)
     if not policy.incremental:
         return plan_level(policy, [], now), None
     try:
@@ -122,12 +117,12 @@ def _plan(
     return plan, parent
 
 
-def _newest(backup_set: BackupSet) -> Optional[StoredBackup]:
+def _newest(backup_set: BackupSet) -> StoredBackup | None:
     generation = _generation(backup_set)
     return generation[-1] if generation else None
 
 
-def _scan(source: Source) -> Tuple[int, int]:
+def _scan(source: Source) -> tuple[int, int]:
     """Bytes and files of a source, for a progress bar; what cannot be read or is excluded is not worth exactness."""
     if source.single_file is not None:
         return os.stat(os.path.join(source.folder, source.single_file)).st_size, 1
@@ -142,7 +137,7 @@ def _scan(source: Source) -> Tuple[int, int]:
     return size, files
 
 
-def backup(action: Mapping[str, Any], progress: Optional[Progress] = None, dry_run: bool = False) -> Dict[str, Any]:
+def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Back up what an action names, to all its storages.
 
     The result has ``changed``, ``outcome`` (success or partial), ``level`` and ``reason``, ``backup_id``, where it lies,
@@ -158,10 +153,10 @@ def backup(action: Mapping[str, Any], progress: Optional[Progress] = None, dry_r
     if options.min_age is not None:
         newest = [_newest(backup_set) for backup_set in sets]
         if all(one is not None and started - one.manifest.timestamp < options.min_age for one in newest):
-            return _unchanged(options, newest[0], sets)
+            return results.unchanged(options, newest[0], sets)
     if dry_run or options.dry_run:
         level, parent = _plan(options, sets, source, started)
-        return {**_described(options, path, level, parent), "changed": True, "outcome": "planned"}
+        return {**results.described(options, path, level, parent), "changed": True, "outcome": "planned"}
 
     with ExitStack() as stack:
         fan_out = FanOut([backup_set.storage for backup_set in sets])
@@ -193,121 +188,14 @@ def backup(action: Mapping[str, Any], progress: Optional[Progress] = None, dry_r
             stored = create_archive(plan, fan_out, progress)
         finally:
             progress.end()
-    result = _described(options, path, level, parent)
-    result.update(_done(options, stored, sets, fan_out))
+    result = results.described(options, path, level, parent)
+    result.update(results.done(options, stored, sets, fan_out))
     return result
 
 
-def _described(
-    options: Options, path: str, level: LevelPlan, parent: Optional[StoredBackup]
-) -> Dict[str, Any]:
-    return {
-        "hostname": options.host,
-        "backup_name": options.backup_name,
-        "path": shown(path),
-        "level": level.level,
-        "reason": level.reason,
-        "parent_backup_id": parent.manifest.backup_id if parent is not None else None,
-    }
-
-
-def _unchanged(options: Options, newest: Optional[StoredBackup], sets: Sequence[BackupSet]) -> Dict[str, Any]:
-    assert newest is not None
-    return {
-        "changed": False,
-        "outcome": "unchanged",
-        "hostname": options.host,
-        "backup_name": options.backup_name,
-        "backup_id": newest.manifest.backup_id,
-        "level": newest.manifest.level,
-        "timestamp": newest.manifest.timestamp,
-        "reason": f"the newest backup is younger than min_age ({options.min_age:g} seconds)",
-        "storages": [
-            {"storage": one.storage.kind, "container": one.storage.container, "folder": newest.folder} for one in sets
-        ],
-    }
-
-
-def _done(options: Options, stored: StoredBackup, sets: Sequence[BackupSet], fan_out: FanOut) -> Dict[str, Any]:
-    manifest = stored.manifest
-    storages = []
-    for backup_set in sets:
-        problem = fan_out.failures.get(backup_set.storage)
-        place_of = {"storage": backup_set.storage.kind, "container": backup_set.storage.container}
-        if problem is None:
-            storages.append({**place_of, "outcome": "success", "folder": stored.folder})
-        else:
-            storages.append({**place_of, "outcome": "failed", "message": str(problem)})
-    outcome = "partial" if fan_out.failures else manifest.outcome
-    return {
-        "changed": True,
-        "outcome": outcome,
-        "backup_id": manifest.backup_id,
-        "timestamp": manifest.timestamp,
-        "storages": storages,
-        "source_bytes": manifest.source_bytes,
-        "stored_bytes": manifest.stored_bytes,
-        "counts": manifest.counts,
-        "compression": manifest.codec,
-        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
-        "unreadable_count": len(manifest.unreadable),
-        "unreadable": manifest.unreadable[:LISTED_AT_MOST],
-        "warnings_count": len(manifest.warnings),
-        "warnings": manifest.warnings[:LISTED_AT_MOST],
-        "metadata": _metadata(options, stored, outcome, fan_out),
-    }
-
-
-def _metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanOut) -> Dict[str, Any]:
-    """The body of a POST to /backups: the README's keys (sizes in MB, rounded up), and exact figures beside them."""
-    manifest = stored.manifest
-    first = fan_out.working()[0]
-    links = manifest.counts.get("symbolic_links", 0)
-    metadata = {
-        "backup_id": manifest.backup_id,
-        "container": first.container,
-        "storage": first.kind,
-        "hostname": manifest.hostname,
-        "host_name": manifest.hostname,
-        "backup_name": manifest.backup_name,
-        "time_stamp": manifest.timestamp,
-        "level": manifest.level,
-        "curr_backup_level": manifest.level,
-        "max_level": options.max_level,
-        "always_level": options.always_level,
-        "restart_always_level": options.restart_always_level,
-        "mode": options.mode,
-        "engine_name": options.engine_name,
-        "action": "backup",
-        "path_to_backup": manifest.path,
-        "fs_real_path": shown(os.path.realpath(options.path_to_backup or "")),
-        "compression": manifest.codec,
-        "compression_alg": manifest.codec,
-        "encrypted": False,
-        "excluded_files": options.exclude,
-        "client_os": manifest.host["system"],
-        "total_fs_files": manifest.counts.get("files", 0) + manifest.counts.get("hard_links", 0),
-        "total_directories": manifest.counts.get("directories", 0),
-        "total_symbolic_links": links,
-        "backup_size_uncompressed": math.ceil(manifest.source_bytes / _MEBIBYTE),
-        "backup_size_compressed": math.ceil(manifest.stored_bytes / _MEBIBYTE),
-        "source_bytes": manifest.source_bytes,
-        "stored_bytes": manifest.stored_bytes,
-        "outcome": outcome,
-        "unreadable_count": len(manifest.unreadable),
-        "consistency": manifest.consistency,
-        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
-        "manifest_sha256": stored.manifest_sha256,
-        "folder": stored.folder,
-        "time_started": int(manifest.time_started),
-        "time_ended": int(manifest.time_ended),
-    }
-    return {key: value for key, value in metadata.items() if value is not None}
-
-
-def _choose(options: Options) -> Tuple[Storage, List[StoredBackup]]:
+def _choose(options: Options) -> tuple[Storage, list[StoredBackup]]:
     """The chain that an action means, from the first storage that has it."""
-    problem: Optional[Exception] = None
+    problem: Exception | None = None
     for backup_set in _sets(options):
         try:
             wanted = backup_set.find(options.backup_id, options.restore_from_date)
@@ -318,20 +206,13 @@ def _choose(options: Options) -> Tuple[Storage, List[StoredBackup]]:
     raise problem
 
 
-def _chain_described(chain: Sequence[StoredBackup]) -> List[Dict[str, Any]]:
-    return [
-        {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.timestamp}
-        for one in chain
-    ]
-
-
 def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
     sizes = [one.manifest.stream_bytes for one in chain]
     total = sum(size for size in sizes if size is not None) if None not in sizes else None
     progress.begin(phase, total)
 
 
-def restore(action: Mapping[str, Any], progress: Optional[Progress] = None, dry_run: bool = False) -> Dict[str, Any]:
+def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Restore the backup that an action means into ``restore_abs_path``.
 
     The target becomes visible as a whole. A folder that is not empty is refused unless ``overwrite``; even then
@@ -347,19 +228,20 @@ def restore(action: Mapping[str, Any], progress: Optional[Progress] = None, dry_
             f"{shown(target)} is not empty, so nothing was restored into it. Choose another folder, or set overwrite: "
             "then files of the backup replace those of the same name, and all others stay."
         )
-    result: Dict[str, Any] = {
+    result: dict[str, Any] = {
         "hostname": newest.hostname,
         "backup_name": newest.backup_name,
         "backup_id": newest.backup_id,
         "level": newest.level,
         "timestamp": newest.timestamp,
         "restore_abs_path": shown(target),
-        "chain": _chain_described(chain),
+        "chain": results.chain_described(chain),
         "storage": storage.kind,
         "container": storage.container,
     }
     if dry_run or options.dry_run:
-        return {**result, "changed": True, "outcome": "planned"}
+        changed = place.is_empty(target) or _would_change(storage, chain, target, progress)
+        return {**result, "changed": changed, "outcome": "planned"}
     started = time.time()
     whole_folder = newest.single_file is None
     _begin(progress, "restore", chain)
@@ -377,15 +259,15 @@ def restore(action: Mapping[str, Any], progress: Optional[Progress] = None, dry_
         "replaced": placed.replaced,
         "equal": placed.equal,
         "not_restored_count": len(met.not_restored),
-        "not_restored": met.not_restored[:LISTED_AT_MOST],
-        "warnings": met.warnings[:LISTED_AT_MOST],
+        "not_restored": met.not_restored[: results.LISTED_AT_MOST],
+        "remarks": met.warnings[: results.LISTED_AT_MOST],
         "unreadable_count": len(newest.unreadable),
-        "unreadable": newest.unreadable[:LISTED_AT_MOST],
+        "unreadable": newest.unreadable[: results.LISTED_AT_MOST],
         "duration_seconds": round(time.time() - started, 3),
     }
 
 
-def verify(action: Mapping[str, Any], progress: Optional[Progress] = None) -> Dict[str, Any]:
+def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
     """Prove that a backup and everything it is built on can be read; nothing is written but a scratch folder.
 
     ``check`` is ``segments`` (sizes and hashes), ``stream`` (also decompressed and read by tar) or ``restore`` (also
@@ -399,7 +281,7 @@ def verify(action: Mapping[str, Any], progress: Optional[Progress] = None) -> Di
     storage, chain = _choose(options)
     newest = chain[-1].manifest
     started = time.time()
-    result: Dict[str, Any] = {
+    result: dict[str, Any] = {
         "changed": False,
         "hostname": newest.hostname,
         "backup_name": newest.backup_name,
@@ -407,7 +289,7 @@ def verify(action: Mapping[str, Any], progress: Optional[Progress] = None) -> Di
         "level": newest.level,
         "timestamp": newest.timestamp,
         "check": options.check,
-        "chain": _chain_described(chain),
+        "chain": results.chain_described(chain),
         "storage": storage.kind,
         "container": storage.container,
         "stored_bytes": sum(one.manifest.stored_bytes for one in chain),
@@ -422,37 +304,51 @@ def verify(action: Mapping[str, Any], progress: Optional[Progress] = None) -> Di
             elif options.check == "stream":
                 check_stream(storage, one, progress)
         if options.check == "restore":
-            result["differences"] = _restore_aside(storage, chain, options.compare_to, progress)
+            result["differences"] = _compare(storage, chain, options.compare_to, progress)
     finally:
         progress.end()
     result["outcome"] = "different" if result["differences"] else "success"
     result["differences_count"] = len(result["differences"])
-    result["differences"] = result["differences"][:LISTED_AT_MOST]
+    result["differences"] = result["differences"][: results.LISTED_AT_MOST]
     result["duration_seconds"] = round(time.time() - started, 3)
     return result
 
 
-def _restore_aside(
-    storage: Storage, chain: Sequence[StoredBackup], compare_to: Optional[str], progress: Progress
-) -> List[str]:
-    if compare_to is not None and not os.path.isdir(compare_to):
-        raise OptionError(f"compare_to {shown(compare_to)} is not a folder.")
-    with tempfile.TemporaryDirectory(prefix="freezer-verify-") as scratch:
+@contextmanager
+def _restored_aside(storage: Storage, chain: Sequence[StoredBackup], progress: Progress) -> Iterator[str]:
+    """The restored tree in a scratch folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="freezer-restored-") as scratch:
         target = os.path.join(scratch, "tree")
         with place.staging(target, with_root=True) as stage:
             replay_chain(storage, chain, stage.tree, progress)
             stage.place(with_root=True)
-        if compare_to is None:
-            return []
-        return tree.differences(compare_to, target, owner=os.geteuid() == 0)
+        yield target
 
 
-def info(action: Mapping[str, Any]) -> Dict[str, Any]:
+def _would_change(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> bool:
+    """Whether a restore over what stands in a target would do anything; other files there do not count."""
+    with _restored_aside(storage, chain, progress) as restored:
+        owner = os.geteuid() == 0
+        found = tree.differences(restored, target, owner)
+    ours = [line for line in found if not line.endswith(f": only in {target}")]
+    if chain[-1].manifest.single_file is not None:
+        ours = [line for line in ours if not line.startswith(".:")]
+    return bool(ours)
+
+
+def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None, progress: Progress) -> list[str]:
+    if folder is not None and not os.path.isdir(folder):
+        raise OptionError(f"compare_to {shown(folder)} is not a folder.")
+    with _restored_aside(storage, chain, progress) as restored:
+        return [] if folder is None else tree.differences(folder, restored, owner=os.geteuid() == 0)
+
+
+def info(action: Mapping[str, Any]) -> dict[str, Any]:
     """The backups of one name (or, without a name, of every name) in the storages of an action, newest first."""
     options = parse_options(action)
-    backups: List[Dict[str, Any]] = []
-    incomplete: List[str] = []
-    damaged: List[str] = []
+    backups: list[dict[str, Any]] = []
+    incomplete: list[str] = []
+    damaged: list[str] = []
     for kind, container in options.places():
         storage = storage_for(kind, container)
         for backup_set in sets_in(storage):
@@ -461,28 +357,8 @@ def info(action: Mapping[str, Any]) -> Dict[str, Any]:
             if options.hostname not in (None, backup_set.hostname):
                 continue
             survey = backup_set.survey()
-            backups += [_listed(storage, one) for one in survey.backups]
+            backups += [results.listed(storage, one) for one in survey.backups]
             incomplete += survey.incomplete
             damaged += survey.damaged
     backups.sort(key=lambda one: one["timestamp"], reverse=True)
     return {"changed": False, "backups": backups, "incomplete": incomplete, "damaged": damaged}
-
-
-def _listed(storage: Storage, stored: StoredBackup) -> Dict[str, Any]:
-    manifest = stored.manifest
-    return {
-        "backup_id": manifest.backup_id,
-        "hostname": manifest.hostname,
-        "backup_name": manifest.backup_name,
-        "level": manifest.level,
-        "timestamp": manifest.timestamp,
-        "path": manifest.path,
-        "outcome": manifest.outcome,
-        "source_bytes": manifest.source_bytes,
-        "stored_bytes": manifest.stored_bytes,
-        "compression": manifest.codec,
-        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
-        "storage": storage.kind,
-        "container": storage.container,
-        "folder": stored.folder,
-    }

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import re
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable
 
 from .errors import FreezerError
 
@@ -81,7 +82,7 @@ def _switch(value: Any) -> bool:
     raise ValueError("true or false")
 
 
-def _texts(value: Any) -> List[str]:
+def _texts(value: Any) -> list[str]:
     return [_text(item) for item in value] if isinstance(value, (list, tuple)) else [_text(value)]
 
 
@@ -90,7 +91,8 @@ def _size(value: Any) -> int:
     match = re.match(r"^(\d+)\s*([kmg]?)(?:i?b)?$", str(value).strip(), re.IGNORECASE)
     if match is None or int(match.group(1)) == 0:
         raise ValueError("a size in bytes such as 67108864 or 64M")
-    return int(match.group(1)) * 1024 ** " kmg".index(match.group(2).lower() or " ")
+    factor: int = 1024 ** " kmg".index(match.group(2).lower() or " ")
+    return int(match.group(1)) * factor
 
 
 def _moment(value: Any) -> float:
@@ -104,7 +106,7 @@ def _moment(value: Any) -> float:
         raise ValueError("a date such as 2026-11-22T08:30:00 or 2026-11-22T08:30:00+01:00") from None
 
 
-def _storages(value: Any) -> List[Dict[str, Any]]:
+def _storages(value: Any) -> list[dict[str, Any]]:
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
         raise ValueError("a list of storages, each with 'storage' and 'container'")
     return [dict(item) for item in value]
@@ -119,7 +121,7 @@ def _choice(*choices: str) -> Callable[[Any], str]:
     return parse
 
 
-_PARSERS: Dict[str, Callable[[Any], Any]] = {
+_PARSERS: dict[str, Callable[[Any], Any]] = {
     "always_level": _whole,
     "backup_id": _text,
     "backup_name": _text,
@@ -154,33 +156,33 @@ _PARSERS: Dict[str, Callable[[Any], Any]] = {
 class Options:
     """What an action asks for. None means "not given"; sizes are bytes, moments are seconds since 1970."""
 
-    always_level: Optional[int] = None
-    backup_id: Optional[str] = None
-    backup_name: Optional[str] = None
+    always_level: int | None = None
+    backup_id: str | None = None
+    backup_name: str | None = None
     check: str = "stream"
-    compare_to: Optional[str] = None
-    compression: Optional[str] = None
-    compression_level: Optional[int] = None
-    container: Optional[str] = None
-    dereference_symlink: Optional[str] = None
+    compare_to: str | None = None
+    compression: str | None = None
+    compression_level: int | None = None
+    container: str | None = None
+    dereference_symlink: str | None = None
     dry_run: bool = False
     engine_name: str = "tar"
-    exclude: List[str] = field(default_factory=list)
-    hostname: Optional[str] = None
+    exclude: list[str] = field(default_factory=list)
+    hostname: str | None = None
     incremental: bool = True
-    max_level: Optional[int] = None
+    max_level: int | None = None
     max_segment_size: int = DEFAULT_SEGMENT_BYTES
-    min_age: Optional[float] = None
+    min_age: float | None = None
     mode: str = "fs"
     no_incremental: bool = False
     one_file_system: bool = True
     overwrite: bool = False
-    path_to_backup: Optional[str] = None
-    restart_always_level: Optional[float] = None
-    restore_abs_path: Optional[str] = None
-    restore_from_date: Optional[float] = None
-    storage: Optional[str] = None
-    storages: List[Dict[str, Any]] = field(default_factory=list)
+    path_to_backup: str | None = None
+    restart_always_level: float | None = None
+    restore_abs_path: str | None = None
+    restore_from_date: float | None = None
+    storage: str | None = None
+    storages: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def host(self) -> str:
@@ -194,7 +196,7 @@ class Options:
             raise OptionError(f"{name} is missing: {why}.")
         return str(value)
 
-    def places(self) -> List[Tuple[str, str]]:
+    def places(self) -> list[tuple[str, str]]:
         """The kind and container of each storage: those of ``storages``, else the one of the action itself."""
         given = self.storages or [{"storage": self.storage, "container": self.container}]
         places = []
@@ -219,7 +221,7 @@ def parse_options(action: Mapping[str, Any]) -> Options:
 
     Raises OptionError with a sentence that names the key.
     """
-    given: Dict[str, Any] = {}
+    given: dict[str, Any] = {}
     for key, value in action.items():
         name = str(key).replace("-", "_")
         name = ALIASES.get(name, name)

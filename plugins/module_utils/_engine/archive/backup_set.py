@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Iterator, List, Optional
 
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, StorageError
@@ -42,9 +42,9 @@ class StoredBackup:
 class Survey:
     """What stands in a set: whole backups, folders without a manifest (failed or being written), and the unreadable."""
 
-    backups: List[StoredBackup] = field(default_factory=list)
-    incomplete: List[str] = field(default_factory=list)
-    damaged: List[str] = field(default_factory=list)
+    backups: list[StoredBackup] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
 
 
 class BackupSet:
@@ -56,7 +56,7 @@ class BackupSet:
         self.backup_name = backup_name
         self.folder = set_folder(hostname, backup_name)
 
-    def _folders(self) -> List[str]:
+    def _folders(self) -> list[str]:
         """Folders of backups, newest first, with or without a manifest."""
         found = []
         for name in self.storage.children(self.folder):
@@ -106,19 +106,19 @@ class BackupSet:
                 survey.damaged.append(str(problem))
         return survey
 
-    def generation(self) -> List[StoredBackup]:
+    def generation(self) -> list[StoredBackup]:
         """The newest level 0 and all that came after it, oldest first; empty if there is no backup."""
-        found: List[StoredBackup] = []
+        found: list[StoredBackup] = []
         for backup in self.newest_first():
             found.append(backup)
             if backup.manifest.level == 0:
                 break
         return found[::-1]
 
-    def find(self, backup_id: Optional[str] = None, not_after: Optional[float] = None) -> StoredBackup:
+    def find(self, backup_id: str | None = None, not_after: float | None = None) -> StoredBackup:
         """The backup with an id, else the newest one that began at or before a time (seconds since 1970), else the
         newest. Raises ArchiveError if there is none."""
-        damage: Optional[DamagedArchive] = None
+        damage: DamagedArchive | None = None
         for name in self._folders():
             if not_after is not None and int(name.partition("_")[0]) > not_after:
                 continue
@@ -141,7 +141,7 @@ class BackupSet:
             f"There is no backup {wanted}of {self.backup_name!r} of host {self.hostname!r} in {self.storage.describe()}."
         )
 
-    def chain(self, backup: StoredBackup) -> List[StoredBackup]:
+    def chain(self, backup: StoredBackup) -> list[StoredBackup]:
         """The backups that a restore replays, from level 0 to the given one.
 
         Raises DamagedArchive if a link is missing or is not the one that was built on.
@@ -163,7 +163,7 @@ class BackupSet:
         return links
 
 
-def sets_in(storage: Storage) -> List[BackupSet]:
+def sets_in(storage: Storage) -> list[BackupSet]:
     """All sets of a container, by the names in their manifests, since the name of a folder alone can be split twice."""
     found = []
     for folder in storage.children(""):

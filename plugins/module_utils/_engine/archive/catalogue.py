@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Callable, Dict, Iterable, Iterator, Optional
+from typing import BinaryIO, Callable
 
 from .tar import unquote
 
@@ -45,14 +46,14 @@ class Entry:
     size: int
     modified: str
     name: str
-    target: Optional[str]
+    target: str | None
 
 
 @dataclass
 class Tally:
     """How many members of each kind passed, and how many bytes of file contents they hold."""
 
-    counts: Dict[str, int] = field(default_factory=lambda: dict.fromkeys([*dict.fromkeys(KINDS.values()), "others"], 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys([*dict.fromkeys(KINDS.values()), "others"], 0))
     content_bytes: int = 0
 
     @property
@@ -101,7 +102,7 @@ class CatalogueTap(threading.Thread):
     def __init__(self, pipe: BinaryIO, write: Callable[[bytes], None], counted: Callable[[int], None]) -> None:
         super().__init__(name="catalogue", daemon=True)
         self.tally = Tally()
-        self.failure: Optional[BaseException] = None
+        self.failure: BaseException | None = None
         self._pipe, self._write, self._counted = pipe, write, counted
 
     def run(self) -> None:
@@ -119,7 +120,7 @@ class CatalogueTap(threading.Thread):
             if batch:
                 self._write(bytes(batch))
             self._counted(self.tally.members - told)
-        except BaseException as problem:  # handed to the thread that waits for us
+        except BaseException as problem:  # noqa: BLE001 - handed to the thread that waits for us
             self.failure = problem
             for _rest in self._pipe:
                 pass  # let tar end

@@ -13,7 +13,7 @@ import gzip
 import shutil
 import threading
 import zlib
-from typing import BinaryIO, List, Optional, Tuple, Type, cast
+from typing import BinaryIO, cast
 
 from .errors import ArchiveError
 
@@ -34,9 +34,9 @@ class Codec:
 
     name = "none"
     level = 0
-    filter_argv: Optional[List[str]] = None
+    filter_argv: list[str] | None = None
     #: What a reader raises when the stored bytes are not what this codec wrote.
-    decode_errors: Tuple[Type[BaseException], ...] = ()
+    decode_errors: tuple[type[BaseException], ...] = ()
 
     def frame(self, chunk: bytes) -> bytes:
         """One chunk as a stream of its own that can be joined to others. May be called from many threads."""
@@ -46,7 +46,7 @@ class Codec:
         """The plain stream behind a stored one."""
         return stored
 
-    def reader_argv(self) -> Optional[List[str]]:
+    def reader_argv(self) -> list[str] | None:
         """The program that turns stored into plain where ``reader`` cannot, else None."""
         return None
 
@@ -100,11 +100,11 @@ class ZstdProgram(Codec):
         self.level = level
         self.filter_argv = ["zstd", f"-{level}", "-T0", "--quiet", "--stdout"]
 
-    def reader_argv(self) -> Optional[List[str]]:
+    def reader_argv(self) -> list[str] | None:
         return ["zstd", "--decompress", "--quiet", "--stdout"]
 
 
-def codec_for(name: Optional[str] = None, level: Optional[int] = None) -> Codec:
+def codec_for(name: str | None = None, level: int | None = None) -> Codec:
     """The codec with this name; without one the best that the host has: zstd, else gzip.
 
     `level` is the codec's own (zstd 1 to 19, gzip 1 to 9; 3 and 6 where not given). Raises ArchiveError if the

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO, Callable, Deque
+from typing import BinaryIO, Callable
 
 from .codec import Codec
 
@@ -30,15 +30,13 @@ def _read_chunk(pipe: BinaryIO) -> bytes:
     return chunk or b""
 
 
-def compress_stream(
-    pipe: BinaryIO, codec: Codec, write: Callable[[bytes], None], read: Callable[[int], None]
-) -> int:
+def compress_stream(pipe: BinaryIO, codec: Codec, write: Callable[[bytes], None], read: Callable[[int], None]) -> int:
     """Send everything from a buffered pipe through a codec to `write`; `read` hears of every chunk's size.
 
     Returns the number of bytes read. Whatever `write` raises ends the work and is raised.
     """
     total = 0
-    waiting: Deque["Future[bytes]"] = deque()
+    waiting: deque[Future[bytes]] = deque()
     threads = workers()
     with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="compress") as pool:
         try:

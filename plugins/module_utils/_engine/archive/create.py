@@ -13,10 +13,11 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, replace
-from typing import IO, BinaryIO, Dict, List, Optional, cast
+from typing import IO, BinaryIO, cast
 
 from ..progress import Progress
 from ..storage.base import Storage
+from ..storage.errors import StorageError
 from . import tar
 from .backup_set import MANIFEST_NAME, StoredBackup
 from .catalogue import CatalogueTap
@@ -43,8 +44,8 @@ class ArchivePlan:
     timestamp: int
     level: int
     #: The parent as each storage has it: the same backup everywhere, or None for level 0.
-    parent: Optional[StoredBackup]
-    parent_storage: Optional[Storage]
+    parent: StoredBackup | None
+    parent_storage: Storage | None
     set_folder: str
     codec: Codec
     segment_bytes: int
@@ -56,7 +57,7 @@ class ArchivePlan:
         return f"{self.set_folder}/{folder_name(self.timestamp, self.level)}"
 
 
-def _start_tar(plan: ArchivePlan, snar: str, index: int) -> "subprocess.Popen[bytes]":
+def _start_tar(plan: ArchivePlan, snar: str, index: int) -> subprocess.Popen[bytes]:
     argv = tar.create_argv(plan.source, snar, index)
     return subprocess.Popen(
         argv,
@@ -78,9 +79,9 @@ def _widen(pipe: IO[bytes]) -> None:
 def _fetch_snar(plan: ArchivePlan, path: str) -> None:
     if plan.parent is None or plan.parent_storage is None:
         return
-    with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
-        with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
-            shutil.copyfileobj(plain, snar, READ_BYTES)
+    stored = open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar)
+    with stored, gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
+        shutil.copyfileobj(plain, snar, READ_BYTES)
 
 
 def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
@@ -96,7 +97,7 @@ def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
         raise
 
 
-def _still_unreadable(plan: ArchivePlan) -> List[Dict[str, str]]:
+def _still_unreadable(plan: ArchivePlan) -> list[dict[str, str]]:
     """What the parent could not read and tar did not try again, because it has not changed since.
 
     tar speaks only of files that it opens; without this, a hole would be named at level 0 and never again.
@@ -121,18 +122,18 @@ def _without_work_folder(plan: ArchivePlan, work: str) -> ArchivePlan:
     return replace(plan, source=replace(plan.source, own_output=[*plan.source.own_output, below]))
 
 
-def _host() -> Dict[str, str]:
+def _host() -> dict[str, str]:
     return {"system": platform.system(), "release": platform.release(), "python": platform.python_version()}
 
 
 def _read_tree(
     plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress
-) -> "tuple[List[StoredObject], StoredObject, int, CatalogueTap, tar.TarMessages, int]":
+) -> tuple[list[StoredObject], StoredObject, int, CatalogueTap, tar.TarMessages, int]:
     """Run tar and store what it gives: segments and catalogue, committed. Returns also its exit status."""
     index_read, index_write = os.pipe()
     packed = Gzip(6)
-    process: Optional["subprocess.Popen[bytes]"] = None
-    squeezer: Optional["subprocess.Popen[bytes]"] = None
+    process: subprocess.Popen[bytes] | None = None
+    squeezer: subprocess.Popen[bytes] | None = None
     segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)
     catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
     try:
@@ -241,5 +242,5 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
 def _remove_remains(storage: Storage, folder: str) -> None:
     try:
         storage.delete_folder(folder)
-    except Exception:  # the failure that led here is the one to tell; what stays is found by prune
-        pass
+    except StorageError:
+        pass  # the failure that led here is the one to tell; what stays is found by prune

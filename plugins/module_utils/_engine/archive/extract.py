@@ -9,8 +9,9 @@ import os
 import stat
 import subprocess
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, Dict, Iterator, List, Sequence, cast
+from typing import IO, cast
 
 from ..progress import Progress
 from ..storage.base import Storage
@@ -26,8 +27,8 @@ from .segments import READ_BYTES, open_verified
 class Extracted:
     """What a replay met: attributes or nodes that this host or user could not set, and other remarks of tar."""
 
-    not_restored: List[Dict[str, str]] = field(default_factory=list)
-    warnings: List[str] = field(default_factory=list)
+    not_restored: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 class _LineCounter(threading.Thread):
@@ -44,7 +45,7 @@ class _LineCounter(threading.Thread):
             self.lines += block.count(b"\n")
 
 
-def _feed(process: "subprocess.Popen[bytes]", storage: Storage, backup: StoredBackup, progress: Progress) -> None:
+def _feed(process: subprocess.Popen[bytes], storage: Storage, backup: StoredBackup, progress: Progress) -> None:
     """Give one level to a tar that waits on its standard input. A tar that ends early is not an error here."""
     sink = cast(IO[bytes], process.stdin)
     with plain_stream(storage, backup) as blocks:
@@ -152,6 +153,6 @@ def check_side_objects(storage: Storage, backup: StoredBackup) -> None:
 
 def catalogue_lines(storage: Storage, backup: StoredBackup) -> Iterator[str]:
     """The lines of the verified catalogue of one level."""
-    with open_verified(storage, backup.folder, backup.manifest.catalogue) as stored:
-        with gzip.open(stored, "rt", encoding="utf-8", errors="surrogateescape") as plain:
-            yield from plain
+    stored = open_verified(storage, backup.folder, backup.manifest.catalogue)
+    with stored, gzip.open(stored, "rt", encoding="utf-8", errors="surrogateescape") as plain:
+        yield from plain

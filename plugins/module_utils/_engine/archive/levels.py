@@ -10,8 +10,8 @@ With none of the three every backup is full.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Optional, Sequence
 
 from .manifest import Manifest
 
@@ -22,9 +22,9 @@ SECONDS_PER_DAY = 86400
 class LevelPolicy:
     """How levels follow each other; None is "not given"."""
 
-    max_level: Optional[int] = None
-    always_level: Optional[int] = None
-    restart_always_days: Optional[float] = None
+    max_level: int | None = None
+    always_level: int | None = None
+    restart_always_days: float | None = None
     no_incremental: bool = False
 
     @property
@@ -39,7 +39,7 @@ class LevelPlan:
     """The level to take, on which backup, and why, for the reader of a log."""
 
     level: int
-    parent: Optional[Manifest]
+    parent: Manifest | None
     reason: str
 
 

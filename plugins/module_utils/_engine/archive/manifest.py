@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from .errors import DamagedArchive
 
@@ -47,26 +47,26 @@ class Manifest:
     backup_name: str
     timestamp: int
     level: int
-    parent: Optional[Parent]
+    parent: Parent | None
     path: str
-    single_file: Optional[str]
+    single_file: str | None
     codec: str
     codec_level: int
-    segments: List[StoredObject]
+    segments: list[StoredObject]
     catalogue: StoredObject
     snar: StoredObject
-    stream_bytes: Optional[int]
+    stream_bytes: int | None
     source_bytes: int
-    counts: Dict[str, int]
-    tar: Dict[str, Any]
-    host: Dict[str, Any]
+    counts: dict[str, int]
+    tar: dict[str, Any]
+    host: dict[str, Any]
     outcome: str
     consistency: str
     time_started: float
     time_ended: float
-    sealing: Optional[Dict[str, Any]] = None
-    unreadable: List[Dict[str, str]] = field(default_factory=list)
-    warnings: List[Dict[str, str]] = field(default_factory=list)
+    sealing: dict[str, Any] | None = None
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def stored_bytes(self) -> int:

@@ -15,9 +15,9 @@ import secrets
 import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Tuple
 
 from .errors import ArchiveError
 from .extract import make_writable
@@ -71,7 +71,7 @@ class Staging:
             raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
 
     @staticmethod
-    def _make_target(target: str) -> List[str]:
+    def _make_target(target: str) -> list[str]:
         missing = []
         path = target
         while not os.path.lexists(path):
@@ -224,7 +224,7 @@ def _open_folder(folder: str) -> Iterator[os.stat_result]:
     os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-def _merge(staged: str, target: str, placed: Placed, kept: Dict[Tuple[int, int], str]) -> None:
+def _merge(staged: str, target: str, placed: Placed, kept: dict[tuple[int, int], str]) -> None:
     """Move what is in one folder into another one. `kept` maps linked files of the backup to their equals."""
     for name in sorted(os.listdir(staged)):
         here, there = os.path.join(staged, name), os.path.join(target, name)
@@ -254,7 +254,7 @@ def _merge(staged: str, target: str, placed: Placed, kept: Dict[Tuple[int, int],
             placed.replaced += 1
 
 
-def _merge_folder(here: str, there: str, placed: Placed, kept: Dict[Tuple[int, int], str]) -> None:
+def _merge_folder(here: str, there: str, placed: Placed, kept: dict[tuple[int, int], str]) -> None:
     unlike = same_file(here, there, owner=os.geteuid() == 0)
     _let_owner_in(there)
     with _open_folder(here):
@@ -266,7 +266,7 @@ def _merge_folder(here: str, there: str, placed: Placed, kept: Dict[Tuple[int, i
         placed.equal += 1
 
 
-def _equal(here: str, there: str, linked: bool, kept: Optional[str]) -> bool:
+def _equal(here: str, there: str, linked: bool, kept: str | None) -> bool:
     if linked != (os.lstat(there).st_nlink > 1):
         return False
     if linked and kept is not None and not os.path.samefile(kept, there):

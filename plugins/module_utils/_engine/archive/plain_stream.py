@@ -7,8 +7,9 @@ from __future__ import annotations
 import io
 import subprocess
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, BinaryIO, Iterator, List, Optional, cast
+from typing import IO, BinaryIO, cast
 
 from ..storage.base import Storage
 from .backup_set import StoredBackup
@@ -23,7 +24,7 @@ class _Feeder(threading.Thread):
 
     def __init__(self, stream: io.RawIOBase, sink: IO[bytes]) -> None:
         super().__init__(name="feeder", daemon=True)
-        self.failure: Optional[BaseException] = None
+        self.failure: BaseException | None = None
         self._stream, self._sink = stream, sink
         self.start()
 
@@ -37,7 +38,7 @@ class _Feeder(threading.Thread):
             self._sink.close()
         except BrokenPipeError:
             pass  # the program has ended: its exit status tells why
-        except BaseException as problem:  # handed to the thread that reads
+        except BaseException as problem:  # noqa: BLE001 - handed to the thread that reads
             self.failure = problem
             try:
                 self._sink.close()
@@ -45,7 +46,7 @@ class _Feeder(threading.Thread):
                 pass
 
 
-def _through_program(argv: List[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:
+def _through_program(argv: list[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:
     program = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
         feeder = _Feeder(stored, cast(IO[bytes], program.stdin))

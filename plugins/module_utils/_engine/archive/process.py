@@ -25,7 +25,7 @@ class TarErrors(threading.Thread):
             self.messages.add_line(line.decode("utf-8", "surrogateescape").rstrip("\n"))
 
 
-def end_process(process: "subprocess.Popen[bytes]") -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
     """Make sure that a child is gone and its pipes are closed."""
     if process.poll() is None:
         process.kill()

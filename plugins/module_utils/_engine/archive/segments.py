@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO, Callable, Dict, Iterator, List, Optional, Sequence
+from typing import BinaryIO, Callable
 
 from ..storage.base import Buffer, ObjectWriter, Storage
 from ..storage.errors import ObjectMissing, StorageError
@@ -24,9 +25,9 @@ class FanOut:
 
     def __init__(self, storages: Sequence[Storage]) -> None:
         self._all = list(storages)
-        self.failures: Dict[Storage, StorageError] = {}
+        self.failures: dict[Storage, StorageError] = {}
 
-    def working(self) -> List[Storage]:
+    def working(self) -> list[Storage]:
         """The storages that have taken everything so far."""
         return [storage for storage in self._all if storage not in self.failures]
 
@@ -50,7 +51,7 @@ class FannedObject:
 
     def __init__(self, fan_out: FanOut, folder: str, name: str) -> None:
         self._fan_out = fan_out
-        self._writers: Dict[Storage, ObjectWriter] = {}
+        self._writers: dict[Storage, ObjectWriter] = {}
         self._hash = hashlib.sha256()
         self.name = name
         self.size = 0
@@ -89,9 +90,9 @@ class SegmentWriter:
         self._folder = folder
         self._stem = stem
         self._segment_bytes = segment_bytes
-        self._current: Optional[FannedObject] = None
+        self._current: FannedObject | None = None
         self._started = 0
-        self._commits: List["Future[StoredObject]"] = []
+        self._commits: list[Future[StoredObject]] = []
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
 
     def write(self, data: Buffer) -> None:
@@ -115,7 +116,7 @@ class SegmentWriter:
         if len(self._commits) > COMMITS_IN_FLIGHT:
             self._commits[-1 - COMMITS_IN_FLIGHT].result()
 
-    def finish(self) -> List[StoredObject]:
+    def finish(self) -> list[StoredObject]:
         """Commit the rest and wait until everything is durable. Raises StorageError when no storage is left."""
         try:
             self._commit_current()
@@ -172,8 +173,8 @@ class VerifiedStream(io.RawIOBase):
         self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verify")
         self._todo: Iterator[StoredObject] = iter(segments)
         self._storage, self._folder = storage, folder
-        self._next: Optional["Future[BinaryIO]"] = None
-        self._current: Optional[BinaryIO] = None
+        self._next: Future[BinaryIO] | None = None
+        self._current: BinaryIO | None = None
         self._fetch_next()
 
     def _fetch_next(self) -> None:

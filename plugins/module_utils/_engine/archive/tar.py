@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence
 
 from .errors import ArchiveError
 
@@ -66,7 +66,7 @@ def unquote(quoted: str) -> str:
     if "\\" not in quoted:
         return quoted
 
-    def plain(match: "re.Match[bytes]") -> bytes:
+    def plain(match: re.Match[bytes]) -> bytes:
         code = match.group(1)
         if code[:1].isdigit():
             return bytes([int(code, 8) & 0xFF])
@@ -80,21 +80,21 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def below(folder: str, path: str) -> Optional[str]:
+def below(folder: str, path: str) -> str | None:
     """How tar names a path when it archives `folder` as ``.``: ``./...``, or None if the path is not in it."""
     folder, path = os.path.realpath(folder), os.path.realpath(path)
     prefix = folder.rstrip("/") + "/"
-    return f"./{path[len(prefix):]}" if path.startswith(prefix) else None
+    return f"./{path[len(prefix) :]}" if path.startswith(prefix) else None
 
 
 @dataclass
 class TarMessages:
     """What tar said, sorted by what it means for the backup or the restore."""
 
-    unreadable: List[Dict[str, str]] = field(default_factory=list)
-    warnings: List[Dict[str, str]] = field(default_factory=list)
-    not_restored: List[Dict[str, str]] = field(default_factory=list)
-    unknown: List[str] = field(default_factory=list)
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    not_restored: list[dict[str, str]] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
 
     def add_line(self, line: str) -> None:
         """Sort one line of tar's error stream."""
@@ -118,7 +118,7 @@ class TarMessages:
             self.unknown.append(f"{path}: {text}")
 
 
-def environment() -> Dict[str, str]:
+def environment() -> dict[str, str]:
     """The environment for tar: the caller's, with messages in English and no options of the caller's shell."""
     inherited = {key: value for key, value in os.environ.items() if key not in ("TAR_OPTIONS", "TAPE")}
     return {**inherited, **ENVIRONMENT_OVERRIDES}
@@ -143,8 +143,8 @@ class Source:
     """What tar reads: a folder as ``.``, or one file of a folder as ``./name``."""
 
     folder: str
-    single_file: Optional[str] = None
-    dereference: Optional[str] = None
+    single_file: str | None = None
+    dereference: str | None = None
     one_file_system: bool = True
     exclude: Sequence[str] = ()
     #: Paths relative to the folder (``./...``) that hold our own output and are never read.
@@ -156,7 +156,7 @@ class Source:
         return "." if self.single_file is None else f"./{self.single_file}"
 
 
-def create_argv(source: Source, snar: str, index_descriptor: int) -> List[str]:
+def create_argv(source: Source, snar: str, index_descriptor: int) -> list[str]:
     """The command that writes the archive to standard output and the list of members to a descriptor."""
     argv = ["tar", "--create", "--file=-", *COMMON, "--sparse", *ATTRIBUTES]
     argv += ["--pax-option=delete=atime,delete=ctime", "--no-check-device", "--ignore-failed-read"]
@@ -175,7 +175,7 @@ def create_argv(source: Source, snar: str, index_descriptor: int) -> List[str]:
     return [*argv, f"--directory={source.folder}", "--", source.member]
 
 
-def extract_argv(folder: str) -> List[str]:
+def extract_argv(folder: str) -> list[str]:
     """The command that replays one level from standard input into a folder, deletions and renames included."""
     argv = ["tar", "--extract", "--file=-", "--quoting-style=c", "--incremental"]
     argv += [*ATTRIBUTES, "--preserve-permissions", "--numeric-owner", "--warning=no-timestamp"]
@@ -184,6 +184,6 @@ def extract_argv(folder: str) -> List[str]:
     return [*argv, f"--directory={folder}"]
 
 
-def list_argv() -> List[str]:
+def list_argv() -> list[str]:
     """The command that reads a whole level from standard input and prints one line per member."""
     return ["tar", "--list", "--file=-", "--quoting-style=c", "--warning=no-timestamp"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Dict, Iterator, List, Tuple
+from collections.abc import Iterator
 
 from .tar import shown
 
@@ -15,7 +15,7 @@ _BLOCK_BYTES = 1 << 20
 _KERNELS_OWN = ("security.selinux", "security.evm", "security.ima")
 
 
-def attributes(path: str) -> Dict[str, bytes]:
+def attributes(path: str) -> dict[str, bytes]:
     """Extended attributes, ACLs included, that belong to the data; empty where the file system has none."""
     try:
         names = os.listxattr(path, follow_symlinks=False)
@@ -34,7 +34,7 @@ def _same_content(left: str, right: str) -> bool:
                 return True
 
 
-def same_file(left: str, right: str, owner: bool = True) -> List[str]:
+def same_file(left: str, right: str, owner: bool = True) -> list[str]:
     """How two paths differ, leaving out what is inside folders; empty if they are alike.
 
     The words are type, content, mode, owner, mtime, target, device, xattrs.
@@ -77,9 +77,9 @@ def _walk(top: str) -> Iterator[str]:
                 yield path
 
 
-def _link_groups(top: str, paths: List[str]) -> Dict[str, Tuple[str, ...]]:
+def _link_groups(top: str, paths: list[str]) -> dict[str, tuple[str, ...]]:
     """For every path that shares its inode with others of the tree, all paths of that group."""
-    inodes: Dict[Tuple[int, int], List[str]] = {}
+    inodes: dict[tuple[int, int], list[str]] = {}
     for path in paths:
         found = os.lstat(os.path.join(top, path))
         if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
@@ -88,7 +88,7 @@ def _link_groups(top: str, paths: List[str]) -> Dict[str, Tuple[str, ...]]:
     return {path: group for group in groups for path in group}
 
 
-def differences(left: str, right: str, owner: bool = True) -> List[str]:
+def differences(left: str, right: str, owner: bool = True) -> list[str]:
     """What distinguishes two trees, one sentence fragment for each path; empty if a restore gave the same again.
 
     Owners are compared unless `owner` is false (a user who is not root cannot restore them).

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import BinaryIO, List, Union
+from typing import BinaryIO, Union
 
 Buffer = Union[bytes, bytearray, memoryview]
 
@@ -38,7 +38,7 @@ class Storage(ABC):
     container: str
 
     @abstractmethod
-    def children(self, folder: str) -> List[str]:
+    def children(self, folder: str) -> list[str]:
         """The names directly below a folder, committed objects and folders alike; empty if there is no such folder.
 
         The folder `""` is the container itself.

@@ -13,8 +13,9 @@ import fcntl
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Iterator, List
+from typing import BinaryIO
 
 from .base import Buffer, ObjectWriter, Storage
 from .errors import ObjectMissing, SetBusy, StorageError
@@ -112,7 +113,7 @@ class LocalStorage(Storage):
             except OSError as problem:
                 raise _explain("Making the folder", folder, problem) from problem
 
-    def children(self, folder: str) -> List[str]:
+    def children(self, folder: str) -> list[str]:
         try:
             return sorted(name for name in os.listdir(self._path(folder)) if not name.startswith("."))
         except (FileNotFoundError, NotADirectoryError):

@@ -1,0 +1,155 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys of a freezer_action as module options."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  action:
+    description:
+      - What the action document is for. The module does what its own name says, whatever stands here.
+    type: str
+  always_level:
+    description:
+      - Once this level is reached it is taken again and again, each time on the newest backup of the level below.
+      - The value V(1) makes differential backups.
+    type: int
+  backup_id:
+    description:
+      - The backup to restore or verify. Without it and O(restore_from_date) it is the newest one.
+    type: str
+  backup_name:
+    description:
+      - The name under which backups of the same data are kept and found again.
+    type: str
+    required: true
+  compression:
+    description:
+      - How new backups are compressed. Without it V(zstd), or V(gzip) where the host has neither Python's
+        C(zstandard) nor the program C(zstd).
+    type: str
+    choices: [zstd, gzip, none]
+  compression_level:
+    description:
+      - The level of O(compression), 1 to 19 for V(zstd) and 1 to 9 for V(gzip). Without it 3 and 6.
+    type: int
+  container:
+    description:
+      - Where in the storage backups are kept. For O(storage=local) the absolute path of a folder, which is made with
+        mode 0700 when it is missing.
+      - Required with O(storage).
+    type: str
+  dereference_symlink:
+    description:
+      - Whether to store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both
+        (V(all)) or neither.
+    type: str
+    choices: [none, soft, hard, all]
+  dry_run:
+    description:
+      - Do as in check mode.
+    type: bool
+    default: false
+  engine_name:
+    description:
+      - The engine of the archive.
+    type: str
+    choices: [tar]
+    aliases: [engine]
+  exclude:
+    description:
+      - Patterns, as GNU tar's C(--exclude) takes them, of what is left out of a backup.
+    type: list
+    elements: str
+  hostname:
+    description:
+      - The host that the backup is of. Without it the name of the host that the module runs on.
+    type: str
+  incremental:
+    description:
+      - The value V(false) is the same as O(no_incremental=true).
+    type: bool
+  log_file:
+    description:
+      - Taken so that action documents fit; the module reports through Ansible and writes no log.
+    type: str
+  max_level:
+    description:
+      - The highest level. After a backup of this level the next one is full again.
+      - Without O(max_level), O(always_level) and O(restart_always_level) every backup is full.
+    type: int
+  max_segment_size:
+    description:
+      - The size of a stored segment in bytes, or with a suffix as in V(64M). Without it 64 MiB.
+    type: str
+  min_age:
+    description:
+      - Make no new backup while the newest one in every storage is younger than this many seconds.
+    type: float
+  mode:
+    description:
+      - What kind of data is backed up. V(fs) is files.
+    type: str
+    choices: [fs]
+  no_incremental:
+    description:
+      - Make a full backup whatever the levels say.
+    type: bool
+  one_file_system:
+    description:
+      - Do not descend into other file systems that are mounted below O(path_to_backup); each one is listed in the
+        warnings of the result.
+    type: bool
+    default: true
+  overwrite:
+    description:
+      - Restore into a folder that is not empty. Files of the backup replace those of the same name, equal ones are
+        not touched, all others stay.
+    type: bool
+    default: false
+  path_to_backup:
+    description:
+      - The folder or the file to back up.
+    type: path
+    aliases: [src_file]
+  restart_always_level:
+    description:
+      - The number of days after which a full backup is made, counted from the last full one.
+    type: float
+  restore_abs_path:
+    description:
+      - The folder to restore into; it is made when it is missing.
+    type: path
+  restore_from_date:
+    description:
+      - Take the newest backup that began at or before this moment, an ISO 8601 date such as
+        V(2026-11-22T08:30:00). Without a time zone it is local time of the host.
+    type: str
+  storage:
+    description:
+      - The kind of the storage.
+    type: str
+    choices: [local]
+  storages:
+    description:
+      - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
+      - Restore and verify use the first one that has the backup.
+    type: list
+    elements: dict
+    suboptions:
+      storage:
+        description:
+          - The kind of this storage.
+        type: str
+        choices: [local]
+        required: true
+      container:
+        description:
+          - Where in this storage backups are kept.
+        type: str
+        required: true
+"""

@@ -1,0 +1,159 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the agent says about its work, as dictionaries that can be printed as JSON and posted to the API."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from .archive.backup_set import BackupSet, StoredBackup
+from .archive.levels import LevelPlan
+from .archive.segments import FanOut
+from .archive.tar import shown
+from .options import Options
+from .storage.base import Storage
+
+#: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.
+LISTED_AT_MOST = 200
+_MEBIBYTE = 1 << 20
+
+
+def described(options: Options, path: str, level: LevelPlan, parent: StoredBackup | None) -> dict[str, Any]:
+    """What is known of a backup before it is made."""
+    return {
+        "hostname": options.host,
+        "backup_name": options.backup_name,
+        "path_to_backup": shown(path),
+        "level": level.level,
+        "reason": level.reason,
+        "parent_backup_id": parent.manifest.backup_id if parent is not None else None,
+    }
+
+
+def unchanged(options: Options, newest: StoredBackup | None, sets: Sequence[BackupSet]) -> dict[str, Any]:
+    """Why no backup was made, and which one there is."""
+    assert newest is not None
+    return {
+        "changed": False,
+        "outcome": "unchanged",
+        "hostname": options.host,
+        "backup_name": options.backup_name,
+        "backup_id": newest.manifest.backup_id,
+        "level": newest.manifest.level,
+        "timestamp": newest.manifest.timestamp,
+        "reason": f"the newest backup is younger than min_age ({options.min_age:g} seconds)",
+        "storages": [
+            {"storage": one.storage.kind, "container": one.storage.container, "folder": newest.folder} for one in sets
+        ],
+    }
+
+
+def done(options: Options, stored: StoredBackup, sets: Sequence[BackupSet], fan_out: FanOut) -> dict[str, Any]:
+    """What became of a backup: outcome, where it lies, sizes, and what could not be read."""
+    manifest = stored.manifest
+    storages = []
+    for backup_set in sets:
+        problem = fan_out.failures.get(backup_set.storage)
+        place_of = {"storage": backup_set.storage.kind, "container": backup_set.storage.container}
+        if problem is None:
+            storages.append({**place_of, "outcome": "success", "folder": stored.folder})
+        else:
+            storages.append({**place_of, "outcome": "failed", "message": str(problem)})
+    outcome = "partial" if fan_out.failures else manifest.outcome
+    return {
+        "changed": True,
+        "outcome": outcome,
+        "backup_id": manifest.backup_id,
+        "timestamp": manifest.timestamp,
+        "storages": storages,
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "counts": manifest.counts,
+        "compression": manifest.codec,
+        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
+        "unreadable_count": len(manifest.unreadable),
+        "unreadable": manifest.unreadable[:LISTED_AT_MOST],
+        "remarks_count": len(manifest.warnings),
+        "remarks": manifest.warnings[:LISTED_AT_MOST],
+        "metadata": metadata(options, stored, outcome, fan_out),
+    }
+
+
+def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanOut) -> dict[str, Any]:
+    """The body of a POST to /backups: the README's keys (sizes in MB, rounded up), and exact figures beside them."""
+    manifest = stored.manifest
+    first = fan_out.working()[0]
+    links = manifest.counts.get("symbolic_links", 0)
+    metadata = {
+        "backup_id": manifest.backup_id,
+        "container": first.container,
+        "storage": first.kind,
+        "hostname": manifest.hostname,
+        "host_name": manifest.hostname,
+        "backup_name": manifest.backup_name,
+        "time_stamp": manifest.timestamp,
+        "level": manifest.level,
+        "curr_backup_level": manifest.level,
+        "max_level": options.max_level,
+        "always_level": options.always_level,
+        "restart_always_level": options.restart_always_level,
+        "mode": options.mode,
+        "engine_name": options.engine_name,
+        "action": "backup",
+        "path_to_backup": manifest.path,
+        "fs_real_path": shown(os.path.realpath(options.path_to_backup or "")),
+        "compression": manifest.codec,
+        "compression_alg": manifest.codec,
+        "encrypted": False,
+        "excluded_files": options.exclude,
+        "client_os": manifest.host["system"],
+        "total_fs_files": manifest.counts.get("files", 0) + manifest.counts.get("hard_links", 0),
+        "total_directories": manifest.counts.get("directories", 0),
+        "total_symbolic_links": links,
+        "backup_size_uncompressed": math.ceil(manifest.source_bytes / _MEBIBYTE),
+        "backup_size_compressed": math.ceil(manifest.stored_bytes / _MEBIBYTE),
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "outcome": outcome,
+        "unreadable_count": len(manifest.unreadable),
+        "consistency": manifest.consistency,
+        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
+        "manifest_sha256": stored.manifest_sha256,
+        "folder": stored.folder,
+        "time_started": int(manifest.time_started),
+        "time_ended": int(manifest.time_ended),
+    }
+    return {key: value for key, value in metadata.items() if value is not None}
+
+
+def chain_described(chain: Sequence[StoredBackup]) -> list[dict[str, Any]]:
+    """The backups that a restore or a proof reads, oldest first."""
+    return [
+        {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.timestamp}
+        for one in chain
+    ]
+
+
+def listed(storage: Storage, stored: StoredBackup) -> dict[str, Any]:
+    """One backup as a line of a list."""
+    manifest = stored.manifest
+    return {
+        "backup_id": manifest.backup_id,
+        "hostname": manifest.hostname,
+        "backup_name": manifest.backup_name,
+        "level": manifest.level,
+        "timestamp": manifest.timestamp,
+        "path_to_backup": manifest.path,
+        "outcome": manifest.outcome,
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "compression": manifest.codec,
+        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
+        "storage": storage.kind,
+        "container": storage.container,
+        "folder": stored.folder,
+    }

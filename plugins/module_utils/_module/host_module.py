@@ -1,0 +1,114 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What backup, restore and verify have in common: the keys of an action as options, one way in and one way out."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any, Callable
+
+from ansible.module_utils.basic import AnsibleModule
+
+from .._engine.errors import FreezerError
+
+Work = Callable[[dict[str, Any], bool], dict[str, Any]]
+
+
+def action_spec() -> dict[str, Any]:
+    """The keys of a freezer_action, documented by the fragment freezer.backup._action.
+
+    Every module takes all of them, so that one action document fits them all.
+    """
+    return {
+        "action": {"type": "str"},
+        "always_level": {"type": "int"},
+        "backup_id": {"type": "str"},
+        "backup_name": {"type": "str", "required": True},
+        "compression": {"type": "str", "choices": ["zstd", "gzip", "none"]},
+        "compression_level": {"type": "int"},
+        "container": {"type": "str"},
+        "dereference_symlink": {"type": "str", "choices": ["none", "soft", "hard", "all"]},
+        "dry_run": {"type": "bool", "default": False},
+        "engine_name": {"type": "str", "choices": ["tar"], "aliases": ["engine"]},
+        "exclude": {"type": "list", "elements": "str"},
+        "hostname": {"type": "str"},
+        "incremental": {"type": "bool"},
+        "log_file": {"type": "str"},
+        "max_level": {"type": "int"},
+        "max_segment_size": {"type": "str"},
+        "min_age": {"type": "float"},
+        "mode": {"type": "str", "choices": ["fs"]},
+        "no_incremental": {"type": "bool"},
+        "one_file_system": {"type": "bool", "default": True},
+        "overwrite": {"type": "bool", "default": False},
+        "path_to_backup": {"type": "path", "aliases": ["src_file"]},
+        "restart_always_level": {"type": "float"},
+        "restore_abs_path": {"type": "path"},
+        "restore_from_date": {"type": "str"},
+        "storage": {"type": "str", "choices": ["local"]},
+        "storages": {
+            "type": "list",
+            "elements": "dict",
+            "options": {
+                "storage": {"type": "str", "choices": ["local"], "required": True},
+                "container": {"type": "str", "required": True},
+            },
+        },
+    }
+
+
+def _end_by_signal(number: int, _frame: Any) -> None:
+    raise SystemExit(128 + number)
+
+
+def run_on_host(
+    work: Work,
+    shown: list[str],
+    extra_spec: dict[str, Any] | None = None,
+    required: list[str] | None = None,
+) -> None:
+    """Run one piece of the engine's work as an Ansible module.
+
+    `shown` names the keys of the result that make up the diff: those that are known before the work is done. A lost
+    connection or a cancelled task ends the work as cleanly as an error does.
+    """
+    module = AnsibleModule(
+        argument_spec={**action_spec(), **(extra_spec or {})},
+        required_one_of=[("storage", "storages")],
+        required_together=[("storage", "container")],
+        mutually_exclusive=[("storage", "storages"), ("backup_id", "restore_from_date")],
+        supports_check_mode=True,
+    )
+    missing = [name for name in required or [] if not module.params[name]]
+    if missing:
+        module.fail_json(msg=f"missing required arguments: {', '.join(missing)}")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end_by_signal)
+    try:
+        result = work(module.params, module.check_mode)
+    except FreezerError as problem:
+        module.fail_json(msg=str(problem))
+    if result["outcome"] == "partial":
+        module.warn(_partial_sentence(result))
+    elif result["outcome"] == "different":
+        module.fail_json(
+            msg=f"The restored copy and {module.params['compare_to']} differ in {result['differences_count']} paths, "
+            f"the first: {result['differences'][0]}.",
+            **result,
+        )
+    after = {key: result[key] for key in shown if key in result}
+    result["diff"] = {"before": {} if result["changed"] else after, "after": after}
+    module.exit_json(**result)
+
+
+def _partial_sentence(result: dict[str, Any]) -> str:
+    parts = []
+    for storage in result.get("storages", []):
+        if storage["outcome"] != "success":
+            parts.append(storage["message"])
+    for key, words in (("unreadable", "could not be read"), ("not_restored", "could not be restored whole")):
+        if result.get(key):
+            first = result[key][0]
+            parts.append(f"{result[key + '_count']} paths {words}, the first: {first['path']}: {first['message']}")
+    return "The outcome is partial. " + " ".join(parts)

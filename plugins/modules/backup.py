@@ -1,0 +1,194 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: backup
+short_description: Back up a folder or a file of a host
+description:
+  - Reads a folder or a file with GNU tar, compresses it, and stores it with the hash of every segment. A backup exists
+    when its manifest exists, which is written last.
+  - Needs nothing on the host but Python and GNU tar 1.27 or later, and no API.
+  - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
+  - Files that cannot be read are listed; RV(outcome) is then C(partial), never C(success).
+version_added: 1.0.0
+author:
+  - The freezer.backup authors (@freezer-backup)
+requirements:
+  - GNU tar 1.27 or later
+  - zstandard (Python) or zstd, for O(compression=zstd)
+extends_documentation_fragment:
+  - freezer.backup._action
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - Every run makes a backup, which is what is asked for. With O(min_age) a run changes nothing while there is a
+        young enough one.
+  action_group:
+    version_added: 1.0.0
+seealso:
+  - module: freezer.backup.restore
+  - module: freezer.backup.verify
+"""
+
+EXAMPLES = r"""
+- name: Back up the configuration of a host, six increments after each full backup
+  freezer.backup.backup:
+    path_to_backup: /etc
+    backup_name: etc
+    storage: local
+    container: /srv/backups
+    max_level: 6
+
+- name: Back up to two folders at once, at most one backup in twelve hours
+  freezer.backup.backup:
+    path_to_backup: /var/lib/app
+    backup_name: app
+    storages:
+      - storage: local
+        container: /srv/backups
+      - storage: local
+        container: /mnt/nas/backups
+    exclude:
+      - "*.tmp"
+    min_age: 43200
+
+- name: Hand over an action document as it is
+  freezer.backup.backup: "{{ lookup('ansible.builtin.file', 'nightly.json') | from_json }}"
+"""
+
+RETURN = r"""
+outcome:
+  description:
+    - V(success), V(partial) when something could not be read or a storage failed, V(unchanged) when O(min_age) was
+      not reached, and V(planned) in check mode.
+  returned: success
+  type: str
+  sample: success
+hostname:
+  description: The host that the backup is of.
+  returned: success
+  type: str
+  sample: web1
+backup_name:
+  description: The name of the backup.
+  returned: success
+  type: str
+  sample: etc
+backup_id:
+  description: The id of the backup.
+  returned: when a backup was made or O(min_age) was not reached
+  type: str
+  sample: 9d5bd16252b649659a12302c71d93271
+level:
+  description: The level of the backup, 0 for a full one.
+  returned: success
+  type: int
+  sample: 1
+reason:
+  description: Why the backup has its level, or why none was made.
+  returned: success
+  type: str
+  sample: it continues level 0
+path_to_backup:
+  description: The path that was backed up.
+  returned: when O(min_age) does not hold
+  type: str
+  sample: /etc
+parent_backup_id:
+  description: The backup that this one continues, null for a full one.
+  returned: when O(min_age) does not hold
+  type: str
+  sample: 46fa5551dc454a6287eb71ab921fa24a
+timestamp:
+  description: When the backup began, in seconds since 1970.
+  returned: when not in check mode
+  type: int
+  sample: 1795337766
+storages:
+  description: What became of each storage, and the folder of the backup in its container.
+  returned: when not in check mode
+  type: list
+  elements: dict
+  sample:
+    - {storage: local, container: /srv/backups, outcome: success, folder: web1_etc/1795337766_1}
+source_bytes:
+  description: The size of the contents that this level holds.
+  returned: when a backup was made
+  type: int
+  sample: 3145728
+stored_bytes:
+  description: The size of the segments in the storage.
+  returned: when a backup was made
+  type: int
+  sample: 1048576
+counts:
+  description: How many members of each kind this level holds.
+  returned: when a backup was made
+  type: dict
+  sample: {files: 812, directories: 96, symbolic_links: 14, hard_links: 0, fifos: 0, devices: 0, others: 0}
+compression:
+  description: How it is compressed.
+  returned: when a backup was made
+  type: str
+  sample: zstd
+duration_seconds:
+  description: How long it took.
+  returned: when a backup was made
+  type: float
+  sample: 2.25
+unreadable_count:
+  description: How many paths could not be read.
+  returned: when a backup was made
+  type: int
+  sample: 0
+unreadable:
+  description: The first 200 paths that could not be read, with tar's message. The manifest has all of them.
+  returned: when a backup was made
+  type: list
+  elements: dict
+  sample: []
+remarks_count:
+  description: How many remarks tar made on files that changed, shrank, vanished or cannot be archived.
+  returned: when a backup was made
+  type: int
+  sample: 1
+remarks:
+  description: The first 200 of these remarks.
+  returned: when a backup was made
+  type: list
+  elements: dict
+  sample:
+    - {path: ./run/app.sock, kind: socket, message: socket ignored}
+metadata:
+  description: The backup as M(freezer.backup.backup_record) takes it, the body of a POST to C(/backups).
+  returned: when a backup was made
+  type: dict
+  sample: {backup_id: 46fa5551dc454a6287eb71ab921fa24a, backup_name: etc, hostname: web1, level: 1}
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
+
+
+def main() -> None:
+    """Hand the options to the engine as an action."""
+    run_on_host(
+        lambda action, check_mode: agent.backup(action, dry_run=check_mode),
+        shown=["hostname", "backup_name", "path_to_backup", "level", "parent_backup_id"],
+        required=["path_to_backup"],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: restore
+short_description: Restore a backup into a folder
+description:
+  - Verifies the hash of every segment, replays the backup and everything it is built on into a staging folder inside
+    the target, and moves the finished tree to its place. A restore that fails leaves the target as it was.
+  - Files that were deleted before the backup was made are not there afterwards. Files that the backup does not know
+    are never deleted.
+  - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
+version_added: 1.0.0
+author:
+  - The freezer.backup authors (@freezer-backup)
+requirements:
+  - GNU tar 1.27 or later
+  - zstandard (Python) or zstd, for backups that were compressed with zstd
+extends_documentation_fragment:
+  - freezer.backup._action
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: partial
+    details:
+      - With O(overwrite=true) a second run finds everything equal and changes nothing. Without it a folder that is
+        not empty is refused.
+  action_group:
+    version_added: 1.0.0
+seealso:
+  - module: freezer.backup.backup
+  - module: freezer.backup.verify
+"""
+
+EXAMPLES = r"""
+- name: Restore the newest backup into a new folder
+  freezer.backup.restore:
+    restore_abs_path: /srv/restored
+    backup_name: etc
+    storage: local
+    container: /srv/backups
+
+- name: Put the state of a Sunday evening back in place
+  freezer.backup.restore:
+    restore_abs_path: /var/lib/app
+    backup_name: app
+    storage: local
+    container: /srv/backups
+    restore_from_date: "2026-11-22T20:00:00"
+    overwrite: true
+"""
+
+RETURN = r"""
+outcome:
+  description:
+    - V(success), V(partial) when attributes or special files could not be restored, and V(planned) in check mode.
+  returned: success
+  type: str
+  sample: success
+hostname:
+  description: The host that the backup is of.
+  returned: success
+  type: str
+  sample: web1
+backup_name:
+  description: The name of the backup.
+  returned: success
+  type: str
+  sample: etc
+backup_id:
+  description: The id of the backup.
+  returned: success
+  type: str
+  sample: 9d5bd16252b649659a12302c71d93271
+level:
+  description: The level of the backup, 0 for a full one.
+  returned: success
+  type: int
+  sample: 1
+timestamp:
+  description: When the backup began, in seconds since 1970.
+  returned: success
+  type: int
+  sample: 1795337766
+chain:
+  description: The backups that were read, from the full one on.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {backup_id: 9d5bd16252b649659a12302c71d93271, level: 0, timestamp: 1795337765}
+    - {backup_id: 46fa5551dc454a6287eb71ab921fa24a, level: 1, timestamp: 1795337766}
+storage:
+  description: The kind of the storage that was read.
+  returned: success
+  type: str
+  sample: local
+container:
+  description: The container that was read.
+  returned: success
+  type: str
+  sample: /srv/backups
+restore_abs_path:
+  description: The folder that was restored into.
+  returned: success
+  type: str
+  sample: /srv/restored
+created:
+  description: How many paths were made; a folder that is new with all it holds counts once.
+  returned: when not in check mode
+  type: int
+  sample: 12
+replaced:
+  description: How many paths were replaced or got other attributes.
+  returned: when not in check mode
+  type: int
+  sample: 0
+equal:
+  description: How many paths were found equal and not touched.
+  returned: when not in check mode
+  type: int
+  sample: 0
+not_restored_count:
+  description: How many attributes or special files could not be restored.
+  returned: when not in check mode
+  type: int
+  sample: 0
+not_restored:
+  description: The first 200 of them, with tar's message.
+  returned: when not in check mode
+  type: list
+  elements: dict
+  sample: []
+unreadable_count:
+  description: How many paths could not be read when the backup was made, and are missing therefore.
+  returned: when not in check mode
+  type: int
+  sample: 0
+unreadable:
+  description: The first 200 of them.
+  returned: when not in check mode
+  type: list
+  elements: dict
+  sample: []
+remarks:
+  description: Other remarks of tar.
+  returned: when not in check mode
+  type: list
+  elements: str
+  sample: []
+duration_seconds:
+  description: How long it took.
+  returned: when not in check mode
+  type: float
+  sample: 2.25
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
+
+
+def main() -> None:
+    """Hand the options to the engine as an action."""
+    run_on_host(
+        lambda action, check_mode: agent.restore(action, dry_run=check_mode),
+        shown=["restore_abs_path", "hostname", "backup_name", "backup_id", "level", "timestamp"],
+        required=["restore_abs_path"],
+    )
+
+
+if __name__ == "__main__":
+    main()

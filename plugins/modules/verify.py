@@ -1,0 +1,163 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verify
+short_description: Prove that a backup can be restored
+description:
+  - Reads a backup and everything it is built on and checks it, up to a restore into a scratch folder that is compared
+    with a folder.
+  - Fails when the proof fails.
+  - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
+version_added: 1.0.0
+author:
+  - The freezer.backup authors (@freezer-backup)
+requirements:
+  - GNU tar 1.27 or later
+  - zstandard (Python) or zstd, for backups that were compressed with zstd
+options:
+  check:
+    description:
+      - V(segments) compares sizes and hashes of all stored objects and of the chain of manifests.
+      - V(stream) also decompresses everything and lets tar read it.
+      - V(restore) restores into a scratch folder, which has to fit into the host's temporary folder.
+    type: str
+    choices: [segments, stream, restore]
+    default: stream
+  compare_to:
+    description:
+      - Restore into a scratch folder and compare names, contents, modes, owners, times, links and extended attributes
+        with this folder. Implies O(check=restore).
+    type: path
+extends_documentation_fragment:
+  - freezer.backup._action
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  action_group:
+    version_added: 1.0.0
+seealso:
+  - module: freezer.backup.backup
+  - module: freezer.backup.restore
+"""
+
+EXAMPLES = r"""
+- name: Check that the newest backup can be read
+  freezer.backup.verify:
+    backup_name: etc
+    storage: local
+    container: /srv/backups
+
+- name: Prove that what was archived a moment ago restores to what is there
+  freezer.backup.verify:
+    backup_name: etc
+    storage: local
+    container: /srv/backups
+    compare_to: /etc
+"""
+
+RETURN = r"""
+outcome:
+  description: V(success), or V(different) when the module fails because O(compare_to) is not the same.
+  returned: success
+  type: str
+  sample: success
+hostname:
+  description: The host that the backup is of.
+  returned: success
+  type: str
+  sample: web1
+backup_name:
+  description: The name of the backup.
+  returned: success
+  type: str
+  sample: etc
+backup_id:
+  description: The id of the backup.
+  returned: success
+  type: str
+  sample: 9d5bd16252b649659a12302c71d93271
+level:
+  description: The level of the backup, 0 for a full one.
+  returned: success
+  type: int
+  sample: 1
+timestamp:
+  description: When the backup began, in seconds since 1970.
+  returned: success
+  type: int
+  sample: 1795337766
+chain:
+  description: The backups that were read, from the full one on.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - {backup_id: 9d5bd16252b649659a12302c71d93271, level: 0, timestamp: 1795337765}
+    - {backup_id: 46fa5551dc454a6287eb71ab921fa24a, level: 1, timestamp: 1795337766}
+storage:
+  description: The kind of the storage that was read.
+  returned: success
+  type: str
+  sample: local
+container:
+  description: The container that was read.
+  returned: success
+  type: str
+  sample: /srv/backups
+check:
+  description: The check that was made.
+  returned: success
+  type: str
+  sample: stream
+stored_bytes:
+  description: The size of all segments that were read.
+  returned: success
+  type: int
+  sample: 1048576
+differences_count:
+  description: In how many paths O(compare_to) and the restored copy differ.
+  returned: success
+  type: int
+  sample: 0
+differences:
+  description: The first 200 of these paths, each with what differs.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+duration_seconds:
+  description: How long it took.
+  returned: success
+  type: float
+  sample: 1.5
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
+
+
+def main() -> None:
+    """Hand the options to the engine as an action."""
+    run_on_host(
+        lambda action, check_mode: agent.verify(action),
+        shown=[],
+        extra_spec={
+            "check": {"type": "str", "choices": ["segments", "stream", "restore"], "default": "stream"},
+            "compare_to": {"type": "path"},
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()
