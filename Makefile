@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml tools/setup
 	@echo "$(CURDIR)" >$@
 
 quickstart: setup ## Backs a folder up twice and restores it, through API, modules and a playbook (SRC=/any/folder).
-	@tools/quickstart "$(SRC)"
+	@.venv/bin/python tools/quickstart.py "$(SRC)" $(if $(STATE),--state "$(STATE)")
 
 test: setup lint ## Runs every check and every test.
 	@.venv/bin/python -m pytest

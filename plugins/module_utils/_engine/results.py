@@ -124,6 +124,7 @@ def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanO
         "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
         "manifest_sha256": stored.manifest_sha256,
         "folder": stored.folder,
+        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
         "time_started": int(manifest.time_started),
         "time_ended": int(manifest.time_ended),
     }
