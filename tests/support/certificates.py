@@ -46,7 +46,7 @@ class Authority:
         key: ec.EllipticCurvePrivateKey,
         extension: x509.ExtensionType,
     ) -> tuple[Path, Path]:
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = datetime.datetime.now(datetime.UTC)
         certificate = (
             x509.CertificateBuilder()
             .subject_name(subject)

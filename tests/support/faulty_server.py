@@ -11,8 +11,9 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
 Step = Callable[[socket.socket], bool]
 
@@ -134,6 +135,6 @@ def _read(stream: Any) -> Request | None:
         return None
     headers: dict[str, str] = {}
     for line in iter(stream.readline, b"\r\n"):
-        name, _, value = line.decode("latin-1").partition(":")
+        name, _colon, value = line.decode("latin-1").partition(":")
         headers[name.lower()] = value.strip()
     return Request(first[0], first[1], headers, stream.read(int(headers.get("content-length", "0"))))

@@ -38,7 +38,7 @@ def connection(server: FaultyServer, **options: Any) -> Connection:
 def test_requests_share_one_connection():
     with FaultyServer([answer(200, {"n": n}) for n in range(3)]) as server:
         api = connection(server)
-        assert [api.request("GET", "/jobs").document["n"] for _ in range(3)] == [0, 1, 2]
+        assert [api.request("GET", "/jobs").document["n"] for _round in range(3)] == [0, 1, 2]
     assert server.connections == 1
 
 
@@ -59,9 +59,11 @@ def test_a_lost_connection_is_tried_again(fault):
 
 
 def test_a_request_that_may_have_arrived_is_not_sent_twice():
-    with FaultyServer([drop, answer(201, {})]) as server:
-        with pytest.raises(errors.Unreachable, match="Whether the API acted on it is unknown"):
-            connection(server).request("POST", "/jobs", {}, repeatable=False)
+    with (
+        FaultyServer([drop, answer(201, {})]) as server,
+        pytest.raises(errors.Unreachable, match="Whether the API acted on it is unknown"),
+    ):
+        connection(server).request("POST", "/jobs", {}, repeatable=False)
     assert len(server.requests) == 1
 
 
@@ -74,9 +76,11 @@ def test_a_server_that_is_not_ready_is_asked_again(status):
 
 def test_a_server_that_is_never_ready_is_given_up_with_what_it_said():
     document = {"title": "Service Unavailable", "description": "the store is read-only"}
-    with FaultyServer([answer(503, document)] * 4) as server:
-        with pytest.raises(errors.ServerError, match="status 503.*the store is read-only") as caught:
-            connection(server, retries=3).request("GET", "/jobs")
+    with (
+        FaultyServer([answer(503, document)] * 4) as server,
+        pytest.raises(errors.ServerError, match=r"status 503.*the store is read-only") as caught,
+    ):
+        connection(server, retries=3).request("GET", "/jobs")
     assert (caught.value.status, caught.value.title) == (503, "Service Unavailable")
     assert len(server.requests) == 4
 
@@ -92,7 +96,7 @@ def test_pauses_double():
     with FaultyServer([answer(503)] * 4) as server, pytest.raises(errors.ServerError):
         connection(server, sleep=pauses.append).request("GET", "/jobs")
     assert len(pauses) == 3
-    assert all(limit / 2 <= pause <= limit for pause, limit in zip(pauses, (0.25, 0.5, 1.0)))
+    assert all(limit / 2 <= pause <= limit for pause, limit in zip(pauses, (0.25, 0.5, 1.0), strict=True))
 
 
 def test_retry_after_in_seconds_is_honoured():
@@ -127,16 +131,17 @@ def test_nobody_listening_is_a_sentence_with_the_address():
 
 
 def test_silence_ends_with_the_timeout_and_is_not_repeated():
-    with FaultyServer([silence(1.0)]) as server:
-        with pytest.raises(errors.Unreachable, match=r"no answer for 0\.2 seconds"):
-            connection(server, timeout_seconds=0.2).request("GET", "/jobs")
+    with FaultyServer([silence(1.0)]) as server, pytest.raises(errors.Unreachable, match=r"no answer for 0\.2 seconds"):
+        connection(server, timeout_seconds=0.2).request("GET", "/jobs")
     assert len(server.requests) == 1
 
 
 def test_an_answer_that_is_not_json_names_the_address():
-    with FaultyServer([answer(200, body=b"<html>Welcome to nginx</html>")]) as server:
-        with pytest.raises(errors.NotFreezer, match=f"GET {server.url}/jobs was answered with something"):
-            connection(server).request("GET", "/jobs")
+    with (
+        FaultyServer([answer(200, body=b"<html>Welcome to nginx</html>")]) as server,
+        pytest.raises(errors.NotFreezer, match=f"GET {server.url}/jobs was answered with something"),
+    ):
+        connection(server).request("GET", "/jobs")
 
 
 def test_an_error_page_that_is_not_json_is_still_the_error_of_its_status():
@@ -150,16 +155,20 @@ def test_a_server_of_another_protocol_is_recognised():
 
 
 def test_a_redirect_is_reported_and_the_credentials_stay_here():
-    with FaultyServer([answer(301, headers={"Location": "https://elsewhere.example/jobs"})]) as server:
-        with pytest.raises(errors.RegistryError, match="redirected to https://elsewhere.example/jobs"):
-            connection(server, auth=Token("secret")).request("GET", "/jobs")
+    with (
+        FaultyServer([answer(301, headers={"Location": "https://elsewhere.example/jobs"})]) as server,
+        pytest.raises(errors.RegistryError, match=r"redirected to https://elsewhere.example/jobs"),
+    ):
+        connection(server, auth=Token("secret")).request("GET", "/jobs")
     assert len(server.requests) == 1
 
 
 def test_wrong_credentials_are_a_sentence_without_the_password():
-    with FaultyServer([answer(401, {"title": "Unauthorized", "description": "wrong password"})]) as server:
-        with pytest.raises(errors.Unauthorized, match="does not accept the credentials") as caught:
-            connection(server, auth=HttpBasic("anna", "s3cret")).request("GET", "/jobs")
+    with (
+        FaultyServer([answer(401, {"title": "Unauthorized", "description": "wrong password"})]) as server,
+        pytest.raises(errors.Unauthorized, match="does not accept the credentials") as caught,
+    ):
+        connection(server, auth=HttpBasic("anna", "s3cret")).request("GET", "/jobs")
     assert "s3cret" not in str(caught.value)
     assert server.requests[0].headers["authorization"] == "Basic YW5uYTpzM2NyZXQ="
 
@@ -185,17 +194,21 @@ def test_a_server_with_a_certificate_of_the_named_authority_is_trusted(tmp_path)
 
 
 def test_a_server_of_an_unknown_authority_is_refused_before_anything_is_sent(tmp_path):
-    with FaultyServer([answer(200, {})], tls=Authority(tmp_path).server_context("localhost")) as server:
-        with pytest.raises(errors.Untrusted, match="is not trusted.*ca_file"):
-            connection(server, auth=Token("secret")).request("GET", "/jobs")
+    with (
+        FaultyServer([answer(200, {})], tls=Authority(tmp_path).server_context("localhost")) as server,
+        pytest.raises(errors.Untrusted, match=r"is not trusted.*ca_file"),
+    ):
+        connection(server, auth=Token("secret")).request("GET", "/jobs")
     assert server.requests == []
 
 
 def test_a_certificate_for_another_name_is_refused(tmp_path):
     authority = Authority(tmp_path)
-    with FaultyServer([answer(200, {})], tls=authority.server_context("other.example")) as server:
-        with pytest.raises(errors.Untrusted, match="localhost"):
-            connection(server, tls=Tls(ca_file=str(authority.ca_file))).request("GET", "/jobs")
+    with (
+        FaultyServer([answer(200, {})], tls=authority.server_context("other.example")) as server,
+        pytest.raises(errors.Untrusted, match="localhost"),
+    ):
+        connection(server, tls=Tls(ca_file=str(authority.ca_file))).request("GET", "/jobs")
 
 
 def test_certificates_are_not_looked_at_when_told_so(tmp_path):
@@ -227,7 +240,7 @@ def test_https_to_a_server_without_tls_says_so():
 
 
 def test_an_authority_file_that_is_missing_is_named(tmp_path):
-    with pytest.raises(errors.BadAddress, match="nowhere.pem"):
+    with pytest.raises(errors.BadAddress, match=r"nowhere\.pem"):
         Connection("https://localhost:1", tls=Tls(ca_file=str(tmp_path / "nowhere.pem"))).request("GET", "/")
 
 

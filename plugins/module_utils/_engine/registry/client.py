@@ -213,7 +213,7 @@ def connect(
 def _without_version(url: str) -> tuple[str, int | None, str | None]:
     """The address without the part that ``Registry`` adds, and the version and project that this part names."""
     stem = url.rstrip("/")
-    before, _, last = stem.rpartition("/")
+    before, _slash, last = stem.rpartition("/")
     if last == "v1":
         return before, 1, None
     if last == "v2":

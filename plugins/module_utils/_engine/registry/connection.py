@@ -212,15 +212,14 @@ def _address(url: str) -> SplitResult:
     """The parts of the address, refused when they are not plainly scheme, host, port and path."""
     try:
         address = urlsplit(url)
-        _ = address.port  # parsed only when asked for
+        has_server = address.scheme in ("http", "https") and address.hostname and address.port != 0
     except ValueError as error:
         raise BadAddress(f"url {url!r} is not an address: {error}.") from error
     if address.username is not None or address.password is not None:
         raise BadAddress(
             "url carries a user or password; give them as username and password with auth_type http_basic."
         )
-    plain = address.scheme in ("http", "https") and address.hostname and not address.query and not address.fragment
-    if not plain or not url.isprintable() or " " in url:
+    if not has_server or address.query or address.fragment or not url.isprintable() or " " in url:
         raise BadAddress(f"url {url!r} is not an address such as http://127.0.0.1:9090.")
     return address
 

@@ -11,7 +11,7 @@ write is never drift and never lost.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..documents.action import MASK, is_secret, without_secrets
@@ -32,7 +32,8 @@ class Result:
     """What was done, or in check mode would be done.
 
     ``before`` and ``after`` are for a diff: without what servers write, secrets masked, empty for "does not exist".
-    ``document`` is the document as stored, or as it would be; None when there is none any more.
+    ``document`` is the document as stored, or as it would be; None when there is none any more. ``values`` are answers
+    of the API that belong to no document.
     """
 
     changed: bool
@@ -41,6 +42,7 @@ class Result:
     document_id: str | None = None
     document: Document | None = None
     warnings: tuple[str, ...] = ()
+    values: Document = field(default_factory=dict)
 
 
 def find(collection: Collection, wanted: Mapping[str, Any], unique_by: Sequence[str] = ()) -> Document | None:

@@ -1,0 +1,43 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a module can do, in the words that Ansible has for it."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return what would change without changing it.
+  diff_mode:
+    description: Returns what was or would be changed when in diff mode.
+  idempotent:
+    description: When run twice in a row, the second run reports no change, if nothing else has changed meanwhile.
+"""
+
+    # A module that only looks.
+    INFO = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details: It only looks, so it does the same in check mode.
+  diff_mode:
+    support: N/A
+    details: It changes nothing.
+  idempotent:
+    support: full
+"""
+
+    ACTION_GROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/freezer.backup.all) in C(module_defaults) to set options for it together with the others.
+    support: full
+    membership:
+      - freezer.backup.all
+"""

@@ -1,0 +1,205 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of the modules for documents of the Freezer API."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  state:
+    description: Whether it should exist.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+    # The next two differ in the name of the option only. Ansible reads fragments as plain texts.
+    JOB_SCHEDULE = r"""
+options:
+  job_schedule:
+    description:
+      - When to run. A date goes before an interval, an interval before calendar fields. Without any of them nothing
+        runs until somebody starts it.
+      - It is meant whole. What it does not name goes away, except for what the scheduler writes.
+      - Times without a zone are in the local time of the node that runs the job.
+    type: dict
+    suboptions:
+      schedule_date:
+        description: Run once, at this time (C(YYYY-MM-DDThh:mm:ss)).
+        type: str
+      schedule_interval:
+        description: Run every V(N weeks), V(N days), V(N hours), V(N minutes) or V(N seconds), or V(continuous).
+        type: str
+      schedule_start_date:
+        description: Not before this time.
+        type: str
+      schedule_end_date:
+        description: Not after this time.
+        type: str
+      schedule_year:
+        description: Calendar field, a year with four digits.
+        type: str
+      schedule_month:
+        description: Calendar field, V(1) to V(12) or V(jan) to V(dec), with C(*), lists, ranges and steps as in cron.
+        type: str
+      schedule_day:
+        description: Calendar field, V(1) to V(31), V(last), or a weekday of the month such as V(2nd mon).
+        type: str
+      schedule_week:
+        description: Calendar field, the ISO week, V(1) to V(53).
+        type: str
+      schedule_day_of_week:
+        description: Calendar field, V(0) (Monday) to V(6), or V(mon) to V(sun).
+        type: str
+      schedule_hour:
+        description: Calendar field, V(0) to V(23).
+        type: str
+      schedule_minute:
+        description: Calendar field, V(0) to V(59).
+        type: str
+      schedule_second:
+        description: Calendar field, V(0) to V(59).
+        type: str
+      time_created:
+        description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
+        type: int
+      time_started:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      time_ended:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      current_pid:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      event:
+        description: Written by the server. Accepted and ignored, see M(freezer.backup.job_event).
+        type: str
+        choices: ['', stop, start, abort, remove]
+      status:
+        description: Written by the scheduler. Accepted and ignored.
+        type: str
+        choices: ['', completed, stop, scheduled, running, aborting, removed]
+      result:
+        description: Written by the scheduler. Accepted and ignored.
+        type: str
+        choices: ['', success, fail, aborted]
+"""
+
+    SCHEDULE = r"""
+options:
+  schedule:
+    description:
+      - When to run. A date goes before an interval, an interval before calendar fields. Without any of them nothing
+        runs until somebody starts it.
+      - It is meant whole. What it does not name goes away, except for what the scheduler writes.
+      - Times without a zone are in the local time of the node that runs the job.
+    type: dict
+    suboptions:
+      schedule_date:
+        description: Run once, at this time (C(YYYY-MM-DDThh:mm:ss)).
+        type: str
+      schedule_interval:
+        description: Run every V(N weeks), V(N days), V(N hours), V(N minutes) or V(N seconds), or V(continuous).
+        type: str
+      schedule_start_date:
+        description: Not before this time.
+        type: str
+      schedule_end_date:
+        description: Not after this time.
+        type: str
+      schedule_year:
+        description: Calendar field, a year with four digits.
+        type: str
+      schedule_month:
+        description: Calendar field, V(1) to V(12) or V(jan) to V(dec), with C(*), lists, ranges and steps as in cron.
+        type: str
+      schedule_day:
+        description: Calendar field, V(1) to V(31), V(last), or a weekday of the month such as V(2nd mon).
+        type: str
+      schedule_week:
+        description: Calendar field, the ISO week, V(1) to V(53).
+        type: str
+      schedule_day_of_week:
+        description: Calendar field, V(0) (Monday) to V(6), or V(mon) to V(sun).
+        type: str
+      schedule_hour:
+        description: Calendar field, V(0) to V(23).
+        type: str
+      schedule_minute:
+        description: Calendar field, V(0) to V(59).
+        type: str
+      schedule_second:
+        description: Calendar field, V(0) to V(59).
+        type: str
+      time_created:
+        description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
+        type: int
+      time_started:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      time_ended:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      current_pid:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      event:
+        description: Written by the server. Accepted and ignored, see M(freezer.backup.job_event).
+        type: str
+        choices: ['', stop, start, abort, remove]
+      status:
+        description: Written by the scheduler. Accepted and ignored.
+        type: str
+        choices: ['', completed, stop, scheduled, running, aborting, removed]
+      result:
+        description: Written by the scheduler. Accepted and ignored.
+        type: str
+        choices: ['', success, fail, aborted]
+"""
+
+    # What the server writes at the top of every document.
+    STAMPS = r"""
+options:
+  user_id:
+    description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
+    type: str
+  _version:
+    description: Written by the server. Accepted and ignored.
+    type: int
+"""
+
+    REPETITION = r"""
+options:
+  mandatory:
+    description: Whether it runs even after another action of the same job has failed.
+    type: bool
+  max_retries:
+    description: How often it is tried again after a failure.
+    type: int
+  max_retries_interval:
+    description: The pause before it is tried again, in seconds.
+    type: int
+"""
+
+    SEARCH = r"""
+options:
+  search:
+    description: A search as the API understands it.
+    type: dict
+    suboptions:
+      match:
+        description: Keys and values that all have to be in the document. The key C(_all) means any key.
+        type: list
+        elements: dict
+      match_not:
+        description: Keys and values none of which may be in the document.
+        type: list
+        elements: dict
+  limit:
+    description: The largest number of documents to return. All are returned without it.
+    type: int
+"""

@@ -1,0 +1,129 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Jobs and actions: what they should be, what is asked of a job, and what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import schedule
+from ..documents.action import ACTIONS, MODES
+from ..documents.comparison import merged
+from ..documents.errors import DocumentError
+from ..documents.job import with_action_defaults
+from ..documents.schedule_schema import TRIGGER_KEYS
+from .client import Document, Registry
+from .ensure import Result, ensure, find, remove, store
+from .errors import NotFound
+
+
+def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
+    """Make a job so, or make it go.
+
+    ``action_defaults`` are put into the actions, where the API keeps them. A job that belongs to a session follows
+    the session's schedule: another ``job_schedule`` is then left alone, with a warning. A job that goes leaves its
+    session first, because the session would wait for it for ever. Raises ScheduleError, DocumentError, RegistryError.
+    """
+    if state == "absent":
+        existing = find(registry.jobs, wanted, ("client_id", "description"))
+        if existing is not None and existing.get("session_id") and not check_mode:
+            with contextlib.suppress(NotFound):
+                registry.remove_session_job(existing["session_id"], existing["job_id"])
+        return remove(registry.jobs, existing, check_mode)
+
+    wanted = with_action_defaults(wanted)
+    for job_action in wanted.get("job_actions") or []:
+        check_freezer_action(job_action.get("freezer_action") or {})
+    wanted_schedule = checked_schedule(wanted.get("job_schedule"))
+    wanted = {**wanted, "job_schedule": wanted_schedule}
+
+    existing = find(registry.jobs, wanted, ("client_id", "description"))
+    warnings: tuple[str, ...] = ()
+    if existing is not None:
+        existing = with_action_defaults(existing)
+        if existing.get("session_id"):
+            if wanted_schedule is not None and _triggers(wanted_schedule) != _triggers(existing.get("job_schedule")):
+                session = existing["session_id"]
+                warnings = (
+                    f"job {existing['job_id']} follows the schedule of its session {session}, not job_schedule.",
+                )
+            wanted.pop("job_schedule")
+    result = store(registry.jobs, wanted, existing, check_mode, initial={"job_schedule": {}})
+    return replace(result, warnings=warnings)
+
+
+def ensure_action(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
+    """Make a stored action so, or make it go."""
+    check_freezer_action(wanted.get("freezer_action") or {})
+    return ensure(registry.actions, wanted, state, check_mode, unique_by=("description",))
+
+
+def request_event(registry: Registry, job_id: str, event: str, check_mode: bool) -> Result:
+    """Ask for ``start``, ``stop`` or ``abort`` of a job, unless that has been asked for already."""
+    job = existing_job(registry, job_id)
+    asked_before = (job.get("job_schedule") or {}).get("event") or ""
+    if check_mode:
+        changed = asked_before != event
+    else:
+        changed = registry.job_event(job_id, event)
+        job = existing_job(registry, job_id)
+    before = {"event": asked_before}
+    return Result(changed, before, {"event": event} if changed else before, job_id, job)
+
+
+def record_status(
+    registry: Registry,
+    job_id: str,
+    status: Mapping[str, Any],
+    session_tag: int | None,
+    check_mode: bool,
+) -> Result:
+    """Write down how a run of a job goes: keys of ``job_schedule``, and the round of its session.
+
+    Only the named keys are written, so whatever else happens to the job at the same time is kept.
+    """
+    job = existing_job(registry, job_id)
+    known = job.get("job_schedule") or {}
+    wanted: Document = {key: value for key, value in status.items() if value is not None}
+    before: Document = {"job_schedule": {key: known.get(key) for key in wanted}}
+    after: Document = {"job_schedule": wanted}
+    if session_tag is not None:
+        before["session_tag"], after["session_tag"] = job.get("session_tag"), session_tag
+    changed = before != after
+    if changed and not check_mode:
+        registry.jobs.patch(job_id, after)
+        job = existing_job(registry, job_id)
+    return Result(changed, before, after, job_id, merged(job, after))
+
+
+def existing_job(registry: Registry, job_id: str) -> Document:
+    """The job; ``NotFound`` when there is none."""
+    job = find(registry.jobs, {"job_id": job_id})
+    if job is None:
+        raise NotFound(f"There is no job {job_id} at {registry.url}.", status=404)
+    return job
+
+
+def checked_schedule(wanted: Mapping[str, Any] | None) -> Document | None:
+    """The schedule without what is empty, after a look at every key of it; ScheduleError when it makes no sense."""
+    if wanted is None:
+        return None
+    schedule.parse(wanted)
+    return {key: value for key, value in wanted.items() if value not in (None, "") or key not in TRIGGER_KEYS}
+
+
+def check_freezer_action(freezer_action: Mapping[str, Any]) -> None:
+    """Refuse what the API would refuse; DocumentError names the key and what may stand there."""
+    for key, choices in (("action", ACTIONS), ("mode", MODES)):
+        value = freezer_action.get(key)
+        if value is not None and value not in choices:
+            raise DocumentError(f"freezer_action.{key} is {value!r}; it must be one of {', '.join(choices)}.")
+
+
+def _triggers(job_schedule: Mapping[str, Any] | None) -> Document:
+    given = job_schedule or {}
+    return {key: given[key] for key in TRIGGER_KEYS if given.get(key) not in (None, "")}

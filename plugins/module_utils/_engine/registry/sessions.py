@@ -1,0 +1,155 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Sessions: what they should be, which jobs they hold, and the rounds that these jobs start and end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..documents.errors import DocumentError
+from .client import Document, Registry, Round
+from .ensure import Result, find, remove, store
+from .errors import Conflict, NotFound, Rejected
+from .jobs import checked_schedule, existing_job
+
+DEFAULT_HOLD_OFF_SECONDS = 60
+
+
+def ensure_session(
+    registry: Registry,
+    wanted: Mapping[str, Any],
+    jobs: Any,
+    state: str,
+    check_mode: bool,
+) -> Result:
+    """Make a session so, with exactly these ``jobs`` (ids, or an object by id; None leaves them alone), or make it go.
+
+    Jobs take over the schedule of their session when they join it. So they join again when it changes. Jobs of a
+    session that goes leave it first, because they would look for it for ever; leaving stops them.
+    """
+    if state == "present":
+        wanted = {**wanted, "schedule": checked_schedule(wanted.get("schedule"))}
+    existing = find(registry.sessions, wanted, ("description",))
+    held = _held_jobs(existing)
+    if state == "absent":
+        result = remove_with_jobs(registry, existing, held, check_mode)
+        return replace(result, before={**result.before, "jobs": held} if result.before else {})
+
+    named = held if jobs is None else sorted(set(_job_ids(jobs)))
+    for job_id in named:
+        if job_id not in held:
+            _check_may_join(registry, job_id, str((existing or {}).get("session_id") or "the new session"))
+    result = store(registry.sessions, wanted, existing, check_mode, initial={"session_tag": 0})
+    joining = [job_id for job_id in named if job_id not in held or _schedule_differs(result)]
+    leaving = [job_id for job_id in held if job_id not in named]
+    session_id = result.document_id
+    document = result.document
+    if session_id is not None and (joining or leaving) and not check_mode:
+        for job_id in leaving:
+            registry.remove_session_job(session_id, job_id)
+        for job_id in joining:
+            registry.add_session_job(session_id, job_id)
+        document = registry.sessions.get(session_id)
+    return replace(
+        result,
+        changed=result.changed or bool(joining or leaving),
+        before={**result.before, "jobs": held} if result.before else {},
+        after={**result.after, "jobs": named},
+        document=document,
+    )
+
+
+def remove_with_jobs(registry: Registry, existing: Document | None, held: list[str], check_mode: bool) -> Result:
+    """Let the jobs go, then delete the session."""
+    if existing is not None and not check_mode:
+        for job_id in held:
+            # A job that is gone already needs no farewell.
+            with contextlib.suppress(NotFound):
+                registry.remove_session_job(existing["session_id"], job_id)
+    return remove(registry.sessions, existing, check_mode)
+
+
+def act(
+    registry: Registry,
+    session_id: str,
+    action: str,
+    job_id: str,
+    tag: int | None,
+    result: str | None,
+    check_mode: bool,
+) -> Result:
+    """Start or end a job in a session. ``tag`` None stands for the tag that the job carries.
+
+    The ``result`` among the values is ``success``, or ``hold-off`` or ``out-of-sync`` when nothing was done.
+    """
+    session = find(registry.sessions, {"session_id": session_id})
+    if session is None:
+        raise NotFound(f"There is no session {session_id} at {registry.url}.", status=404)
+    if tag is None:
+        tag = int(existing_job(registry, job_id).get("session_tag") or 0)
+    if job_id not in _held_jobs(session):
+        raise Rejected(f"Job {job_id} is not one of the jobs of session {session_id}.")
+    if not check_mode:
+        answer = registry.session_action(session_id, action, job_id, tag, result)
+    elif action == "start":
+        answer = predicted_start(session, tag, time.time())
+    else:
+        answer = Round("success", int(session.get("session_tag") or 0))
+    entry = session["jobs"][job_id]
+    before = _at(session.get("session_tag"), job_id, entry.get("status"), entry.get("result"))
+    changed = answer.result == "success"
+    after = before
+    if changed and action == "start":
+        after = _at(answer.session_tag, job_id, "running", "")
+    elif changed:
+        after = _at(answer.session_tag, job_id, "completed", result)
+    values = {"session_id": session_id, "result": answer.result, "session_tag": answer.session_tag}
+    return Result(changed, before, after, session_id, values=values)
+
+
+def predicted_start(session: Mapping[str, Any], tag: int, now: float) -> Round:
+    """What the API would answer to a start with this tag at ``now`` (seconds since 1970).
+
+    A start joins the running round within ``hold_off`` seconds, and begins the next one after them.
+    """
+    current = int(session.get("session_tag") or 0)
+    hold_off_seconds = session.get("hold_off", DEFAULT_HOLD_OFF_SECONDS)
+    held_off = now - (session.get("time_start") or 0) <= hold_off_seconds
+    if tag > current:
+        raise Rejected(f"The tag {tag} of the job is higher than {current}, the tag of the session.")
+    if held_off:
+        return Round("success" if tag < current else "hold-off", current)
+    return Round("success", current + 1) if tag == current else Round("out-of-sync", current)
+
+
+def _held_jobs(session: Mapping[str, Any] | None) -> list[str]:
+    jobs = (session or {}).get("jobs")
+    return sorted(jobs) if isinstance(jobs, Mapping) else []
+
+
+def _job_ids(jobs: Any) -> list[str]:
+    if isinstance(jobs, Mapping):
+        return [str(job_id) for job_id in jobs]
+    if isinstance(jobs, (list, tuple)) and all(isinstance(job_id, str) for job_id in jobs):
+        return list(jobs)
+    raise DocumentError(f"jobs is {jobs!r}; it must be a list of job ids, or the jobs of a session document.")
+
+
+def _check_may_join(registry: Registry, job_id: str, session_id: str) -> None:
+    other = existing_job(registry, job_id).get("session_id")
+    if other and other != session_id and job_id in _held_jobs(registry.sessions.get(other)):
+        raise Conflict(f"Job {job_id} belongs to session {other}; take it out there before {session_id} can hold it.")
+
+
+def _schedule_differs(result: Result) -> bool:
+    return bool(result.before) and result.before.get("schedule") != result.after.get("schedule")
+
+
+def _at(session_tag: Any, job_id: str, status: Any, result: Any) -> Document:
+    """Where a job of a session stands, for a diff."""
+    return {"session_tag": session_tag, "jobs": {job_id: {"status": status or "", "result": result or ""}}}

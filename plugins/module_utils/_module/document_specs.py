@@ -1,0 +1,71 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Argument specs of the parts of documents that several modules share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import (
+    EVENTS,
+    RESULTS,
+    STATUSES,
+    TRIGGER_KEYS,
+)
+
+
+def present_absent() -> dict[str, Any]:
+    """C(state) of everything that can exist."""
+    return {"type": "str", "choices": ["present", "absent"], "default": "present"}
+
+
+def stamps() -> dict[str, Any]:
+    """What the server writes at the top of every document besides the project."""
+    return {"user_id": {"type": "str"}, "_version": {"type": "int"}}
+
+
+def run_spec() -> dict[str, Any]:
+    """What the scheduler writes into a schedule."""
+    numbers = ("time_created", "time_started", "time_ended", "current_pid")
+    choices = {"event": EVENTS, "status": STATUSES, "result": RESULTS}
+    return {
+        **{key: {"type": "int"} for key in numbers},
+        **{key: {"type": "str", "choices": list(values)} for key, values in choices.items()},
+    }
+
+
+def schedule_spec() -> dict[str, Any]:
+    """C(job_schedule) of a job, C(schedule) of a session: what the user writes, and what a document carries besides."""
+    return {"type": "dict", "options": {**{key: {"type": "str"} for key in TRIGGER_KEYS}, **run_spec()}}
+
+
+def repetition_spec() -> dict[str, Any]:
+    """How an action is repeated, and whether it runs after another one has failed."""
+    return {
+        "mandatory": {"type": "bool"},
+        "max_retries": {"type": "int"},
+        "max_retries_interval": {"type": "int"},
+    }
+
+
+def job_actions_spec() -> dict[str, Any]:
+    """C(job_actions) of a job."""
+    options = dict(
+        repetition_spec(),
+        freezer_action={"type": "dict", "required": True},
+        action_id={"type": "str"},
+        user_id={"type": "str"},
+        project_id={"type": "str"},
+    )
+    return {"type": "list", "elements": "dict", "options": options}
+
+
+def search_spec() -> dict[str, Any]:
+    """C(search) of the C(*_info) modules."""
+    options = {
+        "match": {"type": "list", "elements": "dict"},
+        "match_not": {"type": "list", "elements": "dict"},
+    }
+    return {"type": "dict", "options": options}

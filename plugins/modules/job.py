@@ -1,0 +1,227 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: job
+short_description: Store a job with a Freezer API
+version_added: 1.0.0
+description:
+  - Stores a job, changes it, or removes it.
+  - A job is a list of actions, the client that runs them, and when.
+  - A job document, as M(freezer.backup.job_info) returns it, is a valid set of options.
+author:
+  - The freezer.backup authors (@freezer-backup)
+options:
+  job_id:
+    description:
+      - The id of the job, which you choose. Letters, digits, C(_) and C(-).
+      - If it is not given, the job of O(client_id) with this O(description) is meant, and a new one gets an id from the
+        server.
+    type: str
+  client_id:
+    description: The client that runs the job. A new job needs it.
+    type: str
+  description:
+    description: What the job is for. It identifies the job if O(job_id) is not given.
+    type: str
+  job_actions:
+    description:
+      - What the job does, in this order. A new job needs it.
+      - It is meant whole. Actions that it does not name go away.
+    type: list
+    elements: dict
+    suboptions:
+      freezer_action:
+        description:
+          - What to do, in the keys that M(freezer.backup.backup) and M(freezer.backup.restore) have as options, and
+            C(action), which is V(backup), V(restore), V(info), V(admin) or V(exec).
+          - Everybody who may read the project can read it, so do not put secrets here. Name a file on the client that
+            holds them.
+        type: dict
+        required: true
+      mandatory:
+        description: Whether the action runs even after another action of the job has failed.
+        type: bool
+      max_retries:
+        description: How often the action is tried again after a failure.
+        type: int
+      max_retries_interval:
+        description: The pause before it is tried again, in seconds.
+        type: int
+      action_id:
+        description: The id under which the server stores the action by itself.
+        type: str
+      user_id:
+        description: Written by the server. Accepted and ignored.
+        type: str
+      project_id:
+        description: Written by the server. Accepted and ignored.
+        type: str
+  action_defaults:
+    description:
+      - Keys that every C(freezer_action) in O(job_actions) has that does not say otherwise.
+      - They are written into the actions. That is how the API keeps them.
+    type: dict
+  session_id:
+    description: Written by the server. Accepted and ignored, see O(freezer.backup.session#module:jobs).
+    type: str
+  session_tag:
+    description: Written by the server. Accepted and ignored.
+    type: int
+  session_name:
+    description: Written by the server. Accepted and ignored.
+    type: str
+  user_credentials:
+    description: Written by the server. Accepted and ignored.
+    type: dict
+extends_documentation_fragment:
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group
+  - freezer.backup._document
+  - freezer.backup._document.job_schedule
+  - freezer.backup._document.stamps
+  - freezer.backup._registry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+notes:
+  - A job that belongs to a session follows the session's schedule. Another O(job_schedule) is then left alone, with a
+    warning.
+  - A job that is removed leaves its session first.
+seealso:
+  - module: freezer.backup.job_info
+  - module: freezer.backup.job_event
+  - module: freezer.backup.session
+"""
+
+EXAMPLES = r"""
+- name: Back up /etc and /home of db1 every night at a quarter past two
+  freezer.backup.job:
+    url: http://backup.example.org:9090
+    job_id: nightly_db1
+    client_id: db1.example.org
+    description: Every night
+    action_defaults:
+      action: backup
+      mode: fs
+      storage: local
+      container: /var/backups/freezer
+      max_level: 7
+    job_actions:
+      - freezer_action:
+          path_to_backup: /etc
+          backup_name: etc
+      - freezer_action:
+          path_to_backup: /home
+          backup_name: home
+        mandatory: true
+        max_retries: 2
+        max_retries_interval: 300
+    job_schedule:
+      schedule_hour: "2"
+      schedule_minute: "15"
+
+- name: Fetch a job
+  freezer.backup.job_info:
+    url: http://backup.example.org:9090
+    job_id: nightly_db1
+  register: nightly
+
+- name: Store the same for another client
+  freezer.backup.job:
+    url: http://backup.example.org:9090
+    job_id: nightly_db2
+    client_id: db2.example.org
+    job_actions: "{{ nightly.jobs[0].job_actions }}"
+    job_schedule: "{{ nightly.jobs[0].job_schedule }}"
+
+- name: Remove the first one
+  freezer.backup.job:
+    url: http://backup.example.org:9090
+    job_id: nightly_db1
+    state: absent
+"""
+
+RETURN = r"""
+job_id:
+  description: The id of the job.
+  returned: success
+  type: str
+  sample: nightly_db1
+job:
+  description:
+    - The job as it is stored now, or V(null) when there is none any more.
+    - Asterisks stand for the values of secrets.
+  returned: success
+  type: dict
+  sample:
+    job_id: nightly_db1
+    client_id: db1.example.org
+    description: Every night
+    job_actions:
+      - freezer_action:
+          action: backup
+          mode: fs
+          path_to_backup: /etc
+          backup_name: etc
+          storage: local
+          container: /var/backups/freezer
+          max_level: 7
+        action_id: 0bd6a0ad1bb54c8f8e2f2f7cbb3e3c0e
+    job_schedule:
+      schedule_hour: "2"
+      schedule_minute: "15"
+      time_created: 1795321994
+      time_started: -1
+      time_ended: -1
+    user_id: anna
+    project_id: default
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import ensure_job
+from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import (
+    job_actions_spec,
+    present_absent,
+    schedule_spec,
+    stamps,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
+
+KEYS = {
+    "job_id": {"type": "str"},
+    "client_id": {"type": "str"},
+    "description": {"type": "str"},
+    "job_actions": job_actions_spec(),
+    "job_schedule": schedule_spec(),
+    "action_defaults": {"type": "dict"},
+}
+IGNORED = {
+    "session_id": {"type": "str"},
+    "session_tag": {"type": "int"},
+    "session_name": {"type": "str"},
+    "user_credentials": {"type": "dict"},
+    **stamps(),
+}
+
+
+def main():
+    module = RegistryModule(
+        {**KEYS, **IGNORED, "state": present_absent()}, required_by={"action_defaults": "job_actions"}
+    )
+    wanted = module.document(*KEYS)
+    module.run(
+        lambda registry: ensure_job(registry, wanted, module.params["state"], module.check_mode),
+        name="job",
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: job_info
+short_description: Look jobs up at a Freezer API
+version_added: 1.0.0
+description:
+  - Returns a job by its id, or all jobs that fit.
+author:
+  - The freezer.backup authors (@freezer-backup)
+options:
+  job_id:
+    description: The id of a job. An unknown id is no error, the list is empty then.
+    type: str
+  client_id:
+    description: Only jobs of this client.
+    type: str
+extends_documentation_fragment:
+  - freezer.backup._attributes
+  - freezer.backup._attributes.info
+  - freezer.backup._attributes.action_group
+  - freezer.backup._document.search
+  - freezer.backup._registry
+seealso:
+  - module: freezer.backup.job
+"""
+
+EXAMPLES = r"""
+- name: List the jobs of a client
+  freezer.backup.job_info:
+    url: http://backup.example.org:9090
+    client_id: db1.example.org
+  register: found
+
+- name: List the jobs that failed
+  freezer.backup.job_info:
+    url: http://backup.example.org:9090
+    search:
+      match:
+        - result: fail
+"""
+
+RETURN = r"""
+jobs:
+  description:
+    - The jobs, each a valid set of options for M(freezer.backup.job).
+    - Asterisks stand for the values of secrets. Handed back, they mean the secret that is stored.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - job_id: nightly_db1
+      client_id: db1.example.org
+      description: Every night
+      job_actions:
+        - freezer_action:
+            action: backup
+            path_to_backup: /etc
+            backup_name: etc
+            storage: local
+            container: /var/backups/freezer
+          action_id: 0bd6a0ad1bb54c8f8e2f2f7cbb3e3c0e
+      job_schedule:
+        schedule_hour: "2"
+        time_created: 1795321994
+        time_started: -1
+        time_ended: -1
+      user_id: anna
+      project_id: default
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
+from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import search_spec
+from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
+
+
+def main():
+    module = RegistryModule(
+        {
+            "job_id": {"type": "str"},
+            "client_id": {"type": "str"},
+            "search": search_spec(),
+            "limit": {"type": "int"},
+        },
+        mutually_exclusive=[("job_id", "search"), ("job_id", "limit")],
+    )
+    params = module.params
+    match = {key: params[key] for key in ("client_id",)}
+    module.run_info(
+        "jobs",
+        lambda registry: select(registry.jobs, params["job_id"], match, search=params["search"], limit=params["limit"]),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: job_status
+short_description: Write down how a run of a job goes
+version_added: 1.0.0
+description:
+  - Writes what a scheduler writes into the C(job_schedule) of a job when it runs it, for playbooks that run jobs
+    themselves.
+  - Only what is given is written. To change what the job is, use M(freezer.backup.job).
+author:
+  - The freezer.backup authors (@freezer-backup)
+options:
+  job_id:
+    description: The id of the job.
+    type: str
+    required: true
+  status:
+    description: What the job is doing.
+    type: str
+    choices: ['', completed, stop, scheduled, running, aborting, removed]
+  result:
+    description: What came of it. V('') while it runs.
+    type: str
+    choices: ['', success, fail, aborted]
+  event:
+    description: The event that is asked for. V('') says that it was taken.
+    type: str
+    choices: ['', stop, start, abort, remove]
+  time_started:
+    description: When the run began, in seconds since 1970.
+    type: int
+  time_ended:
+    description: When it ended, in seconds since 1970, or V(-1) while it runs.
+    type: int
+  current_pid:
+    description: The process that runs it, or V(0) when none does.
+    type: int
+  session_tag:
+    description: The round of the session in which it runs, as RV(freezer.backup.session_action#module:session_tag) is.
+    type: int
+extends_documentation_fragment:
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group
+  - freezer.backup._registry
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+seealso:
+  - module: freezer.backup.job
+  - module: freezer.backup.session_action
+"""
+
+EXAMPLES = r"""
+- name: Say that the job runs
+  freezer.backup.job_status:
+    url: http://backup.example.org:9090
+    job_id: nightly_db1
+    status: running
+    result: ''
+    event: ''
+    time_started: "{{ now().timestamp() | int }}"
+    time_ended: -1
+
+- name: Say that it went well
+  freezer.backup.job_status:
+    url: http://backup.example.org:9090
+    job_id: nightly_db1
+    status: completed
+    result: success
+    time_ended: "{{ now().timestamp() | int }}"
+"""
+
+RETURN = r"""
+job_id:
+  description: The id of the job.
+  returned: success
+  type: str
+  sample: nightly_db1
+job:
+  description: The job as it is stored now.
+  returned: success
+  type: dict
+  sample:
+    job_id: nightly_db1
+    client_id: db1.example.org
+    job_actions: []
+    job_schedule:
+      status: completed
+      result: success
+      time_started: 1795321994
+      time_ended: 1795322001
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import record_status
+from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import run_spec
+from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
+
+KEYS = ("status", "result", "event", "time_started", "time_ended", "current_pid")
+
+
+def main():
+    run_keys = run_spec()
+    module = RegistryModule(
+        {
+            "job_id": {"type": "str", "required": True},
+            "session_tag": {"type": "int"},
+            **{key: run_keys[key] for key in KEYS},
+        },
+        required_one_of=[(*KEYS, "session_tag")],
+    )
+    job_id, tag, status = module.params["job_id"], module.params["session_tag"], module.document(*KEYS)
+    module.run(lambda registry: record_status(registry, job_id, status, tag, module.check_mode), name="job")
+
+
+if __name__ == "__main__":
+    main()
