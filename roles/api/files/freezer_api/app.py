@@ -1,0 +1,115 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The WSGI application: routes, who is asking, and how errors are told."""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from typing import Any
+
+import falcon
+
+from .auth.base import Strategy
+from .errors import ApiError, NotAcceptableError, TooLargeError, UnavailableError
+from .kinds.all import RULES
+from .resources.actions import JobEvent, SessionAction, SessionJob
+from .resources.base import write_json
+from .resources.discovery import Health, Home, Versions
+from .resources.documents import Collection, Single
+from .service import Service
+from .store.base import Store
+from .store.errors import DocumentTooLargeError, StoreBusyError, StoreError
+
+LOG = logging.getLogger("freezer_api")
+
+MAX_BODY_BYTES = 1_048_576
+
+#: Paths that are answered whoever asks.
+_PUBLIC = re.compile(r"/?|/v[12]|/healthcheck")
+
+
+def create_app(store: Store, strategy: Strategy, max_body_bytes: int = MAX_BODY_BYTES) -> falcon.App[Any, Any]:
+    """The application on a store, for whoever the strategy lets in."""
+    app: falcon.App[Any, Any] = falcon.App(middleware=[_Conversation(strategy, max_body_bytes)])
+    app.req_options.strip_url_path_trailing_slash = True
+    app.req_options.auto_parse_qs_csv = False
+    app.req_options.keep_blank_qs_values = True
+    app.resp_options.default_media_type = falcon.MEDIA_JSON
+    app.set_error_serializer(_serialize_falcon_error)
+    app.add_error_handler(Exception, _handle_unexpected)
+    app.add_error_handler(StoreError, _handle_store_error)
+    app.add_error_handler(ApiError, _handle_api_error)
+
+    app.add_route("/", Versions())
+    app.add_route("/healthcheck", Health(store))
+    service = Service(store)
+    for version, base in ((1, "/v1"), (2, "/v2/{project_id}")):
+        app.add_route(f"/v{version}", Home(version))
+        for plural, rules in RULES.items():
+            app.add_route(f"{base}/{plural}", Collection(service, rules, version))
+            app.add_route(f"{base}/{plural}/{{document_id}}", Single(service, rules, version))
+        app.add_route(f"{base}/jobs/{{document_id}}/event", JobEvent(service))
+        app.add_route(f"{base}/sessions/{{document_id}}/action", SessionAction(service))
+        app.add_route(f"{base}/sessions/{{document_id}}/jobs/{{job_id}}", SessionJob(service))
+    return app
+
+
+class _Conversation:
+    """What every request gets: an id, a sender, and a check that its client can read the answer."""
+
+    def __init__(self, strategy: Strategy, max_body_bytes: int) -> None:
+        self._strategy = strategy
+        self._max_body_bytes = max_body_bytes
+
+    def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
+        request.context.request_id = f"req-{uuid.uuid4()}"
+        request.context.max_body_bytes = self._max_body_bytes
+        response.set_header("x-openstack-request-id", request.context.request_id)
+        if _PUBLIC.fullmatch(request.path):
+            return
+        if not request.client_accepts_json:
+            raise NotAcceptableError("The API answers in JSON; send Accept: application/json, or no Accept")
+        request.context.sender = self._strategy.authenticate(request)
+
+
+def _handle_api_error(request: falcon.Request, response: falcon.Response, error: ApiError, _params: Any) -> None:
+    _write_error(response, error.status, error.title, error.description)
+    for name, value in error.headers.items():
+        response.set_header(name, value)
+
+
+def _handle_store_error(request: falcon.Request, response: falcon.Response, error: StoreError, params: Any) -> None:
+    if isinstance(error, DocumentTooLargeError):
+        _handle_api_error(request, response, TooLargeError(_sentence(error)), params)
+        return
+    LOG.error("%s %s %s: %s", request.context.request_id, request.method, request.path, error)
+    wait_seconds = 1 if isinstance(error, StoreBusyError) else 30
+    answer = UnavailableError(_sentence(error), headers={"Retry-After": str(wait_seconds)})
+    _handle_api_error(request, response, answer, params)
+
+
+def _handle_unexpected(request: falcon.Request, response: falcon.Response, error: Exception, _params: Any) -> None:
+    request_id = request.context.request_id
+    LOG.error("%s %s %s failed", request_id, request.method, request.path, exc_info=error)
+    _write_error(response, 500, "Internal Server Error", f"The API has failed; its log says how, under {request_id}")
+
+
+def _serialize_falcon_error(request: falcon.Request, response: falcon.Response, error: falcon.HTTPError) -> None:
+    description = error.description
+    if error.status_code == 404:
+        description = f"The API has nothing at {request.path}"
+    elif error.status_code == 405:
+        description = f"{request.method} cannot be used on {request.path}"
+    _write_error(response, error.status_code, error.title or str(error.status), description)
+
+
+def _write_error(response: falcon.Response, status: int, title: str, description: str | None) -> None:
+    response.status = falcon.code_to_http_status(status)
+    write_json(response, {"title": title, "description": description or title})
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,141 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs: times that the server writes, defaults of actions, events, and the action documents that a job brings along.
+
+Every action of a job has an ``action_id`` and a document of its own. Where the sender names no id, that document
+belongs to the job: it says so in its key ``job_id``, is rewritten with the job and deleted with it. Where the sender
+names an id that exists, the job takes what it does not say itself from there, and leaves the document alone; where it
+names one that does not exist, the document is created and then lives on its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
+
+from ..errors import BadRequestError
+from ..store.base import Change, Create, Discard, Document, Owner, Put, Scope, Store, Stored
+from .base import Rules, carried_over
+
+EVENTS = ("start", "stop", "abort")
+
+#: A job stays in its session when it is replaced: only the session's own routes put it in and take it out.
+_ASSOCIATION = ("session_id", "session_tag", "session_name")
+_NOT_ITS_OWN = ("action_id", "user_id", "project_id", "job_id")
+
+
+class JobRules(Rules):
+    """The life of jobs."""
+
+    def __init__(self) -> None:
+        super().__init__(KIND)
+
+    def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        # An empty body is told what a job needs, as it always was.
+        self._checks.whole(body)
+        return self.without_owner(body)
+
+    def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
+        schedule = {"time_created": now, "time_started": -1, "time_ended": -1, **sent.get("job_schedule", {})}
+        return super().new({**_expanded(sent), "job_schedule": schedule}, document_id, owner, now)
+
+    def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
+        created = stored.document["job_schedule"].get("time_created", now)
+        schedule = {"time_created": created, **sent.get("job_schedule", {})}
+        document = self.new({**sent, "job_schedule": schedule}, stored.id, stored.owner, now)
+        return carried_over(document, stored.document, _ASSOCIATION)
+
+    def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
+        return _expanded(merged(stored.document, changes))
+
+    def companions(
+        self, store: Store, scope: Scope, old: Stored | None, new: Document | None, owner: Owner
+    ) -> tuple[Document | None, list[Change]]:
+        if old is not None and new is not None and old.document["job_actions"] == new["job_actions"]:
+            return new, []
+        owned = _owned_action_ids(store, scope, old)
+        if new is None:
+            return None, [Discard("action", action_id, owner.project_id) for action_id in owned if action_id]
+        named = {element.get("action_id") for element in new["job_actions"]}
+        reusable = [None if action_id in named else action_id for action_id in owned]
+        elements: list[Document] = []
+        changes: dict[str, Change] = {}
+        for index, sent in enumerate(new["job_actions"]):
+            action_id = sent.get("action_id")
+            is_own = action_id is None or action_id in owned
+            if action_id is None:
+                action_id = (reusable[index] if index < len(reusable) else None) or uuid.uuid4().hex
+            element = {**sent, "action_id": action_id, "user_id": owner.user_id}
+            if is_own:
+                document = {**_action_document(element, owner), "job_id": new["job_id"]}
+                changes[action_id] = Put("action", action_id, owner, document)
+            else:
+                element = _completed_from_shared(store, scope, element, owner, changes)
+            elements.append(element)
+        kept = {element["action_id"] for element in elements}
+        for action_id in owned:
+            if action_id is not None and action_id not in kept:
+                changes[action_id] = Discard("action", action_id, owner.project_id)
+        return {**new, "job_actions": elements}, list(changes.values())
+
+
+def with_event(job: Mapping[str, Any], event: str) -> Document | None:
+    """The job with an event requested of its scheduler, or None if that event is requested already.
+
+    A start also clears the status and the result, so that a completed job is found by its scheduler again.
+    """
+    schedule = job["job_schedule"]
+    if schedule.get("event") == event:
+        return None
+    cleared = {"status": "", "result": ""} if event == "start" else {}
+    return {**job, "job_schedule": {**schedule, "event": event, **cleared}}
+
+
+def _expanded(job: Mapping[str, Any]) -> Document:
+    try:
+        return with_action_defaults(job)
+    except DocumentError as error:
+        raise BadRequestError(str(error)) from error
+
+
+def _owned_action_ids(store: Store, scope: Scope, job: Stored | None) -> list[str | None]:
+    """For each action of a stored job the id of its document if that belongs to the job, else None."""
+    if job is None:
+        return []
+    owned: list[str | None] = []
+    for element in job.document["job_actions"]:
+        action = store.get("action", element["action_id"], scope)
+        is_own = action is not None and action.document.get("job_id") == job.id
+        owned.append(element["action_id"] if is_own else None)
+    return owned
+
+
+def _action_document(element: Mapping[str, Any], owner: Owner) -> Document:
+    document = {key: value for key, value in element.items() if key not in _NOT_ITS_OWN}
+    document.setdefault("freezer_action", {})
+    return {
+        **document,
+        "action_id": element["action_id"],
+        "user_id": owner.user_id,
+        "project_id": owner.project_id,
+    }
+
+
+def _completed_from_shared(
+    store: Store, scope: Scope, element: Document, owner: Owner, changes: dict[str, Change]
+) -> Document:
+    """An action that the sender named by id, completed from its document; one that is missing is added to the changes."""
+    action_id = element["action_id"]
+    stored = store.get("action", action_id, scope)
+    if stored is not None:
+        known = {key: value for key, value in stored.document.items() if key not in _NOT_ITS_OWN}
+        return element if "freezer_action" in element else {**known, **element}
+    if "freezer_action" not in element:
+        raise BadRequestError(f"There is no action {action_id}, and the job does not say what it does")
+    changes.setdefault(action_id, Create("action", action_id, owner, _action_document(element, owner)))
+    return element

@@ -1,0 +1,39 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sessions: their state is written by the schedulers, their jobs by routes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.session import KIND
+
+from ..store.base import Document, Owner, Stored
+from .base import Rules, carried_over
+
+_NEW_HOLD_OFF_SECONDS = 30
+
+#: What rounds and association write: a session that is replaced keeps it, or its jobs would be out of step.
+_STATE = ("session_tag", "jobs", "status", "result", "time_start", "time_end", "last_start")
+
+
+class SessionRules(Rules):
+    """The life of sessions."""
+
+    def __init__(self) -> None:
+        super().__init__(KIND)
+
+    def without_owner(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        sent = super().without_owner(body)
+        if not sent.get("jobs", True):
+            # "No jobs", which has been written [] and null too, does not take any away.
+            del sent["jobs"]
+        return sent
+
+    def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
+        state = {"hold_off": _NEW_HOLD_OFF_SECONDS, "session_tag": 0, "status": "active", "last_start": "", "jobs": {}}
+        return super().new({**state, **sent}, document_id, owner, now)
+
+    def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
+        return self.new(carried_over(dict(sent), stored.document, _STATE), stored.id, stored.owner, now)

@@ -1,0 +1,87 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The routes that need nobody to be known: which versions there are, where things lie, whether all is well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+
+from ..kinds.all import RULES
+from ..store.base import Store
+from .base import write_json
+
+_JSON_HOME = "application/json-home"
+_UPDATED = "2018-02-21T13:30:00"
+
+
+class Versions:
+    """``/``: the versions of the API."""
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """List them; a client has to choose one."""
+        versions = (("v2", "CURRENT"), ("v1", "SUPPORTED"))
+        response.status = falcon.HTTP_300
+        write_json(
+            response,
+            {
+                "versions": [
+                    {
+                        "id": name,
+                        "status": status,
+                        "updated": _UPDATED,
+                        "links": [{"href": f"{request.prefix}/{name}/", "rel": "self"}],
+                    }
+                    for name, status in versions
+                ]
+            },
+        )
+
+
+class Home:
+    """``/v1`` and ``/v2``: a JSON home document."""
+
+    def __init__(self, version: int) -> None:
+        self._resources: dict[str, Any] = {}
+        base = "/v1" if version == 1 else "/v2/{project_id}"
+        project = {} if version == 1 else {"project_id": "param/project_id"}
+        for plural, rules in RULES.items():
+            one = {
+                "href-template": f"{base}/{plural}/{{{rules.kind.id_key}}}",
+                "href-vars": {**project, rules.kind.id_key: f"param/{rules.kind.id_key}"},
+                "hints": _hints("GET", "PATCH", "POST", "DELETE"),
+            }
+            many = {
+                "href-template": f"{base}/{plural}{{?all_projects,offset,limit,search}}",
+                "href-vars": {
+                    **project,
+                    **{name: f"param/{name}" for name in ("all_projects", "offset", "limit", "search")},
+                },
+                "hints": _hints("GET", "POST"),
+            }
+            # rel/backups has led to one backup since the first version.
+            self._resources[f"rel/{rules.kind.name}"] = one
+            self._resources[f"rel/{plural}"] = one if plural == "backups" else many
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Show where everything lies."""
+        write_json(response, {"resources": self._resources})
+        response.content_type = _JSON_HOME
+
+
+class Health:
+    """``/healthcheck``: whether the API can serve requests."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Answer OK if the store can be read."""
+        self._store.check()
+        response.content_type = falcon.MEDIA_TEXT
+        response.text = "OK"
+
+
+def _hints(*verbs: str) -> dict[str, Any]:
+    return {"allow": list(verbs), "formats": {"application/json": {}}}

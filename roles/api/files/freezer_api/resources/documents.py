@@ -1,0 +1,122 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The routes of the five kinds of documents. ``project_id`` is in the URL of v2 and is None on v1."""
+
+from __future__ import annotations
+
+import falcon
+
+from ..access import all_projects, authorize_read, authorize_write
+from ..errors import BadRequestError, ConflictingError
+from ..kinds.base import Rules
+from ..searching import page, query
+from ..service import Service, Written, etag
+from .base import access_of, body_of, sender_of, write_json, write_stored
+
+_TRUE = ("true", "1", "yes")
+_FALSE = ("", "false", "0", "no")
+
+
+class Collection:
+    """``/jobs`` and the like."""
+
+    def __init__(self, service: Service, rules: Rules, version: int) -> None:
+        self._service = service
+        self._rules = rules
+        self._kind = rules.kind
+        self._version = version
+
+    def on_get(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
+        """List the documents of a page, or the ones that a search finds."""
+        authorize_read(sender_of(request))
+        scope = access_of(request, project_id).scope
+        if _is_wanted(request, "all_projects"):
+            scope = all_projects(sender_of(request))
+        wanted = page(request.get_param("limit"), request.get_param("offset"))
+        search = query(self._kind, body_of(request), request.get_param("search"))
+        found = self._service.store.search(self._kind.name, scope, search, wanted.limit, wanted.offset)
+        response.content_type = falcon.MEDIA_JSON
+        response.text = f'{{"{self._kind.plural}":[{",".join(stored.text for stored in found)}]}}'
+
+    def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
+        """Create a document."""
+        authorize_write(sender_of(request), self._kind)
+        access = access_of(request, project_id)
+        body = body_of(request)
+        try:
+            written = self._service.create(self._rules, access, body)
+        except ConflictingError:
+            if self._kind.name != "client" or self._version == 1:
+                raise
+            # Since freezer-api 19 a client that registers again says what is new about it.
+            written = self._service.change(self._rules, access, body["client_id"], body)
+        response.status = falcon.HTTP_201
+        response.location = f"{request.path}/{falcon.uri.encode_value(written.id)}"
+        write_json(response, {self._kind.id_key: written.id})
+
+
+class Single:
+    """``/jobs/{id}`` and the like."""
+
+    def __init__(self, service: Service, rules: Rules, version: int) -> None:
+        self._service = service
+        self._rules = rules
+        self._kind = rules.kind
+        self._version = version
+
+    def on_get(
+        self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
+    ) -> None:
+        """Show a document."""
+        authorize_read(sender_of(request))
+        stored = self._service.get(self._rules, access_of(request, project_id), document_id)
+        response.etag = etag(stored)
+        write_stored(response, stored, with_version=self._version == 1)
+
+    def on_post(
+        self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
+    ) -> None:
+        """Create a document under this id, or replace the one that has it."""
+        authorize_write(sender_of(request), self._kind)
+        access = access_of(request, project_id)
+        if not self._kind.is_id(document_id):
+            raise BadRequestError(f"{document_id[:100]!r} cannot be the ID of a {self._kind.name}")
+        body = body_of(request)
+        written = self._service.create_or_replace(
+            self._rules, access, document_id, body, request.get_header("If-Match")
+        )
+        response.status = falcon.HTTP_201
+        self._write_version(response, written)
+
+    def on_patch(
+        self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
+    ) -> None:
+        """Change the keys of a document that the body names."""
+        authorize_write(sender_of(request), self._kind)
+        access = access_of(request, project_id)
+        body = body_of(request)
+        written = self._service.change(self._rules, access, document_id, body, request.get_header("If-Match"))
+        if self._kind.name == "backup":
+            # freezer-api 19 has brought this route, with this answer.
+            write_json(response, written.document)
+        else:
+            self._write_version(response, written)
+
+    def on_delete(
+        self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
+    ) -> None:
+        """Remove a document."""
+        authorize_write(sender_of(request), self._kind)
+        access = access_of(request, project_id)
+        self._service.delete(self._rules, access, document_id, request.get_header("If-Match"))
+        response.status = falcon.HTTP_204
+
+    def _write_version(self, response: falcon.Response, written: Written) -> None:
+        write_json(response, {self._kind.id_key: written.id, "version": written.version})
+
+
+def _is_wanted(request: falcon.Request, parameter: str) -> bool:
+    text = (request.get_param(parameter) or "").lower()
+    if text not in _TRUE + _FALSE:
+        raise BadRequestError(f"{parameter} is {text[:40]!r}; it must be true or false", title="Invalid parameter")
+    return text in _TRUE

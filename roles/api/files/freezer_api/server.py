@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The server process: gunicorn with threads, on a socket that was bound before it starts."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import Any
+
+import gunicorn.app.base
+
+from .app import create_app
+from .auth.base import Strategy
+from .auth.http_basic import HttpBasic
+from .auth.noauth import NoAuth
+from .config import ConfigError, Settings
+from .store.sqlite import SqliteStore
+
+#: A search in the query string has to fit.
+_MAX_REQUEST_LINE_BYTES = 8190
+_STOP_SECONDS = 30
+
+
+def listen(settings: Settings) -> socket.socket:
+    """A socket that listens where the settings say. Raises ConfigError if it cannot."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError as error:
+        raise ConfigError(
+            f"{settings.host} port {settings.port} cannot be listened on: {error.strerror or error}; "
+            "name another with --bind"
+        ) from error
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The URL that leads to a listening socket."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    """The store of the settings. Raises StoreError."""
+    return SqliteStore(settings.store_path, max_document_bytes=settings.max_body_bytes)
+
+
+def make_strategy(settings: Settings) -> Strategy:
+    """The authentication of the settings. Raises AuthError."""
+    if settings.auth_strategy == "http_basic" and settings.htpasswd is not None:
+        return HttpBasic(settings.htpasswd)
+    return NoAuth()
+
+
+class Server(gunicorn.app.base.BaseApplication):
+    """Serves until it is told to stop: SIGTERM lets the requests that run come to their end."""
+
+    def __init__(self, settings: Settings, listener: socket.socket) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._url = url_of(listener)
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand the settings to gunicorn."""
+        # gunicorn closes the descriptor that it is given, once it has its own.
+        options = {
+            "bind": f"fd://{self._listener.detach()}",
+            "workers": self._settings.workers,
+            "threads": self._settings.threads,
+            "worker_class": "gthread",
+            "keepalive": 75,
+            "graceful_timeout": _STOP_SECONDS,
+            "limit_request_line": _MAX_REQUEST_LINE_BYTES,
+            "proc_name": "freezer-api",
+            "loglevel": "warning",
+            "post_worker_init": self._say_ready,
+            # Later versions open one in the working folder unless they are told not to.
+            "control_socket_disable": True,
+        }
+        for name, value in options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """The application, made in the process that serves it."""
+        return create_app(open_store(self._settings), make_strategy(self._settings), self._settings.max_body_bytes)
+
+    def _say_ready(self, worker: Any) -> None:
+        # The first worker speaks for all; one that replaces it later does not.
+        if worker.age == 1:
+            with contextlib.suppress(OSError):
+                print(
+                    f"freezer-api is ready at {self._url} "
+                    f"({self._settings.auth_strategy}, {self._settings.store_path})",
+                    flush=True,
+                )

@@ -1,0 +1,163 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every store offers.
+
+A document is identified by its kind, its project and its id: two projects can use one id. Each write raises the
+document's version. A change names the state that it was made from, and is refused if that is no longer the state.
+"""
+
+from __future__ import annotations
+
+import abc
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .query import EVERYTHING, Query
+
+Document = dict[str, Any]
+
+#: Numbers that SQLite, Elasticsearch and every JSON reader can hold as they are.
+MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Whose documents can be seen: those of a project, of a user, or (with neither) of everybody.
+
+    Where a user has one id in several projects, ``home_project_id`` says which of them is meant.
+    """
+
+    project_id: str | None = None
+    user_id: str | None = None
+    home_project_id: str | None = None
+
+
+EVERYBODY = Scope()
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Who a new document belongs to."""
+
+    user_id: str
+    project_id: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document as the store holds it.
+
+    ``text`` is its JSON. ``revision`` identifies this state of it, for one store, and is given back with a change.
+    """
+
+    kind: str
+    id: str
+    owner: Owner
+    version: int
+    revision: str
+    text: str
+
+    @cached_property
+    def document(self) -> Document:
+        """The document; a caller does not change it in place."""
+        parsed: Document = json.loads(self.text)
+        return parsed
+
+
+@dataclass(frozen=True)
+class Create:
+    """Store a new document; refused if its owner's project has one of this kind and id."""
+
+    kind: str
+    id: str
+    owner: Owner
+    document: Document
+
+
+@dataclass(frozen=True)
+class Put:
+    """Store a document, in place of what the project may have under this kind and id."""
+
+    kind: str
+    id: str
+    owner: Owner
+    document: Document
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Store another state of a document; refused if it is no longer as ``stored``."""
+
+    stored: Stored
+    document: Document
+
+
+@dataclass(frozen=True)
+class Delete:
+    """Remove a document; refused if it is no longer as ``stored``."""
+
+    stored: Stored
+
+
+@dataclass(frozen=True)
+class Discard:
+    """Remove the document of this kind, id and project, if there is one."""
+
+    kind: str
+    id: str
+    project_id: str
+
+
+Change = Create | Put | Replace | Delete | Discard
+
+
+class Store(abc.ABC):
+    """A place for documents. Every method may raise StoreError."""
+
+    @abc.abstractmethod
+    def get(self, kind: str, document_id: str, scope: Scope) -> Stored | None:
+        """The document, or None if the scope has none of this kind and id."""
+
+    @abc.abstractmethod
+    def search(
+        self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
+    ) -> list[Stored]:
+        """Documents of one kind in the order in which they were created."""
+
+    @abc.abstractmethod
+    def apply(self, changes: Sequence[Change]) -> list[int]:
+        """Make all changes or none, and return the version of each (0 for one that is gone).
+
+        Raises ConflictError if one of them is refused, DocumentTooLargeError if a document is too large.
+        """
+
+    @abc.abstractmethod
+    def counts(self) -> Mapping[str, int]:
+        """How many documents there are of each kind that has any."""
+
+    @abc.abstractmethod
+    def check(self) -> None:
+        """Return if the store can be read now."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of what the calling thread holds."""
+
+    def put(self, kind: str, document_id: str, owner: Owner, document: Document) -> int:
+        """Store one document whatever was there; return its version."""
+        return self.apply([Put(kind, document_id, owner, document)])[0]
+
+    def create(self, kind: str, document_id: str, owner: Owner, document: Document) -> int:
+        """Store one new document; return its version."""
+        return self.apply([Create(kind, document_id, owner, document)])[0]
+
+    def replace(self, stored: Stored, document: Document) -> int:
+        """Store another state of one document; return its version."""
+        return self.apply([Replace(stored, document)])[0]
+
+    def delete(self, stored: Stored) -> None:
+        """Remove one document."""
+        self.apply([Delete(stored)])

@@ -1,0 +1,37 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong in a store."""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """The store cannot do what it was asked; the message is a sentence for the operator and for the client."""
+
+
+class StoreBusyError(StoreError):
+    """Others hold the store; the same request can succeed a moment later."""
+
+
+class StoreFullError(StoreError):
+    """There is no room for the document. Reading goes on."""
+
+
+class DocumentTooLargeError(StoreError):
+    """A document is larger than the store was told to keep."""
+
+
+class ConflictError(Exception):
+    """A change was not made because its document is not as the change expects.
+
+    ``reason`` is ``exists`` (for one that should be new) or ``changed`` (somebody changed or deleted it meanwhile).
+    Nothing of the changes it came with was made.
+    """
+
+    def __init__(self, kind: str, document_id: str, reason: str) -> None:
+        super().__init__(
+            f"the {kind} {document_id} {'exists already' if reason == 'exists' else 'was changed meanwhile'}"
+        )
+        self.kind = kind
+        self.document_id = document_id
+        self.reason = reason

@@ -1,0 +1,47 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a search asks for, independent of the store that answers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Scalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class FieldMatches:
+    """The value at ``path`` in the document is ``value``.
+
+    Where a list lies on the path, or at its end, one of its elements is enough. A value of None also fits a key that
+    is not there. Values of different JSON types are never equal.
+    """
+
+    path: tuple[str, ...]
+    value: Scalar
+
+
+@dataclass(frozen=True)
+class AnyValueContains:
+    """Some value in the document contains ``text``, whatever the case of its ASCII letters."""
+
+    text: str
+
+
+Condition = FieldMatches | AnyValueContains
+
+
+@dataclass(frozen=True)
+class Query:
+    """Documents that meet all of ``match`` and none of ``match_not``.
+
+    ``time_after`` and ``time_before`` bound, both included, the time stamp of a backup, in seconds since 1970.
+    """
+
+    match: tuple[Condition, ...] = ()
+    match_not: tuple[Condition, ...] = ()
+    time_after: int | None = None
+    time_before: int | None = None
+
+
+EVERYTHING = Query()
