@@ -1,0 +1,47 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures that several rooms share: real server processes. A test's own data has its own project."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import api_process
+from support.api_process import ApiProcess
+
+StartApi = Callable[..., ApiProcess]
+
+
+@pytest.fixture(scope="session")
+def freezer_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    """A freezer-api for the whole session: noauth, SQLite, loopback. ``freezer_api.url`` leads to it."""
+    process = api_process.start(tmp_path_factory.mktemp("freezer-api"))
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def start_freezer_api(tmp_path: Path) -> Iterator[StartApi]:
+    """Starts further freezer-api processes: ``start_freezer_api("--htpasswd", path, auth_strategy="http_basic")``.
+
+    ``folder`` names another folder than the test's own. All of them are stopped after the test.
+    """
+    started: list[ApiProcess] = []
+
+    def start(*arguments: str, folder: Path = tmp_path, **options: Any) -> ApiProcess:
+        started.append(api_process.start(folder, *arguments, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.stop()
+
+
+@pytest.fixture
+def project_id() -> str:
+    """A project that no other test uses."""
+    return f"p{uuid.uuid4().hex[:12]}"
