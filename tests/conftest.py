@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import api_process
-from support.api_process import ApiProcess
+
+from ansible_collections.freezer.backup.tests.support import api_process
+from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
 
 StartApi = Callable[..., ApiProcess]
 
