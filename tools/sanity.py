@@ -23,11 +23,12 @@ COPY = CHECKOUT / "build/sanity/ansible_collections/freezer/backup"
 HOME = CHECKOUT / "build/sanity/home"
 COMMANDS = Path(sys.executable).parent
 
+# The pip that Python brings along is good enough: another version would only be fetched a dozen times.
 BOOTSTRAP = """\
 import subprocess, sys
-subprocess.check_call([sys.executable, "-m", "ensurepip"])
-wanted = [word for word in sys.argv[1:] if word not in ("--no-setuptools", "--no-wheel")]
-sys.exit(subprocess.call([sys.executable, "-m", "pip", "install"] + wanted))
+subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEVNULL)
+wanted = [word for word in sys.argv[1:] if not word.startswith(("-", "pip=="))]
+sys.exit(subprocess.call([sys.executable, "-m", "pip", "install"] + wanted) if wanted else 0)
 """
 
 
