@@ -1,0 +1,110 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Measures backup, restore and verification against GNU tar and zstd; prints a table and writes build/bench.json.
+
+Beside every figure of ours stands one of a peer, the bare pipe that does the same work. The two take turns (ours, peer,
+ours, peer, ...), so that whatever else the machine does meets both. What they read is in the page cache, and they write
+to one file system. Ours includes the start of Python, the hashes, the catalogue, and an fsync of everything that it
+wrote; the pipe does nothing of that.
+
+The trees are made once and kept in WORK/cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import ansible_call
+import dataset
+import report
+from contest import Contest, Outcome, hold
+from measure import CommandFailed
+from tree_contests import TreeContests, WrongResult
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+TINY_FILES = 200_000
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", type=float, default=1.0, help="size of the trees; 1 is 1 GiB in 20,000 files")
+    parser.add_argument("--pairs", type=int, default=5, help="how often each side runs (default: 5)")
+    parser.add_argument("--only", action="append", metavar="NAME", help="only the contest with this name (repeatable)")
+    parser.add_argument(
+        "--work", type=Path, default=CHECKOUT / "build/bench", help="folder to read from and write to, e.g. on a tmpfs"
+    )
+    parser.add_argument("--output", type=Path, default=CHECKOUT / "build/bench.json", help="where the JSON goes")
+    return parser.parse_args()
+
+
+def cached(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder that an earlier run has left, or a new one."""
+    if not folder.exists():
+        unfinished = folder.with_name(f".{folder.name}")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        make(unfinished)
+        unfinished.rename(folder)
+    return folder
+
+
+def contests(work: Path, cache: Path, scale: float) -> list[Contest]:
+    """All contests, in the order in which each finds what it builds on."""
+    version = dataset.GENERATION
+    mixed = TreeContests(
+        work / "mixed",
+        lambda: cached(cache / f"mixed-{scale:g}-{version}", lambda top: dataset.make(top, scale)),
+    )
+    count = round(TINY_FILES * scale)
+    tiny = TreeContests(
+        work / "tiny",
+        lambda: cached(cache / f"tiny-{count}-{version}", lambda top: dataset.make_tiny(top, count)),
+    )
+    found = [
+        mixed.level_0(),
+        mixed.restore(),
+        mixed.verify(),
+        mixed.level_1_unchanged(),
+        mixed.level_1_changed(),
+        tiny.tiny_unchanged(),
+    ]
+    if ansible_call.MODULE.exists():
+        found.append(ansible_call.unchanged_backup(work / "ansible"))
+    return found
+
+
+def main() -> int:
+    given = _arguments()
+    work = given.work.resolve()
+    running = work / "running"
+    all_contests = contests(running, work / "cache", given.scale)
+    names = [contest.name for contest in all_contests]
+    unknown = set(given.only or ()) - set(names)
+    if unknown:
+        print(f"bench: there is no contest {sorted(unknown)[0]}; there are {', '.join(names)}", file=sys.stderr)
+        return 2
+    facts = report.circumstances(work)
+    outcomes: list[Outcome] = []
+    try:
+        shutil.rmtree(running, ignore_errors=True)
+        for contest in all_contests:
+            if given.only is None or contest.name in given.only:
+                print(f"bench: {contest.title} ...", file=sys.stderr, flush=True)
+                outcomes.append(hold(contest, given.pairs))
+    except (CommandFailed, WrongResult) as problem:
+        print(f"bench: {problem}", file=sys.stderr)
+        return 1
+    finally:
+        shutil.rmtree(running, ignore_errors=True)
+    document = report.as_document(facts, given.scale, outcomes)
+    report.write_json(document, given.output)
+    print(report.table(document))
+    print(f"\nwritten to {given.output}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
