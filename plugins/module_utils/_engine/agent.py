@@ -26,6 +26,7 @@ from .archive.create import ArchivePlan, create_archive
 from .archive.errors import ArchiveError, DamagedArchive
 from .archive.extract import check_segments, check_side_objects, check_stream, replay_chain
 from .archive.levels import LevelPlan, LevelPolicy, plan_level
+from .archive.scan import expected_size
 from .archive.segments import FanOut
 from .archive.tar import Source, below, shown
 from .options import OptionError, Options, parse_options
@@ -122,21 +123,6 @@ def _newest(backup_set: BackupSet) -> StoredBackup | None:
     return generation[-1] if generation else None
 
 
-def _scan(source: Source) -> tuple[int, int]:
-    """Bytes and files of a source, for a progress bar; what cannot be read or is excluded is not worth exactness."""
-    if source.single_file is not None:
-        return os.stat(os.path.join(source.folder, source.single_file)).st_size, 1
-    size = files = 0
-    for folder, folders, names in os.walk(source.folder):
-        files += len(folders) + len(names)
-        for name in names:
-            try:
-                size += os.lstat(os.path.join(folder, name)).st_blocks * 512
-            except OSError:
-                continue
-    return size, files
-
-
 def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Back up what an action names, to all its storages.
 
@@ -183,7 +169,8 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             segment_bytes=options.max_segment_size,
             consistency="crash",
         )
-        progress.begin("backup", *(_scan(source) if progress.wants_totals else (None, None)))
+        since = parent.manifest.time_started if parent is not None else None
+        progress.begin("backup", *(expected_size(source, since) if progress.wants_totals else (None, None)))
         try:
             stored = create_archive(plan, fan_out, progress)
         finally:
@@ -295,7 +282,10 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
         "stored_bytes": sum(one.manifest.stored_bytes for one in chain),
         "differences": [],
     }
-    _begin(progress, "verify", chain)
+    if options.check == "segments":
+        progress.begin("verify", result["stored_bytes"])
+    else:
+        _begin(progress, "verify", chain)
     try:
         for one in chain:
             check_side_objects(storage, one)
