@@ -1,0 +1,183 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The schemas of the five kinds, the ids they allow, and what can be said about their parts."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import (
+    action,
+    backup,
+    client,
+    job,
+    session,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+
+KINDS = [action.KIND, backup.KIND, client.KIND, job.KIND, session.KIND]
+
+#: From the freezer-api README.
+README_JOB = {
+    "job_actions": [
+        {
+            "freezer_action": {
+                "action": "backup",
+                "mode": "fs",
+                "src_file": "/home/tylerdurden/project_mayhem",
+                "backup_name": "project_mayhem_backup",
+                "container": "my_backup_container",
+                "max_backup_level": 5,
+                "hostname": False,
+            },
+            "exit_status": "success",
+            "max_retries": 3,
+            "max_retries_interval": 60,
+            "mandatory": False,
+        }
+    ],
+    "job_schedule": {
+        "time_created": 1234,
+        "time_started": 1234,
+        "time_ended": 0,
+        "status": "scheduled",
+        "schedule_month": "1-6, 9-12",
+        "schedule_day": "mon, wed, fri",
+        "schedule_hour": "03",
+        "schedule_minute": "25",
+    },
+    "job_id": "4822e482fcbb439189a1ad616ac0a72f",
+    "client_id": "26b4ea367ac64702868653912e9428cc_freezer.mydomain.myid",
+    "user_id": "35a322dfb2b14f40bc53a29a14309021",
+    "description": "daily backup",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_schema_is_a_schema(kind):
+    jsonschema.Draft4Validator.check_schema(kind.schema)
+    jsonschema.Draft4Validator.check_schema(kind.patch_schema)
+    assert "required" not in kind.patch_schema
+
+
+def test_the_job_of_the_readme_is_a_job():
+    jsonschema.Draft4Validator(job.KIND.schema).validate(README_JOB)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"foo": 1},
+        {"job_actions": {}},
+        {"job_schedule": {"foo": 1}},
+        {"job_schedule": {"event": "explode"}},
+        {"job_schedule": {"schedule_interval": "1 day"}},
+        {"job_schedule": {"schedule_date": "2015-06-02"}},
+        {"job_schedule": {"schedule_year": "15"}},
+        {"job_id": "a b"},
+        {"client_id": "-"},
+        {"job_actions": [{"freezer_action": {"action": "fly"}}]},
+        {"job_actions": [{"max_retries": "3"}]},
+        {"description": 3},
+    ],
+    ids=str,
+)
+def test_what_is_no_job_is_refused(wrong):
+    assert not jsonschema.Draft4Validator(job.KIND.schema).is_valid({**README_JOB, **wrong})
+
+
+@pytest.mark.parametrize("text", ["a", "nightly_etc", "4822e482-fcbb", "Ünïcode", "x" * 255])
+def test_ids_of_letters_digits_underscores_and_dashes_are_ids(text):
+    assert job.KIND.is_id(text)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a/b", "a\n", "a.b", "x" * 256, None, 3])
+def test_anything_else_is_no_id(text):
+    assert not job.KIND.is_id(text)
+
+
+def test_a_client_id_is_a_host_name_with_or_without_a_project():
+    assert client.KIND.is_id("db1.example.org")
+    assert client.KIND.is_id("26b4ea36_db1.example.org")
+    assert not client.KIND.is_id("db1..example")
+    assert not client.KIND.is_id("db1.example.org\n")
+
+
+def test_the_id_is_found_wherever_a_kind_keeps_it():
+    assert job.KIND.id_of({"job_id": "j"}) == "j"
+    assert client.KIND.id_of({"client": {"client_id": "c"}}) == "c"
+    assert backup.KIND.id_of({"backup_id": "b", "backup_metadata": {"backup_id": "x"}}) == "b"
+    assert job.KIND.id_of({}) is None
+
+
+def test_action_defaults_are_expanded_as_in_the_readme():
+    written = {
+        "action_defaults": {"log_file": "/tmp/freezer_tmp_log", "container": "my_backup_container"},
+        "job_actions": [
+            {"freezer_action": {"action": "backup", "backup_name": "user1_backup"}},
+            {"freezer_action": {"action": "backup", "log_file": "/home/user3/specific_log_file", "container": None}},
+        ],
+        "description": "scheduled one shot",
+    }
+    expanded = job.with_action_defaults(written)
+    assert expanded == {
+        "job_actions": [
+            {
+                "freezer_action": {
+                    "action": "backup",
+                    "backup_name": "user1_backup",
+                    "log_file": "/tmp/freezer_tmp_log",
+                    "container": "my_backup_container",
+                }
+            },
+            {
+                "freezer_action": {
+                    "action": "backup",
+                    "log_file": "/home/user3/specific_log_file",
+                    "container": "my_backup_container",
+                }
+            },
+        ],
+        "description": "scheduled one shot",
+    }
+    assert "action_defaults" in written
+
+
+def test_a_job_without_defaults_is_expanded_to_itself():
+    assert job.with_action_defaults({"action_defaults": None, "description": "d"}) == {"description": "d"}
+    assert job.with_action_defaults({"job_actions": []}) == {"job_actions": []}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"action_defaults": []},
+        {"action_defaults": {}, "job_actions": {}},
+        {"action_defaults": {}, "job_actions": ["x"]},
+        {"action_defaults": {}, "job_actions": [{"freezer_action": 3}]},
+    ],
+    ids=str,
+)
+def test_defaults_that_cannot_be_expanded_are_told_in_a_sentence(wrong):
+    with pytest.raises(DocumentError, match="must be"):
+        job.with_action_defaults(wrong)
+
+
+@pytest.mark.parametrize("key", ["ssh_password", "ftp-password", "secret_key", "Passphrase", "os_auth_token"])
+def test_these_keys_are_secret(key):
+    assert action.is_secret(key)
+
+
+@pytest.mark.parametrize("key", ["encrypt_pass_file", "path_to_backup", "ssh_key", "container"])
+def test_these_keys_are_not(key):
+    assert not action.is_secret(key)
+
+
+def test_secrets_are_masked_at_any_depth_and_empty_ones_stay_empty():
+    document = {"job_actions": [{"freezer_action": {"ssh_password": "p", "ftp_password": "", "container": "c"}}]}
+    masked = action.without_secrets(document)
+    assert masked == {
+        "job_actions": [{"freezer_action": {"ssh_password": action.MASK, "ftp_password": "", "container": "c"}}]
+    }
+    assert document["job_actions"][0]["freezer_action"]["ssh_password"] == "p"
