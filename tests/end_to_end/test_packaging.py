@@ -101,7 +101,11 @@ def test_wheel_and_archive_hold_the_same_run_time_files(archive, wheel):
 
 
 def test_an_installed_archive_documents_every_module_of_the_action_group(archive, tmp_path):
-    environment = {"ANSIBLE_HOME": str(tmp_path / "home"), "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections")}
+    environment = {
+        "ANSIBLE_HOME": str(tmp_path / "home"),
+        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"),
+        "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
+    }
     run("ansible-galaxy", "collection", "install", archive, "--offline", "-p", tmp_path / "collections", **environment)
     printed = run("ansible-doc", "--metadata-dump", "--no-fail-on-errors", "freezer.backup", **environment)
     modules = json.loads(printed)["all"]["module"]
