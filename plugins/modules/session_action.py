@@ -49,9 +49,8 @@ attributes:
   diff_mode:
     support: full
   idempotent:
-    support: partial
-    details: A job that takes part in the round already is held off and reports no change. The end of a job is written
-      again.
+    support: full
+    details: A job that takes part in the round already is held off, or joins it once more without a change.
 seealso:
   - module: freezer.backup.session
   - module: freezer.backup.job_status

@@ -102,14 +102,14 @@ def act(
         answer = Round("success", int(session.get("session_tag") or 0))
     entry = session["jobs"][job_id]
     before = _at(session.get("session_tag"), job_id, entry.get("status"), entry.get("result"))
-    changed = answer.result == "success"
+    # The end of a round that is over already changes nothing.
+    late = action == "end" and tag < int(session.get("session_tag") or 0)
     after = before
-    if changed and action == "start":
-        after = _at(answer.session_tag, job_id, "running", "")
-    elif changed:
-        after = _at(answer.session_tag, job_id, "completed", result)
+    if answer.result == "success" and not late:
+        status, outcome = ("running", "") if action == "start" else ("completed", result)
+        after = _at(answer.session_tag, job_id, status, outcome)
     values = {"session_id": session_id, "result": answer.result, "session_tag": answer.session_tag}
-    return Result(changed, before, after, session_id, values=values)
+    return Result(before != after, before, after, session_id, values=values)
 
 
 def predicted_start(session: Mapping[str, Any], tag: int, now: float) -> Round:

@@ -1,0 +1,25 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Run Ansible's own commands against this checkout, on this machine, whatever the user's settings are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_ansible(command: str, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run ``ansible`` or ``ansible-playbook`` on localhost; ``variables`` are extra variables."""
+    extra = [f"{name}={value}" for name, value in variables.items()]
+    line = [str(Path(sys.executable).with_name(command)), "-i", "localhost,", "-c", "local", *arguments]
+    for variable in [f"ansible_python_interpreter={sys.executable}", *extra]:
+        line += ["-e", variable]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OS_"))}
+    environment["ANSIBLE_CONFIG"] = str(_ROOT / "tests" / "ansible.cfg")
+    environment["ANSIBLE_HOME"] = str(_ROOT / "build" / "ansible")
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=environment, cwd=_ROOT)
