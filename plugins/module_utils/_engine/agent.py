@@ -18,17 +18,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from . import results
+from . import planning, results
 from .archive import place, tree
 from .archive.backup_set import BackupSet, StoredBackup, sets_in
 from .archive.codec import codec_for
 from .archive.create import ArchivePlan, create_archive
-from .archive.errors import ArchiveError, DamagedArchive
+from .archive.errors import ArchiveError
 from .archive.extract import check_segments, check_side_objects, check_stream, replay_chain
-from .archive.levels import LevelPlan, LevelPolicy, plan_level
+from .archive.levels import LevelPlan
 from .archive.scan import expected_size
 from .archive.segments import FanOut
+from .archive.snar import CannotContinue
 from .archive.tar import Source, below, shown
+from .errors import FreezerError
 from .options import OptionError, Options, parse_options
 from .progress import Progress
 from .storage.base import Storage
@@ -74,55 +76,6 @@ def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
     )
 
 
-def _generation(backup_set: BackupSet) -> list[StoredBackup]:
-    try:
-        return backup_set.generation()
-    except StorageError:
-        if not os.path.isdir(backup_set.storage.container):
-            return []  # the container is made with the first backup
-        raise
-
-
-def _newly_readable(generation: Sequence[StoredBackup], source: Source) -> bool:
-    """Whether something that an earlier level could not read can be read now. tar would not look at it again."""
-    for entry in generation[-1].manifest.unreadable if generation else ():
-        path = os.path.join(source.folder, entry["path"])
-        if "Permission denied" in entry["message"] and os.path.exists(path) and os.access(path, os.R_OK):
-            return True
-    return False
-
-
-def _plan(
-    options: Options, sets: Sequence[BackupSet], source: Source, now: float
-) -> tuple[LevelPlan, StoredBackup | None]:
-    """The level to take and the backup that it continues, the same one in every storage."""
-    policy = LevelPolicy(options.max_level, options.always_level, options.restart_always_level, options.no_incremental)
-    if not policy.incremental:
-        return plan_level(policy, [], now), None
-    try:
-        generations = [_generation(backup_set) for backup_set in sets]
-    except DamagedArchive as problem:
-        return LevelPlan(0, None, f"the earlier backups cannot be continued: {problem}"), None
-    hashes = [[backup.manifest_sha256 for backup in generation] for generation in generations]
-    if any(other != hashes[0] for other in hashes[1:]):
-        return LevelPlan(0, None, "the storages do not hold the same earlier backups"), None
-    generation = generations[0]
-    if generation and generation[-1].manifest.path != shown(os.path.abspath(options.path_to_backup or "")):
-        return LevelPlan(0, None, "the earlier backups are of another path"), None
-    if _newly_readable(generation, source):
-        return LevelPlan(0, None, "files that could not be read before can be read now"), None
-    plan = plan_level(policy, [backup.manifest for backup in generation], now)
-    parent = None
-    if plan.parent is not None:
-        parent = next(backup for backup in generation if backup.manifest is plan.parent)
-    return plan, parent
-
-
-def _newest(backup_set: BackupSet) -> StoredBackup | None:
-    generation = _generation(backup_set)
-    return generation[-1] if generation else None
-
-
 def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Back up what an action names, to all its storages.
 
@@ -137,23 +90,26 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     codec = codec_for(options.compression, options.compression_level)
     started = time.time()
     if options.min_age is not None:
-        newest = [_newest(backup_set) for backup_set in sets]
-        if all(one is not None and started - one.manifest.timestamp < options.min_age for one in newest):
+        newest = [planning.newest(backup_set) for backup_set in sets]
+        # A date in the future is a clock that was wrong; it must not put off backups until then.
+        if all(one is not None and abs(started - one.manifest.timestamp) < options.min_age for one in newest):
             return results.unchanged(options, newest[0], sets)
     if dry_run or options.dry_run:
-        level, parent = _plan(options, sets, source, started)
+        level, parent = planning.plan_backup(options, sets, source, path, started)
         return {**results.described(options, path, level, parent), "changed": True, "outcome": "planned"}
 
     with ExitStack() as stack:
         fan_out = FanOut([backup_set.storage for backup_set in sets])
+        timestamp = int(started)
         for backup_set in sets:
             try:
                 stack.enter_context(backup_set.storage.hold(backup_set.folder))
+                backup_set.check_owner()
+                timestamp = max(timestamp, backup_set.newest_timestamp() + 1)
             except StorageError as problem:
                 fan_out.failed(backup_set.storage, problem)
         working = [backup_set for backup_set in sets if backup_set.storage in fan_out.working()]
-        level, parent = _plan(options, working, source, started)
-        timestamp = max(int(started), *(backup_set.newest_timestamp() + 1 for backup_set in working))
+        level, parent = planning.plan_backup(options, working, source, path, started)
         plan = ArchivePlan(
             source=source,
             path=path,
@@ -169,28 +125,39 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             segment_bytes=options.max_segment_size,
             consistency="crash",
         )
-        since = parent.manifest.time_started if parent is not None else None
-        progress.begin("backup", *(expected_size(source, since) if progress.wants_totals else (None, None)))
         try:
-            stored = create_archive(plan, fan_out, progress)
-        finally:
-            progress.end()
+            stored = _create(plan, fan_out, progress)
+        except CannotContinue as obstacle:
+            level, parent = LevelPlan(0, None, str(obstacle)), None
+            stored = _create(replace(plan, level=0, parent=None), fan_out, progress)
     result = results.described(options, path, level, parent)
     result.update(results.done(options, stored, sets, fan_out))
     return result
 
 
+def _create(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:
+    since = plan.parent.manifest.time_started if plan.parent is not None else None
+    progress.begin("backup", *(expected_size(plan.source, since) if progress.wants_totals else (None, None)))
+    try:
+        return create_archive(plan, fan_out, progress)
+    finally:
+        progress.end()
+
+
 def _choose(options: Options) -> tuple[Storage, list[StoredBackup]]:
-    """The chain that an action means, from the first storage that has it."""
-    problem: Exception | None = None
+    """The chain that an action means. Of several storages the one with the newest such backup, else the first."""
+    found: list[tuple[BackupSet, StoredBackup, list[StoredBackup]]] = []
+    problems: list[FreezerError] = []
     for backup_set in _sets(options):
         try:
             wanted = backup_set.find(options.backup_id, options.restore_from_date)
-            return backup_set.storage, backup_set.chain(wanted)
-        except (StorageError, ArchiveError) as found:
-            problem = problem or found
-    assert problem is not None
-    raise problem
+            found.append((backup_set, wanted, backup_set.chain(wanted)))
+        except (StorageError, ArchiveError) as obstacle:
+            problems.append(obstacle)
+    if not found:
+        raise problems[0]
+    backup_set, _wanted, chain = max(found, key=lambda one: one[1].manifest.timestamp)
+    return backup_set.storage, chain
 
 
 def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, StorageError
-from .errors import ArchiveError, DamagedArchive
+from .errors import ArchiveError, DamagedArchive, ForeignBackup
 from .manifest import Manifest, digest, parse_manifest
 
 MANIFEST_NAME = "manifest.json"
@@ -78,13 +78,22 @@ class BackupSet:
             stored = stream.read()
         manifest = parse_manifest(stored, where)
         if (manifest.hostname, manifest.backup_name) != (self.hostname, self.backup_name):
-            raise DamagedArchive(
+            raise ForeignBackup(
                 f"{where} belongs to {manifest.backup_name!r} of host {manifest.hostname!r}, "
                 f"not to {self.backup_name!r} of {self.hostname!r}; choose another backup_name or container."
             )
         if manifest.folder != name:
             raise DamagedArchive(f"{where} says that it belongs in the folder {manifest.folder}.")
         return StoredBackup(manifest, folder, digest(stored))
+
+    def check_owner(self) -> None:
+        """Raise ForeignBackup if the folder belongs to another set: ``a_b`` and ``c`` name the same as ``a`` and ``b_c``."""
+        for name in self._folders():
+            try:
+                self.load(name)
+            except (ObjectMissing, DamagedArchive):
+                continue
+            return
 
     def newest_first(self) -> Iterator[StoredBackup]:
         """Every whole backup. Raises DamagedArchive where a manifest cannot be read."""
@@ -102,7 +111,7 @@ class BackupSet:
                 survey.backups.append(self.load(name))
             except ObjectMissing:
                 survey.incomplete.append(f"{self.folder}/{name}")
-            except DamagedArchive as problem:
+            except (DamagedArchive, ForeignBackup) as problem:
                 survey.damaged.append(str(problem))
         return survey
 
@@ -124,7 +133,7 @@ class BackupSet:
                 continue
             try:
                 backup = self.load(name)
-            except ObjectMissing:
+            except (ObjectMissing, ForeignBackup):
                 continue
             except DamagedArchive as problem:
                 # An older backup in place of a damaged one would be a silent surprise; another one by id is not.

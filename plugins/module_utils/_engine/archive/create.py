@@ -27,6 +27,7 @@ from .errors import ArchiveError
 from .manifest import Manifest, Parent, StoredObject, digest, folder_name
 from .process import TarErrors, end_process
 from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
+from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, settle
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
 _PIPE_BYTES = 1 << 20
@@ -58,7 +59,7 @@ class ArchivePlan:
 
 
 def _start_tar(plan: ArchivePlan, snar: str, index: int) -> subprocess.Popen[bytes]:
-    argv = tar.create_argv(plan.source, snar, index)
+    argv = tar.create_argv(plan.source, snar, index, increment=plan.parent is not None)
     return subprocess.Popen(
         argv,
         stdin=subprocess.DEVNULL,
@@ -76,12 +77,14 @@ def _widen(pipe: IO[bytes]) -> None:
         pass  # the user's pipe quota is used up: slower, not wrong
 
 
-def _fetch_snar(plan: ArchivePlan, path: str) -> None:
+def _fetch_snar(plan: ArchivePlan, path: str) -> int:
+    """Put the parent's snapshot file, settled, at a path; returns when the parent began to read, in nanoseconds."""
     if plan.parent is None or plan.parent_storage is None:
-        return
-    stored = open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar)
-    with stored, gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
-        shutil.copyfileobj(plain, snar, READ_BYTES)
+        return 0
+    with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
+        with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
+            unread = [name for entry in plan.parent.manifest.unreadable for name in tar.names_behind(entry["path"])]
+            return settle(cast(BinaryIO, plain), snar, plan.source.folder, unread)
 
 
 def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
@@ -97,22 +100,20 @@ def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
         raise
 
 
-def _still_unreadable(plan: ArchivePlan) -> list[dict[str, str]]:
-    """What the parent could not read and tar did not try again, because it has not changed since.
-
-    tar speaks only of files that it opens; without this, a hole would be named at level 0 and never again.
-    """
+def _check_continues(plan: ArchivePlan, parent_began: int, messages: tar.TarMessages) -> None:
+    """Raise CannotContinue if an increment came out that would not restore to what is there."""
     if plan.parent is None:
-        return []
-    carried = []
-    for entry in plan.parent.manifest.unreadable:
+        return
+    if messages.moved:
+        raise CannotContinue(f"the folder {messages.moved[0]} was moved or can be reached in two ways")
+    for name in messages.missing_links:
         try:
-            found = os.lstat(os.path.join(plan.source.folder, entry["path"]))
+            changed = os.lstat(os.path.join(plan.source.folder, name)).st_ctime_ns
         except OSError:
             continue
-        if max(found.st_mtime, found.st_ctime) <= plan.parent.manifest.time_started:
-            carried.append(entry)
-    return carried
+        # With a newer ctime all its links were archived, as far as they are below the source.
+        if changed < parent_began - CLOCK_TICK_NANOSECONDS:
+            raise CannotContinue(f"{tar.shown(name)} came in without being changed, and has other hard links")
 
 
 def _without_work_folder(plan: ArchivePlan, work: str) -> ArchivePlan:
@@ -183,18 +184,19 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
     as the storage still answers.
     """
     started = time.time()
+    ours = fan_out.working()
     tar_version = tar.version()
     work = tempfile.mkdtemp(prefix="freezer-")
     try:
         plan = _without_work_folder(plan, work)
         snar = os.path.join(work, "snar")
-        _fetch_snar(plan, snar)
+        parent_began = _fetch_snar(plan, snar)
         segments, catalogue, read, tap, messages, status = _read_tree(plan, fan_out, snar, progress)
         if status not in (0, 1):
             said = "; ".join(messages.unknown[:3]) or f"status {status}"
             raise ArchiveError(f"tar could not archive {plan.path}: {said}.")
+        _check_continues(plan, parent_began, messages)
         messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
-        unreadable = messages.unreadable + _still_unreadable(plan)
         parent = None
         if plan.parent is not None:
             above = plan.parent.manifest
@@ -207,6 +209,7 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
             level=plan.level,
             parent=parent,
             path=tar.shown(plan.path),
+            real_path=tar.shown(os.path.realpath(plan.path)),
             single_file=None if plan.source.single_file is None else tar.shown(plan.source.single_file),
             codec=plan.codec.name,
             codec_level=plan.codec.level,
@@ -219,11 +222,11 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
             counts=tap.tally.counts,
             tar={"version": tar_version, "exit_status": status},
             host=_host(),
-            outcome="partial" if unreadable else "success",
+            outcome="partial" if messages.unreadable else "success",
             consistency=plan.consistency,
             time_started=round(started, 3),
             time_ended=round(time.time(), 3),
-            unreadable=unreadable,
+            unreadable=messages.unreadable,
             warnings=messages.warnings,
         )
         stored = manifest.to_bytes()
@@ -235,8 +238,9 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
-        for storage in fan_out.failures:
-            _remove_remains(storage, plan.folder)
+        for storage in ours:
+            if storage in fan_out.failures:
+                _remove_remains(storage, plan.folder)
 
 
 def _remove_remains(storage: Storage, folder: str) -> None:

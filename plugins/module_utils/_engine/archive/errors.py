@@ -13,3 +13,7 @@ class ArchiveError(FreezerError):
 
 class DamagedArchive(ArchiveError):
     """What is stored is not what was written: a hash, a size, a chain or a format does not hold."""
+
+
+class ForeignBackup(ArchiveError):
+    """A folder holds the backups of another set."""

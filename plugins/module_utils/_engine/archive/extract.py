@@ -64,7 +64,7 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
     Raises DamagedArchive, StorageError, or ArchiveError if tar could not do it; the folder is of no use then.
     """
     process = subprocess.Popen(
-        tar.extract_argv(folder),
+        tar.extract_argv(folder, increment=backup.manifest.level > 0),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

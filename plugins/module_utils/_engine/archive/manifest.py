@@ -49,6 +49,8 @@ class Manifest:
     level: int
     parent: Parent | None
     path: str
+    #: Where the path led to, symbolic links resolved.
+    real_path: str
     single_file: str | None
     codec: str
     codec_level: int

@@ -51,9 +51,11 @@ _CHANGED = {
     "directory is on a different filesystem; not dumped": "other_file_system",
 }
 _NOISE = re.compile(
-    r"Directory is new|Directory has been renamed from|contains a cache directory tag|"
-    r"Removing leading|Exiting with failure status due to previous errors|Directory renamed"
+    r"Directory is new|Directory has been renamed$|contains a cache directory tag|"
+    r"Removing leading|Exiting with failure status due to previous errors"
 )
+_MOVED = re.compile(r'^Directory has been renamed from "')
+_MISSING_LINKS = re.compile(r'^tar: Missing links to "(?P<name>(?:[^"\\]|\\.)*)"\.$')
 # What a restore may meet on a host that lacks a right or a feature; the file itself is there.
 _NOT_RESTORED = re.compile(
     r"^(Warning: )?(Cannot (mknod|mkfifo|change ownership|change mode|utime|symlink|hard link|setxattr|"
@@ -80,6 +82,13 @@ def shown(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def names_behind(text: str) -> list[bytes]:
+    """The file names that ``shown`` may have given this text, which is mostly one."""
+    name = os.fsencode(text)
+    plain = re.sub(rb"\\x([0-9a-f]{2})", lambda escape: bytes([int(escape.group(1), 16)]), name)
+    return [name] if plain == name else [name, plain]
+
+
 def below(folder: str, path: str) -> str | None:
     """How tar names a path when it archives `folder` as ``.``: ``./...``, or None if the path is not in it."""
     folder, path = os.path.realpath(folder), os.path.realpath(path)
@@ -94,18 +103,33 @@ class TarMessages:
     unreadable: list[dict[str, str]] = field(default_factory=list)
     warnings: list[dict[str, str]] = field(default_factory=list)
     not_restored: list[dict[str, str]] = field(default_factory=list)
+    #: Folders for which tar wrote a rename into the archive.
+    moved: list[str] = field(default_factory=list)
+    #: Files of which not every hard link is in the archive; the real names, not as they are shown.
+    missing_links: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
     def add_line(self, line: str) -> None:
         """Sort one line of tar's error stream."""
-        if _NOISE.search(line):
-            return
         match = _MESSAGE.match(line)
-        if match is None:
-            about = _ABOUT.match(line)
-            self.unknown.append(about.group("text") if about else line)
+        if match is not None:
+            self._add(shown(unquote(match.group("name"))), match.group("text"))
             return
-        path, text = shown(unquote(match.group("name"))), match.group("text")
+        links = _MISSING_LINKS.match(line)
+        if links is not None:
+            self.missing_links.append(unquote(links.group("name")))
+            return
+        about = _ABOUT.match(line)
+        if about is None or not _NOISE.match(about.group("text")):
+            self.unknown.append(about.group("text") if about else line)
+
+    def _add(self, path: str, text: str) -> None:
+        """Sort what tar said about one file."""
+        if _MOVED.match(text):
+            self.moved.append(path)
+            return
+        if _NOISE.match(text):
+            return
         for beginning, kind in _CHANGED.items():
             if text.replace("Warning: ", "").startswith(beginning):
                 self.warnings.append({"path": path, "kind": kind, "message": text})
@@ -156,12 +180,14 @@ class Source:
         return "." if self.single_file is None else f"./{self.single_file}"
 
 
-def create_argv(source: Source, snar: str, index_descriptor: int) -> list[str]:
+def create_argv(source: Source, snar: str, index_descriptor: int, increment: bool = False) -> list[str]:
     """The command that writes the archive to standard output and the list of members to a descriptor."""
     argv = ["tar", "--create", "--file=-", *COMMON, "--sparse", *ATTRIBUTES]
     argv += ["--pax-option=delete=atime,delete=ctime", "--no-check-device", "--ignore-failed-read"]
     argv += [f"--listed-incremental={snar}"]
     argv += ["-vv", "--full-time", "--utc", f"--index-file=/dev/fd/{index_descriptor}"]
+    if increment:
+        argv.append("--check-links")
     argv += DEREFERENCE[source.dereference]
     if source.single_file is not None and "--dereference" not in argv:
         # One file is wanted whatever leads to it; as a bare symbolic link it would be worth nothing.
@@ -175,10 +201,16 @@ def create_argv(source: Source, snar: str, index_descriptor: int) -> list[str]:
     return [*argv, f"--directory={source.folder}", "--", source.member]
 
 
-def extract_argv(folder: str) -> list[str]:
-    """The command that replays one level from standard input into a folder, deletions and renames included."""
-    argv = ["tar", "--extract", "--file=-", "--quoting-style=c", "--incremental"]
+def extract_argv(folder: str, increment: bool) -> list[str]:
+    """The command that replays one level from standard input into a folder, deletions included.
+
+    Level 0 goes into an empty folder, where nothing is to be deleted; without the option tar also ignores the renames
+    that it writes into the archive when it reaches a folder in two ways (a bind mount, a dereferenced link).
+    """
+    argv = ["tar", "--extract", "--file=-", "--quoting-style=c"]
     argv += [*ATTRIBUTES, "--preserve-permissions", "--numeric-owner", "--warning=no-timestamp"]
+    if increment:
+        argv.append("--incremental")
     if os.geteuid() == 0:
         argv.append("--same-owner")
     return [*argv, f"--directory={folder}"]

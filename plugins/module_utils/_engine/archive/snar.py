@@ -1,0 +1,97 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""GNU tar's snapshot file, settled before the next level is built on it.
+
+tar recognizes a moved folder by its inode and writes "rename A to B" into the archive. That saves little (only the
+files directly in the folder), and what it writes cannot always be replayed: a folder moved to where a file was, or one
+that changed places with its parent, makes ``tar --extract`` fail. So folders that are no longer where the snapshot file
+has them are taken out of it: to tar they are gone at the old place and new at the other one, which always replays.
+
+A file that could not be read is in the snapshot file like any other, and tar would not try it again unless it changed.
+It is taken out as well, so that every level reads it or says that it cannot.
+
+The format is version 2 of the GNU tar manual, appendix D.4: a line ``GNU tar-<version>-2``, the time as seconds and
+nanoseconds, then for each folder nfs flag, mtime (2 fields), device, inode, name and what it held. Fields end with NUL,
+and three of them end a folder.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import BinaryIO
+
+from .errors import ArchiveError
+
+_FOLDER_END = b"\0\0\0"
+_READ_BYTES = 1 << 20
+_NANOSECONDS = 10**9
+#: File times come from a clock that ticks up to 100 times a second, tar's own from a finer one. A file that changes
+#: between a tick and tar's start must still count as changed after it.
+CLOCK_TICK_NANOSECONDS = 10_000_000
+
+
+class CannotContinue(ArchiveError):
+    """An increment would not restore to what is there; a full backup would."""
+
+
+def settle(snar: BinaryIO, settled: BinaryIO, top: str, unread: Iterable[bytes] = ()) -> int:
+    """Copy a snapshot file without the folders below `top` that are gone or have another inode now.
+
+    `unread` are the names (``./...``) of files and folders that the last level could not read. Returns when that level
+    began to read, in nanoseconds since 1970. Raises CannotContinue if the file has another format, or if the clock has
+    been set back behind that time.
+    """
+    again: dict[bytes, set[bytes]] = {}
+    for name in unread:
+        folder, _slash, last = name.rpartition(b"/")
+        again.setdefault(folder, set()).add(last)
+    version = snar.readline()
+    parts = _parts(snar)
+    try:
+        if not (version.startswith(b"GNU tar-") and version.endswith(b"-2\n")):
+            raise ValueError
+        seconds, nanoseconds, first = next(parts, b"").split(b"\0", 2)
+        began = int(seconds) * _NANOSECONDS + int(nanoseconds)
+        settled.write(version + b"%d\0%d\0" % divmod(began - CLOCK_TICK_NANOSECONDS, _NANOSECONDS))
+        for folder in chain([first] if first else [], parts):
+            _copy_if_in_place(folder, settled, top, again)
+    except ValueError:
+        raise CannotContinue("the snapshot file of the last level has an unknown format") from None
+    if began > time.time_ns():
+        raise CannotContinue("the clock has been set back behind the time of the last level")
+    return began
+
+
+def _parts(snar: BinaryIO) -> Iterator[bytes]:
+    """What stands between the ends of folders; the first part begins with the time."""
+    rest = b""
+    while True:
+        block = snar.read(_READ_BYTES)
+        if not block:
+            break
+        *whole, rest = (rest + block).split(_FOLDER_END)
+        yield from whole
+    if rest:
+        yield rest
+
+
+def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[bytes, set[bytes]]) -> None:
+    *facts, inode, name = folder.split(b"\0", 6)[:6]
+    held = folder[len(b"\0".join((*facts, inode, name))) + 1 :]
+    parent, _slash, last = name.rpartition(b"/")
+    if last in again.get(parent, ()):
+        return
+    try:
+        found = os.lstat(os.path.join(os.fsencode(top), name))
+    except OSError:
+        return
+    if not stat.S_ISDIR(found.st_mode) or found.st_ino != int(inode):
+        return
+    if name in again:
+        # Each of them is a letter and a name.
+        held = b"\0".join(one for one in held.split(b"\0") if one[1:] not in again[name])
+    settled.write(b"\0".join((*facts, inode, name)) + (b"\0" + held if held else b"") + _FOLDER_END)
