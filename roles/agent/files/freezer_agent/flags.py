@@ -1,0 +1,259 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of freezer-agent: one table of flags, each with the engine's own name of the option.
+
+Values stay text here; the engine says what they have to be, so that a flag, a line of a configuration file and a key of
+a document are checked by the same code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES
+
+from .errors import UsageError
+
+VERSION = "1.0.0"
+ACTIONS = ("backup", "restore", "verify", "info")
+#: Freezer's other actions; they need what later releases bring.
+LATER_ACTIONS = ("admin", "exec")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One option: the engine's name of it, what it is, and what its value is called (nothing for a switch)."""
+
+    key: str
+    about: str
+    value: str = ""
+    short: str = ""
+    repeated: bool = False
+    #: The spelling that upstream's command line has, where it is not the key's.
+    name: str = ""
+    #: A switch that is on unless it is turned off: shown and named as --no-KEY.
+    on_by_default: bool = False
+
+
+GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
+    (
+        "what to do",
+        (
+            Flag("action", "backup (the default), restore, verify or info", "ACTION"),
+            Flag("dry_run", "say what would be done, and do nothing"),
+        ),
+    ),
+    (
+        "which backup",
+        (
+            Flag("backup_name", "the name that a backup is found by again", "NAME", "-N"),
+            Flag("hostname", "the host that the backup is of (default: this one)", "HOST"),
+            Flag("storage", "where backups are kept: local", "KIND"),
+            Flag("container", "for the storage local the path of a folder", "PATH", "-C"),
+        ),
+    ),
+    (
+        "backup: what is read",
+        (
+            Flag("path_to_backup", "the folder or the file to back up", "PATH", "-F"),
+            Flag("exclude", "leave out what matches this pattern; can be repeated", "PATTERN", repeated=True),
+            Flag(
+                "dereference_symlink",
+                "none, soft, hard or all: store what links lead to in place of links (default: none)",
+                "WHICH",
+            ),
+            Flag("one_file_system", "descend into other file systems too", on_by_default=True),
+        ),
+    ),
+    (
+        "backup: full or incremental",
+        (
+            Flag("max_level", "so many increments follow a full backup", "N"),
+            Flag("always_level", "once this level is reached, take it again every time", "N"),
+            Flag("restart_always_level", "begin with a full backup again after so many days", "DAYS"),
+            Flag("no_incremental", "take a full backup, whatever the levels say"),
+            Flag("min_age", "do nothing while the newest backup is younger than this", "SECONDS"),
+        ),
+    ),
+    (
+        "backup: how it is stored",
+        (
+            Flag("compression", "zstd, gzip or none (default: zstd where this host has it, else gzip)", "CODEC"),
+            Flag("compression_level", "of zstd 1 to 19 (default: 3), of gzip 1 to 9 (default: 6)", "N"),
+            Flag("max_segment_size", "size of a segment in bytes, or with K, M or G (default: 64M)", "SIZE", "-M"),
+            Flag("mode", "what the data belongs to: fs (the default), files as they are", "MODE", "-m"),
+            Flag("engine_name", "what reads and writes trees: tar (the default)", "ENGINE", "-e", name="engine"),
+        ),
+    ),
+    (
+        "restore and verify",
+        (
+            Flag("restore_abs_path", "the folder to restore into", "PATH"),
+            Flag(
+                "restore_from_date", "the newest backup that is not younger than this, as 2026-11-22T08:30:00", "DATE"
+            ),
+            Flag("backup_id", "the backup with this id", "ID"),
+            Flag("overwrite", "restore into a folder that is not empty: what is not in the backup stays"),
+            Flag(
+                "check",
+                "how verify looks: segments (hashes), stream (also unpacked and read by tar; the default) or restore "
+                "(also restored into a scratch folder)",
+                "HOW",
+            ),
+            Flag("compare_to", "verify: restore into a scratch folder and compare it with this folder", "PATH"),
+        ),
+    ),
+    (
+        "configuration and output",
+        (
+            Flag("config", "take options from an ini file; the command line wins over it", "FILE"),
+            Flag("stdin", "take options from a JSON object on standard input; it wins over the file"),
+            Flag("metadata_out", "write the metadata of a backup, or the result of another action, as JSON", "FILE|-"),
+            Flag("result_fd", "write the whole result, also of a failure, as JSON to this descriptor", "N"),
+            Flag("log_file", "append what happens to this file", "FILE"),
+            Flag("quiet", "show errors only", "", "-q"),
+            Flag("debug", "show where in the program an unexpected error came from"),
+        ),
+    ),
+)
+
+#: Options of upstream's agent that change nothing here: scripts that give them go on working. The second half are
+#: switches, the first half take a value.
+IGNORED_VALUES = ("client_id", "hostname_restore", "job_id", "os_identity_api_version", "proxy", "timeout")
+IGNORED_SWITCHES = ("insecure", "max_cpu_priority", "max_priority", "sync")
+
+#: Keys that are freezer-agent's own; all others are the engine's. The second set says where to read and to answer, so
+#: it can be given on the command line only.
+OWN_KEYS = frozenset({"action", "debug", "log_file", "metadata_out", "quiet"})
+COMMAND_LINE_KEYS = frozenset({"config", "result_fd", "stdin"})
+
+_EXAMPLES = """
+examples:
+  freezer-agent --action backup -F /etc --storage local -C /srv/backups -N etc --max-level 6
+  freezer-agent --action info --storage local -C /srv/backups
+  freezer-agent --action restore --storage local -C /srv/backups -N etc --restore-abs-path /tmp/etc
+  freezer-agent --config nightly.ini --quiet
+
+exit status:
+  0 done    1 failed    2 cannot be done as it was asked for    3 done in part: something could not be read or stored
+  128 + N: ended by signal N
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message[:1].upper()}{message[1:]}; see freezer-agent --help.")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=34, width=min(shutil.get_terminal_size().columns - 2, 118))
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        # What the value is called once, after all spellings.
+        names = ", ".join(action.option_strings)
+        return f"{names} {action.metavar}" if action.metavar else names
+
+
+def _spelling(key: str) -> str:
+    return f"--{key.replace('_', '-')}"
+
+
+def _opposite(key: str) -> str:
+    return key.removeprefix("no_") if key.startswith("no_") else f"no_{key}"
+
+
+def _add(group: Any, flag: Flag, names: Sequence[str], about: str) -> None:
+    common: dict[str, Any] = {"dest": flag.key, "default": argparse.SUPPRESS, "help": about}
+    if flag.value:
+        group.add_argument(*names, action="append" if flag.repeated else "store", metavar=flag.value, **common)
+    else:
+        group.add_argument(*names, action="store_const", const=True, **common)
+
+
+def _add_switch_opposite(group: Any, flag: Flag) -> None:
+    """The way back from a switch, so that a command line can take back what a file turns on."""
+    group.add_argument(
+        _spelling(_opposite(flag.key)),
+        dest=flag.key,
+        action="store_const",
+        const=False,
+        default=argparse.SUPPRESS,
+        help=flag.about if flag.on_by_default else argparse.SUPPRESS,
+    )
+
+
+def flags() -> Iterator[Flag]:
+    """Every flag that the help shows."""
+    for _title, group in GROUPS:
+        yield from group
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser. What is not given has no attribute; values are text or lists of texts, switches are booleans."""
+    parser = _Parser(
+        prog="freezer-agent",
+        usage="freezer-agent [--action ACTION] [OPTIONS]",
+        description="Backs up a folder, restores it, proves that a backup restores, and lists what there is.",
+        epilog=_EXAMPLES,
+        formatter_class=_Help,
+        add_help=False,
+    )
+    for title, members in GROUPS:
+        group = parser.add_argument_group(title)
+        for flag in members:
+            names = [flag.short] if flag.short else []
+            hidden = argparse.SUPPRESS if flag.on_by_default else flag.about
+            _add(group, flag, [*names, _spelling(flag.name or flag.key)], hidden)
+            if not flag.value:
+                _add_switch_opposite(group, flag)
+            if flag.key == "action":
+                group.add_argument(
+                    "-l",
+                    "--list",
+                    dest="action",
+                    action="store_const",
+                    const="info",
+                    default=argparse.SUPPRESS,
+                    help="the same as --action info",
+                )
+    group.add_argument("-h", "--help", action="help", help="show this help and exit")
+    group.add_argument(
+        "--version", action="version", version=f"freezer-agent {VERSION}", help="show the version and exit"
+    )
+    by_key = {flag.key: flag for flag in flags()}
+    for alias, key in ALIASES.items():
+        shown = by_key[key].name
+        _add(parser, by_key[key], [_spelling(key if alias == shown else alias)], argparse.SUPPRESS)
+    for key in IGNORED_VALUES:
+        _add(parser, Flag(key, "", "VALUE"), [_spelling(key)], argparse.SUPPRESS)
+    for key in IGNORED_SWITCHES:
+        _add(parser, Flag(key, ""), [_spelling(key)], argparse.SUPPRESS)
+    return parser
+
+
+def parse_command_line(arguments: Sequence[str]) -> dict[str, Any]:
+    """What a command line gives, by the engine's names.
+
+    Raises UsageError for what is not known. Values are never repeated there: they may be somebody's password.
+    """
+    parser = build_parser()
+    given, unknown = parser.parse_known_args(list(arguments))
+    if unknown:
+        raise UsageError(_about_unknown(unknown, parser))
+    return vars(given)
+
+
+def _about_unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
+    names = [word.partition("=")[0] for word in unknown if word.startswith("-") and len(word) > 1]
+    if not names:
+        return "There is a word on the command line that belongs to no option; see freezer-agent --help."
+    known = [name for action in parser._actions for name in action.option_strings]
+    close = difflib.get_close_matches(names[0], known, n=1, cutoff=0.8)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    return f"The option {names[0]} is not known to this release, so nothing was done.{hint}"

@@ -1,0 +1,125 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""freezer-agent: the engine's backup, restore, verify and info at a shell, and for a scheduler."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import OptionError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
+
+from . import endings
+from .answers import Answer, answer_to_descriptor, answer_to_path
+from .endings import Interrupted, Signals
+from .errors import UsageError
+from .flags import parse_command_line
+from .log_file import LogFile
+from .output import Output, say_error
+from .settings import Settings, read_settings
+
+
+class Run:
+    """One call of the program: it learns where to answer before it does anything."""
+
+    def __init__(self) -> None:
+        self._debug = False
+        self._output: Output | None = None
+        self._result: Answer | None = None
+
+    def go(self, arguments: Sequence[str], signals: Signals) -> int:
+        """Do what the arguments ask for; returns the exit status."""
+        try:
+            return self._work(arguments, signals)
+        except Interrupted:
+            return self._failed(f"Ended by {signals.name}; what was begun has been removed.", signals.status)
+        except BrokenPipeError:
+            # Whoever read standard output has seen enough; Python must not try to flush the rest.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return endings.FAILED
+        except (UsageError, OptionError) as problem:
+            return self._failed(str(problem), endings.UNUSABLE)
+        except FreezerError as problem:
+            if signals.received is not None:
+                return self._failed(f"Ended by {signals.name}: {problem}", signals.status)
+            return self._failed(str(problem), endings.FAILED)
+        except Exception as problem:  # noqa: BLE001 - nobody should have to read a traceback
+            if self._debug:
+                traceback.print_exc()
+            return self._failed(
+                f"This is a fault of the program, or of the system under it: {type(problem).__name__}: {problem}. "
+                "With --debug it says where.",
+                endings.FAILED,
+            )
+
+    def _work(self, arguments: Sequence[str], signals: Signals) -> int:
+        command_line = parse_command_line(arguments)
+        self._debug = bool(command_line.get("debug"))
+        if "result_fd" in command_line:
+            self._result = answer_to_descriptor(command_line["result_fd"])
+        settings = read_settings(command_line, sys.stdin)
+        self._debug = settings.debug
+        log_file = LogFile(settings.log_file) if settings.log_file else None
+        self._output = output = Output(settings.quiet, log_file)
+        metadata = answer_to_path(settings.metadata_out) if settings.metadata_out else None
+        result = _ask_engine(settings, output)
+        signals.release()
+        if settings.action != "info":
+            from .reports import report_on
+
+            output.report(report_on(settings.action, result, settings.options.get("compare_to")))
+        elif settings.metadata_out != "-":
+            output.listing(result)
+        if metadata is not None:
+            metadata.write(result.get("metadata", result))
+        if self._result is not None:
+            self._result.write(result)
+        return endings.status_of(result)
+
+    def _failed(self, sentence: str, status: int) -> int:
+        if self._output is not None:
+            self._output.error(sentence)
+        else:
+            say_error(sentence)
+        if self._result is not None:
+            try:
+                self._result.write({"changed": False, "outcome": "failed", "message": sentence, "exit_status": status})
+            except OSError as problem:
+                say_error(f"The result could not be written to {self._result.describe()}: {problem.strerror}.")
+        return status
+
+
+def _ask_engine(settings: Settings, output: Output) -> Mapping[str, Any]:
+    # Not before it is needed: --help, --version and mistakes should answer at once.
+    from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+
+    if settings.action == "info":
+        return agent.info(settings.options)
+    works: dict[str, Callable[[dict[str, Any], Progress], dict[str, Any]]] = {
+        "backup": agent.backup,
+        "restore": agent.restore,
+        "verify": agent.verify,
+    }
+    name = settings.options.get("backup_name")
+    output.note(f"{settings.action} of {name}: started" if name else f"{settings.action}: started")
+    with output.progress() as progress:
+        return works[settings.action](settings.options, progress)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command. Returns the exit status: 0 done, 1 failed, 2 unusable, 3 partial, 128 + N ended by signal N."""
+    signals = Signals()
+    signals.install()
+    for stream in (sys.stdout, sys.stderr):
+        # A file name that the terminal's encoding lacks must not end a run.
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    return Run().go(sys.argv[1:] if arguments is None else arguments, signals)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,202 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Results of the engine in words: a title, a few facts, and lists of what somebody should look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .wording import counted, duration, moment, printable, size
+
+Result = Mapping[str, Any]
+
+#: The members of a level, in the order in which they are told.
+_KINDS = (
+    ("files", "file", "files"),
+    ("directories", "folder", "folders"),
+    ("symbolic_links", "symbolic link", "symbolic links"),
+    ("hard_links", "hard link", "hard links"),
+    ("fifos", "FIFO", "FIFOs"),
+    ("devices", "device", "devices"),
+    ("others", "other", "others"),
+)
+_CHECKED = {
+    "segments": "size and hash of every segment",
+    "stream": "size and hash of every segment, read through by tar",
+    "restore": "size and hash of every segment, restored by tar",
+}
+
+
+@dataclass
+class Concern:
+    """A list that the reader should look at: what it is, how long it is, and its first entries."""
+
+    title: str
+    count: int
+    entries: Sequence[str]
+
+
+@dataclass
+class Report:
+    """What came of a run. ``good`` is whether all of it is as it should be."""
+
+    title: str
+    good: bool = True
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    concerns: list[Concern] = field(default_factory=list)
+
+    def add_paths(self, what: str, count: int, found: Sequence[Mapping[str, str]]) -> None:
+        """Add a concern about paths, if there are any."""
+        if count:
+            self.concerns.append(Concern(f"{counted(count, 'path')} {what}", count, _entries(found)))
+
+    def log_lines(self) -> list[str]:
+        """Everything, in lines that stand for themselves."""
+        lines = [self.title, *(f"{label}: {value}" for label, value in self.facts)]
+        for concern in self.concerns:
+            lines += [f"{concern.title}: {entry}" for entry in concern.entries]
+        return lines
+
+    def lines(self, entries_at_most: int) -> list[str]:
+        """A block of text, the title first."""
+        lines = [printable(self.title)]
+        lines += [f"  {label:<12}{printable(value)}" for label, value in self.facts]
+        for concern in self.concerns:
+            shown = concern.entries[:entries_at_most]
+            lines.append(f"  {concern.title}:")
+            lines += [f"    {printable(entry)}" for entry in shown]
+            if concern.count > len(shown):
+                lines.append(f"    and {concern.count - len(shown):,} more")
+        return lines
+
+
+def report_on(action: str, result: Result, compare_to: str | None = None) -> Report:
+    """The words for a result of backup, restore or verify (which may have compared with a folder)."""
+    describe: dict[str, Callable[[Result], Report]] = {"backup": _backup, "restore": _restore, "verify": _verify}
+    return describe[action]({**result, "compare_to": compare_to})
+
+
+def _who(result: Result) -> str:
+    return f"{result['backup_name']} of {result['hostname']}"
+
+
+def _which(result: Result) -> str:
+    return f"level {result['level']} of {moment(result['timestamp'])}"
+
+
+def _level(result: Result) -> str:
+    return f"{result['level']} ({result['reason']})"
+
+
+def _where(storage: Result, folder: str) -> str:
+    place = f"{storage['container']}/{folder}"
+    return place if storage["storage"] == "local" else f"{storage['storage']} {place}"
+
+
+def _levels(result: Result) -> str:
+    return ", ".join(str(one["level"]) for one in result["chain"])
+
+
+def _entries(found: Sequence[Mapping[str, str]]) -> list[str]:
+    return [f"{one['path']}: {one['message']}" if one.get("path") else one["message"] for one in found]
+
+
+def _backup(result: Result) -> Report:
+    if result["outcome"] == "planned":
+        level = f"a backup of level {result['level']}"
+        return Report(
+            f"Nothing was written. {_who(result)} would get {level}.",
+            facts=[("source", result["path_to_backup"]), ("level", _level(result))],
+        )
+    if result["outcome"] == "unchanged":
+        return Report(
+            f"No backup of {_who(result)} was made: {result['reason']}.",
+            facts=[("newest", _which(result)), ("id", result["backup_id"])],
+        )
+    whole = result["outcome"] == "success"
+    report = Report(f"Backed up {_who(result)}" + ("." if whole else ", but not all of it."), good=whole)
+    report.facts = [
+        ("id", result["backup_id"]),
+        ("source", result["path_to_backup"]),
+        ("level", _level(result)),
+        ("read", f"{size(result['source_bytes'])} in {_contents(result['counts'])}"),
+        ("stored", _stored(result)),
+        ("time", duration(result["duration_seconds"])),
+    ]
+    failed = []
+    for storage in result["storages"]:
+        if storage["outcome"] == "success":
+            report.facts.append(("in", _where(storage, storage["folder"])))
+        else:
+            failed.append(f"{storage['container']}: {storage['message']}")
+    if failed:
+        report.concerns.append(Concern("Not stored in", len(failed), failed))
+    report.add_paths("could not be read", result["unreadable_count"], result["unreadable"])
+    if result["remarks_count"]:
+        title = f"{counted(result['remarks_count'], 'remark')} on files that changed or cannot be archived"
+        report.concerns.append(Concern(title, result["remarks_count"], _entries(result["remarks"])))
+    return report
+
+
+def _contents(counts: Mapping[str, int]) -> str:
+    parts = [counted(counts[key], one, many) for key, one, many in _KINDS if counts.get(key)]
+    return ", ".join(parts) or "no files"
+
+
+def _stored(result: Result) -> str:
+    text = size(result["stored_bytes"])
+    if result["stored_bytes"] >= result["source_bytes"]:
+        return f"{text} ({result['compression']})"
+    return f"{text} ({result['stored_bytes'] / result['source_bytes']:.0%} of it, {result['compression']})"
+
+
+def _restore(result: Result) -> Report:
+    facts = [
+        ("id", result["backup_id"]),
+        ("backup", _which(result)),
+        ("from", _where(result, f"{result['hostname']}_{result['backup_name']}")),
+        ("to", result["restore_abs_path"]),
+    ]
+    if result["outcome"] == "planned":
+        what = "would be restored" if result["changed"] else "stands there already"
+        return Report(f"Nothing was written. {_who(result)} {what}.", facts=facts)
+    ending = "."
+    if result["outcome"] == "partial":
+        ending = ", but not all of it."
+    elif result["unreadable_count"]:
+        ending = " from a backup that has gaps."
+    report = Report(f"Restored {_who(result)}{ending}", good=ending == ".", facts=facts)
+    report.facts += [
+        ("levels", _levels(result)),
+        ("made", f"{result['created']:,}" + (" (a new folder counts once)" if result["created"] else "")),
+        ("replaced", f"{result['replaced']:,}"),
+        ("equal", f"{result['equal']:,}"),
+        ("time", duration(result["duration_seconds"])),
+    ]
+    report.add_paths("could not be restored whole", result["not_restored_count"], result["not_restored"])
+    report.add_paths("could not be read when the backup was made", result["unreadable_count"], result["unreadable"])
+    if result["remarks"]:
+        report.concerns.append(Concern("tar's remarks", len(result["remarks"]), list(result["remarks"])))
+    return report
+
+
+def _verify(result: Result) -> Report:
+    same = result["outcome"] == "success"
+    title = f"{_who(result)} can be restored"
+    if result["compare_to"]:
+        title += f", and {'is the same as' if same else 'differs from'} {result['compare_to']}"
+    report = Report(f"{title}.", good=same)
+    report.facts = [
+        ("id", result["backup_id"]),
+        ("backup", _which(result)),
+        ("levels", _levels(result)),
+        ("stored", size(result["stored_bytes"])),
+        ("checked", _CHECKED["restore" if result["compare_to"] else result["check"]]),
+        ("time", duration(result["duration_seconds"])),
+    ]
+    if not same:
+        count = result["differences_count"]
+        report.concerns.append(Concern(counted(count, "difference"), count, result["differences"]))
+    return report

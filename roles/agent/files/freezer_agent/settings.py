@@ -1,0 +1,167 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where options come from: the command line wins over the document on standard input, that over the file.
+
+The file is Freezer's: an ini file with ``[default]`` or ``[action]``, and a section ``[storage:NAME]`` for each of
+several storages that are written at the same time.
+"""
+
+from __future__ import annotations
+
+import configparser
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES
+
+from . import flags
+from .errors import UsageError
+
+_SECTIONS = ("default", "DEFAULT", "action")
+_STORAGE = "storage:"
+#: How upstream's scheduler writes Python's own values into the files of its agent.
+_PYTHON_WORDS = {"None": None, "False": False, "True": True}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run: what the engine is asked for, and what freezer-agent itself does."""
+
+    action: str
+    options: dict[str, Any]
+    metadata_out: str | None = None
+    log_file: str | None = None
+    quiet: bool = False
+    debug: bool = False
+
+
+def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
+    """Put everything together. Raises UsageError with a sentence if a part of it cannot be used."""
+    layers: list[dict[str, Any]] = []
+    config = command_line.get("config")
+    if config:
+        layers.append(_canonical(read_ini(str(config)), f"The file {config}"))
+    if command_line.get("stdin"):
+        layers.append(_canonical(read_document(stdin), "The document on standard input"))
+    typed = {key: value for key, value in command_line.items() if key not in flags.COMMAND_LINE_KEYS}
+    layers.append(_canonical(typed, "The command line"))
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        if "container" in layer:
+            # Whoever names one place means that one, not the several of a source that this one overrides.
+            merged.pop("storages", None)
+        merged.update(layer)
+    return _settings(merged)
+
+
+def _canonical(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
+    """One name for each option, so that a later source overrides an earlier one whatever spelling either has."""
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        name = str(key).replace("-", "_")
+        name = ALIASES.get(name, name)
+        if name == "incremental" and isinstance(_PYTHON_WORDS.get(str(value).capitalize()), bool):
+            name, value = "no_incremental", not _PYTHON_WORDS[str(value).capitalize()]
+        if value is None or value == "":
+            continue
+        if name in found and found[name] != value:
+            raise UsageError(f"{whose} gives {name} twice, with different values.")
+        found[name] = value
+    return found
+
+
+def _settings(merged: dict[str, Any]) -> Settings:
+    own = {key: merged.pop(key) for key in flags.OWN_KEYS if key in merged}
+    action = str(own.get("action") or "backup")
+    if action in flags.LATER_ACTIONS:
+        raise UsageError(f"The action {action} comes with a later release; this one has {_listed(flags.ACTIONS)}.")
+    if action not in flags.ACTIONS:
+        raise UsageError(f"There is no action {action!r}; use {_listed(flags.ACTIONS)}.")
+    return Settings(
+        action=action,
+        options=merged,
+        metadata_out=_text_or_none(own, "metadata_out"),
+        log_file=_text_or_none(own, "log_file"),
+        quiet=_switch(own, "quiet"),
+        debug=_switch(own, "debug"),
+    )
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _text_or_none(own: Mapping[str, Any], key: str) -> str | None:
+    value = own.get(key)
+    if value is None or value is False:
+        return None
+    if not isinstance(value, str):
+        raise UsageError(f"{key} has to be a path.")
+    return value
+
+
+def _switch(own: Mapping[str, Any], key: str) -> bool:
+    text = str(own.get(key, False)).strip().lower()
+    if text in ("true", "yes", "on", "1"):
+        return True
+    if text in ("false", "no", "off", "0"):
+        return False
+    raise UsageError(f"{key} has to be true or false.")
+
+
+def read_ini(path: str) -> dict[str, Any]:
+    """The options of a configuration file. Raises UsageError, without repeating a line: it may hold a password."""
+    parser = configparser.RawConfigParser(default_section="", strict=True, empty_lines_in_values=False)
+    try:
+        with open(path, encoding="utf-8") as file:
+            parser.read_file(file)
+    except OSError as problem:
+        raise UsageError(f"The file {path} cannot be read: {problem.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"The file {path} is not a text in UTF-8.") from None
+    except configparser.MissingSectionHeaderError as problem:
+        raise UsageError(
+            f"Line {problem.lineno} of {path} stands before the first section; begin with [default]."
+        ) from None
+    except configparser.ParsingError as problem:
+        line = problem.errors[0][0] if problem.errors else "?"
+        raise UsageError(f"Line {line} of {path} is not of the form: key = value.") from None
+    except configparser.DuplicateOptionError as problem:
+        raise UsageError(f"Line {problem.lineno} of {path} gives {problem.option} a second time.") from None
+    except configparser.Error as problem:
+        raise UsageError(f"The file {path} cannot be used: {problem.message}.") from None
+    options: dict[str, Any] = {}
+    storages: list[dict[str, Any]] = []
+    for section in parser.sections():
+        values = {key: _ini_value(value) for key, value in parser.items(section)}
+        if section in _SECTIONS:
+            options.update(values)
+        elif section.startswith(_STORAGE):
+            storages.append(_canonical(values, f"The section [{section}] of {path}"))
+        else:
+            raise UsageError(f"The section [{section}] of {path} is not known; use [default] and [storage:NAME].")
+    if storages:
+        options["storages"] = storages
+    return options
+
+
+def _ini_value(value: str) -> Any:
+    lines = [line.strip() for line in value.splitlines() if line.strip()]
+    if len(lines) > 1:
+        return lines
+    return _PYTHON_WORDS.get(value, value)
+
+
+def read_document(stdin: IO[str]) -> dict[str, Any]:
+    """The ``freezer_action`` on standard input, bare or in an action document. Raises UsageError."""
+    try:
+        document = json.load(stdin)
+    except (ValueError, RecursionError):
+        raise UsageError("What came on standard input is not JSON.") from None
+    if isinstance(document, dict) and isinstance(document.get("freezer_action"), dict):
+        document = document["freezer_action"]
+    if not isinstance(document, dict):
+        raise UsageError("What came on standard input is JSON, but not an object with the options of an action.")
+    return document

@@ -1,0 +1,54 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes, times and names as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def printable(text: str) -> str:
+    """Text that cannot move a cursor or begin a new line: file names may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
+    )
+
+
+def size(number: float) -> str:
+    """A number of bytes with three digits: 512 bytes, 1.21 GiB, 410 MiB."""
+    unit = 0
+    while number >= 999.5 and unit < len(_UNITS) - 1:
+        number /= 1024
+        unit += 1
+    if unit == 0:
+        return counted(round(number), "byte")
+    digits = 2 if number < 9.995 else 1 if number < 99.95 else 0
+    return f"{number:.{digits}f} {_UNITS[unit]}"
+
+
+def duration(seconds: float) -> str:
+    """A length of time: 27 ms, 1.4 s, 37 s, 3 min 05 s, 2 h 07 min."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def moment(timestamp: float) -> str:
+    """A moment in local time, as --restore-from-date takes it."""
+    return datetime.fromtimestamp(timestamp).astimezone().strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: 1 file, 12,345 files."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
