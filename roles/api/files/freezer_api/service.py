@@ -16,10 +16,9 @@ from typing import Any, TypeVar
 from . import session_rounds
 from .access import Access
 from .errors import ConflictingError, PreconditionError, UnavailableError, not_found
-from .kinds.all import RULES
 from .kinds.base import Rules
 from .kinds.job import with_event
-from .store.base import Create, Delete, Document, Replace, Store, Stored
+from .store.base import Create, Delete, Document, Replace, Scope, Store, Stored
 from .store.errors import ConflictError
 
 T = TypeVar("T")
@@ -61,11 +60,14 @@ class Service:
         document_id = rules.id_for(body)
 
         def attempt() -> Written:
+            # An id can be taken once in a project, and on v1 also once by a user.
+            if access.scope.user_id is not None and self.store.get(rules.kind.name, document_id, access.scope):
+                raise _taken(rules, document_id)
             try:
                 return self._store_new(rules, access, document_id, sent)
             except ConflictError as conflict:
                 if conflict.kind == rules.kind.name and conflict.document_id == document_id:
-                    raise ConflictingError(f"The {rules.kind.name} {document_id} exists already") from conflict
+                    raise _taken(rules, document_id) from conflict
                 raise
 
         return _until_no_conflict(attempt)
@@ -73,16 +75,21 @@ class Service:
     def create_or_replace(
         self, rules: Rules, access: Access, document_id: str, body: Mapping[str, Any], if_match: str | None = None
     ) -> Written:
-        """Store a document under an id in place of what may be there. Raises BadRequestError, PreconditionError."""
+        """Store a document under an id in place of what may be there. Raises BadRequestError, PreconditionError,
+        ConflictingError."""
         named = {**body, rules.kind.id_key: document_id} if body else body
         sent = rules.checked(named)
+        project = Scope(project_id=access.owner.project_id)
 
         def attempt() -> Written:
             stored = self.store.get(rules.kind.name, document_id, access.scope)
             _check_precondition(stored, if_match)
-            if stored is None:
-                return self._store_new(rules, access, document_id, sent)
-            return self._store_change(rules, access, stored, rules.replacement(sent, stored, self._now))
+            if stored is not None:
+                return self._store_change(rules, stored, rules.replacement(sent, stored, self._now))
+            if access.scope.user_id is not None and self.store.get(rules.kind.name, document_id, project):
+                # Another user of the project has it, which v1 does not show.
+                raise _taken(rules, document_id)
+            return self._store_new(rules, access, document_id, sent)
 
         return _until_no_conflict(attempt)
 
@@ -95,7 +102,7 @@ class Service:
         def attempt() -> Written:
             stored = self.get(rules, access, document_id)
             _check_precondition(stored, if_match)
-            return self._store_change(rules, access, stored, rules.changed(stored, changes))
+            return self._store_change(rules, stored, rules.changed(stored, changes))
 
         return _until_no_conflict(attempt)
 
@@ -105,7 +112,7 @@ class Service:
         def attempt() -> None:
             stored = self.get(rules, access, document_id)
             _check_precondition(stored, if_match)
-            _, companions = rules.companions(self.store, access.scope, stored, None, stored.owner)
+            _, companions = rules.companions(self.store, stored, None, stored.owner)
             self.store.apply([Delete(stored), *companions])
 
         _until_no_conflict(attempt)
@@ -189,21 +196,20 @@ class Service:
 
     def _store_new(self, rules: Rules, access: Access, document_id: str, sent: Mapping[str, Any]) -> Written:
         document = rules.new(sent, document_id, access.owner, self._now)
-        completed, companions = rules.companions(self.store, access.scope, None, document, access.owner)
+        completed, companions = rules.companions(self.store, None, document, access.owner)
         document = completed or document
         versions = self.store.apply([Create(rules.kind.name, document_id, access.owner, document), *companions])
         return Written(document_id, versions[0], document)
 
-    def _store_change(self, rules: Rules, access: Access, stored: Stored, document: Document) -> Written:
-        completed, companions = rules.companions(self.store, access.scope, stored, document, stored.owner)
+    def _store_change(self, rules: Rules, stored: Stored, document: Document) -> Written:
+        completed, companions = rules.companions(self.store, stored, document, stored.owner)
         document = completed or document
         versions = self.store.apply([Replace(stored, document), *companions])
         return Written(stored.id, versions[0], document)
 
 
-def rules_for(plural: str) -> Rules:
-    """The rules of the kind with these routes."""
-    return RULES[plural]
+def _taken(rules: Rules, document_id: str) -> ConflictingError:
+    return ConflictingError(f"The {rules.kind.name} {document_id} exists already")
 
 
 def _check_precondition(stored: Stored | None, if_match: str | None) -> None:

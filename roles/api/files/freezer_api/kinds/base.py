@@ -12,7 +12,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.c
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
 
 from ..errors import BadRequestError
-from ..store.base import Change, Document, Owner, Scope, Store, Stored
+from ..store.base import Change, Document, Owner, Store, Stored
 from ..validation import Checks
 
 
@@ -61,7 +61,7 @@ class Rules:
         return merged(stored.document, changes)
 
     def companions(
-        self, store: Store, scope: Scope, old: Stored | None, new: Document | None, owner: Owner
+        self, store: Store, old: Stored | None, new: Document | None, owner: Owner
     ) -> tuple[Document | None, list[Change]]:
         """What has to be stored together with a document: the document as it will be, and other changes.
 

@@ -54,11 +54,11 @@ class JobRules(Rules):
         return _expanded(merged(stored.document, changes))
 
     def companions(
-        self, store: Store, scope: Scope, old: Stored | None, new: Document | None, owner: Owner
+        self, store: Store, old: Stored | None, new: Document | None, owner: Owner
     ) -> tuple[Document | None, list[Change]]:
         if old is not None and new is not None and old.document["job_actions"] == new["job_actions"]:
             return new, []
-        owned = _owned_action_ids(store, scope, old)
+        owned = _owned_action_ids(store, old)
         if new is None:
             return None, [Discard("action", action_id, owner.project_id) for action_id in owned if action_id]
         named = {element.get("action_id") for element in new["job_actions"]}
@@ -75,7 +75,7 @@ class JobRules(Rules):
                 document = {**_action_document(element, owner), "job_id": new["job_id"]}
                 changes[action_id] = Put("action", action_id, owner, document)
             else:
-                element = _completed_from_shared(store, scope, element, owner, changes)
+                element = _completed_from_shared(store, element, owner, changes)
             elements.append(element)
         kept = {element["action_id"] for element in elements}
         for action_id in owned:
@@ -103,16 +103,21 @@ def _expanded(job: Mapping[str, Any]) -> Document:
         raise BadRequestError(str(error)) from error
 
 
-def _owned_action_ids(store: Store, scope: Scope, job: Stored | None) -> list[str | None]:
+def _owned_action_ids(store: Store, job: Stored | None) -> list[str | None]:
     """For each action of a stored job the id of its document if that belongs to the job, else None."""
     if job is None:
         return []
     owned: list[str | None] = []
     for element in job.document["job_actions"]:
-        action = store.get("action", element["action_id"], scope)
+        action = _action_in_project(store, element["action_id"], job.owner)
         is_own = action is not None and action.document.get("job_id") == job.id
         owned.append(element["action_id"] if is_own else None)
     return owned
+
+
+def _action_in_project(store: Store, action_id: str, owner: Owner) -> Stored | None:
+    """The action of an id, whoever of the project made it: in a project an id can be taken only once."""
+    return store.get("action", action_id, Scope(project_id=owner.project_id))
 
 
 def _action_document(element: Mapping[str, Any], owner: Owner) -> Document:
@@ -126,12 +131,10 @@ def _action_document(element: Mapping[str, Any], owner: Owner) -> Document:
     }
 
 
-def _completed_from_shared(
-    store: Store, scope: Scope, element: Document, owner: Owner, changes: dict[str, Change]
-) -> Document:
+def _completed_from_shared(store: Store, element: Document, owner: Owner, changes: dict[str, Change]) -> Document:
     """An action that the sender named by id, completed from its document; one that is missing is added to the changes."""
     action_id = element["action_id"]
-    stored = store.get("action", action_id, scope)
+    stored = _action_in_project(store, action_id, owner)
     if stored is not None:
         known = {key: value for key, value in stored.document.items() if key not in _NOT_ITS_OWN}
         return element if "freezer_action" in element else {**known, **element}
