@@ -7,7 +7,8 @@ from __future__ import annotations
 import io
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
@@ -65,6 +66,18 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
     return iter(lambda: stream.read(READ_BYTES), b"")
 
 
+def _one_ahead(blocks: Iterator[bytes]) -> Generator[bytes, None, None]:
+    """The same blocks; while the caller uses one, a thread makes the next."""
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decompress") as pool:
+        upcoming = pool.submit(next, blocks, b"")
+        while True:
+            block = upcoming.result()
+            if not block:
+                return
+            upcoming = pool.submit(next, blocks, b"")
+            yield block
+
+
 @contextmanager
 def plain_stream(storage: Storage, backup: StoredBackup) -> Iterator[Iterator[bytes]]:
     """The tar stream of one level as blocks of bytes, none of which comes from a segment that was not verified.
@@ -92,7 +105,9 @@ def plain_stream(storage: Storage, backup: StoredBackup) -> Iterator[Iterator[by
                 f"The data of {backup.folder} gives {total} bytes and should give {backup.manifest.stream_bytes}."
             )
 
+    ahead = _one_ahead(blocks())
     try:
-        yield blocks()
+        yield ahead
     finally:
+        ahead.close()  # before the stream goes away under the thread that reads it
         stored.close()
