@@ -1,0 +1,188 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""playbooks/run_job.yml: a job of a real API, run on this machine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.ansible_command import run_ansible
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
+
+
+class Runner:
+    """A client with some data, and the playbook."""
+
+    def __init__(self, url: str, project_id: str, folder: Path) -> None:
+        self.registry = connect(url, project_id=project_id)
+        self.variables = {"freezer_url": url, "freezer_project_id": project_id, "freezer_client_id": "db1"}
+        self.data, self.container, self.restored = folder / "data", folder / "container", folder / "restored"
+        self.data.mkdir()
+        (self.data / "file").write_text("first")
+
+    def backup(self, name: str, **keys: Any) -> dict[str, Any]:
+        return {"action": "backup", "backup_name": name, "path_to_backup": str(self.data), **self.place(), **keys}
+
+    def restore(self, name: str) -> dict[str, Any]:
+        return {"action": "restore", "backup_name": name, "restore_abs_path": str(self.restored), **self.place()}
+
+    def place(self) -> dict[str, Any]:
+        return {"storage": "local", "container": str(self.container), "mode": "fs"}
+
+    def store(self, *actions: dict[str, Any], **keys: Any) -> None:
+        """Store the job; an action is a freezer_action, or an element of job_actions."""
+        elements = [action if "freezer_action" in action else {"freezer_action": action} for action in actions]
+        job = {"client_id": "db1", "job_actions": elements, "job_schedule": {}, **keys}
+        self.registry.jobs.replace("nightly", job)
+
+    def run(self, **variables: str) -> tuple[bool, str]:
+        result = run_ansible(
+            "ansible-playbook", "freezer.backup.run_job", **{**self.variables, "job_id": "nightly", **variables}
+        )
+        return result.returncode == 0, result.stdout + result.stderr
+
+    def job(self) -> dict[str, Any]:
+        job = self.registry.jobs.get("nightly")
+        assert job is not None
+        return job
+
+    def schedule(self) -> dict[str, Any]:
+        schedule: dict[str, Any] = self.job()["job_schedule"]
+        return schedule
+
+    def recorded(self) -> list[tuple[str, int]]:
+        found = [backup["backup_metadata"] for backup in self.registry.backups.all()]
+        return sorted((metadata["backup_name"], metadata["level"]) for metadata in found)
+
+
+@pytest.fixture
+def runner(freezer_api, project_id, tmp_path):
+    return Runner(freezer_api.url, project_id, tmp_path)
+
+
+def test_a_job_runs_its_actions_in_order_and_is_recorded(runner):
+    runner.store(runner.backup("etc"), runner.restore("etc"))
+    runner.registry.job_event("nightly", "start")
+    before = int(time.time())
+    succeeded, output = runner.run()
+    assert succeeded, output
+    assert (runner.restored / "file").read_text() == "first"
+    assert runner.recorded() == [("etc", 0)]
+    schedule = runner.schedule()
+    assert (schedule["status"], schedule["result"], schedule["event"]) == ("completed", "success", "")
+    assert before <= schedule["time_started"] <= schedule["time_ended"] <= time.time()
+
+
+def test_a_second_run_continues_the_backup_of_the_first(runner):
+    runner.store(runner.backup("etc", max_level=2), job_schedule={"schedule_interval": "1 days"})
+    for text in ("first", "second"):
+        (runner.data / "file").write_text(text)
+        succeeded, output = runner.run()
+        assert succeeded, output
+    assert runner.recorded() == [("etc", 0), ("etc", 1)]
+    assert runner.schedule()["status"] == "scheduled"
+
+
+def test_a_failure_skips_what_is_not_mandatory_and_is_recorded(runner):
+    runner.store(
+        runner.backup("broken", path_to_backup=str(runner.data / "nowhere")),
+        runner.backup("skipped"),
+        {"freezer_action": runner.backup("mandatory"), "mandatory": True},
+        job_schedule={"schedule_interval": "1 days", "schedule_end_date": "2020-01-01T00:00:00"},
+    )
+    succeeded, output = runner.run()
+    assert not succeeded
+    assert "Job nightly failed: action 1 (backup): " in output
+    assert "nowhere" in output
+    assert runner.recorded() == [("mandatory", 0)]
+    assert (runner.schedule()["status"], runner.schedule()["result"]) == ("completed", "fail")
+
+
+def test_defaults_count_where_an_action_says_nothing(runner, freezer_api, project_id):
+    own = {"backup_name": "own", "path_to_backup": str(runner.data), "mode": None}
+    runner.store(own, action_defaults={"action": "backup", **runner.place()})
+    succeeded, output = runner.run()
+    assert succeeded, output
+    assert runner.recorded() == [("own", 0)]
+
+
+def test_an_action_is_tried_again(runner):
+    runner.store(
+        {
+            "freezer_action": runner.backup("etc", path_to_backup=str(runner.data / "nowhere")),
+            "max_retries": 2,
+            "max_retries_interval": 1,
+        }
+    )
+    succeeded, output = runner.run()
+    assert not succeeded
+    assert "(2 retries left)" in output
+    assert "(1 retries left)" in output
+
+
+def test_what_this_playbook_does_not_run_is_said_and_recorded(runner):
+    runner.store({"action": "exec", "command": "true"})
+    succeeded, output = runner.run()
+    assert not succeeded
+    assert "action 1 (exec): this playbook runs backup and restore only" in output
+    assert runner.schedule()["result"] == "fail"
+
+
+def test_a_key_that_nobody_knows_is_a_failure_and_not_ignored(runner):
+    runner.store(runner.backup("etc", no_such_key="x"))
+    succeeded, output = runner.run()
+    assert not succeeded
+    assert "no_such_key" in output
+    assert runner.recorded() == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"job_id": ""}, "Which job is meant?"),
+        ({"job_id": "nobody"}, "There is no job nobody."),
+        ({"freezer_client_id": "web1"}, "Job nightly belongs to the client db1, and localhost is web1."),
+    ],
+)
+def test_a_job_that_cannot_be_meant_is_not_run(runner, variables, sentence):
+    runner.store(runner.backup("etc"))
+    succeeded, output = runner.run(**variables)
+    assert not succeeded
+    assert sentence in output
+    assert runner.recorded() == []
+    assert "status" not in runner.schedule()
+
+
+def test_a_job_of_a_session_runs_in_a_round_of_it(runner):
+    runner.store(runner.backup("etc"))
+    runner.registry.sessions.replace("shop", {"schedule": {}, "hold_off": 3600})
+    runner.registry.add_session_job("shop", "nightly")
+    succeeded, output = runner.run()
+    assert succeeded, output
+    session = runner.registry.sessions.get("shop")
+    assert (session["session_tag"], session["status"], session["result"]) == (1, "completed", "success")
+    assert runner.job()["session_tag"] == 1
+
+    started = runner.schedule()["time_started"]
+    succeeded, output = runner.run()
+    assert not succeeded
+    assert "cannot join its session shop now and was not run: the session says hold-off with tag 1" in output
+    assert runner.recorded() == [("etc", 0)]
+    assert runner.schedule()["time_started"] == started
+
+
+def test_a_dry_run_changes_nothing(runner):
+    runner.store(runner.backup("etc"))
+    before = runner.job()
+    result = run_ansible(
+        "ansible-playbook", "--check", "freezer.backup.run_job", **{**runner.variables, "job_id": "nightly"}
+    )
+    assert result.returncode == 0, result.stdout
+    assert runner.job() == before
+    assert runner.recorded() == []
+    assert not runner.container.exists()
