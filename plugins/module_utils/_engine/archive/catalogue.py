@@ -27,7 +27,7 @@ KINDS = {
 }
 _LINE = re.compile(
     r"^(?P<type>.)(?P<mode>.{9})\S? +(?P<owner>.*?)/(?P<group>.*?) +(?P<size>\d+|\d+,\d+) "
-    r"(?P<date>-?\d+-\d\d-\d\d) (?P<time>[\d:.]+) "
+    r"(?P<date>-?\d+-\d\d-\d\d) (?P<time>[\d:.]+) +"
     r'"(?P<name>(?:[^"\\]|\\.)*)"(?: (?:->|link to) "(?P<target>(?:[^"\\]|\\.)*)")?$'
 )
 # Owner and group come before the size and may hold spaces, so the size is found by the date behind it.

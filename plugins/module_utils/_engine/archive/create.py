@@ -31,6 +31,8 @@ from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, settle
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
 _PIPE_BYTES = 1 << 20
+#: Catalogue and snar: a third of the time of gzip's usual level, for a tenth more bytes.
+_SIDE_LEVEL = 1
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def _fetch_snar(plan: ArchivePlan, path: str) -> int:
 
 
 def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
-    packed = Gzip(6)
+    packed = Gzip(_SIDE_LEVEL)
     target = FannedObject(fan_out, plan.folder, "snar.gz")
     try:
         with open(path, "rb") as snar:
@@ -113,7 +115,7 @@ def _check_continues(plan: ArchivePlan, parent_began: int, messages: tar.TarMess
             continue
         # With a newer ctime all its links were archived, as far as they are below the source.
         if changed < parent_began - CLOCK_TICK_NANOSECONDS:
-            raise CannotContinue(f"{tar.shown(name)} came in without being changed, and has other hard links")
+            raise CannotContinue(f"the hard links of {tar.shown(name)}, which was moved with its folder, would be lost")
 
 
 def _without_work_folder(plan: ArchivePlan, work: str) -> ArchivePlan:
@@ -132,7 +134,7 @@ def _read_tree(
 ) -> tuple[list[StoredObject], StoredObject, int, CatalogueTap, tar.TarMessages, int]:
     """Run tar and store what it gives: segments and catalogue, committed. Returns also its exit status."""
     index_read, index_write = os.pipe()
-    packed = Gzip(6)
+    packed = Gzip(_SIDE_LEVEL)
     process: subprocess.Popen[bytes] | None = None
     squeezer: subprocess.Popen[bytes] | None = None
     segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)

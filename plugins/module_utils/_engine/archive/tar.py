@@ -31,7 +31,7 @@ DEREFERENCE = {
 
 _MESSAGE = re.compile(r'^tar: "(?P<name>(?:[^"\\]|\\.)*)": (?P<text>.*)$')
 _ABOUT = re.compile(r"^tar: (?P<text>.*)$")
-_ESCAPE = re.compile(rb'\\([abfnrtv"\\?]|[0-7]{1,3})')
+_ESCAPE = re.compile(rb"\\([abfnrtv'\"\\?]|[0-7]{1,3})")
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 # What tar says about a file that it could not read: the file is missing from the archive, or holds zeros.
@@ -55,7 +55,8 @@ _NOISE = re.compile(
     r"Removing leading|Exiting with failure status due to previous errors"
 )
 _MOVED = re.compile(r'^Directory has been renamed from "')
-_MISSING_LINKS = re.compile(r'^tar: Missing links to "(?P<name>(?:[^"\\]|\\.)*)"\.$')
+# This one message has single quotes whatever the quoting style.
+_MISSING_LINKS = re.compile(r"^tar: Missing links to '(?P<name>(?:[^'\\]|\\.)*)'\.$")
 # What a restore may meet on a host that lacks a right or a feature; the file itself is there.
 _NOT_RESTORED = re.compile(
     r"^(Warning: )?(Cannot (mknod|mkfifo|change ownership|change mode|utime|symlink|hard link|setxattr|"

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A source folder, a container, and the actions between them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tree
+
+Result = dict[str, Any]
+
+
+class Set:
+    """Backups of ``source`` in ``container``, both below one folder; options go along with every action."""
+
+    def __init__(self, folder: Path, **options: Any) -> None:
+        self.folder = folder
+        self.source = folder / "source"
+        self.container = folder / "container"
+        self.source.mkdir(exist_ok=True)
+        self.options: dict[str, Any] = {
+            "path_to_backup": str(self.source),
+            "storage": "local",
+            "container": str(self.container),
+            "backup_name": "tree",
+            "hostname": "host",
+            **options,
+        }
+        self._restores = 0
+
+    def backup(self, **options: Any) -> Result:
+        """Back up the source."""
+        return agent.backup({**self.options, **options})
+
+    def restore(self, target: Path | None = None, **options: Any) -> Result:
+        """Restore into a folder, by default a new one."""
+        return agent.restore({**self.options, "restore_abs_path": str(target or self.new_target()), **options})
+
+    def verify(self, **options: Any) -> Result:
+        """Verify the newest backup or the one that the options name."""
+        return agent.verify({**self.options, **options})
+
+    def info(self, **options: Any) -> Result:
+        """List the backups."""
+        return agent.info({**self.options, **options})
+
+    def new_target(self) -> Path:
+        """The path of a folder that does not exist."""
+        self._restores += 1
+        return self.folder / f"restored-{self._restores}"
+
+    def folder_of(self, result: Result) -> Path:
+        """Where a backup lies in the container."""
+        return self.container / result["storages"][0]["folder"]
+
+    @property
+    def set_folder(self) -> Path:
+        """Where all backups of the set lie."""
+        return self.container / f"{self.options['hostname']}_{self.options['backup_name']}"
+
+    def backup_folders(self) -> list[str]:
+        """The names of all folders of backups, whole or not."""
+        return sorted(path.name for path in self.set_folder.glob("*_*")) if self.set_folder.is_dir() else []
+
+
+def differences(left: Path, right: Path) -> list[str]:
+    """How two trees differ, owners included where they can be restored."""
+    return tree.differences(str(left), str(right), owner=os.geteuid() == 0)

@@ -1,0 +1,22 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.freezer.backup.tests.support.guards import no_hang
+from ansible_collections.freezer.backup.tests.support.sets import Set
+
+
+@pytest.fixture(autouse=True)
+def _no_hang() -> Iterator[None]:
+    with no_hang(120):
+        yield
+
+
+@pytest.fixture
+def one_set(tmp_path) -> Set:
+    """A source folder, a container, and what an action says about them."""
+    return Set(tmp_path)
