@@ -32,12 +32,26 @@ attributes:
     support: full
 """
 
+    # A module that asks a Freezer API.
     ACTION_GROUP = r"""
 options: {}
 attributes:
   action_group:
-    description: Use C(group/freezer.backup.all) in C(module_defaults) to set options for it together with the others.
+    description: Use C(group/freezer.backup.registry) in C(module_defaults) to say once which API is meant.
     support: full
     membership:
       - freezer.backup.all
+      - freezer.backup.registry
+"""
+
+    # A module that works on the data of a host.
+    ACTION_GROUP_HOST = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/freezer.backup.host) in C(module_defaults) to say once where backups are kept.
+    support: full
+    membership:
+      - freezer.backup.all
+      - freezer.backup.host
 """

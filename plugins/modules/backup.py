@@ -23,7 +23,7 @@ requirements:
 extends_documentation_fragment:
   - freezer.backup._action
   - freezer.backup._attributes
-  - freezer.backup._attributes.action_group
+  - freezer.backup._attributes.action_group_host
 attributes:
   check_mode:
     support: full
