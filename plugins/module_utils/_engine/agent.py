@@ -205,15 +205,16 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
             placed = stage.place(with_root=whole_folder)
     finally:
         progress.end()
+    not_restored = met.not_restored + placed.not_restored
     return {
         **result,
         "changed": bool(placed.created or placed.replaced),
-        "outcome": "partial" if met.not_restored else "success",
+        "outcome": "partial" if not_restored else "success",
         "created": placed.created,
         "replaced": placed.replaced,
         "equal": placed.equal,
-        "not_restored_count": len(met.not_restored),
-        "not_restored": met.not_restored[: results.LISTED_AT_MOST],
+        "not_restored_count": len(not_restored),
+        "not_restored": not_restored[: results.LISTED_AT_MOST],
         "remarks": met.warnings[: results.LISTED_AT_MOST],
         "unreadable_count": len(newest.unreadable),
         "unreadable": newest.unreadable[: results.LISTED_AT_MOST],

@@ -87,12 +87,15 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
 
 def make_writable(folder: str) -> None:
     """Let the owner into every folder of a tree, so that the next level can change it; tar sets the modes again."""
-    for path, folders, _files in os.walk(folder):
-        for name in folders:
-            below = os.path.join(path, name)
-            mode = os.lstat(below).st_mode
-            if stat.S_ISDIR(mode) and mode & stat.S_IRWXU != stat.S_IRWXU:
-                os.chmod(below, stat.S_IMODE(mode) | stat.S_IRWXU)
+    pending = [os.fsencode(folder)]
+    while pending:
+        with os.scandir(pending.pop()) as found:
+            folders = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
+        for path in folders:
+            mode = os.lstat(path).st_mode
+            if mode & stat.S_IRWXU != stat.S_IRWXU:
+                os.chmod(path, stat.S_IMODE(mode) | stat.S_IRWXU)
+        pending += folders
 
 
 def replay_chain(storage: Storage, chain: Sequence[StoredBackup], folder: str, progress: Progress) -> Extracted:

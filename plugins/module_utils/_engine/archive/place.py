@@ -12,19 +12,20 @@ import errno
 import fcntl
 import os
 import secrets
-import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .errors import ArchiveError
 from .extract import make_writable
-from .tar import shown
+from .tar import environment, shown
 from .tree import attributes, same_file
 
 STAGING_PREFIX = ".freezer-restore-"
+#: So deep a tree can be merged into one that is there; Python's own stack sets the limit.
+MERGED_DEPTH = 200
 
 
 def is_empty(target: str) -> bool:
@@ -46,6 +47,8 @@ class Placed:
     created: int = 0
     replaced: int = 0
     equal: int = 0
+    #: Folders of somebody else: what is in them is restored, their own mode, owner and time are not.
+    not_restored: list[dict[str, str]] = field(default_factory=list)
 
 
 class Staging:
@@ -55,40 +58,48 @@ class Staging:
     """
 
     def __init__(self, target: str) -> None:
-        self._target = target
-        self._made = self._make_target(target)
-        before = os.lstat(target)
-        self._root_before = (before, attributes(target))
+        self._target = os.path.realpath(target)
+        self._made: list[str] = []
+        self._placed = Placed()
         try:
+            self._make_target()
+            self._root_before = (os.lstat(self._target), attributes(self._target))
             self._remove_leftovers()
-            self._folder = os.path.join(target, STAGING_PREFIX + secrets.token_hex(4))
+            self._folder = os.path.join(self._target, STAGING_PREFIX + secrets.token_hex(4))
             os.mkdir(self._folder, 0o700)
             self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             fcntl.flock(self._lock, fcntl.LOCK_EX)
             self.tree = os.path.join(self._folder, "tree")
             os.mkdir(self.tree, 0o700)
         except OSError as problem:
+            self._remove_made()
             raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
 
-    @staticmethod
-    def _make_target(target: str) -> list[str]:
+    def _make_target(self) -> None:
         missing = []
-        path = target
+        path = self._target
         while not os.path.lexists(path):
             missing.append(path)
             path = os.path.dirname(path)
-        try:
-            for folder in reversed(missing):
-                os.mkdir(folder, 0o700)
-        except OSError as problem:
-            raise ArchiveError(f"The folder {shown(target)} cannot be made: {problem.strerror}.") from problem
-        return missing
+        for folder in reversed(missing):
+            os.mkdir(folder, 0o700)
+            self._made.insert(0, folder)
+
+    def _remove_made(self) -> None:
+        for folder in self._made:
+            try:
+                os.rmdir(folder)
+            except OSError:
+                return  # somebody has put something into it
 
     def _remove_leftovers(self) -> None:
         for name in os.listdir(self._target):
             if not name.startswith(STAGING_PREFIX):
                 continue
             leftover = os.path.join(self._target, name)
+            if not _is_folder(leftover):
+                os.unlink(leftover)
+                continue
             lock = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -101,7 +112,8 @@ class Staging:
     def place(self, with_root: bool) -> Placed:
         """Move the tree into the target. With `with_root` the target takes the attributes of the tree's top too.
 
-        Raises ArchiveError, before anything is moved, if a folder stands where the backup has something else.
+        Raises ArchiveError: before anything is moved if a folder stands where the backup has something else; later if
+        the target cannot be written to, and then what was moved stays.
         """
         conflicts = list(_conflicts(self.tree, self._target))
         if conflicts:
@@ -109,34 +121,33 @@ class Staging:
                 f"In {shown(self._target)} there are folders where the backup has files or links: "
                 f"{', '.join(shown(path) for path in conflicts[:3])}. Move them away; nothing was changed."
             )
-        placed = Placed()
-        with _open_folder(self.tree) as wanted:
-            _merge(self.tree, self._target, placed, {})
+        placed = self._placed
+        try:
+            with _open_folder(self.tree) as wanted:
+                _merge(self.tree, self._target, placed, {})
+        except OSError as problem:
+            raise ArchiveError(
+                f"The restore stopped at {shown(problem.filename or self._target)}: {problem.strerror}. What was put "
+                "in place until then stays; repeat the restore with overwrite when that is mended."
+            ) from problem
         if with_root:
             before, before_attributes = self._root_before
             same = (before.st_mode, before.st_mtime_ns) == (wanted.st_mode, wanted.st_mtime_ns)
             same = same and (os.geteuid() != 0 or (before.st_uid, before.st_gid) == (wanted.st_uid, wanted.st_gid))
             if not same or before_attributes != attributes(self.tree):
                 placed.replaced += 1
+            _copy_attributes(self.tree, self._target, placed)
         return placed
 
     def close(self, placed: bool, with_root: bool) -> None:
         """Remove the staging folder, and after a failure also the folders that were made for the target."""
-        root = self._root_before[0]
-        if placed and with_root:
-            root = os.lstat(self.tree)
-            _copy_attributes(self.tree, self._target)
+        root = os.lstat(self.tree) if placed and with_root else self._root_before[0]
         _remove_tree(self._folder)
         os.close(self._lock)
-        if placed:
-            if with_root:
-                os.utime(self._target, ns=(root.st_atime_ns, root.st_mtime_ns))
-            return
-        if self._made:
-            for folder in self._made:
-                os.rmdir(folder)
-        else:
-            os.utime(self._target, ns=(root.st_atime_ns, root.st_mtime_ns))
+        if not placed and self._made:
+            self._remove_made()
+        elif with_root or not placed:
+            _set_times(self._target, root)
 
 
 @contextmanager
@@ -152,37 +163,60 @@ def staging(target: str, with_root: bool) -> Iterator[Staging]:
 
 
 def _remove_tree(path: str) -> None:
+    """Remove a staging folder. With rm, because Python's way ends at some hundred folders in each other."""
     make_writable(path)
-    shutil.rmtree(path)
+    removed = subprocess.run(
+        ["rm", "-rf", "--", path], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment()
+    )
+    if removed.returncode != 0:
+        said = removed.stderr.decode("utf-8", "replace").strip()
+        raise ArchiveError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {said}.")
+
+
+def _set_times(path: str, found: os.stat_result) -> None:
+    try:
+        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    except PermissionError:
+        pass  # a folder of somebody else keeps the time that it has
 
 
 def _is_folder(path: str) -> bool:
     return stat.S_ISDIR(os.lstat(path).st_mode)
 
 
-def _conflicts(staged: str, target: str) -> Iterator[str]:
+def _conflicts(staged: str, target: str, depth: int = 0) -> Iterator[str]:
+    if depth > MERGED_DEPTH:
+        raise ArchiveError(
+            f"{shown(target)} is {depth} folders deep, and a restore over what is there ends before that; "
+            "restore into an empty folder. Nothing was changed."
+        )
     for name in os.listdir(staged):
         here, there = os.path.join(staged, name), os.path.join(target, name)
         if not os.path.lexists(there) or not _is_folder(there):
             continue
         if _is_folder(here):
-            yield from _conflicts(here, there)
+            yield from _conflicts(here, there, depth + 1)
         else:
             yield there
 
 
-def _copy_attributes(source: str, target: str) -> None:
-    wanted, present = attributes(source), attributes(target)
-    found = os.lstat(source)
-    if os.geteuid() == 0:
-        os.chown(target, found.st_uid, found.st_gid)
-    os.chmod(target, stat.S_IMODE(found.st_mode))
-    for name in present.keys() - wanted.keys():
-        os.removexattr(target, name)
-    for name, value in wanted.items():
-        if present.get(name) != value:
-            os.setxattr(target, name, value)
-    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+def _copy_attributes(source: str, target: str, placed: Placed) -> None:
+    try:
+        wanted, present = attributes(source), attributes(target)
+        found = os.lstat(source)
+        if os.geteuid() == 0:
+            os.chown(target, found.st_uid, found.st_gid)
+        os.chmod(target, stat.S_IMODE(found.st_mode))
+        for name in present.keys() - wanted.keys():
+            os.removexattr(target, name)
+        for name, value in wanted.items():
+            if present.get(name) != value:
+                os.setxattr(target, name, value)
+        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+    except OSError as problem:
+        if problem.errno not in (errno.EPERM, errno.EACCES, errno.ENOTSUP):
+            raise
+        placed.not_restored.append({"path": shown(target), "message": f"Cannot set attributes: {problem.strerror}"})
 
 
 def _move(source: str, target: str) -> None:
@@ -197,15 +231,29 @@ def _move(source: str, target: str) -> None:
     except OSError as problem:
         if problem.errno != errno.EXDEV:
             raise
-        beside = os.path.join(os.path.dirname(target), f"{STAGING_PREFIX}{secrets.token_hex(4)}")
-        subprocess.run(
-            ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, beside],
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
-        os.rename(beside, target)
+        _copy_over(source, target)
     if closed:
         os.chmod(target, stat.S_IMODE(mode))
+
+
+def _copy_over(source: str, target: str) -> None:
+    """Put a copy where a rename cannot lead, whole or not at all."""
+    beside = os.path.join(os.path.dirname(target), f"{STAGING_PREFIX}{secrets.token_hex(4)}")
+    try:
+        copied = subprocess.run(
+            ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, beside],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            env=environment(),
+        )
+        if copied.returncode != 0:
+            said = copied.stderr.decode("utf-8", "replace").strip()
+            raise ArchiveError(f"{shown(target)} cannot be copied to its file system: {said}.")
+        os.rename(beside, target)
+    finally:
+        if os.path.lexists(beside):
+            _remove_tree(beside)
 
 
 def _let_owner_in(folder: str) -> None:
@@ -232,10 +280,7 @@ def _merge(staged: str, target: str, placed: Placed, kept: dict[tuple[int, int],
         inode = (found.st_dev, found.st_ino)
         linked = found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode)
         if not os.path.lexists(there):
-            if linked and inode in kept:
-                os.link(kept[inode], there, follow_symlinks=False)
-            else:
-                _move(here, there)
+            _put(here, there, kept, inode if linked else None)
             placed.created += 1
         elif stat.S_ISDIR(found.st_mode) and _is_folder(there):
             _merge_folder(here, there, placed, kept)
@@ -244,14 +289,20 @@ def _merge(staged: str, target: str, placed: Placed, kept: dict[tuple[int, int],
                 kept.setdefault(inode, there)
             placed.equal += 1
         else:
-            if stat.S_ISDIR(found.st_mode):
+            if stat.S_ISDIR(found.st_mode) or (linked and inode in kept):
                 os.unlink(there)
-            if linked and inode in kept:
-                os.unlink(there)
-                os.link(kept[inode], there, follow_symlinks=False)
-            else:
-                _move(here, there)
+            _put(here, there, kept, inode if linked else None)
             placed.replaced += 1
+
+
+def _put(here: str, there: str, kept: dict[tuple[int, int], str], linked_inode: tuple[int, int] | None) -> None:
+    """Move a file into the target, or link it to the first of its links that is there already."""
+    if linked_inode in kept:
+        os.link(kept[linked_inode], there, follow_symlinks=False)
+        return
+    _move(here, there)
+    if linked_inode is not None:
+        kept[linked_inode] = there
 
 
 def _merge_folder(here: str, there: str, placed: Placed, kept: dict[tuple[int, int], str]) -> None:
@@ -259,7 +310,7 @@ def _merge_folder(here: str, there: str, placed: Placed, kept: dict[tuple[int, i
     _let_owner_in(there)
     with _open_folder(here):
         _merge(here, there, placed, kept)
-    _copy_attributes(here, there)
+    _copy_attributes(here, there, placed)
     if unlike:
         placed.replaced += 1
     else:

@@ -4,48 +4,68 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
 
 from .tar import shown
 
-# Labels and capabilities that the kernel sets by itself or that only some mounts carry.
 _BLOCK_BYTES = 1 << 20
+# Labels that the kernel sets by itself or that only some mounts carry.
 _KERNELS_OWN = ("security.selinux", "security.evm", "security.ima")
 
 
 def attributes(path: str) -> dict[str, bytes]:
     """Extended attributes, ACLs included, that belong to the data; empty where the file system has none."""
+    found = {}
     try:
-        names = os.listxattr(path, follow_symlinks=False)
+        for name in os.listxattr(path, follow_symlinks=False):
+            if name not in _KERNELS_OWN:
+                found[name] = os.getxattr(path, name, follow_symlinks=False)
     except OSError:
-        return {}
-    return {name: os.getxattr(path, name, follow_symlinks=False) for name in names if name not in _KERNELS_OWN}
+        pass  # none, or not for this user
+    return found
+
+
+def _next_data(descriptor: int, offset: int, size: int) -> int:
+    try:
+        return os.lseek(descriptor, offset, os.SEEK_DATA)
+    except OSError as problem:
+        return size if problem.errno == errno.ENXIO else offset
 
 
 def _same_content(left: str, right: str) -> bool:
+    """Whether two files of one size hold the same; what is a hole in both is not read."""
     with open(left, "rb") as one, open(right, "rb") as other:
+        here, there = one.fileno(), other.fileno()
+        size, offset = os.fstat(here).st_size, 0
         while True:
-            block = one.read(_BLOCK_BYTES)
-            if block != other.read(_BLOCK_BYTES):
+            offset = min(_next_data(here, offset, size), _next_data(there, offset, size))
+            block = os.pread(here, _BLOCK_BYTES, offset)
+            if block != os.pread(there, _BLOCK_BYTES, offset):
                 return False
             if not block:
                 return True
+            offset += len(block)
 
 
 def same_file(left: str, right: str, owner: bool = True) -> list[str]:
     """How two paths differ, leaving out what is inside folders; empty if they are alike.
 
-    The words are type, content, mode, owner, mtime, target, device, xattrs.
+    The words are type, content, mode, owner, mtime, target, device, xattrs, and unreadable for content that this user
+    may not see.
     """
     a, b = os.lstat(left), os.lstat(right)
     if stat.S_IFMT(a.st_mode) != stat.S_IFMT(b.st_mode):
         return ["type"]
     differences = []
     if stat.S_ISREG(a.st_mode):
-        if a.st_size != b.st_size or not _same_content(left, right):
-            differences.append("content")
+        try:
+            if a.st_size != b.st_size or not _same_content(left, right):
+                differences.append("content")
+        except PermissionError:
+            differences.append("unreadable")
     elif stat.S_ISLNK(a.st_mode):
         if os.readlink(left) != os.readlink(right):
             differences.append("target")
@@ -62,26 +82,41 @@ def same_file(left: str, right: str, owner: bool = True) -> list[str]:
     return differences
 
 
-def _walk(top: str) -> Iterator[str]:
+def _walk(top: str, unreadable: set[str]) -> Iterator[str]:
     """Every path below a folder, relative to it; sockets are left out because archives do not hold them."""
     pending = [""]
     while pending:
         folder = pending.pop()
-        with os.scandir(os.path.join(top, folder)) as found:
-            for entry in sorted(found, key=lambda entry: entry.name):
-                path = os.path.join(folder, entry.name)
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(path)
-                elif stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
-                    continue
-                yield path
+        try:
+            with os.scandir(os.path.join(top, folder)) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError:
+            unreadable.add(folder)
+            continue
+        for entry in entries:
+            path = os.path.join(folder, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                pending.append(path)
+            elif _is_socket(os.path.join(top, path)):
+                continue
+            yield path
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.lstat(path).st_mode)
+    except OSError:
+        return False  # gone again: the comparison will say so
 
 
 def _link_groups(top: str, paths: list[str]) -> dict[str, tuple[str, ...]]:
     """For every path that shares its inode with others of the tree, all paths of that group."""
     inodes: dict[tuple[int, int], list[str]] = {}
     for path in paths:
-        found = os.lstat(os.path.join(top, path))
+        try:
+            found = os.lstat(os.path.join(top, path))
+        except OSError:
+            continue
         if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
             inodes.setdefault((found.st_dev, found.st_ino), []).append(path)
     groups = (tuple(sorted(group)) for group in inodes.values() if len(group) > 1)
@@ -94,14 +129,20 @@ def differences(left: str, right: str, owner: bool = True) -> list[str]:
     Owners are compared unless `owner` is false (a user who is not root cannot restore them).
     """
     found = []
-    here, there = list(_walk(left)), list(_walk(right))
+    unreadable: set[str] = set()
+    here, there = list(_walk(left, unreadable)), list(_walk(right, unreadable))
     found += [f"{shown(path)}: only in {left}" for path in sorted(set(here) - set(there))]
     found += [f"{shown(path)}: only in {right}" for path in sorted(set(there) - set(here))]
     groups, other_groups = _link_groups(left, here), _link_groups(right, there)
     for path in ["", *sorted(set(here) & set(there))]:
-        unlike = same_file(os.path.join(left, path), os.path.join(right, path), owner)
+        try:
+            unlike = same_file(os.path.join(left, path), os.path.join(right, path), owner)
+        except OSError as problem:  # somebody changes the tree while it is compared
+            unlike = [problem.strerror or str(problem)]
         if groups.get(path) != other_groups.get(path):
             unlike.append("hard links")
+        if path in unreadable:
+            unlike.append("unreadable")
         if unlike:
             found.append(f"{shown(path) or '.'}: {', '.join(unlike)}")
     return found
