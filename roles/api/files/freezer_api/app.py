@@ -15,7 +15,7 @@ from .auth.base import Strategy
 from .errors import ApiError, NotAcceptableError, TooLargeError, UnavailableError
 from .kinds.all import RULES
 from .resources.actions import JobEvent, SessionAction, SessionJob
-from .resources.base import write_json
+from .resources.base import skip_body, write_json
 from .resources.discovery import Health, Home, Versions
 from .resources.documents import Collection, Single
 from .service import Service
@@ -72,6 +72,11 @@ class _Conversation:
         if not request.client_accepts_json:
             raise NotAcceptableError("The API answers in JSON; send Accept: application/json, or no Accept")
         request.context.sender = self._strategy.authenticate(request)
+
+    def process_response(
+        self, request: falcon.Request, _response: falcon.Response, _resource: object, _succeeded: bool
+    ) -> None:
+        skip_body(request)
 
 
 def _handle_api_error(request: falcon.Request, response: falcon.Response, error: ApiError, _params: Any) -> None:

@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any, BinaryIO, cast
 
 import falcon
 
 from ..access import Access, Context, access
-from ..errors import TooLargeError
+from ..errors import BadRequestError, TooLargeError
 from ..json_body import parse_object
 from ..store.base import Stored
+
+_SKIP_BYTES = 8_388_608
+_SKIP_STEP_BYTES = 65_536
 
 
 def access_of(request: falcon.Request, project_id: str | None) -> Access:
@@ -29,18 +33,36 @@ def body_of(request: falcon.Request) -> dict[str, Any]:
     """The JSON object in the body of a request, {} for none. Raises BadRequestError, TooLargeError."""
     limit: int = request.context.max_body_bytes
     length = request.content_length
-    if length is not None:
-        if length > limit:
-            raise _too_large(limit)
-        raw = request.bounded_stream.read(length)
+    if length is not None and length > limit:
+        raise _too_large(limit)
+    raw = _read(request, limit + 1)
+    if len(raw) > limit:
+        raise _too_large(limit)
+    if length is not None and len(raw) < length:
+        raise BadRequestError("The body is shorter than Content-Length says")
+    return parse_object(raw)
+
+
+def skip_body(request: falcon.Request) -> None:
+    """Read what is left of a body, within bounds: a client that is still sending would not see the answer."""
+    with contextlib.suppress(BadRequestError):
+        for _ in range(_SKIP_BYTES // _SKIP_STEP_BYTES):
+            if not _read(request, _SKIP_STEP_BYTES):
+                break
+
+
+def _read(request: falcon.Request, size: int) -> bytes:
+    if request.content_length is not None:
+        stream = cast(BinaryIO, request.bounded_stream)
     elif request.env.get("wsgi.input_terminated"):
         # A chunked body says only at its end how long it is.
-        raw = cast(BinaryIO, request.stream).read(limit + 1)
-        if len(raw) > limit:
-            raise _too_large(limit)
+        stream = cast(BinaryIO, request.stream)
     else:
-        raw = b""
-    return parse_object(raw)
+        return b""
+    try:
+        return stream.read(size)
+    except Exception as error:
+        raise BadRequestError("The body could not be read to its end") from error
 
 
 def write_json(response: falcon.Response, value: Any) -> None:

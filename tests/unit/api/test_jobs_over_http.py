@@ -1,0 +1,204 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs over HTTP: what the server adds, events, and the action documents that jobs bring along."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+
+def a_job(*actions, **keys):
+    return {"client_id": "db1", "job_actions": list(actions), **keys}
+
+
+BACKUP = {"freezer_action": {"action": "backup", "container": "c"}}
+RESTORE = {"freezer_action": {"action": "restore", "container": "c"}}
+
+
+def action_ids(tenant):
+    return sorted(tenant.ids("/actions", "action_id"))
+
+
+def test_a_new_job_gets_its_times_and_keeps_what_was_sent(tenant):
+    before = int(time.time())
+    action = {**BACKUP, "mandatory": True, "max_retries": 3, "max_retries_interval": 60, "exit_status": "success"}
+    job_id = tenant.post("/jobs", a_job(action, job_schedule={"schedule_interval": "5 minutes"})).json["job_id"]
+    job = tenant.get(f"/jobs/{job_id}").json
+    assert before <= job["job_schedule"]["time_created"] <= int(time.time())
+    assert (job["job_schedule"]["time_started"], job["job_schedule"]["time_ended"]) == (-1, -1)
+    assert job["job_schedule"]["schedule_interval"] == "5 minutes"
+    (stored,) = job["job_actions"]
+    assert stored.pop("action_id")
+    assert stored.pop("user_id") == tenant.user_id
+    assert stored == action
+
+
+def test_no_client_needs_to_be_registered_for_a_job(tenant):
+    assert tenant.post("/jobs", a_job()).status == 201
+
+
+def test_defaults_of_actions_are_expanded_and_gone(tenant):
+    body = a_job(
+        {"freezer_action": {"action": "backup", "container": None}},
+        {"freezer_action": {"action": "backup", "container": "own"}},
+        action_defaults={"container": "common", "log_file": "/tmp/log"},
+    )
+    job_id = tenant.post("/jobs", body).json["job_id"]
+    job = tenant.get(f"/jobs/{job_id}").json
+    assert "action_defaults" not in job
+    assert [action["freezer_action"] for action in job["job_actions"]] == [
+        {"action": "backup", "container": "common", "log_file": "/tmp/log"},
+        {"action": "backup", "container": "own", "log_file": "/tmp/log"},
+    ]
+    tenant.patch(f"/jobs/{job_id}", {"action_defaults": {"mode": "fs"}})
+    job = tenant.get(f"/jobs/{job_id}").json
+    assert [action["freezer_action"]["mode"] for action in job["job_actions"]] == ["fs", "fs"]
+    assert tenant.post("/jobs", a_job(action_defaults=[])).status == 400
+
+
+def test_a_change_of_the_schedule_keeps_its_other_keys(tenant):
+    tenant.post("/jobs/j", a_job(BACKUP, job_schedule={"schedule_interval": "5 minutes"}))
+    tenant.patch("/jobs/j", {"job_schedule": {"status": "running", "current_pid": 7}})
+    tenant.patch("/jobs/j", {"description": "changed"})
+    schedule = tenant.get("/jobs/j").json["job_schedule"]
+    assert schedule.pop("time_created") > 0
+    assert schedule == {
+        "schedule_interval": "5 minutes",
+        "time_started": -1,
+        "time_ended": -1,
+        "status": "running",
+        "current_pid": 7,
+    }
+
+
+def test_a_change_may_bring_the_version_back_that_was_read(tenant):
+    tenant.post("/jobs/j", a_job())
+    assert tenant.patch("/jobs/j", {"_version": 1, "description": "d"}).json == {"job_id": "j", "version": 2}
+    assert tenant.post("/jobs/j", {**tenant.get("/jobs/j").json}).status == 201
+
+
+def test_a_replaced_job_forgets_its_runs_but_not_its_birth_and_its_session(tenant):
+    tenant.post("/sessions/s", {"schedule": {}})
+    tenant.post("/jobs/j", a_job(job_schedule={"time_created": 5, "status": "completed", "schedule_hour": "3"}))
+    tenant.put("/sessions/s/jobs/j")
+    tenant.post("/jobs/j", a_job(job_schedule={"schedule_minute": "4"}))
+    job = tenant.get("/jobs/j").json
+    assert job["job_schedule"] == {"time_created": 5, "time_started": -1, "time_ended": -1, "schedule_minute": "4"}
+    assert (job["session_id"], job["session_tag"]) == ("s", 0)
+
+
+def test_an_action_of_a_job_has_a_document_that_lives_with_the_job(tenant):
+    tenant.post("/jobs/j", a_job(BACKUP, RESTORE))
+    first, second = (action["action_id"] for action in tenant.get("/jobs/j").json["job_actions"])
+    assert action_ids(tenant) == sorted([first, second])
+    document = tenant.get(f"/actions/{first}").json
+    assert document["freezer_action"] == BACKUP["freezer_action"]
+    assert document["job_id"] == "j"
+
+    tenant.patch("/jobs/j", {"job_actions": [{"freezer_action": {"action": "info"}}]})
+    assert [action["action_id"] for action in tenant.get("/jobs/j").json["job_actions"]] == [first]
+    assert action_ids(tenant) == [first]
+    assert tenant.get(f"/actions/{first}").json["freezer_action"] == {"action": "info"}
+
+    tenant.delete("/jobs/j")
+    assert action_ids(tenant) == []
+
+
+def test_a_job_that_is_read_changed_and_sent_back_keeps_its_actions(tenant):
+    tenant.post("/jobs/j", a_job(BACKUP, RESTORE))
+    job = tenant.get("/jobs/j").json
+    kept, gone = (action["action_id"] for action in reversed(job["job_actions"]))
+    job["job_actions"] = [job["job_actions"][1], {"freezer_action": {"action": "info"}}]
+    assert tenant.post("/jobs/j", job).status == 201
+    stored = [action["action_id"] for action in tenant.get("/jobs/j").json["job_actions"]]
+    assert stored[0] == kept
+    assert stored[1] not in (kept, gone)
+    assert action_ids(tenant) == sorted(stored)
+
+
+def test_an_action_that_is_named_by_its_id_completes_the_job_and_is_left_alone(tenant):
+    tenant.post("/actions/shared", {**BACKUP, "max_retries": 4})
+    tenant.post("/jobs/j", a_job({"action_id": "shared"}, {"action_id": "shared", "freezer_action": {"mode": "fs"}}))
+    actions = tenant.get("/jobs/j").json["job_actions"]
+    assert actions[0]["freezer_action"] == BACKUP["freezer_action"]
+    assert actions[0]["max_retries"] == 4
+    assert actions[1]["freezer_action"] == {"mode": "fs"}
+    assert tenant.get("/actions/shared").json["freezer_action"] == BACKUP["freezer_action"]
+    tenant.delete("/jobs/j")
+    assert tenant.get("/actions/shared").status == 200
+
+
+def test_an_action_under_an_id_that_nobody_has_is_created_and_stays(tenant):
+    named = {**BACKUP, "action_id": "mine"}
+    tenant.post("/jobs/j", a_job(named, named))
+    assert tenant.get("/actions/mine").json["freezer_action"] == BACKUP["freezer_action"]
+    tenant.delete("/jobs/j")
+    assert tenant.get("/actions/mine").status == 200
+
+
+def test_an_action_that_nobody_has_described_is_refused_and_nothing_is_stored(tenant):
+    reply = tenant.post("/jobs/j", a_job(BACKUP, {"action_id": "nowhere"}))
+    assert reply.status == 400
+    assert "nowhere" in reply.json["description"]
+    assert tenant.get("/jobs/j").status == 404
+    assert action_ids(tenant) == []
+
+
+def test_a_job_that_cannot_be_created_leaves_no_actions(tenant):
+    tenant.post("/jobs/j", a_job())
+    assert tenant.post("/jobs", a_job(BACKUP, job_id="j")).status == 409
+    assert action_ids(tenant) == []
+
+
+@pytest.mark.parametrize("event", ["start", "stop", "abort"])
+def test_an_event_is_requested_once(tenant, event):
+    tenant.post("/jobs/j", a_job(job_schedule={"status": "completed", "result": "fail", "schedule_hour": "3"}))
+    reply = tenant.post("/jobs/j/event", {event: None})
+    assert (reply.status, reply.json) == (202, {"result": "success"})
+    schedule = tenant.get("/jobs/j").json["job_schedule"]
+    assert schedule["event"] == event
+    cleared = ("", "") if event == "start" else ("completed", "fail")
+    assert (schedule["status"], schedule["result"], schedule["schedule_hour"]) == (*cleared, "3")
+    etag = tenant.get("/jobs/j").headers["etag"]
+    reply = tenant.post("/jobs/j/event", {event: "anything"})
+    assert (reply.status, reply.json) == (202, {"result": f"{event} already requested"})
+    assert tenant.get("/jobs/j").headers["etag"] == etag
+
+
+def test_a_started_job_is_found_again_by_its_scheduler(tenant):
+    tenant.post("/jobs/j", a_job(job_schedule={"status": "completed"}))
+    poll = {"match": [{"client_id": "db1"}], "match_not": [{"status": "completed"}]}
+    assert tenant.get("/jobs", poll).json == {"jobs": []}
+    tenant.post("/jobs/j/event", {"start": None})
+    assert [job["job_id"] for job in tenant.get("/jobs", poll).json["jobs"]] == ["j"]
+
+
+@pytest.mark.parametrize(
+    ("body", "title"),
+    [
+        ({"explode": None}, "Bad Action Method"),
+        ({"remove": None}, "Bad Action Method"),
+        ({}, "Bad request format"),
+        ({"start": None, "stop": None}, "Bad request format"),
+    ],
+)
+def test_an_unknown_event_is_refused(tenant, body, title):
+    tenant.post("/jobs/j", a_job())
+    reply = tenant.post("/jobs/j/event", body)
+    assert (reply.status, reply.json["title"]) == (400, title)
+
+
+def test_an_event_for_an_unknown_job_is_not_found(tenant):
+    assert tenant.post("/jobs/unknown/event", {"start": None}).status == 404
+
+
+def test_jobs_are_found_by_what_is_in_their_actions(tenant):
+    tenant.post("/jobs/a", a_job(BACKUP, {"freezer_action": {"container": "other"}}))
+    tenant.post("/jobs/b", a_job(BACKUP))
+    assert tenant.ids("/jobs", "job_id") == ["a", "b"]
+    found = tenant.get("/jobs", {"match": [{"container": "other"}]}).json["jobs"]
+    assert [job["job_id"] for job in found] == ["a"]
+    found = tenant.get("/jobs", {"match": [{"job_actions.freezer_action.container": "c"}]}).json["jobs"]
+    assert [job["job_id"] for job in found] == ["a", "b"]
