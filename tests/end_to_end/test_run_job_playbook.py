@@ -186,3 +186,14 @@ def test_a_dry_run_changes_nothing(runner):
     assert runner.job() == before
     assert runner.recorded() == []
     assert not runner.container.exists()
+
+
+def test_a_host_that_cannot_be_reached_is_a_failed_job(runner, tmp_path):
+    runner.store(runner.backup("etc"))
+    inventory = tmp_path / "inventory"
+    inventory.write_text("db1 ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n")
+    variables = {**runner.variables, "job_id": "nightly", "freezer_host": "db1"}
+    result = run_ansible("ansible-playbook", "-i", str(inventory), "freezer.backup.run_job", **variables)
+    assert result.returncode != 0
+    assert "Job nightly failed: action 1 (backup): " in result.stdout
+    assert runner.schedule()["result"] == "fail"

@@ -84,7 +84,7 @@ def test_the_group_gives_all_modules_their_defaults(freezer_api, project_id, tmp
 - hosts: localhost
   gather_facts: false
   module_defaults:
-    group/freezer.backup.all:
+    group/freezer.backup.registry:
       url: "{{ freezer_url }}"
       project_id: "{{ project }}"
   tasks:

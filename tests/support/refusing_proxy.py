@@ -14,61 +14,57 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 
-class RefusingProxy:
+class RefusingProxy(ThreadingHTTPServer):
     """Listens on a free loopback port while it is used as a context."""
 
+    daemon_threads = True
+
     def __init__(self, upstream_url: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.upstream = urlsplit(upstream_url)
         self.refused: list[str] = []
-        self._upstream = urlsplit(upstream_url)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
 
     def __enter__(self) -> RefusingProxy:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self._thread.start()
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=10)
+        self.shutdown()
+        super().__exit__(*exc_info)
 
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
 
-    def _handler(proxy) -> type[BaseHTTPRequestHandler]:  # noqa: N805
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: RefusingProxy
 
-            def do_GET(self) -> None:
-                upstream = http.client.HTTPConnection(str(proxy._upstream.hostname), proxy._upstream.port, timeout=30)
-                try:
-                    headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
-                    upstream.request("GET", self.path, body=self._body(), headers=headers)
-                    answer = upstream.getresponse()
-                    self._send(answer.status, answer.read())
-                finally:
-                    upstream.close()
+    def do_GET(self) -> None:
+        upstream = self.server.upstream
+        connection = http.client.HTTPConnection(str(upstream.hostname), upstream.port, timeout=30)
+        try:
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            connection.request("GET", self.path, body=self._body(), headers=headers)
+            answer = connection.getresponse()
+            self._send(answer.status, answer.read())
+        finally:
+            connection.close()
 
-            def refuse(self) -> None:
-                self._body()
-                proxy.refused.append(f"{self.command} {self.path}")
-                self._send(405, b'{"title": "Method Not Allowed", "description": "this proxy lets nobody write"}')
+    def do_POST(self) -> None:
+        self._body()
+        self.server.refused.append(f"{self.command} {self.path}")
+        self._send(405, b'{"title": "Method Not Allowed", "description": "this proxy lets nobody write"}')
 
-            do_POST = do_PUT = do_PATCH = do_DELETE = refuse  # noqa: N815
+    do_PUT = do_PATCH = do_DELETE = do_POST
 
-            def _body(self) -> bytes:
-                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+    def log_message(self, *arguments: object) -> None:
+        """Be quiet."""
 
-            def _send(self, status: int, body: bytes) -> None:
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+    def _body(self) -> bytes:
+        return self.rfile.read(int(self.headers.get("Content-Length", 0)))
 
-            def log_message(self, *arguments: object) -> None:
-                """Be quiet."""
-
-        return Handler
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

@@ -30,7 +30,7 @@ _ENVIRONMENT = {
 
 
 def registry_options(url_required: bool = True) -> dict[str, dict[str, Any]]:
-    """The argument spec of the connection; the doc fragment C(freezer.backup.registry) describes it."""
+    """The argument spec of the connection; the doc fragment C(freezer.backup._registry) describes it."""
     options: dict[str, dict[str, Any]] = {
         "url": {"type": "str", "required": url_required},
         "auth_type": {"type": "str", "choices": list(AUTH_TYPES), "default": "none"},
