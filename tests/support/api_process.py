@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -82,6 +83,17 @@ class ApiProcess:
     def delete(self, path: str, **headers: str) -> Reply:
         """DELETE what is at a path."""
         return self.request("DELETE", path, None, headers)
+
+    def worker_ids(self) -> list[int]:
+        """The processes that serve for this one."""
+        found = []
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                # After the command in parentheses come the state and the parent.
+                parent = int(stat.read_text().rpartition(")")[2].split()[1])
+                if parent == self.process.pid:
+                    found.append(int(stat.parent.name))
+        return found
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the process to end; return its exit code."""
