@@ -20,7 +20,7 @@ from typing import Any
 
 from . import planning, results
 from .archive import place, tree
-from .archive.backup_set import BackupSet, StoredBackup, sets_in
+from .archive.backup_set import BackupSet, StoredBackup, contents
 from .archive.codec import codec_for
 from .archive.create import ArchivePlan, create_archive
 from .archive.errors import ArchiveError
@@ -309,14 +309,23 @@ def info(action: Mapping[str, Any]) -> dict[str, Any]:
     damaged: list[str] = []
     for kind, container in options.places():
         storage = storage_for(kind, container)
-        for backup_set in sets_in(storage):
+        found = contents(storage)
+        surveys = [survey for folder, survey in found.orphans.items() if _may_mean(options, folder)]
+        for backup_set in found.sets:
             if options.backup_name not in (None, backup_set.backup_name):
                 continue
             if options.hostname not in (None, backup_set.hostname):
                 continue
-            survey = backup_set.survey()
+            surveys.append(backup_set.survey())
+        for survey in surveys:
             backups += [results.listed(storage, one) for one in survey.backups]
             incomplete += survey.incomplete
             damaged += survey.damaged
     backups.sort(key=lambda one: one["timestamp"], reverse=True)
     return {"changed": False, "backups": backups, "incomplete": incomplete, "damaged": damaged}
+
+
+def _may_mean(options: Options, folder: str) -> bool:
+    """Whether the name of a set's folder fits the names that an action gives."""
+    starts = options.hostname is None or folder.startswith(f"{options.hostname}_")
+    return starts and (options.backup_name is None or folder.endswith(f"_{options.backup_name}"))

@@ -14,14 +14,14 @@ from .errors import ArchiveError, DamagedArchive, ForeignBackup
 from .manifest import Manifest, digest, parse_manifest
 
 MANIFEST_NAME = "manifest.json"
-_FOLDER = re.compile(r"^(\d+)_(\d+)$")
-_NAME = re.compile(r"^[^/\0\n.][^/\0\n]*$")
+_FOLDER = re.compile(r"([0-9]{1,15})_([0-9]{1,9})")
+_NAME = re.compile(r"[^/\0\n.][^/\0\n]*")
 
 
 def set_folder(hostname: str, backup_name: str) -> str:
     """The folder of a set in its container. Raises ArchiveError if a name cannot be part of a path."""
     for what, name in (("hostname", hostname), ("backup_name", backup_name)):
-        if not _NAME.match(name) or len(name.encode("utf-8", "surrogateescape")) > 120:
+        if not _NAME.fullmatch(name) or len(name.encode("utf-8", "surrogateescape")) > 120:
             raise ArchiveError(
                 f"The {what} {name!r} cannot name a folder: it has to have 1 to 120 bytes, "
                 "without a slash or a line break, and must not begin with a dot."
@@ -60,7 +60,7 @@ class BackupSet:
         """Folders of backups, newest first, with or without a manifest."""
         found = []
         for name in self.storage.children(self.folder):
-            match = _FOLDER.match(name)
+            match = _FOLDER.fullmatch(name)
             if match:
                 found.append((int(match.group(1)), int(match.group(2)), name))
         return [name for _time, _level, name in sorted(found, reverse=True)]
@@ -74,8 +74,7 @@ class BackupSet:
         """The backup in one folder of the set. Raises ObjectMissing, StorageError or DamagedArchive."""
         folder = f"{self.folder}/{name}"
         where = f"{folder}/{MANIFEST_NAME} of {self.storage.describe()}"
-        with self.storage.open(f"{folder}/{MANIFEST_NAME}") as stream:
-            stored = stream.read()
+        stored = _read(self.storage, f"{folder}/{MANIFEST_NAME}")
         manifest = parse_manifest(stored, where)
         if (manifest.hostname, manifest.backup_name) != (self.hostname, self.backup_name):
             raise ForeignBackup(
@@ -111,7 +110,7 @@ class BackupSet:
                 survey.backups.append(self.load(name))
             except ObjectMissing:
                 survey.incomplete.append(f"{self.folder}/{name}")
-            except (DamagedArchive, ForeignBackup) as problem:
+            except (DamagedArchive, ForeignBackup, StorageError) as problem:
                 survey.damaged.append(str(problem))
         return survey
 
@@ -172,16 +171,45 @@ class BackupSet:
         return links
 
 
-def sets_in(storage: Storage) -> list[BackupSet]:
-    """All sets of a container, by the names in their manifests, since the name of a folder alone can be split twice."""
-    found = []
+@dataclass
+class Contents:
+    """What a container holds: sets, and by their names the folders in which no manifest says whose backups they are."""
+
+    sets: list[BackupSet] = field(default_factory=list)
+    orphans: dict[str, Survey] = field(default_factory=dict)
+
+
+def contents(storage: Storage) -> Contents:
+    """All sets of a container, by their manifests, since the name of a folder can be split in more ways than one.
+
+    Raises StorageError if the container cannot be read; what cannot be read in it is none of ours.
+    """
+    found = Contents()
     for folder in storage.children(""):
-        for name in storage.children(folder):
+        try:
+            names = [name for name in storage.children(folder) if _FOLDER.fullmatch(name)]
+        except StorageError:
+            continue
+        without_manifest = Survey()
+        for name in names:
             try:
-                with storage.open(f"{folder}/{name}/{MANIFEST_NAME}") as stream:
-                    manifest = parse_manifest(stream.read(), f"{folder}/{name}/{MANIFEST_NAME}")
-            except (StorageError, DamagedArchive):
-                continue
-            found.append(BackupSet(storage, manifest.hostname, manifest.backup_name))
-            break
+                manifest = parse_manifest(_read(storage, f"{folder}/{name}/{MANIFEST_NAME}"), f"{folder}/{name}")
+            except ObjectMissing:
+                without_manifest.incomplete.append(f"{folder}/{name}")
+            except (StorageError, DamagedArchive) as problem:
+                without_manifest.damaged.append(str(problem))
+            else:
+                found.sets.append(BackupSet(storage, manifest.hostname, manifest.backup_name))
+                break
+        else:
+            if names:
+                found.orphans[folder] = without_manifest
     return found
+
+
+def _read(storage: Storage, name: str) -> bytes:
+    with storage.open(name) as stream:
+        try:
+            return stream.read()
+        except OSError as problem:
+            raise StorageError(f"Reading {name} of {storage.describe()} failed: {problem.strerror}.") from problem

@@ -60,16 +60,24 @@ class ArchivePlan:
         return f"{self.set_folder}/{folder_name(self.timestamp, self.level)}"
 
 
-def _start_tar(plan: ArchivePlan, snar: str, index: int) -> subprocess.Popen[bytes]:
-    argv = tar.create_argv(plan.source, snar, index, increment=plan.parent is not None)
-    return subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        pass_fds=[index],
-        env=tar.environment(),
-    )
+def _start_tar(plan: ArchivePlan, snar: str) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+    """The running tar, and the pipe on which it lists the members."""
+    index_read, index_write = os.pipe()
+    try:
+        process = subprocess.Popen(
+            tar.create_argv(plan.source, snar, index_write, increment=plan.parent is not None),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=[index_write],
+            env=tar.environment(),
+        )
+    except BaseException:
+        os.close(index_read)
+        raise
+    finally:
+        os.close(index_write)
+    return process, os.fdopen(index_read, "rb")
 
 
 def _widen(pipe: IO[bytes]) -> None:
@@ -133,20 +141,17 @@ def _read_tree(
     plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress
 ) -> tuple[list[StoredObject], StoredObject, int, CatalogueTap, tar.TarMessages, int]:
     """Run tar and store what it gives: segments and catalogue, committed. Returns also its exit status."""
-    index_read, index_write = os.pipe()
-    packed = Gzip(_SIDE_LEVEL)
+    packed = Gzip(6)
     process: subprocess.Popen[bytes] | None = None
     squeezer: subprocess.Popen[bytes] | None = None
+    tap: CatalogueTap | None = None
     segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)
     catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
     try:
-        try:
-            process = _start_tar(plan, snar, index_write)
-        finally:
-            os.close(index_write)
+        process, index = _start_tar(plan, snar)
         errors = TarErrors(cast(IO[bytes], process.stderr))
         tap = CatalogueTap(
-            cast(BinaryIO, os.fdopen(index_read, "rb")),
+            index,
             lambda batch: catalogue.write(packed.frame(batch)),
             lambda count: progress.advance(done_files=count),
         )
@@ -154,7 +159,9 @@ def _read_tree(
         pipe = cast(BinaryIO, process.stdout)
         _widen(pipe)
         if plan.codec.filter_argv is not None:
-            squeezer = subprocess.Popen(plan.codec.filter_argv, stdin=pipe, stdout=subprocess.PIPE)
+            squeezer = subprocess.Popen(
+                plan.codec.filter_argv, stdin=pipe, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
             pipe.close()
             pipe = cast(BinaryIO, squeezer.stdout)
         read = compress_stream(pipe, plan.codec, segments.write, lambda size: progress.advance(done_bytes=size))
@@ -162,21 +169,24 @@ def _read_tree(
         errors.join()
         status = process.wait()
         if squeezer is not None and squeezer.wait() != 0:
-            raise ArchiveError(f"The program {squeezer.args[0]!r} ended with status {squeezer.returncode}.")  # type: ignore[index]
+            said = cast(IO[bytes], squeezer.stderr).read().decode("utf-8", "replace").strip()
+            raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {said}.")
         if tap.failure is not None:
             raise tap.failure
         return segments.finish(), catalogue.commit(), read, tap, errors.messages, status
     except BaseException:
-        if process is not None:
-            end_process(process)
-        if squeezer is not None:
-            end_process(squeezer)
+        for child in (process, squeezer):
+            if child is not None:
+                end_process(child)
+        if tap is not None:
+            tap.join()  # it writes to the catalogue
         segments.discard()
         catalogue.discard()
         raise
     finally:
-        if process is not None:
-            end_process(process)
+        for child in (process, squeezer):
+            if child is not None:
+                end_process(child)
 
 
 def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:

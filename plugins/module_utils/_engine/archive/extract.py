@@ -41,8 +41,11 @@ class _LineCounter(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        for block in iter(lambda: self._pipe.read(READ_BYTES), b""):
-            self.lines += block.count(b"\n")
+        try:
+            for block in iter(lambda: self._pipe.read(READ_BYTES), b""):
+                self.lines += block.count(b"\n")
+        except ValueError:
+            pass  # the work was given up, and the pipe closed under us
 
 
 def _feed(process: subprocess.Popen[bytes], storage: Storage, backup: StoredBackup, progress: Progress) -> None:

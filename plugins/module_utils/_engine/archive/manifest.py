@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifest: a backup exists when its manifest exists.
 
-It is JSON, written last, and says everything that is needed to read the backup with other tools; its own SHA-256 is
-kept by the next level, so that a chain cannot lose or swap a link unnoticed. docs/archive-format.md explains every
-field.
+It is JSON, written last, and says everything that is needed to read the backup with other tools. It carries a SHA-256
+of itself against damage, and the next level keeps one of the whole, so that a chain cannot lose or swap a link
+unnoticed. docs/archive-format.md explains every field.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -18,6 +19,8 @@ from .errors import DamagedArchive
 
 FORMAT = "freezer-backup"
 FORMAT_VERSION = 1
+_ZEROS = "0" * 64
+_SELF = re.compile(rb'"self_sha256": "([0-9a-f]{64})"')
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,10 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The manifest as it is stored."""
-        document = {"format": FORMAT, "format_version": FORMAT_VERSION}
+        document = {"format": FORMAT, "format_version": FORMAT_VERSION, "self_sha256": _ZEROS}
         document.update(asdict(self))
-        return json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
+        plain = json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
+        return plain.replace(_ZEROS.encode("ascii"), digest(plain).encode("ascii"), 1)
 
 
 def folder_name(timestamp: int, level: int) -> str:
@@ -95,6 +99,14 @@ def folder_name(timestamp: int, level: int) -> str:
 def digest(stored: bytes) -> str:
     """The SHA-256, in hex, that a manifest or an object is known by."""
     return hashlib.sha256(stored).hexdigest()
+
+
+def _is_itself(stored: bytes) -> bool:
+    """Whether ``self_sha256`` is the digest of these bytes with zeros in its place."""
+    found = _SELF.search(stored)
+    if found is None:
+        return False
+    return digest(stored[: found.start(1)] + _ZEROS.encode("ascii") + stored[found.end(1) :]).encode() == found.group(1)
 
 
 def parse_manifest(stored: bytes, where: str) -> Manifest:
@@ -109,17 +121,19 @@ def parse_manifest(stored: bytes, where: str) -> Manifest:
                 f"{where} has the archive format version {version!r}, and this release reads {FORMAT_VERSION}; "
                 "use the release that wrote it, or a newer one."
             )
+        if document.pop("self_sha256") is None or not _is_itself(stored):
+            raise DamagedArchive(f"{where} is not what was written (its SHA-256 differs).")
         document["segments"] = [StoredObject(**segment) for segment in document["segments"]]
         document["catalogue"] = StoredObject(**document["catalogue"])
         document["snar"] = StoredObject(**document["snar"])
         if document["parent"] is not None:
             document["parent"] = Parent(**document["parent"])
         manifest = Manifest(**document)
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        for stored_object in (*manifest.segments, manifest.catalogue, manifest.snar):
+            if "/" in stored_object.name or stored_object.name.startswith("."):
+                raise DamagedArchive(f"{where} names an object {stored_object.name!r} outside its backup.")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise DamagedArchive(f"{where} is not a manifest of a backup ({problem}).") from problem
     if manifest.sealing is not None:
         raise DamagedArchive(f"{where} is sealed, and this release cannot open sealed backups; use a newer one.")
-    for stored_object in (*manifest.segments, manifest.catalogue, manifest.snar):
-        if "/" in stored_object.name or stored_object.name.startswith("."):
-            raise DamagedArchive(f"{where} names an object {stored_object.name!r} outside its backup.")
     return manifest

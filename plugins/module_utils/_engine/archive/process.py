@@ -21,8 +21,11 @@ class TarErrors(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        for line in self._pipe:
-            self.messages.add_line(line.decode("utf-8", "surrogateescape").rstrip("\n"))
+        try:
+            for line in self._pipe:
+                self.messages.add_line(line.decode("utf-8", "surrogateescape").rstrip("\n"))
+        except ValueError:
+            pass  # the work was given up, and the pipe closed under us
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:

@@ -39,7 +39,11 @@ class FanOut:
 
     def each(self, step: Callable[[Storage], None]) -> None:
         """Do something with every working storage. Raises StorageError if none is left."""
-        for storage in self.working():
+        working = self.working()
+        if not working:
+            # Another thread met the last failure; going on would be work for nothing.
+            raise next(iter(self.failures.values()))
+        for storage in working:
             try:
                 step(storage)
             except StorageError as problem:
@@ -193,7 +197,10 @@ class VerifiedStream(io.RawIOBase):
                     return 0
                 self._current = self._next.result()
                 self._fetch_next()
-            block = self._current.read(len(buffer))
+            try:
+                block = self._current.read(len(buffer))
+            except OSError as problem:
+                raise StorageError(f"Reading {self._folder} failed: {problem.strerror or problem}.") from problem
             if block:
                 buffer[: len(block)] = block  # type: ignore[index]
                 return len(block)
