@@ -46,19 +46,18 @@ class OptionError(FreezerError):
 def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("a text")
+    if "\0" in str(value):
+        raise ValueError("a text without NUL bytes")
     return str(value)
 
 
 def _whole(value: Any) -> int:
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        number = int(str(value), 10)
-    except ValueError:
-        raise ValueError("a whole number") from None
-    if number < 0:
+    text = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise ValueError("a whole number")
+    if int(text) < 0:
         raise ValueError("a number that is not negative")
-    return number
+    return int(text)
 
 
 def _number(value: Any) -> float:
@@ -102,7 +101,7 @@ def _moment(value: Any) -> float:
         return float(text)
     try:
         return datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text)).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise ValueError("a date such as 2026-11-22T08:30:00 or 2026-11-22T08:30:00+01:00") from None
 
 
@@ -233,9 +232,13 @@ def parse_options(action: Mapping[str, Any]) -> Options:
         if parser is None:
             raise OptionError(f"The option {key!r} is not known to this release, so nothing was done.")
         try:
-            given[name] = parser(value)
+            parsed = parser(value)
         except ValueError as problem:
-            raise OptionError(f"{key} has to be {problem}, and is {value!r}.") from None
+            # A list of storages may hold a password, and must not be shown.
+            found = f", and is {value!r}" if isinstance(value, (str, int, float)) and parser is not _storages else ""
+            raise OptionError(f"{key} has to be {problem}{found}.") from None
+        if given.setdefault(name, parsed) != parsed:
+            raise OptionError(f"{key} and another spelling of {name} ask for different things; keep one of them.")
     options = Options(**given)
     if not options.incremental:
         options.no_incremental = True

@@ -89,7 +89,7 @@ class LocalStorage(Storage):
     kind = "local"
 
     def __init__(self, container: str) -> None:
-        if not container or not os.path.isabs(container):
+        if not os.path.isabs(container) or "\0" in container:
             raise StorageError(
                 f"The container of a local storage is the absolute path of a folder, and {container!r} is not one."
             )
