@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from support.faulty_server import FaultyServer, answer
 
@@ -121,3 +123,52 @@ def test_something_else_than_a_freezer_api_is_recognised(document):
             registry.jobs.create({})
         with pytest.raises(errors.NotFreezer, match="without a session_tag"):
             registry.session_action("s", "start", "j", 0)
+
+
+def test_what_a_scheduler_writes_while_a_job_is_replaced_is_not_lost(freezer_api, project_id, monkeypatch):
+    registry = connect(freezer_api.url, project_id=project_id)
+    scheduler = connect(freezer_api.url, project_id=project_id)
+    job = {
+        "job_id": "j",
+        "client_id": "db1",
+        "job_actions": [],
+        "job_schedule": {"schedule_date": "2030-01-01T00:00:00"},
+    }
+    ensure(registry.jobs, job)
+    read, reads = registry.jobs.read, []
+
+    def read_slowly(document_id):
+        answer = read(document_id)
+        reads.append(document_id)
+        if len(reads) in (2, 3):  # behind the read on which the replacement builds, and the next one
+            scheduler.jobs.patch("j", {"job_schedule": {"status": "running", "current_pid": len(reads)}})
+        return answer
+
+    monkeypatch.setattr(registry.jobs, "read", read_slowly)
+    ensure(registry.jobs, {**job, "job_schedule": {"schedule_interval": "1 days"}})
+    schedule = scheduler.jobs.get("j")["job_schedule"]
+    assert schedule.pop("time_created")
+    assert schedule == {
+        "schedule_interval": "1 days",
+        "status": "running",
+        "current_pid": 3,
+        "time_started": -1,
+        "time_ended": -1,
+    }
+
+
+def test_a_document_that_never_rests_is_a_conflict(freezer_api, project_id, monkeypatch):
+    registry = connect(freezer_api.url, project_id=project_id)
+    scheduler = connect(freezer_api.url, project_id=project_id)
+    action = {"action_id": "a", "freezer_action": {"action": "backup", "max_level": 1}}
+    ensure(registry.actions, action)
+    read = registry.actions.read
+
+    def read_slowly(document_id):
+        answer = read(document_id)
+        scheduler.actions.patch("a", {"description": str(time.monotonic())})
+        return answer
+
+    monkeypatch.setattr(registry.actions, "read", read_slowly)
+    with pytest.raises(errors.Conflict, match="changes too quickly"):
+        ensure(registry.actions, {"action_id": "a", "freezer_action": {"action": "backup"}})

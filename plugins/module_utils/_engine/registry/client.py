@@ -73,13 +73,17 @@ class Collection:
 
     def get(self, document_id: str) -> Document | None:
         """The document, or None when there is none with that id."""
+        return self.read(document_id)[0]
+
+    def read(self, document_id: str) -> tuple[Document | None, str | None]:
+        """The document and the tag of its state; None for what does not exist, or has no tag on this server."""
         try:
-            document = self._connection.request("GET", self._path(document_id)).document
+            answer = self._connection.request("GET", self._path(document_id))
         except NotFound:
-            return None
-        if not isinstance(document, dict):
+            return None, None
+        if not isinstance(answer.document, dict):
             raise _not_freezer("GET", self._connection.url + self._path(document_id), "a document")
-        return document
+        return answer.document, answer.etag
 
     def create(self, document: Mapping[str, Any]) -> str:
         """Store a new document and return its id."""
@@ -88,9 +92,12 @@ class Collection:
             raise _not_freezer("POST", self._connection.url + self._root, "a " + self.kind.id_key)
         return str(answer[self.kind.id_key])
 
-    def replace(self, document_id: str, document: Mapping[str, Any]) -> None:
-        """Store the document under this id in place of whatever was there."""
-        self._connection.request("POST", self._path(document_id), document=dict(document))
+    def replace(self, document_id: str, document: Mapping[str, Any], if_match: str | None = None) -> None:
+        """Store the document under this id in place of whatever was there.
+
+        With ``if_match``, the tag of a state, only in place of that state: ``Conflict`` with status 412 otherwise.
+        """
+        self._connection.request("POST", self._path(document_id), document=dict(document), if_match=if_match)
 
     def patch(self, document_id: str, changes: Mapping[str, Any]) -> None:
         """Merge the changes into the document: objects by key, everything else as a whole."""

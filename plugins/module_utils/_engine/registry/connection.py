@@ -60,10 +60,11 @@ class Tls:
 
 
 class Answer(NamedTuple):
-    """What the server said: the status and the parsed body, None when there was none."""
+    """What the server said: the status, the parsed body, and the tag of this state of a document (RFC 9110, 8.8.3)."""
 
     status: int
-    document: Any
+    document: Any = None
+    etag: str | None = None
 
 
 class _Reply(NamedTuple):
@@ -108,9 +109,17 @@ class Connection:
         self._sleep = sleep
         self._http: http.client.HTTPConnection | None = None
 
-    def request(self, method: str, path: str, document: Any = None, repeatable: bool = True) -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        document: Any = None,
+        repeatable: bool = True,
+        if_match: str | None = None,
+    ) -> Answer:
         """Send a request below ``url`` and return the answer.
 
+        ``if_match`` is the tag of the only state of a document to which the request may be applied.
         ``repeatable`` says that the server ends in the same state however often it receives the request; only then is
         it sent again when it is unknown whether the first one arrived. Raises a ``RegistryError`` for every status
         outside of 2xx.
@@ -120,7 +129,7 @@ class Connection:
             last = attempt == self._retries
             pause_seconds = FIRST_BACK_OFF_SECONDS * 2**attempt * random.uniform(0.5, 1.0)
             try:
-                reply = self._exchange(method, path, document)
+                reply = self._exchange(method, path, document, if_match)
             except _NeverSent as fault:
                 if last:
                     raise Unreachable(f"The Freezer API at {self.url} cannot be reached: {fault}.") from fault
@@ -145,13 +154,15 @@ class Connection:
             self._http.close()
             self._http = None
 
-    def _exchange(self, method: str, path: str, document: Any) -> _Reply:
+    def _exchange(self, method: str, path: str, document: Any, if_match: str | None) -> _Reply:
         body = None if document is None else json.dumps(document).encode("utf-8")
         headers: dict[str, str] = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
         elif method != "GET":
             headers["Content-Length"] = "0"
+        if if_match is not None:
+            headers["If-Match"] = if_match
         connection = self._open()
         try:
             connection.request(method, self._address.path.rstrip("/") + path, body=body, headers=headers)
@@ -254,7 +265,7 @@ def _answer(request: str, reply: _Reply) -> Answer:
                 message = "{0} was answered with something that is not JSON. Is this the address of a Freezer API?"
                 raise NotFreezer(message.format(request), status=reply.status) from None
     if 200 <= reply.status < 300:
-        return Answer(reply.status, document)
+        return Answer(reply.status, document, reply.headers.get("ETag"))
     if reply.headers.get("Location") and 300 <= reply.status < 400:
         # Following it would hand the credentials to whomever it names.
         message = "{0} is redirected to {1}. Use that server's address as url."

@@ -23,6 +23,7 @@ from .errors import Ambiguous, Conflict, Unidentified
 
 # The API writes these at the top of every document that it stores.
 _STAMPS = ("user_id", "user_name", "project_id", "_version")
+_ATTEMPTS = 5
 
 Path = tuple[str, ...]
 
@@ -122,21 +123,52 @@ def store(
     document_id = str(kind.id_of(existing))
     document: Document = dict(existing)
     if changes or surplus:
-        named = _without_server_keys(kind, _with_known_elements(wanted, sent, changes))
-        future = merged(sent, named)
-        for path in surplus:
-            future = _without_path(future, path)
         if check_mode:
+            future = _future(kind, wanted, existing)
             document = {**existing, kind.wrapped_in: future} if kind.wrapped_in else future
         else:
             if surplus:
-                # A PATCH cannot take a key away; so the whole document goes back, with what the server wrote in it.
-                collection.replace(document_id, {key: value for key, value in future.items() if key not in _STAMPS})
+                _replace(collection, document_id, wanted)
             else:
+                named = _sendable(kind, wanted, existing)
                 collection.patch(document_id, {key: named[key] for key in named if _is_in(changes, key)})
             document = _stored(collection, document_id)
     changed = bool(changes or surplus)
     return Result(changed, without_secrets(before), without_secrets(after), document_id, without_secrets(document))
+
+
+def _replace(collection: Collection, document_id: str, wanted: Document) -> None:
+    """Put the whole document back, because a PATCH cannot take a key away, with what the server wrote in it.
+
+    Whoever writes to it at the same moment, such as a scheduler, wins, and it is done again on what they wrote.
+    """
+    for _attempt in range(_ATTEMPTS):
+        current, tag = collection.read(document_id)
+        if current is None:
+            raise _vanished(collection, document_id)
+        future = _future(collection.kind, wanted, current)
+        new = {key: value for key, value in future.items() if key not in _STAMPS}
+        try:
+            return collection.replace(document_id, new, if_match=tag)
+        except Conflict as conflict:
+            if conflict.status != 412:
+                raise
+    raise Conflict(f"{collection.kind.name} {document_id} changes too quickly to be changed in between.", status=412)
+
+
+def _future(kind: Kind, wanted: Document, existing: Mapping[str, Any]) -> Document:
+    """What a client would send to get the wanted document with all else as it is now."""
+    sent = kind.sent_part(existing)
+    future = merged(sent, _sendable(kind, wanted, existing))
+    for path in _surplus(kind, wanted, sent):
+        future = _without_path(future, path)
+    return future
+
+
+def _sendable(kind: Kind, wanted: Document, existing: Mapping[str, Any]) -> Document:
+    """What is wanted, without what only servers write, except in elements of lists that stay as they are."""
+    changes = drift(kind, wanted, existing)
+    return _without_server_keys(kind, _with_known_elements(wanted, kind.sent_part(existing), changes))
 
 
 def _create(collection: Collection, new: Document, wanted: Document, check_mode: bool) -> Result:
@@ -162,8 +194,12 @@ def _create(collection: Collection, new: Document, wanted: Document, check_mode:
 def _stored(collection: Collection, document_id: str) -> Document:
     document = collection.get(document_id)
     if document is None:
-        raise Conflict(f"{collection.kind.name} {document_id} was stored, and somebody deleted it at the same moment.")
+        raise _vanished(collection, document_id)
     return document
+
+
+def _vanished(collection: Collection, document_id: str) -> Conflict:
+    return Conflict(f"{collection.kind.name} {document_id} was deleted by somebody while it was being changed.")
 
 
 def _named(document: Mapping[str, Any]) -> Document:
