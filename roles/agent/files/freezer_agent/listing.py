@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
+from rich.box import SIMPLE_HEAD, Box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -29,9 +29,9 @@ def print_listing(result: Mapping[str, Any], console: Console) -> None:
         console.print(Text("There is no backup."))
     elif not console.is_terminal:
         console.width = _WIDE
-        console.print(_table(backups, named=True))
+        console.print(_table(backups, named=True, box=None))
     else:
-        whole = _table(backups, named=True)
+        whole = _table(backups, named=True, box=SIMPLE_HEAD)
         if console.measure(whole, options=console.options.update(width=_WIDE)).maximum <= console.width:
             console.print(whole)
         else:
@@ -52,12 +52,12 @@ def _print_by_name(backups: Sequence[Backup], console: Console) -> None:
 
     for (backup_name, hostname), members in groupby(sorted(backups, key=name), key=name):
         console.print(Text(f"{printable(backup_name)} of {printable(hostname)}", style="bold"), soft_wrap=True)
-        console.print(_table(list(members), named=False))
+        console.print(_table(list(members), named=False, box=None))
 
 
-def _table(backups: Sequence[Backup], named: bool) -> Table:
+def _table(backups: Sequence[Backup], named: bool, box: Box | None) -> Table:
     several_places = len({backup["container"] for backup in backups}) > 1
-    table = Table(box=SIMPLE_HEAD if named else None, pad_edge=False, padding=(0, 1 if named else 2, 0, 0))
+    table = Table(box=box, pad_edge=False, padding=(0, 1 if box else 2, 0, 0))
     table.add_column("id", no_wrap=True)
     if named:
         table.add_column("name")

@@ -1,0 +1,110 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: every option of the engine has its flag, and nothing unknown is let through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import options
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import flags
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+#: Given by [storage:NAME] sections and documents: a list of mappings is no value for a flag.
+WITHOUT_FLAG = {"storages"}
+
+
+def reachable_keys() -> set[str]:
+    """Every name that a flag of the command line stands for."""
+    return {action.dest for action in flags.build_parser()._actions}
+
+
+def test_every_option_of_the_engine_has_a_flag():
+    as_switch = {"incremental"}  # the way back from --no-incremental
+    assert set(options._PARSERS) - reachable_keys() - WITHOUT_FLAG == as_switch
+    assert flags.parse_command_line(["--incremental"]) == {"no_incremental": False}
+
+
+def test_every_flag_is_an_option_of_the_engine_or_the_programs_own():
+    own = flags.OWN_KEYS | flags.COMMAND_LINE_KEYS | {"help", "version"}
+    assert reachable_keys() - own <= set(options._PARSERS) | set(options.WITHOUT_EFFECT)
+
+
+@pytest.mark.parametrize(("alias", "key"), options.ALIASES.items())
+def test_older_spellings_are_understood(alias, key):
+    assert flags.parse_command_line([f"--{alias.replace('_', '-')}", "5"]) == {key: "5"}
+
+
+@pytest.mark.parametrize("key", sorted(options.WITHOUT_EFFECT))
+def test_what_the_engine_ignores_is_accepted(key):
+    assert key in reachable_keys()
+
+
+def test_the_choices_in_the_help_are_those_of_the_engine():
+    about = {flag.key: flag.about for flag in flags.flags()}
+    for key, parse in options._PARSERS.items():
+        with pytest.raises(ValueError, match=r".") as refused:
+            parse(object())
+        if str(refused.value).startswith("one of "):
+            for choice in str(refused.value).removeprefix("one of ").split(", "):
+                assert choice in about[key], f"--help does not name {choice} for {key}"
+
+
+def test_short_flags_are_upstreams():
+    given = flags.parse_command_line(["-F", "/a", "-N", "b", "-C", "c", "-M", "1M", "-m", "fs", "-e", "tar", "-q"])
+    assert given == {
+        "path_to_backup": "/a",
+        "backup_name": "b",
+        "container": "c",
+        "max_segment_size": "1M",
+        "mode": "fs",
+        "engine_name": "tar",
+        "quiet": True,
+    }
+
+
+def test_exclude_can_be_repeated():
+    assert flags.parse_command_line(["--exclude", "*.a", "--exclude=-b"]) == {"exclude": ["*.a", "-b"]}
+
+
+def test_a_switch_can_be_taken_back():
+    assert flags.parse_command_line(["--no-overwrite", "--one-file-system"]) == {
+        "overwrite": False,
+        "one_file_system": True,
+    }
+
+
+def test_what_is_not_given_does_not_appear():
+    assert flags.parse_command_line([]) == {}
+
+
+def test_list_is_another_word_for_info():
+    assert flags.parse_command_line(["-l"]) == flags.parse_command_line(["--list"]) == {"action": "info"}
+
+
+def test_the_readmes_shortened_option_works():
+    assert flags.parse_command_line(["--restore-abs-pat", "/x"]) == {"restore_abs_path": "/x"}
+
+
+def test_an_unknown_option_is_refused_without_its_value():
+    for words in (["--ssh-password", "geheim"], ["--ssh-password=geheim"], ["--quiet", "geheim"]):
+        with pytest.raises(UsageError) as refused:
+            flags.parse_command_line(words)
+        assert "geheim" not in str(refused.value)
+
+
+def test_a_mistyped_option_is_answered_with_the_right_one():
+    with pytest.raises(UsageError, match=r"Did you mean --max-level\?"):
+        flags.parse_command_line(["--max-levl", "3"])
+
+
+def test_a_missing_value_is_one_sentence():
+    with pytest.raises(UsageError, match=r"^Argument -N/--backup-name: expected one argument; see "):
+        flags.parse_command_line(["-N"])
+
+
+def test_the_version_is_the_collections():
+    assert f"\nversion: {flags.VERSION}\n" in (CHECKOUT / "galaxy.yml").read_text()

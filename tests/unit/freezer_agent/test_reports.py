@@ -1,0 +1,129 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Results in words, made from what the engine returns for real files."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.endings import status_of
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.reports import Concern, Report, report_on
+
+
+@pytest.fixture
+def action(tmp_path):
+    """A backup of two files and a link."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "a").write_bytes(b"a" * 4096)
+    (source / "b").write_bytes(b"b" * 4096)
+    (source / "link").symlink_to("a")
+    return {
+        "path_to_backup": str(source),
+        "storage": "local",
+        "container": str(tmp_path / "store"),
+        "backup_name": "etc",
+        "hostname": "web1",
+        "max_level": 5,
+    }
+
+
+def test_a_backup_says_what_was_read_and_where_it_lies(action):
+    result = agent.backup(action)
+    report = report_on("backup", result)
+    facts = dict(report.facts)
+    assert report.good
+    assert report.title == "Backed up etc of web1."
+    assert facts["id"] == result["backup_id"]
+    assert facts["read"] == "8.00 KiB in 2 files, 1 folder, 1 symbolic link"
+    assert facts["level"] == "0 (there is no earlier backup to continue)"
+    assert facts["in"] == f"{action['container']}/{result['storages'][0]['folder']}"
+    assert status_of(result) == 0
+
+
+def test_a_failed_storage_is_a_concern(action, tmp_path):
+    (tmp_path / "no_folder").write_text("")
+    storages = [{"storage": "local", "container": str(tmp_path / name)} for name in ("good", "no_folder")]
+    result = agent.backup({**action, "storages": storages})
+    report = report_on("backup", result)
+    assert not report.good
+    assert report.title == "Backed up etc of web1, but not all of it."
+    assert [concern.title for concern in report.concerns] == ["Not stored in"]
+    assert str(tmp_path / "no_folder") in report.concerns[0].entries[0]
+    assert status_of(result) == 3
+
+
+def test_unreadable_paths_are_a_concern(action):
+    result = agent.backup(action)
+    result.update(outcome="partial", unreadable_count=1, unreadable=[{"path": "./a", "message": "Permission denied"}])
+    report = report_on("backup", result)
+    assert not report.good
+    assert report.concerns == [Concern("1 path could not be read", 1, ["./a: Permission denied"])]
+
+
+def test_a_plan_says_that_nothing_was_written(action):
+    report = report_on("backup", agent.backup(action, dry_run=True))
+    assert report.title == "Nothing was written. etc of web1 would get a backup of level 0."
+
+
+def test_a_young_backup_is_a_reason(action):
+    agent.backup(action)
+    result = agent.backup({**action, "min_age": 3600})
+    assert report_on("backup", result).title.startswith(
+        "No backup of etc of web1 was made: the newest backup is younger"
+    )
+    assert status_of(result) == 0
+
+
+def test_a_restore_says_what_it_did(action, tmp_path):
+    agent.backup(action)
+    result = agent.restore({**action, "restore_abs_path": str(tmp_path / "target")})
+    report = report_on("restore", result)
+    facts = dict(report.facts)
+    assert (report.good, report.title) == (True, "Restored etc of web1.")
+    assert (facts["made"], facts["to"]) == ("3 (a new folder counts once)", str(tmp_path / "target"))
+
+
+def test_a_planned_restore_says_so(action, tmp_path):
+    agent.backup(action)
+    result = agent.restore({**action, "restore_abs_path": str(tmp_path / "target")}, dry_run=True)
+    assert report_on("restore", result).title == "Nothing was written. etc of web1 would be restored."
+
+
+def test_a_restore_of_a_backup_with_gaps_is_not_called_good(action, tmp_path):
+    agent.backup(action)
+    result = agent.restore({**action, "restore_abs_path": str(tmp_path / "target")})
+    result.update(unreadable_count=1, unreadable=[{"path": "./c", "message": "Permission denied"}])
+    report = report_on("restore", result)
+    assert (report.good, report.title) == (False, "Restored etc of web1 from a backup that has gaps.")
+
+
+def test_a_verification_says_what_it_looked_at(action):
+    agent.backup(action)
+    report = report_on("verify", agent.verify(action))
+    assert report.title == "etc of web1 can be restored."
+    assert dict(report.facts)["checked"] == "size and hash of every segment, read through by tar"
+
+
+def test_differences_are_a_concern_and_a_failure(action):
+    agent.backup(action)
+    source = action["path_to_backup"]
+    with open(f"{source}/a", "ab") as changed:
+        changed.write(b"more")
+    result = agent.verify({**action, "compare_to": source})
+    report = report_on("verify", result, source)
+    assert report.title == f"etc of web1 can be restored, and differs from {source}."
+    assert report.concerns[0].entries
+    assert status_of(result) == 1
+
+
+def test_a_summary_shows_the_first_entries_and_counts_the_rest():
+    report = Report("Title.", concerns=[Concern("7 paths", 7, [f"p{number}" for number in range(7)])])
+    assert report.lines(2) == ["Title.", "  7 paths:", "    p0", "    p1", "    and 5 more"]
+    assert len(report.log_lines()) == 8
+
+
+def test_names_in_a_summary_cannot_control_the_terminal():
+    report = Report("a\x1bb", facts=[("in", "c\nd")])
+    assert report.lines(1) == ["a\\x1bb", "  in          c\\nd"]

@@ -1,0 +1,162 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where options come from and which one wins."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import parse_options
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.flags import parse_command_line
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import Settings, read_settings
+
+#: The example of the README of Freezer, without the storage that this release does not have.
+README_EXAMPLE = """
+[default]
+action = backup
+mode = fs
+path_to_backup = /foo/
+backup_name = mytest6
+always_level = 2
+max_segment_size = 67108864
+container = /tmp/backup/
+storage = local
+[storage:first]
+storage=local
+container = /tmp/backup1/
+[storage:second]
+storage=local
+container = /tmp/backup2/
+"""
+
+
+@pytest.fixture
+def settings(tmp_path):
+    """Reads settings from a command line, the text of a file and a document."""
+
+    def read(command_line: str = "", file: str | None = None, document: object = None) -> Settings:
+        words = command_line.split()
+        if file is not None:
+            (tmp_path / "job.ini").write_text(file)
+            words += ["--config", str(tmp_path / "job.ini")]
+        if document is not None:
+            words.append("--stdin")
+        return read_settings(parse_command_line(words), io.StringIO(json.dumps(document)))
+
+    return read
+
+
+def test_without_an_action_it_is_a_backup(settings):
+    assert settings("-F /etc") == Settings("backup", {"path_to_backup": "/etc"})
+
+
+def test_the_example_of_the_readme_means_two_storages(settings):
+    options = parse_options(settings(file=README_EXAMPLE).options)
+    assert options.places() == [("local", "/tmp/backup1/"), ("local", "/tmp/backup2/")]
+    assert (options.path_to_backup, options.always_level, options.max_segment_size) == ("/foo/", 2, 67108864)
+
+
+def test_the_command_line_wins_over_the_file(settings):
+    read = settings("--max-level 3 --action restore --quiet", "[default]\naction=backup\nmax_level=1\nquiet=False\n")
+    assert read == Settings("restore", {"max_level": "3"}, quiet=True)
+
+
+def test_the_document_wins_over_the_file_and_loses_to_the_command_line(settings):
+    read = settings("--max-level 3", "[default]\nmax_level=1\nalways_level=1\n", {"max_level": 2, "always_level": 2})
+    assert read.options == {"max_level": "3", "always_level": 2}
+
+
+def test_a_spelling_does_not_decide_who_wins(settings):
+    assert settings("-F /b", "[default]\nfile-to-backup = /a\n").options == {"path_to_backup": "/b"}
+    assert settings("--src-file /b", "[default]\npath_to_backup = /a\n").options == {"path_to_backup": "/b"}
+
+
+def test_incremental_and_no_incremental_are_one_option(settings):
+    assert settings("--incremental", "[default]\nno_incremental = True\n").options == {"no_incremental": False}
+    assert settings("--no-incremental", "[default]\nincremental = true\n").options == {"no_incremental": True}
+    assert settings("", "[default]\nincremental = false\n").options == {"no_incremental": True}
+
+
+def test_a_container_on_the_command_line_is_meant_alone(settings):
+    options = parse_options(settings("--container /tmp/one", README_EXAMPLE).options)
+    assert options.places() == [("local", "/tmp/one")]
+
+
+def test_storages_of_a_document_replace_those_of_the_file(settings):
+    storages = [{"storage": "local", "container": "/tmp/three"}]
+    read = settings("", README_EXAMPLE, {"storages": storages})
+    assert read.options["storages"] == storages
+
+
+@pytest.mark.parametrize("section", ["default", "DEFAULT", "action"])
+def test_keys_may_be_spelled_with_hyphens_and_stand_in_any_main_section(settings, section):
+    assert settings("", f"[{section}]\nbackup-name = etc\n").options == {"backup_name": "etc"}
+
+
+def test_upstreams_schedulers_words_for_nothing_are_understood(settings):
+    file = "[action]\nbackup_name = etc\nhostname = False\nexclude = None\noverwrite = True\n"
+    read = settings("", file).options
+    assert read == {"backup_name": "etc", "hostname": False, "overwrite": True}
+    assert parse_options(read).hostname is None
+
+
+def test_several_patterns_stand_on_several_lines(settings):
+    read = settings("", "[default]\nexclude =\n  *.lock\n  *.tmp\nbackup_name = etc\n")
+    assert read.options == {"exclude": ["*.lock", "*.tmp"], "backup_name": "etc"}
+
+
+def test_a_percent_sign_is_only_a_percent_sign(settings):
+    assert settings("", "[default]\nexclude = 100%%(x)s\n").options == {"exclude": "100%%(x)s"}
+
+
+def test_an_action_document_is_taken_apart(settings):
+    document = {"freezer_action": {"action": "verify", "backup_name": "etc"}, "max_retries": 5}
+    assert settings(document=document) == Settings("verify", {"backup_name": "etc"})
+
+
+def test_output_of_a_document_is_respected(settings):
+    document = {"action": "backup", "log_file": "/tmp/a.log", "quiet": True, "metadata_out": None}
+    assert settings(document=document) == Settings("backup", {}, log_file="/tmp/a.log", quiet=True)
+
+
+@pytest.mark.parametrize("action", ["admin", "exec"])
+def test_actions_of_later_releases_are_named_as_such(settings, action):
+    with pytest.raises(UsageError, match=f"^The action {action} comes with a later release; this one has backup, "):
+        settings(f"--action {action}")
+
+
+def test_an_action_that_is_none_is_refused(settings):
+    with pytest.raises(UsageError, match=r"^There is no action 'copy'; use backup, restore, verify and info\.$"):
+        settings("--action copy")
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("password = geheim\n", r"^Line 1 of .* stands before the first section; begin with \[default\]\.$"),
+        ("[default]\nbackup_name = a\ngeheim\n", r"^Line 3 of .* is not of the form: key = value\.$"),
+        ("[default]\nmax_level = 1\nmax_level = geheim\n", r"^Line 3 of .* gives max_level a second time\.$"),
+        ("[default]\nsrc_file = a\npath-to-backup = geheim\n", r"^The file .* gives path_to_backup twice"),
+        ("[defualt]\nmax_level = geheim\n", r"^The section \[defualt\] of .* is not known; use \[default\] and"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_one_sentence_without_its_content(settings, file, sentence):
+    with pytest.raises(UsageError, match=sentence) as refused:
+        settings("", file)
+    assert "geheim" not in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_one_sentence(tmp_path):
+    with pytest.raises(UsageError, match=r"^The file .*none\.ini cannot be read: No such file or directory\.$"):
+        read_settings({"config": str(tmp_path / "none.ini")}, io.StringIO())
+
+
+@pytest.mark.parametrize("text", ["", "geheim", "[1]", "[" * 100_000])
+def test_what_is_no_document_is_one_sentence_without_its_content(text):
+    with pytest.raises(UsageError, match=r"^What came on standard input is ") as refused:
+        read_settings({"stdin": True}, io.StringIO(text))
+    assert "geheim" not in str(refused.value)

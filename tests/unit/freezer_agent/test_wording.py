@@ -1,0 +1,55 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Sizes, times and names as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import parse_options
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import wording
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (999, "999 bytes"),
+        (1000, "0.98 KiB"),
+        (10240, "10.0 KiB"),
+        (1023 * 1024, "1.00 MiB"),
+        (430 * 1024**2, "430 MiB"),
+        (1024**6 * 5000, "5120000 PiB"),
+    ],
+)
+def test_sizes_have_three_digits(number, text):
+    assert wording.size(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0273, "27 ms"),
+        (1.44, "1.4 s"),
+        (9.96, "10 s"),
+        (59.6, "1 min 00 s"),
+        (185, "3 min 05 s"),
+        (7620, "2 h 07 min"),
+    ],
+)
+def test_durations_are_short(seconds, text):
+    assert wording.duration(seconds) == text
+
+
+def test_names_cannot_control_a_terminal_or_forge_a_line_of_a_log():
+    assert wording.printable("plain é 漢") == "plain é 漢"
+    assert wording.printable("a\x1b[2Jb\nc\udcff\u202e") == "a\\x1b[2Jb\\nc\\udcff\\u202e"
+
+
+def test_a_moment_is_what_restore_from_date_takes():
+    assert parse_options({"restore_from_date": wording.moment(1795337766)}).restore_from_date == 1795337766
+
+
+def test_things_are_counted_in_the_right_number():
+    assert (wording.counted(1, "file"), wording.counted(12345, "file")) == ("1 file", "12,345 files")
