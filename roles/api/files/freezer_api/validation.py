@@ -22,7 +22,7 @@ _MAX_MESSAGE_LENGTH = 300
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     """The keyword ``pattern``, with ``$`` as in ECMA 262: the end, and not also before a last newline."""
     if isinstance(instance, str) and not _compiled(pattern).search(instance):
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
+        yield ValidationError(f"{instance!r} does not match {pattern}")
 
 
 @functools.cache
