@@ -86,6 +86,10 @@ def main() -> int:
     if unknown:
         print(f"bench: there is no contest {sorted(unknown)[0]}; there are {', '.join(names)}", file=sys.stderr)
         return 2
+    missing = [program for program in ("tar", "zstd") if shutil.which(program) is None]
+    if missing:
+        print(f"bench: there is no {missing[0]} here to measure against; install it", file=sys.stderr)
+        return 2
     facts = report.circumstances(work)
     outcomes: list[Outcome] = []
     try:

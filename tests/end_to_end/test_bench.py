@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,15 +20,37 @@ CONTESTS = ["level_0", "restore", "verify", "level_1_unchanged", "level_1_change
 TINY = "0.002"
 
 
-def _python(*argv: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, *argv], capture_output=True, text=True, check=False)
+# What is measured against needs not be there for this test of the measuring: any program that speaks zstd will do.
+ZSTD = """\
+import sys, zstandard
+work = zstandard.ZstdDecompressor() if "-dc" in sys.argv else zstandard.ZstdCompressor()
+source = open(sys.argv[-1], "rb") if sys.argv[-1][0] != "-" else sys.stdin.buffer
+work.copy_stream(source, sys.stdout.buffer) if sys.argv[1:] != ["--version"] else print("python zstandard")
+"""
+
+
+def _python(*argv: str | Path, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": path}
+    return subprocess.run([sys.executable, *argv], capture_output=True, text=True, check=False, env=environment)
+
+
+def _path_with_zstd(folder: Path) -> str:
+    """PATH with a `zstd` on it, one of our own where the machine has none."""
+    if shutil.which("zstd"):
+        return os.environ["PATH"]
+    (folder / "zstd.py").write_text(ZSTD)
+    program = folder / "zstd"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/zstd.py" "$@"\n')
+    program.chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict, Path]:
     """What one small run printed and wrote, and the folder that it worked in."""
     work = tmp_path_factory.mktemp("bench")
-    done = _python(BENCH, "--scale", TINY, "--pairs", "1", "--work", work, "--output", work / "bench.json")
+    path = _path_with_zstd(tmp_path_factory.mktemp("zstd"))
+    done = _python(BENCH, "--scale", TINY, "--pairs", "1", "--work", work, "--output", work / "bench.json", path=path)
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads((work / "bench.json").read_text()), work
 
@@ -84,6 +107,12 @@ def test_bench_refuses_a_contest_that_there_is_not(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "there is no contest level_7; there are level_0, " in done.stderr
     assert not (tmp_path / "bench.json").exists()
+
+
+def test_bench_says_what_it_needs_to_measure_against(tmp_path: Path) -> None:
+    done = _python(BENCH, "--work", tmp_path, "--output", tmp_path / "bench.json", path=str(tmp_path))
+    assert done.returncode == 2
+    assert "there is no tar here to measure against" in done.stderr
 
 
 def _listing(top: Path) -> dict[str, tuple[object, ...]]:
