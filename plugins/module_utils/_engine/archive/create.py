@@ -141,7 +141,7 @@ def _read_tree(
     plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress
 ) -> tuple[list[StoredObject], StoredObject, int, CatalogueTap, tar.TarMessages, int]:
     """Run tar and store what it gives: segments and catalogue, committed. Returns also its exit status."""
-    packed = Gzip(6)
+    packed = Gzip(_SIDE_LEVEL)
     process: subprocess.Popen[bytes] | None = None
     squeezer: subprocess.Popen[bytes] | None = None
     tap: CatalogueTap | None = None
