@@ -96,8 +96,6 @@ class LocalStorage(Storage):
         self.container = os.path.normpath(container)
 
     def _path(self, name: str) -> str:
-        if not name:
-            return self.container
         parts = name.split("/")
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise StorageError(f"{name!r} is not the name of an object in {self.describe()}.")
@@ -118,14 +116,15 @@ class LocalStorage(Storage):
                 raise _explain("Making the folder", folder, problem) from problem
 
     def children(self, folder: str) -> list[str]:
+        path = self._path(folder) if folder else self.container
         try:
-            return sorted(name for name in os.listdir(self._path(folder)) if not name.startswith("."))
+            return sorted(name for name in os.listdir(path) if not name.startswith("."))
         except (FileNotFoundError, NotADirectoryError):
             if not os.path.isdir(self.container):
                 raise StorageError(f"There is no folder {self.container}, so no backup is stored there.") from None
             return []
         except OSError as problem:
-            raise _explain("Listing", self._path(folder), problem) from problem
+            raise _explain("Listing", path, problem) from problem
 
     def create(self, name: str) -> ObjectWriter:
         path = self._path(name)
