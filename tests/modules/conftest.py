@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from typing import Any
 
@@ -70,3 +71,11 @@ class Api:
 @pytest.fixture
 def api(freezer_api):
     return Api(freezer_api.url)
+
+
+@pytest.fixture(autouse=True)
+def _no_cloud_in_the_environment(monkeypatch):
+    """Whoever runs the tests may have a cloud's settings in the shell; they are no part of the tests."""
+    for name in list(os.environ):
+        if name.startswith("OS_"):
+            monkeypatch.delenv(name)
