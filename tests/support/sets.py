@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,11 @@ class Set:
     def backup_folders(self) -> list[str]:
         """The names of all folders of backups, whole or not."""
         return sorted(path.name for path in self.set_folder.glob("*_*")) if self.set_folder.is_dir() else []
+
+
+def tick() -> None:
+    """Let the clock of file times go on, so that what was made before is older than a backup that begins now."""
+    time.sleep(0.02)
 
 
 def differences(left: Path, right: Path) -> list[str]:

@@ -275,12 +275,15 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
 @contextmanager
 def _restored_aside(storage: Storage, chain: Sequence[StoredBackup], progress: Progress) -> Iterator[str]:
     """The restored tree in a scratch folder that is removed afterwards."""
-    with tempfile.TemporaryDirectory(prefix="freezer-restored-") as scratch:
+    scratch = tempfile.mkdtemp(prefix="freezer-restored-")
+    try:
         target = os.path.join(scratch, "tree")
         with place.staging(target, with_root=True) as stage:
             replay_chain(storage, chain, stage.tree, progress)
             stage.place(with_root=True)
         yield target
+    finally:
+        place.remove_tree(scratch)
 
 
 def _would_change(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> bool:

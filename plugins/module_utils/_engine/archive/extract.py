@@ -21,6 +21,7 @@ from .errors import ArchiveError, DamagedArchive
 from .plain_stream import plain_stream
 from .process import TarErrors, end_process
 from .segments import READ_BYTES, open_verified
+from .tree import attributes
 
 
 @dataclass
@@ -89,25 +90,42 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
 
 
 def make_writable(folder: str) -> None:
-    """Let the owner into every folder of a tree, so that the next level can change it; tar sets the modes again."""
+    """Let the owner into every folder of a tree, so that it can be changed or removed."""
+    for path in _folders_below(folder):
+        mode = os.lstat(path).st_mode
+        if mode & stat.S_IRWXU != stat.S_IRWXU:
+            os.chmod(path, stat.S_IMODE(mode) | stat.S_IRWXU)
+
+
+def _folders_below(folder: str) -> Iterator[bytes]:
+    """Every folder below one, each before what is in it is looked for. A loop, because trees are deeper than stacks."""
     pending = [os.fsencode(folder)]
     while pending:
         with os.scandir(pending.pop()) as found:
             folders = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
-        for path in folders:
-            mode = os.lstat(path).st_mode
-            if mode & stat.S_IRWXU != stat.S_IRWXU:
-                os.chmod(path, stat.S_IMODE(mode) | stat.S_IRWXU)
+        yield from folders
         pending += folders
+
+
+def _make_ready(folder: str) -> None:
+    """Make a replayed level ready for the next one, which has all folders again with their modes and attributes."""
+    if os.geteuid() != 0:
+        os.chmod(folder, 0o700)
+        make_writable(folder)
+    for path in (os.fsencode(folder), *_folders_below(folder)):
+        # tar adds extended attributes and ACLs to a folder that is there, and never takes one away.
+        for name in attributes(path):
+            try:
+                os.removexattr(path, name)
+            except OSError:
+                pass  # not ours to take: a label that this mount gives to everything
 
 
 def replay_chain(storage: Storage, chain: Sequence[StoredBackup], folder: str, progress: Progress) -> Extracted:
     """Replay all levels of a chain, lowest first, into a fresh folder."""
     met = Extracted()
     for backup in chain:
-        if os.geteuid() != 0:
-            os.chmod(folder, 0o700)
-            make_writable(folder)
+        _make_ready(folder)
         one = replay(storage, backup, folder, progress)
         met.not_restored += one.not_restored
         met.warnings += one.warnings

@@ -103,7 +103,7 @@ class Staging:
             lock = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove_tree(leftover)
+                remove_tree(leftover)
             except BlockingIOError:
                 raise ArchiveError(f"Another restore into {shown(self._target)} is under way.") from None
             finally:
@@ -142,7 +142,7 @@ class Staging:
     def close(self, placed: bool, with_root: bool) -> None:
         """Remove the staging folder, and after a failure also the folders that were made for the target."""
         root = os.lstat(self.tree) if placed and with_root else self._root_before[0]
-        _remove_tree(self._folder)
+        remove_tree(self._folder)
         os.close(self._lock)
         if not placed and self._made:
             self._remove_made()
@@ -162,7 +162,7 @@ def staging(target: str, with_root: bool) -> Iterator[Staging]:
     stage.close(placed=True, with_root=with_root)
 
 
-def _remove_tree(path: str) -> None:
+def remove_tree(path: str) -> None:
     """Remove a staging folder. With rm, because Python's way ends at some hundred folders in each other."""
     make_writable(path)
     removed = subprocess.run(
@@ -253,7 +253,7 @@ def _copy_over(source: str, target: str) -> None:
         os.rename(beside, target)
     finally:
         if os.path.lexists(beside):
-            _remove_tree(beside)
+            remove_tree(beside)
 
 
 def _let_owner_in(folder: str) -> None:
@@ -318,8 +318,9 @@ def _merge_folder(here: str, there: str, placed: Placed, kept: dict[tuple[int, i
 
 
 def _equal(here: str, there: str, linked: bool, kept: str | None) -> bool:
-    if linked != (os.lstat(there).st_nlink > 1):
+    found = os.lstat(there)
+    if linked != (found.st_nlink > 1):
         return False
-    if linked and kept is not None and not os.path.samefile(kept, there):
+    if linked and kept is not None and not os.path.samestat(os.lstat(kept), found):
         return False
     return not same_file(here, there, owner=os.geteuid() == 0)

@@ -16,7 +16,7 @@ _BLOCK_BYTES = 1 << 20
 _KERNELS_OWN = ("security.selinux", "security.evm", "security.ima")
 
 
-def attributes(path: str) -> dict[str, bytes]:
+def attributes(path: str | bytes) -> dict[str, bytes]:
     """Extended attributes, ACLs included, that belong to the data; empty where the file system has none."""
     found = {}
     try:
