@@ -170,9 +170,7 @@ def _restore(result: Result) -> Report:
     report = Report(f"Restored {_who(result)}{ending}", good=ending == ".", facts=facts)
     report.facts += [
         ("levels", _levels(result)),
-        ("made", f"{result['created']:,}" + (" (a new folder counts once)" if result["created"] else "")),
-        ("replaced", f"{result['replaced']:,}"),
-        ("equal", f"{result['equal']:,}"),
+        ("paths", _placed(result)),
         ("time", duration(result["duration_seconds"])),
     ]
     report.add_paths("could not be restored whole", result["not_restored_count"], result["not_restored"])
@@ -180,6 +178,17 @@ def _restore(result: Result) -> Report:
     if result["remarks"]:
         report.concerns.append(Concern("tar's remarks", len(result["remarks"]), list(result["remarks"])))
     return report
+
+
+def _placed(result: Result) -> str:
+    parts = []
+    if result["created"]:
+        parts.append(f"{result['created']:,} made (a new folder counts once)")
+    if result["replaced"]:
+        parts.append(f"{result['replaced']:,} replaced")
+    if result["equal"]:
+        parts.append(f"{result['equal']:,} as they were")
+    return ", ".join(parts) or "none"
 
 
 def _verify(result: Result) -> Report:
