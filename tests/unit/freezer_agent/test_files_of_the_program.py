@@ -52,7 +52,9 @@ def test_a_log_on_a_full_disk_does_not_end_the_work():
 def test_an_answer_replaces_what_its_file_held(tmp_path):
     path = tmp_path / "answer.json"
     path.write_text("x" * 10_000)
-    answer_to_path(str(path)).write({"a": 1})
+    answer = answer_to_path(str(path))
+    assert path.read_text() == "", "after a failure nobody must find the answer of another run"
+    answer.write({"a": 1})
     assert json.loads(path.read_text()) == {"a": 1}
 
 

@@ -28,8 +28,6 @@ class Answer:
     def write(self, document: Mapping[str, Any]) -> None:
         """Write the document, and nothing else before or after it. Raises OSError."""
         text = json.dumps(document, indent=2) + "\n"
-        if self._own and os.path.isfile(self._descriptor):
-            os.ftruncate(self._descriptor, 0)
         rest = text.encode("ascii")
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
@@ -42,11 +40,14 @@ class Answer:
 
 
 def answer_to_path(path: str) -> Answer:
-    """A file, made readable for its owner only if it is new, or standard output for ``-``. Raises UsageError."""
+    """A file, or standard output for ``-``. Raises UsageError.
+
+    A new file is readable for its owner only; an old one is emptied, so that nobody takes it for the answer to come.
+    """
     if path == "-":
         return Answer(sys.stdout.fileno(), "standard output", own=False)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOCTTY, 0o600)
     except OSError as problem:
         raise UsageError(f"metadata_out {path} cannot be written: {problem.strerror}.") from None
     return Answer(descriptor, path, own=True)
