@@ -28,7 +28,9 @@ def fails(text: str) -> Fault:
 
 def no_space(operation: str) -> None:
     """A fault as a full disk gives it where the storage passes errors of the system on."""
-    raise StorageError(f"Writing failed: {OSError(errno.ENOSPC, 'No space left on device')} (injected into {operation}).")
+    raise StorageError(
+        f"Writing failed: {OSError(errno.ENOSPC, 'No space left on device')} (injected into {operation})."
+    )
 
 
 class FaultyStorage(Storage):

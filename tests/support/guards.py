@@ -65,7 +65,7 @@ def without_root(work: Callable[..., Result], *arguments: Any) -> Result:
     with os.fdopen(answer_read, "rb") as pipe:
         stored = pipe.read()
     os.waitpid(child, 0)
-    well, result, trace = pickle.loads(stored)  # noqa: S301 (our own child wrote it)
+    well, result, trace = pickle.loads(stored)
     if not well:
         result.add_note(f"in the child without root:\n{trace}")
         raise result

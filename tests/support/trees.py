@@ -200,9 +200,10 @@ class RandomTree:
 
     def _create(self, folder: bytes, kind: str | None = None) -> None:
         path = self._free_name(folder)
-        kind = kind or self.random.choices(
-            ["file", "folder", "symlink", "fifo", "hole", "hard link"], [10, 8, 2, 1, 1, 3]
-        )[0]
+        kind = (
+            kind
+            or self.random.choices(["file", "folder", "symlink", "fifo", "hole", "hard link"], [10, 8, 2, 1, 1, 3])[0]
+        )
         if kind == "folder":
             os.mkdir(path, self.random.choice([0o755, 0o700, 0o2770]))
         elif kind == "symlink":
@@ -248,7 +249,12 @@ class RandomTree:
 
     def exchange(self) -> None:
         one, other = self._pick(), self._pick()
-        if one is None or other is None or (one + b"/").startswith(other + b"/") or (other + b"/").startswith(one + b"/"):
+        if (
+            one is None
+            or other is None
+            or (one + b"/").startswith(other + b"/")
+            or (other + b"/").startswith(one + b"/")
+        ):
             return
         aside = os.path.join(os.fsencode(self.outside), b"aside")
         os.rename(one, aside)

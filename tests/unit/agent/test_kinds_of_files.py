@@ -64,7 +64,11 @@ def test_an_unchanged_tree_of_everything_gives_an_increment_without_files_that_r
     tick()
     everything.backup()
     result = everything.backup()
-    assert (result["level"], result["counts"]["files"], result["counts"]["symbolic_links"]) == (1, 1, 0)  # the future one
+    assert (result["level"], result["counts"]["files"], result["counts"]["symbolic_links"]) == (
+        1,
+        1,
+        0,
+    )  # the future one
     target = everything.new_target()
     everything.restore(target)
     assert differences(everything.source, target) == []

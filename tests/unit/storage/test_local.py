@@ -34,9 +34,7 @@ def test_files_and_folders_are_for_their_owner_alone_whatever_the_umask_says(tmp
             storage.put("a_b/1_0/x", b"secret")
     finally:
         os.umask(before)
-    modes = {
-        path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")
-    }
+    modes = {path.relative_to(tmp_path).as_posix(): stat.S_IMODE(path.stat().st_mode) for path in tmp_path.rglob("*")}
     assert modes == {
         "new": 0o700,
         "new/container": 0o700,

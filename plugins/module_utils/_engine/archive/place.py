@@ -64,6 +64,7 @@ class Staging:
         try:
             self._make_target()
             self._root_before = (os.lstat(self._target), attributes(self._target))
+            _let_owner_in(self._target)
             self._remove_leftovers()
             self._folder = os.path.join(self._target, STAGING_PREFIX + secrets.token_hex(4))
             os.mkdir(self._folder, 0o700)
@@ -142,12 +143,20 @@ class Staging:
     def close(self, placed: bool, with_root: bool) -> None:
         """Remove the staging folder, and after a failure also the folders that were made for the target."""
         root = os.lstat(self.tree) if placed and with_root else self._root_before[0]
+        # The target may have the mode of a read-only top by now.
+        _let_owner_in(self._target)
         remove_tree(self._folder)
         os.close(self._lock)
         if not placed and self._made:
             self._remove_made()
-        elif with_root or not placed:
-            _set_times(self._target, root)
+            return
+        try:
+            if os.lstat(self._target).st_mode != root.st_mode:
+                os.chmod(self._target, stat.S_IMODE(root.st_mode))
+            if with_root or not (self._placed.created or self._placed.replaced):
+                os.utime(self._target, ns=(root.st_atime_ns, root.st_mtime_ns))
+        except PermissionError:
+            pass  # a folder of somebody else keeps the mode and the time that it has
 
 
 @contextmanager
@@ -171,13 +180,6 @@ def remove_tree(path: str) -> None:
     if removed.returncode != 0:
         said = removed.stderr.decode("utf-8", "replace").strip()
         raise ArchiveError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {said}.")
-
-
-def _set_times(path: str, found: os.stat_result) -> None:
-    try:
-        os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
-    except PermissionError:
-        pass  # a folder of somebody else keeps the time that it has
 
 
 def _is_folder(path: str) -> bool:
@@ -259,7 +261,10 @@ def _copy_over(source: str, target: str) -> None:
 def _let_owner_in(folder: str) -> None:
     mode = stat.S_IMODE(os.lstat(folder).st_mode)
     if os.geteuid() != 0 and mode & stat.S_IRWXU != stat.S_IRWXU:
-        os.chmod(folder, mode | stat.S_IRWXU)
+        try:
+            os.chmod(folder, mode | stat.S_IRWXU)
+        except PermissionError:
+            pass  # somebody else's: what cannot be done in it will be told
 
 
 @contextmanager

@@ -31,7 +31,7 @@ DEREFERENCE = {
 
 _MESSAGE = re.compile(r'^tar: "(?P<name>(?:[^"\\]|\\.)*)": (?P<text>.*)$')
 _ABOUT = re.compile(r"^tar: (?P<text>.*)$")
-_ESCAPE = re.compile(rb"\\([abfnrtv'\"\\?]|[0-7]{1,3})")
+_ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 # What tar says about a file that it could not read: the file is missing from the archive, or holds zeros.
@@ -79,15 +79,19 @@ def unquote(quoted: str) -> str:
 
 
 def shown(name: str) -> str:
-    """A file name as text that JSON and terminals can take: bytes that are no UTF-8 are escaped."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    """A file name as text that JSON and terminals can take: in a name that is no UTF-8, odd bytes are escaped."""
+    plain = name.encode("utf-8", "surrogateescape")
+    try:
+        return plain.decode("utf-8")
+    except UnicodeDecodeError:
+        return plain.replace(b"\\", b"\\x5c").decode("utf-8", "backslashreplace")
 
 
 def names_behind(text: str) -> list[bytes]:
-    """The file names that ``shown`` may have given this text, which is mostly one."""
+    """The file names that ``shown`` may have given this text: it is one itself, or the escapes are bytes."""
     name = os.fsencode(text)
-    plain = re.sub(rb"\\x([0-9a-f]{2})", lambda escape: bytes([int(escape.group(1), 16)]), name)
-    return [name] if plain == name else [name, plain]
+    escaped = re.sub(rb"\\x([0-9a-f]{2})", lambda escape: bytes([int(escape.group(1), 16)]), name)
+    return [name] if escaped == name else [name, escaped]
 
 
 def below(folder: str, path: str) -> str | None:
