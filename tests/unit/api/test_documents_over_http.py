@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 JOB = {
@@ -145,6 +147,7 @@ def test_an_id_and_an_owner_cannot_be_changed(tenant, plural):
     shown = tenant.get(f"/{plural}/{document_id}").json
     assert (shown["user_id"], shown["project_id"]) == (tenant.user_id, tenant.project_id)
     assert sent_part(plural, shown)[id_key(plural)] == document_id
+    assert "mallory" not in json.dumps(shown)
 
 
 @EVERY_KIND
@@ -173,14 +176,41 @@ def test_documents_of_others_are_not_there(tenant, plural):
     assert stranger.get(path).json["user_id"] == stranger.user_id
 
 
-@EVERY_KIND
-def test_the_project_of_others_is_forbidden_on_v2(tenant, plural):
-    base = f"/v2/{tenant.project_id}x/{plural}"
-    headers = {"X-Auth-Token": f"{tenant.user_id}:{tenant.project_id}:member"}
-    for method, path in (("GET", base), ("POST", base), ("GET", f"{base}/a"), ("DELETE", f"{base}/a")):
-        reply = tenant.process.request(method, path, None, headers)
-        assert reply.status == 403
-        assert reply.json["title"] == "Access Forbidden"
+def test_jobs_and_sessions_of_others_cannot_be_acted_on(tenant):
+    tenant.post("/jobs/j", JOB)
+    tenant.post("/sessions/s", {"schedule": {}})
+    tenant.put("/sessions/s/jobs/j")
+    before = tenant.get("/jobs/j").text, tenant.get("/sessions/s").text
+    stranger = type(tenant)(tenant.process, tenant.version, f"{tenant.user_id}x", f"{tenant.project_id}x")
+    stranger.post("/jobs/own", JOB)
+    stranger.post("/sessions/own", {"schedule": {}})
+    for reply in (
+        stranger.post("/jobs/j/event", {"start": None}),
+        stranger.post("/sessions/s/action", {"start": {"job_id": "j", "current_tag": 0}}),
+        stranger.put("/sessions/s/jobs/own"),
+        stranger.put("/sessions/own/jobs/j"),
+        stranger.delete("/sessions/s/jobs/j"),
+    ):
+        assert reply.status == 404
+    assert (tenant.get("/jobs/j").text, tenant.get("/sessions/s").text) == before
+
+
+EVERY_ROUTE = [
+    *((method, f"/{plural}") for plural in KINDS for method in ("GET", "POST")),
+    *((method, f"/{plural}/x") for plural in KINDS for method in ("GET", "POST", "PATCH", "DELETE")),
+    ("POST", "/jobs/x/event"),
+    ("POST", "/sessions/x/action"),
+    ("PUT", "/sessions/x/jobs/x"),
+    ("DELETE", "/sessions/x/jobs/x"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), EVERY_ROUTE)
+def test_the_project_of_others_is_forbidden_on_v2(freezer_api, project_id, method, path):
+    body = {"start": None} if path.endswith("event") else {"start": {"job_id": "x", "current_tag": 0}}
+    reply = freezer_api.request(method, f"/v2/{project_id}{path}", body, {"X-Auth-Token": "u:other:member"})
+    assert reply.status == 403
+    assert reply.json["title"] == "Access Forbidden"
 
 
 @EVERY_KIND

@@ -138,6 +138,21 @@ def test_an_action_under_an_id_that_nobody_has_is_created_and_stays(tenant):
     assert tenant.get("/actions/mine").status == 200
 
 
+def test_an_action_of_the_job_that_is_named_by_its_id_alone_stays_what_it_is(tenant):
+    tenant.post("/jobs/j", a_job(BACKUP))
+    (action,) = tenant.get("/jobs/j").json["job_actions"]
+    tenant.patch("/jobs/j", {"job_actions": [{"action_id": action["action_id"], "mandatory": True}]})
+    assert tenant.get("/jobs/j").json["job_actions"] == [{**action, "mandatory": True}]
+    document = tenant.get(f"/actions/{action['action_id']}").json
+    assert (document["freezer_action"], document["mandatory"]) == (BACKUP["freezer_action"], True)
+
+
+def test_an_action_that_says_nothing_is_refused(tenant):
+    reply = tenant.post("/jobs", a_job({"mandatory": True}))
+    assert reply.status == 400
+    assert "freezer_action" in reply.json["description"]
+
+
 def test_an_action_that_nobody_has_described_is_refused_and_nothing_is_stored(tenant):
     reply = tenant.post("/jobs/j", a_job(BACKUP, {"action_id": "nowhere"}))
     assert reply.status == 400

@@ -15,6 +15,7 @@ from ..store.base import Document, Owner, Stored
 from .base import Rules
 
 _WHERE_IT_LIES = ("container", "hostname")
+_NOT_CHANGED = ("backup_id", "user_id", "project_id", "backup_metadata")
 
 
 class BackupRules(Rules):
@@ -47,10 +48,9 @@ class BackupRules(Rules):
         }
 
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
-        metadata = {key: value for key, value in changes.items() if key not in ("backup_id", "backup_metadata")}
         nested = changes.get("backup_metadata")
-        if isinstance(nested, Mapping):
-            metadata = merged(metadata, nested)
+        named = merged(changes, nested) if isinstance(nested, Mapping) else changes
+        metadata = {key: value for key, value in named.items() if key not in _NOT_CHANGED}
         document = merged(stored.document, {"backup_metadata": metadata})
         document["status"] = changes.get("status", document["status"])
         return document

@@ -67,15 +67,15 @@ class JobRules(Rules):
         changes: dict[str, Change] = {}
         for index, sent in enumerate(new["job_actions"]):
             action_id = sent.get("action_id")
-            is_own = action_id is None or action_id in owned
+            known = _action_in_project(store, action_id, owner) if action_id else None
             if action_id is None:
                 action_id = (reusable[index] if index < len(reusable) else None) or uuid.uuid4().hex
-            element = {**sent, "action_id": action_id, "user_id": owner.user_id}
-            if is_own:
-                document = {**_action_document(element, owner), "job_id": new["job_id"]}
-                changes[action_id] = Put("action", action_id, owner, document)
-            else:
-                element = _completed_from_shared(store, element, owner, changes)
+            element = {**_completed(sent, known), "action_id": action_id, "user_id": owner.user_id}
+            document = _action_document(element, owner)
+            if sent.get("action_id") is None or action_id in owned:
+                changes[action_id] = Put("action", action_id, owner, {**document, "job_id": new["job_id"]})
+            elif known is None:
+                changes[action_id] = Create("action", action_id, owner, document)
             elements.append(element)
         kept = {element["action_id"] for element in elements}
         for action_id in owned:
@@ -120,25 +120,24 @@ def _action_in_project(store: Store, action_id: str, owner: Owner) -> Stored | N
     return store.get("action", action_id, Scope(project_id=owner.project_id))
 
 
+def _completed(sent: Mapping[str, Any], known: Stored | None) -> Document:
+    """An action as it was sent or, if that says not what to do, as its document says. Raises BadRequestError."""
+    if "freezer_action" in sent:
+        return dict(sent)
+    if known is None:
+        raise BadRequestError(
+            f"There is no action {sent['action_id']}, and the job does not say what it does"
+            if "action_id" in sent
+            else "An action of a job needs a freezer_action, or the action_id of an action that exists"
+        )
+    return {**{key: value for key, value in known.document.items() if key not in _NOT_ITS_OWN}, **sent}
+
+
 def _action_document(element: Mapping[str, Any], owner: Owner) -> Document:
     document = {key: value for key, value in element.items() if key not in _NOT_ITS_OWN}
-    document.setdefault("freezer_action", {})
     return {
         **document,
         "action_id": element["action_id"],
         "user_id": owner.user_id,
         "project_id": owner.project_id,
     }
-
-
-def _completed_from_shared(store: Store, element: Document, owner: Owner, changes: dict[str, Change]) -> Document:
-    """An action that the sender named by id, completed from its document; one that is missing is added to the changes."""
-    action_id = element["action_id"]
-    stored = _action_in_project(store, action_id, owner)
-    if stored is not None:
-        known = {key: value for key, value in stored.document.items() if key not in _NOT_ITS_OWN}
-        return element if "freezer_action" in element else {**known, **element}
-    if "freezer_action" not in element:
-        raise BadRequestError(f"There is no action {action_id}, and the job does not say what it does")
-    changes.setdefault(action_id, Create("action", action_id, owner, _action_document(element, owner)))
-    return element
