@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO, Callable
+from io import BufferedReader
+from typing import Callable
 
 from .tar import unquote
 
@@ -33,6 +35,10 @@ _LINE = re.compile(
 # Owner and group come before the size and may hold spaces, so the size is found by the date behind it.
 _SIZE = re.compile(rb" (\d+) -?\d{4,}-\d\d-\d\d ")
 _BATCH_BYTES = 1 << 16
+_READ_BYTES = 1 << 20
+#: How long lines may gather before they are read. tar flushes every one of them, and a thread that woke up for each
+#: would cost more than all that is done with it.
+_PAUSE_SECONDS = 0.005
 
 
 @dataclass(frozen=True)
@@ -93,13 +99,27 @@ def entries(lines: Iterable[str]) -> Iterator[Entry]:
     return (parse_line(line.rstrip("\n")) for line in lines)
 
 
+def _lines(pipe: BufferedReader) -> Iterator[bytes]:
+    rest = b""
+    while True:
+        block = pipe.read1(_READ_BYTES)
+        if not block:
+            break
+        *lines, rest = (rest + block).split(b"\n")
+        for line in lines:
+            yield line + b"\n"
+        time.sleep(_PAUSE_SECONDS)
+    if rest:
+        yield rest
+
+
 class CatalogueTap(threading.Thread):
     """Reads the list while tar writes it, counts it, and passes it on in batches.
 
     A thread, because tar must never wait for us on this pipe while we wait for it on the other one.
     """
 
-    def __init__(self, pipe: BinaryIO, write: Callable[[bytes], None], counted: Callable[[int], None]) -> None:
+    def __init__(self, pipe: BufferedReader, write: Callable[[bytes], None], counted: Callable[[int], None]) -> None:
         super().__init__(name="catalogue", daemon=True)
         self.tally = Tally()
         self.failure: BaseException | None = None
@@ -109,7 +129,7 @@ class CatalogueTap(threading.Thread):
         batch = bytearray()
         told = 0
         try:
-            for line in self._pipe:
+            for line in _lines(self._pipe):
                 self.tally.add(line)
                 batch += line
                 if len(batch) >= _BATCH_BYTES:

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from typing import IO, BinaryIO, cast
 
 from ..progress import Progress
@@ -60,7 +61,7 @@ class ArchivePlan:
         return f"{self.set_folder}/{folder_name(self.timestamp, self.level)}"
 
 
-def _start_tar(plan: ArchivePlan, snar: str) -> tuple[subprocess.Popen[bytes], BinaryIO]:
+def _start_tar(plan: ArchivePlan, snar: str) -> tuple[subprocess.Popen[bytes], BufferedReader]:
     """The running tar, and the pipe on which it lists the members."""
     index_read, index_write = os.pipe()
     try:
@@ -149,6 +150,7 @@ def _read_tree(
     catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
     try:
         process, index = _start_tar(plan, snar)
+        _widen(index)
         errors = TarErrors(cast(IO[bytes], process.stderr))
         tap = CatalogueTap(
             index,
@@ -223,6 +225,7 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
             path=tar.shown(plan.path),
             real_path=tar.shown(os.path.realpath(plan.path)),
             single_file=None if plan.source.single_file is None else tar.shown(plan.source.single_file),
+            selection=plan.source.selection(),
             codec=plan.codec.name,
             codec_level=plan.codec.level,
             segments=segments,
