@@ -83,6 +83,9 @@ def _blind_to_changes(parent: StoredBackup, source: Source, path: str) -> str | 
         return f"{shown(path)} leads somewhere else than before"
     if source.dereference in ("soft", "all"):
         return "a symbolic link that leads somewhere else than before would not be noticed"
+    # tar counts what was excluded among what it has seen, and would keep the old state of what is excluded now.
+    if manifest.selection != source.selection():
+        return "other files are meant than before: exclude, dereference_symlink or one_file_system have changed"
     return None
 
 

@@ -226,6 +226,7 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
             real_path=tar.shown(os.path.realpath(plan.path)),
             single_file=None if plan.source.single_file is None else tar.shown(plan.source.single_file),
             selection=plan.source.selection(),
+            selection=plan.source.selection(),
             codec=plan.codec.name,
             codec_level=plan.codec.level,
             segments=segments,

@@ -55,6 +55,8 @@ class Manifest:
     #: Where the path led to, symbolic links resolved.
     real_path: str
     single_file: str | None
+    #: How the tree was read: ``exclude``, ``dereference`` and ``one_file_system`` of the source.
+    selection: dict[str, Any]
     codec: str
     codec_level: int
     segments: list[StoredObject]

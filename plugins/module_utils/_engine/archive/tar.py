@@ -14,6 +14,7 @@ import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from .errors import ArchiveError
 
@@ -183,6 +184,14 @@ class Source:
     def member(self) -> str:
         """What tar is told to archive, relative to the folder."""
         return "." if self.single_file is None else f"./{self.single_file}"
+
+    def selection(self) -> dict[str, Any]:
+        """What decides which files are read, and as what."""
+        return {
+            "exclude": sorted(self.exclude),
+            "dereference": self.dereference or "none",
+            "one_file_system": self.one_file_system,
+        }
 
 
 def create_argv(source: Source, snar: str, index_descriptor: int, increment: bool = False) -> list[str]:
