@@ -83,7 +83,7 @@ SLOWLY = ["--compression", "zstd", "--compression-level", 17, "-M", "64K"]
 def words_to_squeeze() -> bytes:
     """16 MiB that zstd has a hard time with."""
     choice = random.Random(1)
-    known = [f"{choice.getrandbits(32):08x}" for _ in range(5000)]
+    known = [f"{choice.getrandbits(32):08x}" for _number in range(5000)]
     return " ".join(choice.choices(known, k=(16 << 20) // 9)).encode()
 
 
@@ -237,7 +237,7 @@ def test_metadata_goes_to_a_file_of_its_owner(call, source, place, tmp_path):
 
 
 def test_info_lists_backups_and_what_is_none(call, source, place, tmp_path):
-    for _ in range(2):
+    for _time in range(2):
         assert call("-F", source, *place, "--max-level", 5).returncode == 0
     newest = json.loads(call("-l", *place, "--metadata-out", "-").stdout)["backups"][0]
     (tmp_path / "store" / newest["folder"] / "manifest.json").unlink()
@@ -363,7 +363,7 @@ def test_a_signal_during_a_restore_leaves_the_target_as_it_was(place, tmp_path, 
     folder = tmp_path / "zeros"
     folder.mkdir()
     with (folder / "file").open("wb") as file:
-        for _ in range(256):
+        for _mebibyte in range(256):
             file.write(bytes(1 << 20))
     assert call("-F", folder, *place).returncode == 0
     target = tmp_path / "target"

@@ -38,7 +38,7 @@ def lines(clock, said):
 
 def test_a_line_comes_at_most_every_few_seconds(lines, clock, said):
     lines.begin("backup", total_bytes=100 * MEBIBYTE)
-    for _ in range(20):
+    for _second in range(20):
         clock.now += 1
         lines.advance(done_bytes=MEBIBYTE)
     assert len(said) == 4

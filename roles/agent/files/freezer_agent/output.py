@@ -62,8 +62,8 @@ class Output:
             return
         from .progress_bar import ProgressBar
 
-        with ProgressBar(self._console()) as bar:
-            yield bar if self._log is None else Several([bar, ProgressLines(self.note)])
+        with ProgressBar(self._console()) as drawn:
+            yield drawn if self._log is None else Several([drawn, ProgressLines(self.note)])
 
     def report(self, report: Report) -> None:
         """Show how it went."""
