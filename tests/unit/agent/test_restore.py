@@ -1,0 +1,353 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a restore does to its target, and what it leaves alone."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import shutil
+import stat
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import place
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.tests.support.guards import NOBODY, folder_without_root, without_root
+from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
+from ansible_collections.freezer.backup.tests.support.trees import access_acl, remember, write
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A set with two levels; the copies of what each of them has are ``first`` and ``second``."""
+    some = Set(tmp_path, max_level=5)
+    write(some.source / "stays", b"stays")
+    write(some.source / "changes", b"before")
+    write(some.source / "goes", b"goes")
+    write(some.source / "folder" / "in it", b"in it")
+    write(some.source / "folder goes" / "with all", b"in it")
+    tick()
+    some.backup()
+    remember(some.source, tmp_path / "first")
+    write(some.source / "changes", b"after")
+    (some.source / "goes").unlink()
+    shutil.rmtree(some.source / "folder goes")
+    write(some.source / "comes", b"comes")
+    some.backup()
+    remember(some.source, tmp_path / "second")
+    return some
+
+
+def snapshot(folder):
+    return {
+        path.relative_to(folder).as_posix(): (path.lstat().st_mode, path.lstat().st_mtime_ns, path.lstat().st_ino)
+        for path in [folder, *folder.rglob("*")]
+    }
+
+
+def test_the_newest_level_has_what_was_there_then_and_nothing_that_was_deleted_before(saved, tmp_path):
+    target = saved.new_target()
+    result = saved.restore(target)
+    assert differences(tmp_path / "second", target) == []
+    assert [(one["level"]) for one in result["chain"]] == [0, 1]
+    assert (result["outcome"], result["changed"], result["replaced"]) == ("success", True, 1)
+
+
+def test_restore_of_an_older_date_ignores_newer_levels(saved, tmp_path):
+    older = saved.info()["backups"][1]
+    for date in (older["timestamp"], older["timestamp"] + 0.5):
+        target = saved.new_target()
+        result = saved.restore(target, restore_from_date=date)
+        assert (result["level"], differences(tmp_path / "first", target)) == (0, [])
+
+
+def test_a_date_before_all_backups_is_an_error_and_makes_no_target(saved):
+    target = saved.new_target()
+    with pytest.raises(ArchiveError, match="no backup that is old enough"):
+        saved.restore(target, restore_from_date=1)
+    with pytest.raises(ArchiveError, match="no backup with the id 'unknown'"):
+        saved.restore(target, backup_id="unknown")
+    assert not target.exists()
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_stays_as_it_is(saved):
+    target = saved.new_target()
+    write(target / "mine", b"mine")
+    before = snapshot(target)
+    with pytest.raises(ArchiveError, match="is not empty, so nothing was restored into it"):
+        saved.restore(target)
+    assert snapshot(target) == before
+
+
+def test_an_empty_folder_is_a_target_and_takes_the_attributes_of_the_source(saved, tmp_path):
+    target = saved.new_target()
+    target.mkdir(mode=0o700)
+    saved.restore(target)
+    assert differences(tmp_path / "second", target) == []
+
+
+def test_with_overwrite_files_of_the_backup_replace_others_and_foreign_files_stay(saved, tmp_path):
+    target = saved.new_target()
+    write(target / "changes", b"mine, and to be replaced")
+    write(target / "foreign", b"foreign")
+    write(target / "folder" / "foreign", b"foreign")
+    write(target / "foreign folder" / "x", b"foreign")
+    write(target / "goes", b"the backup of level 0 had this name")
+    result = saved.restore(target, overwrite=True)
+    # Three files, the folder and the top are not as they were.
+    assert (result["created"], result["changed"]) == (3, True)
+    for name in ("foreign", "folder/foreign", "foreign folder/x"):
+        assert (target / name).read_bytes() == b"foreign"
+    assert (target / "goes").read_bytes() == b"the backup of level 0 had this name"
+    only_here = [f"{name}: only in {target}" for name in ("folder/foreign", "foreign", "foreign folder")]
+    found = differences(tmp_path / "second", target)
+    assert sorted(found) == sorted([*only_here, f"foreign folder/x: only in {target}", f"goes: only in {target}"])
+
+
+def test_a_second_restore_with_overwrite_changes_nothing(saved):
+    target = saved.new_target()
+    saved.restore(target)
+    before = snapshot(target)
+    result = saved.restore(target, overwrite=True)
+    assert (result["changed"], result["created"], result["replaced"]) == (False, 0, 0)
+    assert snapshot(target) == before
+
+
+@pytest.mark.parametrize("change", ["content", "mtime", "mode", "gone", "link"])
+def test_a_restore_with_overwrite_mends_whatever_was_changed(saved, tmp_path, change):
+    target = saved.new_target()
+    saved.restore(target)
+    file = target / "folder" / "in it"
+    if change == "content":
+        before = file.stat()
+        file.write_bytes(b"IN IT")
+        os.utime(file, ns=(0, before.st_mtime_ns))
+    elif change == "mtime":
+        os.utime(file, (0, 0))
+    elif change == "mode":
+        file.chmod(0o600)
+    elif change == "gone":
+        file.unlink()
+    else:
+        file.unlink()
+        os.symlink("/etc/hostname", file)
+    assert saved.restore(target, overwrite=True)["changed"] is True
+    assert differences(tmp_path / "second", target) == []
+
+
+def test_a_folder_where_the_backup_has_a_file_is_refused_before_anything_is_moved(saved):
+    target = saved.new_target()
+    write(target / "stays" / "mine", b"mine")
+    write(target / "changes", b"mine")
+    before = snapshot(target)
+    with pytest.raises(ArchiveError, match=r"there are folders where the backup has files.*nothing was changed"):
+        saved.restore(target, overwrite=True)
+    assert snapshot(target) == before
+
+
+def test_a_file_or_link_where_the_backup_has_a_folder_gives_way(saved, tmp_path):
+    outside = tmp_path / "outside"
+    write(outside / "precious", b"precious")
+    for kind in ("file", "link"):
+        target = saved.new_target()
+        target.mkdir()
+        if kind == "file":
+            write(target / "folder", b"mine")
+        else:
+            os.symlink(outside, target / "folder")
+        saved.restore(target, overwrite=True)
+        assert differences(tmp_path / "second", target) == []
+    assert [path.name for path in outside.iterdir()] == ["precious"]
+
+
+def test_a_target_that_is_a_link_to_a_folder_is_that_folder(saved, tmp_path):
+    real = tmp_path / "real"
+    real.mkdir()
+    os.symlink(real, tmp_path / "link")
+    saved.restore(tmp_path / "link")
+    assert differences(tmp_path / "second", real) == []
+    assert saved.restore(tmp_path / "link", overwrite=True)["changed"] is False
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["file", "below a file"])
+def test_a_target_that_is_no_folder_is_refused_in_a_sentence(saved, tmp_path, kind):
+    write(tmp_path / "file", b"mine")
+    target = tmp_path / "file" if kind == "file" else tmp_path / "file" / "below"
+    for overwrite in (False, True):
+        with pytest.raises(ArchiveError, match=str(target)):
+            saved.restore(target, overwrite=overwrite)
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_hard_links_are_made_again_over_files_that_are_equal_but_linked_otherwise(tmp_path):
+    some = Set(tmp_path)
+    write(some.source / "b", b"same")
+    os.link(some.source / "b", some.source / "a")
+    os.link(some.source / "b", some.source / "c")
+    some.backup()
+    target = some.new_target()
+    target.mkdir()
+    shutil.copy2(some.source / "b", target / "b")
+    os.link(target / "b", target / "foreign")
+    result = some.restore(target, overwrite=True)
+    assert result["changed"] is True
+    assert differences(some.source, target) == [f"foreign: only in {target}"]
+    assert some.restore(target, overwrite=True)["changed"] is False
+
+
+def test_what_a_killed_restore_left_is_removed_by_the_next_one(saved, tmp_path):
+    target = saved.new_target()
+    write(target / ".freezer-restore-0123abcd" / "tree" / "closed" / "file", b"half")
+    (target / ".freezer-restore-0123abcd" / "tree" / "closed").chmod(0)
+    write(target / ".freezer-restore-89abcdef", b"a copy across file systems that was not finished")
+    saved.restore(target)
+    assert differences(tmp_path / "second", target) == []
+
+
+def test_two_restores_into_one_target_at_once_are_refused(saved):
+    target = saved.new_target()
+    other = target / ".freezer-restore-0123abcd"
+    other.mkdir(parents=True)
+    lock = os.open(other, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(ArchiveError, match="Another restore into .* is under way"):
+            saved.restore(target)
+        assert [path.name for path in target.iterdir()] == [other.name]
+    finally:
+        os.close(lock)
+
+
+def test_across_file_systems_files_are_copied_whole(saved, tmp_path, monkeypatch):
+    """A mount inside the target makes rename fail; here every first rename out of the staging folder does."""
+    target = saved.new_target()
+    write(target / "changes", b"mine")
+    real = os.rename
+
+    def rename(source, destination):
+        if "/tree/" in os.fspath(source):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        real(source, destination)
+
+    monkeypatch.setattr(place.os, "rename", rename)
+    saved.restore(target, overwrite=True)
+    assert differences(tmp_path / "second", target) == []
+
+
+def test_a_copy_across_file_systems_that_fails_leaves_no_half_file(saved, tmp_path, monkeypatch):
+    def rename(_source, _destination):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    target = saved.new_target()
+    monkeypatch.setattr(place.os, "rename", rename)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    (tmp_path / "bin").mkdir()
+    for name in ("tar", "rm"):
+        os.symlink(shutil.which(name, path="/bin:/usr/bin"), tmp_path / "bin" / name)
+    os.symlink(shutil.which("false", path="/bin:/usr/bin"), tmp_path / "bin" / "cp")
+    with pytest.raises(ArchiveError, match="cannot be copied to its file system"):
+        saved.restore(target)
+    assert not target.exists()
+
+
+def test_a_dry_run_restores_nothing_and_says_whether_it_would(saved):
+    target = saved.new_target()
+    planned = saved.restore(target, dry_run=True)
+    assert (planned["changed"], planned["outcome"], target.exists()) == (True, "planned", False)
+    saved.restore(target)
+    before = snapshot(target)
+    assert saved.restore(target, dry_run=True, overwrite=True)["changed"] is False
+    write(target / "changes", b"mine")
+    assert saved.restore(target, dry_run=True, overwrite=True)["changed"] is True
+    write(target / "changes", b"after")
+    os.utime(target / "changes", ns=(0, before["changes"][1]))
+    os.utime(target, ns=(0, before["."][1]))
+    assert snapshot(target) == before
+
+
+def test_a_target_with_default_acls_gives_the_files_of_the_backup_none(saved, tmp_path):
+    target = saved.new_target()
+    target.mkdir()
+    access_acl(target, 12345, default=True)
+    saved.restore(target)
+    assert differences(tmp_path / "second", target) == []
+
+
+def test_a_target_that_belongs_to_somebody_else_is_restored_into_and_its_own_attributes_are_reported():
+    def work(folder):
+        some = Set(folder)
+        write(some.source / "file", b"content")
+        some.backup()
+        target = folder / "shared"
+        if os.geteuid() != NOBODY or not target.exists():  # not run by root: one's own folder stands in
+            target.mkdir()
+        return some.restore(target), sorted(os.listdir(target))
+
+    with folder_without_root() as folder:
+        if os.geteuid() == 0:
+            (folder / "shared").mkdir()
+            (folder / "shared").chmod(0o777)
+        result, names = without_root(work, folder)
+        assert names == ["file"]
+        if os.geteuid() == 0:
+            assert result["outcome"] == "partial"
+            assert [entry["path"] for entry in result["not_restored"]] == [str(folder / "shared")]
+            assert stat.S_IMODE((folder / "shared").stat().st_mode) == 0o777
+        else:
+            assert result["outcome"] == "success"
+
+
+def test_a_target_that_cannot_be_written_to_is_refused_in_a_sentence_and_nothing_is_left():
+    def work(folder):
+        some = Set(folder)
+        write(some.source / "file", b"content")
+        some.backup()
+        messages = []
+        for target in ("/proc/freezer", "/proc/1/freezer/deep"):
+            try:
+                some.restore(target)
+            except ArchiveError as problem:
+                messages.append(str(problem))
+        return messages
+
+    with folder_without_root() as folder:
+        messages = without_root(work, folder)
+    assert len(messages) == 2
+    assert all("cannot be written to" in message or "cannot be read" in message for message in messages), messages
+
+
+def test_a_read_only_folder_of_ones_own_in_the_target_is_opened_for_the_restore():
+    def work(folder):
+        some = Set(folder)
+        write(some.source / "a" / "file", b"content")
+        some.backup()
+        target = some.new_target()
+        (target / "a").mkdir(parents=True)
+        os.chmod(target / "a", 0o555)
+        result = some.restore(target, overwrite=True)
+        return result["outcome"], differences(some.source, target)
+
+    with folder_without_root() as folder:
+        assert without_root(work, folder) == ("success", [])
+
+
+def test_an_obstacle_in_the_middle_of_a_restore_is_a_sentence_that_says_what_stays(saved, tmp_path, monkeypatch):
+    target = saved.new_target()
+    target.mkdir()
+    real = os.rename
+
+    def rename(source, destination):
+        if os.fspath(destination).endswith("/folder"):
+            raise OSError(errno.EIO, "Input/output error", destination)
+        real(source, destination)
+
+    monkeypatch.setattr(place.os, "rename", rename)
+    with pytest.raises(ArchiveError, match=r"stopped at .*/folder: Input/output error. What was put in place .* stays"):
+        saved.restore(target)
+    monkeypatch.undo()
+    assert sorted(path.name for path in target.iterdir()) == ["changes", "comes"]
+    saved.restore(target, overwrite=True)
+    assert differences(tmp_path / "second", target) == []
