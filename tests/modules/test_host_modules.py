@@ -1,0 +1,204 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""backup, restore and verify as Ansible runs them: options, check mode, diff, second runs, sentences."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.modules import run_module
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree import differences
+
+
+class Host:
+    """A folder with data, and a place for its backups."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self.data = top / "data"
+        self.container = top / "backups"
+        self.target = top / "restored"
+        (self.data / "folder").mkdir(parents=True)
+        (self.data / "folder" / "file").write_text("first")
+        self.place = {"storage": "local", "container": str(self.container), "backup_name": "data"}
+
+    def attempt(self, module: str, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        usual = {"backup": {"path_to_backup": str(self.data)}, "restore": {"restore_abs_path": str(self.target)}}
+        return run_module(module, {**self.place, **usual.get(module, {}), **options}, check_mode)
+
+    def run(self, module: str, **options: Any) -> dict[str, Any]:
+        """Run a module that has to succeed, after check mode has promised the same and written nothing."""
+        before = self.everything()
+        promised = self.attempt(module, check_mode=True, **options)
+        assert self.everything() == before
+        result = self.attempt(module, **options)
+        assert not result["failed"], result["msg"]
+        assert (promised["changed"], promised["diff"]) == (result["changed"], result["diff"])
+        return result
+
+    def sentence(self, module: str, **options: Any) -> str:
+        """Run a module that has to fail without writing anything, and return what it says."""
+        before = self.everything()
+        for check_mode in (True, False):
+            result = self.attempt(module, check_mode, **options)
+            assert result["failed"]
+            assert self.everything() == before
+        message: str = result["msg"]
+        assert "Traceback" not in message
+        return message
+
+    def everything(self) -> dict[str, tuple[int, int]]:
+        found = (Path(folder) / name for folder, folders, files in os.walk(self.top) for name in [*folders, *files])
+        return {str(path): (path.lstat().st_mtime_ns, path.lstat().st_ino) for path in found}
+
+
+@pytest.fixture
+def host(tmp_path):
+    return Host(tmp_path)
+
+
+def test_a_backup_is_made_and_described(host):
+    result = host.run("backup")
+    assert result["changed"]
+    assert (result["outcome"], result["level"]) == ("success", 0)
+    assert result["diff"]["before"] == {}
+    assert result["diff"]["after"]["path_to_backup"] == str(host.data)
+    assert result["metadata"]["backup_id"] == result["backup_id"]
+    assert (host.container / result["storages"][0]["folder"] / "manifest.json").is_file()
+
+
+def test_check_mode_foretells_the_level(host):
+    host.run("backup", max_level=1)
+    assert host.attempt("backup", check_mode=True, max_level=1)["level"] == 1
+    assert host.run("backup", max_level=1)["level"] == 1
+    assert host.run("backup", max_level=1)["level"] == 0
+
+
+def test_a_backup_that_is_young_enough_is_not_repeated(host):
+    first = host.run("backup")
+    second = host.run("backup", min_age=3600)
+    assert not second["changed"]
+    assert second["diff"]["before"] == second["diff"]["after"]
+    assert second["backup_id"] == first["backup_id"]
+    assert host.run("backup", min_age=0)["changed"]
+
+
+def test_dry_run_does_as_check_mode(host):
+    before = host.everything()
+    result = host.attempt("backup", dry_run=True)
+    assert (result["outcome"], host.everything()) == ("planned", before)
+
+
+def test_an_action_document_is_a_set_of_options(host):
+    document = {
+        "action": "backup",
+        "mode": "fs",
+        "engine_name": "tar",
+        "path_to_backup": str(host.data),
+        "restore_abs_path": str(host.target),
+        "log_file": "/var/log/freezer.log",
+        "max_level": 2,
+        "exclude": ["*.tmp"],
+        "overwrite": True,
+        **host.place,
+    }
+    assert host.run("backup", **document)["changed"]
+    assert host.run("restore", **document)["changed"]
+    assert not host.run("verify", **document)["changed"]
+
+
+def test_a_restore_gives_back_what_was_there(host):
+    host.run("backup")
+    result = host.run("restore")
+    assert result["changed"]
+    assert differences(str(host.data), str(host.target)) == []
+
+
+def test_a_second_restore_with_overwrite_changes_nothing(host):
+    host.run("backup")
+    host.run("restore", overwrite=True)
+    (host.target / "of somebody else").touch()
+    os.utime(host.target, ns=(0, host.data.stat().st_mtime_ns))
+    second = host.run("restore", overwrite=True)
+    assert not second["changed"]
+    assert second["diff"]["before"] == second["diff"]["after"]
+    assert (host.target / "of somebody else").exists()
+
+
+def test_a_restore_over_other_contents_replaces_them(host):
+    host.run("backup")
+    host.run("restore")
+    (host.target / "folder" / "file").write_text("other")
+    assert host.run("restore", overwrite=True)["changed"]
+    assert (host.target / "folder" / "file").read_text() == "first"
+
+
+def test_an_older_state_is_restored_by_its_id(host):
+    first = host.run("backup", max_level=3)
+    (host.data / "folder" / "file").write_text("second")
+    host.run("backup", max_level=3)
+    host.run("restore", backup_id=first["backup_id"])
+    assert (host.target / "folder" / "file").read_text() == "first"
+
+
+def test_a_folder_that_is_not_empty_is_refused(host):
+    host.run("backup")
+    host.target.mkdir()
+    (host.target / "mine").touch()
+    assert "is not empty" in host.sentence("restore")
+
+
+def test_a_proof_changes_nothing_and_says_what_it_proved(host):
+    host.run("backup")
+    for check in ("segments", "stream", "restore"):
+        result = host.run("verify", check=check)
+        assert not result["changed"]
+        assert (result["outcome"], result["check"]) == ("success", check)
+
+
+def test_a_proof_fails_when_the_folder_is_another(host):
+    host.run("backup")
+    assert host.run("verify", compare_to=str(host.data))["differences"] == []
+    (host.data / "folder" / "file").write_text("other")
+    assert "folder/file: content" in host.sentence("verify", compare_to=str(host.data))
+
+
+def test_a_proof_fails_when_a_segment_is_damaged(host):
+    result = host.run("backup")
+    segment = host.container / result["storages"][0]["folder"] / "data.000000"
+    segment.write_bytes(segment.read_bytes()[:-1] + b"\0")
+    assert "is not what was written" in host.sentence("verify", check="segments")
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "said"),
+    [
+        ("backup", {"path_to_backup": "/there/is/none"}, "path_to_backup /there/is/none cannot be read"),
+        ("backup", {"container": "relative"}, "absolute path"),
+        ("backup", {"max_segment_size": "some"}, "max_segment_size has to be a size in bytes"),
+        ("backup", {"backup_name": "a/b"}, "The backup_name 'a/b' cannot name a folder"),
+        ("restore", {"restore_from_date": "yesterday"}, "restore_from_date has to be a date"),
+        ("restore", {}, "There is no"),
+        ("verify", {}, "There is no"),
+        ("restore", {"restore_abs_path": None}, "missing required arguments: restore_abs_path"),
+        ("backup", {"path_to_backup": None}, "missing required arguments: path_to_backup"),
+    ],
+)
+def test_bad_input_gets_a_sentence_and_writes_nothing(host, module, options, said):
+    assert said in host.sentence(module, **options)
+
+
+def test_a_partial_backup_warns_with_the_first_reason(host):
+    lost = host.top / "a file, not a folder"
+    lost.touch()
+    storages = [{"storage": "local", "container": path} for path in (str(host.container), str(lost))]
+    result = run_module("backup", {"path_to_backup": str(host.data), "backup_name": "data", "storages": storages})
+    assert not result["failed"]
+    assert result["outcome"] == "partial"
+    assert [storage["outcome"] for storage in result["storages"]] == ["success", "failed"]
+    assert str(lost) in str(result["warnings"])
