@@ -38,6 +38,15 @@ from .storage.choose import storage_for
 from .storage.errors import StorageError
 
 
+@contextmanager
+def _told(work: str) -> Iterator[None]:
+    """Turn an error of the system that nobody below could explain better into one that a user can read."""
+    try:
+        yield
+    except OSError as problem:
+        raise FreezerError(f"The {work} failed: {problem}.") from problem
+
+
 def _sets(options: Options) -> list[BackupSet]:
     name = options.need("backup_name", "it is what a backup is found by again")
     return [BackupSet(storage_for(kind, container), options.host, name) for kind, container in options.places()]
@@ -76,6 +85,7 @@ def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
     )
 
 
+@_told("backup")
 def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Back up what an action names, to all its storages.
 
@@ -166,6 +176,7 @@ def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> Non
     progress.begin(phase, total)
 
 
+@_told("restore")
 def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Restore the backup that an action means into ``restore_abs_path``.
 
@@ -222,6 +233,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     }
 
 
+@_told("verification")
 def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
     """Prove that a backup and everything it is built on can be read; nothing is written but a scratch folder.
 
@@ -304,6 +316,7 @@ def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None
         return [] if folder is None else tree.differences(folder, restored, owner=os.geteuid() == 0)
 
 
+@_told("list of backups")
 def info(action: Mapping[str, Any]) -> dict[str, Any]:
     """The backups of one name (or, without a name, of every name) in the storages of an action, newest first."""
     options = parse_options(action)

@@ -11,6 +11,8 @@ import subprocess
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import backup_set, catalogue, extract
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import (
@@ -96,9 +98,6 @@ def test_a_source_in_a_folder_with_a_name_that_is_no_utf8_is_backed_up(tmp_path)
 
 def test_the_archive_lists_nasty_names_as_they_are(everything):
     result = everything.backup()
-    from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import backup_set, catalogue, extract
-    from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
-
     storage = LocalStorage(str(everything.container))
     stored = backup_set.BackupSet(storage, "host", "tree").load(result["metadata"]["folder"].split("/")[1])
     listed = list(catalogue.entries(extract.catalogue_lines(storage, stored)))

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import zlib
 from dataclasses import dataclass, replace
 from io import BufferedReader
 from typing import IO, BinaryIO, cast
@@ -92,10 +93,13 @@ def _fetch_snar(plan: ArchivePlan, path: str) -> int:
     """Put the parent's snapshot file, settled, at a path; returns when the parent began to read, in nanoseconds."""
     if plan.parent is None or plan.parent_storage is None:
         return 0
+    unread = [name for entry in plan.parent.manifest.unreadable for name in tar.names_behind(entry["path"])]
     with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
-        with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
-            unread = [name for entry in plan.parent.manifest.unreadable for name in tar.names_behind(entry["path"])]
-            return settle(cast(BinaryIO, plain), snar, plan.source.folder, unread)
+        try:
+            with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
+                return settle(cast(BinaryIO, plain), snar, plan.source.folder, unread)
+        except (OSError, EOFError, zlib.error) as problem:
+            raise CannotContinue(f"the snapshot file of the last level cannot be read: {problem}") from problem
 
 
 def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
@@ -225,7 +229,6 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
             path=tar.shown(plan.path),
             real_path=tar.shown(os.path.realpath(plan.path)),
             single_file=None if plan.source.single_file is None else tar.shown(plan.source.single_file),
-            selection=plan.source.selection(),
             selection=plan.source.selection(),
             codec=plan.codec.name,
             codec_level=plan.codec.level,

@@ -67,6 +67,7 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
 
     Raises DamagedArchive, StorageError, or ArchiveError if tar could not do it; the folder is of no use then.
     """
+    tar.require()
     process = subprocess.Popen(
         tar.extract_argv(folder, increment=backup.manifest.level > 0),
         stdin=subprocess.PIPE,
@@ -137,6 +138,7 @@ def check_stream(storage: Storage, backup: StoredBackup, progress: Progress) -> 
 
     Raises DamagedArchive if anything is not as the manifest says.
     """
+    tar.require()
     process = subprocess.Popen(
         tar.list_argv(),
         stdin=subprocess.PIPE,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -154,14 +155,18 @@ def environment() -> dict[str, str]:
     return {**inherited, **ENVIRONMENT_OVERRIDES}
 
 
+def require() -> None:
+    """Raise ArchiveError if there is no tar."""
+    if shutil.which("tar") is None:
+        raise ArchiveError("There is no tar on this host; install GNU tar 1.27 or later.")
+
+
 def version() -> str:
     """The first line of ``tar --version``. Raises ArchiveError if there is no GNU tar."""
-    try:
-        said = subprocess.run(
-            ["tar", "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment()
-        )
-    except FileNotFoundError:
-        raise ArchiveError("There is no tar on this host; install GNU tar 1.27 or later.") from None
+    require()
+    said = subprocess.run(
+        ["tar", "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment()
+    )
     first = said.stdout.decode("utf-8", "replace").partition("\n")[0]
     if "GNU tar" not in first:
         raise ArchiveError("The tar of this host is not GNU tar; install GNU tar 1.27 or later.")
