@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tree
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 
 Result = dict[str, Any]
 
@@ -66,6 +68,14 @@ class Set:
     def backup_folders(self) -> list[str]:
         """The names of all folders of backups, whole or not."""
         return sorted(path.name for path in self.set_folder.glob("*_*")) if self.set_folder.is_dir() else []
+
+
+def attempt(work: Callable[..., Result], *arguments: Any, **options: Any) -> tuple[Result | None, FreezerError | None]:
+    """What a piece of work gives, or the error that it ends with; any other error is one of the engine's."""
+    try:
+        return work(*arguments, **options), None
+    except FreezerError as problem:
+        return None, problem
 
 
 def tick() -> None:
