@@ -1,0 +1,238 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""kill -9, SIGTERM and interrupts at any moment: the last committed backup restores, and the next run succeeds."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import tempfile
+import threading
+import time
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
+from ansible_collections.freezer.backup.tests.support import agent_process
+from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage
+from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.trees import remember, write
+
+ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "8"))
+
+
+def fill(some, seed):
+    """Some megabytes that take a few dozen milliseconds to back up."""
+    for number in range(60):
+        write(some.source / f"folder {number % 7}" / f"file {number}", random.Random(seed + number).randbytes(100_000))
+
+
+def leftovers(folder):
+    return [path for path in folder.iterdir() if path.name.startswith("freezer-")]
+
+
+def kill_after(process, seconds):
+    """Kill a process with all of its threads; what it had started ends by itself."""
+    time.sleep(seconds)
+    children = agent_process.descendants(process.pid)
+    process.kill()
+    process.communicate()
+    return children
+
+
+def assert_gone(pids):
+    """Children end because the pipe that they write to is closed; that may take them a moment."""
+    end = time.monotonic() + 10
+    while any(agent_process.is_running(pid) for pid in pids):
+        assert time.monotonic() < end, "a child has outlived its parent"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_a_backup_killed_at_any_moment_leaves_the_last_one_whole_and_the_next_run_succeeds(tmp_path, compression):
+    some = Set(tmp_path, max_level=1000, compression=compression, max_segment_size="256k")
+    fill(some, 0)
+    began = time.monotonic()
+    last = agent_process.run("backup", some.options)
+    duration = time.monotonic() - began
+    copy = tmp_path / "copy 0"
+    remember(some.source, copy)
+    for number in range(ROUNDS):
+        fill(some, number * 1000)
+        process = agent_process.start("backup", some.options)
+        moment = random.Random(f"{number} {compression}").uniform(duration * 0.2, duration)
+        assert_gone(kill_after(process, moment))
+        listed = some.info()
+        assert listed["damaged"] == []
+        newest = listed["backups"][0]
+        if newest["backup_id"] == last["backup_id"]:
+            target = some.new_target()
+            some.restore(target)
+            assert differences(copy, target) == []
+        else:  # it was quicker than the killer: then it is whole
+            copy = tmp_path / f"copy {number + 1}"
+            remember(some.source, copy)
+            last = newest
+        assert some.verify()["outcome"] == "success"
+        for name in listed["incomplete"]:
+            assert not (some.container / name / "manifest.json").exists()
+    result = some.backup()
+    assert result["outcome"] == "success"
+    target = some.new_target()
+    some.restore(target)
+    assert differences(some.source, target) == []
+
+
+def test_a_half_backup_is_listed_as_incomplete_and_nothing_else_sees_it(tmp_path, monkeypatch):
+    some = Set(tmp_path, max_level=5)
+    fill(some, 0)
+    child = os.fork()
+    if child == 0:
+        storage = FaultyStorage(
+            LocalStorage(str(some.container)), {("commit", 2): lambda _operation: os.kill(os.getpid(), signal.SIGKILL)}
+        )
+        monkeypatch.setattr(agent, "storage_for", lambda _kind, _container: storage)
+        try:
+            some.backup()
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    half = some.backup_folders()
+    for options in ({}, {"backup_name": None}, {"backup_name": None, "hostname": None}):
+        listed = some.info(**options)
+        assert (listed["backups"], listed["incomplete"]) == ([], [f"host_tree/{half[0]}"])
+    assert some.info(backup_name="other")["incomplete"] == []
+    with pytest.raises(ArchiveError, match="There is no backup"):
+        some.restore()
+    result = some.backup()
+    assert (result["level"], result["outcome"]) == (0, "success")
+    assert some.info()["incomplete"] == [f"host_tree/{half[0]}"]
+    target = some.new_target()
+    some.restore(target)
+    assert differences(some.source, target) == []
+
+
+def test_a_restore_killed_at_any_moment_is_mended_by_the_next_one(tmp_path):
+    some = Set(tmp_path, max_level=3)
+    fill(some, 0)
+    some.backup()
+    fill(some, 1000)
+    some.backup()
+    target = some.new_target()
+    action = {**some.options, "restore_abs_path": str(target), "overwrite": True}
+    began = time.monotonic()
+    agent_process.run("restore", action)
+    duration = time.monotonic() - began
+    for number in range(max(2, ROUNDS // 2)):
+        for path in sorted(target.rglob("*")):
+            if path.is_file() and path.name.endswith(str(number % 10)):
+                path.unlink()
+        process = agent_process.start("restore", action)
+        assert_gone(kill_after(process, random.Random(number).uniform(duration * 0.3, duration)))
+        some.restore(target, overwrite=True)
+        assert differences(some.source, target) == []
+
+
+def signalled(tmp_path, monkeypatch, deliver):
+    """A backup that gets a signal in the middle of its data; what is left and what was running then."""
+    some = Set(tmp_path, max_level=5, compression="none")
+    write(some.source / "big", b"\1" * (40 << 20))
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(work))
+    some.backup()
+    os.utime(some.source / "big")
+    running = []
+
+    def interrupt(_operation):
+        running.extend(agent_process.descendants(os.getpid()))
+        deliver()
+
+    faulty = FaultyStorage(LocalStorage(str(some.container)), {("write", 3): interrupt})
+    monkeypatch.setattr(agent, "storage_for", lambda _kind, _container: faulty)
+    return some, work, running
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit(143), MemoryError])
+def test_an_interrupt_in_the_middle_removes_what_was_written_and_ends_tar(tmp_path, monkeypatch, raised):
+    def deliver():
+        raise raised
+
+    some, work, running = signalled(tmp_path, monkeypatch, deliver)
+    with pytest.raises(raised if isinstance(raised, type) else SystemExit):
+        some.backup()
+    assert running
+    assert_gone(running)
+    assert len(some.backup_folders()) == 1
+    assert leftovers(work) == []
+    monkeypatch.undo()
+    assert some.backup()["level"] == 1
+    assert some.verify()["outcome"] == "success"
+
+
+def test_a_signal_that_a_program_turns_into_an_exit_leaves_nothing_behind(tmp_path, monkeypatch):
+    some, work, running = signalled(tmp_path, monkeypatch, lambda: os.kill(os.getpid(), signal.SIGTERM))
+
+    def leave(number, _frame):
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        with pytest.raises(SystemExit):
+            some.backup()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert_gone(running)
+    assert (len(some.backup_folders()), leftovers(work)) == (1, [])
+
+
+@pytest.mark.parametrize("filter_program", [False, True], ids=["library", "zstd program"])
+def test_a_tar_that_is_killed_gives_no_backup(tmp_path, monkeypatch, filter_program):
+    """The same for a tar that meets a bug of its own: its status is not 0 or 1."""
+    if filter_program:
+        monkeypatch.setattr(agent.codec_for.__globals__["shutil"], "which", lambda name, **_options: name)
+        monkeypatch.setitem(agent.codec_for.__globals__, "zstandard", None)
+    some = Set(tmp_path, compression="zstd" if filter_program else "none")
+    # More than the pipes and what zstd works on at once, and further apart than it looks for repetitions.
+    write(some.source / "big", random.Random(1).randbytes(4 << 20) * 24)
+    killed = []
+
+    def kill_tar(_operation):
+        for pid in agent_process.descendants(os.getpid()):
+            if open(f"/proc/{pid}/comm").read() == "tar\n":
+                os.kill(pid, signal.SIGKILL)
+                killed.append(pid)
+
+    faulty = FaultyStorage(LocalStorage(str(some.container)), {("write", 1): kill_tar})
+    monkeypatch.setattr(agent, "storage_for", lambda _kind, _container: faulty)
+    with pytest.raises(ArchiveError, match="tar could not archive"):
+        some.backup()
+    assert killed
+    assert some.backup_folders() == []
+
+
+def test_threads_end_with_the_work_whatever_ended_it(tmp_path, monkeypatch):
+    before = set(threading.enumerate())
+    some, _work, _running = signalled(tmp_path, monkeypatch, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        some.backup()
+    monkeypatch.undo()
+    some.backup()
+    some.restore()
+    some.verify()
+    assert set(threading.enumerate()) - before == set()
+
+
+def test_no_descriptor_stays_open_whatever_ended_the_work(tmp_path, monkeypatch):
+    some, _work, _running = signalled(tmp_path, monkeypatch, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    before = set(os.listdir("/proc/self/fd"))
+    with pytest.raises(KeyboardInterrupt):
+        some.backup()
+    monkeypatch.undo()
+    some.backup()
+    some.restore()
+    some.verify()
+    assert len(os.listdir("/proc/self/fd")) <= len(before)
