@@ -145,6 +145,28 @@ class StoreContract:
         assert store.apply([Create("action", "a", ALICE, {}), Delete(old)]) == [1, 0]
         assert store.counts() == {"action": 1}
 
+    def test_of_several_groups_of_changes_each_is_made_or_not_whatever_comes_of_the_others(self, store):
+        store.create("job", "taken", ALICE, a_job("taken"))
+        old = store.get("job", "taken", P1)
+        store.replace(old, a_job("taken", n=1))
+        done = store.apply_each(
+            [
+                [Create("job", "new", ALICE, a_job("new")), Put("action", "a", ALICE, {})],
+                [Put("action", "half", ALICE, {}), Create("job", "taken", ALICE, a_job("taken"))],
+                [Replace(old, a_job("taken", n=2))],
+                [Put("action", "half", ALICE, {}), Create("job", "big", ALICE, a_job("big", n="x" * 3_000_000))],
+                [Replace(store.get("job", "taken", P1), a_job("taken", n=3))],
+            ]
+        )
+        assert done[0] == [1, 1]
+        assert (done[1].kind, done[1].document_id, done[1].reason) == ("job", "taken", "exists")
+        assert isinstance(done[2], ConflictError)
+        assert isinstance(done[3], DocumentTooLargeError)
+        assert done[4] == [3]
+        assert store.get("action", "half", P1) is None
+        assert store.get("job", "taken", P1).document["n"] == 3
+        assert store.apply_each([]) == []
+
     def test_a_document_that_is_too_large_is_refused(self, store):
         with pytest.raises(DocumentTooLargeError, match="bytes"):
             store.create("job", "j", ALICE, a_job(description="x" * 3_000_000))

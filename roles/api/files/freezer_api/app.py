@@ -12,10 +12,11 @@ from typing import Any
 import falcon
 
 from .auth.base import Strategy
-from .errors import ApiError, NotAcceptableError, TooLargeError, UnavailableError
+from .errors import ApiError, NotAcceptableError, TooLargeError, UnavailableError, sentence
 from .kinds.all import RULES
 from .resources.actions import JobEvent, SessionAction, SessionJob
 from .resources.base import skip_body, write_json
+from .resources.batch import Batch
 from .resources.discovery import Health, Home, Versions
 from .resources.documents import Collection, Single
 from .service import Service
@@ -49,6 +50,7 @@ def create_app(store: Store, strategy: Strategy, max_body_bytes: int = MAX_BODY_
         app.add_route(f"/v{version}", Home(version))
         for plural, rules in RULES.items():
             app.add_route(f"{base}/{plural}", Collection(service, rules, version))
+            app.add_route(f"{base}/{plural}:batch", Batch(service, rules))
             app.add_route(f"{base}/{plural}/{{document_id}}", Single(service, rules, version))
         app.add_route(f"{base}/jobs/{{document_id}}/event", JobEvent(service))
         app.add_route(f"{base}/sessions/{{document_id}}/action", SessionAction(service))
@@ -87,11 +89,11 @@ def _handle_api_error(request: falcon.Request, response: falcon.Response, error:
 
 def _handle_store_error(request: falcon.Request, response: falcon.Response, error: StoreError, params: Any) -> None:
     if isinstance(error, DocumentTooLargeError):
-        _handle_api_error(request, response, TooLargeError(_sentence(error)), params)
+        _handle_api_error(request, response, TooLargeError(sentence(error)), params)
         return
     LOG.error("%s %s %s: %s", request.context.request_id, request.method, request.path, error)
     wait_seconds = 1 if isinstance(error, StoreBusyError) else 30
-    answer = UnavailableError(_sentence(error), headers={"Retry-After": str(wait_seconds)})
+    answer = UnavailableError(sentence(error), headers={"Retry-After": str(wait_seconds)})
     _handle_api_error(request, response, answer, params)
 
 
@@ -113,8 +115,3 @@ def _serialize_falcon_error(request: falcon.Request, response: falcon.Response, 
 def _write_error(response: falcon.Response, status: int, title: str, description: str | None) -> None:
     response.status = falcon.code_to_http_status(status)
     write_json(response, {"title": title, "description": description or title})
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return text[:1].upper() + text[1:]

@@ -93,3 +93,9 @@ class UnavailableError(ApiError):
 def not_found(kind: str, document_id: str) -> NotFoundError:
     """There is no document of this kind and id in the scope of the request."""
     return NotFoundError(f"No {kind} found with ID {document_id}")
+
+
+def sentence(error: Exception) -> str:
+    """What an error of the store says, as a sentence for whoever sent the request."""
+    text = str(error)
+    return text[:1].upper() + text[1:]

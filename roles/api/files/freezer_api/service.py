@@ -7,24 +7,20 @@ Every write names the state that it was made from. A race that is lost is run ag
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from . import session_rounds
 from .access import Access
-from .errors import ConflictingError, PreconditionError, UnavailableError, not_found
+from .batches import Outcome, run_batch
 from .kinds.base import Rules
 from .kinds.job import with_event
-from .store.base import Create, Delete, Document, Replace, Scope, Store, Stored
+from .planning import Plan, Planner, taken
+from .retrying import until_no_conflict
+from .store.base import Document, Replace, Store, Stored
 from .store.errors import ConflictError
-
-T = TypeVar("T")
-
-_ATTEMPTS = 60
-_LONGEST_PAUSE_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -41,15 +37,11 @@ class Service:
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self.store = store
-        self._clock = clock
-
-    @property
-    def _now(self) -> int:
-        return int(self._clock())
+        self._planner = Planner(store, clock)
 
     def get(self, rules: Rules, access: Access, document_id: str) -> Stored:
         """A document. Raises NotFoundError."""
-        return self._get(rules.kind.name, access, document_id)
+        return self._planner.existing(rules.kind.name, access, document_id)
 
     def create(self, rules: Rules, access: Access, body: Mapping[str, Any]) -> Written:
         """Store a new document under the id in the body, or under a new one.
@@ -60,80 +52,67 @@ class Service:
         document_id = rules.id_for(body)
 
         def attempt() -> Written:
-            # An id can be taken once in a project, and on v1 also once by a user.
-            if access.scope.user_id is not None and self.store.get(rules.kind.name, document_id, access.scope):
-                raise _taken(rules, document_id)
+            plan = self._planner.creation(rules, access, document_id, sent)
             try:
-                return self._store_new(rules, access, document_id, sent)
+                return self._store_plan(plan)
             except ConflictError as conflict:
                 if conflict.kind == rules.kind.name and conflict.document_id == document_id:
-                    raise _taken(rules, document_id) from conflict
+                    raise taken(rules, document_id) from conflict
                 raise
 
-        return _until_no_conflict(attempt)
+        return until_no_conflict(attempt)
 
     def create_or_replace(
         self, rules: Rules, access: Access, document_id: str, body: Mapping[str, Any], if_match: str | None = None
     ) -> Written:
         """Store a document under an id in place of what may be there. Raises BadRequestError, PreconditionError,
         ConflictingError."""
-        named = {**body, rules.kind.id_key: document_id} if body else body
-        sent = rules.checked(named)
-        project = Scope(project_id=access.owner.project_id)
-
-        def attempt() -> Written:
-            stored = self.store.get(rules.kind.name, document_id, access.scope)
-            _check_precondition(stored, if_match)
-            if stored is not None:
-                return self._store_change(rules, stored, rules.replacement(sent, stored, self._now))
-            if access.scope.user_id is not None and self.store.get(rules.kind.name, document_id, project):
-                # Another user of the project has it, which v1 does not show.
-                raise _taken(rules, document_id)
-            return self._store_new(rules, access, document_id, sent)
-
-        return _until_no_conflict(attempt)
+        sent = rules.checked_as(document_id, body)
+        return until_no_conflict(
+            lambda: self._store_plan(self._planner.replacement(rules, access, document_id, sent, if_match))
+        )
 
     def change(
         self, rules: Rules, access: Access, document_id: str, body: Mapping[str, Any], if_match: str | None = None
     ) -> Written:
         """Merge changes into a document. Raises BadRequestError, NotFoundError, PreconditionError."""
         changes = rules.checked_changes(body)
-
-        def attempt() -> Written:
-            stored = self.get(rules, access, document_id)
-            _check_precondition(stored, if_match)
-            return self._store_change(rules, stored, rules.changed(stored, changes))
-
-        return _until_no_conflict(attempt)
+        return until_no_conflict(
+            lambda: self._store_plan(self._planner.change(rules, access, document_id, changes, if_match))
+        )
 
     def delete(self, rules: Rules, access: Access, document_id: str, if_match: str | None = None) -> None:
         """Remove a document. Raises NotFoundError, PreconditionError."""
 
         def attempt() -> None:
-            stored = self.get(rules, access, document_id)
-            _check_precondition(stored, if_match)
-            _, companions = rules.companions(self.store, stored, None, stored.owner)
-            self.store.apply([Delete(stored), *companions])
+            self.store.apply(self._planner.removal(rules, access, document_id, if_match).changes)
 
-        _until_no_conflict(attempt)
+        until_no_conflict(attempt)
+
+    def batch(self, rules: Rules, access: Access, items: list[Any]) -> list[Outcome]:
+        """Write many documents of one kind, each as if it came alone; what came of each, in their order.
+
+        Raises StoreError, with nothing written, if the store takes none of them.
+        """
+        return run_batch(self.store, self._planner, rules, access, items)
 
     def request_event(self, access: Access, job_id: str, event: str) -> bool:
         """Ask a job's scheduler for an event; whether it was not asked already. Raises NotFoundError."""
 
         def attempt() -> bool:
-            job = self._get("job", access, job_id)
+            job = self._planner.existing("job", access, job_id)
             wanted = with_event(job.document, event)
             if wanted is None:
                 return False
             self.store.replace(job, wanted)
             return True
 
-        return _until_no_conflict(attempt)
+        return until_no_conflict(attempt)
 
     def start_in_session(self, access: Access, session_id: str, job_id: str, current_tag: int) -> session_rounds.Answer:
         """Ask to run a job in a round of a session. Raises BadRequestError, NotFoundError."""
         return self._session_action(
-            access, session_id, lambda session: session_rounds.start(session, job_id, current_tag, self._now)
+            access, session_id, lambda session: session_rounds.start(session, job_id, current_tag, self._planner.now)
         )
 
     def end_in_session(
@@ -141,15 +120,17 @@ class Service:
     ) -> session_rounds.Answer:
         """Report what a job of a session came to. Raises BadRequestError, NotFoundError."""
         return self._session_action(
-            access, session_id, lambda session: session_rounds.end(session, job_id, current_tag, result, self._now)
+            access,
+            session_id,
+            lambda session: session_rounds.end(session, job_id, current_tag, result, self._planner.now),
         )
 
     def add_job_to_session(self, access: Access, session_id: str, job_id: str) -> None:
         """Put a job into a session; it leaves the one that it may be in. Raises NotFoundError."""
 
         def attempt() -> None:
-            session = self._get("session", access, session_id)
-            job = self._get("job", access, job_id)
+            session = self._planner.existing("session", access, session_id)
+            job = self._planner.existing("job", access, job_id)
             with_job, associated = session_rounds.with_job(session.document, job.document)
             changes = [Replace(session, with_job), Replace(job, associated)]
             earlier = self._session_of(access, job)
@@ -157,26 +138,20 @@ class Service:
                 changes.append(Replace(earlier, session_rounds.without_job(earlier.document, job_id)))
             self.store.apply(changes)
 
-        _until_no_conflict(attempt)
+        until_no_conflict(attempt)
 
     def remove_job_from_session(self, access: Access, session_id: str, job_id: str) -> None:
         """Take a job out of a session and ask its scheduler to stop it. Raises NotFoundError."""
 
         def attempt() -> None:
-            session = self._get("session", access, session_id)
+            session = self._planner.existing("session", access, session_id)
             changes = [Replace(session, session_rounds.without_job(session.document, job_id))]
             job = self.store.get("job", job_id, access.scope)
             if job is not None and job.document.get("session_id") == session_id:
                 changes.append(Replace(job, session_rounds.job_alone(job.document)))
             self.store.apply(changes)
 
-        _until_no_conflict(attempt)
-
-    def _get(self, kind: str, access: Access, document_id: str) -> Stored:
-        stored = self.store.get(kind, document_id, access.scope)
-        if stored is None:
-            raise not_found(kind, document_id)
-        return stored
+        until_no_conflict(attempt)
 
     def _session_of(self, access: Access, job: Stored) -> Stored | None:
         session_id = job.document.get("session_id")
@@ -186,49 +161,14 @@ class Service:
         self, access: Access, session_id: str, act: Callable[[Document], session_rounds.Answer]
     ) -> session_rounds.Answer:
         def attempt() -> session_rounds.Answer:
-            session = self._get("session", access, session_id)
+            session = self._planner.existing("session", access, session_id)
             answer = act(session.document)
             if answer.session is not None:
                 self.store.replace(session, answer.session)
             return answer
 
-        return _until_no_conflict(attempt)
+        return until_no_conflict(attempt)
 
-    def _store_new(self, rules: Rules, access: Access, document_id: str, sent: Mapping[str, Any]) -> Written:
-        document = rules.new(sent, document_id, access.owner, self._now)
-        completed, companions = rules.companions(self.store, None, document, access.owner)
-        document = completed or document
-        versions = self.store.apply([Create(rules.kind.name, document_id, access.owner, document), *companions])
-        return Written(document_id, versions[0], document)
-
-    def _store_change(self, rules: Rules, stored: Stored, document: Document) -> Written:
-        completed, companions = rules.companions(self.store, stored, document, stored.owner)
-        document = completed or document
-        versions = self.store.apply([Replace(stored, document), *companions])
-        return Written(stored.id, versions[0], document)
-
-
-def _taken(rules: Rules, document_id: str) -> ConflictingError:
-    return ConflictingError(f"The {rules.kind.name} {document_id} exists already")
-
-
-def _check_precondition(stored: Stored | None, if_match: str | None) -> None:
-    if if_match is None:
-        return
-    tags = [tag.strip() for tag in if_match.split(",")]
-    if stored is None or ("*" not in tags and etag(stored) not in tags):
-        raise PreconditionError("The document is no longer as it was when its ETag was read; read it again")
-
-
-def etag(stored: Stored) -> str:
-    """The entity tag of one state of a document."""
-    return f'"{stored.revision}"'
-
-
-def _until_no_conflict(attempt: Callable[[], T]) -> T:
-    for number in range(_ATTEMPTS):
-        try:
-            return attempt()
-        except ConflictError:
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.001 * 2**number)))
-    raise UnavailableError("Too many others change this document; try again", headers={"Retry-After": "1"})
+    def _store_plan(self, plan: Plan) -> Written:
+        versions = self.store.apply(plan.changes)
+        return Written(plan.document_id, versions[0], plan.document or {})

@@ -33,6 +33,10 @@ class Rules:
         self._checks.whole(body)
         return self.without_owner(body)
 
+    def checked_as(self, document_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The part of a body that its sender decides, if it is sent to this id."""
+        return self.checked({**body, self.kind.id_key: document_id} if body else body)
+
     def checked_changes(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a body that its sender decides, checked to be good for a change."""
         self._checks.part(body)

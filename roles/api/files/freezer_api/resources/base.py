@@ -29,9 +29,12 @@ def sender_of(request: falcon.Request) -> Context:
     return cast(Context, request.context.sender)
 
 
-def body_of(request: falcon.Request) -> dict[str, Any]:
-    """The JSON object in the body of a request, {} for none. Raises BadRequestError, TooLargeError."""
-    limit: int = request.context.max_body_bytes
+def body_of(request: falcon.Request, times_usual: int = 1) -> dict[str, Any]:
+    """The JSON object in the body of a request, {} for none. Raises BadRequestError, TooLargeError.
+
+    ``times_usual`` is how many times the usual limit the body may have.
+    """
+    limit: int = request.context.max_body_bytes * times_usual
     length = request.content_length
     if length is not None and length > limit:
         raise _too_large(limit)

@@ -9,8 +9,9 @@ import falcon
 from ..access import all_projects, authorize_read, authorize_write
 from ..errors import BadRequestError, ConflictingError
 from ..kinds.base import Rules
+from ..planning import etag
 from ..searching import page, query
-from ..service import Service, Written, etag
+from ..service import Service, Written
 from .base import access_of, body_of, sender_of, write_json, write_stored
 
 _TRUE = ("true", "1", "yes")

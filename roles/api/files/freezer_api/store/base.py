@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from .errors import ConflictError, DocumentTooLargeError
 from .query import EVERYTHING, Query
 
 Document = dict[str, Any]
@@ -132,6 +133,13 @@ class Store(abc.ABC):
         """Make all changes or none, and return the version of each (0 for one that is gone).
 
         Raises ConflictError if one of them is refused, DocumentTooLargeError if a document is too large.
+        """
+
+    @abc.abstractmethod
+    def apply_each(self, groups: Sequence[Sequence[Change]]) -> list[list[int] | ConflictError | DocumentTooLargeError]:
+        """Make every group of changes that can be made, each whole or not at all, in as few steps as the store can.
+
+        For each group the versions as of ``apply``, or what ``apply`` would have raised for it.
         """
 
     @abc.abstractmethod

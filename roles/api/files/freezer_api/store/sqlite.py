@@ -90,6 +90,14 @@ class SqliteStore(Store):
         with self._write_lock, self._errors(), _transaction(self._connection()) as connection:
             return [_apply_one(connection, change, row) for change, row in prepared]
 
+    def apply_each(self, groups: Sequence[Sequence[Change]]) -> list[list[int] | ConflictError | DocumentTooLargeError]:
+        prepared = [self._rows(changes) for changes in groups]
+        with self._write_lock, self._errors(), _transaction(self._connection()) as connection:
+            return [
+                rows if isinstance(rows, DocumentTooLargeError) else _apply_group(connection, changes, rows)
+                for changes, rows in zip(groups, prepared, strict=True)
+            ]
+
     def counts(self) -> Mapping[str, int]:
         with self._errors():
             rows = self._connection().execute("SELECT kind, count(*) FROM document GROUP BY kind").fetchall()
@@ -128,6 +136,12 @@ class SqliteStore(Store):
         kind = change.stored.kind if isinstance(change, Replace) else change.kind
         return {"body": text, **_indexed(kind, change.document)}
 
+    def _rows(self, changes: Sequence[Change]) -> list[dict[str, Any]] | DocumentTooLargeError:
+        try:
+            return [self._row(change) for change in changes]
+        except DocumentTooLargeError as error:
+            return error
+
     @contextmanager
     def _errors(self) -> Iterator[None]:
         try:
@@ -148,6 +162,21 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _apply_group(
+    connection: sqlite3.Connection, changes: Sequence[Change], rows: Sequence[dict[str, Any]]
+) -> list[int] | ConflictError:
+    """All changes, or none of them if one is refused; what others did in the transaction stays."""
+    connection.execute("SAVEPOINT one_group")
+    try:
+        versions = [_apply_one(connection, change, row) for change, row in zip(changes, rows, strict=True)]
+    except ConflictError as conflict:
+        connection.execute("ROLLBACK TO one_group")
+        connection.execute("RELEASE one_group")
+        return conflict
+    connection.execute("RELEASE one_group")
+    return versions
 
 
 def _apply_one(connection: sqlite3.Connection, change: Change, row: dict[str, Any]) -> int:

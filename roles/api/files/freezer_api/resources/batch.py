@@ -1,0 +1,50 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The route that writes many documents of one kind in one request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+
+from ..access import authorize_write
+from ..batches import MAX_ITEMS, Outcome
+from ..errors import BadRequestError
+from ..kinds.base import Rules
+from ..service import Service
+from .base import access_of, body_of, sender_of, write_json
+
+#: How many times larger than that of another request the body of a batch may be.
+BODY_TIMES_USUAL = 8
+
+
+class Batch:
+    """``/jobs:batch`` and the like."""
+
+    def __init__(self, service: Service, rules: Rules) -> None:
+        self._service = service
+        self._rules = rules
+
+    def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
+        """Make many writes, each with an answer of its own: ``{"items": [{"op": "delete", "job_id": ...}]}``."""
+        authorize_write(sender_of(request), self._rules.kind)
+        access = access_of(request, project_id)
+        body = body_of(request, BODY_TIMES_USUAL)
+        items = body.get("items")
+        if set(body) != {"items"} or not isinstance(items, list):
+            raise BadRequestError(
+                'The body must have the key items, a list, such as {"items": [{"op": "delete", ...}]}'
+            )
+        if len(items) > MAX_ITEMS:
+            raise BadRequestError(f"There are {len(items)} items; at most {MAX_ITEMS} can be in one request")
+        outcomes = self._service.batch(self._rules, access, items)
+        write_json(response, {"items": [self._shown(outcome) for outcome in outcomes]})
+
+    def _shown(self, outcome: Outcome) -> dict[str, Any]:
+        shown: dict[str, Any] = {self._rules.kind.id_key: outcome.document_id, "status": outcome.status}
+        if outcome.version is not None:
+            shown["version"] = outcome.version
+        if outcome.error is not None:
+            shown.update(title=outcome.error.title, description=outcome.error.description)
+        return shown
