@@ -136,7 +136,7 @@ def _first_line(process: subprocess.Popen[str], log: Path) -> str:
     assert process.stdout is not None
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
-        readable, _, _ = select.select([process.stdout], [], [], 1.0)
+        readable, *_others = select.select([process.stdout], [], [], 1.0)
         if readable:
             return process.stdout.readline()
         if process.poll() is not None:

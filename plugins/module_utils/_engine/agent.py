@@ -100,10 +100,11 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     codec = codec_for(options.compression, options.compression_level)
     started = time.time()
     if options.min_age is not None:
-        newest = [planning.newest(backup_set) for backup_set in sets]
+        found = [planning.newest(backup_set) for backup_set in sets]
         # A date in the future is a clock that was wrong; it must not put off backups until then.
-        if all(one is not None and abs(started - one.manifest.timestamp) < options.min_age for one in newest):
-            return results.unchanged(options, newest[0], sets)
+        young = [one for one in found if one and abs(started - one.manifest.timestamp) < options.min_age]
+        if len(young) == len(sets):
+            return results.unchanged(options, young[0], sets)
     if dry_run or options.dry_run:
         level, parent = planning.plan_backup(options, sets, source, path, started)
         return {**results.described(options, path, level, parent), "changed": True, "outcome": "planned"}

@@ -34,9 +34,8 @@ def described(options: Options, path: str, level: LevelPlan, parent: StoredBacku
     }
 
 
-def unchanged(options: Options, newest: StoredBackup | None, sets: Sequence[BackupSet]) -> dict[str, Any]:
+def unchanged(options: Options, newest: StoredBackup, sets: Sequence[BackupSet]) -> dict[str, Any]:
     """Why no backup was made, and which one there is."""
-    assert newest is not None
     return {
         "changed": False,
         "outcome": "unchanged",

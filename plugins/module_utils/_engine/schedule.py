@@ -106,8 +106,9 @@ class Schedule:
 def parse(schedule: Mapping[str, Any]) -> Schedule:
     """What a ``job_schedule``, or the ``schedule`` of a session, asks for.
 
-    Every ``schedule_*`` key is checked; the others say how a run went, not when it is due. Where several kinds are given, a date goes before an interval, an interval before calendar
-    fields, as in Freezer's scheduler. A key that is None or empty is not given. Raises ScheduleError.
+    Every ``schedule_*`` key is checked; the others say how a run went, not when it is due. Where several kinds are
+    given, a date goes before an interval, an interval before calendar fields, as in Freezer's scheduler. A key that is
+    None or empty is not given. Raises ScheduleError.
     """
     unknown = sorted(key for key in schedule if key.startswith("schedule_") and key not in _TRIGGER_KEYS)
     if unknown:

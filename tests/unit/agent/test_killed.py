@@ -10,6 +10,7 @@ import signal
 import tempfile
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -202,7 +203,7 @@ def test_a_tar_that_is_killed_gives_no_backup(tmp_path, monkeypatch, filter_prog
 
     def kill_tar(_operation):
         for pid in agent_process.descendants(os.getpid()):
-            if open(f"/proc/{pid}/comm").read() == "tar\n":
+            if Path(f"/proc/{pid}/comm").read_text() == "tar\n":
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
 
@@ -216,7 +217,7 @@ def test_a_tar_that_is_killed_gives_no_backup(tmp_path, monkeypatch, filter_prog
 
 def test_threads_end_with_the_work_whatever_ended_it(tmp_path, monkeypatch):
     before = set(threading.enumerate())
-    some, _work, _running = signalled(tmp_path, monkeypatch, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    some, _work, _running = signalled(tmp_path, monkeypatch, lambda: (_turn for _turn in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         some.backup()
     monkeypatch.undo()
@@ -227,7 +228,7 @@ def test_threads_end_with_the_work_whatever_ended_it(tmp_path, monkeypatch):
 
 
 def test_no_descriptor_stays_open_whatever_ended_the_work(tmp_path, monkeypatch):
-    some, _work, _running = signalled(tmp_path, monkeypatch, lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    some, _work, _running = signalled(tmp_path, monkeypatch, lambda: (_turn for _turn in ()).throw(KeyboardInterrupt))
     before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(KeyboardInterrupt):
         some.backup()

@@ -80,7 +80,7 @@ def test_a_noauth_token_that_names_nobody_is_refused(token):
 
 def test_a_user_of_the_password_file_administers_every_project(password_file):
     strategy = HttpBasic(password_file(alice="secret"))
-    for _ in range(2):
+    for _turn in range(2):
         assert strategy.authenticate(basic("alice", "secret")) == Context("alice", "default", frozenset(["admin"]))
 
 
@@ -179,7 +179,7 @@ def test_many_threads_can_authenticate_at_once(password_file):
     found = []
     threads = [
         threading.Thread(target=lambda: found.append(strategy.authenticate(basic("alice", "secret")).user_id))
-        for _ in range(16)
+        for _turn in range(16)
     ]
     for thread in threads:
         thread.start()

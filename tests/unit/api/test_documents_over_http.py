@@ -92,7 +92,7 @@ def test_a_change_erases_nothing_that_it_does_not_name(tenant, plural):
 
 @EVERY_KIND
 def test_a_taken_id_is_a_conflict(tenant, plural):
-    body, document_id, _ = sent(plural)
+    body, document_id, _names = sent(plural)
     tenant.post(f"/{plural}", body)
     again = tenant.post(f"/{plural}", {**body, "description": "again"})
     if plural == "clients" and tenant.version == 2:
@@ -107,7 +107,7 @@ def test_a_taken_id_is_a_conflict(tenant, plural):
 
 @pytest.mark.parametrize("plural", [plural for plural in KINDS if plural != "clients"])
 def test_an_id_that_is_not_chosen_is_a_uuid(tenant, plural):
-    document, _, _ = KINDS[plural]
+    document, *_others = KINDS[plural]
     new_id = tenant.post(f"/{plural}", document).json[id_key(plural)]
     assert len(new_id) == 32
     assert int(new_id, 16) >= 0
@@ -131,7 +131,7 @@ def test_posting_to_an_id_creates_and_replaces(tenant, plural):
 
 @EVERY_KIND
 def test_the_id_in_the_url_goes_before_the_one_in_the_body(tenant, plural):
-    body, document_id, _ = sent(plural)
+    body, document_id, _names = sent(plural)
     other = "other.example.org" if plural == "clients" else "other"
     assert tenant.post(f"/{plural}/{other}", body).json[id_key(plural)] == other
     assert tenant.get(f"/{plural}/{document_id}").status == 404
@@ -140,7 +140,7 @@ def test_the_id_in_the_url_goes_before_the_one_in_the_body(tenant, plural):
 
 @EVERY_KIND
 def test_an_id_and_an_owner_cannot_be_changed(tenant, plural):
-    body, document_id, _ = sent(plural)
+    body, document_id, _names = sent(plural)
     tenant.post(f"/{plural}", body)
     change = {id_key(plural): "stolen", "user_id": "mallory", "project_id": "elsewhere"}
     assert tenant.patch(f"/{plural}/{document_id}", change).status == 200

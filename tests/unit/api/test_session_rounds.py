@@ -141,12 +141,12 @@ def test_a_failure_of_a_later_job_waits_for_the_jobs_before_it():
 
 
 def test_an_aborted_job_fails_the_session():
-    *_, last = run_round(a_session(), a="success", b="aborted")
+    *_earlier, last = run_round(a_session(), a="success", b="aborted")
     assert last["result"] == "fail"
 
 
 def test_what_jobs_did_in_the_last_round_does_not_end_this_one():
-    *_, done = run_round(a_session(), a="success", b="success")
+    *_earlier, done = run_round(a_session(), a="success", b="success")
     session = start(done, "a", 8, NOW + 1000).session
     assert session["jobs"]["b"]["status"] == ""
     session = end(session, "a", 9, "success", NOW + 1001).session

@@ -153,7 +153,7 @@ def test_before_and_after_show_what_will_be_without_what_the_server_writes():
 
 def test_after_has_only_the_actions_that_are_wanted():
     existing = stored_job(job_actions=[{"freezer_action": {"n": n}} for n in range(4)])
-    _, after = before_and_after(job.KIND, {"job_actions": [{"freezer_action": {"n": 0}}]}, existing)
+    _before, after = before_and_after(job.KIND, {"job_actions": [{"freezer_action": {"n": 0}}]}, existing)
     assert after["job_actions"] == [{"freezer_action": {"n": 0}}]
 
 

@@ -129,7 +129,7 @@ def _store_wave(store: Store, wave: list[_Write]) -> dict[int, Outcome]:
             planned.append((write, write.plan()))
         except ApiError as error:
             outcomes[write.index] = _failure(write.document_id, error)
-    results = store.apply_each([plan.changes for _, plan in planned]) if planned else []
+    results = store.apply_each([plan.changes for _position, plan in planned]) if planned else []
     for (write, plan), result in zip(planned, results, strict=True):
         if isinstance(result, DocumentTooLargeError):
             outcomes[write.index] = _failure(write.document_id, TooLargeError(sentence(result)))

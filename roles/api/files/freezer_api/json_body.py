@@ -70,7 +70,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _depth_exceeds(value: Any, limit: int) -> bool:
     level = [value]
-    for _ in range(limit):
+    for _turn in range(limit):
         level = [
             child
             for node in level

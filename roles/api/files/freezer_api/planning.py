@@ -87,7 +87,7 @@ class Planner:
         """The end of a document. Raises NotFoundError, PreconditionError."""
         stored = self.existing(rules.kind.name, access, document_id)
         _check_precondition(stored, if_match)
-        _, companions = rules.companions(self._store, stored, None, stored.owner)
+        _before, companions = rules.companions(self._store, stored, None, stored.owner)
         return Plan(stored.id, None, [Delete(stored), *companions])
 
     def _new(self, rules: Rules, access: Access, document_id: str, sent: Mapping[str, Any]) -> Plan:

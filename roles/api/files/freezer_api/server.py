@@ -25,7 +25,7 @@ _STOP_SECONDS = 30
 def listen(settings: Settings) -> socket.socket:
     """A socket that listens where the settings say. Raises ConfigError if it cannot."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
+        family, kind, protocol, _name, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, protocol)

@@ -100,7 +100,7 @@ class HttpBasic(Strategy):
 
 
 def _credentials(header: str | None) -> tuple[str, bytes]:
-    scheme, _, encoded = (header or "").partition(" ")
+    scheme, _space, encoded = (header or "").partition(" ")
     try:
         decoded = base64.b64decode(encoded.strip(), validate=True) if scheme.lower() == "basic" else b""
         user, colon, password = decoded.partition(b":")
@@ -124,7 +124,7 @@ def _read(path: Path) -> _Users:
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):
             continue
-        user, _, value = line.strip().partition(":")
+        user, _colon, value = line.strip().partition(":")
         if not _USER.fullmatch(user):
             raise AuthError(f"line {number} of the password file {path} has no user name of letters, digits, _ and -")
         if not _HASH.fullmatch(value):

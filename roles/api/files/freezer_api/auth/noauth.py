@@ -28,8 +28,8 @@ class NoAuth(Strategy):
         token = request.get_header("X-Auth-Token")
         if token is None:
             return ADMINISTRATOR
-        user, _, rest = token.partition(":")
-        project, _, roles = rest.partition(":")
+        user, _colon, rest = token.partition(":")
+        project, _colon, roles = rest.partition(":")
         project = project or user
         if not _NAME.fullmatch(user) or not _NAME.fullmatch(project):
             raise UnauthorizedError("X-Auth-Token must be user:project:role|role, of letters, digits, _ and -")

@@ -29,7 +29,7 @@ class JobEvent:
         """Request an event: ``{"start": null}``."""
         authorize_write(sender_of(request), job.KIND)
         access = access_of(request, project_id)
-        event, _ = _only_entry(body_of(request), 'an event, such as {"start": null}')
+        event, _parameters = _only_entry(body_of(request), 'an event, such as {"start": null}')
         if event not in EVENTS:
             raise BadRequestError(
                 f"{event[:100]!r} is no event; the events are {', '.join(EVENTS)}", title="Bad Action Method"

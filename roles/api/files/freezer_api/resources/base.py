@@ -49,7 +49,7 @@ def body_of(request: falcon.Request, times_usual: int = 1) -> dict[str, Any]:
 def skip_body(request: falcon.Request) -> None:
     """Read what is left of a body, within bounds: a client that is still sending would not see the answer."""
     with contextlib.suppress(BadRequestError):
-        for _ in range(_SKIP_BYTES // _SKIP_STEP_BYTES):
+        for _turn in range(_SKIP_BYTES // _SKIP_STEP_BYTES):
             if not _read(request, _SKIP_STEP_BYTES):
                 break
 
