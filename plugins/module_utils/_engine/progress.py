@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 
 class Progress:
     """A listener that ignores everything; programs override what they show.
@@ -16,7 +14,7 @@ class Progress:
     #: Whether knowing the totals is worth a scan of the source before the work starts.
     wants_totals = False
 
-    def begin(self, phase: str, total_bytes: Optional[int] = None, total_files: Optional[int] = None) -> None:
+    def begin(self, phase: str, total_bytes: int | None = None, total_files: int | None = None) -> None:
         """A phase (``backup``, ``restore``, ``verify``) starts; totals are None where nobody knows them."""
 
     def advance(self, done_bytes: int = 0, done_files: int = 0) -> None:
