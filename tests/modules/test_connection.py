@@ -67,7 +67,8 @@ def test_the_address_may_come_from_keystoneauths_variable(freezer_api, monkeypat
 def test_no_address_at_all_is_a_sentence(monkeypatch):
     monkeypatch.delenv("OS_BACKUP_URL", raising=False)
     monkeypatch.delenv("OS_ENDPOINT", raising=False)
-    assert run_module("client_info", {})["msg"] == "missing required arguments: url"
+    message = "Where is the Freezer API? Give url, or cloud or auth, so that Keystone's catalogue says it."
+    assert run_module("client_info", {})["msg"] == message
 
 
 def test_an_api_that_is_not_there_is_a_sentence():

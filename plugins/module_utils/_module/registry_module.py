@@ -15,7 +15,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.ensure import Result
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.plan import Result
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import (
     registry_from,

@@ -6,51 +6,40 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback
-
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.auth import AUTH_TYPES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry, connect
-
-# The names of the environment variables are those of keystoneauth and python-freezerclient.
-_ENVIRONMENT = {
-    "url": ["OS_BACKUP_URL", "OS_ENDPOINT"],
-    "auth_type": ["OS_AUTH_TYPE"],
-    "username": ["OS_USERNAME"],
-    "password": ["OS_PASSWORD"],
-    "token": ["OS_TOKEN"],
-    "project_id": ["OS_PROJECT_ID"],
-    "api_version": ["OS_BACKUP_API_VERSION"],
-    "ca_file": ["OS_CACERT"],
-    "client_cert": ["OS_CERT"],
-    "client_key": ["OS_KEY"],
-}
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.environment import with_environment
 
 
-def registry_options(url_required: bool = True) -> dict[str, dict[str, Any]]:
-    """The argument spec of the connection; the doc fragment C(freezer.backup._registry) describes it."""
-    options: dict[str, dict[str, Any]] = {
-        "url": {"type": "str", "required": url_required},
-        "auth_type": {"type": "str", "choices": list(AUTH_TYPES), "default": "none"},
+def registry_options() -> dict[str, dict[str, Any]]:
+    """The argument spec of the connection; the doc fragment C(freezer.backup._registry) describes it.
+
+    The environment is looked at by the engine, which knows what belongs together.
+    """
+    return {
+        "url": {"type": "str"},
+        "cloud": {"type": "raw"},
+        "auth_type": {"type": "str"},
+        "auth": {"type": "dict", "no_log": True},
         "username": {"type": "str"},
         "password": {"type": "str", "no_log": True},
         "token": {"type": "str", "no_log": True},
         "project_id": {"type": "str"},
+        "region_name": {"type": "str"},
+        "interface": {"type": "str", "choices": ["public", "internal", "admin"]},
         "api_version": {"type": "int", "choices": [1, 2]},
         "ca_file": {"type": "path"},
-        "validate_certs": {"type": "bool", "default": True},
+        "validate_certs": {"type": "bool"},
         "client_cert": {"type": "path"},
         "client_key": {"type": "path", "no_log": False},
         "timeout_seconds": {"type": "float", "default": 30.0},
         "retries": {"type": "int", "default": 3},
     }
-    for name, variables in _ENVIRONMENT.items():
-        options[name]["fallback"] = (env_fallback, variables)
-    return options
 
 
 def registry_from(params: Mapping[str, Any]) -> Registry:
-    """The registry that the options mean; opens no connection yet."""
-    return connect(**{name: params[name] for name in registry_options()})
+    """The registry that the options and the environment mean; the API is not asked yet, Keystone may be."""
+    return connect(**with_environment({name: params[name] for name in registry_options()}, os.environ))

@@ -10,7 +10,7 @@ import time
 import pytest
 from support.faulty_server import FaultyServer, answer
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry import client, errors
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry import collection, errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.ensure import ensure
 
@@ -41,8 +41,8 @@ def test_a_new_document_gets_an_id(registry):
 
 
 def test_all_goes_through_every_page(registry, project_id, monkeypatch):
-    monkeypatch.setattr(client, "PAGE", 10)
-    monkeypatch.setattr(client, "SMALLEST_CUT_PAGE", 5)
+    monkeypatch.setattr(collection, "PAGE", 10)
+    monkeypatch.setattr(collection, "SMALLEST_CUT_PAGE", 5)
     ids = {f"{project_id}_{number}" for number in range(33)}
     for action_id in ids:
         registry.actions.replace(action_id, {"freezer_action": {"backup_name": project_id}})
@@ -52,7 +52,7 @@ def test_all_goes_through_every_page(registry, project_id, monkeypatch):
 
 
 def test_a_server_that_cuts_pages_short_is_asked_until_nothing_comes(monkeypatch):
-    monkeypatch.setattr(client, "SMALLEST_CUT_PAGE", 2)
+    monkeypatch.setattr(collection, "SMALLEST_CUT_PAGE", 2)
     pages = [[{"job_id": "a"}, {"job_id": "b"}], [{"job_id": "b"}, {"job_id": "c"}], []]
     with FaultyServer([answer(200, {"jobs": page}) for page in pages]) as server:
         assert [job["job_id"] for job in connect(server.url).jobs.all()] == ["a", "b", "c"]

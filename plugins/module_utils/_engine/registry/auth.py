@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""How a request says who sends it. One class for each ``auth_type``, named as keystoneauth names them."""
+"""How a request says who sends it. One class for each way to do it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,28 @@ from .errors import BadAddress
 
 
 class AuthMethod:
-    """A way to say who we are. Holds secrets: its text form never shows them."""
+    """A way to say who we are. Holds secrets: its text form never shows them.
+
+    All of these may raise a ``RegistryError``, where somebody else has to be asked first.
+    """
 
     auth_type = ""
 
     def headers(self) -> Mapping[str, str]:
         """The headers that go with every request."""
         raise NotImplementedError
+
+    def renew(self) -> bool:
+        """Forget what was refused with 401; True when the next ``headers`` are new ones."""
+        return False
+
+    def endpoint(self, interface: str, region_name: str | None) -> str | None:
+        """The address of the Freezer API, where there is a catalogue that has it, else None."""
+        return None
+
+    def project_id(self) -> str | None:
+        """The project that the credentials are for, None where they are for none."""
+        return None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -60,26 +75,3 @@ class Token(AuthMethod):
 
     def headers(self) -> Mapping[str, str]:
         return self._headers
-
-
-AUTH_TYPES = (NoAuth.auth_type, HttpBasic.auth_type, Token.auth_type)
-
-
-def auth_method(
-    auth_type: str,
-    username: str | None = None,
-    password: str | None = None,
-    token: str | None = None,
-) -> AuthMethod:
-    """The method for an ``auth_type``; ``BadAddress`` when it is unknown or lacks what it needs."""
-    if auth_type == NoAuth.auth_type:
-        return NoAuth()
-    if auth_type == HttpBasic.auth_type:
-        if not username or not password:
-            raise BadAddress("auth_type http_basic needs username and password.")
-        return HttpBasic(username, password)
-    if auth_type == Token.auth_type:
-        if not token:
-            raise BadAddress("auth_type token needs token.")
-        return Token(token)
-    raise BadAddress("auth_type {!r} is not one of {}.".format(auth_type, ", ".join(AUTH_TYPES)))

@@ -11,8 +11,9 @@ from typing import Any
 from ..documents.comparison import drift
 from ..documents.errors import DocumentError
 from .client import Registry
-from .ensure import Result, find, remove, store
+from .ensure import find, remove, store
 from .errors import Conflict
+from .plan import Result
 
 # What together identifies a backup, as freezer-api's README defines it; the level follows from the time.
 UNIQUE_BY = ("container", "hostname", "backup_name", "time_stamp")

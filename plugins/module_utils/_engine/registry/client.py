@@ -8,25 +8,21 @@ Contract: the routes of freezer-api's README, and what python-freezerclient send
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from ..documents import action, backup, client, job, session
-from ..documents.kind import Kind
-from .auth import auth_method
+from .collection import Collection, Document
 from .connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
-from .errors import BadAddress, NotFound, NotFreezer
-
-Document = dict[str, Any]
-Documents = list[Document]
+from .errors import BadAddress, NotFreezer
+from .keystone import DEFAULT_INTERFACE, Keystone, Transport
+from .keystoneauth import Keystoneauth
+from .login import auth_method, complete
 
 API_VERSIONS = (1, 2)
 DEFAULT_API_VERSION = 2
 DEFAULT_PROJECT_ID = "default"
-PAGE = 1000
-# A shorter page than this is the last one; a server that cuts pages short cuts them at a rounder number.
-SMALLEST_CUT_PAGE = 100
 
 
 class Round(NamedTuple):
@@ -37,82 +33,6 @@ class Round(NamedTuple):
 
     result: str
     session_tag: int
-
-
-class Collection:
-    """All documents of one kind."""
-
-    def __init__(self, connection: Connection, kind: Kind, root: str) -> None:
-        self.kind = kind
-        self._connection = connection
-        self._root = f"{root}/{kind.plural}"
-
-    def list(self, search: Mapping[str, Any] | None = None, limit: int = 10, offset: int = 0) -> Documents:
-        """One page. ``search`` has the keys ``match``, ``match_not``, ``time_after`` and ``time_before``."""
-        path = self._root + "?" + urlencode({"limit": limit, "offset": offset})
-        answer = self._connection.request("GET", path, document=dict(search) if search else None).document
-        found = answer.get(self.kind.plural) if isinstance(answer, dict) else None
-        if not isinstance(found, list):
-            raise _not_freezer("GET", self._connection.url + path, f"a list of {self.kind.plural}")
-        return found
-
-    def all(self, search: Mapping[str, Any] | None = None) -> Iterator[Document]:
-        """Every document that fits, once, however many pages it takes."""
-        seen = set()
-        offset = 0
-        while True:
-            page = self.list(search, limit=PAGE, offset=offset)
-            for document in page:
-                document_id = self.kind.id_of(document)
-                if document_id not in seen:
-                    seen.add(document_id)
-                    yield document
-            offset += len(page)
-            if len(page) < SMALLEST_CUT_PAGE:
-                return
-
-    def get(self, document_id: str) -> Document | None:
-        """The document, or None when there is none with that id."""
-        return self.read(document_id)[0]
-
-    def read(self, document_id: str) -> tuple[Document | None, str | None]:
-        """The document and the tag of its state; None for what does not exist, or has no tag on this server."""
-        try:
-            answer = self._connection.request("GET", self._path(document_id))
-        except NotFound:
-            return None, None
-        if not isinstance(answer.document, dict):
-            raise _not_freezer("GET", self._connection.url + self._path(document_id), "a document")
-        return answer.document, answer.etag
-
-    def create(self, document: Mapping[str, Any]) -> str:
-        """Store a new document and return its id."""
-        answer = self._connection.request("POST", self._root, document=dict(document), repeatable=False).document
-        if not isinstance(answer, dict) or self.kind.id_key not in answer:
-            raise _not_freezer("POST", self._connection.url + self._root, "a " + self.kind.id_key)
-        return str(answer[self.kind.id_key])
-
-    def replace(self, document_id: str, document: Mapping[str, Any], if_match: str | None = None) -> None:
-        """Store the document under this id in place of whatever was there.
-
-        With ``if_match``, the tag of a state, only in place of that state: ``Conflict`` with status 412 otherwise.
-        """
-        self._connection.request("POST", self._path(document_id), document=dict(document), if_match=if_match)
-
-    def patch(self, document_id: str, changes: Mapping[str, Any]) -> None:
-        """Merge the changes into the document: objects by key, everything else as a whole."""
-        self._connection.request("PATCH", self._path(document_id), document=dict(changes))
-
-    def delete(self, document_id: str) -> bool:
-        """Remove the document; False when there was none."""
-        try:
-            self._connection.request("DELETE", self._path(document_id))
-        except NotFound:
-            return False
-        return True
-
-    def _path(self, document_id: str) -> str:
-        return f"{self._root}/{quote(document_id, safe='')}"
 
 
 class Registry:
@@ -180,41 +100,78 @@ class Registry:
 
 
 def connect(
-    url: str,
-    auth_type: str = "none",
+    url: str | None = None,
+    auth_type: str | None = None,
     username: str | None = None,
     password: str | None = None,
     token: str | None = None,
     project_id: str | None = None,
     ca_file: str | None = None,
-    validate_certs: bool = True,
+    validate_certs: bool | None = None,
     client_cert: str | None = None,
     client_key: str | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
     retries: int = RETRIES,
     api_version: int | None = None,
+    cloud: str | Mapping[str, Any] | None = None,
+    auth: Mapping[str, Any] | None = None,
+    region_name: str | None = None,
+    interface: str | None = None,
 ) -> Registry:
     """The registry at ``url``, which may end in ``/v1``, ``/v2`` or ``/v2/<project_id>`` as Keystone's catalogue has it.
 
-    Opens no connection yet. Raises ``BadAddress`` when the options do not fit together.
+    Without ``url`` the catalogue is asked for it, and Keystone for the project, if these say which: ``cloud``, the name of
+    a cloud in a ``clouds.yaml`` or what stands there, and ``auth``, the options of keystoneauth's plugin ``auth_type``.
+    The Freezer API itself is not asked yet. Raises ``BadAddress`` when the options do not fit together.
     """
-    base, url_version, url_project = _without_version(url)
-    if url_version and api_version and url_version != api_version:
-        raise BadAddress(f"url {url} is the address of version {url_version} of the API, api_version is {api_version}.")
-    if url_project and project_id and url_project != project_id:
-        raise BadAddress(f"url {url} names another project than project_id {project_id}.")
-    connection = Connection(
-        base,
-        auth=auth_method(auth_type, username=username, password=password, token=token),
-        tls=Tls(ca_file=ca_file, validate_certs=validate_certs, client_cert=client_cert, client_key=client_key),
-        timeout_seconds=timeout_seconds,
-        retries=retries,
+    options = complete(
+        {
+            "url": url,
+            "auth_type": auth_type,
+            "username": username,
+            "password": password,
+            "token": token,
+            "project_id": project_id,
+            "ca_file": ca_file,
+            "validate_certs": validate_certs,
+            "client_cert": client_cert,
+            "client_key": client_key,
+            "api_version": api_version,
+            "cloud": cloud,
+            "auth": auth,
+            "region_name": region_name,
+            "interface": interface,
+        }
     )
-    return Registry(
-        connection,
-        project_id=project_id or url_project or DEFAULT_PROJECT_ID,
-        api_version=api_version or url_version or DEFAULT_API_VERSION,
+    tls = Tls(
+        ca_file=options.get("ca_file"),
+        validate_certs=options.get("validate_certs") is not False,
+        client_cert=options.get("client_cert"),
+        client_key=options.get("client_key"),
     )
+    transport = Transport(tls, timeout_seconds, retries)
+    method = auth_method(options["auth_type"], options["auth"], transport)
+    address = options.get("url") or method.endpoint(
+        options.get("interface") or DEFAULT_INTERFACE, options.get("region_name")
+    )
+    if not address:
+        raise BadAddress("Where is the Freezer API? Give url, or cloud or auth, so that Keystone's catalogue says it.")
+    base, url_version, url_project = _without_version(str(address))
+    version = _version(options.get("api_version"), url_version, str(address))
+    project = project_id or url_project or (method.project_id() if version == 2 else None)
+    if url and url_project and project != url_project:
+        raise BadAddress(f"url {address} names another project than project_id {project_id}.")
+    if version == 2 and not project and isinstance(method, (Keystone, Keystoneauth)):
+        raise BadAddress("The credentials are for no project; say with project_id, or project_name in auth, which.")
+    return Registry(transport.connection(base, auth=method), project or DEFAULT_PROJECT_ID, version)
+
+
+def _version(wanted: Any, of_address: int | None, address: str) -> int:
+    text = str(wanted).strip("v") if wanted else str(of_address or DEFAULT_API_VERSION)
+    version = int(text.partition(".")[0]) if text[:1].isdigit() else 0
+    if of_address and of_address != version:
+        raise BadAddress(f"url {address} is the address of version {of_address} of the API, api_version is {version}.")
+    return version
 
 
 def _without_version(url: str) -> tuple[str, int | None, str | None]:
@@ -228,7 +185,3 @@ def _without_version(url: str) -> tuple[str, int | None, str | None]:
     if before.endswith("/v2") and last:
         return before[: -len("/v2")], 2, last
     return stem, None, None
-
-
-def _not_freezer(method: str, url: str, missing: str) -> NotFreezer:
-    return NotFreezer(f"{method} {url} was answered without {missing}. Is this the address of a Freezer API?")

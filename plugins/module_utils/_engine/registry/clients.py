@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from .client import Document, Registry
-from .ensure import Result, ensure
+from .client import Registry
+from .collection import Document
+from .ensure import ensure
+from .plan import Result
 
 
 def ensure_client(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""One kept-alive HTTP connection to a Freezer API: JSON both ways, faults of the network repeated where that is safe.
+"""One kept-alive HTTP connection to a Freezer API, or to Keystone: JSON both ways, faults of the network repeated where
+that is safe.
 
 Standard library only, because it travels with every module. ``http.client`` sets TCP_NODELAY itself. Proxies from the
 environment are not used: an API for backups is reached directly.
@@ -17,12 +18,13 @@ import selectors
 import socket
 import ssl
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from .auth import AuthMethod, NoAuth
-from .errors import BadAddress, NotFreezer, RegistryError, Unreachable, Untrusted, error_from
+from .errors import FREEZER, BadAddress, NotFreezer, RegistryError, Unreachable, Untrusted, error_from
 
 TIMEOUT_SECONDS = 30.0
 RETRIES = 3
@@ -60,11 +62,16 @@ class Tls:
 
 
 class Answer(NamedTuple):
-    """What the server said: the status, the parsed body, and the tag of this state of a document (RFC 9110, 8.8.3)."""
+    """What the server said: the status, the parsed body, and the headers, whose names are in lower case."""
 
     status: int
-    document: Any = None
-    etag: str | None = None
+    document: Any
+    headers: Mapping[str, str]
+
+    @property
+    def etag(self) -> str | None:
+        """The tag of this state of a document (RFC 9110, 8.8.3), or None where the server has none."""
+        return self.headers.get("etag")
 
 
 class _Reply(NamedTuple):
@@ -86,7 +93,8 @@ class Connection:
 
     ``timeout_seconds`` is the longest silence of the server that is borne. ``retries`` is how often a request is
     repeated after a lost connection or a status of 502, 503 or 504, with a pause that doubles each time, or as long as
-    the server's ``Retry-After`` says. Not for use by several threads at once.
+    the server's ``Retry-After`` says. A status of 401 makes ``auth`` renew itself once. ``service`` is what messages
+    call the server. Not for use by several threads at once.
     """
 
     def __init__(
@@ -97,6 +105,7 @@ class Connection:
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = RETRIES,
         sleep: Callable[[float], None] = time.sleep,
+        service: str = FREEZER,
     ) -> None:
         self.url = url.rstrip("/")
         self._address = _address(url)
@@ -107,6 +116,7 @@ class Connection:
         self._timeout_seconds = timeout_seconds
         self._retries = retries
         self._sleep = sleep
+        self._service = service
         self._http: http.client.HTTPConnection | None = None
 
     def request(
@@ -122,29 +132,32 @@ class Connection:
         ``if_match`` is the tag of the only state of a document to which the request may be applied.
         ``repeatable`` says that the server ends in the same state however often it receives the request; only then is
         it sent again when it is unknown whether the first one arrived. Raises a ``RegistryError`` for every status
-        outside of 2xx.
+        outside of 2xx, and when nobody can be authenticated.
         """
         request = f"{method} {self.url}{path}"
         for attempt in range(self._retries + 1):
             last = attempt == self._retries
-            pause_seconds = FIRST_BACK_OFF_SECONDS * 2**attempt * random.uniform(0.5, 1.0)
+            pause_seconds = back_off_seconds(attempt)
             try:
                 reply = self._exchange(method, path, document, if_match)
+                if reply.status == 401 and self._auth.renew():
+                    # Refused before it was looked at; so this is no repetition.
+                    reply = self._exchange(method, path, document, if_match)
             except _NeverSent as fault:
                 if last:
-                    raise Unreachable(f"The Freezer API at {self.url} cannot be reached: {fault}.") from fault
+                    raise Unreachable(f"{self._service} at {self.url} cannot be reached: {fault}.") from fault
             except _Lost as fault:
                 if last or not repeatable:
                     message = f"The connection was lost during {request}: {fault}."
                     if not repeatable:
-                        message += " Whether the API acted on it is unknown; look before you repeat it."
+                        message += " Whether the server acted on it is unknown; look before you repeat it."
                     raise Unreachable(message) from fault
             else:
                 asked_seconds = _retry_after_seconds(reply.headers.get("Retry-After"))
                 pause_seconds = asked_seconds if asked_seconds is not None else pause_seconds
                 refused = reply.status in RETRIED_STATUSES and repeatable
                 if last or not refused or pause_seconds > LONGEST_WAIT_SECONDS:
-                    return _answer(request, reply)
+                    return _answer(self._service, request, reply)
             self._sleep(pause_seconds)
         raise AssertionError("the last attempt returns or raises")
 
@@ -209,14 +222,19 @@ class Connection:
         except ssl.SSLError as error:
             raise Untrusted(f"No TLS with {self.url}: {error.reason or error}. Is it http?") from error
         except socket.timeout as error:
-            message = "The Freezer API at {0} cannot be reached: no connection within {1:g} seconds (timeout_seconds)."
-            raise Unreachable(message.format(self.url, self._timeout_seconds)) from error
+            message = "{0} at {1} cannot be reached: no connection within {2:g} seconds (timeout_seconds)."
+            raise Unreachable(message.format(self._service, self.url, self._timeout_seconds)) from error
         except UnicodeError as error:
             raise BadAddress(f"url {self.url!r} names a host that cannot exist: {error}.") from error
         except OSError as error:
             raise _NeverSent(error.strerror or str(error)) from error
         self._http = connection
         return connection
+
+
+def back_off_seconds(attempt: int) -> float:
+    """The pause after an attempt that failed, the first of which is number 0: about twice the one before."""
+    return FIRST_BACK_OFF_SECONDS * float(2**attempt) * random.uniform(0.5, 1.0)
 
 
 def _address(url: str) -> SplitResult:
@@ -254,7 +272,7 @@ def _retry_after_seconds(value: str | None) -> float | None:
         return None
 
 
-def _answer(request: str, reply: _Reply) -> Answer:
+def _answer(service: str, request: str, reply: _Reply) -> Answer:
     """The answer, or the error that its status stands for."""
     document: Any = None
     if reply.body:
@@ -262,12 +280,14 @@ def _answer(request: str, reply: _Reply) -> Answer:
             document = json.loads(reply.body)
         except ValueError:
             if 200 <= reply.status < 300:
-                message = "{0} was answered with something that is not JSON. Is this the address of a Freezer API?"
-                raise NotFreezer(message.format(request), status=reply.status) from None
+                message = "{0} was answered with something that is not JSON. Is this the address of {1}?"
+                raise NotFreezer(
+                    message.format(request, service.replace("The ", "the ")), status=reply.status
+                ) from None
     if 200 <= reply.status < 300:
-        return Answer(reply.status, document, reply.headers.get("ETag"))
+        return Answer(reply.status, document, {name.lower(): value for name, value in reply.headers.items()})
     if reply.headers.get("Location") and 300 <= reply.status < 400:
         # Following it would hand the credentials to whomever it names.
         message = "{0} is redirected to {1}. Use that server's address as url."
         raise RegistryError(message.format(request, reply.headers["Location"]), status=reply.status)
-    raise error_from(request, reply.status, document)
+    raise error_from(request, reply.status, document, service)

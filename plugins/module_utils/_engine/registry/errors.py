@@ -9,9 +9,13 @@ from typing import Any
 
 from ..errors import FreezerError
 
+#: What sentences call the two servers that we talk to.
+FREEZER = "The Freezer API"
+KEYSTONE = "Keystone"
+
 
 class RegistryError(FreezerError):
-    """The Freezer API could not do what was asked of it.
+    """{service} could not do what was asked of it.
 
     ``status`` is the HTTP status, or None when there was no answer. ``title`` and ``description`` are what the API
     said, word for word, and empty when it said nothing.
@@ -37,7 +41,7 @@ class Untrusted(Unreachable):
 
 
 class NotFreezer(RegistryError):
-    """Somebody answered, but not in the way a Freezer API does."""
+    """Somebody answered, but not in the way a Freezer API, or Keystone, does."""
 
 
 class Rejected(RegistryError):
@@ -45,7 +49,7 @@ class Rejected(RegistryError):
 
 
 class Unauthorized(RegistryError):
-    """The API does not accept the credentials (401)."""
+    """The API, or Keystone, does not accept the credentials (401)."""
 
 
 class Forbidden(RegistryError):
@@ -72,6 +76,10 @@ class Ambiguous(RegistryError):
     """What was described fits several documents."""
 
 
+class MissingLibrary(RegistryError):
+    """What is asked for needs a Python library that is not there."""
+
+
 class Unidentified(RegistryError):
     """What was described has neither an id nor anything else that tells it from others."""
 
@@ -89,26 +97,29 @@ _BY_STATUS: dict[int, type[RegistryError]] = {
 }
 
 _SENTENCES: dict[type[RegistryError], str] = {
-    Rejected: "The Freezer API rejects {request}",
-    Unauthorized: "The Freezer API does not accept the credentials for {request}",
-    Forbidden: "The Freezer API does not permit {request}",
-    NotFound: "The Freezer API does not know what {request} names",
-    NotAllowed: "The Freezer API does not offer {request}",
-    Conflict: "The Freezer API sees a conflict in {request}",
-    ServerError: "The Freezer API failed on {request}",
-    RegistryError: "The Freezer API gave an answer that does not fit {request}",
+    Rejected: "{service} rejects {request}",
+    Unauthorized: "{service} does not accept the credentials for {request}",
+    Forbidden: "{service} does not permit {request}",
+    NotFound: "{service} does not know what {request} names",
+    NotAllowed: "{service} does not offer {request}",
+    Conflict: "{service} sees a conflict in {request}",
+    ServerError: "{service} failed on {request}",
+    RegistryError: "{service} gave an answer that does not fit {request}",
 }
 
 
-def error_from(request: str, status: int, document: Any) -> RegistryError:
+def error_from(request: str, status: int, document: Any, service: str = FREEZER) -> RegistryError:
     """The error for an answer with this status. ``request`` is method and address, ``document`` the parsed body."""
     kind = ServerError if status >= 500 else _BY_STATUS.get(status, RegistryError)
     title, description = "", ""
     if isinstance(document, dict):
-        title = str(document.get("title") or "")
-        description = str(document.get("description") or "")
-    said = ": ".join(part for part in (title, description) if part)
-    message = f"{_SENTENCES[kind].format(request=request)} (status {status})" + (f": {said}" if said else "")
+        # Keystone has the same in one object more, and calls the description a message.
+        said = document["error"] if isinstance(document.get("error"), dict) else document
+        title = str(said.get("title") or "")
+        description = str(said.get("description") or said.get("message") or "")
+    words = ": ".join(part for part in (title, description) if part)
+    sentence = _SENTENCES[kind].format(service=service, request=request)
+    message = f"{sentence} (status {status})" + (f": {words}" if words else "")
     if kind is Unauthorized:
         message += ". Check auth_type and the user, password or token"
     return kind(message.rstrip(".") + ".", status=status, title=title, description=description)

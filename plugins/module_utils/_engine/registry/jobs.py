@@ -16,9 +16,11 @@ from ..documents.comparison import merged
 from ..documents.errors import DocumentError
 from ..documents.job import with_action_defaults
 from ..documents.schedule_schema import TRIGGER_KEYS
-from .client import Document, Registry
-from .ensure import Result, ensure, find, remove, store
+from .client import Registry
+from .collection import Document
+from .ensure import change_whole, ensure, find, remove, store
 from .errors import NotFound
+from .plan import Result
 
 
 def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
@@ -95,7 +97,10 @@ def record_status(
         before["session_tag"], after["session_tag"] = job.get("session_tag"), session_tag
     changed = before != after
     if changed and not check_mode:
-        registry.jobs.patch(job_id, after)
+        if registry.jobs.tags_states(job_id):
+            registry.jobs.patch(job_id, after)
+        else:
+            change_whole(registry.jobs, job_id, lambda current: merged(current, after))
         job = existing_job(registry, job_id)
     return Result(changed, before, after, job_id, merged(job, after))
 

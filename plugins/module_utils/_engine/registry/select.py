@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from .client import Collection, Document
+from .collection import Collection, Document
 from .ensure import find
 from .errors import BadAddress
 

@@ -12,10 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..documents.errors import DocumentError
-from .client import Document, Registry, Round
-from .ensure import Result, find, remove, store
+from .client import Registry, Round
+from .collection import Document
+from .ensure import find, remove, store
 from .errors import Conflict, NotFound, Rejected
 from .jobs import checked_schedule, existing_job
+from .plan import Result
 
 DEFAULT_HOLD_OFF_SECONDS = 60
 

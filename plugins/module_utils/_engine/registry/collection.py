@@ -1,0 +1,109 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The documents of one kind at a Freezer API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from ..documents.kind import Kind
+from .connection import Connection
+from .errors import NotFound, NotFreezer
+
+Document = dict[str, Any]
+Documents = list[Document]
+
+PAGE = 1000
+# A shorter page than this is the last one; a server that cuts pages short cuts them at a rounder number.
+SMALLEST_CUT_PAGE = 100
+
+
+class Collection:
+    """All documents of one kind."""
+
+    def __init__(self, connection: Connection, kind: Kind, root: str) -> None:
+        self.kind = kind
+        self._connection = connection
+        self._root = f"{root}/{kind.plural}"
+        self._tags_states: bool | None = None
+
+    def list(self, search: Mapping[str, Any] | None = None, limit: int = 10, offset: int = 0) -> Documents:
+        """One page. ``search`` has the keys ``match``, ``match_not``, ``time_after`` and ``time_before``."""
+        path = self._root + "?" + urlencode({"limit": limit, "offset": offset})
+        answer = self._connection.request("GET", path, document=dict(search) if search else None).document
+        found = answer.get(self.kind.plural) if isinstance(answer, dict) else None
+        if not isinstance(found, list):
+            raise _not_freezer("GET", self._connection.url + path, f"a list of {self.kind.plural}")
+        return found
+
+    def all(self, search: Mapping[str, Any] | None = None) -> Iterator[Document]:
+        """Every document that fits, once, however many pages it takes."""
+        seen = set()
+        offset = 0
+        while True:
+            page = self.list(search, limit=PAGE, offset=offset)
+            for document in page:
+                document_id = self.kind.id_of(document)
+                if document_id not in seen:
+                    seen.add(document_id)
+                    yield document
+            offset += len(page)
+            if len(page) < SMALLEST_CUT_PAGE:
+                return
+
+    def get(self, document_id: str) -> Document | None:
+        """The document, or None when there is none with that id."""
+        return self.read(document_id)[0]
+
+    def read(self, document_id: str) -> tuple[Document | None, str | None]:
+        """The document and the tag of its state; None for what does not exist, or has no tag on this server."""
+        try:
+            answer = self._connection.request("GET", self._path(document_id))
+        except NotFound:
+            return None, None
+        if not isinstance(answer.document, dict):
+            raise _not_freezer("GET", self._connection.url + self._path(document_id), "a document")
+        self._tags_states = answer.etag is not None
+        return answer.document, answer.etag
+
+    def tags_states(self, document_id: str) -> bool:
+        """Whether this server tags the states of documents, as far as this one shows."""
+        if self._tags_states is None:
+            self.read(document_id)
+        return bool(self._tags_states)
+
+    def create(self, document: Mapping[str, Any]) -> str:
+        """Store a new document and return its id."""
+        answer = self._connection.request("POST", self._root, document=dict(document), repeatable=False).document
+        if not isinstance(answer, dict) or self.kind.id_key not in answer:
+            raise _not_freezer("POST", self._connection.url + self._root, "a " + self.kind.id_key)
+        return str(answer[self.kind.id_key])
+
+    def replace(self, document_id: str, document: Mapping[str, Any], if_match: str | None = None) -> None:
+        """Store the document under this id in place of whatever was there.
+
+        With ``if_match``, the tag of a state, only in place of that state: ``Conflict`` with status 412 otherwise.
+        """
+        self._connection.request("POST", self._path(document_id), document=dict(document), if_match=if_match)
+
+    def patch(self, document_id: str, changes: Mapping[str, Any]) -> None:
+        """Merge the changes into the document: objects by key, everything else as a whole."""
+        self._connection.request("PATCH", self._path(document_id), document=dict(changes))
+
+    def delete(self, document_id: str) -> bool:
+        """Remove the document; False when there was none."""
+        try:
+            self._connection.request("DELETE", self._path(document_id))
+        except NotFound:
+            return False
+        return True
+
+    def _path(self, document_id: str) -> str:
+        return f"{self._root}/{quote(document_id, safe='')}"
+
+
+def _not_freezer(method: str, url: str, missing: str) -> NotFreezer:
+    return NotFreezer(f"{method} {url} was answered without {missing}. Is this the address of a Freezer API?")

@@ -1,0 +1,35 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What other servers than ours want to be told in their own way: freezer-api 15 to 19.
+
+They are known by their documents, whose states carry no tag. Their PATCH replaces objects as a whole and empties the
+schedule of a job that it does not name; so documents are replaced there, which keeps what is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..documents.kind import Kind
+from .collection import Document
+
+
+def acceptable(kind: Kind, new: Mapping[str, Any], current: Mapping[str, Any]) -> Document:
+    """A whole document as these servers take it for ``current``."""
+    if kind.name == "job":
+        known = [element.get("freezer_action") for element in current.get("job_actions") or []]
+        return {**new, "job_actions": [_element(element, known) for element in new.get("job_actions") or []]}
+    if kind.name == "action":
+        # A key that is not sent keeps its value; null takes it away.
+        gone = {key: None for key in current.get("freezer_action") or {} if key not in new["freezer_action"]}
+        return {**new, "freezer_action": {**gone, **new["freezer_action"]}}
+    return dict(new)
+
+
+def _element(element: Mapping[str, Any], known: list[Any]) -> Document:
+    """An action of a job. Its id stands for a definition that cannot be changed through the job."""
+    if element.get("freezer_action") in known:
+        return dict(element)
+    return {key: value for key, value in element.items() if key not in ("action_id", "user_id", "project_id")}
