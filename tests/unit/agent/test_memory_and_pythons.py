@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Bounds and hosts: memory does not follow the size of the source, and Python 3.9 without any library is enough."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.freezer.backup.tests.support import agent_process
+from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.trees import make_everything, open_for_removal, write
+
+BOUND_BYTES = 96 << 20
+PEAK = """
+import resource
+result["peak_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+result["peak_of_a_child_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+"""
+# The peak of a process begins with that of whoever started it, until it runs another program.
+WITHOUT_LIBRARIES = "sys.modules['zstandard'] = None"
+
+
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_memory_stays_bounded_for_data_of_hundreds_of_megabytes(tmp_path, compression):
+    some = Set(tmp_path, compression=compression)
+    with open(some.source / "big", "wb") as big:
+        block = os.urandom(1 << 20) + bytes(7 << 20)
+        for _count in range(40):
+            big.write(block)
+    result = agent_process.run("backup", some.options, after=PEAK)
+    assert result["source_bytes"] == 320 << 20
+    assert result["peak_bytes"] < BOUND_BYTES
+    assert result["peak_of_a_child_bytes"] < BOUND_BYTES
+    for work in ("verify", "restore"):
+        target = some.new_target()
+        result = agent_process.run(work, {**some.options, "restore_abs_path": str(target)}, after=PEAK)
+        assert max(result["peak_bytes"], result["peak_of_a_child_bytes"]) < BOUND_BYTES
+    assert differences(some.source, target) == []
+
+
+def test_memory_stays_bounded_for_a_hole_of_six_gibibytes(tmp_path):
+    some = Set(tmp_path)
+    with open(some.source / "hole", "wb") as hole:
+        hole.truncate(6 << 30)
+    result = agent_process.run("backup", some.options, after=PEAK)
+    assert (result["source_bytes"], result["peak_bytes"] < BOUND_BYTES) == (6 << 30, True)
+
+
+def test_memory_stays_bounded_for_many_files(tmp_path):
+    some = Set(tmp_path, max_level=3)
+    for folder in range(20):
+        (some.source / f"folder {folder}").mkdir()
+        for number in range(1000):
+            (some.source / f"folder {folder}" / f"a file with a rather long name, number {number}").touch()
+    for level in range(2):
+        result = agent_process.run("backup", some.options, after=PEAK)
+        assert (result["level"], result["peak_bytes"] < BOUND_BYTES) == (level, True)
+
+
+def older_python():
+    """A Python 3.9 if this machine has one, else the oldest that it has, which may be the one that runs the tests."""
+    found = [shutil.which("python3.9"), *sorted(Path.home().glob(".pyenv/versions/3.9*/bin/python3.9"))]
+    found += [shutil.which("python3.10"), "/usr/bin/python3", sys.executable]
+    for python in found:
+        if python is None or not os.access(python, os.X_OK):
+            continue
+        works = subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 9))"], check=False)
+        if works.returncode == 0:
+            return str(python)
+    return sys.executable
+
+
+def test_the_oldest_python_here_backs_up_and_restores_without_any_library(tmp_path):
+    python = older_python()
+    some = Set(tmp_path, max_level=3)
+    make_everything(some.source)
+    try:
+        for level in range(2):
+            result = agent_process.run("backup", some.options, python=python, before=WITHOUT_LIBRARIES)
+            assert (result["level"], result["outcome"]) == (level, "success")
+            write(some.source / "new", b"new")
+        write(some.source / "folder" / "x", b"new")
+        agent_process.run("backup", some.options, python=python, before=WITHOUT_LIBRARIES)
+        assert (
+            agent_process.run("verify", some.options, python=python, before=WITHOUT_LIBRARIES)["outcome"] == "success"
+        )
+        target = some.new_target()
+        action = {**some.options, "restore_abs_path": str(target)}
+        agent_process.run("restore", action, python=python, before=WITHOUT_LIBRARIES)
+        assert differences(some.source, target) == []
+        again = some.new_target()
+        some.restore(again)  # by the Python that runs the tests
+        assert differences(some.source, again) == []
+        listed = agent_process.run("info", some.options, python=python, before=WITHOUT_LIBRARIES)
+        assert len(listed["backups"]) == 3
+    finally:
+        open_for_removal(tmp_path)
