@@ -268,6 +268,28 @@ class StoreContract:
         assert ids(store.search("backup", P1, Query(time_after=100, time_before=200))) == ["b0", "b1"]
         assert ids(store.search("backup", P1, Query(time_after=201))) == ["b2"]
 
+    def test_the_state_of_a_scope_is_another_one_after_every_write_that_it_can_see(self, store):
+        alice = Scope(user_id="alice")
+        seen = {scope: [store.state("job", scope)] for scope in (P1, P2, alice, EVERYBODY)}
+
+        def after(write):
+            write()
+            for scope, states in seen.items():
+                states.append(store.state("job", scope))
+
+        after(lambda: store.create("job", "a", ALICE, a_job("a")))
+        after(lambda: store.replace(store.get("job", "a", P1), a_job("a", n=1)))
+        after(lambda: store.put("job", "a", ALICE, a_job("a", n=2)))
+        after(lambda: store.delete(store.get("job", "a", P1)))
+        after(lambda: store.create("job", "a", ALICE, a_job("a")))
+        for scope in (P1, alice, EVERYBODY):
+            assert len(set(seen[scope])) == 6
+        assert len(set(seen[P2])) == 1
+        after(lambda: store.create("session", "s", ALICE, {}))
+        with pytest.raises(ConflictError):
+            after(lambda: store.create("job", "a", ALICE, a_job("a")))
+        assert seen[P1][-1] == store.state("job", P1) == seen[P1][-2]
+
     def test_documents_are_counted_by_kind(self, store):
         assert store.counts() == {}
         store.create("job", "a", ALICE, a_job("a"))

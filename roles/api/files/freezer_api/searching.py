@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,20 @@ MAX_LIMIT = 1000
 MAX_OFFSET = 2**31 - 1
 MAX_CONDITIONS = 100
 
-_SEARCH_KEYS = ("match", "match_not", "time_after", "time_before")
 _FIELD = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 _SCHEDULE_KEYS = frozenset(RUN_KEYS + TRIGGER_KEYS)
+
+#: Fields that a list takes as query parameters of their own, as in ``?client_id=db1``.
+FILTERS: Mapping[str, tuple[str, ...]] = {
+    "client": ("client_id", "hostname"),
+    "job": ("client_id", "session_id", "status", "result", "event"),
+    "action": ("action", "mode", "storage", "container", "backup_name"),
+    "session": ("status", "result"),
+    "backup": ("backup_name", "container", "hostname", "status"),
+}
+_TIMES = ("time_after", "time_before")
+_SEARCH_KEYS = ("match", "match_not", *_TIMES)
 
 #: Keys at the top of a stored document that no schema names, because a client never sends them there.
 _STORED_KEYS: Mapping[str, frozenset[str]] = {
@@ -62,8 +72,19 @@ def _number(name: str, text: str | None, default: int, highest: int) -> int:
     return int(text)
 
 
-def query(kind: Kind, body: Mapping[str, Any], parameter: str | None) -> Query:
-    """The search in a body or in the query parameter ``search``, which is the same JSON. Raises BadRequestError."""
+def filters(kind: Kind) -> tuple[str, ...]:
+    """The query parameters that narrow a list of a kind, ``search`` aside."""
+    return FILTERS[kind.name] + (_TIMES if kind.name == "backup" else ())
+
+
+def query(
+    kind: Kind, body: Mapping[str, Any], parameter: str | None = None, filtered: Sequence[tuple[str, str]] = ()
+) -> Query:
+    """The search that a list request asks for. Raises BadRequestError.
+
+    It is in the body or, the same JSON, in the query parameter ``search``. ``filtered`` are fields and values from
+    further query parameters, all of which have to match as well.
+    """
     if parameter:
         if body:
             raise BadRequestError("There is a search in the body and one in the query string; send one of them")
@@ -71,13 +92,21 @@ def query(kind: Kind, body: Mapping[str, Any], parameter: str | None) -> Query:
     unknown = [key for key in body if key not in _SEARCH_KEYS]
     if unknown:
         raise BadRequestError(f"{unknown[0][:100]!r} is no part of a search; the parts are {', '.join(_SEARCH_KEYS)}")
+    times = {key: body.get(key) for key in _TIMES}
     match = _conditions(kind, "match", body.get("match"))
+    for name, value in filtered:
+        if name in _TIMES:
+            if times[name] is not None:
+                raise BadRequestError(f"{name} is said twice")
+            times[name] = value
+        else:
+            match += (FieldMatches(resolve(kind, name), value),)
     match_not = _conditions(kind, "match_not", body.get("match_not"))
     if len(match) + len(match_not) > MAX_CONDITIONS:
         raise BadRequestError(
             f"The search has {len(match) + len(match_not)} conditions; at most {MAX_CONDITIONS} can be"
         )
-    after, before = (_time(kind, key, body.get(key)) for key in ("time_after", "time_before"))
+    after, before = (_time(kind, key, value) for key, value in times.items())
     return Query(match, match_not, after, before)
 
 

@@ -68,6 +68,23 @@ def _read(request: falcon.Request, size: int) -> bytes:
         raise BadRequestError("The body could not be read to its end") from error
 
 
+def is_unchanged(request: falcon.Request, response: falcon.Response, tag: str) -> bool:
+    """Tell the client the state of what it asks for; whether it has seen that already, so that 304 is the answer."""
+    response.set_header("ETag", tag)
+    # Somebody else gets something else under the same address.
+    response.set_header("Cache-Control", "private, no-cache")
+    response.append_header("Vary", "X-Auth-Token, Authorization")
+    seen = request.get_header("If-None-Match")
+    if seen is None:
+        return False
+    # Weak comparison, as If-None-Match wants it.
+    tags = [one.strip().removeprefix("W/") for one in seen.split(",")]
+    if tag.removeprefix("W/") not in tags and "*" not in tags:
+        return False
+    response.status = falcon.HTTP_304
+    return True
+
+
 def write_json(response: falcon.Response, value: Any) -> None:
     """Answer with a value as JSON."""
     response.content_type = falcon.MEDIA_JSON

@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+
 import falcon
 
 from ..access import all_projects, authorize_read, authorize_write
 from ..errors import BadRequestError, ConflictingError
 from ..kinds.base import Rules
 from ..planning import etag
-from ..searching import page, query
+from ..searching import filters, page, query
 from ..service import Service, Written
-from .base import access_of, body_of, sender_of, write_json, write_stored
+from .base import access_of, body_of, is_unchanged, sender_of, write_json, write_stored
 
+_PARAMETERS = ("limit", "offset", "all_projects", "search", "etags")
 _TRUE = ("true", "1", "yes")
 _FALSE = ("", "false", "0", "no")
 
@@ -29,15 +33,39 @@ class Collection:
 
     def on_get(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
         """List the documents of a page, or the ones that a search finds."""
-        authorize_read(sender_of(request))
+        sender = sender_of(request)
+        authorize_read(sender)
         scope = access_of(request, project_id).scope
+        parameters = self._parameters(request)
         if _is_wanted(request, "all_projects"):
-            scope = all_projects(sender_of(request))
+            scope = all_projects(sender)
+        with_etags = _is_wanted(request, "etags")
         wanted = page(request.get_param("limit"), request.get_param("offset"))
-        search = query(self._kind, body_of(request), request.get_param("search"))
+        search = query(self._kind, body_of(request), request.get_param("search"), parameters)
+        # Read before the documents: what is written in between is then seen by the next request, if not by this one.
+        state = self._service.store.state(self._kind.name, scope)
+        asked = (scope, sorted(sender.roles), wanted, search, with_etags)
+        if is_unchanged(request, response, f'W/"{state}-{zlib.crc32(repr(asked).encode("utf-8", "replace")):08x}"'):
+            return
         found = self._service.store.search(self._kind.name, scope, search, wanted.limit, wanted.offset)
         response.content_type = falcon.MEDIA_JSON
-        response.text = f'{{"{self._kind.plural}":[{",".join(stored.text for stored in found)}]}}'
+        etags = f',"etags":{json.dumps([etag(stored) for stored in found])}' if with_etags else ""
+        response.text = f'{{"{self._kind.plural}":[{",".join(stored.text for stored in found)}]{etags}}}'
+
+    def _parameters(self, request: falcon.Request) -> list[tuple[str, str]]:
+        """The query parameters that name fields. Raises BadRequestError for one that is not understood."""
+        found = []
+        known = filters(self._kind)
+        for name, given in request.params.items():
+            if name in known:
+                found += [(name, value) for value in (given if isinstance(given, list) else [given])]
+            elif name not in _PARAMETERS:
+                raise BadRequestError(
+                    f"A list of {self._kind.plural} has no parameter {name[:100]!r}; it has "
+                    f"{', '.join((*_PARAMETERS, *known))}",
+                    title="Invalid parameter",
+                )
+        return found
 
     def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
         """Create a document."""
@@ -71,7 +99,8 @@ class Single:
         """Show a document."""
         authorize_read(sender_of(request))
         stored = self._service.get(self._rules, access_of(request, project_id), document_id)
-        response.etag = etag(stored)
+        if is_unchanged(request, response, etag(stored)):
+            return
         write_stored(response, stored, with_version=self._version == 1)
 
     def on_post(

@@ -129,6 +129,10 @@ class Store(abc.ABC):
         """Documents of one kind in the order in which they were created."""
 
     @abc.abstractmethod
+    def state(self, kind: str, scope: Scope) -> str:
+        """A word for what a scope can see of a kind: as long as it is the same, so are all lists and searches."""
+
+    @abc.abstractmethod
     def apply(self, changes: Sequence[Change]) -> list[int]:
         """Make all changes or none, and return the version of each (0 for one that is gone).
 

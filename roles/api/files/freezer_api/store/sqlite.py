@@ -85,6 +85,14 @@ class SqliteStore(Store):
             rows = self._connection().execute(sql, (*clause.values, limit, offset)).fetchall()
         return [_stored(row) for row in rows]
 
+    def state(self, kind: str, scope: Scope) -> str:
+        # A user can have documents in every project.
+        condition, values = ("", ()) if scope.project_id is None else (" AND project_id = ?", (scope.project_id,))
+        sql = f"SELECT total(changes) FROM change_count WHERE kind = ?{condition}"
+        with self._errors():
+            row = self._connection().execute(sql, (kind, *values)).fetchone()
+        return f"{row[0]:.0f}"
+
     def apply(self, changes: Sequence[Change]) -> list[int]:
         prepared = [(change, self._row(change)) for change in changes]
         with self._write_lock, self._errors(), _transaction(self._connection()) as connection:

@@ -50,6 +50,29 @@ MIGRATIONS = (
             "CREATE INDEX document_of_project_time ON document (kind, project_id, time_stamp)",
         ),
     ),
+    Migration(
+        2,
+        "how often the documents of a project were changed",
+        (
+            """
+            CREATE TABLE change_count (
+                kind TEXT NOT NULL,
+                project_id TEXT NOT NULL,
+                changes INTEGER NOT NULL,
+                PRIMARY KEY (kind, project_id)
+            ) WITHOUT ROWID
+            """,
+            *(
+                f"""
+                CREATE TRIGGER count_{event.lower()} AFTER {event} ON document BEGIN
+                    INSERT INTO change_count VALUES ({row}.kind, {row}.project_id, 1)
+                    ON CONFLICT (kind, project_id) DO UPDATE SET changes = changes + 1;
+                END
+                """
+                for event, row in (("INSERT", "NEW"), ("UPDATE", "NEW"), ("DELETE", "OLD"))
+            ),
+        ),
+    ),
 )
 
 VERSION = MIGRATIONS[-1].version
