@@ -9,7 +9,6 @@ import gzip
 import os
 import platform
 import shutil
-import subprocess
 import tempfile
 import time
 import zlib
@@ -20,14 +19,13 @@ from typing import IO, BinaryIO, cast
 from ..progress import Progress
 from ..storage.base import Storage
 from ..storage.errors import StorageError
-from . import tar
+from . import process, tar
 from .backup_set import MANIFEST_NAME, StoredBackup
-from .catalogue import CatalogueTap
+from .catalogue import CatalogueTap, Tally
 from .codec import Codec, Gzip
 from .compress import compress_stream
 from .errors import ArchiveError
 from .manifest import Manifest, Parent, StoredObject, digest, folder_name
-from .process import TarErrors, end_process
 from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
 from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, settle
 
@@ -62,24 +60,18 @@ class ArchivePlan:
         return f"{self.set_folder}/{folder_name(self.timestamp, self.level)}"
 
 
-def _start_tar(plan: ArchivePlan, snar: str) -> tuple[subprocess.Popen[bytes], BufferedReader]:
+def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program[bytes], BufferedReader]:
     """The running tar, and the pipe on which it lists the members."""
     index_read, index_write = os.pipe()
     try:
-        process = subprocess.Popen(
-            tar.create_argv(plan.source, snar, index_write, increment=plan.parent is not None),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=[index_write],
-            env=tar.environment(),
-        )
+        argv = tar.create_argv(plan.source, snar, index_write, increment=plan.parent is not None)
+        program = process.start(argv, pass_fds=[index_write])
     except BaseException:
         os.close(index_read)
         raise
     finally:
         os.close(index_write)
-    return process, os.fdopen(index_read, "rb")
+    return program, os.fdopen(index_read, "rb")
 
 
 def _widen(pipe: IO[bytes]) -> None:
@@ -142,57 +134,64 @@ def _host() -> dict[str, str]:
     return {"system": platform.system(), "release": platform.release(), "python": platform.python_version()}
 
 
-def _read_tree(
-    plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress
-) -> tuple[list[StoredObject], StoredObject, int, CatalogueTap, tar.TarMessages, int]:
-    """Run tar and store what it gives: segments and catalogue, committed. Returns also its exit status."""
+@dataclass(frozen=True)
+class _Stored:
+    """What has been written of a backup before its manifest, and what tar said and listed meanwhile."""
+
+    segments: list[StoredObject]
+    catalogue: StoredObject
+    stream_bytes: int
+    tally: Tally
+    messages: tar.TarMessages
+    status: int
+
+
+def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress) -> _Stored:
+    """Run tar and store what it gives: segments and catalogue, committed."""
     packed = Gzip(_SIDE_LEVEL)
-    process: subprocess.Popen[bytes] | None = None
-    squeezer: subprocess.Popen[bytes] | None = None
+    running: list[process.Program[bytes]] = []
     tap: CatalogueTap | None = None
     segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)
     catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
     try:
-        process, index = _start_tar(plan, snar)
+        archiver, index = _start_tar(plan, snar)
+        running.append(archiver)
         _widen(index)
-        errors = TarErrors(cast(IO[bytes], process.stderr))
+        errors = tar.TarErrors(cast(IO[bytes], archiver.stderr))
         tap = CatalogueTap(
             index,
             lambda batch: catalogue.write(packed.frame(batch)),
             lambda count: progress.advance(done_files=count),
         )
         tap.start()
-        pipe = cast(BinaryIO, process.stdout)
+        pipe = cast(BinaryIO, archiver.stdout)
         _widen(pipe)
         if plan.codec.filter_argv is not None:
-            squeezer = subprocess.Popen(
-                plan.codec.filter_argv, stdin=pipe, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
+            running.append(process.start(plan.codec.filter_argv, stdin=pipe))
             pipe.close()
-            pipe = cast(BinaryIO, squeezer.stdout)
+            pipe = cast(BinaryIO, running[-1].stdout)
         read = compress_stream(pipe, plan.codec, segments.write, lambda size: progress.advance(done_bytes=size))
         tap.join()
         errors.join()
-        status = process.wait()
-        if squeezer is not None and squeezer.wait() != 0:
-            said = cast(IO[bytes], squeezer.stderr).read().decode("utf-8", "replace").strip()
-            raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {said}.")
+        status = archiver.wait()
+        for squeezer in running[1:]:
+            if squeezer.wait() != 0:
+                said = cast(IO[bytes], squeezer.stderr).read().decode("utf-8", "replace").strip()
+                raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {said}.")
         if tap.failure is not None:
             raise tap.failure
-        return segments.finish(), catalogue.commit(), read, tap, errors.messages, status
+        return _Stored(segments.finish(), catalogue.commit(), read, tap.tally, errors.messages, status)
     except BaseException:
-        for child in (process, squeezer):
-            if child is not None:
-                end_process(child)
+        for program in running:
+            process.end(program)
         if tap is not None:
             tap.join()  # it writes to the catalogue
         segments.discard()
         catalogue.discard()
         raise
     finally:
-        for child in (process, squeezer):
-            if child is not None:
-                end_process(child)
+        for program in running:
+            process.end(program)
 
 
 def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:
@@ -209,9 +208,10 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
         plan = _without_work_folder(plan, work)
         snar = os.path.join(work, "snar")
         parent_began = _fetch_snar(plan, snar)
-        segments, catalogue, read, tap, messages, status = _read_tree(plan, fan_out, snar, progress)
-        if status not in (0, 1):
-            said = "; ".join(messages.unknown[:3]) or f"status {status}"
+        tree = _store_tree(plan, fan_out, snar, progress)
+        messages = tree.messages
+        if tree.status not in (0, 1):
+            said = "; ".join(messages.unknown[:3]) or f"status {tree.status}"
             raise ArchiveError(f"tar could not archive {plan.path}: {said}.")
         _check_continues(plan, parent_began, messages)
         messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
@@ -232,14 +232,14 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
             selection=plan.source.selection(),
             codec=plan.codec.name,
             codec_level=plan.codec.level,
-            segments=segments,
-            catalogue=catalogue,
+            segments=tree.segments,
+            catalogue=tree.catalogue,
             snar=_store_snar(plan, fan_out, snar),
             # With a program as codec the plain stream never passes here.
-            stream_bytes=None if plan.codec.filter_argv else read,
-            source_bytes=tap.tally.content_bytes,
-            counts=tap.tally.counts,
-            tar={"version": tar_version, "exit_status": status},
+            stream_bytes=None if plan.codec.filter_argv else tree.stream_bytes,
+            source_bytes=tree.tally.content_bytes,
+            counts=tree.tally.counts,
+            tar={"version": tar_version, "exit_status": tree.status},
             host=_host(),
             outcome="partial" if messages.unreadable else "success",
             consistency=plan.consistency,

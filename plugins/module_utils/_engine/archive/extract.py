@@ -7,7 +7,6 @@ from __future__ import annotations
 import gzip
 import os
 import stat
-import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,11 +14,10 @@ from typing import IO, cast
 
 from ..progress import Progress
 from ..storage.base import Storage
-from . import tar
+from . import process, tar
 from .backup_set import StoredBackup
 from .errors import ArchiveError, DamagedArchive
 from .plain_stream import plain_stream
-from .process import TarErrors, end_process
 from .segments import READ_BYTES, open_verified
 from .tree import attributes
 
@@ -49,9 +47,9 @@ class _LineCounter(threading.Thread):
             pass  # the work was given up, and the pipe closed under us
 
 
-def _feed(process: subprocess.Popen[bytes], storage: Storage, backup: StoredBackup, progress: Progress) -> None:
+def _feed(reader: process.Program[bytes], storage: Storage, backup: StoredBackup, progress: Progress) -> None:
     """Give one level to a tar that waits on its standard input. A tar that ends early is not an error here."""
-    sink = cast(IO[bytes], process.stdin)
+    sink = cast(IO[bytes], reader.stdin)
     with plain_stream(storage, backup) as blocks:
         try:
             for block in blocks:
@@ -68,20 +66,15 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
     Raises DamagedArchive, StorageError, or ArchiveError if tar could not do it; the folder is of no use then.
     """
     tar.require()
-    process = subprocess.Popen(
-        tar.extract_argv(folder, increment=backup.manifest.level > 0),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        env=tar.environment(),
-    )
+    argv = tar.extract_argv(folder, increment=backup.manifest.level > 0)
+    reader = process.start(argv, stdin=process.PIPE, stdout=process.DISCARD)
     try:
-        errors = TarErrors(cast(IO[bytes], process.stderr))
-        _feed(process, storage, backup, progress)
-        status = process.wait()
+        errors = tar.TarErrors(cast(IO[bytes], reader.stderr))
+        _feed(reader, storage, backup, progress)
+        status = reader.wait()
         errors.join()
     finally:
-        end_process(process)
+        process.end(reader)
     messages = errors.messages
     unexplained = messages.unknown + [f"{entry['path']}: {entry['message']}" for entry in messages.unreadable]
     if status != 0 and (unexplained or not messages.not_restored):
@@ -139,22 +132,16 @@ def check_stream(storage: Storage, backup: StoredBackup, progress: Progress) -> 
     Raises DamagedArchive if anything is not as the manifest says.
     """
     tar.require()
-    process = subprocess.Popen(
-        tar.list_argv(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=tar.environment(),
-    )
+    reader = process.start(tar.list_argv(), stdin=process.PIPE)
     try:
-        errors = TarErrors(cast(IO[bytes], process.stderr))
-        counter = _LineCounter(cast(IO[bytes], process.stdout))
-        _feed(process, storage, backup, progress)
-        status = process.wait()
+        errors = tar.TarErrors(cast(IO[bytes], reader.stderr))
+        counter = _LineCounter(cast(IO[bytes], reader.stdout))
+        _feed(reader, storage, backup, progress)
+        status = reader.wait()
         counter.join()
         errors.join()
     finally:
-        end_process(process)
+        process.end(reader)
     if status != 0:
         said = "; ".join(errors.messages.unknown[:3]) or f"status {status}"
         raise DamagedArchive(f"tar cannot read {backup.folder}: {said}.")

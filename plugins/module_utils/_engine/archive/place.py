@@ -13,14 +13,14 @@ import fcntl
 import os
 import secrets
 import stat
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from . import process
 from .errors import ArchiveError
 from .extract import make_writable
-from .tar import environment, shown
+from .tar import shown
 from .tree import attributes, same_file
 
 STAGING_PREFIX = ".freezer-restore-"
@@ -174,11 +174,8 @@ def staging(target: str, with_root: bool) -> Iterator[Staging]:
 def remove_tree(path: str) -> None:
     """Remove a staging folder. With rm, because Python's way ends at some hundred folders in each other."""
     make_writable(path)
-    removed = subprocess.run(
-        ["rm", "-rf", "--", path], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment()
-    )
-    if removed.returncode != 0:
-        said = removed.stderr.decode("utf-8", "replace").strip()
+    status, _output, said = process.run(["rm", "-rf", "--", path])
+    if status != 0:
         raise ArchiveError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {said}.")
 
 
@@ -242,15 +239,9 @@ def _copy_over(source: str, target: str) -> None:
     """Put a copy where a rename cannot lead, whole or not at all."""
     beside = os.path.join(os.path.dirname(target), f"{STAGING_PREFIX}{secrets.token_hex(4)}")
     try:
-        copied = subprocess.run(
-            ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, beside],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            env=environment(),
-        )
-        if copied.returncode != 0:
-            said = copied.stderr.decode("utf-8", "replace").strip()
+        copy = ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, beside]
+        status, _output, said = process.run(copy)
+        if status != 0:
             raise ArchiveError(f"{shown(target)} cannot be copied to its file system: {said}.")
         os.rename(beside, target)
     finally:

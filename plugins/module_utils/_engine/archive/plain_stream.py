@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import io
-import subprocess
 import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +12,10 @@ from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
 from ..storage.base import Storage
+from . import process
 from .backup_set import StoredBackup
 from .codec import codec_for
 from .errors import DamagedArchive
-from .process import end_process
 from .segments import READ_BYTES, VerifiedStream
 
 
@@ -48,7 +47,7 @@ class _Feeder(threading.Thread):
 
 
 def _through_program(argv: list[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:
-    program = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    program = process.start(argv, stdin=process.PIPE)
     try:
         feeder = _Feeder(stored, cast(IO[bytes], program.stdin))
         yield from _blocks(cast(BinaryIO, program.stdout))
@@ -59,7 +58,7 @@ def _through_program(argv: list[str], stored: io.RawIOBase, where: str) -> Itera
             said = cast(IO[bytes], program.stderr).read().decode("utf-8", "replace").strip()
             raise DamagedArchive(f"The data of {where} does not decompress: {said}.")
     finally:
-        end_process(program)
+        process.end(program)
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:

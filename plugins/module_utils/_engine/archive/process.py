@@ -1,39 +1,56 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Care for child processes: what they say is collected, and none of them outlives its purpose."""
+"""The only file that starts other programs: as lists of arguments, in English, and never longer than they are needed.
+
+Ansible's own modules start programs through AnsibleModule, which the engine does not know; hence the remarks to pylint.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
-import threading
-from typing import IO
+from collections.abc import Sequence
+from typing import IO, Union
 
-from . import tar
+PIPE, DISCARD = subprocess.PIPE, subprocess.DEVNULL
 
+Program = subprocess.Popen
+Stream = Union[int, IO[bytes]]
 
-class TarErrors(threading.Thread):
-    """Collects what tar says on its error stream while it works."""
-
-    def __init__(self, pipe: IO[bytes]) -> None:
-        super().__init__(name="tar-errors", daemon=True)
-        self.messages = tar.TarMessages()
-        self._pipe = pipe
-        self.start()
-
-    def run(self) -> None:
-        try:
-            for line in self._pipe:
-                self.messages.add_line(line.decode("utf-8", "surrogateescape").rstrip("\n"))
-        except ValueError:
-            pass  # the work was given up, and the pipe closed under us
+# What programs say is read by this one, so they have to speak one language.
+_OVERRIDES = {"LC_ALL": "C", "TZ": "UTC"}
+_NOT_INHERITED = ("TAR_OPTIONS", "TAPE")
 
 
-def end_process(process: subprocess.Popen[bytes]) -> None:
-    """Make sure that a child is gone and its pipes are closed."""
-    if process.poll() is None:
-        process.kill()
-    process.wait()
-    for pipe in (process.stdin, process.stdout, process.stderr):
+def environment() -> dict[str, str]:
+    """The environment of programs: the caller's, with messages in English and no options of the caller's shell."""
+    inherited = {key: value for key, value in os.environ.items() if key not in _NOT_INHERITED}
+    return {**inherited, **_OVERRIDES}
+
+
+def start(
+    argv: Sequence[str], stdin: Stream = DISCARD, stdout: Stream = PIPE, pass_fds: Sequence[int] = ()
+) -> Program[bytes]:
+    """Start a program; its error stream is a pipe."""
+    return subprocess.Popen(  # pylint: disable=ansible-bad-function
+        argv, stdin=stdin, stdout=stdout, stderr=PIPE, pass_fds=tuple(pass_fds), env=environment()
+    )
+
+
+def run(argv: Sequence[str]) -> tuple[int, str, str]:
+    """Run a program to its end: its status, and what it said on both streams."""
+    done = subprocess.run(  # pylint: disable=ansible-bad-function
+        argv, stdin=DISCARD, capture_output=True, check=False, env=environment()
+    )
+    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace").strip()
+
+
+def end(program: Program[bytes]) -> None:
+    """Make sure that a program is gone and its pipes are closed."""
+    if program.poll() is None:
+        program.kill()
+    program.wait()
+    for pipe in (program.stdin, program.stdout, program.stderr):
         if pipe is not None:
             try:
                 pipe.close()

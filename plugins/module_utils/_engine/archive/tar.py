@@ -12,15 +12,14 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
+from . import process
 from .errors import ArchiveError
 
-# Messages are parsed, so tar has to speak its own language.
-ENVIRONMENT_OVERRIDES = {"LC_ALL": "C", "TZ": "UTC"}
 COMMON = ["--quoting-style=c", "--format=posix", "--blocking-factor=256"]
 ATTRIBUTES = ["--xattrs", "--xattrs-include=*", "--acls", "--selinux"]
 DEREFERENCE = {
@@ -149,10 +148,21 @@ class TarMessages:
             self.unknown.append(f"{path}: {text}")
 
 
-def environment() -> dict[str, str]:
-    """The environment for tar: the caller's, with messages in English and no options of the caller's shell."""
-    inherited = {key: value for key, value in os.environ.items() if key not in ("TAR_OPTIONS", "TAPE")}
-    return {**inherited, **ENVIRONMENT_OVERRIDES}
+class TarErrors(threading.Thread):
+    """Collects what tar says on its error stream while it works."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        super().__init__(name="tar-errors", daemon=True)
+        self.messages = TarMessages()
+        self._pipe = pipe
+        self.start()
+
+    def run(self) -> None:
+        try:
+            for line in self._pipe:
+                self.messages.add_line(line.decode("utf-8", "surrogateescape").rstrip("\n"))
+        except ValueError:
+            pass  # the work was given up, and the pipe closed under us
 
 
 def require() -> None:
@@ -164,10 +174,8 @@ def require() -> None:
 def version() -> str:
     """The first line of ``tar --version``. Raises ArchiveError if there is no GNU tar."""
     require()
-    said = subprocess.run(
-        ["tar", "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False, env=environment()
-    )
-    first = said.stdout.decode("utf-8", "replace").partition("\n")[0]
+    _status, said, _errors = process.run(["tar", "--version"])
+    first = said.partition("\n")[0]
     if "GNU tar" not in first:
         raise ArchiveError("The tar of this host is not GNU tar; install GNU tar 1.27 or later.")
     return first
