@@ -16,6 +16,7 @@ from .archive.segments import FanOut
 from .archive.tar import shown
 from .options import Options
 from .storage.base import Storage
+from .version import VERSION
 
 #: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.
 LISTED_AT_MOST = 200
@@ -110,6 +111,7 @@ def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanO
         "encrypted": False,
         "excluded_files": options.exclude,
         "client_os": manifest.host["system"],
+        "version": VERSION,
         "total_fs_files": manifest.counts.get("files", 0) + manifest.counts.get("hard_links", 0),
         "total_directories": manifest.counts.get("directories", 0),
         "total_symbolic_links": links,

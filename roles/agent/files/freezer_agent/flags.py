@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES
+from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .errors import UsageError
 
-VERSION = "1.0.0"
 ACTIONS = ("backup", "restore", "verify", "info")
 #: Freezer's other actions; they need what later releases bring.
 LATER_ACTIONS = ("admin", "exec")
