@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support import api_process
+from ansible_collections.freezer.backup.tests.support import api_process, keystone_lab
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
 
 StartApi = Callable[..., ApiProcess]
@@ -40,6 +41,17 @@ def start_freezer_api(tmp_path: Path) -> Iterator[StartApi]:
     yield start
     for process in started:
         process.stop()
+
+
+@pytest.fixture(scope="session")
+def keystone() -> keystone_lab.Keystone:
+    """The Keystone of tests/labs/openstack, left running for the next session."""
+    try:
+        return keystone_lab.start()
+    except keystone_lab.LabUnavailable as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
 
 
 @pytest.fixture
