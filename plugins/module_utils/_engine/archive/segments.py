@@ -73,8 +73,10 @@ class FannedObject:
 
     def commit(self) -> StoredObject:
         """Make it durable on every storage that is left, and say what it is."""
-        self._fan_out.each(lambda storage: self._writers[storage].commit())
-        self.discard()
+        try:
+            self._fan_out.each(lambda storage: self._writers[storage].commit())
+        finally:
+            self.discard()
         return StoredObject(self.name, self.size, self._hash.hexdigest())
 
     def discard(self) -> None:

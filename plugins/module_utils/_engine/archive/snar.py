@@ -80,8 +80,10 @@ def _parts(snar: BinaryIO) -> Iterator[bytes]:
 
 
 def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[bytes, set[bytes]]) -> None:
-    *facts, inode, name = folder.split(b"\0", 6)[:6]
-    held = folder[len(b"\0".join((*facts, inode, name))) + 1 :]
+    fields = folder.split(b"\0", 6)
+    if len(fields) < 6:
+        raise ValueError
+    inode, name = fields[4:6]
     parent, _slash, last = name.rpartition(b"/")
     if last in again.get(parent, ()):
         return
@@ -91,7 +93,8 @@ def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[by
         return
     if not stat.S_ISDIR(found.st_mode) or found.st_ino != int(inode):
         return
-    if name in again:
+    if name in again and len(fields) > 6:
         # Each of them is a letter and a name.
-        held = b"\0".join(one for one in held.split(b"\0") if one[1:] not in again[name])
-    settled.write(b"\0".join((*facts, inode, name)) + (b"\0" + held if held else b"") + _FOLDER_END)
+        held = [one for one in fields[6].split(b"\0") if one[1:] not in again[name]]
+        fields[6:] = [b"\0".join(held)] if held else []
+    settled.write(b"\0".join(fields) + _FOLDER_END)
