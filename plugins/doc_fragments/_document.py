@@ -185,7 +185,7 @@ options:
     type: int
 """
 
-    SEARCH = r"""
+    INFO = r"""
 options:
   search:
     description: A search as the API understands it.
@@ -202,4 +202,10 @@ options:
   limit:
     description: The largest number of documents to return. All are returned without it.
     type: int
+  query:
+    description:
+      - A JMESPath expression that is asked of the list. Its answer is returned as RV(query_result), in place of the list.
+      - It is answered where the module runs, after O(search) and O(limit), and sees asterisks for the values of secrets.
+      - It needs the Python library jmespath there.
+    type: str
 """

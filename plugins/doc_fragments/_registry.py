@@ -13,26 +13,47 @@ options:
     description:
       - The address of the Freezer API, such as V(http://127.0.0.1:9090).
       - It may end in C(/v1), C(/v2) or C(/v2/<project_id>), as endpoints in Keystone's catalogue do.
-      - If it is not given, the environment variable E(OS_BACKUP_URL) is used, then E(OS_ENDPOINT).
+      - If it is not given, the environment variable E(OS_BACKUP_URL) is used, then E(OS_ENDPOINT), then Keystone's
+        catalogue, in which it has the service type C(backup).
     type: str
-    required: true
+  cloud:
+    description:
+      - The name of a cloud in a C(clouds.yaml), or a dictionary with what stands there below a name.
+      - What the other options say goes before what the cloud says. The environment is not looked at then.
+      - If neither this nor O(auth) is given, and O(url) is not or O(auth_type) needs Keystone, the environment variable
+        E(OS_CLOUD) is used.
+      - A name needs the Python library openstacksdk where the module runs, as does a dictionary with a C(profile).
+    type: raw
   auth_type:
     description:
       - How requests say who sends them, in keystoneauth's words.
-      - V(none) sends nothing. V(http_basic) sends O(username) and O(password). V(token) sends O(token), which somebody
-        got from Keystone.
-      - If it is not given, the environment variable E(OS_AUTH_TYPE) is used.
+      - V(none) sends nothing. V(http_basic) sends O(username) and O(password).
+      - V(token) sends O(token), which somebody got from Keystone; if O(auth) has an C(auth_url), it is exchanged there
+        for one of the project that is meant. V(v3token) is the same with C(auth_url) required.
+      - V(password), V(v3password) and V(v3applicationcredential) get a token from Keystone. They need no library.
+      - Every other auth type of keystoneauth, such as V(v3oidcpassword) or V(v3totp), needs the Python library
+        keystoneauth1 where the module runs.
+      - If it is not given, the environment variable E(OS_AUTH_TYPE) is used. Without that it follows from what O(auth)
+        or O(cloud) has, and is V(none) without those.
     type: str
-    choices: [none, http_basic, token]
-    default: none
+  auth:
+    description:
+      - What O(auth_type) needs to know, in the options of keystoneauth's plugins. For V(password) these are
+        C(auth_url), C(username) or C(user_id), C(password), C(project_name) or C(project_id), and C(user_domain_name)
+        and C(project_domain_name) or their ids; for V(v3applicationcredential) C(auth_url),
+        C(application_credential_id) and C(application_credential_secret).
+      - A domain that is not named is the one with the id C(default).
+      - The environment is not looked at when this is given. If neither this nor O(cloud) is, and O(url) is not or
+        O(auth_type) needs Keystone, the environment variables E(OS_AUTH_URL), E(OS_USERNAME) and so on are used.
+    type: dict
   username:
     description:
-      - The user for O(auth_type=http_basic).
+      - The user for O(auth_type=http_basic), or for Keystone if O(auth) does not name one.
       - If it is not given, the environment variable E(OS_USERNAME) is used.
     type: str
   password:
     description:
-      - The password for O(auth_type=http_basic).
+      - The password for O(auth_type=http_basic), or for Keystone if O(auth) does not have it.
       - If it is not given, the environment variable E(OS_PASSWORD) is used.
     type: str
   token:
@@ -43,9 +64,21 @@ options:
   project_id:
     description:
       - The project whose documents are meant. Version 1 of the API knows no projects.
-      - If it is not given, the environment variable E(OS_PROJECT_ID) is used, then the project in O(url), then
-        V(default).
+      - It is also the project that a token is asked for, unless O(auth) or O(cloud) names another one.
+      - If it is not given, the environment variable E(OS_PROJECT_ID) is used, then the project in O(url), then the one
+        of the token, then V(default).
     type: str
+  region_name:
+    description:
+      - The region in Keystone's catalogue. It is needed when there is a Freezer API in more than one.
+      - If it is not given, the environment variable E(OS_REGION_NAME) is used.
+    type: str
+  interface:
+    description:
+      - The interface in Keystone's catalogue.
+      - If it is not given, the environment variable E(OS_INTERFACE) is used, then V(public).
+    type: str
+    choices: [public, internal, admin]
   api_version:
     description:
       - The version of the API to speak.
@@ -55,13 +88,15 @@ options:
     choices: [1, 2]
   ca_file:
     description:
-      - A file with the certificates of the authorities to trust, in PEM format. The system's are used without it.
+      - A file with the certificates of the authorities to trust, in PEM format. The system's are used without it. It is
+        for the Freezer API and for Keystone, as are the other options about TLS, time and retries.
       - If it is not given, the environment variable E(OS_CACERT) is used.
     type: path
   validate_certs:
-    description: Whether the server has to prove with its certificate that it is the one in O(url).
+    description:
+      - Whether the servers have to prove with their certificates that they are the ones that are meant.
+      - They have to, unless this or the O(cloud) says no.
     type: bool
-    default: true
   client_cert:
     description:
       - A file with the certificate to show to the server, in PEM format.
@@ -84,6 +119,7 @@ options:
     type: int
     default: 3
 notes:
-  - The module needs nothing on the host where it runs but Python. It may run anywhere from where O(url) can be reached,
-    so C(delegate_to=localhost) or C(connection=local) fits.
+  - The module may run anywhere from where the API can be reached, so C(delegate_to=localhost) or C(connection=local)
+    fits. For most auth types it needs nothing there but Python.
+  - Environment variables are those of the place where the module runs.
 """

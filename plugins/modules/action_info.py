@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.info
   - freezer.backup._attributes.action_group
-  - freezer.backup._document.search
+  - freezer.backup._document.info
   - freezer.backup._registry
 seealso:
   - module: freezer.backup.action
@@ -39,7 +39,7 @@ actions:
   description:
     - The actions, each a valid set of options for M(freezer.backup.action).
     - Asterisks stand for the values of secrets. Handed back, they mean the secret that is stored.
-  returned: success
+  returned: success, unless O(query) is given
   type: list
   elements: dict
   sample:
@@ -52,10 +52,14 @@ actions:
         container: /var/backups/freezer
       user_id: anna
       project_id: default
+query_result:
+  description: What O(query) finds in the list.
+  returned: success and O(query) is given
+  type: raw
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
-from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import search_spec
+from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import info_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
 
@@ -63,8 +67,7 @@ def main():
     module = RegistryModule(
         {
             "action_id": {"type": "str"},
-            "search": search_spec(),
-            "limit": {"type": "int"},
+            **info_spec(),
         },
         mutually_exclusive=[("action_id", "search"), ("action_id", "limit")],
     )

@@ -36,7 +36,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.info
   - freezer.backup._attributes.action_group
-  - freezer.backup._document.search
+  - freezer.backup._document.info
   - freezer.backup._registry
 seealso:
   - module: freezer.backup.backup_record
@@ -54,7 +54,7 @@ EXAMPLES = r"""
 RETURN = r"""
 backups:
   description: The records, each a valid set of options for M(freezer.backup.backup_record).
-  returned: success
+  returned: success, unless O(query) is given
   type: list
   elements: dict
   sample:
@@ -67,10 +67,14 @@ backups:
         level: 0
       user_id: anna
       project_id: default
+query_result:
+  description: What O(query) finds in the list.
+  returned: success and O(query) is given
+  type: raw
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
-from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import search_spec
+from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import info_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
 
@@ -83,8 +87,7 @@ def main():
             "container": {"type": "str"},
             "time_after": {"type": "int"},
             "time_before": {"type": "int"},
-            "search": search_spec(),
-            "limit": {"type": "int"},
+            **info_spec(),
         },
         mutually_exclusive=[("backup_id", "search"), ("backup_id", "limit")],
     )

@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.info
   - freezer.backup._attributes.action_group
-  - freezer.backup._document.search
+  - freezer.backup._document.info
   - freezer.backup._registry
 seealso:
   - module: freezer.backup.client
@@ -42,7 +42,7 @@ EXAMPLES = r"""
 RETURN = r"""
 clients:
   description: The clients, each a valid set of options for M(freezer.backup.client).
-  returned: success
+  returned: success, unless O(query) is given
   type: list
   elements: dict
   sample:
@@ -52,11 +52,15 @@ clients:
       uuid: 7d2c1e6cf3a64a3c9f1c8f0f63a0d3a4
       user_id: anna
       project_id: default
+query_result:
+  description: What O(query) finds in the list.
+  returned: success and O(query) is given
+  type: raw
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.clients import flat_client
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
-from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import search_spec
+from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import info_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
 
@@ -64,8 +68,7 @@ def main():
     module = RegistryModule(
         {
             "client_id": {"type": "str"},
-            "search": search_spec(),
-            "limit": {"type": "int"},
+            **info_spec(),
         },
         mutually_exclusive=[("client_id", "search"), ("client_id", "limit")],
     )

@@ -188,35 +188,18 @@ job:
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import ensure_job
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import (
-    job_actions_spec,
+    job_server_spec,
+    job_spec,
     present_absent,
-    schedule_spec,
-    stamps,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
-
-KEYS = {
-    "job_id": {"type": "str"},
-    "client_id": {"type": "str"},
-    "description": {"type": "str"},
-    "job_actions": job_actions_spec(),
-    "job_schedule": schedule_spec(),
-    "action_defaults": {"type": "dict"},
-}
-IGNORED = {
-    "session_id": {"type": "str"},
-    "session_tag": {"type": "int"},
-    "session_name": {"type": "str"},
-    "user_credentials": {"type": "dict"},
-    **stamps(),
-}
 
 
 def main():
     module = RegistryModule(
-        {**KEYS, **IGNORED, "state": present_absent()}, required_by={"action_defaults": "job_actions"}
+        {**job_spec(), **job_server_spec(), "state": present_absent()}, required_by={"action_defaults": "job_actions"}
     )
-    wanted = module.document(*KEYS)
+    wanted = module.document(*job_spec())
     module.run(
         lambda registry: ensure_job(registry, wanted, module.params["state"], module.check_mode),
         name="job",

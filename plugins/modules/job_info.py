@@ -24,7 +24,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.info
   - freezer.backup._attributes.action_group
-  - freezer.backup._document.search
+  - freezer.backup._document.info
   - freezer.backup._registry
 seealso:
   - module: freezer.backup.job
@@ -50,7 +50,7 @@ jobs:
   description:
     - The jobs, each a valid set of options for M(freezer.backup.job).
     - Asterisks stand for the values of secrets. Handed back, they mean the secret that is stored.
-  returned: success
+  returned: success, unless O(query) is given
   type: list
   elements: dict
   sample:
@@ -72,10 +72,14 @@ jobs:
         time_ended: -1
       user_id: anna
       project_id: default
+query_result:
+  description: What O(query) finds in the list.
+  returned: success and O(query) is given
+  type: raw
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
-from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import search_spec
+from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import info_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
 
@@ -84,8 +88,7 @@ def main():
         {
             "job_id": {"type": "str"},
             "client_id": {"type": "str"},
-            "search": search_spec(),
-            "limit": {"type": "int"},
+            **info_spec(),
         },
         mutually_exclusive=[("job_id", "search"), ("job_id", "limit")],
     )

@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.info
   - freezer.backup._attributes.action_group
-  - freezer.backup._document.search
+  - freezer.backup._document.info
   - freezer.backup._registry
 seealso:
   - module: freezer.backup.session
@@ -38,7 +38,7 @@ EXAMPLES = r"""
 RETURN = r"""
 sessions:
   description: The sessions, each a valid set of options for M(freezer.backup.session).
-  returned: success
+  returned: success, unless O(query) is given
   type: list
   elements: dict
   sample:
@@ -59,10 +59,14 @@ sessions:
       result: success
       user_id: anna
       project_id: default
+query_result:
+  description: What O(query) finds in the list.
+  returned: success and O(query) is given
+  type: raw
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
-from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import search_spec
+from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import info_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
 
@@ -70,8 +74,7 @@ def main():
     module = RegistryModule(
         {
             "session_id": {"type": "str"},
-            "search": search_spec(),
-            "limit": {"type": "int"},
+            **info_spec(),
         },
         mutually_exclusive=[("session_id", "search"), ("session_id", "limit")],
     )

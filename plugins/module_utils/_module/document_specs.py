@@ -62,10 +62,33 @@ def job_actions_spec() -> dict[str, Any]:
     return {"type": "list", "elements": "dict", "options": options}
 
 
-def search_spec() -> dict[str, Any]:
-    """C(search) of the C(*_info) modules."""
-    options = {
+def job_spec() -> dict[str, Any]:
+    """What a user says of a job."""
+    return {
+        "job_id": {"type": "str"},
+        "client_id": {"type": "str"},
+        "description": {"type": "str"},
+        "job_actions": job_actions_spec(),
+        "job_schedule": schedule_spec(),
+        "action_defaults": {"type": "dict"},
+    }
+
+
+def job_server_spec() -> dict[str, Any]:
+    """What else a job document has. It is accepted, so that a document can be given as it is, and ignored."""
+    return {
+        "session_id": {"type": "str"},
+        "session_tag": {"type": "int"},
+        "session_name": {"type": "str"},
+        "user_credentials": {"type": "dict"},
+        **stamps(),
+    }
+
+
+def info_spec() -> dict[str, Any]:
+    """What all C(*_info) modules can be asked."""
+    search = {
         "match": {"type": "list", "elements": "dict"},
         "match_not": {"type": "list", "elements": "dict"},
     }
-    return {"type": "dict", "options": options}
+    return {"search": {"type": "dict", "options": search}, "limit": {"type": "int"}, "query": {"type": "str"}}

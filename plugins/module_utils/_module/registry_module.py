@@ -17,6 +17,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.errors impo
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.plan import Result
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._module.query import compiled_query
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import (
     registry_from,
     registry_options,
@@ -45,8 +46,10 @@ class RegistryModule(AnsibleModule):
         self.exit_json(changed=result.changed, diff=diff, **document, **result.values)
 
     def run_info(self, plural: str, flow: Callable[[Registry], Iterable[Any]]) -> NoReturn:
-        """Run a flow that only looks, and return the list that it finds."""
-        self.exit_json(changed=False, **{plural: self.ask(lambda registry: without_secrets(list(flow(registry))))})
+        """Run a flow that only looks, and return the list that it finds, or what C(query) makes of it."""
+        query = compiled_query(self, self.params["query"]) if self.params.get("query") else None
+        found = self.ask(lambda registry: without_secrets(list(flow(registry))))
+        self.exit_json(changed=False, **({"query_result": query(found)} if query else {plural: found}))
 
     def ask(self, flow: Callable[[Registry], Any]) -> Any:
         """Run a flow against the API and turn what it raises into the one sentence that the user reads."""
@@ -58,7 +61,8 @@ class RegistryModule(AnsibleModule):
                 registry.close()
         except (FreezerError, DocumentError, ScheduleError) as error:
             status = getattr(error, "status", None)
-            self.fail_json(msg=str(error).rstrip(".") + ".", **({"status": status} if status else {}))
+            values = getattr(error, "values", {})
+            self.fail_json(msg=str(error).rstrip(".") + ".", **({"status": status} if status else {}), **values)
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         super().exit_json(invocation=self._invocation(), **kwargs)

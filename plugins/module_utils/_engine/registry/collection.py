@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -100,6 +100,20 @@ class Collection:
         except NotFound:
             return False
         return True
+
+    def batch(self, operations: Sequence[Mapping[str, Any]]) -> Documents:
+        """Do many writes in one request, each whole or not at all, and return an answer for each, in their order.
+
+        An operation has ``op`` (``replace``, ``patch`` or ``delete``), the id, ``document`` or ``changes``, and maybe
+        ``if_match``. An answer has ``status``, and ``title`` and ``description`` where that is no success. Raises
+        ``NotFound`` or ``NotAllowed`` where the server has no such route.
+        """
+        # Repeatable: what was done already is done again, gone already, or not in the state that was meant any more.
+        answer = self._connection.request("POST", self._root + ":batch", document={"items": list(operations)}).document
+        answers = answer.get("items") if isinstance(answer, dict) else None
+        if not isinstance(answers, list) or len(answers) != len(operations):
+            raise _not_freezer("POST", self._connection.url + self._root + ":batch", "an answer for each item")
+        return answers
 
     def _path(self, document_id: str) -> str:
         return f"{self._root}/{quote(document_id, safe='')}"

@@ -18,14 +18,22 @@ class RegistryError(FreezerError):
     """{service} could not do what was asked of it.
 
     ``status`` is the HTTP status, or None when there was no answer. ``title`` and ``description`` are what the API
-    said, word for word, and empty when it said nothing.
+    said, word for word, and empty when it said nothing. ``values`` is what was found out before.
     """
 
-    def __init__(self, message: str, status: int | None = None, title: str = "", description: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        title: str = "",
+        description: str = "",
+        values: dict[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.title = title
         self.description = description
+        self.values = values or {}
 
 
 class BadAddress(RegistryError):
@@ -78,6 +86,10 @@ class Ambiguous(RegistryError):
 
 class MissingLibrary(RegistryError):
     """What is asked for needs a Python library that is not there."""
+
+
+class Incomplete(RegistryError):
+    """Of several things that were asked for, not all could be done; ``values`` say which."""
 
 
 class Unidentified(RegistryError):

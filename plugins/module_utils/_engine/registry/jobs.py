@@ -14,13 +14,16 @@ from .. import schedule
 from ..documents.action import ACTIONS, MODES
 from ..documents.comparison import merged
 from ..documents.errors import DocumentError
-from ..documents.job import with_action_defaults
+from ..documents.job import KIND, with_action_defaults
 from ..documents.schedule_schema import TRIGGER_KEYS
 from .client import Registry
 from .collection import Document
-from .ensure import change_whole, ensure, find, remove, store
+from .ensure import carry_out, change_whole, ensure, find
 from .errors import NotFound
-from .plan import Result
+from .plan import DELETE, Plan, Result, removal, storage
+
+#: What tells a job from others where nobody gives its id.
+UNIQUE_BY = ("client_id", "description")
 
 
 def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
@@ -30,32 +33,50 @@ def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_
     the session's schedule: another ``job_schedule`` is then left alone, with a warning. A job that goes leaves its
     session first, because the session would wait for it for ever. Raises ScheduleError, DocumentError, RegistryError.
     """
-    if state == "absent":
-        existing = find(registry.jobs, wanted, ("client_id", "description"))
-        if existing is not None and existing.get("session_id") and not check_mode:
-            with contextlib.suppress(NotFound):
-                registry.remove_session_job(existing["session_id"], existing["job_id"])
-        return remove(registry.jobs, existing, check_mode)
+    wanted = checked_job(wanted) if state == "present" else wanted
+    plan, warnings = plan_for_job(wanted, find(registry.jobs, wanted, UNIQUE_BY), state)
+    if check_mode:
+        return replace(plan.result(), warnings=warnings)
+    if plan.operation == DELETE:
+        leave_session(registry, plan)
+    result = carry_out(registry.jobs, plan)
+    return replace(result, warnings=warnings + result.warnings)
 
+
+def checked_job(wanted: Mapping[str, Any]) -> Document:
+    """A job with its ``action_defaults`` in its actions, after a look at what the API would refuse."""
     wanted = with_action_defaults(wanted)
     for job_action in wanted.get("job_actions") or []:
         check_freezer_action(job_action.get("freezer_action") or {})
-    wanted_schedule = checked_schedule(wanted.get("job_schedule"))
-    wanted = {**wanted, "job_schedule": wanted_schedule}
+    return {**wanted, "job_schedule": checked_schedule(wanted.get("job_schedule"))}
 
-    existing = find(registry.jobs, wanted, ("client_id", "description"))
+
+def plan_for_job(
+    wanted: Mapping[str, Any], existing: Mapping[str, Any] | None, state: str
+) -> tuple[Plan, tuple[str, ...]]:
+    """What has to be done to a job, and what the user should hear about it."""
+    if state == "absent":
+        return removal(KIND, existing), ()
     warnings: tuple[str, ...] = ()
     if existing is not None:
         existing = with_action_defaults(existing)
-        if existing.get("session_id"):
+        session = existing.get("session_id")
+        if session:
+            wanted_schedule = wanted.get("job_schedule")
             if wanted_schedule is not None and _triggers(wanted_schedule) != _triggers(existing.get("job_schedule")):
-                session = existing["session_id"]
                 warnings = (
                     f"job {existing['job_id']} follows the schedule of its session {session}, not job_schedule.",
                 )
-            wanted.pop("job_schedule")
-    result = store(registry.jobs, wanted, existing, check_mode, initial={"job_schedule": {}})
-    return replace(result, warnings=warnings)
+            wanted = {**wanted, "job_schedule": None}
+    return storage(KIND, wanted, existing, initial={"job_schedule": {}}), warnings
+
+
+def leave_session(registry: Registry, plan: Plan) -> None:
+    """Take a job that will be deleted out of the session that it may belong to."""
+    session_id = (plan.existing or {}).get("session_id")
+    if session_id:
+        with contextlib.suppress(NotFound):
+            registry.remove_session_job(session_id, str(plan.document_id))
 
 
 def ensure_action(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
