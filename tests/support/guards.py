@@ -78,9 +78,15 @@ def folder_without_root() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="freezer-test-") as folder:
         if os.geteuid() == 0:
             os.chown(folder, NOBODY, NOBODY)
-        yield Path(folder)
-        for path, folders, _files in os.walk(os.fsencode(folder)):
-            for name in folders:
-                below = os.path.join(path, name)
-                if not os.path.islink(below):
-                    os.chmod(below, 0o700)
+        try:
+            yield Path(folder)
+        finally:
+            _open_for_removal(folder)
+
+
+def _open_for_removal(folder: str) -> None:
+    for path, folders, _files in os.walk(os.fsencode(folder)):
+        for name in folders:
+            below = os.path.join(path, name)
+            if not os.path.islink(below):
+                os.chmod(below, 0o700)

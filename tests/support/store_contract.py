@@ -300,7 +300,7 @@ class StoreContract:
     def test_of_racing_writers_one_wins_each_round_and_no_write_is_lost(self, store):
         store.create("session", "s", ALICE, {"session_id": "s", "count": 0})
 
-        def add_one(_):
+        def add_one(_number):
             while True:
                 seen = store.get("session", "s", P1)
                 try:

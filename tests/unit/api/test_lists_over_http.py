@@ -69,7 +69,7 @@ def test_every_kind_has_parameters(tenant):
         ("/backups?container=c&hostname=h&backup_name=n&status=available", 3),
         ("/backups?time_after=100&time_before=150", 1),
     ):
-        plural = path[1:].split("?")[0]
+        plural = path[1:].partition("?")[0]
         assert len(tenant.get(path).json[plural]) == found, path
 
 
