@@ -120,6 +120,25 @@ class Keystone:
             "FREEZER_TEST_KEYSTONE": str(self._facts),
         }
 
+    def say_where_freezer_is(self, url: str, region: str) -> None:
+        """Make the endpoints of a region in the catalogue lead to this Freezer API, and to no other one."""
+        keystone = Asked(f"{self._url()}/v3")
+        keystone.headers["X-Auth-Token"] = _token(
+            keystone, {"name": "admin", "domain": {"id": "default"}}, self._password()
+        )
+        (service,) = keystone.ask("GET", "/services?type=backup")[0]["services"]
+        endpoints = keystone.ask("GET", f"/endpoints?service_id={service['id']}")[0]["endpoints"]
+        here = [endpoint for endpoint in endpoints if endpoint["region"] == region]
+        if [endpoint["url"] for endpoint in here] == [url] * 3:
+            return
+        if not here and region not in [known["id"] for known in keystone.ask("GET", "/regions")[0]["regions"]]:
+            keystone.ask("PUT", f"/regions/{region}", {"region": {}})
+        for endpoint in here:
+            keystone.ask("DELETE", f"/endpoints/{endpoint['id']}")
+        for interface in ("public", "internal", "admin"):
+            new = {"service_id": service["id"], "region_id": region, "interface": interface, "url": url}
+            keystone.ask("POST", "/endpoints", {"endpoint": new})
+
     def _url(self) -> str:
         return f"http://127.0.0.1:{(self.state / 'port').read_text()}"
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from identity import Keystone
 from pieces import LabError
+from upstream_freezer import UpstreamFreezer
 
 _LOCK_SECONDS = 600
 
@@ -45,7 +46,8 @@ def state_folder() -> Path:
 
 def main(arguments: list[str]) -> int:
     """Do what the command line says."""
-    pieces: dict[str, Piece] = {piece.name: piece for piece in (Keystone(state_folder()),)}
+    keystone = Keystone(state_folder())
+    pieces: dict[str, Piece] = {piece.name: piece for piece in (keystone, UpstreamFreezer(state_folder(), keystone))}
     verb, names = (arguments[0] if arguments else ""), arguments[1:]
     unknown = [name for name in names if name not in pieces]
     if verb not in ("up", "down", "status", "env") or unknown:
