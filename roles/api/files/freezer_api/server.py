@@ -15,6 +15,7 @@ from .auth.base import Strategy
 from .auth.http_basic import HttpBasic
 from .auth.noauth import NoAuth
 from .config import ConfigError, Settings
+from .serving.worker import worker_class
 from .store.sqlite import SqliteStore
 
 #: A search in the query string has to fit.
@@ -74,8 +75,7 @@ class Server(gunicorn.app.base.BaseApplication):
             "bind": f"fd://{self._listener.detach()}",
             "workers": self._settings.workers,
             "threads": self._settings.threads,
-            "worker_class": "gthread",
-            "keepalive": 75,
+            "worker_class": worker_class(self._settings.max_body_bytes),
             "graceful_timeout": _STOP_SECONDS,
             "limit_request_line": _MAX_REQUEST_LINE_BYTES,
             "proc_name": "freezer-api",
