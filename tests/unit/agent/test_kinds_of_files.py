@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import struct
 import subprocess
 
 import pytest
@@ -159,6 +160,64 @@ def test_extended_attributes_that_are_taken_away_are_gone_after_the_next_level(t
     target = some.new_target()
     some.restore(target)
     assert differences(some.source, target) == []
+
+
+def test_read_only_files_with_attributes_come_back_for_a_user_who_is_not_root():
+    """GNU tar alone leaves them empty."""
+
+    def work(folder):
+        some = Set(folder, max_level=3)
+        for number, name in enumerate(["plain", "odd \udcff\n'name", "-x", "sub/*"]):
+            file = some.source / name
+            write(file, name.encode("utf-8", "surrogateescape") * 1000)
+            extended_attribute(file, "user.one", b"")
+            extended_attribute(file, "user.two", b"\xff\0=\n" + b"5 x=y\n" * number)
+            os.link(file, some.source / f"link {number}")
+            write(some.source / f"a writable file {number}")
+            extended_attribute(some.source / f"a writable file {number}")
+            os.utime(file, ns=(0, 1_234_567_890_123_456_789))
+            file.chmod(0o444)
+        with open(some.source / "sparse", "wb") as sparse:
+            sparse.truncate(10 << 20)
+            sparse.seek(5 << 20)
+            sparse.write(b"x")
+        extended_attribute(some.source / "sparse")
+        (some.source / "sparse").chmod(0o400)
+        (some.source / "sub").chmod(0o555)
+        found = []
+        for _level in range(2):
+            some.backup()
+            target = some.new_target()
+            restored = some.restore(target)
+            found.append((restored["outcome"], restored["not_restored"], differences(some.source, target)))
+            again = some.restore(target, overwrite=True)
+            found.append((again["outcome"], again["changed"], differences(some.source, target)))
+            (some.source / "plain").chmod(0o440)
+        return found
+
+    with folder_without_root() as folder:
+        assert without_root(work, folder) == [("success", [], []), ("success", False, [])] * 2
+
+
+def test_attributes_that_only_root_may_set_are_reported_as_not_restored():
+    """Where root made the backup, another user restores it; else nobody can make such a file."""
+
+    def restore(folder):
+        some = Set(folder)
+        restored = some.restore()
+        return restored["outcome"], [entry["path"] for entry in restored["not_restored"]]
+
+    with folder_without_root() as folder:
+        some = Set(folder)
+        write(some.source / "program", b"#!/bin/sh\n", 0o755)
+        # cap_net_raw+ep, as linux/capability.h lays it out
+        capability = struct.pack("<IIIII", 0x02000001, 1 << 13, 0, 0, 0)
+        had = extended_attribute(some.source / "program", "security.capability", capability)
+        some.backup()
+        for path in [some.container, *some.container.rglob("*")]:
+            os.chmod(path, 0o755 if path.is_dir() else 0o644)
+        expected = ("partial", ["./program"]) if had else ("success", [])
+        assert without_root(restore, folder) == expected
 
 
 def test_a_very_deep_tree_goes_through_backup_proof_and_restore(tmp_path):

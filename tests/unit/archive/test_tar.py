@@ -15,6 +15,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tar
     TarMessages,
     below,
     create_argv,
+    extract_members_argv,
     names_behind,
     shown,
     unquote,
@@ -117,3 +118,11 @@ def test_nothing_that_a_user_names_is_taken_for_an_option():
     assert "--directory=-folder" in argv
     assert "--exclude=--checkpoint-action=exec=sh" in argv
     assert not [argument for argument in argv[1:-1] if not argument.startswith("-")]
+
+
+def test_members_are_written_into_the_folder_that_is_named():
+    """tar takes a folder for the names that come after it on its command line, and for no others."""
+    argv = extract_members_argv("/folder", 5)
+    assert argv.index("--directory=/folder") < argv.index("--files-from=/dev/fd/5")
+    argv = create_argv(Source("/folder"), "/snar", 5)
+    assert argv.index("--directory=/folder") < argv.index("--")

@@ -14,7 +14,7 @@ from typing import IO, cast
 
 from ..progress import Progress
 from ..storage.base import Storage
-from . import process, tar
+from . import mend, process, tar
 from .backup_set import StoredBackup
 from .errors import ArchiveError, DamagedArchive
 from .plain_stream import plain_stream
@@ -76,11 +76,18 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
     finally:
         process.end(reader)
     messages = errors.messages
+    not_restored = messages.not_restored
+    empty = mend.left_empty(folder, messages) if status != 0 and os.geteuid() != 0 else []
+    if empty:
+        mended = {tar.shown(os.fsdecode(name)) for name in empty}
+        not_restored = [entry for entry in not_restored if entry["path"] not in mended]
+        messages = mend.write_again(storage, backup, folder, empty)
+        not_restored += mend.set_attributes(storage, backup, folder, empty)
     unexplained = messages.unknown + [f"{entry['path']}: {entry['message']}" for entry in messages.unreadable]
-    if status != 0 and (unexplained or not messages.not_restored):
+    if status != 0 and (unexplained or not (messages.not_restored or empty)):
         said = "; ".join(unexplained[:3]) or f"status {status}"
         raise ArchiveError(f"tar could not restore {backup.folder}: {said}.")
-    return Extracted(messages.not_restored, unexplained)
+    return Extracted(not_restored, unexplained)
 
 
 def make_writable(folder: str) -> None:

@@ -58,6 +58,9 @@ _NOISE = re.compile(
 _MOVED = re.compile(r'^Directory has been renamed from "')
 # This one message has single quotes whatever the quoting style.
 _MISSING_LINKS = re.compile(r"^tar: Missing links to '(?P<name>(?:[^'\\]|\\.)*)'\.$")
+_ATTRIBUTE = re.compile(
+    r"^\w*setxattr\w*: Cannot set '(?P<text>[^']*)' extended attribute for file '(?P<name>.*?)(': .*)?$"
+)
 # What a restore may meet on a host that lacks a right or a feature; the file itself is there.
 _NOT_RESTORED = re.compile(
     r"^(Warning: )?(Cannot (mknod|mkfifo|change ownership|change mode|utime|symlink|hard link|setxattr|"
@@ -126,8 +129,13 @@ class TarMessages:
             self.missing_links.append(unquote(links.group("name")))
             return
         about = _ABOUT.match(line)
-        if about is None or not _NOISE.match(about.group("text")):
-            self.unknown.append(about.group("text") if about else line)
+        text = about.group("text") if about else line
+        attribute = _ATTRIBUTE.match(text)
+        if attribute is not None:
+            # The one message in which names stand as they are.
+            self.not_restored.append({"path": shown(attribute.group("name")), "message": text})
+        elif not _NOISE.match(text):
+            self.unknown.append(text)
 
     def _add(self, path: str, text: str) -> None:
         """Sort what tar said about one file."""
@@ -241,6 +249,17 @@ def extract_argv(folder: str, increment: bool) -> list[str]:
     if os.geteuid() == 0:
         argv.append("--same-owner")
     return [*argv, f"--directory={folder}"]
+
+
+def extract_members_argv(folder: str, names_descriptor: int) -> list[str]:
+    """The command that writes some members over the files that stand in a folder, without attributes or ACLs.
+
+    Their names are read from a descriptor, each ended by NUL.
+    """
+    argv = ["tar", "--extract", "--file=-", "--quoting-style=c", "--overwrite", "--no-xattrs", "--no-acls"]
+    argv += ["--preserve-permissions", "--numeric-owner", "--warning=no-timestamp"]
+    # In this order: a folder is for the names that come after it.
+    return [*argv, f"--directory={folder}", "--null", "--no-unquote", f"--files-from=/dev/fd/{names_descriptor}"]
 
 
 def list_argv() -> list[str]:

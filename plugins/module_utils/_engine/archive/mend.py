@@ -1,0 +1,121 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Read-only files with extended attributes, restored by a user who is not root.
+
+GNU tar (1.35 too) makes such a file with its final mode, may then neither set its attributes nor open it to write the
+content, and leaves it empty. These files are opened, written by a second tar, and given their attributes from the
+headers of the archive.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import IO, Any, cast
+
+from ..storage.base import Storage
+from . import process, tar
+from .backup_set import StoredBackup
+from .plain_stream import plain_stream
+
+_KEYWORD = "SCHILY.xattr."
+
+
+def left_empty(folder: str, messages: tar.TarMessages) -> list[bytes]:
+    """The members that tar left empty for this reason; empty too if it met anything else."""
+    names = []
+    for entry in messages.unreadable:
+        found = [
+            name for name in tar.names_behind(entry["path"]) if _is_read_only(os.path.join(os.fsencode(folder), name))
+        ]
+        # With a sparse file tar forgets to say why.
+        if entry["message"] not in ("Cannot open: Permission denied", "Cannot open") or not found:
+            return []
+        names.append(found[0])
+    return names
+
+
+def _is_read_only(path: bytes) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(found.st_mode) and not found.st_mode & stat.S_IWUSR
+
+
+def write_again(storage: Storage, backup: StoredBackup, folder: str, names: Sequence[bytes]) -> tar.TarMessages:
+    """Extract these members once more, over what stands there; returns what tar said if it failed, else nothing."""
+    for name in names:
+        path = os.path.join(os.fsencode(folder), name)
+        os.chmod(path, stat.S_IMODE(os.lstat(path).st_mode) | stat.S_IWUSR)
+    with tempfile.TemporaryFile() as listed:
+        listed.write(b"".join(name + b"\0" for name in names))
+        listed.seek(0)
+        argv = tar.extract_members_argv(folder, listed.fileno())
+        writer = process.start(argv, stdin=process.PIPE, stdout=process.DISCARD, pass_fds=[listed.fileno()])
+        try:
+            errors = tar.TarErrors(cast(IO[bytes], writer.stderr))
+            sink = cast(IO[bytes], writer.stdin)
+            with plain_stream(storage, backup) as blocks:
+                try:
+                    for block in blocks:
+                        sink.write(block)
+                    sink.close()
+                except BrokenPipeError:
+                    pass
+            status = writer.wait()
+            errors.join()
+        finally:
+            process.end(writer)
+    return errors.messages if status != 0 else tar.TarMessages()
+
+
+class _Blocks(io.RawIOBase):
+    """Blocks of bytes as a stream."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        super().__init__()
+        self._blocks, self._rest = blocks, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        self._rest = self._rest or next(self._blocks, b"")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+def set_attributes(storage: Storage, backup: StoredBackup, folder: str, names: Sequence[bytes]) -> list[dict[str, str]]:
+    """Give these files the extended attributes that the archive has for them; returns what could not be set."""
+    wanted = {os.fsdecode(name) for name in names}
+    not_restored = []
+    with plain_stream(storage, backup) as blocks:
+        stream = io.BufferedReader(cast(io.RawIOBase, _Blocks(blocks)))
+        with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
+            for member in archive:
+                cast(Any, archive).members.clear()  # it would remember every header
+                if member.name in wanted:
+                    not_restored += _set_attributes_of(os.path.join(folder, member.name), member)
+    return not_restored
+
+
+def _set_attributes_of(path: str, member: tarfile.TarInfo) -> list[dict[str, str]]:
+    not_restored = []
+    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    os.chmod(path, mode | stat.S_IWUSR)
+    for keyword, value in member.pax_headers.items():
+        if keyword.startswith(_KEYWORD):
+            name = keyword[len(_KEYWORD) :]
+            try:
+                os.setxattr(path, name, value.encode("utf-8", "surrogateescape"))
+            except OSError as problem:
+                message = f"Cannot set the extended attribute {name}: {problem.strerror}"
+                not_restored.append({"path": tar.shown(member.name), "message": message})
+    os.chmod(path, mode)
+    return not_restored
