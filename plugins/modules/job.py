@@ -53,7 +53,7 @@ options:
         description: The pause before it is tried again, in seconds.
         type: int
       action_id:
-        description: The id under which the server stores the action by itself.
+        description: The id under which the server stores the action by itself. It counts for a new action only.
         type: str
       user_id:
         description: Written by the server. Accepted and ignored.

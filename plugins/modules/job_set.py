@@ -62,7 +62,7 @@ options:
             description: The pause before it is tried again, in seconds.
             type: int
           action_id:
-            description: The id under which the server stores the action by itself.
+            description: The id under which the server stores the action by itself. It counts for a new action only.
             type: str
           user_id:
             description: Written by the server. Accepted and ignored.
@@ -161,6 +161,9 @@ options:
       _version:
         description: Written by the server. Accepted and ignored.
         type: int
+      project_id:
+        description: Written by the server. Accepted and ignored, see O(project_id).
+        type: str
       state:
         description: Whether the job should exist.
         type: str
@@ -292,7 +295,13 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.registry_mo
 
 
 def main():
-    job = {**job_spec(), **job_server_spec(), "state": present_absent(), "ignore": {"type": "bool", "default": False}}
+    job = {
+        **job_spec(),
+        **job_server_spec(),
+        "project_id": {"type": "str"},
+        "state": present_absent(),
+        "ignore": {"type": "bool", "default": False},
+    }
     module = RegistryModule(
         {
             "jobs": {

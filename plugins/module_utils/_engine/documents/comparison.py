@@ -17,7 +17,8 @@ Drift = dict[str, tuple[Any, Any]]
 _Path = tuple[str, ...]
 _Found = dict[_Path, tuple[Any, Any]]
 
-_ADDED_TO_LIST_ELEMENTS = ("action_id", "user_id", "project_id")
+#: Keys that servers write into the elements of lists, the actions of a job.
+ADDED_TO_LIST_ELEMENTS = ("action_id", "user_id", "project_id")
 
 
 def drift(kind: Kind, wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> Drift:
@@ -102,7 +103,7 @@ def _without_additions(element: Mapping[str, Any], wanted: Mapping[str, Any]) ->
         key: value
         for key, value in element.items()
         if wanted.get(key) is not None
-        or not (key in _ADDED_TO_LIST_ELEMENTS or (key in ADDED_BY_SERVERS and ADDED_BY_SERVERS[key] == value))
+        or not (key in ADDED_TO_LIST_ELEMENTS or (key in ADDED_BY_SERVERS and ADDED_BY_SERVERS[key] == value))
     }
 
 

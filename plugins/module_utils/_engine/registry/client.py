@@ -51,11 +51,12 @@ class Registry:
         self.api_version = api_version
         self._connection = connection
         self._root = "/v1" if api_version == 1 else "/v2/" + quote(project_id, safe="")
-        self.clients = Collection(connection, client.KIND, self._root)
-        self.actions = Collection(connection, action.KIND, self._root)
-        self.jobs = Collection(connection, job.KIND, self._root)
-        self.sessions = Collection(connection, session.KIND, self._root)
-        self.backups = Collection(connection, backup.KIND, self._root)
+        owner = None if api_version == 1 else project_id
+        self.clients = Collection(connection, client.KIND, self._root, owner)
+        self.actions = Collection(connection, action.KIND, self._root, owner)
+        self.jobs = Collection(connection, job.KIND, self._root, owner)
+        self.sessions = Collection(connection, session.KIND, self._root, owner)
+        self.backups = Collection(connection, backup.KIND, self._root, owner)
 
     def job_event(self, job_id: str, event: str) -> bool:
         """Ask for ``start``, ``stop`` or ``abort`` of a job; False when that has been asked for already."""

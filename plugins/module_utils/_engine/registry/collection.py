@@ -22,16 +22,20 @@ SMALLEST_CUT_PAGE = 100
 
 
 class Collection:
-    """All documents of one kind."""
+    """All documents of one kind, with ``project_id`` those of a project, without it those of a user."""
 
-    def __init__(self, connection: Connection, kind: Kind, root: str) -> None:
+    def __init__(self, connection: Connection, kind: Kind, root: str, project_id: str | None = None) -> None:
         self.kind = kind
+        self._project_id = project_id
         self._connection = connection
         self._root = f"{root}/{kind.plural}"
         self._tags_states: bool | None = None
 
     def list(self, search: Mapping[str, Any] | None = None, limit: int = 10, offset: int = 0) -> Documents:
         """One page. ``search`` has the keys ``match``, ``match_not``, ``time_after`` and ``time_before``."""
+        return [document for document in self._page(search, limit, offset) if self._is_ours(document)]
+
+    def _page(self, search: Mapping[str, Any] | None, limit: int, offset: int) -> Documents:
         path = self._root + "?" + urlencode({"limit": limit, "offset": offset})
         answer = self._connection.request("GET", path, document=dict(search) if search else None).document
         found = answer.get(self.kind.plural) if isinstance(answer, dict) else None
@@ -44,10 +48,10 @@ class Collection:
         seen = set()
         offset = 0
         while True:
-            page = self.list(search, limit=PAGE, offset=offset)
+            page = self._page(search, limit=PAGE, offset=offset)
             for document in page:
                 document_id = self.kind.id_of(document)
-                if document_id not in seen:
+                if document_id not in seen and self._is_ours(document):
                     seen.add(document_id)
                     yield document
             offset += len(page)
@@ -67,7 +71,7 @@ class Collection:
         if not isinstance(answer.document, dict):
             raise _not_freezer("GET", self._connection.url + self._path(document_id), "a document")
         self._tags_states = answer.etag is not None
-        return answer.document, answer.etag
+        return (answer.document, answer.etag) if self._is_ours(answer.document) else (None, None)
 
     def tags_states(self, document_id: str) -> bool:
         """Whether this server tags the states of documents, as far as this one shows."""
@@ -114,6 +118,14 @@ class Collection:
         if not isinstance(answers, list) or len(answers) != len(operations):
             raise _not_freezer("POST", self._connection.url + self._root + ":batch", "an answer for each item")
         return answers
+
+    def _is_ours(self, document: Mapping[str, Any]) -> bool:
+        """Whether it belongs to the project: upstream shows the jobs of all projects to administrators.
+
+        Clients that serve all projects are shown to everybody on purpose.
+        """
+        owner = document.get("project_id")
+        return self.kind.name == "client" or None in (owner, self._project_id) or owner == self._project_id
 
     def _path(self, document_id: str) -> str:
         return f"{self._root}/{quote(document_id, safe='')}"

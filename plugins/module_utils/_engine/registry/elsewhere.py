@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..documents.action import ADDED_BY_SERVERS
+from ..documents.comparison import ADDED_TO_LIST_ELEMENTS
 from ..documents.kind import Kind
 from .collection import Document
 
@@ -19,7 +21,7 @@ from .collection import Document
 def acceptable(kind: Kind, new: Mapping[str, Any], current: Mapping[str, Any]) -> Document:
     """A whole document as these servers take it for ``current``."""
     if kind.name == "job":
-        known = [element.get("freezer_action") for element in current.get("job_actions") or []]
+        known = current.get("job_actions") or []
         return {**new, "job_actions": [_element(element, known) for element in new.get("job_actions") or []]}
     if kind.name == "action":
         # A key that is not sent keeps its value; null takes it away.
@@ -29,7 +31,18 @@ def acceptable(kind: Kind, new: Mapping[str, Any], current: Mapping[str, Any]) -
 
 
 def _element(element: Mapping[str, Any], known: list[Any]) -> Document:
-    """An action of a job. Its id stands for a definition that cannot be changed through the job."""
-    if element.get("freezer_action") in known:
-        return dict(element)
-    return {key: value for key, value in element.items() if key not in ("action_id", "user_id", "project_id")}
+    """An action of a job: the known one where that says the same, else a new one.
+
+    An id stands for a definition here, which cannot be changed through the job.
+    """
+    for candidate in known:
+        if _definition(candidate) == _definition(element):
+            return dict(candidate)
+    return {key: value for key, value in element.items() if key not in ADDED_TO_LIST_ELEMENTS}
+
+
+def _definition(element: Mapping[str, Any]) -> Document:
+    """What these servers keep of an action of a job."""
+    kept = {key: element.get(key, ADDED_BY_SERVERS[key]) for key in ("max_retries", "max_retries_interval")}
+    freezer_action = element.get("freezer_action") or {}
+    return {**kept, "freezer_action": {key: value for key, value in freezer_action.items() if value is not None}}

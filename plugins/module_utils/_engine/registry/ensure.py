@@ -94,7 +94,7 @@ def carry_out(collection: Collection, plan: Plan) -> Result:
     if document is None:
         raise _vanished(collection, document_id)
     result = replace(plan.result(document), document_id=document_id)
-    not_kept = sorted(drift(plan.kind, plan.wanted, document))
+    not_kept = sorted(path for path in drift(plan.kind, plan.wanted, document) if not path.endswith(".action_id"))
     return _as_it_came(plan, result, document, not_kept) if not_kept else result
 
 

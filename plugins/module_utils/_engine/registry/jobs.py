@@ -60,6 +60,7 @@ def plan_for_job(
     warnings: tuple[str, ...] = ()
     if existing is not None:
         existing = with_action_defaults(existing)
+        wanted = _with_known_ids(wanted, existing)
         session = existing.get("session_id")
         if session:
             wanted_schedule = wanted.get("job_schedule")
@@ -148,6 +149,21 @@ def check_freezer_action(freezer_action: Mapping[str, Any]) -> None:
         value = freezer_action.get(key)
         if value is not None and value not in choices:
             raise DocumentError(f"freezer_action.{key} is {value!r}; it must be one of {', '.join(choices)}.")
+
+
+def _with_known_ids(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A job whose actions have the ids that they have already, where they name others; servers choose them."""
+    known = [element.get("action_id") for element in existing.get("job_actions") or []]
+    actions = wanted.get("job_actions")
+    if not actions:
+        return wanted
+    return {
+        **wanted,
+        "job_actions": [
+            {**element, "action_id": action_id} if element.get("action_id") and action_id else element
+            for element, action_id in zip(actions, [*known, *[None] * len(actions)])
+        ],
+    }
 
 
 def _triggers(job_schedule: Mapping[str, Any] | None) -> Document:

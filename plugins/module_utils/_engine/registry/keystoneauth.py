@@ -77,11 +77,18 @@ class Keystoneauth(AuthMethod):
         loading = imported("keystoneauth1.loading", self.auth_type)
         session = imported("keystoneauth1.session", self.auth_type)
         loader = loading.get_plugin_loader(self.auth_type)
+        known = list(loader.get_options())
+        auth = dict(self._auth)
+        if isinstance(auth.get("auth_methods"), str):
+            auth["auth_methods"] = auth["auth_methods"].split(",")
+        for part in auth.get("auth_methods") or []:
+            # v3multifactor takes the options of its parts as well.
+            known += loading.get_plugin_options(part)
         options: dict[str, Any] = {}
-        for option in loader.get_options():
+        for option in known:
             for name in (option.dest, *(old.dest for old in option.deprecated)):
-                if self._auth.get(name) is not None:
-                    options.setdefault(option.dest, self._auth[name])
+                if auth.get(name) is not None:
+                    options.setdefault(option.dest, auth[name])
         tls = self._transport.tls
         return session.Session(
             auth=loader.load_from_options(**options),
@@ -101,7 +108,7 @@ class Keystoneauth(AuthMethod):
         if isinstance(error, exceptions.Unauthorized):
             message = "Keystone does not accept the credentials of auth_type {0}: {1}. Check what auth says."
             return Unauthorized(message.format(self.auth_type, said), status=status)
-        if isinstance(error, exceptions.SSLFailure):
+        if type(error).__name__ in ("SSLError", "SSLFailure"):
             return Untrusted(f"Keystone is not trusted: {said}. Name the file of its authority with ca_file.")
         if isinstance(error, exceptions.ConnectionError):
             return Unreachable(f"Keystone cannot be reached: {said}.")
