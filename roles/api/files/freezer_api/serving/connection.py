@@ -17,6 +17,7 @@ from http import HTTPStatus
 from typing import Any, cast
 
 from .framing import HeadTooLargeError, RequestEnd
+from .room import Holder
 
 GRACE_SECONDS = 30.0
 SLOWEST_BYTES_PER_SECOND = 8192
@@ -64,7 +65,7 @@ class _Phase(Enum):
     LINGERING = auto()
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol, Holder):
     """Receives requests, hands them over, and sends the answers."""
 
     def __init__(self, host: Host) -> None:
@@ -116,8 +117,7 @@ class Connection(asyncio.Protocol):
         """The client sends no more; it may still want to read."""
         self._has_ended = True
         if self._phase is _Phase.RECEIVING and self._received:
-            # There will be no more of it: the parser says what is missing.
-            self._hand_over(len(self._received), is_last=True)
+            self._look()
         return self._phase in (_Phase.ANSWERING, _Phase.SENDING)
 
     def resume_writing(self) -> None:
@@ -175,6 +175,10 @@ class Connection(asyncio.Protocol):
         if end is not None:
             self._hand_over(end, is_last=self._end.is_cut)
             return
+        if self._has_ended:
+            # There will be no more of it: the parser says what is missing.
+            self._hand_over(len(self._received), is_last=True)
+            return
         if self._end.wants_to_go_on:
             self._end.wants_to_go_on = False
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -189,11 +193,9 @@ class Connection(asyncio.Protocol):
         self._host.submit(request, self, is_last=is_last)
 
     def _sent(self) -> None:
-        if self._has_ended:
-            self._transport.close()
-        elif self._is_last:
+        if self._is_last and not self._has_ended:
             self._linger()
-        elif self._host.is_stopping:
+        elif self._is_last or (not self._received and (self._has_ended or self._host.is_stopping)):
             self._transport.close()
         else:
             self._phase = _Phase.IDLE

@@ -28,13 +28,11 @@ from gunicorn.workers.base import Worker
 
 from ..resources.batch import BODY_TIMES_USUAL
 from .connection import Connection, Host, refusal
+from .room import Room
 
-#: What all clients together may let wait in a process, requests that are not whole and answers that are not taken.
-#: Beyond that those are given up that have waited longest, and where none has waited long, others are refused.
+#: What may wait for clients in a process, and for how long in any case.
 HELD_BYTES = 67_108_864
 _PATIENCE_SECONDS = 5.0
-#: A connection that holds less does not count.
-_SMALL_BYTES = 16_384
 _LARGE_ANSWER_BYTES = 65_536
 _TICK_SECONDS = 1.0
 _WANTED_FILES = 65_536
@@ -51,7 +49,7 @@ class BufferingWorker(Worker, Host):
     def run(self) -> None:
         """Serve."""
         self._connections: dict[Connection, None] = {}
-        self._large: set[Connection] = set()
+        self._room = Room(HELD_BYTES, _PATIENCE_SECONDS)
         self._most_connections = _raise_file_limit() - _SPARE_FILES
         self._pool = ThreadPoolExecutor(self.cfg.threads, thread_name_prefix="request")
         asyncio.run(self._serve())
@@ -97,21 +95,10 @@ class BufferingWorker(Worker, Host):
 
     def went(self, connection: Connection) -> None:
         self._connections.pop(connection, None)
-        self._large.discard(connection)
+        self._room.left(connection)
 
     def has_room(self, connection: Connection, more_bytes: int = 0) -> bool:
-        if connection.held_bytes + more_bytes <= _SMALL_BYTES:
-            return True
-        self._large.add(connection)
-        self._large = {one for one in self._large if one is connection or one.held_bytes > _SMALL_BYTES}
-        held = more_bytes + sum(one.held_bytes for one in self._large)
-        now = time.monotonic()
-        for one in sorted(self._large - {connection}, key=lambda one: one.since):
-            if held <= HELD_BYTES or now - one.since < _PATIENCE_SECONDS:
-                break
-            held -= one.held_bytes
-            one.give_up()
-        return held <= HELD_BYTES
+        return self._room.has(connection, more_bytes)
 
     def max_body_bytes(self, head: bytes) -> int:
         return self.max_batch_body_bytes if _BATCH_PATH.match(head) else self.max_usual_body_bytes

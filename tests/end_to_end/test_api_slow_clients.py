@@ -1,0 +1,125 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A hundred clients that send or read as slowly as they can, and what the others notice of it: nothing."""
+
+from __future__ import annotations
+
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+HOW_MANY = 100
+#: More than ten times what an answer takes on a busy machine, and less than any slow client waits.
+PATIENCE_SECONDS = 5.0
+
+
+@pytest.fixture(scope="module")
+def project(freezer_api):
+    """A project whose actions are together five times as large as what the sockets of a connection hold."""
+    items = [
+        {"op": "replace", "action_id": f"a{number}", "document": {"freezer_action": {"filler": "x" * 7000}}}
+        for number in range(1000)
+    ]
+    assert freezer_api.post("/v2/slow/actions:batch", {"items": items}).status == 200
+    return "/v2/slow"
+
+
+def connect(freezer_api):
+    opened = socket.socket()
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    opened.connect((freezer_api.host, freezer_api.port))
+    opened.settimeout(60)
+    return opened
+
+
+@pytest.fixture
+def slow_clients(freezer_api):
+    """Opens many connections and sends the same beginning on each."""
+    opened = []
+
+    def begin(raw):
+        for _ in range(HOW_MANY):
+            opened.append(connect(freezer_api))
+            opened[-1].sendall(raw)
+        # Whatever the server does about them, it has begun to do when it answers a later one.
+        freezer_api.get("/healthcheck")
+        return opened
+
+    yield begin
+    for client in opened:
+        client.close()
+
+
+BEGINNINGS = {
+    "nothing": b"",
+    "headers": b"GET /v2/slow/jobs HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    "body": b"POST /v2/slow/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{",
+    "large body": b"POST /v2/slow/jobs:batch HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + b" " * 100_000,
+    "chunks": b"POST /v2/slow/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    "reading": b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("slow_in", BEGINNINGS)
+def test_a_hundred_slow_clients_hold_nobody_up(freezer_api, project, slow_clients, slow_in):
+    slow_clients(BEGINNINGS[slow_in])
+
+    def ask(number):
+        started = time.monotonic()
+        wrote = freezer_api.post(f"{project}/jobs/j{number}", {"client_id": "a", "job_actions": []})
+        read = freezer_api.get(f"{project}/jobs/j{number}")
+        return wrote.status, read.status, time.monotonic() - started
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(ask, range(40)))
+    assert {answer[:2] for answer in answers} == {(201, 200)}
+    assert max(seconds for _, _, seconds in answers) < PATIENCE_SECONDS
+
+
+def test_a_client_that_dawdles_is_served_in_the_end(freezer_api, project):
+    raw = b'POST /v2/slow/jobs/dawdled HTTP/1.1\r\nHost: x\r\nContent-Length: 38\r\n\r\n{"client_id": "a", "job_actions": []} '
+    with connect(freezer_api) as client:
+        for position in range(0, len(raw), 10):
+            client.sendall(raw[position : position + 10])
+            time.sleep(0.02)
+        assert client.recv(12) == b"HTTP/1.1 201"
+    assert freezer_api.get(f"{project}/jobs/dawdled").status == 200
+
+
+def test_a_large_answer_that_is_read_slowly_is_whole(freezer_api, project):
+    expected = freezer_api.get(f"{project}/actions?limit=1000").text
+    with connect(freezer_api) as client:
+        client.sendall(b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        received = b""
+        while data := client.recv(1_000_000):
+            received += data
+            if len(received) < 500_000:
+                time.sleep(0.005)
+    assert received.partition(b"\r\n\r\n")[2].decode() == expected
+
+
+def test_a_client_can_wait_for_a_word_before_it_sends_the_body(freezer_api, project):
+    head = b"POST /v2/slow/jobs/waits HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: "
+    body = b'{"client_id": "a", "job_actions": []}'
+    with connect(freezer_api) as client:
+        client.sendall(head + b"%d\r\n\r\n" % len(body))
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        client.sendall(body)
+        assert client.recv(12) == b"HTTP/1.1 201"
+    with connect(freezer_api) as client:
+        client.sendall(head + b"2000000\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 413"
+
+
+def test_requests_that_are_sent_without_waiting_are_answered_in_their_order(freezer_api, project):
+    paths = [f"{project}/jobs/unknown{number}" for number in range(20)]
+    with connect(freezer_api) as client:
+        client.sendall(b"".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths))
+        client.shutdown(socket.SHUT_WR)
+        received = b""
+        while data := client.recv(100_000):
+            received += data
+    found = [int(part.split(b'"')[0]) for part in received.split(b"with ID unknown")[1:]]
+    assert found == list(range(20))
