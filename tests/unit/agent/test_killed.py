@@ -147,9 +147,10 @@ def signalled(tmp_path, monkeypatch, deliver):
     some.backup()
     os.utime(some.source / "big")
     running = []
+    others = set(agent_process.descendants(os.getpid()))  # servers of other tests
 
     def interrupt(_operation):
-        running.extend(agent_process.descendants(os.getpid()))
+        running.extend(set(agent_process.descendants(os.getpid())) - others)
         deliver()
 
     faulty = FaultyStorage(LocalStorage(str(some.container)), {("write", 3): interrupt})
