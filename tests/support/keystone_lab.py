@@ -86,9 +86,9 @@ class Keystone:
         }
         return self._token({"identity": {"methods": ["application_credential"], "application_credential": credential}})
 
-    def new_application_credential(self, name: str, token: str, **values: Any) -> dict[str, str]:
+    def new_application_credential(self, user: str, token: str, /, **values: Any) -> dict[str, str]:
         """Make one for the user who has the token; ``values`` as in Keystone's API, such as ``expires_at``."""
-        path = f"/users/{self.user(name).id}/application_credentials"
+        path = f"/users/{self.user(user).id}/application_credentials"
         made, _ = self.ask("POST", path, {"application_credential": values}, token)
         credential: dict[str, str] = made["application_credential"]
         return credential
@@ -114,6 +114,13 @@ class Keystone:
             }
             self.ask("POST", "/endpoints", {"endpoint": endpoint}, token)
 
+    def remove_endpoints(self, region: str) -> None:
+        """Take a region, and what the catalogue has there, away again."""
+        token = self.token("admin")
+        for endpoint in self.ask("GET", f"/endpoints?region_id={region}", None, token)[0]["endpoints"]:
+            self.ask("DELETE", f"/endpoints/{endpoint['id']}", None, token)
+        self.ask("DELETE", f"/regions/{region}", None, token)
+
     def ask(
         self, method: str, path: str, body: Any, token: str | None = None, headers: dict[str, str] | None = None
     ) -> tuple[Any, Any]:
@@ -136,13 +143,18 @@ class Keystone:
 
 def start() -> Keystone:
     """The Keystone of the lab, started if it does not run yet. Raises LabUnavailable."""
-    _lab("up", "keystone")
-    exports = (line.removeprefix("export ") for line in _lab("env").splitlines())
-    pairs = (word.split("=", 1) for line in exports for word in shlex.split(line))
-    return Keystone(dict(pairs))
+    run_lab("up", "keystone")
+    return Keystone(lab_environment())
 
 
-def _lab(*words: str) -> str:
+def lab_environment() -> dict[str, str]:
+    """What the lab exports. Raises LabUnavailable."""
+    exports = (line.removeprefix("export ") for line in run_lab("env").splitlines())
+    return dict(word.split("=", 1) for line in exports for word in shlex.split(line))
+
+
+def run_lab(*words: str) -> str:
+    """What the command of the lab says. Raises LabUnavailable."""
     try:
         done = subprocess.run(
             [_LAB, *words],

@@ -37,6 +37,7 @@ _CONFIG = """\
 use_stderr = true
 [database]
 connection = sqlite:///{state}/keystone.db
+sqlite_synchronous = false
 [identity]
 password_hash_rounds = 4
 [fernet_tokens]
@@ -47,7 +48,8 @@ key_repository = {state}/credential
 provider = fernet
 expiration = 86400
 [cache]
-enabled = false
+enabled = true
+backend = dogpile.cache.memory
 """
 
 _SERVER = """\
@@ -73,9 +75,10 @@ class Keystone:
 
     def up(self) -> None:
         """Install, populate and start it. Raises LabError."""
-        if self._is_whole() and self.status():
-            return
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        is_configured = self._configure()
+        if is_configured and self._is_whole() and self.status():
+            return
         commands = virtual_environment(self.state / "venv", _PACKAGES, HERE / "constraints.txt")
         self._daemon.stop()
         if not self._is_whole():
@@ -159,12 +162,19 @@ class Keystone:
         for path in (self._facts, self.state / "keystone.db"):
             path.unlink(missing_ok=True)
 
+    def _configure(self) -> bool:
+        """Write the configuration; whether it was there already."""
+        text = _CONFIG.format(state=self.state)
+        if self._config.is_file() and self._config.read_text() == text:
+            return True
+        self._config.touch(0o600)
+        self._config.write_text(text)
+        return False
+
     def _initialise(self, commands: Path) -> None:
         say("keystone: making the database")
         for folder in ("fernet", "credential"):
             (self.state / folder).mkdir(mode=0o700, exist_ok=True)
-        self._config.touch(0o600)
-        self._config.write_text(_CONFIG.format(state=self.state))
         owner = ["--keystone-user", pwd.getpwuid(os.getuid()).pw_name]
         owner += ["--keystone-group", grp.getgrgid(os.getgid()).gr_name]
         self._manage(commands, "fernet_setup", *owner)
@@ -242,7 +252,7 @@ def _application_credential(url: str, user: dict[str, Any], password: str) -> di
 
 
 def _token(keystone: Asked, user: dict[str, Any], password: str, project_id: str | None = None) -> str:
-    scope = {"id": project_id} if project_id else {"name": "admin", "domain": {"id": "default"}}
+    scope: dict[str, Any] = {"id": project_id} if project_id else {"name": "admin", "domain": {"id": "default"}}
     identity = {"methods": ["password"], "password": {"user": {**user, "password": password}}}
     _, headers = keystone.ask("POST", "/auth/tokens", {"auth": {"identity": identity, "scope": {"project": scope}}})
     return headers["X-Subject-Token"]

@@ -71,6 +71,8 @@ def test_an_endpoint_is_in_the_catalogue_in_its_region(keystone):
         if endpoint["region"] == region and endpoint["interface"] == "public"
     ]
     assert found == ["http://127.0.0.1:1/"]
+    keystone.remove_endpoints(region)
+    assert region not in str(validated(keystone, keystone.token("alpha-member"))["catalog"])
 
 
 def test_up_of_a_lab_that_is_up_changes_nothing_and_takes_no_time(keystone):
