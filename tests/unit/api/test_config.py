@@ -8,22 +8,36 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.config import ConfigError, Settings, read_settings
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.config import (
+    ConfigError,
+    Settings,
+    read_files,
+    read_settings,
+)
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.networks import Networks
 
 FLAGS = ["--store", "sqlite:////var/lib/freezer/api.db", "--auth-strategy", "noauth"]
 
 
+def shown(settings, *names):
+    return {name: getattr(settings, name) for name in names}
+
+
 def test_two_flags_are_enough():
-    assert read_settings(FLAGS) == Settings(
-        store_path=Path("/var/lib/freezer/api.db"),
-        auth_strategy="noauth",
-        htpasswd=None,
-        host="127.0.0.1",
-        port=9090,
-        workers=1,
-        threads=8,
-        max_body_bytes=1_048_576,
-    )
+    settings = read_settings(FLAGS)
+    assert shown(settings, "store_path", "auth_strategy", "htpasswd", "host", "port", "workers", "threads") == {
+        "store_path": Path("/var/lib/freezer/api.db"),
+        "auth_strategy": "noauth",
+        "htpasswd": None,
+        "host": "127.0.0.1",
+        "port": 9090,
+        "workers": 1,
+        "threads": 8,
+    }
+    assert settings.max_body_bytes == 1_048_576
+    assert not settings.allowed_networks
+    assert "127.0.0.1" in settings.trusted_proxies
+    assert settings.access_log
 
 
 def test_three_slashes_name_a_path_below_the_working_folder(tmp_path, monkeypatch):
@@ -32,14 +46,30 @@ def test_three_slashes_name_a_path_below_the_working_folder(tmp_path, monkeypatc
     assert settings.store_path == tmp_path / "api.db"
 
 
-def test_the_file_is_read_and_flags_go_before_it(tmp_path):
-    path = tmp_path / "freezer-api.conf"
-    path.write_text(
+@pytest.fixture
+def config_file(tmp_path):
+    """Writes a configuration file and names it."""
+
+    def write(text, name="freezer-api.conf"):
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def test_the_file_is_read_and_flags_go_before_it(config_file):
+    path = config_file(
         "[DEFAULT]\nauth_strategy = http_basic\nhttp_basic_auth_user_file = /etc/freezer/htpasswd\n"
-        "bind_host = 192.0.2.1\nbind_port = 80\nworkers = 4\nthreads = 2\nmax_body_bytes = 2048\n"
+        "bind_host = 192.0.2.1\nbind_port = 80\nworkers = 4\nthreads = 2\naccess_log = false\n"
+        "allowed_networks = 192.0.2.0/24, 2001:db8::1\ntrusted_proxies =\n"
+        "graceful_timeout_seconds = 5\nlog_dir = /var/log/freezer\nlog_file = api.log\n"
         "[database]\nconnection = sqlite:////srv/api%20.db\n"
+        "[oslo_middleware]\nmax_request_body_size = 2048\n"
+        "[healthcheck]\ndisable_by_file_path = /run/maintenance\n"
+        "[metrics]\nenabled = false\n"
     )
-    settings = read_settings(["--config-file", str(path), "--bind", "[::1]:8080", "--workers", "3"])
+    settings = read_settings(["--config-file", path, "--bind", "[::1]:8080", "--workers", "3"])
     assert settings == Settings(
         store_path=Path("/srv/api%20.db"),
         auth_strategy="http_basic",
@@ -49,7 +79,49 @@ def test_the_file_is_read_and_flags_go_before_it(tmp_path):
         workers=3,
         threads=2,
         max_body_bytes=2048,
+        graceful_timeout_seconds=5,
+        max_request_line_bytes=8190,
+        max_header_fields=100,
+        allowed_networks=Networks(["192.0.2.0/24", "2001:db8::1"]),
+        trusted_proxies=Networks([]),
+        access_log=False,
+        debug=False,
+        log_file=Path("/var/log/freezer/api.log"),
+        disable_by_file=Path("/run/maintenance"),
+        metrics_networks=None,
+        options=settings.options,
     )
+
+
+def test_a_later_file_goes_before_an_earlier_one(config_file, tmp_path):
+    first = config_file(
+        "[DEFAULT]\nauth_strategy = noauth\nworkers = 2\nthreads = 2\n[database]\nconnection=sqlite:///a\n"
+    )
+    second = config_file("[DEFAULT]\nworkers = 3\n", "second.conf")
+    settings = read_settings(["--config-file", first, "--config-file", second])
+    assert (settings.workers, settings.threads) == (3, 2)
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/10.conf").write_text("[DEFAULT]\nworkers = 4\n")
+    (tmp_path / "conf.d/20.txt").write_text("not read")
+    settings = read_settings(["--config-file", first, "--config-dir", str(tmp_path / "conf.d")])
+    assert (settings.workers, settings.threads) == (4, 2)
+
+
+def test_what_only_upstream_knows_is_named_and_has_no_effect(config_file):
+    path = config_file(
+        "[DEFAULT]\nuse_syslog = true\nenable_v1_api = false\n[paste_deploy]\nconfig_file = freezer-paste.ini\n"
+        "[storage]\nbackend = sqlalchemy\n[oslo_middleware]\nenable_proxy_headers_parsing = true\n"
+        "[keystone_authtoken]\nauth_url = http://127.0.0.1:1\n[oslo_policy]\npolicy_file = policy.yaml\n"
+    )
+    warnings = read_files([path]).warnings
+    assert [warning.split()[0] for warning in warnings] == [
+        "use_syslog",
+        "enable_v1_api",
+        "config_file",
+        "backend",
+        "enable_proxy_headers_parsing",
+    ]
+    assert all(path in warning for warning in warnings)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "[::1]", "localhost"])
@@ -99,14 +171,48 @@ def test_what_cannot_work_is_told_in_a_sentence(arguments, says):
     ("content", "says"),
     [
         ("[DEFAULT]\nbind_hots = x\n", "unknown option bind_hots in [DEFAULT]"),
-        ("[storage]\nconnection = x\n", "[storage]"),
+        ("[storge]\nbackend = x\n", "[storge]"),
+        ("[database]\nconection = x\n", "is it connection?"),
+        ("[DEFAULT]\nauth_strategy=noauth\nworkers = 0\n[database]\nconnection=sqlite:///a", "workers in [DEFAULT]"),
+        ("[DEFAULT]\nauth_strategy = magic\n", "noauth, http_basic, keystone"),
+        (
+            "[DEFAULT]\nauth_strategy=noauth\nallowed_networks = 192.0.2.0/99\n[database]\nconnection=sqlite:///a",
+            "is no network",
+        ),
         ("no section\n", "cannot be read"),
-        ("[DEFAULT]\nworkers = 1\nworkers = 2\n", "cannot be read"),
+        ("[DEFAULT]\nworkers = 1\nworkers = 2\n", "workers in [DEFAULT] 2 times"),
     ],
 )
-def test_a_file_that_says_something_else_is_refused(tmp_path, content, says):
-    path = tmp_path / "freezer-api.conf"
-    path.write_text(content)
+def test_a_file_that_says_something_else_is_refused(config_file, content, says):
     with pytest.raises(ConfigError) as caught:
-        read_settings(["--config-file", str(path)])
+        read_settings(["--config-file", config_file(content)])
     assert says in str(caught.value)
+
+
+def test_a_password_in_the_address_of_the_store_is_not_shown():
+    with pytest.raises(ConfigError) as caught:
+        read_settings(["--auth-strategy", "noauth", "--store", "mysql://freezer:very-secret@db/freezer"])
+    assert "very-secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("texts", "inside", "outside"),
+    [
+        (["192.0.2.0/24"], ["192.0.2.0", "192.0.2.255", "::ffff:192.0.2.7"], ["192.0.3.0", "::1", "", "unix", "1"]),
+        (["192.0.2.7"], ["192.0.2.7"], ["192.0.2.8", "192.0.2.7.1"]),
+        (["192.0.2.9/24"], ["192.0.2.1"], ["192.0.1.255"]),
+        (["2001:db8::/32", "::1"], ["2001:db8:ffff::1", "0:0:0:0:0:0:0:1"], ["2001:db9::", "127.0.0.1"]),
+        (["fe80::/10"], ["fe80::1%eth0", "fe80::1"], ["%eth0"]),
+        ([], [], ["127.0.0.1"]),
+    ],
+)
+def test_an_address_is_in_a_set_of_networks_or_not(texts, inside, outside):
+    networks = Networks(texts)
+    assert [address for address in inside if address not in networks] == []
+    assert [address for address in outside if address in networks] == []
+
+
+@pytest.mark.parametrize("text", ["", "192.0.2.0/33", "192.0.2", "192.0.2.0/24/1", "example.org", "::1/129", "0x7f.1"])
+def test_what_is_no_network_is_told(text):
+    with pytest.raises(ValueError, match="is no network"):
+        Networks([text])

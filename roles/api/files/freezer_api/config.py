@@ -1,32 +1,24 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of freezer-api: flags, and a file with the names that upstream's freezer-api.conf has for them."""
+"""The settings of the programs: flags go before freezer-api.conf, which oslo.config reads."""
 
 from __future__ import annotations
 
 import argparse
-import configparser
+import difflib
 import ipaddress
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from .app import MAX_BODY_BYTES
+from oslo_config import cfg, types
 
-DEFAULT_PORT = 9090
-AUTH_STRATEGIES = ("noauth", "http_basic")
+from .networks import Networks
+from .options import AUTH_STRATEGIES, DEFAULT_PORT, LIBRARY_SECTIONS, OPTIONS, UPSTREAM_ONLY, register
 
-#: Section and name in the file, and the flag that goes before it.
-_FILE_OPTIONS = {
-    ("database", "connection"): "store",
-    ("DEFAULT", "auth_strategy"): "auth_strategy",
-    ("DEFAULT", "http_basic_auth_user_file"): "htpasswd",
-    ("DEFAULT", "bind_host"): "bind_host",
-    ("DEFAULT", "bind_port"): "bind_port",
-    ("DEFAULT", "workers"): "workers",
-    ("DEFAULT", "threads"): "threads",
-    ("DEFAULT", "max_body_bytes"): "max_body_bytes",
-}
+#: Read where no --config-file names another.
+DEFAULT_CONFIG_FILE = Path("/etc/freezer/freezer-api.conf")
 
 
 class ConfigError(Exception):
@@ -45,41 +37,113 @@ class Settings:
     workers: int
     threads: int
     max_body_bytes: int
+    graceful_timeout_seconds: int
+    max_request_line_bytes: int
+    max_header_fields: int
+    allowed_networks: Networks
+    trusted_proxies: Networks
+    access_log: bool
+    debug: bool
+    log_file: Path | None
+    disable_by_file: Path | None
+    #: Who may read /metrics without being known; None if it is not served.
+    metrics_networks: Networks | None
+    #: For the libraries that read sections of their own.
+    options: cfg.ConfigOpts = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What the files say, and what in them has no effect."""
+
+    options: cfg.ConfigOpts
+    warnings: tuple[str, ...]
 
 
 def read_settings(arguments: Sequence[str] | None = None) -> Settings:
-    """The settings from a command line and the file that it may name. Raises ConfigError."""
+    """The settings from a command line and the files that it may name. Raises ConfigError."""
     flags = _parser().parse_args(arguments)
-    values = _read_file(Path(flags.config_file)) if flags.config_file else {}
-    values.update({name: value for name, value in vars(flags).items() if value is not None})
-    if flags.bind is not None:
-        values["bind_host"], values["bind_port"] = _split_bind(flags.bind)
-
-    strategy = values.get("auth_strategy")
-    if strategy not in AUTH_STRATEGIES:
-        raise ConfigError(
-            f"{'no authentication strategy is named' if strategy is None else f'there is no {strategy}'}; "
-            f"say --auth-strategy {' or '.join(AUTH_STRATEGIES)}"
-        )
-    htpasswd = values.get("htpasswd")
+    options = read_files(flags.config_file, flags.config_dir).options
+    _override(options, flags)
+    get = _getter(options)
+    strategy = get("auth_strategy")
+    if strategy is None:
+        raise ConfigError(f"no authentication strategy is named; say --auth-strategy {' or '.join(AUTH_STRATEGIES)}")
+    htpasswd = get("http_basic_auth_user_file")
     if strategy == "http_basic" and not htpasswd:
         raise ConfigError("http_basic needs a password file; make one with htpasswd -B and name it with --htpasswd")
-    host = values.get("bind_host", "127.0.0.1").strip("[]")
+    host = get("bind_host").strip("[]")
     if strategy == "noauth" and not flags.force and not _is_loopback(host):
         raise ConfigError(
             f"with noauth everybody who reaches {host} can read and delete everything; bind to 127.0.0.1, "
-            "use http_basic, or say --force"
+            "use http_basic or keystone, or say --force"
         )
+    log_file = get("log_file")
+    disabling = get("disable_by_file_path", "healthcheck")
     return Settings(
-        store_path=_store_path(values.get("store")),
+        store_path=store_path(options),
         auth_strategy=strategy,
         htpasswd=Path(htpasswd) if htpasswd else None,
         host=host,
-        port=_number("the port", values.get("bind_port", str(DEFAULT_PORT)), 0, 65535),
-        workers=_number("workers", values.get("workers", "1"), 1, 64),
-        threads=_number("threads", values.get("threads", "8"), 1, 256),
-        max_body_bytes=_number("max_body_bytes", values.get("max_body_bytes", str(MAX_BODY_BYTES)), 1024, 2**30),
+        port=get("bind_port"),
+        workers=get("workers"),
+        threads=get("threads"),
+        max_body_bytes=get("max_request_body_size", "oslo_middleware"),
+        graceful_timeout_seconds=get("graceful_timeout_seconds"),
+        max_request_line_bytes=get("max_request_line_bytes"),
+        max_header_fields=get("max_header_fields"),
+        allowed_networks=_networks(get, "allowed_networks"),
+        trusted_proxies=_networks(get, "trusted_proxies"),
+        access_log=get("access_log"),
+        debug=get("debug"),
+        log_file=Path(get("log_dir") or "", log_file) if log_file else None,
+        disable_by_file=Path(disabling) if disabling else None,
+        metrics_networks=_networks(get, "networks", "metrics") if get("enabled", "metrics") else None,
+        options=options,
     )
+
+
+def read_files(files: Sequence[str] | None, folders: Sequence[str] | None = None) -> Configuration:
+    """The options of configuration files and of folders of such, of the default file if none is named.
+
+    Raises ConfigError if one cannot be read or has an option that nobody knows.
+    """
+    named = [Path(name) for name in files or ()]
+    for folder in folders or ():
+        named += sorted(path for path in Path(folder).glob("*.conf") if path.is_file())
+    if not files and not folders and DEFAULT_CONFIG_FILE.is_file():
+        named = [DEFAULT_CONFIG_FILE]
+    warnings: list[str] = []
+    for path in named:
+        warnings += _check_names(path)
+    options = cfg.ConfigOpts()
+    register(options)
+    try:
+        options([], project="freezer", prog="freezer-api", default_config_files=[str(path) for path in named])
+    except cfg.Error as error:
+        raise ConfigError(f"the configuration cannot be read: {_first_line(error)}") from error
+    return Configuration(options, tuple(warnings))
+
+
+def store_path(options: cfg.ConfigOpts) -> Path:
+    """The file of the SQLite store. Raises ConfigError."""
+    url = _getter(options)("connection", "database")
+    if not url:
+        raise ConfigError("nothing says where documents are kept; say --store sqlite:////absolute/path.db")
+    scheme, separator, path = url.partition("///")
+    if scheme != "sqlite:" or not separator or not path or path == ":memory:":
+        raise ConfigError("the store must be sqlite:/// and the path of a file, such as sqlite:////absolute/path.db")
+    return Path(path).absolute()
+
+
+def override(options: cfg.ConfigOpts, flag: str, value: str | None, name: str, section: str = "DEFAULT") -> None:
+    """Let a flag go before the files, if it is given. Raises ConfigError for a value that cannot be."""
+    if value is None:
+        return
+    try:
+        options.set_override(name, value, None if section == "DEFAULT" else section)
+    except ValueError as error:
+        raise ConfigError(f"{flag} is {value!r}; {_what_it_must_be(section, name) or _first_line(error)}") from error
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -95,33 +159,109 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--workers", metavar="N", help="processes (1)")
     parser.add_argument("--threads", metavar="N", help="threads in each process (8)")
-    parser.add_argument("--max-body-bytes", metavar="N", help=f"largest body of a request ({MAX_BODY_BYTES})")
-    parser.add_argument("--config-file", metavar="FILE", help="freezer-api.conf; flags go before what it says")
+    parser.add_argument("--max-body-bytes", metavar="N", help="largest body of a request (1048576)")
+    parser.add_argument(
+        "--config-file",
+        metavar="FILE",
+        action="append",
+        help=f"freezer-api.conf ({DEFAULT_CONFIG_FILE}, if it is there); flags go before what it says, and the last "
+        "file before the ones named earlier",
+    )
+    parser.add_argument("--config-dir", metavar="FOLDER", action="append", help="a folder with more such files, *.conf")
     parser.add_argument("--force", action="store_true", help="serve noauth on an address that other machines may reach")
     return parser
 
 
-def _read_file(path: Path) -> dict[str, str]:
-    parser = configparser.ConfigParser(interpolation=None, default_section="no section is the default of others")
+def _override(options: cfg.ConfigOpts, flags: argparse.Namespace) -> None:
+    strategy = flags.auth_strategy
+    if strategy is not None and strategy not in AUTH_STRATEGIES:
+        raise ConfigError(f"there is no {strategy}; say --auth-strategy {' or '.join(AUTH_STRATEGIES)}")
+    override(options, "--store", flags.store, "connection", "database")
+    override(options, "--auth-strategy", strategy, "auth_strategy")
+    override(options, "--htpasswd", flags.htpasswd, "http_basic_auth_user_file")
+    override(options, "--workers", flags.workers, "workers")
+    override(options, "--threads", flags.threads, "threads")
+    override(options, "--max-body-bytes", flags.max_body_bytes, "max_request_body_size", "oslo_middleware")
+    if flags.bind is not None:
+        host, colon, port = flags.bind.rpartition(":")
+        if not colon or not host:
+            raise ConfigError(
+                f"--bind is {flags.bind!r}; write an address and a port, such as 127.0.0.1:{DEFAULT_PORT}"
+            )
+        override(options, "--bind", host, "bind_host")
+        override(options, "the port of --bind", port, "bind_port")
+
+
+def _getter(options: cfg.ConfigOpts) -> Callable[..., Any]:
+    def get(name: str, section: str = "DEFAULT") -> Any:
+        try:
+            return options[name] if section == "DEFAULT" else options[section][name]
+        except (cfg.Error, ValueError) as error:
+            # "Value for option workers from LocationInfo(...) is not valid: ...", where only the end is for people.
+            reason = _what_it_must_be(section, name) or _first_line(error).rpartition("is not valid: ")[2]
+            raise ConfigError(f"{name} in [{section}] of the configuration file cannot be used: {reason}") from error
+
+    return get
+
+
+def _what_it_must_be(section: str, name: str) -> str | None:
+    """A sentence about the numbers that an option takes; None for one that takes something else."""
+    wanted = next(option.type for option in OPTIONS[section] if option.dest == name)
+    if not isinstance(wanted, types.Integer):
+        return None
+    return f"it must be a whole number from {wanted.min} to {wanted.max}"
+
+
+def _networks(get: Callable[..., Any], name: str, section: str = "DEFAULT") -> Networks:
     try:
-        parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        return Networks(get(name, section))
+    except ValueError as error:
+        raise ConfigError(f"{name} in [{section}] of the configuration file cannot be used: {error}") from error
+
+
+def _check_names(path: Path) -> list[str]:
+    """What in a file has no effect here. Raises ConfigError for what nobody knows, which may be a slip of the pen."""
+    sections: dict[str, dict[str, list[str]]] = {}
+    try:
+        cfg.ConfigParser(str(path), sections).parse()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise ConfigError(f"the configuration file {path} cannot be read: {reason}") from error
-    values: dict[str, str] = {}
-    for section in parser.sections():
-        for name, value in parser.items(section):
-            if (section, name) not in _FILE_OPTIONS:
-                raise ConfigError(f"the configuration file {path} has an unknown option {name} in [{section}]")
-            values[_FILE_OPTIONS[section, name]] = value
-    return values
+    except cfg.ParseError as error:
+        raise ConfigError(f"the configuration file {path} cannot be read: {_first_line(error)}") from error
+    ignored: list[str] = []
+    for section, values in sections.items():
+        for name, given in values.items():
+            if _is_ours(path, section, name):
+                if len(given) > 1 and section in OPTIONS:
+                    raise ConfigError(f"the configuration file {path} has {name} in [{section}] {len(given)} times")
+            else:
+                ignored.append(f"{name} in [{section}] of {path} has no effect in this freezer-api")
+    return ignored
 
 
-def _split_bind(bind: str) -> tuple[str, str]:
-    host, colon, port = bind.rpartition(":")
-    if not colon or not host:
-        raise ConfigError(f"--bind is {bind!r}; write an address and a port, such as 127.0.0.1:{DEFAULT_PORT}")
-    return host, port
+def _is_ours(path: Path, section: str, name: str) -> bool:
+    """Whether an option has a meaning; False for one that only upstream knows. Raises ConfigError for any other."""
+    if section in LIBRARY_SECTIONS or _is_auth_section(section):
+        return True
+    known = [option.dest for option in OPTIONS.get(section, ())]
+    if name in known:
+        return True
+    of_upstream: Mapping[str, frozenset[str] | None] = UPSTREAM_ONLY
+    if section in of_upstream:
+        names = of_upstream[section]
+        if names is None or name in names:
+            return False
+    if section.startswith(("oslo_messaging", "profiler")):
+        return False
+    close = difflib.get_close_matches(name, known, 1)
+    hint = f"; is it {close[0]}?" if close else ""
+    raise ConfigError(f"the configuration file {path} has an unknown option {name} in [{section}]{hint}")
+
+
+def _is_auth_section(section: str) -> bool:
+    # [keystone_authtoken] may name a section of its own for the login, and several services share it.
+    return section.endswith("_auth") or section in ("service_user", "service_credentials")
 
 
 def _is_loopback(host: str) -> bool:
@@ -131,16 +271,5 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _store_path(url: str | None) -> Path:
-    if not url:
-        raise ConfigError("nothing says where documents are kept; say --store sqlite:////absolute/path.db")
-    scheme, separator, path = url.partition("///")
-    if scheme != "sqlite:" or not separator or not path or path == ":memory:":
-        raise ConfigError(f"the store is {url!r}; it must be sqlite:/// and the path of a file")
-    return Path(path).absolute()
-
-
-def _number(what: str, text: str, lowest: int, highest: int) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 12 and lowest <= int(text) <= highest):
-        raise ConfigError(f"{what} is {text!r}; it must be a whole number from {lowest} to {highest}")
-    return int(text)
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,223 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The options of freezer-api.conf, with the sections and names that upstream's file has, where it has them.
+
+``oslo-config-generator --namespace freezer_api`` writes a file with all of them from here.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+
+from oslo_config import cfg
+
+AUTH_STRATEGIES = ("noauth", "http_basic", "keystone")
+
+DEFAULT_PORT = 9090
+MAX_BODY_BYTES = 1_048_576
+
+_LOOPBACK = ["127.0.0.0/8", "::1/128"]
+
+DEFAULT_OPTIONS = [
+    cfg.StrOpt(
+        "auth_strategy",
+        choices=[
+            ("noauth", "everybody is who they say they are; for loopback addresses"),
+            ("http_basic", "users of a password file administer every project"),
+            ("keystone", "tokens of OpenStack; see [keystone_authtoken]"),
+        ],
+        help="Who may come in. There is no default: whoever sets the API up has to decide.",
+    ),
+    cfg.StrOpt(
+        "http_basic_auth_user_file",
+        sample_default="/etc/freezer/freezer-api.htpasswd",
+        help="The password file of http_basic: a line user:bcrypt-hash for each user, as htpasswd -B writes it. "
+        "It is read again when it changes.",
+    ),
+    cfg.StrOpt("bind_host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 or :: are all of them."),
+    cfg.PortOpt("bind_port", default=DEFAULT_PORT, help="The port to listen on; 0 takes a free one."),
+    cfg.IntOpt("workers", default=1, min=1, max=64, help="How many processes serve. They share the store."),
+    cfg.IntOpt("threads", default=8, min=1, max=256, help="How many threads serve in each process."),
+    cfg.IntOpt(
+        "graceful_timeout_seconds",
+        default=30,
+        min=1,
+        max=3600,
+        help="How long requests that run may take to come to their end after SIGTERM.",
+    ),
+    cfg.IntOpt(
+        "max_request_line_bytes",
+        default=8190,
+        min=1024,
+        max=8190,
+        help="The longest first line of a request. A search in the query string has to fit.",
+    ),
+    cfg.IntOpt("max_header_fields", default=100, min=10, max=1000, help="How many headers a request may have."),
+    cfg.ListOpt(
+        "allowed_networks",
+        default=[],
+        sample_default=["192.0.2.0/24", "2001:db8::/32"],
+        help="Networks, or addresses, that requests may come from; others get 403. Empty: from everywhere.",
+    ),
+    cfg.ListOpt(
+        "trusted_proxies",
+        default=_LOOPBACK,
+        help="Proxies that tell the truth in Forwarded, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and "
+        "X-Forwarded-Prefix. These headers are ignored if they come from elsewhere.",
+    ),
+    cfg.BoolOpt("access_log", default=True, help="Write a line about every request to the log."),
+    cfg.BoolOpt("debug", default=False, help="Log more."),
+    cfg.StrOpt("log_file", help="The file to log to, in log_dir if that is set; standard error if there is none."),
+    cfg.StrOpt("log_dir", help="The folder of log_file."),
+]
+
+DATABASE_OPTIONS = [
+    cfg.StrOpt(
+        "connection",
+        secret=True,
+        sample_default="sqlite:////var/lib/freezer/api.db",
+        help="Where documents are kept: sqlite:/// and the path of a file, so four slashes for an absolute one.",
+    ),
+]
+
+MIDDLEWARE_OPTIONS = [
+    cfg.IntOpt(
+        "max_request_body_size",
+        default=MAX_BODY_BYTES,
+        min=1024,
+        max=2**30,
+        help="The largest body of a request, and the largest document, in bytes. A batch of documents may have "
+        "eight times as many.",
+    ),
+]
+
+HEALTHCHECK_OPTIONS = [
+    cfg.StrOpt(
+        "disable_by_file_path",
+        help="While this file exists /healthcheck answers 503, and a load balancer sends its requests elsewhere.",
+    ),
+]
+
+METRICS_OPTIONS = [
+    cfg.BoolOpt("enabled", default=True, help="Serve /metrics, in the format of Prometheus."),
+    cfg.ListOpt(
+        "networks",
+        default=_LOOPBACK,
+        help="Networks that may read /metrics without being known. From elsewhere the policy metrics:get decides.",
+    ),
+]
+
+#: What keystonemiddleware reads itself: these are the ones that are needed, for the sample.
+_KEYSTONE_SAMPLE = [
+    cfg.StrOpt("www_authenticate_uri", help="The public address of Keystone: where 401 sends a client."),
+    cfg.StrOpt("auth_type", sample_default="password", help="How freezer-api itself logs in, to check tokens."),
+    cfg.StrOpt("auth_url", sample_default="https://keystone.example.org/v3", help="The address of Keystone."),
+    cfg.StrOpt("username", sample_default="freezer", help="A user with the role service."),
+    cfg.StrOpt("password", secret=True, sample_default="secret", help="The password of that user."),
+    cfg.StrOpt("project_name", sample_default="service", help="The project in which it has the role."),
+    cfg.StrOpt("user_domain_name", sample_default="Default", help="The domain of the user."),
+    cfg.StrOpt("project_domain_name", sample_default="Default", help="The domain of the project."),
+    cfg.StrOpt("region_name", sample_default="RegionOne", help="The region of Keystone's endpoint."),
+    cfg.StrOpt("interface", default="internal", help="The interface of Keystone's endpoint."),
+    cfg.StrOpt("cafile", help="A file with the certificates that Keystone's is checked against."),
+    cfg.StrOpt(
+        "service_type",
+        default="backup",
+        help="What this service is called in the catalogue, for application credentials with access rules.",
+    ),
+    cfg.IntOpt(
+        "token_cache_time",
+        default=300,
+        help="How many seconds a token that was valid is taken for valid without asking again.",
+    ),
+    cfg.ListOpt(
+        "memcached_servers",
+        help="Where tokens that were checked are remembered. If nothing is said each process remembers its own.",
+    ),
+    cfg.BoolOpt(
+        "service_token_roles_required",
+        default=True,
+        help="Believe a service token only if its user has one of service_token_roles.",
+    ),
+    cfg.ListOpt("service_token_roles", default=["service"], help="The roles that make a service token one."),
+]
+
+#: What oslo.policy reads itself.
+_POLICY_SAMPLE = [
+    cfg.StrOpt(
+        "policy_file",
+        default="policy.yaml",
+        help="The rules that differ from the defaults, which freezer-manage policy list shows; a relative path is "
+        "looked for beside the configuration file. It is read again when it changes.",
+    ),
+    cfg.MultiStrOpt(
+        "policy_dirs", default=["policy.d"], help="Folders with further files of rules, read in the order of names."
+    ),
+]
+
+#: The options by section, as freezer-api reads them.
+OPTIONS: Mapping[str, Sequence[cfg.Opt]] = {
+    "DEFAULT": DEFAULT_OPTIONS,
+    "database": DATABASE_OPTIONS,
+    "healthcheck": HEALTHCHECK_OPTIONS,
+    "metrics": METRICS_OPTIONS,
+    "oslo_middleware": MIDDLEWARE_OPTIONS,
+}
+
+#: Sections that libraries read, and check, themselves.
+LIBRARY_SECTIONS = ("keystone_authtoken", "oslo_policy")
+
+#: What a freezer-api.conf of upstream may have in it that has no meaning here: all of a section, or some options.
+UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
+    "DEFAULT": frozenset(
+        (
+            *("log_config_append", "log_date_format", "watch_log_file", "use_syslog", "use_journal", "use_json"),
+            *("syslog_log_facility", "use_stderr", "use_eventlog", "log_rotate_interval", "log_rotation_type"),
+            *("log_rotate_interval_type", "max_logfile_count", "max_logfile_size_mb", "instance_format"),
+            *("logging_context_format_string", "logging_default_format_string", "logging_debug_format_suffix"),
+            *("logging_exception_prefix", "logging_user_identity_format", "default_log_levels", "publish_errors"),
+            *("instance_uuid_format", "rate_limit_interval", "rate_limit_burst", "rate_limit_except_level"),
+            *("log_color", "fatal_deprecations", "enable_v1_api", "transport_url"),
+        )
+    ),
+    "database": frozenset(
+        (
+            *("backend", "slave_connection", "sqlite_synchronous", "mysql_sql_mode", "mysql_wsrep_sync_wait"),
+            *("connection_recycle_time", "max_pool_size", "max_retries", "retry_interval", "max_overflow"),
+            *("connection_debug", "connection_trace", "pool_timeout", "use_db_reconnect", "db_retry_interval"),
+            *("db_inc_retry_interval", "db_max_retry_interval", "db_max_retries", "connection_parameters"),
+            *("min_pool_size", "mysql_enable_ndb"),
+        )
+    ),
+    "healthcheck": frozenset(
+        (
+            *("path", "detailed", "backends", "disable_by_file_paths", "allowed_source_ranges", "enable_by_file_paths"),
+            "ignore_proxied_requests",
+        )
+    ),
+    "oslo_middleware": frozenset(("enable_proxy_headers_parsing", "secure_proxy_ssl_header")),
+    "centralized_scheduler": None,
+    "cors": None,
+    "elasticsearch": None,
+    "oslo_reports": None,
+    "paste_deploy": None,
+    "sqlalchemy": None,
+    "storage": None,
+}
+
+
+def register(config: cfg.ConfigOpts) -> None:
+    """Make the options known to a configuration."""
+    for section, options in OPTIONS.items():
+        config.register_opts(options, group=None if section == "DEFAULT" else section)
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """The options for oslo-config-generator."""
+    listed: dict[str, Sequence[cfg.Opt]] = {
+        **OPTIONS,
+        "keystone_authtoken": _KEYSTONE_SAMPLE,
+        "oslo_policy": _POLICY_SAMPLE,
+    }
+    return [(section, list(copy.deepcopy(options))) for section, options in listed.items()]
