@@ -28,6 +28,9 @@ class Context:
     user_id: str
     project_id: str
     roles: frozenset[str]
+    user_name: str = ""
+    user_domain_id: str = ""
+    project_domain_id: str = ""
 
     @property
     def is_admin(self) -> bool:

@@ -18,10 +18,6 @@ from .config import ConfigError, Settings
 from .serving.worker import worker_class
 from .store.sqlite import SqliteStore
 
-#: A search in the query string has to fit.
-_MAX_REQUEST_LINE_BYTES = 8190
-_STOP_SECONDS = 30
-
 
 def listen(settings: Settings) -> socket.socket:
     """A socket that listens where the settings say. Raises ConfigError if it cannot."""
@@ -54,6 +50,11 @@ def open_store(settings: Settings) -> SqliteStore:
 
 def make_strategy(settings: Settings) -> Strategy:
     """The authentication of the settings. Raises AuthError."""
+    if settings.auth_strategy == "keystone":
+        # Imported here: nobody else needs its libraries.
+        from .auth.keystone import KeystoneTokens
+
+        return KeystoneTokens(settings.options)
     if settings.auth_strategy == "http_basic" and settings.htpasswd is not None:
         return HttpBasic(settings.htpasswd)
     return NoAuth()
@@ -76,8 +77,9 @@ class Server(gunicorn.app.base.BaseApplication):
             "workers": self._settings.workers,
             "threads": self._settings.threads,
             "worker_class": worker_class(self._settings.max_body_bytes),
-            "graceful_timeout": _STOP_SECONDS,
-            "limit_request_line": _MAX_REQUEST_LINE_BYTES,
+            "graceful_timeout": self._settings.graceful_timeout_seconds,
+            "limit_request_line": self._settings.max_request_line_bytes,
+            "limit_request_fields": self._settings.max_header_fields,
             "proc_name": "freezer-api",
             "loglevel": "warning",
             "post_worker_init": self._say_ready,
