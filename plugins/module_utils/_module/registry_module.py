@@ -21,6 +21,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.query impor
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import (
     registry_from,
     registry_options,
+    secret_values,
 )
 
 
@@ -31,6 +32,7 @@ class RegistryModule(AnsibleModule):
         # An action may carry passwords, which Ansible cannot know; so it is not told to log the options.
         kwargs.update(supports_check_mode=True, no_log=True)
         super().__init__(argument_spec={**registry_options(), **argument_spec}, **kwargs)
+        self.no_log_values.update(secret_values(self.params))
 
     def document(self, *keys: str) -> dict[str, Any]:
         """The options with these names, as a document."""

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import is_secret
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry, connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.environment import with_environment
 
@@ -23,7 +24,8 @@ def registry_options() -> dict[str, dict[str, Any]]:
         "url": {"type": "str"},
         "cloud": {"type": "raw"},
         "auth_type": {"type": "str"},
-        "auth": {"type": "dict", "no_log": True},
+        # Its secrets are made known by secret_values: all of its values would blot names and ids out of every result.
+        "auth": {"type": "dict", "no_log": False},
         "username": {"type": "str"},
         "password": {"type": "str", "no_log": True},
         "token": {"type": "str", "no_log": True},
@@ -37,6 +39,19 @@ def registry_options() -> dict[str, dict[str, Any]]:
         "client_key": {"type": "path", "no_log": False},
         "timeout_seconds": {"type": "float", "default": 30.0},
         "retries": {"type": "int", "default": 3},
+    }
+
+
+def secret_values(params: Mapping[str, Any]) -> set[str]:
+    """The secrets inside C(auth) and C(cloud), which Ansible cannot know by their options."""
+    cloud = params["cloud"] if isinstance(params["cloud"], Mapping) else {}
+    found = [params["auth"], cloud.get("auth")]
+    return {
+        str(value)
+        for auth in found
+        if isinstance(auth, Mapping)
+        for key, value in auth.items()
+        if value and (is_secret(key) or key == "passcode")
     }
 
 

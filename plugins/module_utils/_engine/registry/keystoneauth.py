@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from .auth import AuthMethod
 from .connection import RETRIED_STATUSES, back_off_seconds
-from .errors import BadAddress, MissingLibrary, RegistryError, Unauthorized, Unreachable, Untrusted
+from .errors import BadAddress, MissingLibrary, NotFreezer, RegistryError, Unauthorized, Unreachable, Untrusted
 from .keystone import SERVICE_TYPE, Transport, no_endpoint
 
 
@@ -62,6 +62,11 @@ class Keystoneauth(AuthMethod):
                 if self._session is None:
                     self._session = self._opened()
                 return question(self._session)
+            except exceptions.EndpointNotFound:
+                return None
+            except (KeyError, TypeError, ValueError) as error:
+                message = "auth_type {0} cannot make sense of what Keystone answers: {1!r}. Is auth_url its address?"
+                raise NotFreezer(message.format(self.auth_type, error)) from error
             except ImportError as error:
                 raise MissingLibrary(f"auth_type {self.auth_type} needs one more Python library: {error}.") from error
             except exceptions.ClientException as error:
