@@ -155,7 +155,10 @@ BAD = [
     ({"job_id": "no id"}, "jobs[1] (no id): job_id is 'no id', which is no id"),
     (job("x", job_schedule={"schedule_hour": "25"}), "jobs[1] (x): schedule_hour is '25'"),
     ({"job_id": "x"}, "jobs[1] (x): There is no job x yet, and job_actions and client_id must be given"),
-    ({"client_id": "db1", "job_actions": []}, "jobs[1]: Which job is meant? Give job_id, or client_id and description."),
+    (
+        {"client_id": "db1", "job_actions": []},
+        "jobs[1]: Which job is meant? Give job_id, or client_id and description.",
+    ),
     (job("a"), "jobs[1] (a): jobs[0] (a) is the same job. Name each job once."),
     (
         {"job_id": "x", "client_id": "db1", "job_actions": [{"freezer_action": {"action": "fly"}}]},

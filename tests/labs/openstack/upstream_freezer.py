@@ -40,6 +40,8 @@ user_domain_id = default
 project_domain_id = default
 region_name = RegionOne
 service_token_roles_required = false
+# A token that is revoked is refused at once.
+token_cache_time = -1
 """
 
 
@@ -57,7 +59,7 @@ class UpstreamFreezer:
     def up(self) -> None:
         """Install, configure and start it, and Keystone before it. Raises LabError."""
         self._keystone.up()
-        if not self.status() or self._auth_url() not in self._config.read_text():
+        if not self.status() or self._config.read_text() != self._wanted_config():
             self._start()
         self._keystone.say_where_freezer_is(self._url(), REGION)
 
@@ -82,12 +84,9 @@ class UpstreamFreezer:
         self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         commands = virtual_environment(self.state / "venv", _PACKAGES, HERE / "constraints-upstream-freezer.txt")
         self._daemon.stop()
-        port = usable_port(self.state / "port")
+        usable_port(self.state / "port")
         self._config.touch(0o600)
-        password = self._keystone.environment()["OS_PASSWORD"]
-        self._config.write_text(
-            _CONFIG.format(state=self.state, port=port, auth_url=self._auth_url(), password=password)
-        )
+        self._config.write_text(self._wanted_config())
         if not (self.state / "freezer.db").exists():
             say("upstream-freezer: making the database")
             # It ends with 0 whatever happens; whether it has worked is seen when the API is asked.
@@ -103,5 +102,11 @@ class UpstreamFreezer:
     def _url(self) -> str:
         return f"http://127.0.0.1:{(self.state / 'port').read_text()}"
 
-    def _auth_url(self) -> str:
-        return self._keystone.environment()["OS_AUTH_URL"]
+    def _wanted_config(self) -> str:
+        keystone = self._keystone.environment()
+        return _CONFIG.format(
+            state=self.state,
+            port=(self.state / "port").read_text(),
+            auth_url=keystone["OS_AUTH_URL"],
+            password=keystone["OS_PASSWORD"],
+        )

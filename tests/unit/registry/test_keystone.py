@@ -173,7 +173,9 @@ def test_an_auth_type_that_does_not_exist_is_a_sentence(keystone):
 
 
 def test_what_a_plugin_lacks_is_a_sentence():
-    with pytest.raises(errors.BadAddress, match="auth_type v3oidcpassword cannot be used like this: .*discovery-endpoint"):
+    with pytest.raises(
+        errors.BadAddress, match="auth_type v3oidcpassword cannot be used like this: .*discovery-endpoint"
+    ):
         auth_method("v3oidcpassword", {"username": "anna"}, Transport()).headers()
 
 
