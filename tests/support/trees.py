@@ -342,7 +342,8 @@ class RandomTree:
             _remove(aside)
 
     def _pick_regular(self) -> bytes | None:
-        regular = [path for path in self._paths("file") if stat.S_ISREG(os.lstat(path).st_mode)]
+        modes = {path: os.lstat(path).st_mode for path in self._paths("file")}
+        regular = [path for path, mode in modes.items() if stat.S_ISREG(mode) and mode & stat.S_IWUSR]
         return self.random.choice(regular) if regular else None
 
     def mutate(self) -> None:

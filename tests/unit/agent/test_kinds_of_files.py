@@ -13,6 +13,7 @@ import subprocess
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import backup_set, catalogue, extract
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
@@ -167,7 +168,7 @@ def test_read_only_files_with_attributes_come_back_for_a_user_who_is_not_root():
 
     def work(folder):
         some = Set(folder, max_level=3)
-        for number, name in enumerate(["plain", "odd \udcff\n'name", "-x", "sub/*"]):
+        for number, name in enumerate(["plain", "an odd \udcff\n'name", "-x", "sub/*"]):
             file = some.source / name
             write(file, name.encode("utf-8", "surrogateescape") * 1000)
             extended_attribute(file, "user.one", b"")
@@ -221,26 +222,27 @@ def test_attributes_that_only_root_may_set_are_reported_as_not_restored():
 
 
 def test_a_very_deep_tree_goes_through_backup_proof_and_restore(tmp_path):
-    some = Set(tmp_path, max_level=1)
-    here = os.open(some.source, os.O_RDONLY)
-    for _depth in range(1100):
-        os.mkdir("d", dir_fd=here)
-        below = os.open("d", os.O_RDONLY, dir_fd=here)
+    some, target = Set(tmp_path, max_level=1), tmp_path / "target"
+    try:
+        here = os.open(some.source, os.O_RDONLY)
+        for _depth in range(1100):
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        os.close(os.open("bottom", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=here))
         os.close(here)
-        here = below
-    file = os.open("bottom", os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=here)
-    os.write(file, b"found")
-    os.close(file)
-    os.close(here)
-    assert some.backup()["outcome"] == "success"
-    os.utime(some.source)
-    assert some.backup()["level"] == 1
-    assert some.verify(check="restore")["outcome"] == "success"
-    target = some.new_target()
-    some.restore(target)
-    assert os.path.getsize(os.path.join(target, *["d"] * 1100, "bottom")) == 5
-    # Python itself, and so pytest, cannot remove what is that deep.
-    subprocess.run(["rm", "-rf", some.source, target], check=True)
+        assert some.backup()["outcome"] == "success"
+        os.utime(some.source)
+        assert some.backup()["level"] == 1
+        assert some.verify(check="restore")["outcome"] == "success"
+        some.restore(target)
+        assert os.path.isfile(os.path.join(target, *["d"] * 1100, "bottom"))
+        with pytest.raises(ArchiveError, match="folders deep.*restore into an empty folder. Nothing was changed"):
+            some.restore(target, overwrite=True)
+    finally:
+        # Python itself, and so pytest, cannot remove what is that deep.
+        subprocess.run(["rm", "-rf", some.source, target], check=True)
 
 
 def test_devices_are_archived_and_reported_where_they_cannot_be_made_again(one_set):

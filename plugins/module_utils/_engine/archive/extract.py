@@ -76,13 +76,15 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
     finally:
         process.end(reader)
     messages = errors.messages
-    not_restored = messages.not_restored
-    empty = mend.left_empty(folder, messages) if status != 0 and os.geteuid() != 0 else []
-    if empty:
-        mended = {tar.shown(os.fsdecode(name)) for name in empty}
-        not_restored = [entry for entry in not_restored if entry["path"] not in mended]
-        messages = mend.write_again(storage, backup, folder, empty)
-        not_restored += mend.set_attributes(storage, backup, folder, empty)
+    not_restored, empty = messages.not_restored, []
+    if os.geteuid() != 0:
+        empty = mend.left_empty(folder, messages) if status != 0 else []
+        closed = empty + mend.without_attributes(folder, not_restored)
+        if empty:
+            messages = mend.write_again(storage, backup, folder, empty)
+        if closed:
+            not_restored = mend.others(not_restored, closed)
+            not_restored += mend.set_attributes(storage, backup, folder, closed)
     unexplained = messages.unknown + [f"{entry['path']}: {entry['message']}" for entry in messages.unreadable]
     if status != 0 and (unexplained or not (messages.not_restored or empty)):
         said = "; ".join(unexplained[:3]) or f"status {status}"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read-only files with extended attributes, restored by a user who is not root.
 
-GNU tar (1.35 too) makes such a file with its final mode, may then neither set its attributes nor open it to write the
-content, and leaves it empty. These files are opened, written by a second tar, and given their attributes from the
-headers of the archive.
+GNU tar makes such a file with its final mode, may then neither set its attributes nor (but for sparse files of 1.35)
+open it to write the content, and leaves it empty. These files are opened, written by a second tar, and given their
+attributes from the headers of the archive.
 """
 
 from __future__ import annotations
@@ -29,14 +29,29 @@ def left_empty(folder: str, messages: tar.TarMessages) -> list[bytes]:
     """The members that tar left empty for this reason; empty too if it met anything else."""
     names = []
     for entry in messages.unreadable:
-        found = [
-            name for name in tar.names_behind(entry["path"]) if _is_read_only(os.path.join(os.fsencode(folder), name))
-        ]
+        found = _read_only(folder, entry["path"])
         # With a sparse file tar forgets to say why.
         if entry["message"] not in ("Cannot open: Permission denied", "Cannot open") or not found:
             return []
-        names.append(found[0])
+        names += found
     return names
+
+
+def without_attributes(folder: str, not_restored: Sequence[dict[str, str]]) -> list[bytes]:
+    """The members that have their content and, because they are read-only, not their attributes."""
+    told = [entry for entry in not_restored if tar.is_about_attribute(entry)]
+    return [name for path in dict.fromkeys(entry["path"] for entry in told) for name in _read_only(folder, path)]
+
+
+def others(not_restored: Sequence[dict[str, str]], names: Sequence[bytes]) -> list[dict[str, str]]:
+    """What was not restored, but for attributes of these members. Where tar names those, a line break ends the name."""
+    first_lines = {tar.shown(os.fsdecode(name)).partition("\n")[0] for name in names}
+    return [entry for entry in not_restored if not (tar.is_about_attribute(entry) and entry["path"] in first_lines)]
+
+
+def _read_only(folder: str, shown: str) -> list[bytes]:
+    """The name behind what is shown of it, if it is that of a read-only file."""
+    return [name for name in tar.names_behind(shown) if _is_read_only(os.path.join(os.fsencode(folder), name))][:1]
 
 
 def _is_read_only(path: bytes) -> bool:

@@ -156,6 +156,11 @@ class TarMessages:
             self.unknown.append(f"{path}: {text}")
 
 
+def is_about_attribute(entry: dict[str, str]) -> bool:
+    """Whether something was not restored because an extended attribute could not be set."""
+    return _ATTRIBUTE.match(entry["message"]) is not None
+
+
 class TarErrors(threading.Thread):
     """Collects what tar says on its error stream while it works."""
 
