@@ -202,7 +202,7 @@ def contents(storage: Storage) -> Contents:
                 found.sets.append(BackupSet(storage, manifest.hostname, manifest.backup_name))
                 break
         else:
-            if names:
+            if names and "_" in folder:
                 found.orphans[folder] = without_manifest
     return found
 

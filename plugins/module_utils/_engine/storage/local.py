@@ -135,7 +135,7 @@ class LocalStorage(Storage):
         path = self._path(name)
         try:
             return open(path, "rb")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise ObjectMissing(f"{path} is missing.") from None
         except OSError as problem:
             raise _explain("Opening", path, problem) from problem
