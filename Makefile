@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 PYTHON ?= python3
+ROUNDS ?= 100
 STAMP := .venv/.ready
 
 # Ansible looks at this checkout only, whatever the environment and ~/.ansible of whoever runs it say.
@@ -13,7 +14,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-fast lint format bench docs package clean
+.PHONY: help setup quickstart test test-fast soak lint format bench docs package clean
 
 help: ## Lists these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -37,6 +38,10 @@ test: setup lint ## Runs every check and every test.
 
 test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k levels".
 	@.venv/bin/python -m pytest $(ARGS)
+
+soak: setup ## Breaks backups at random for an hour: trees, damage, faults, kills; more or less with ROUNDS=100.
+	@FREEZER_SOAK_ROUNDS=$(ROUNDS) .venv/bin/python -m pytest tests/unit/agent/test_random_trees.py \
+		tests/unit/agent/test_damage.py tests/unit/agent/test_faults.py tests/unit/agent/test_killed.py $(ARGS)
 
 lint: setup ## Runs every static check, ansible-test sanity included; choose some with ARGS="ruff mypy-engine".
 	@tools/lint $(ARGS)

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +13,7 @@ from ansible_collections.freezer.backup.tests.support.sets import Set
 
 @pytest.fixture(autouse=True)
 def _no_hang() -> Iterator[None]:
-    with no_hang(120):
+    with no_hang(120 + 20 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "0"))):
         yield
 
 
