@@ -86,3 +86,43 @@ def test_backups_by_place_name_and_time(api):
     assert times(time_after=2000) == [2000, 3000]
     assert times(time_before=2000) == [1000, 2000]
     assert times(hostname="db1", time_after=1001, time_before=2999) == [2000]
+
+
+def test_a_query_is_answered_in_place_of_the_list(api, jobs):
+    result = api.check("job_info", query="sort_by([?client_id=='db1'], &job_id)[].{id: job_id, what: description}")
+    assert result["query_result"] == [{"id": "a", "what": "job a"}, {"id": "b", "what": "job b"}]
+    assert "jobs" not in result
+    assert api.check("job_info", client_id="db2", query="length(@)")["query_result"] == 1
+    assert api.check("job_info", job_id="nobody", query="[0].client_id")["query_result"] is None
+
+
+@pytest.mark.parametrize("kind", PLURALS)
+def test_every_list_can_be_queried(api, kind):
+    assert api.check(f"{kind}_info", query="length(@)")["query_result"] == 0
+
+
+def test_a_query_sees_no_secret(api):
+    action = {"action": "backup", "ssh_password": "s3cret-word"}
+    api.run("action", action_id="etc", freezer_action=action)
+    assert api.check("action_info", query="[].freezer_action.ssh_password")["query_result"] == ["********"]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("[?", "query '[?' cannot be answered: Invalid jmespath expression: Incomplete expression"),
+        ("nothing(@)", "query 'nothing(@)' cannot be answered: Unknown function: nothing()"),
+        ("sum([].job_id)", "query 'sum([].job_id)' cannot be answered: In function sum(), invalid type"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_a_sentence(api, jobs, query, sentence):
+    assert sentence in api.sentence("job_info", query=query)
+
+
+def test_a_query_without_jmespath_is_a_sentence(api, monkeypatch):
+    from ansible_collections.freezer.backup.plugins.module_utils._module import query
+
+    monkeypatch.setattr(query, "jmespath", None)
+    result = api.attempt("job_info", query="[]")
+    assert "Failed to import the required Python library (jmespath)" in result["msg"]
+    assert "for the option query" in result["msg"]

@@ -64,6 +64,22 @@ def test_what_a_scheduler_writes_while_many_jobs_are_replaced_is_not_lost(jobs, 
     assert "schedule_hour" not in schedule
 
 
+def test_a_state_that_was_listed_with_its_tag_is_read_again_only_when_it_has_changed(jobs, monkeypatch):
+    with_hour = [wanted(name, job_schedule={"schedule_hour": "1"}) for name in ("a", "b")]
+    carry_out_all(jobs, plans(jobs, *with_hour), continue_on_error=False)
+    listed = {job["job_id"]: (job, tag) for job, tag in jobs.all_tagged()}
+    several = [storage(KIND, wanted(name), job) for name, (job, _tag) in listed.items()]
+    jobs.patch("b", {"job_schedule": {"status": "running"}})
+    read, reads = jobs.read, []
+    monkeypatch.setattr(jobs, "read", lambda document_id: reads.append(document_id) or read(document_id))
+    tags = {name: tag for name, (_job, tag) in listed.items()}
+    outcomes = carry_out_all(jobs, several, continue_on_error=False, tags=tags)
+    assert [outcome.changed for outcome in outcomes] == [True, True]
+    assert reads == ["b"]
+    assert read("b")[0]["job_schedule"]["status"] == "running"
+    assert all("schedule_hour" not in job["job_schedule"] for job in jobs.all())
+
+
 def test_a_job_that_never_rests_is_a_conflict_and_the_others_are_done(jobs, monkeypatch):
     carry_out_all(jobs, plans(jobs, wanted("a", job_schedule={"schedule_hour": "1"})), continue_on_error=False)
     several = plans(jobs, wanted("a"), wanted("b"))

@@ -24,17 +24,24 @@ _ATTEMPTS = 5
 Outcome = Optional[Union[Result, RegistryError]]
 
 
-def carry_out_all(collection: Collection, plans: Sequence[Plan], continue_on_error: bool) -> list[Outcome]:
+def carry_out_all(
+    collection: Collection,
+    plans: Sequence[Plan],
+    continue_on_error: bool,
+    tags: Mapping[str, str | None] | None = None,
+) -> list[Outcome]:
     """Carry plans out and return what came of each, in their order.
 
-    Every plan has a ``document_id``. After a failure nothing more is sent, unless ``continue_on_error``; what is in the
+    Every plan has a ``document_id``. ``tags`` are those of the states from which the plans were made, by id, where they
+    are known. After a failure nothing more is sent, unless ``continue_on_error``; what is in the
     same request is done all the same. Results do not have the stored documents.
     """
     outcomes: list[Outcome] = [None] * len(plans)
     pending = list(range(len(plans)))
     for attempt in range(_ATTEMPTS):
         lost_races = []
-        for chunk in _chunks(collection, plans, pending, outcomes):
+        known_tags = (tags or {}) if attempt == 0 else {}
+        for chunk in _chunks(collection, plans, pending, known_tags, outcomes):
             if _stopped(outcomes, continue_on_error):
                 return outcomes
             try:
@@ -77,14 +84,18 @@ def _stopped(outcomes: Iterable[Outcome], continue_on_error: bool) -> bool:
 
 
 def _chunks(
-    collection: Collection, plans: Sequence[Plan], pending: Iterable[int], outcomes: list[Outcome]
+    collection: Collection,
+    plans: Sequence[Plan],
+    pending: Iterable[int],
+    tags: Mapping[str, str | None],
+    outcomes: list[Outcome],
 ) -> Iterator[list[tuple[int, Document]]]:
     """The operations of the plans in portions that fit into a request. What cannot be sent goes to ``outcomes``."""
     chunk: list[tuple[int, Document]] = []
     chunk_bytes = 0
     for number in pending:
         try:
-            operation = _operation(collection, plans[number])
+            operation = _operation(collection, plans[number], tags.get(str(plans[number].document_id)))
         except RegistryError as error:
             outcomes[number] = error
             continue
@@ -98,7 +109,7 @@ def _chunks(
         yield chunk
 
 
-def _operation(collection: Collection, plan: Plan) -> Document:
+def _operation(collection: Collection, plan: Plan, tag: str | None) -> Document:
     """A plan in the words of the API; what replaces a document is made from the state that it names."""
     identity = {collection.kind.id_key: plan.document_id}
     if plan.operation == CREATE:
@@ -107,7 +118,9 @@ def _operation(collection: Collection, plan: Plan) -> Document:
         return {"op": "patch", **identity, "changes": plan.body}
     if plan.operation == DELETE:
         return {"op": "delete", **identity}
-    current, tag = collection.read(str(plan.document_id))
+    current = plan.existing
+    if tag is None:
+        current, tag = collection.read(str(plan.document_id))
     if current is None:
         raise Conflict(f"{plan.kind.name} {plan.document_id} was deleted by somebody while it was being changed.")
     document = without_stamps(future(plan.kind, plan.wanted, current))

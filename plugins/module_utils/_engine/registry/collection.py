@@ -33,30 +33,43 @@ class Collection:
 
     def list(self, search: Mapping[str, Any] | None = None, limit: int = 10, offset: int = 0) -> Documents:
         """One page. ``search`` has the keys ``match``, ``match_not``, ``time_after`` and ``time_before``."""
-        return [document for document in self._page(search, limit, offset) if self._is_ours(document)]
+        page = self._page(search, {"limit": limit, "offset": offset})
+        return [document for document, _tag in page if self._is_ours(document)]
 
-    def _page(self, search: Mapping[str, Any] | None, limit: int, offset: int) -> Documents:
-        path = self._root + "?" + urlencode({"limit": limit, "offset": offset})
+    def all(self, search: Mapping[str, Any] | None = None) -> Iterator[Document]:
+        """Every document that fits, once, however many pages it takes."""
+        return (document for document, _tag in self._all(search, {}))
+
+    def all_tagged(self, search: Mapping[str, Any] | None = None) -> Iterator[tuple[Document, str | None]]:
+        """As ``all``, each with the tag of its state, or None where the server has none in lists."""
+        return self._all(search, {"etags": "true"})
+
+    def _all(
+        self, search: Mapping[str, Any] | None, parameters: Mapping[str, Any]
+    ) -> Iterator[tuple[Document, str | None]]:
+        seen = set()
+        offset = 0
+        while True:
+            page = self._page(search, {"limit": PAGE, "offset": offset, **parameters})
+            for document, tag in page:
+                document_id = self.kind.id_of(document)
+                if document_id not in seen and self._is_ours(document):
+                    seen.add(document_id)
+                    yield document, tag
+            offset += len(page)
+            if len(page) < SMALLEST_CUT_PAGE:
+                return
+
+    def _page(
+        self, search: Mapping[str, Any] | None, parameters: Mapping[str, Any]
+    ) -> Sequence[tuple[Document, str | None]]:
+        path = self._root + "?" + urlencode(parameters)
         answer = self._connection.request("GET", path, document=dict(search) if search else None).document
         found = answer.get(self.kind.plural) if isinstance(answer, dict) else None
         if not isinstance(found, list):
             raise _not_freezer("GET", self._connection.url + path, f"a list of {self.kind.plural}")
-        return found
-
-    def all(self, search: Mapping[str, Any] | None = None) -> Iterator[Document]:
-        """Every document that fits, once, however many pages it takes."""
-        seen = set()
-        offset = 0
-        while True:
-            page = self._page(search, limit=PAGE, offset=offset)
-            for document in page:
-                document_id = self.kind.id_of(document)
-                if document_id not in seen and self._is_ours(document):
-                    seen.add(document_id)
-                    yield document
-            offset += len(page)
-            if len(page) < SMALLEST_CUT_PAGE:
-                return
+        tags = answer.get("etags") or [None] * len(found)
+        return list(zip(found, tags))
 
     def get(self, document_id: str) -> Document | None:
         """The document, or None when there is none with that id."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Optional
 
 from ..documents.errors import DocumentError
 from ..documents.job import KIND
@@ -27,6 +27,9 @@ _FEW_CLIENTS = 5
 
 _OUTCOMES = {NOTHING: "unchanged", CREATE: "created", DELETE: "removed"}
 _MISTAKES = (FreezerError, DocumentError, ScheduleError)
+
+#: Jobs by their ids, each with the tag of its state.
+_Existing = dict[str, tuple[Document, Optional[str]]]
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,13 @@ def ensure_jobs(
         raise BadAddress("prune needs client_id, the clients whose other jobs are to be removed.")
     items = [_item(number, job) for number, job in enumerate(jobs)]
     existing = _existing(registry, items, client_ids if prune else ())
-    items = _planned(items, existing)
+    found = [job for job, _tag in existing.values()]
+    items = _planned(items, found)
     if not check_mode and (continue_on_error or not _failures(items)):
-        items = _done(registry, items, continue_on_error)
+        items = _done(registry, items, existing, continue_on_error)
     if prune and not _failures(items):
-        unwanted = _to_prune(items, existing, client_ids)
-        items += unwanted if check_mode else _done(registry, unwanted, True)
+        unwanted = _to_prune(items, found, client_ids)
+        items += unwanted if check_mode else _done(registry, unwanted, existing, True)
     return _summary(items)
 
 
@@ -100,20 +104,21 @@ def _item(number: int, job: Mapping[str, Any]) -> _Item:
         return item.failed(error)
 
 
-def _existing(registry: Registry, items: Iterable[_Item], client_ids: Iterable[str]) -> list[Document]:
+def _existing(registry: Registry, items: Iterable[_Item], client_ids: Iterable[str]) -> _Existing:
     """At least all jobs that the list, and the clients to prune, are about."""
     ids = {item.wanted["job_id"] for item in items if KIND.is_id(item.wanted.get("job_id"))}
     clients = {*client_ids, *(item.wanted["client_id"] for item in items if _by_description(item))}
     if len(ids) > _FEW_JOBS or len(clients) > _FEW_CLIENTS:
-        return list(registry.jobs.all())
-    found: dict[str, Document] = {}
+        return {job["job_id"]: (job, tag) for job, tag in registry.jobs.all_tagged()}
+    found: _Existing = {}
     for client_id in sorted(clients):
-        found.update((job["job_id"], job) for job in registry.jobs.all({"match": [{"client_id": client_id}]}))
+        of_client = registry.jobs.all_tagged({"match": [{"client_id": client_id}]})
+        found.update((job["job_id"], (job, tag)) for job, tag in of_client)
     for job_id in sorted(ids - found.keys()):
-        known = registry.jobs.get(job_id)
+        known, tag = registry.jobs.read(job_id)
         if known is not None:
-            found[job_id] = known
-    return list(found.values())
+            found[job_id] = known, tag
+    return found
 
 
 def _by_description(item: _Item) -> bool:
@@ -169,7 +174,7 @@ def _meant(
     return fitting[0] if fitting else None
 
 
-def _done(registry: Registry, items: Sequence[_Item], continue_on_error: bool) -> list[_Item]:
+def _done(registry: Registry, items: Sequence[_Item], existing: _Existing, continue_on_error: bool) -> list[_Item]:
     """Carry the plans out and say for each item what came of it."""
     # A job that is created needs an id, even if nobody gave it one.
     plans = {
@@ -181,7 +186,9 @@ def _done(registry: Registry, items: Sequence[_Item], continue_on_error: bool) -
         if plan.operation == DELETE:
             leave_session(registry, plan)
     done = list(items)
-    for number, came_of_it in zip(plans, carry_out_all(registry.jobs, list(plans.values()), continue_on_error)):
+    tags = {job_id: tag for job_id, (_job, tag) in existing.items()}
+    outcomes = carry_out_all(registry.jobs, list(plans.values()), continue_on_error, tags)
+    for number, came_of_it in zip(plans, outcomes):
         item = items[number]
         if isinstance(came_of_it, Result):
             warnings = (item.result.warnings if item.result else ()) + came_of_it.warnings
