@@ -89,6 +89,7 @@ def test_the_file_is_read_and_flags_go_before_it(config_file):
         log_file=Path("/var/log/freezer/api.log"),
         disable_by_file=Path("/run/maintenance"),
         metrics_networks=None,
+        config_files=(Path(path),),
         options=settings.options,
     )
 

@@ -14,6 +14,8 @@ import falcon
 from .auth.base import Strategy
 from .errors import ApiError, NotAcceptableError, TooLargeError, UnavailableError, sentence
 from .kinds.all import RULES
+from .options import MAX_BODY_BYTES
+from .policy import Policy
 from .resources.actions import JobEvent, SessionAction, SessionJob
 from .resources.base import skip_body, write_json
 from .resources.batch import Batch
@@ -25,15 +27,15 @@ from .store.errors import DocumentTooLargeError, StoreBusyError, StoreError
 
 LOG = logging.getLogger("freezer_api")
 
-MAX_BODY_BYTES = 1_048_576
-
 #: Paths that are answered whoever asks.
 _PUBLIC = re.compile(r"/?|/v[12]|/healthcheck")
 
 
-def create_app(store: Store, strategy: Strategy, max_body_bytes: int = MAX_BODY_BYTES) -> falcon.App[Any, Any]:
-    """The application on a store, for whoever the strategy lets in."""
-    app: falcon.App[Any, Any] = falcon.App(middleware=[_Conversation(strategy, max_body_bytes)])
+def create_app(
+    store: Store, strategy: Strategy, max_body_bytes: int = MAX_BODY_BYTES, policy: Policy | None = None
+) -> falcon.App[Any, Any]:
+    """The application on a store, for whoever the strategy lets in, to do what the policy lets them."""
+    app: falcon.App[Any, Any] = falcon.App(middleware=[_Conversation(strategy, policy or Policy(), max_body_bytes)])
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True
@@ -61,13 +63,15 @@ def create_app(store: Store, strategy: Strategy, max_body_bytes: int = MAX_BODY_
 class _Conversation:
     """What every request gets: an id, a sender, and a check that its client can read the answer."""
 
-    def __init__(self, strategy: Strategy, max_body_bytes: int) -> None:
+    def __init__(self, strategy: Strategy, policy: Policy, max_body_bytes: int) -> None:
         self._strategy = strategy
+        self._policy = policy
         self._max_body_bytes = max_body_bytes
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         request.context.request_id = f"req-{uuid.uuid4()}"
         request.context.max_body_bytes = self._max_body_bytes
+        request.context.policy = self._policy
         response.set_header("x-openstack-request-id", request.context.request_id)
         if _PUBLIC.fullmatch(request.path):
             return

@@ -25,6 +25,9 @@ MAX_ITEMS = 1000
 #: What can be done to a document, and the key that says with what.
 OPERATIONS: Mapping[str, str | None] = {"replace": "document", "patch": "changes", "delete": None}
 
+#: Raises ApiError for an operation, and what it writes, that the sender may not do.
+Check = Callable[[str, Mapping[str, Any]], None]
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -45,13 +48,15 @@ class _Write:
     plan: Callable[[], Plan]
 
 
-def run_batch(store: Store, planner: Planner, rules: Rules, access: Access, items: list[Any]) -> list[Outcome]:
+def run_batch(
+    store: Store, planner: Planner, rules: Rules, access: Access, items: list[Any], check: Check
+) -> list[Outcome]:
     """Make all writes that can be made. Raises StoreError if the store refuses the first of them, for all."""
     outcomes: dict[int, Outcome] = {}
     waiting: list[_Write] = []
     for index, item in enumerate(items):
         try:
-            waiting.append(_checked(planner, rules, access, index, item))
+            waiting.append(_checked(planner, rules, access, check, index, item))
         except ApiError as error:
             outcomes[index] = _failure(_id_of(rules, item), error)
 
@@ -80,7 +85,7 @@ def run_batch(store: Store, planner: Planner, rules: Rules, access: Access, item
     return [outcomes[index] for index in range(len(items))]
 
 
-def _checked(planner: Planner, rules: Rules, access: Access, index: int, item: Any) -> _Write:
+def _checked(planner: Planner, rules: Rules, access: Access, check: Check, index: int, item: Any) -> _Write:
     if not isinstance(item, dict):
         raise BadRequestError("An item must be an object")
     operation = item.get("op")
@@ -99,6 +104,7 @@ def _checked(planner: Planner, rules: Rules, access: Access, index: int, item: A
     payload = item.get(payload_key) if payload_key else {}
     if not isinstance(payload, dict):
         raise BadRequestError(f"An item that says {operation} must have an object {payload_key}")
+    check(operation, payload)
 
     if operation == "replace":
         sent = rules.checked_as(document_id, payload)

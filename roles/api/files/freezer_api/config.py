@@ -48,6 +48,8 @@ class Settings:
     disable_by_file: Path | None
     #: Who may read /metrics without being known; None if it is not served.
     metrics_networks: Networks | None
+    #: What was read; without any nothing else of this machine is looked at either.
+    config_files: tuple[Path, ...]
     #: For the libraries that read sections of their own.
     options: cfg.ConfigOpts = field(compare=False, repr=False)
 
@@ -57,13 +59,15 @@ class Configuration:
     """What the files say, and what in them has no effect."""
 
     options: cfg.ConfigOpts
+    files: tuple[Path, ...]
     warnings: tuple[str, ...]
 
 
 def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     """The settings from a command line and the files that it may name. Raises ConfigError."""
     flags = _parser().parse_args(arguments)
-    options = read_files(flags.config_file, flags.config_dir).options
+    configuration = read_files(flags.config_file, flags.config_dir)
+    options = configuration.options
     _override(options, flags)
     get = _getter(options)
     strategy = get("auth_strategy")
@@ -99,6 +103,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         log_file=Path(get("log_dir") or "", log_file) if log_file else None,
         disable_by_file=Path(disabling) if disabling else None,
         metrics_networks=_networks(get, "networks", "metrics") if get("enabled", "metrics") else None,
+        config_files=configuration.files,
         options=options,
     )
 
@@ -122,7 +127,7 @@ def read_files(files: Sequence[str] | None, folders: Sequence[str] | None = None
         options([], project="freezer", prog="freezer-api", default_config_files=[str(path) for path in named])
     except cfg.Error as error:
         raise ConfigError(f"the configuration cannot be read: {_first_line(error)}") from error
-    return Configuration(options, tuple(warnings))
+    return Configuration(options, tuple(named), tuple(warnings))
 
 
 def store_path(options: cfg.ConfigOpts) -> Path:

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from .auth.base import AuthError
 from .config import ConfigError, read_settings
-from .server import Server, listen, make_strategy, open_store
+from .policy import PolicyError
+from .server import Server, listen, make_policy, make_strategy, open_store
 from .store.errors import StoreError
 
 
@@ -19,9 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings(arguments)
         # What cannot work is said here, in one sentence, and not by every worker.
         make_strategy(settings)
+        make_policy(settings).check()
         open_store(settings).close()
         listener = listen(settings)
-    except (ConfigError, AuthError, StoreError) as error:
+    except (ConfigError, AuthError, PolicyError, StoreError) as error:
         print(f"freezer-api: {error}", file=sys.stderr)
         return 1
     Server(settings, listener).run()

@@ -15,9 +15,9 @@ from .auth.base import Strategy
 from .auth.http_basic import HttpBasic
 from .auth.noauth import NoAuth
 from .config import ConfigError, Settings
-from .resources.batch import BODY_TIMES_USUAL
+from .policy import Policy
+from .serving.worker import worker_class
 from .store.sqlite import SqliteStore
-from .worker import worker_class
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -61,6 +61,11 @@ def make_strategy(settings: Settings) -> Strategy:
     return NoAuth()
 
 
+def make_policy(settings: Settings) -> Policy:
+    """Who may do what. Its files are looked for where those of the configuration are, if there are any."""
+    return Policy(settings.options if settings.config_files else None)
+
+
 class Server(gunicorn.app.base.BaseApplication):
     """Serves until it is told to stop: SIGTERM lets the requests that run come to their end."""
 
@@ -77,7 +82,7 @@ class Server(gunicorn.app.base.BaseApplication):
             "bind": f"fd://{self._listener.detach()}",
             "workers": self._settings.workers,
             "threads": self._settings.threads,
-            "worker_class": worker_class(self._settings.max_body_bytes * BODY_TIMES_USUAL),
+            "worker_class": worker_class(self._settings.max_body_bytes),
             "graceful_timeout": self._settings.graceful_timeout_seconds,
             "limit_request_line": self._settings.max_request_line_bytes,
             "limit_request_fields": self._settings.max_header_fields,
@@ -93,7 +98,8 @@ class Server(gunicorn.app.base.BaseApplication):
 
     def load(self) -> Any:
         """The application, made in the process that serves it."""
-        return create_app(open_store(self._settings), make_strategy(self._settings), self._settings.max_body_bytes)
+        settings = self._settings
+        return create_app(open_store(settings), make_strategy(settings), settings.max_body_bytes, make_policy(settings))
 
     def _say_ready(self, worker: Any) -> None:
         # The first worker speaks for all; one that replaces it later does not.

@@ -14,7 +14,7 @@ from typing import Any
 
 from . import session_rounds
 from .access import Access
-from .batches import Outcome, run_batch
+from .batches import Check, Outcome, run_batch
 from .kinds.base import Rules
 from .kinds.job import with_event
 from .planning import Plan, Planner, taken
@@ -89,12 +89,13 @@ class Service:
 
         until_no_conflict(attempt)
 
-    def batch(self, rules: Rules, access: Access, items: list[Any]) -> list[Outcome]:
+    def batch(self, rules: Rules, access: Access, items: list[Any], check: Check) -> list[Outcome]:
         """Write many documents of one kind, each as if it came alone; what came of each, in their order.
 
-        Raises StoreError, with nothing written, if the store takes none of them.
+        ``check`` raises ApiError for what the sender may not do. Raises StoreError, with nothing written, if the store
+        takes none of them.
         """
-        return run_batch(self.store, self._planner, rules, access, items)
+        return run_batch(self.store, self._planner, rules, access, items, check)
 
     def request_event(self, access: Access, job_id: str, event: str) -> bool:
         """Ask a job's scheduler for an event; whether it was not asked already. Raises NotFoundError."""

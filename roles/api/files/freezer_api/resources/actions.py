@@ -8,13 +8,10 @@ from typing import Any
 
 import falcon
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import job, session
-
-from ..access import authorize_write
 from ..errors import BadRequestError, MethodError
 from ..kinds.job import EVENTS
 from ..service import Service
-from .base import access_of, body_of, sender_of, write_json
+from .base import access_of, body_of, write_json
 
 
 class JobEvent:
@@ -27,8 +24,7 @@ class JobEvent:
         self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
     ) -> None:
         """Request an event: ``{"start": null}``."""
-        authorize_write(sender_of(request), job.KIND)
-        access = access_of(request, project_id)
+        access = access_of(request, project_id, "jobs:event:create")
         event, _parameters = _only_entry(body_of(request), 'an event, such as {"start": null}')
         if event not in EVENTS:
             raise BadRequestError(
@@ -49,8 +45,7 @@ class SessionAction:
         self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
     ) -> None:
         """Start or end a job in a round: ``{"start": {"job_id": ..., "current_tag": ...}}``."""
-        authorize_write(sender_of(request), session.KIND)
-        access = access_of(request, project_id)
+        access = access_of(request, project_id, "sessions:action:create")
         action, parameters = _only_entry(body_of(request), 'an action, such as {"start": {...}}')
         if action not in ("start", "end"):
             raise MethodError(
@@ -85,8 +80,8 @@ class SessionJob:
         project_id: str | None = None,
     ) -> None:
         """Put a job into a session."""
-        authorize_write(sender_of(request), session.KIND)
-        self._service.add_job_to_session(access_of(request, project_id), document_id, job_id)
+        access = access_of(request, project_id, "sessions:job:add")
+        self._service.add_job_to_session(access, document_id, job_id)
         response.status = falcon.HTTP_204
 
     def on_delete(
@@ -98,8 +93,8 @@ class SessionJob:
         project_id: str | None = None,
     ) -> None:
         """Take a job out of a session."""
-        authorize_write(sender_of(request), session.KIND)
-        self._service.remove_job_from_session(access_of(request, project_id), document_id, job_id)
+        access = access_of(request, project_id, "sessions:job:remove")
+        self._service.remove_job_from_session(access, document_id, job_id)
         response.status = falcon.HTTP_204
 
 

@@ -6,22 +6,48 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Mapping
 from typing import Any, BinaryIO, cast
 
 import falcon
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
+
 from ..access import Access, Context, access
 from ..errors import BadRequestError, TooLargeError
 from ..json_body import parse_object
+from ..policy import Policy
 from ..store.base import Stored
 
 _SKIP_BYTES = 8_388_608
 _SKIP_STEP_BYTES = 65_536
 
 
-def access_of(request: falcon.Request, project_id: str | None) -> Access:
-    """Whose documents a request is about; ``project_id`` comes from the URL of a v2 request. Raises ForbiddenError."""
-    return access(sender_of(request), project_id)
+def access_of(request: falcon.Request, project_id: str | None, rule: str) -> Access:
+    """Whose documents a request is about, if a rule of the policy lets its sender act there.
+
+    ``project_id`` comes from the URL of a v2 request. Raises ForbiddenError, NotFoundError.
+    """
+    found = access(sender_of(request), project_id)
+    authorize(request, found, rule)
+    return found
+
+
+def authorize(request: falcon.Request, found: Access, rule: str) -> None:
+    """Raise ForbiddenError unless a rule of the policy lets the sender of a request act there."""
+    policy_of(request).authorize(sender_of(request), rule, found.owner.project_id)
+
+
+def authorize_body(request: falcon.Request, found: Access, kind: Kind, body: Mapping[str, Any]) -> None:
+    """Raise ForbiddenError unless the sender of a request may write what is special about a document."""
+    if kind.name == "client" and body.get("is_central"):
+        # It is said to run jobs of every project.
+        authorize(request, found, "clients:create_central")
+
+
+def policy_of(request: falcon.Request) -> Policy:
+    """What decides who may do what."""
+    return cast(Policy, request.context.policy)
 
 
 def sender_of(request: falcon.Request) -> Context:

@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import falcon
 
-from ..access import authorize_write
+from ..access import Access
 from ..batches import MAX_ITEMS, Outcome
-from ..errors import BadRequestError
+from ..errors import BadRequestError, ForbiddenError
 from ..kinds.base import Rules
 from ..service import Service
-from .base import access_of, body_of, sender_of, write_json
+from .base import access_of, authorize, authorize_body, body_of, write_json
 
 #: How many times larger than that of another request the body of a batch may be.
 BODY_TIMES_USUAL = 8
@@ -25,11 +26,12 @@ class Batch:
     def __init__(self, service: Service, rules: Rules) -> None:
         self._service = service
         self._rules = rules
+        plural = rules.kind.plural
+        self._policy = {"replace": f"{plural}:replace", "patch": f"{plural}:update", "delete": f"{plural}:delete"}
 
     def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
         """Make many writes, each with an answer of its own: ``{"items": [{"op": "delete", "job_id": ...}]}``."""
-        authorize_write(sender_of(request), self._rules.kind)
-        access = access_of(request, project_id)
+        access = self._access(request, project_id)
         body = body_of(request, BODY_TIMES_USUAL)
         items = body.get("items")
         if set(body) != {"items"} or not isinstance(items, list):
@@ -38,8 +40,23 @@ class Batch:
             )
         if len(items) > MAX_ITEMS:
             raise BadRequestError(f"There are {len(items)} items; at most {MAX_ITEMS} can be in one request")
-        outcomes = self._service.batch(self._rules, access, items)
+
+        def check(operation: str, payload: Mapping[str, Any]) -> None:
+            authorize(request, access, self._policy[operation])
+            authorize_body(request, access, self._rules.kind, payload)
+
+        outcomes = self._service.batch(self._rules, access, items, check)
         write_json(response, {"items": [self._shown(outcome) for outcome in outcomes]})
+
+    def _access(self, request: falcon.Request, project_id: str | None) -> Access:
+        """Whose documents it is about. Raises ForbiddenError if the sender may do none of the operations there."""
+        refused: ForbiddenError | None = None
+        for rule in self._policy.values():
+            try:
+                return access_of(request, project_id, rule)
+            except ForbiddenError as error:
+                refused = refused or error
+        raise refused or ForbiddenError("There is nothing to do")
 
     def _shown(self, outcome: Outcome) -> dict[str, Any]:
         shown: dict[str, Any] = {self._rules.kind.id_key: outcome.document_id, "status": outcome.status}

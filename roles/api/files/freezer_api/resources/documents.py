@@ -9,13 +9,22 @@ import zlib
 
 import falcon
 
-from ..access import all_projects, authorize_read, authorize_write
 from ..errors import BadRequestError, ConflictingError
 from ..kinds.base import Rules
 from ..planning import etag
 from ..searching import filters, page, query
 from ..service import Service, Written
-from .base import access_of, body_of, is_unchanged, sender_of, write_json, write_stored
+from ..store.base import EVERYBODY
+from .base import (
+    access_of,
+    authorize,
+    authorize_body,
+    body_of,
+    is_unchanged,
+    sender_of,
+    write_json,
+    write_stored,
+)
 
 _PARAMETERS = ("limit", "offset", "all_projects", "search", "etags")
 _TRUE = ("true", "1", "yes")
@@ -33,18 +42,18 @@ class Collection:
 
     def on_get(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
         """List the documents of a page, or the ones that a search finds."""
-        sender = sender_of(request)
-        authorize_read(sender)
-        scope = access_of(request, project_id).scope
+        access = access_of(request, project_id, f"{self._kind.plural}:get_all")
+        scope = access.scope
         parameters = self._parameters(request)
         if _is_wanted(request, "all_projects"):
-            scope = all_projects(sender)
+            authorize(request, access, f"{self._kind.plural}:get_all_projects")
+            scope = EVERYBODY
         with_etags = _is_wanted(request, "etags")
         wanted = page(request.get_param("limit"), request.get_param("offset"))
         search = query(self._kind, body_of(request), request.get_param("search"), parameters)
         # Read before the documents: what is written in between is then seen by the next request, if not by this one.
         state = self._service.store.state(self._kind.name, scope)
-        asked = (scope, sorted(sender.roles), wanted, search, with_etags)
+        asked = (scope, sorted(sender_of(request).roles), wanted, search, with_etags)
         if is_unchanged(request, response, f'W/"{state}-{zlib.crc32(repr(asked).encode("utf-8", "replace")):08x}"'):
             return
         found = self._service.store.search(self._kind.name, scope, search, wanted.limit, wanted.offset)
@@ -69,9 +78,9 @@ class Collection:
 
     def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
         """Create a document."""
-        authorize_write(sender_of(request), self._kind)
-        access = access_of(request, project_id)
+        access = access_of(request, project_id, f"{self._kind.plural}:create")
         body = body_of(request)
+        authorize_body(request, access, self._kind, body)
         try:
             written = self._service.create(self._rules, access, body)
         except ConflictingError:
@@ -97,8 +106,8 @@ class Single:
         self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
     ) -> None:
         """Show a document."""
-        authorize_read(sender_of(request))
-        stored = self._service.get(self._rules, access_of(request, project_id), document_id)
+        access = access_of(request, project_id, f"{self._kind.plural}:get")
+        stored = self._service.get(self._rules, access, document_id)
         if is_unchanged(request, response, etag(stored)):
             return
         write_stored(response, stored, with_version=self._version == 1)
@@ -107,11 +116,11 @@ class Single:
         self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
     ) -> None:
         """Create a document under this id, or replace the one that has it."""
-        authorize_write(sender_of(request), self._kind)
-        access = access_of(request, project_id)
+        access = access_of(request, project_id, f"{self._kind.plural}:replace")
         if not self._kind.is_id(document_id):
             raise BadRequestError(f"{document_id[:100]!r} cannot be the ID of a {self._kind.name}")
         body = body_of(request)
+        authorize_body(request, access, self._kind, body)
         written = self._service.create_or_replace(
             self._rules, access, document_id, body, request.get_header("If-Match")
         )
@@ -122,9 +131,9 @@ class Single:
         self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
     ) -> None:
         """Change the keys of a document that the body names."""
-        authorize_write(sender_of(request), self._kind)
-        access = access_of(request, project_id)
+        access = access_of(request, project_id, f"{self._kind.plural}:update")
         body = body_of(request)
+        authorize_body(request, access, self._kind, body)
         written = self._service.change(self._rules, access, document_id, body, request.get_header("If-Match"))
         if self._kind.name == "backup":
             # freezer-api 19 has brought this route, with this answer.
@@ -136,8 +145,7 @@ class Single:
         self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
     ) -> None:
         """Remove a document."""
-        authorize_write(sender_of(request), self._kind)
-        access = access_of(request, project_id)
+        access = access_of(request, project_id, f"{self._kind.plural}:delete")
         self._service.delete(self._rules, access, document_id, request.get_header("If-Match"))
         response.status = falcon.HTTP_204
 

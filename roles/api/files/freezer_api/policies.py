@@ -1,0 +1,91 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who may do what, if policy.yaml says nothing else: upstream's rules, and rules of the same kind for what is new.
+
+Loaded late: most of the time goes into importing oslo.policy. See ``policy.Policy``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from oslo_policy import policy
+
+_PROJECT = ["project"]
+
+#: Roles that several rules name.
+_BASE = (
+    ("context_is_admin", "role:admin"),
+    ("admin_or_service", "role:admin or role:service"),
+    ("project_member", "role:member and project_id:%(project_id)s"),
+    ("project_reader", "role:reader and project_id:%(project_id)s"),
+    ("admin_or_owner", "rule:context_is_admin or rule:project_member"),
+    ("admin_or_owner_or_service", "rule:admin_or_service or rule:project_member"),
+    ("admin_or_reader_or_service", "rule:admin_or_owner_or_service or rule:project_reader"),
+)
+
+_WRITE = "rule:admin_or_owner"
+_READ = "rule:admin_or_reader_or_service"
+_ALL = "rule:admin_or_service"
+_WRITE_OR_SERVICE = "rule:admin_or_owner_or_service"
+
+_KINDS = ("backups", "clients", "jobs", "actions", "sessions")
+
+
+def list_rules() -> list[policy.RuleDefault]:
+    """All rules, for the enforcer and for oslopolicy-sample-generator."""
+    base = [policy.RuleDefault(name, check, scope_types=_PROJECT) for name, check in _BASE]
+    own = [rule for plural in _KINDS for rule in _rules_of(plural)]
+    return [
+        *base,
+        *own,
+        _rule("clients:create_central", _ALL, "Register a client that is central (is_central).", "POST /clients"),
+        _rule("jobs:event:create", _WRITE, "Ask for an event of a job.", "POST /jobs/{job_id}/event"),
+        _rule("sessions:action:create", _WRITE, "Start or end a round.", "POST /sessions/{session_id}/action"),
+        _rule("sessions:job:add", _WRITE, "Put a job into a session.", "PUT /sessions/{session_id}/jobs/{job_id}"),
+        _rule(
+            "sessions:job:remove", _WRITE, "Take a job out of a session.", "DELETE /sessions/{session_id}/jobs/{job_id}"
+        ),
+        policy.DocumentedRuleDefault(
+            "metrics:get",
+            _ALL,
+            "Read the metrics from a network that is not in [metrics] networks.",
+            [{"path": "/metrics", "method": "GET"}],
+            scope_types=_PROJECT,
+        ),
+    ]
+
+
+def _rules_of(plural: str) -> Iterator[policy.DocumentedRuleDefault]:
+    single = f"/{plural}/{{{plural[:-1]}_id}}"
+    # The scheduler of a service records backups wherever it makes them.
+    write = _WRITE_OR_SERVICE if plural == "backups" else _WRITE
+    # Upstream has rules of this name for two kinds; for the others to replace is to create.
+    replace = write if plural in ("actions", "sessions") else f"rule:{plural}:create"
+    # Whoever runs actions needs what is in them, and whoever writes them has put it there.
+    secrets = _WRITE_OR_SERVICE
+    yield _rule(f"{plural}:create", write, f"Create {plural}.", f"POST /{plural}")
+    yield _rule(f"{plural}:get", _READ, f"Show {plural}.", f"GET {single}")
+    yield _rule(f"{plural}:get_all", _READ, f"List and search {plural}.", f"GET /{plural}")
+    yield _rule(
+        f"{plural}:get_all_projects", _ALL, f"List {plural} of all projects.", f"GET /{plural}?all_projects=true"
+    )
+    yield _rule(
+        f"{plural}:get_secrets",
+        secrets,
+        f"See passwords and the like in {plural}, and search for them.",
+        f"GET /{plural}",
+        f"GET {single}",
+    )
+    yield _rule(f"{plural}:replace", replace, f"Create or replace {plural} by id.", f"POST {single}")
+    yield _rule(f"{plural}:update", write, f"Change {plural}.", f"PATCH {single}")
+    yield _rule(f"{plural}:delete", write, f"Delete {plural}.", f"DELETE {single}")
+
+
+def _rule(name: str, check: str, description: str, *operations: str) -> policy.DocumentedRuleDefault:
+    described: list[Any] = []
+    for operation in operations:
+        method, path = operation.split(" ")
+        described.append({"method": method, "path": f"/v2/{{project_id}}{path}"})
+    return policy.DocumentedRuleDefault(name, check, description, described, scope_types=_PROJECT)
