@@ -89,7 +89,7 @@ class Keystone:
     def new_application_credential(self, user: str, token: str, /, **values: Any) -> dict[str, str]:
         """Make one for the user who has the token; ``values`` as in Keystone's API, such as ``expires_at``."""
         path = f"/users/{self.user(user).id}/application_credentials"
-        made, _ = self.ask("POST", path, {"application_credential": values}, token)
+        made, _headers = self.ask("POST", path, {"application_credential": values}, token)
         credential: dict[str, str] = made["application_credential"]
         return credential
 
@@ -103,7 +103,7 @@ class Keystone:
         A test uses a region of its own, and is not disturbed by others.
         """
         token = self.token("admin")
-        services, _ = self.ask("GET", "/services?type=backup", None, token)
+        services, _headers = self.ask("GET", "/services?type=backup", None, token)
         self.ask("PUT", f"/regions/{region}", {"region": {}}, token)
         for interface in ("public", "internal", "admin"):
             endpoint = {
@@ -136,7 +136,7 @@ class Keystone:
             return (json.loads(text) if text else None), response.headers
 
     def _token(self, auth: dict[str, Any]) -> str:
-        _, headers = self.ask("POST", "/auth/tokens", {"auth": auth})
+        _body, headers = self.ask("POST", "/auth/tokens", {"auth": auth})
         token: str = headers["X-Subject-Token"]
         return token
 

@@ -210,7 +210,7 @@ def _populate(keystone: Asked, password: str) -> dict[str, Any]:
     facts: dict[str, Any] = {"password": password, "region": "RegionOne", "projects": {}, "users": {}}
 
     def create(what: str, **values: Any) -> str:
-        answer, _ = keystone.ask("POST", f"/{what}s", {what: values})
+        answer, _headers = keystone.ask("POST", f"/{what}s", {what: values})
         created: str = answer[what]["id"]
         return created
 
@@ -243,7 +243,7 @@ def _application_credential(url: str, user: dict[str, Any], password: str) -> di
     # Only a user makes one for themselves.
     own = Asked(url)
     own.headers["X-Auth-Token"] = _token(own, {"id": user["id"]}, password, user["project_id"])
-    answer, _ = own.ask(
+    answer, _headers = own.ask(
         "POST",
         f"/users/{user['id']}/application_credentials",
         {"application_credential": {"name": "tests", "secret": password}},
@@ -254,5 +254,5 @@ def _application_credential(url: str, user: dict[str, Any], password: str) -> di
 def _token(keystone: Asked, user: dict[str, Any], password: str, project_id: str | None = None) -> str:
     scope: dict[str, Any] = {"id": project_id} if project_id else {"name": "admin", "domain": {"id": "default"}}
     identity = {"methods": ["password"], "password": {"user": {**user, "password": password}}}
-    _, headers = keystone.ask("POST", "/auth/tokens", {"auth": {"identity": identity, "scope": {"project": scope}}})
+    _body, headers = keystone.ask("POST", "/auth/tokens", {"auth": {"identity": identity, "scope": {"project": scope}}})
     return headers["X-Subject-Token"]

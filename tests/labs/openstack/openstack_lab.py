@@ -66,7 +66,7 @@ def _run(verb: str, pieces: list[Piece]) -> int:
         lines = [(piece.name, piece.status()) for piece in pieces]
         for name, line in lines:
             print(f"{name}: {line or 'down'}")
-        return 0 if all(line for _, line in lines) else 1
+        return 0 if all(line for _name, line in lines) else 1
     if verb == "env":
         for piece in pieces:
             for name, value in piece.environment().items():

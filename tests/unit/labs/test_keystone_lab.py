@@ -16,7 +16,7 @@ from ansible_collections.freezer.backup.tests.support import keystone_lab
 
 
 def validated(keystone, token):
-    answer, _ = keystone.ask("GET", "/auth/tokens", None, keystone.token("admin"), {"X-Subject-Token": token})
+    answer, _headers = keystone.ask("GET", "/auth/tokens", None, keystone.token("admin"), {"X-Subject-Token": token})
     return answer["token"]
 
 

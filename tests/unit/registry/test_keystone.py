@@ -55,7 +55,7 @@ WAYS = [
 
 def user_of(keystone, token: str) -> str:
     # A token may look at itself.
-    found, _ = keystone.ask("GET", "/auth/tokens", None, token, {"X-Subject-Token": token})
+    found, _headers = keystone.ask("GET", "/auth/tokens", None, token, {"X-Subject-Token": token})
     return found["token"]["user"]["name"]
 
 

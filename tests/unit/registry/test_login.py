@@ -48,7 +48,7 @@ def method(auth_type: str, **auth: Any) -> Any:
 )
 def test_every_auth_type_has_its_class(auth_type, auth, kind):
     found = method(auth_type, **auth)
-    assert type(found) is kind
+    assert found.__class__ is kind
     assert "s3cret" not in repr(found)
 
 
