@@ -16,8 +16,9 @@ from .auth.http_basic import HttpBasic
 from .auth.noauth import NoAuth
 from .config import ConfigError, Settings
 from .policy import Policy
-from .serving.worker import worker_class
+from .resources.batch import BODY_TIMES_USUAL
 from .store.sqlite import SqliteStore
+from .worker import worker_class
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -82,7 +83,7 @@ class Server(gunicorn.app.base.BaseApplication):
             "bind": f"fd://{self._listener.detach()}",
             "workers": self._settings.workers,
             "threads": self._settings.threads,
-            "worker_class": worker_class(self._settings.max_body_bytes),
+            "worker_class": worker_class(self._settings.max_body_bytes * BODY_TIMES_USUAL),
             "graceful_timeout": self._settings.graceful_timeout_seconds,
             "limit_request_line": self._settings.max_request_line_bytes,
             "limit_request_fields": self._settings.max_header_fields,
