@@ -261,6 +261,15 @@ class StoreContract:
         assert ids(store.search("job", P1, Query(match_not=(AnyValueContains("NIGHTLY"),)))) == ["b"]
         assert ids(store.search("job", P1, Query(match=(AnyValueContains("100%"),)))) == []
 
+    def test_text_in_secrets_is_found_only_by_who_looks_into_them(self, store):
+        action = {"ssh_password": "hunter2", "SSH-Passphrase": ["hunter2"], "auth": {"token": {"deep": "hunter2"}}}
+        store.create("job", "a", ALICE, a_job("a", job_actions=[{"freezer_action": action}], description="hunter"))
+        for text, count in (("hunter2", 0), ("HUNTER", 1)):
+            past = AnyValueContains(text, looks_into_secrets=False)
+            assert len(store.search("job", P1, Query(match=(past,)))) == count
+            assert len(store.search("job", P1, Query(match_not=(past,)))) == 1 - count
+            assert len(store.search("job", P1, Query(match=(AnyValueContains(text),)))) == 1
+
     def test_backups_are_bounded_by_their_time_stamps(self, store):
         for number, stamp in enumerate([100, 200, "300", None, 2**70]):
             metadata = {"time_stamp": stamp} if number != 1 else {"timestamp": stamp}

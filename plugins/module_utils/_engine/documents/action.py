@@ -7,9 +7,10 @@ An action document holds a ``freezer_action`` and how to repeat it. A job holds 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .errors import DocumentError
 from .kind import ID_SCHEMA, Kind
 
 ACTIONS = ("backup", "restore", "info", "admin", "exec")
@@ -76,6 +77,9 @@ ADDED_BY_SERVERS: Mapping[str, Any] = {"mandatory": False, "max_retries": 5, "ma
 
 MASK = "********"
 
+#: What the name of a key has in it, in small letters and with _ for -, if its value is a secret.
+SECRET_WORDS = ("password", "passphrase", "secret", "token", "private_key")
+
 
 def is_secret(key: str) -> bool:
     """Whether the value of this key of a ``freezer_action`` must not be shown, logged or returned."""
@@ -83,8 +87,7 @@ def is_secret(key: str) -> bool:
     if lowered.endswith(("_file", "_path")):
         # encrypt_pass_file says where the secret lies, which is no secret.
         return False
-    words = ("password", "passphrase", "secret", "token", "private_key")
-    return any(word in lowered for word in words)
+    return any(word in lowered for word in SECRET_WORDS)
 
 
 def without_secrets(document: Any) -> Any:
@@ -97,3 +100,32 @@ def without_secrets(document: Any) -> Any:
     if isinstance(document, (list, tuple)):
         return [without_secrets(element) for element in document]
     return document
+
+
+def with_stored_secrets(wanted: Any, stored: Any, key: str = "") -> Any:
+    """A copy of a document, or a part of one, with the stored secret wherever it has the mask that was shown for it.
+
+    Elements of lists that have an ``action_id`` are found by it, others by their place. Raises DocumentError for a mask
+    where nothing is stored that it could stand for.
+    """
+    if isinstance(wanted, Mapping):
+        known = stored if isinstance(stored, Mapping) else {}
+        return {name: with_stored_secrets(value, known.get(name), str(name)) for name, value in wanted.items()}
+    if isinstance(wanted, (list, tuple)):
+        elements = stored if isinstance(stored, (list, tuple)) else ()
+        return [with_stored_secrets(value, _counterpart(value, n, elements)) for n, value in enumerate(wanted)]
+    if wanted == MASK and is_secret(key):
+        if stored is None:
+            raise DocumentError(
+                f"{key} is the mask that stands for a secret, and no such secret is stored. Give {key}."
+            )
+        return stored
+    return wanted
+
+
+def _counterpart(element: Any, place: int, elements: Sequence[Any]) -> Any:
+    action_id = element.get("action_id") if isinstance(element, Mapping) else None
+    if action_id is None:
+        return elements[place] if place < len(elements) else None
+    same = (one for one in elements if isinstance(one, Mapping) and one.get("action_id") == action_id)
+    return next(same, None)

@@ -16,6 +16,7 @@ from typing import Any
 from .access import Access
 from .errors import ConflictingError, PreconditionError, not_found
 from .kinds.base import Rules
+from .secrets import unmasked
 from .store.base import Change, Create, Delete, Document, Replace, Scope, Store, Stored
 
 
@@ -91,13 +92,14 @@ class Planner:
         return Plan(stored.id, None, [Delete(stored), *companions])
 
     def _new(self, rules: Rules, access: Access, document_id: str, sent: Mapping[str, Any]) -> Plan:
-        document = rules.new(sent, document_id, access.owner, self.now)
+        document = unmasked(rules.new(sent, document_id, access.owner, self.now), None)
         completed, companions = rules.companions(self._store, None, document, access.owner)
         document = completed or document
         creation = Create(rules.kind.name, document_id, access.owner, document)
         return Plan(document_id, document, [creation, *companions], is_new=True)
 
     def _changed(self, rules: Rules, stored: Stored, document: Document) -> Plan:
+        document = unmasked(document, stored.document)
         completed, companions = rules.companions(self._store, stored, document, stored.owner)
         document = completed or document
         return Plan(stored.id, document, [Replace(stored, document), *companions])

@@ -17,6 +17,7 @@ from ..access import Access, Context, access
 from ..errors import BadRequestError, TooLargeError
 from ..json_body import parse_object
 from ..policy import Policy
+from ..secrets import masked_text
 from ..store.base import Stored
 
 _SKIP_BYTES = 8_388_608
@@ -43,6 +44,11 @@ def authorize_body(request: falcon.Request, found: Access, kind: Kind, body: Map
     if kind.name == "client" and body.get("is_central"):
         # It is said to run jobs of every project.
         authorize(request, found, "clients:create_central")
+
+
+def may_see_secrets(request: falcon.Request, kind: Kind, project_id: str) -> bool:
+    """Whether the sender of a request may see passwords and the like in documents of a kind in a project."""
+    return policy_of(request).allows(sender_of(request), f"{kind.plural}:get_secrets", project_id)
 
 
 def policy_of(request: falcon.Request) -> Policy:
@@ -117,14 +123,15 @@ def write_json(response: falcon.Response, value: Any) -> None:
     response.text = json.dumps(value, separators=(",", ":"))
 
 
-def write_stored(response: falcon.Response, stored: Stored, *, with_version: bool) -> None:
-    """Answer with a document as it is stored, without reading its JSON; v1 wants its ``_version`` in it."""
+def write_stored(response: falcon.Response, stored: Stored, *, with_version: bool, with_secrets: bool) -> None:
+    """Answer with a document as it is stored, where possible without reading its JSON; v1 wants its ``_version``."""
+    text = stored.text if with_secrets else masked_text(stored)
     response.content_type = falcon.MEDIA_JSON
     if with_version:
-        separator = "," if stored.text != "{}" else ""
-        response.text = f'{stored.text[:-1]}{separator}"_version":{stored.version}}}'
+        separator = "," if text != "{}" else ""
+        response.text = f'{text[:-1]}{separator}"_version":{stored.version}}}'
     else:
-        response.text = stored.text
+        response.text = text
 
 
 def _too_large(limit: int) -> TooLargeError:

@@ -9,10 +9,13 @@ import zlib
 
 import falcon
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
+
 from ..errors import BadRequestError, ConflictingError
 from ..kinds.base import Rules
 from ..planning import etag
 from ..searching import filters, page, query
+from ..secrets import masked_text, without_secret_conditions
 from ..service import Service, Written
 from ..store.base import EVERYBODY
 from .base import (
@@ -21,6 +24,7 @@ from .base import (
     authorize_body,
     body_of,
     is_unchanged,
+    may_see_secrets,
     sender_of,
     write_json,
     write_stored,
@@ -48,18 +52,23 @@ class Collection:
         if _is_wanted(request, "all_projects"):
             authorize(request, access, f"{self._kind.plural}:get_all_projects")
             scope = EVERYBODY
+        # Of everybody's documents only those see all who may do so in whatever project.
+        with_secrets = may_see_secrets(request, self._kind, "" if scope == EVERYBODY else access.owner.project_id)
         with_etags = _is_wanted(request, "etags")
         wanted = page(request.get_param("limit"), request.get_param("offset"))
         search = query(self._kind, body_of(request), request.get_param("search"), parameters)
+        if not with_secrets:
+            search = without_secret_conditions(search)
         # Read before the documents: what is written in between is then seen by the next request, if not by this one.
         state = self._service.store.state(self._kind.name, scope)
-        asked = (scope, sorted(sender_of(request).roles), wanted, search, with_etags)
+        asked = (scope, sorted(sender_of(request).roles), with_secrets, wanted, search, with_etags)
         if is_unchanged(request, response, f'W/"{state}-{zlib.crc32(repr(asked).encode("utf-8", "replace")):08x}"'):
             return
         found = self._service.store.search(self._kind.name, scope, search, wanted.limit, wanted.offset)
+        texts = (stored.text if with_secrets else masked_text(stored) for stored in found)
         response.content_type = falcon.MEDIA_JSON
         etags = f',"etags":{json.dumps([etag(stored) for stored in found])}' if with_etags else ""
-        response.text = f'{{"{self._kind.plural}":[{",".join(stored.text for stored in found)}]{etags}}}'
+        response.text = f'{{"{self._kind.plural}":[{",".join(texts)}]{etags}}}'
 
     def _parameters(self, request: falcon.Request) -> list[tuple[str, str]]:
         """The query parameters that name fields. Raises BadRequestError for one that is not understood."""
@@ -110,7 +119,8 @@ class Single:
         stored = self._service.get(self._rules, access, document_id)
         if is_unchanged(request, response, etag(stored)):
             return
-        write_stored(response, stored, with_version=self._version == 1)
+        with_secrets = may_see_secrets(request, self._kind, access.owner.project_id)
+        write_stored(response, stored, with_version=self._version == 1, with_secrets=with_secrets)
 
     def on_post(
         self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
@@ -137,7 +147,8 @@ class Single:
         written = self._service.change(self._rules, access, document_id, body, request.get_header("If-Match"))
         if self._kind.name == "backup":
             # freezer-api 19 has brought this route, with this answer.
-            write_json(response, written.document)
+            with_secrets = may_see_secrets(request, self._kind, access.owner.project_id)
+            write_json(response, written.document if with_secrets else without_secrets(written.document))
         else:
             self._write_version(response, written)
 

@@ -23,9 +23,13 @@ class FieldMatches:
 
 @dataclass(frozen=True)
 class AnyValueContains:
-    """Some value in the document contains ``text``, whatever the case of its ASCII letters."""
+    """Some value in the document contains ``text``, whatever the case of its ASCII letters.
+
+    ``looks_into_secrets`` False leaves values out that lie below a key with a secret's name (``SECRET_WORDS``).
+    """
 
     text: str
+    looks_into_secrets: bool = True
 
 
 Condition = FieldMatches | AnyValueContains
@@ -42,6 +46,17 @@ class Query:
     match_not: tuple[Condition, ...] = ()
     time_after: int | None = None
     time_before: int | None = None
+
+    def narrowed(self, other: Query) -> Query:
+        """Documents that this query and another one find."""
+        after = [time for time in (self.time_after, other.time_after) if time is not None]
+        before = [time for time in (self.time_before, other.time_before) if time is not None]
+        return Query(
+            self.match + other.match,
+            self.match_not + other.match_not,
+            max(after, default=None),
+            min(before, default=None),
+        )
 
 
 EVERYTHING = Query()

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import SECRET_WORDS
+
 from .base import Scope
 from .query import AnyValueContains, Condition, FieldMatches, Query, Scalar
 
@@ -21,6 +23,9 @@ _OWNER_COLUMNS: dict[tuple[str, ...], str] = {("user_id",): "user_id", ("project
 
 #: Keys below which a kind has a list of objects.
 _LISTS = {"job": ("job_actions",)}
+
+#: Whether a value of json_tree lies below a key with the name of a secret.
+_IS_SECRET = " OR ".join(f"instr(replace(lower(t.fullkey), '-', '_'), '{word}') > 0" for word in SECRET_WORDS)
 
 
 @dataclass
@@ -63,7 +68,8 @@ def where(kind: str, scope: Scope, query: Query) -> Where:
 
 def _expression(kind: str, condition: Condition) -> tuple[str, list[Scalar]]:
     if isinstance(condition, AnyValueContains):
-        sql = "EXISTS (SELECT 1 FROM json_tree(body) AS t WHERE instr(lower(t.atom), lower(?)) > 0)"
+        hidden = "" if condition.looks_into_secrets else f" AND NOT ({_IS_SECRET})"
+        sql = f"EXISTS (SELECT 1 FROM json_tree(body) AS t WHERE instr(lower(t.atom), lower(?)) > 0{hidden})"
         return sql, [condition.text]
     column = _COLUMNS[kind].get(condition.path) or _OWNER_COLUMNS.get(condition.path)
     if column is not None and isinstance(condition.value, str):
