@@ -23,8 +23,8 @@ from .archive import place, tree
 from .archive.backup_set import BackupSet, StoredBackup, contents
 from .archive.codec import codec_for
 from .archive.create import ArchivePlan, create_archive
-from .archive.errors import ArchiveError
-from .archive.extract import check_segments, check_side_objects, check_stream, replay_chain
+from .archive.errors import ArchiveError, DamagedArchive
+from .archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .archive.levels import LevelPlan
 from .archive.scan import expected_size
 from .archive.segments import FanOut
@@ -155,20 +155,23 @@ def _create(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBac
         progress.end()
 
 
-def _choose(options: Options) -> tuple[Storage, list[StoredBackup]]:
-    """The chain that an action means. Of several storages the one with the newest such backup, else the first."""
-    found: list[tuple[BackupSet, StoredBackup, list[StoredBackup]]] = []
+Copy = tuple[Storage, list[StoredBackup]]
+
+
+def _choose(options: Options) -> list[Copy]:
+    """The chain that an action means, in each storage that has it: of all storages the newest such backup counts."""
+    found: list[Copy] = []
     problems: list[FreezerError] = []
     for backup_set in _sets(options):
         try:
             wanted = backup_set.find(options.backup_id, options.restore_from_date)
-            found.append((backup_set, wanted, backup_set.chain(wanted)))
+            found.append((backup_set.storage, backup_set.chain(wanted)))
         except (StorageError, ArchiveError) as obstacle:
             problems.append(obstacle)
     if not found:
         raise problems[0]
-    backup_set, _wanted, chain = max(found, key=lambda one: one[1].manifest.timestamp)
-    return backup_set.storage, chain
+    newest = max((chain[-1].manifest for _storage, chain in found), key=lambda manifest: manifest.timestamp)
+    return [copy for copy in found if copy[1][-1].manifest.backup_id == newest.backup_id]
 
 
 def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
@@ -187,7 +190,8 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     progress = progress or Progress()
     options = parse_options(action)
     target = os.path.abspath(options.need("restore_abs_path", "say which folder to restore into"))
-    storage, chain = _choose(options)
+    copies = _choose(options)
+    storage, chain = copies[0]
     newest = chain[-1].manifest
     if not options.overwrite and not place.is_empty(target):
         raise ArchiveError(
@@ -209,14 +213,17 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
         changed = place.is_empty(target) or _would_change(storage, chain, target, progress)
         return {**result, "changed": changed, "outcome": "planned"}
     started = time.time()
-    whole_folder = newest.single_file is None
-    _begin(progress, "restore", chain)
-    try:
-        with place.staging(target, with_root=whole_folder) as stage:
-            met = replay_chain(storage, chain, stage.tree, progress)
-            placed = stage.place(with_root=whole_folder)
-    finally:
-        progress.end()
+    remarks: list[str] = []
+    for storage, chain in copies:
+        try:
+            met, placed = _restore_from(storage, chain, target, progress)
+        except (DamagedArchive, StorageError) as problem:
+            if storage is copies[-1][0]:
+                raise
+            remarks.append(f"{problem} The next storage was taken.")
+        else:
+            result.update({"storage": storage.kind, "container": storage.container})
+            break
     not_restored = met.not_restored + placed.not_restored
     return {
         **result,
@@ -227,16 +234,31 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
         "equal": placed.equal,
         "not_restored_count": len(not_restored),
         "not_restored": not_restored[: results.LISTED_AT_MOST],
-        "remarks": met.warnings[: results.LISTED_AT_MOST],
+        "remarks": (remarks + met.warnings)[: results.LISTED_AT_MOST],
         "unreadable_count": len(newest.unreadable),
         "unreadable": newest.unreadable[: results.LISTED_AT_MOST],
         "duration_seconds": round(time.time() - started, 3),
     }
 
 
+def _restore_from(
+    storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress
+) -> tuple[Extracted, place.Placed]:
+    whole_folder = chain[-1].manifest.single_file is None
+    _begin(progress, "restore", chain)
+    try:
+        with place.staging(target, with_root=whole_folder) as stage:
+            met = replay_chain(storage, chain, stage.tree, progress)
+            return met, stage.place(with_root=whole_folder)
+    finally:
+        progress.end()
+
+
 @_told("verification")
 def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
-    """Prove that a backup and everything it is built on can be read; nothing is written but a scratch folder.
+    """Prove that a backup and everything it is built on can be read, in every storage that has it.
+
+    Nothing is written but a scratch folder.
 
     ``check`` is ``segments`` (sizes and hashes), ``stream`` (also decompressed and read by tar) or ``restore`` (also
     restored into a scratch folder and, with ``compare_to``, compared with a folder). Raises DamagedArchive if the proof
@@ -246,7 +268,8 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
     options = parse_options(action)
     if options.compare_to is not None:
         options = replace(options, check="restore")
-    storage, chain = _choose(options)
+    copies = _choose(options)
+    storage, chain = copies[0]
     newest = chain[-1].manifest
     started = time.time()
     result: dict[str, Any] = {
@@ -263,8 +286,19 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
         "stored_bytes": sum(one.manifest.stored_bytes for one in chain),
         "differences": [],
     }
+    result["differences"] = _prove(storage, chain, options, progress)
+    for storage, chain in copies[1:]:
+        _prove(storage, chain, replace(options, compare_to=None), progress)
+    result["outcome"] = "different" if result["differences"] else "success"
+    result["differences_count"] = len(result["differences"])
+    result["differences"] = result["differences"][: results.LISTED_AT_MOST]
+    result["duration_seconds"] = round(time.time() - started, 3)
+    return result
+
+
+def _prove(storage: Storage, chain: Sequence[StoredBackup], options: Options, progress: Progress) -> list[str]:
     if options.check == "segments":
-        progress.begin("verify", result["stored_bytes"])
+        progress.begin("verify", sum(one.manifest.stored_bytes for one in chain))
     else:
         _begin(progress, "verify", chain)
     try:
@@ -275,14 +309,10 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
             elif options.check == "stream":
                 check_stream(storage, one, progress)
         if options.check == "restore":
-            result["differences"] = _compare(storage, chain, options.compare_to, progress)
+            return _compare(storage, chain, options.compare_to, progress)
+        return []
     finally:
         progress.end()
-    result["outcome"] = "different" if result["differences"] else "success"
-    result["differences_count"] = len(result["differences"])
-    result["differences"] = result["differences"][: results.LISTED_AT_MOST]
-    result["duration_seconds"] = round(time.time() - started, 3)
-    return result
 
 
 @contextmanager

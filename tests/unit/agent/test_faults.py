@@ -15,6 +15,7 @@ import subprocess
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import local
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy, StorageError
@@ -123,6 +124,26 @@ def test_the_newest_backup_is_restored_from_whichever_storage_has_it(two):
     assert two.restore(target)["backup_id"] == newest["backup_id"]
     assert differences(two.source, target) == []
     assert two.verify()["container"] == str(two.folder / "two")
+
+
+def test_a_damaged_copy_is_named_and_the_other_one_restored_and_verify_refuses_it(two):
+    two.backup()
+    for data in (two.folder / "one").rglob("data.*"):
+        data.write_bytes(b"damaged")
+    target = two.new_target()
+    restored = two.restore(target)
+    assert (restored["container"], restored["outcome"]) == (str(two.folder / "two"), "success")
+    assert "data.000000" in restored["remarks"][0]
+    assert differences(two.source, target) == []
+    for check in ("segments", "stream", "restore"):
+        with pytest.raises(DamagedArchive, match=r"data.000000 of local storage .*/one"):
+            two.verify(check=check)
+    for data in (two.folder / "two").rglob("data.*"):
+        data.unlink()
+    target = two.new_target()
+    with pytest.raises(DamagedArchive):
+        two.restore(target)
+    assert not target.exists()
 
 
 @pytest.mark.parametrize("operation", ["hold", "children", "create", "write", "commit"])
