@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..documents.action import MASK, is_secret, without_secrets
+from ..documents.action import with_stored_secrets, without_secrets
 from ..documents.comparison import before_and_after, drift, merged
 from ..documents.errors import DocumentError
 from ..documents.kind import Kind
@@ -97,7 +97,7 @@ def storage(
     wanted = _named(wanted)
     if existing is None:
         return _creation(kind, merged(initial or {}, _without_server_keys(kind, wanted)), wanted)
-    wanted = dict(_unmasked(wanted, kind.sent_part(existing)))
+    wanted = dict(with_stored_secrets(wanted, kind.sent_part(existing)))
     changes = drift(kind, wanted, existing)
     surplus = list(_surplus(kind, wanted, kind.sent_part(existing)))
     before, after = before_and_after(kind, wanted, existing)
@@ -135,7 +135,7 @@ def _creation(kind: Kind, new: Document, wanted: Document) -> Plan:
     if missing:
         name = f"{kind.name} {document_id}" if document_id else f"such {kind.name}"
         raise DocumentError(f"There is no {name} yet, and {' and '.join(missing)} must be given to create it.")
-    _unmasked(new, {})
+    with_stored_secrets(new, {})
     return Plan(kind, CREATE, document_id, None, wanted, new, {}, new)
 
 
@@ -201,20 +201,3 @@ def _with_known_elements(wanted: Document, existing: Mapping[str, Any], changes:
                 for index, element in enumerate(elements)
             ]
     return result
-
-
-def _unmasked(wanted: Any, existing: Any, key: str = "") -> Any:
-    """With the stored secret wherever somebody hands back the mask that was shown for it."""
-    if isinstance(wanted, Mapping):
-        known = existing if isinstance(existing, Mapping) else {}
-        return {name: _unmasked(value, known.get(name), str(name)) for name, value in wanted.items()}
-    if isinstance(wanted, list):
-        stored = existing if isinstance(existing, list) else []
-        return [_unmasked(value, stored[n] if n < len(stored) else None) for n, value in enumerate(wanted)]
-    if wanted == MASK and is_secret(key):
-        if existing is None:
-            raise DocumentError(
-                f"{key} is the mask that stands for a secret, and no such secret is stored. Give {key}."
-            )
-        return existing
-    return wanted
