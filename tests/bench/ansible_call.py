@@ -15,7 +15,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 MODULE = CHECKOUT / "plugins/modules/backup.py"
 
 
-def _environment(work: Path) -> dict[str, str]:
+def environment(work: Path) -> dict[str, str]:
+    """What Ansible has to know to use this checkout and nothing else."""
     return {
         **os.environ,
         "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / "build/collections"),
@@ -46,7 +47,7 @@ def unchanged_backup(work: Path) -> Contest:
         ansible = str(Path(sys.executable).parent / "ansible")
         argv = [ansible, "localhost", "--inventory=localhost,", "--connection=local", "--module-name", module]
         argv += ["--extra-vars", f"ansible_python_interpreter={sys.executable}"]
-        return Side([*argv, *arguments], environment=_environment(work))
+        return Side([*argv, *arguments], environment=environment(work))
 
     return Contest(
         name="ansible_call",

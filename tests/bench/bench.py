@@ -22,6 +22,7 @@ import ansible_call
 import dataset
 import report
 from contest import Contest, Outcome, hold
+from job_sets import JobSets
 from measure import CommandFailed
 from tree_contests import TreeContests, WrongResult
 
@@ -73,6 +74,8 @@ def contests(work: Path, cache: Path, scale: float) -> list[Contest]:
     ]
     if ansible_call.MODULE.exists():
         found.append(ansible_call.unchanged_backup(work / "ansible"))
+    job_sets = JobSets(work / "job-sets")
+    found += [job_sets.unchanged(), job_sets.new()]
     return found
 
 
