@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create, snar
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import (
     ArchiveError,
     DamagedArchive,
@@ -184,6 +185,29 @@ def test_folders_that_take_each_others_places_restore(tmp_path):
         target = some.new_target()
         some.restore(target)
         assert differences(some.source, target) == [], name
+
+
+def test_a_folder_that_is_moved_in_the_moment_before_tar_begins_makes_the_backup_full(tmp_path, monkeypatch):
+    """Then tar writes a rename after all, which might not replay."""
+    some = Set(tmp_path, max_level=3)
+    write(some.source / "a" / "in a", b"a")
+    write(some.source / "file", b"file")
+    tick()
+    some.backup()
+
+    def settle_and_move(*arguments):
+        began = snar.settle(*arguments)
+        (some.source / "file").unlink()
+        (some.source / "a").rename(some.source / "file")
+        return began
+
+    monkeypatch.setattr(create, "settle", settle_and_move)
+    result = some.backup()
+    assert (result["level"], "was moved" in result["reason"]) == (0, True)
+    target = some.new_target()
+    some.restore(target)
+    assert differences(some.source, target) == []
+    assert len(some.backup_folders()) == 2
 
 
 def test_a_moved_folder_takes_its_hard_links_along_or_the_backup_is_full(tmp_path):

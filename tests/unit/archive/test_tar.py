@@ -44,7 +44,7 @@ from ansible_collections.freezer.backup.tests.support.trees import NASTY_NAMES
         ('tar: "./a": file is on a different filesystem; not dumped', "warnings", ("./a", "other_file_system")),
         ('tar: "./a": Cannot mknod: Operation not permitted', "not_restored", ("./a", None)),
         ('tar: "./a": Cannot change ownership to uid 5, gid 5: Operation not permitted', "not_restored", ("./a", None)),
-        ('tar: "./a": Directory has been renamed from "./b"', "moved", "./a"),
+        ("tar: \"./a\": Directory has been renamed from './b'", "moved", "./a"),
         ("tar: Missing links to './it\\'s a \\n \\303\\244'.", "missing_links", "./it's a \n \u00e4"),
         ('tar: "./a\\:\\nb": Cannot open: Permission denied', "unreadable", ("./a:\nb", None)),
         ('tar: "./\\377": Cannot open: Permission denied', "unreadable", ("./\\xff", None)),

@@ -55,8 +55,8 @@ _NOISE = re.compile(
     r"Directory is new|Directory has been renamed$|contains a cache directory tag|"
     r"Removing leading|Exiting with failure status due to previous errors"
 )
-_MOVED = re.compile(r'^Directory has been renamed from "')
-# This one message has single quotes whatever the quoting style.
+# The second name of this message and the one of the next have single quotes whatever the quoting style.
+_MOVED = re.compile(r"^Directory has been renamed from ")
 _MISSING_LINKS = re.compile(r"^tar: Missing links to '(?P<name>(?:[^'\\]|\\.)*)'\.$")
 _ATTRIBUTE = re.compile(
     r"^\w*setxattr\w*: Cannot set '(?P<text>[^']*)' extended attribute for file '(?P<name>.*?)(': .*)?$"
