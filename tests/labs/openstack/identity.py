@@ -129,9 +129,11 @@ class Keystone:
         keystone.headers["X-Auth-Token"] = _token(
             keystone, {"name": "admin", "domain": {"id": "default"}}, self._password()
         )
-        (service,) = keystone.ask("GET", "/services?type=backup")[0]["services"]
-        endpoints = keystone.ask("GET", f"/endpoints?service_id={service['id']}")[0]["endpoints"]
-        here = [endpoint for endpoint in endpoints if endpoint["region"] == region]
+        # A role that is tested may have made another service of this type.
+        services = keystone.ask("GET", "/services?type=backup")[0]["services"]
+        service_ids = [service["id"] for service in services]
+        endpoints = keystone.ask("GET", "/endpoints")[0]["endpoints"]
+        here = [known for known in endpoints if known["region"] == region and known["service_id"] in service_ids]
         if [endpoint["url"] for endpoint in here] == [url] * 3:
             return
         if not here and region not in [known["id"] for known in keystone.ask("GET", "/regions")[0]["regions"]]:
@@ -139,7 +141,7 @@ class Keystone:
         for endpoint in here:
             keystone.ask("DELETE", f"/endpoints/{endpoint['id']}")
         for interface in ("public", "internal", "admin"):
-            new = {"service_id": service["id"], "region_id": region, "interface": interface, "url": url}
+            new = {"service_id": service_ids[0], "region_id": region, "interface": interface, "url": url}
             keystone.ask("POST", "/endpoints", {"endpoint": new})
 
     def _url(self) -> str:

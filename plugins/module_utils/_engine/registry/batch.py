@@ -33,8 +33,8 @@ def carry_out_all(
     """Carry plans out and return what came of each, in their order.
 
     Every plan has a ``document_id``. ``tags`` are those of the states from which the plans were made, by id, where they
-    are known. After a failure nothing more is sent, unless ``continue_on_error``; what is in the
-    same request is done all the same. Results do not have the stored documents.
+    are known. After a failure nothing more is sent, unless ``continue_on_error``; what is in the same request is done
+    all the same. Results do not have the stored documents.
     """
     outcomes: list[Outcome] = [None] * len(plans)
     pending = list(range(len(plans)))

@@ -182,10 +182,14 @@ def _done(registry: Registry, items: Sequence[_Item], existing: _Existing, conti
         for number, item in enumerate(items)
         if item.plan and item.plan.operation != NOTHING
     }
-    for plan in plans.values():
-        if plan.operation == DELETE:
-            leave_session(registry, plan)
     done = list(items)
+    for number, plan in list(plans.items()):
+        if plan.operation == DELETE:
+            try:
+                leave_session(registry, plan)
+            except FreezerError as error:
+                done[number] = replace(done[number].failed(error), result=None)
+                del plans[number]
     tags = {job_id: tag for job_id, (_job, tag) in existing.items()}
     outcomes = carry_out_all(registry.jobs, list(plans.values()), continue_on_error, tags)
     for number, came_of_it in zip(plans, outcomes):
@@ -205,10 +209,11 @@ def _done(registry: Registry, items: Sequence[_Item], existing: _Existing, conti
 def _to_prune(items: Iterable[_Item], existing: Iterable[Document], client_ids: Sequence[str]) -> list[_Item]:
     kept = {item.plan.document_id for item in items if item.plan and item.plan.existing}
     kept.update(item.wanted.get("job_id") for item in items)
+    clients = set(client_ids)
     return [
         replace(_with_plan(_Item(job["job_id"], {"job_id": job["job_id"]}, "absent"), job), outcome="pruned")
         for job in existing
-        if job.get("client_id") in client_ids and job["job_id"] not in kept
+        if job.get("client_id") in clients and job["job_id"] not in kept
     ]
 
 
