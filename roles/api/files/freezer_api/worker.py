@@ -17,6 +17,8 @@ from typing import Any
 import waitress
 from gunicorn.workers.base import Worker
 
+from .channels import Channels, is_busy
+
 #: How long a connection may be silent.
 SILENCE_SECONDS = 75
 _TICK_SECONDS = 1.0
@@ -32,7 +34,7 @@ class WaitressWorker(Worker):
 
     def run(self) -> None:
         """Serve."""
-        channels: dict[int, Any] = {}
+        channels = Channels(self.PIPE[0])
         server = waitress.create_server(
             self.wsgi,
             map=channels,
@@ -43,35 +45,29 @@ class WaitressWorker(Worker):
             channel_timeout=SILENCE_SECONDS,
             max_request_header_size=self.cfg.limit_request_line * 2,
             max_request_body_size=self.max_body_bytes,
-            asyncore_use_poll=True,
             # Which proxies are trusted is a setting of the API, which looks at these headers itself.
             clear_untrusted_proxy_headers=False,
             ident=None,
         )
         while self.alive and os.getppid() == self.ppid:
-            self._serve(server, channels)
+            self._serve(channels)
         self._finish(server, channels)
 
-    def _serve(self, server: Any, channels: dict[int, Any], seconds: float = _TICK_SECONDS) -> None:
+    def _serve(self, channels: Channels, seconds: float = _TICK_SECONDS) -> None:
         self.notify()
-        server.asyncore.loop(timeout=seconds, use_poll=True, map=channels, count=1)
+        channels.serve(seconds)
 
-    def _finish(self, server: Any, channels: dict[int, Any]) -> None:
+    def _finish(self, server: Any, channels: Channels) -> None:
         """Take no more connections, and let the requests that run come to their end."""
         for descriptor, channel in list(channels.items()):
             if channel.accepting:
                 del channels[descriptor]
         give_up_at = time.monotonic() + self.cfg.graceful_timeout
         while time.monotonic() < give_up_at:
-            if not any(_is_busy(channel) for channel in channels.values()):
+            if not any(is_busy(channel) for channel in channels.values()):
                 break
-            self._serve(server, channels, 0.05)
+            self._serve(channels, 0.05)
         server.task_dispatcher.shutdown(timeout=1)
-
-
-def _is_busy(channel: Any) -> bool:
-    """Whether a channel, as far as it is one to a client, has a request that is not answered to its last byte."""
-    return any(getattr(channel, name, None) for name in ("request", "requests", "total_outbufs_len"))
 
 
 def worker_class(max_body_bytes: int) -> type[WaitressWorker]:
