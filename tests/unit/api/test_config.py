@@ -80,8 +80,7 @@ def test_the_file_is_read_and_flags_go_before_it(config_file):
         threads=2,
         max_body_bytes=2048,
         graceful_timeout_seconds=5,
-        max_request_line_bytes=8190,
-        max_header_fields=100,
+        max_request_head_bytes=16384,
         allowed_networks=Networks(["192.0.2.0/24", "2001:db8::1"]),
         trusted_proxies=Networks([]),
         access_log=False,
@@ -90,6 +89,7 @@ def test_the_file_is_read_and_flags_go_before_it(config_file):
         disable_by_file=Path("/run/maintenance"),
         metrics_networks=None,
         config_files=(Path(path),),
+        warnings=(),
         options=settings.options,
     )
 

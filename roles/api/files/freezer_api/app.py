@@ -1,23 +1,23 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The WSGI application: routes, who is asking, and how errors are told."""
+"""The WSGI application: routes, and how errors are told."""
 
 from __future__ import annotations
 
 import logging
-import re
-import uuid
+from pathlib import Path
 from typing import Any
 
 import falcon
 
 from .auth.base import Strategy
-from .errors import ApiError, NotAcceptableError, TooLargeError, UnavailableError, sentence
+from .conversation import Conversation, Surroundings, Watch
+from .errors import ApiError, TooLargeError, UnavailableError, sentence
 from .kinds.all import RULES
 from .options import MAX_BODY_BYTES
 from .policy import Policy
 from .resources.actions import JobEvent, SessionAction, SessionJob
-from .resources.base import skip_body, write_json
+from .resources.base import write_json
 from .resources.batch import Batch
 from .resources.discovery import Health, Home, Versions
 from .resources.documents import Collection, Single
@@ -27,15 +27,23 @@ from .store.errors import DocumentTooLargeError, StoreBusyError, StoreError
 
 LOG = logging.getLogger("freezer_api")
 
-#: Paths that are answered whoever asks.
-_PUBLIC = re.compile(r"/?|/v[12]|/healthcheck")
+_NOTHING_AROUND = Surroundings()
 
 
 def create_app(
-    store: Store, strategy: Strategy, max_body_bytes: int = MAX_BODY_BYTES, policy: Policy | None = None
+    store: Store,
+    strategy: Strategy,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    policy: Policy | None = None,
+    surroundings: Surroundings = _NOTHING_AROUND,
+    disable_by_file: Path | None = None,
 ) -> falcon.App[Any, Any]:
-    """The application on a store, for whoever the strategy lets in, to do what the policy lets them."""
-    app: falcon.App[Any, Any] = falcon.App(middleware=[_Conversation(strategy, policy or Policy(), max_body_bytes)])
+    """The application on a store, for whoever the strategy lets in, to do what the policy lets them.
+
+    While the file ``disable_by_file`` exists, /healthcheck says that requests should go elsewhere.
+    """
+    conversation = Conversation(strategy, policy or Policy(), max_body_bytes, surroundings)
+    app: falcon.App[Any, Any] = falcon.App(middleware=[Watch(surroundings), conversation])
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True
@@ -46,7 +54,7 @@ def create_app(
     app.add_error_handler(ApiError, _handle_api_error)
 
     app.add_route("/", Versions())
-    app.add_route("/healthcheck", Health(store))
+    app.add_route("/healthcheck", Health(store, disable_by_file))
     service = Service(store)
     for version, base in ((1, "/v1"), (2, "/v2/{project_id}")):
         app.add_route(f"/v{version}", Home(version))
@@ -58,31 +66,6 @@ def create_app(
         app.add_route(f"{base}/sessions/{{document_id}}/action", SessionAction(service))
         app.add_route(f"{base}/sessions/{{document_id}}/jobs/{{job_id}}", SessionJob(service))
     return app
-
-
-class _Conversation:
-    """What every request gets: an id, a sender, and a check that its client can read the answer."""
-
-    def __init__(self, strategy: Strategy, policy: Policy, max_body_bytes: int) -> None:
-        self._strategy = strategy
-        self._policy = policy
-        self._max_body_bytes = max_body_bytes
-
-    def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
-        request.context.request_id = f"req-{uuid.uuid4()}"
-        request.context.max_body_bytes = self._max_body_bytes
-        request.context.policy = self._policy
-        response.set_header("x-openstack-request-id", request.context.request_id)
-        if _PUBLIC.fullmatch(request.path):
-            return
-        if not request.client_accepts_json:
-            raise NotAcceptableError("The API answers in JSON; send Accept: application/json, or no Accept")
-        request.context.sender = self._strategy.authenticate(request)
-
-    def process_response(
-        self, request: falcon.Request, _response: falcon.Response, _resource: object, _succeeded: bool
-    ) -> None:
-        skip_body(request)
 
 
 def _handle_api_error(request: falcon.Request, response: falcon.Response, error: ApiError, _params: Any) -> None:

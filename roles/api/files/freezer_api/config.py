@@ -38,8 +38,7 @@ class Settings:
     threads: int
     max_body_bytes: int
     graceful_timeout_seconds: int
-    max_request_line_bytes: int
-    max_header_fields: int
+    max_request_head_bytes: int
     allowed_networks: Networks
     trusted_proxies: Networks
     access_log: bool
@@ -50,6 +49,8 @@ class Settings:
     metrics_networks: Networks | None
     #: What was read; without any nothing else of this machine is looked at either.
     config_files: tuple[Path, ...]
+    #: What in them has no effect.
+    warnings: tuple[str, ...]
     #: For the libraries that read sections of their own.
     options: cfg.ConfigOpts = field(compare=False, repr=False)
 
@@ -94,8 +95,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         threads=get("threads"),
         max_body_bytes=get("max_request_body_size", "oslo_middleware"),
         graceful_timeout_seconds=get("graceful_timeout_seconds"),
-        max_request_line_bytes=get("max_request_line_bytes"),
-        max_header_fields=get("max_header_fields"),
+        max_request_head_bytes=get("max_request_head_bytes"),
         allowed_networks=_networks(get, "allowed_networks"),
         trusted_proxies=_networks(get, "trusted_proxies"),
         access_log=get("access_log"),
@@ -104,6 +104,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         disable_by_file=Path(disabling) if disabling else None,
         metrics_networks=_networks(get, "networks", "metrics") if get("enabled", "metrics") else None,
         config_files=configuration.files,
+        warnings=configuration.warnings,
         options=options,
     )
 

@@ -4,25 +4,36 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Sequence
 
+from . import logs
 from .auth.base import AuthError
+from .building import make_policy, make_strategy, open_store
 from .config import ConfigError, read_settings
 from .policy import PolicyError
-from .server import Server, listen, make_policy, make_strategy, open_store
+from .server import Server, listen
 from .store.errors import StoreError
+
+LOG = logging.getLogger("freezer_api")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the API until SIGTERM or SIGINT; 1 if it cannot be served."""
     try:
         settings = read_settings(arguments)
+        logs.set_up(settings.log_file, debug=settings.debug)
+        for warning in settings.warnings:
+            LOG.warning("%s", warning)
         # What cannot work is said here, in one sentence, and not by every worker.
         make_strategy(settings)
         make_policy(settings).check()
         open_store(settings).close()
         listener = listen(settings)
+    except OSError as error:
+        print(f"freezer-api: the log cannot be written to {error.filename}: {error.strerror}", file=sys.stderr)
+        return 1
     except (ConfigError, AuthError, PolicyError, StoreError) as error:
         print(f"freezer-api: {error}", file=sys.stderr)
         return 1

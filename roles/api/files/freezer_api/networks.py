@@ -41,6 +41,9 @@ class Networks:
         return plain is not None and netaddr.IPAddress(plain) in self._set
 
 
+NOWHERE = Networks(())
+
+
 def plain_address(text: str) -> str | None:
     """An address as it is usually written, None if the text is none.
 

@@ -47,13 +47,13 @@ DEFAULT_OPTIONS = [
         help="How long requests that run may take to come to their end after SIGTERM.",
     ),
     cfg.IntOpt(
-        "max_request_line_bytes",
-        default=8190,
+        "max_request_head_bytes",
+        default=16384,
         min=1024,
-        max=8190,
-        help="The longest first line of a request. A search in the query string has to fit.",
+        max=2**20,
+        help="The most that may come before the body of a request: its first line, where a search in the query string "
+        "has to fit, and its headers.",
     ),
-    cfg.IntOpt("max_header_fields", default=100, min=10, max=1000, help="How many headers a request may have."),
     cfg.ListOpt(
         "allowed_networks",
         default=[],

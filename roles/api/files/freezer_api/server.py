@@ -5,20 +5,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import tempfile
 from typing import Any
 
 import gunicorn.app.base
 
-from .app import create_app
-from .auth.base import Strategy
-from .auth.http_basic import HttpBasic
-from .auth.noauth import NoAuth
+from .building import make_app
 from .config import ConfigError, Settings
-from .policy import Policy
 from .resources.batch import BODY_TIMES_USUAL
-from .store.sqlite import SqliteStore
 from .worker import worker_class
+
+#: Where prometheus_client adds the numbers of several processes up, if it is set.
+_METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -45,28 +45,6 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def open_store(settings: Settings) -> SqliteStore:
-    """The store of the settings. Raises StoreError."""
-    return SqliteStore(settings.store_path, max_document_bytes=settings.max_body_bytes)
-
-
-def make_strategy(settings: Settings) -> Strategy:
-    """The authentication of the settings. Raises AuthError."""
-    if settings.auth_strategy == "keystone":
-        # Imported here: nobody else needs its libraries.
-        from .auth.keystone import KeystoneTokens
-
-        return KeystoneTokens(settings.options)
-    if settings.auth_strategy == "http_basic" and settings.htpasswd is not None:
-        return HttpBasic(settings.htpasswd)
-    return NoAuth()
-
-
-def make_policy(settings: Settings) -> Policy:
-    """Who may do what. Its files are looked for where those of the configuration are, if there are any."""
-    return Policy(settings.options if settings.config_files else None)
-
-
 class Server(gunicorn.app.base.BaseApplication):
     """Serves until it is told to stop: SIGTERM lets the requests that run come to their end."""
 
@@ -83,13 +61,15 @@ class Server(gunicorn.app.base.BaseApplication):
             "bind": f"fd://{self._listener.detach()}",
             "workers": self._settings.workers,
             "threads": self._settings.threads,
-            "worker_class": worker_class(self._settings.max_body_bytes * BODY_TIMES_USUAL),
+            "worker_class": worker_class(
+                self._settings.max_body_bytes * BODY_TIMES_USUAL, self._settings.max_request_head_bytes
+            ),
             "graceful_timeout": self._settings.graceful_timeout_seconds,
-            "limit_request_line": self._settings.max_request_line_bytes,
-            "limit_request_fields": self._settings.max_header_fields,
             "proc_name": "freezer-api",
             "loglevel": "warning",
+            "errorlog": str(self._settings.log_file or "-"),
             "post_worker_init": self._say_ready,
+            "child_exit": self._forget,
             # Later versions open one in the working folder unless they are told not to.
             "control_socket_disable": True,
         }
@@ -99,8 +79,22 @@ class Server(gunicorn.app.base.BaseApplication):
 
     def load(self) -> Any:
         """The application, made in the process that serves it."""
-        settings = self._settings
-        return create_app(open_store(settings), make_strategy(settings), settings.max_body_bytes, make_policy(settings))
+        return make_app(self._settings)
+
+    def run(self) -> None:
+        """Serve."""
+        if self._settings.metrics_networks is None or self._settings.workers == 1:
+            super().run()
+            return
+        with tempfile.TemporaryDirectory(prefix="freezer-api-metrics-") as folder:
+            os.environ[_METRICS_VARIABLE] = folder
+            super().run()
+
+    def _forget(self, _arbiter: Any, worker: Any) -> None:
+        if os.environ.get(_METRICS_VARIABLE):
+            from .metrics import forget_process
+
+            forget_process(worker.pid)
 
     def _say_ready(self, worker: Any) -> None:
         # The first worker speaks for all; one that replaces it later does not.

@@ -28,9 +28,13 @@ _SPARE_FILES = 64
 
 
 class WaitressWorker(Worker):
-    """Serves on gunicorn's sockets until it is told to stop; ``max_body_bytes`` is the largest body of any request."""
+    """Serves on gunicorn's sockets until it is told to stop; ``max_body_bytes`` is the largest body of any request.
+
+    ``max_head_bytes`` is how much may come before the body.
+    """
 
     max_body_bytes: int
+    max_head_bytes: int
 
     def run(self) -> None:
         """Serve."""
@@ -43,7 +47,7 @@ class WaitressWorker(Worker):
             backlog=self.cfg.backlog,
             connection_limit=_most_connections(),
             channel_timeout=SILENCE_SECONDS,
-            max_request_header_size=self.cfg.limit_request_line * 2,
+            max_request_header_size=self.max_head_bytes,
             max_request_body_size=self.max_body_bytes,
             # Which proxies are trusted is a setting of the API, which looks at these headers itself.
             clear_untrusted_proxy_headers=False,
@@ -70,9 +74,10 @@ class WaitressWorker(Worker):
         server.task_dispatcher.shutdown(timeout=1)
 
 
-def worker_class(max_body_bytes: int) -> type[WaitressWorker]:
-    """The worker for an API whose largest body has this size."""
-    return type("FreezerApiWorker", (WaitressWorker,), {"max_body_bytes": max_body_bytes})
+def worker_class(max_body_bytes: int, max_head_bytes: int) -> type[WaitressWorker]:
+    """The worker for an API whose requests have at most these sizes."""
+    limits = {"max_body_bytes": max_body_bytes, "max_head_bytes": max_head_bytes}
+    return type("FreezerApiWorker", (WaitressWorker,), limits)
 
 
 def _most_connections() -> int:

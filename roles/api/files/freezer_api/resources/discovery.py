@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import falcon
 
+from ..errors import UnavailableError
 from ..kinds.all import RULES
 from ..store.base import Store
 from .base import write_json
@@ -73,11 +75,14 @@ class Home:
 class Health:
     """``/healthcheck``: whether the API can serve requests."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, disable_by_file: Path | None = None) -> None:
         self._store = store
+        self._disable_by_file = disable_by_file
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Answer OK if the store can be read."""
+        """Answer OK if the store can be read, and nobody wants requests to go elsewhere."""
+        if self._disable_by_file is not None and self._disable_by_file.exists():
+            raise UnavailableError("Requests should go elsewhere for now: the API is being looked after")
         self._store.check()
         response.content_type = falcon.MEDIA_TEXT
         response.text = "OK"

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""From settings to an application: its store, its strategy, its policy, and those who look on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .app import create_app
+from .auth.base import Strategy
+from .auth.http_basic import HttpBasic
+from .auth.noauth import NoAuth
+from .config import Settings
+from .conversation import Observer, Surroundings
+from .logs import AccessLog
+from .networks import NOWHERE
+from .policy import Policy
+from .store.base import Store
+from .store.sqlite import SqliteStore
+
+
+def open_store(settings: Settings) -> SqliteStore:
+    """The store of the settings. Raises StoreError."""
+    return SqliteStore(settings.store_path, max_document_bytes=settings.max_body_bytes)
+
+
+def make_strategy(settings: Settings) -> Strategy:
+    """The authentication of the settings. Raises AuthError."""
+    if settings.auth_strategy == "keystone":
+        # Imported here: nobody else needs its libraries.
+        from .auth.keystone import KeystoneTokens
+
+        return KeystoneTokens(settings.options)
+    if settings.auth_strategy == "http_basic" and settings.htpasswd is not None:
+        return HttpBasic(settings.htpasswd)
+    return NoAuth()
+
+
+def make_policy(settings: Settings) -> Policy:
+    """Who may do what. Its files are looked for where those of the configuration are, if there are any."""
+    return Policy(settings.options if settings.config_files else None)
+
+
+def make_app(settings: Settings) -> Any:
+    """The application, to be made in the process that serves it. Raises AuthError, StoreError."""
+    store: Store = open_store(settings)
+    observers: list[Observer] = [AccessLog()] if settings.access_log else []
+    metrics = None
+    if settings.metrics_networks is not None:
+        # Imported here: the library looks at its environment then, which the server has prepared.
+        from .metrics import Metrics
+        from .store.measured import MeasuredStore
+
+        metrics = Metrics()
+        store = MeasuredStore(store, metrics.store_called)
+        observers.append(metrics)
+    surroundings = Surroundings(
+        settings.allowed_networks, settings.trusted_proxies, settings.metrics_networks or NOWHERE, observers
+    )
+    app = create_app(
+        store,
+        make_strategy(settings),
+        settings.max_body_bytes,
+        make_policy(settings),
+        surroundings,
+        settings.disable_by_file,
+    )
+    if metrics is not None:
+        from .metrics import MetricsPage
+
+        app.add_route("/metrics", MetricsPage(metrics, store))
+    return app

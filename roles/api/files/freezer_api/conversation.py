@@ -1,0 +1,106 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What happens around every request: where it comes from, who sends it, and what is written down about it."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import falcon
+
+from .auth.base import Strategy
+from .errors import ForbiddenError, NotAcceptableError
+from .networks import NOWHERE, Networks
+from .policy import Policy
+from .proxies import see_through
+from .resources.base import skip_body
+
+#: Paths that are answered whoever asks.
+_PUBLIC = re.compile(r"/?|/v[12]|/healthcheck|/openapi\.json")
+_HEALTH = "/healthcheck"
+_METRICS = "/metrics"
+
+
+class Observer(Protocol):
+    """Somebody who wants to know about requests."""
+
+    def ended(self, request: falcon.Request, response: falcon.Response, seconds: float) -> None:
+        """A request has its answer, after this time."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where requests may come from, and who looks on. As it stands: from everywhere, without a proxy, unobserved."""
+
+    #: Empty: requests may come from everywhere.
+    allowed_networks: Networks = NOWHERE
+    trusted_proxies: Networks = NOWHERE
+    #: Where /metrics needs nobody to be known.
+    metrics_networks: Networks = NOWHERE
+    observers: Sequence[Observer] = ()
+
+
+class Watch:
+    """Begins and ends everything: an id for the request, its true sender's address, the time that it takes."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._trusted = surroundings.trusted_proxies
+        self._observers = tuple(surroundings.observers)
+
+    def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
+        request.context.started = time.perf_counter()
+        request.context.request_id = f"req-{uuid.uuid4()}"
+        response.set_header("x-openstack-request-id", request.context.request_id)
+        if self._trusted:
+            see_through(request.env, self._trusted)
+
+    def process_response(
+        self, request: falcon.Request, response: falcon.Response, _resource: object, _succeeded: bool
+    ) -> None:
+        seconds = time.perf_counter() - request.context.started
+        for observer in self._observers:
+            observer.ended(request, response, seconds)
+
+
+class Conversation:
+    """Lets in who may come in, and makes known what the resources need to know."""
+
+    def __init__(self, strategy: Strategy, policy: Policy, max_body_bytes: int, surroundings: Surroundings) -> None:
+        self._strategy = strategy
+        self._policy = policy
+        self._max_body_bytes = max_body_bytes
+        self._allowed = surroundings.allowed_networks
+        self._metrics_networks = surroundings.metrics_networks
+
+    def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
+        request.context.max_body_bytes = self._max_body_bytes
+        request.context.policy = self._policy
+        path = request.path
+        # A load balancer that asks for nothing but health need not be among those who may come in.
+        if self._allowed and path != _HEALTH and request.remote_addr not in self._allowed:
+            raise ForbiddenError(f"Requests from {request.remote_addr} are not allowed here")
+        if _PUBLIC.fullmatch(path):
+            return
+        if path == _METRICS:
+            self._let_measure(request)
+            return
+        if not request.client_accepts_json:
+            raise NotAcceptableError("The API answers in JSON; send Accept: application/json, or no Accept")
+        request.context.sender = self._strategy.authenticate(request)
+
+    def process_response(
+        self, request: falcon.Request, _response: falcon.Response, _resource: object, _succeeded: bool
+    ) -> None:
+        skip_body(request)
+
+    def _let_measure(self, request: falcon.Request) -> None:
+        if request.remote_addr in self._metrics_networks:
+            return
+        sender = self._strategy.authenticate(request)
+        request.context.sender = sender
+        self._policy.authorize(sender, "metrics:get", sender.project_id)
