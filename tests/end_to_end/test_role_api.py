@@ -1,39 +1,55 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The role api on hosts with systemd: the molecule scenario ``api``, run over the hosts of tests/labs/containers."""
+"""The role api on hosts with systemd, those of tests/labs/containers: the molecule scenario ``api``, and Keystone."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support import container_lab
+from ansible_collections.freezer.backup.tests.support import labs
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PARTS = ("extensions", "galaxy.yml", "meta", "playbooks", "plugins", "roles", "tests/labs/containers")
+_COMMANDS = Path(sys.executable).parent
 _SCENARIO_SECONDS = 900
 
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[dict[str, str]]:
     """The variables of the lab. It is left running, except in CI."""
-    in_ci = os.environ.get("CI") == "true"
+    variables = _lab("containers")
+    yield variables
+    if os.environ.get("CI") == "true":
+        labs.lab("containers", "down")
+
+
+@pytest.fixture(scope="module")
+def others() -> dict[str, str]:
+    """The variables that lead to collections of others."""
+    return _lab("collections")
+
+
+def _lab(name: str) -> dict[str, str]:
     try:
-        variables = container_lab.start()
-    except container_lab.LabUnavailable as reason:
-        if in_ci:
+        return labs.start(name)
+    except labs.LabUnavailable as reason:
+        if os.environ.get("CI") == "true":
             pytest.fail(str(reason))
         pytest.skip(str(reason))
-    yield variables
-    if in_ci:
-        container_lab.lab("down")
 
 
 @pytest.fixture
@@ -54,35 +70,151 @@ def collection(tmp_path: Path) -> Path:
     return copy
 
 
-def test_the_api_is_deployed_found_unchanged_upgraded_and_removed(hosts, collection, tmp_path):
-    commands = Path(sys.executable).parent
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "OS_"))},
-        **hosts,
-        "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
-        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path),
-        "ANSIBLE_HOME": str(tmp_path / "home"),
-        "MOLECULE_EPHEMERAL_DIRECTORY": str(tmp_path / "molecule"),
-        "NO_COLOR": "1",
-    }
+def run(collection: Path, command: str, *arguments: str, **variables: str) -> str:
+    """What a command of Ansible said, which has to succeed, with this collection and these environment variables."""
+    home = collection.parents[2]
     ran = subprocess.run(
-        [str(commands / "molecule"), "test", "--scenario-name", "api", "--no-command-borders"],
+        [str(_COMMANDS / command), *arguments],
         cwd=collection,
-        env=environment,
+        env={
+            **{
+                name: text for name, text in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "OS_"))
+            },
+            "PATH": f"{_COMMANDS}{os.pathsep}{os.environ['PATH']}",
+            "ANSIBLE_COLLECTIONS_PATH": str(home),
+            "ANSIBLE_HOME": str(home / "home"),
+            "NO_COLOR": "1",
+            **variables,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=_SCENARIO_SECONDS,
     )
-    said = ran.stdout
-    assert ran.returncode == 0, said
+    assert ran.returncode == 0, ran.stdout
+    return ran.stdout
+
+
+def test_the_api_is_deployed_found_unchanged_upgraded_and_removed(hosts, collection, tmp_path):
+    said = run(
+        collection,
+        "molecule",
+        *("test", "--scenario-name", "api", "--no-command-borders"),
+        MOLECULE_EPHEMERAL_DIRECTORY=str(tmp_path / "molecule"),
+        **hosts,
+    )
+    # A playbook that is not found counts as a success for molecule.
+    assert " missing=0 " in said.rpartition("SCENARIO RECAP")[2], said
     # The second look of check mode is at hosts that are as they should be.
     looks = re.findall(r"\[api > check\] Executing(.*?)\[api > check\] Executed", said, re.DOTALL)
     assert [_changes(look) for look in looks][1:] == [[0, 0]], said
+
+
+DEPLOY = """
+- name: Deploy the API behind Keystone
+  hosts: host1
+  gather_facts: false
+  roles:
+    - role: freezer.backup.api
+"""
+
+
+def test_the_api_is_made_known_to_keystone_and_knows_its_users(hosts, others, keystone, collection, tmp_path):
+    labs.lab("containers", "renew", "host1")
+    host = "10.213.42.11"
+    region = f"role-{uuid.uuid4().hex[:8]}"
+    admin = keystone.token("admin")
+    keystone.ask("PUT", f"/regions/{region}", {"region": {}}, admin)
+    wanted = {
+        "freezer_api_bind_host": "0.0.0.0",
+        "freezer_api_auth_strategy": "keystone",
+        "freezer_api_keystone_auth_url": keystone.auth_url,
+        "freezer_api_keystone_user": region,
+        "freezer_api_keystone_password": "a secret of its own",
+        "freezer_api_keystone_domain": "Default",
+        "freezer_api_keystone_region": region,
+        "freezer_api_keystone_register": True,
+        # Keystone itself is in another region than the service.
+        "freezer_api_config": {"keystone_authtoken": {"region_name": keystone.region}},
+        "freezer_api_keystone_endpoints": {"public": f"http://{host}:9090", "internal": f"http://{host}:9090"},
+    }
+    playbook, extra = tmp_path / "deploy.yml", tmp_path / "variables.json"
+    playbook.write_text(DEPLOY)
+    extra.write_text(json.dumps(wanted))
+    own = tmp_path / "own.yml"
+    own.write_text(
+        "all:\n  hosts:\n    localhost:\n      ansible_connection: local\n"
+        f"      ansible_python_interpreter: {others['FREEZER_TEST_OPENSTACK_PYTHON']}\n"
+    )
+
+    def play(*arguments: str) -> str:
+        inventories = ("-i", hosts["FREEZER_TEST_INVENTORY"], "-i", str(own))
+        return run(
+            collection,
+            "ansible-playbook",
+            *(str(playbook), *inventories, "-e", f"@{extra}", *arguments),
+            **{
+                **keystone.environment,
+                "ANSIBLE_COLLECTIONS_PATH": f"{collection.parents[2]}:{others['FREEZER_TEST_COLLECTIONS']}",
+            },
+        )
+
+    with _reachable_from(hosts, "host1", urllib.parse.urlsplit(keystone.auth_url).port):
+        play()
+        member = keystone.user("alpha-member")
+        jobs = f"http://{host}:9090/v2/{member.project_id}/jobs"
+        assert _status(jobs, keystone.token("alpha-member")) == 200
+        assert _status(jobs, keystone.token("beta-member")) == 403
+        assert _status(jobs, None) == 401
+        assert _endpoints(keystone, region) == {f"http://{host}:9090"}
+        assert _changes(play()) == [0]
+        assert _changes(play("--check")) == [0]
+
+        play("-e", "freezer_api_state=absent")
+        assert _endpoints(keystone, region) == set()
+    keystone.ask("DELETE", f"/regions/{region}", None, admin)
 
 
 def _changes(said: str) -> list[int]:
     """How many tasks changed something, for each host of the last recap."""
     recap = said.rpartition("PLAY RECAP")[2]
     return [int(number) for number in re.findall(r"changed=(\d+)", recap)]
+
+
+@contextlib.contextmanager
+def _reachable_from(hosts: dict[str, str], host: str, port: int | None) -> Iterator[None]:
+    """Let a host of the lab reach a port of this machine's loopback as if it were its own."""
+    listed = json.loads(
+        subprocess.run(
+            [_COMMANDS / "ansible-inventory", "-i", hosts["FREEZER_TEST_INVENTORY"], "--host", host],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    line = ["ssh", "-N", "-i", listed["ansible_ssh_private_key_file"], "-o", "ExitOnForwardFailure=yes"]
+    line += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ControlPath=none"]
+    line += ["-R", f"127.0.0.1:{port}:127.0.0.1:{port}", f"root@{listed['ansible_host']}"]
+    tunnel = subprocess.Popen(line, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        tunnel.terminate()
+        tunnel.wait(10)
+
+
+def _status(url: str, token: str | None) -> int:
+    request = urllib.request.Request(url, headers={"X-Auth-Token": token} if token else {})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=30) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _endpoints(keystone, region: str) -> set[str]:
+    """The URLs in a region of the catalogue."""
+    found, _headers = keystone.ask("GET", f"/endpoints?region_id={region}", None, keystone.token("admin"))
+    return {endpoint["url"] for endpoint in found["endpoints"]}

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The labs of tests/labs, as tests start them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+_LABS = Path(__file__).resolve().parent.parent / "labs"
+_UP_SECONDS = 1200
+
+
+class LabUnavailable(Exception):
+    """The lab cannot be started here; the message says why."""
+
+
+def start(name: str) -> dict[str, str]:
+    """The variables that lead to what a lab has, which is started if it does not run yet. Raises LabUnavailable."""
+    lab(name, "up")
+    exports = (line.removeprefix("export ") for line in lab(name, "env").splitlines())
+    return dict(word.split("=", 1) for line in exports for word in shlex.split(line))
+
+
+def lab(name: str, *words: str) -> str:
+    """What a lab's command prints. Raises LabUnavailable."""
+    # A lab in Python gets the one that has Ansible.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    try:
+        done = subprocess.run(
+            [_LABS / name / "lab", *words],
+            capture_output=True,
+            text=True,
+            timeout=_UP_SECONDS,
+            check=False,
+            env={**os.environ, "PATH": path},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise LabUnavailable(f"the lab {name} cannot be started: {error}") from error
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:]
+        raise LabUnavailable("".join(last) or f"lab {' '.join(words)} ended with {done.returncode}")
+    return done.stdout
