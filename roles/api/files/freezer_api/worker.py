@@ -12,10 +12,10 @@ from __future__ import annotations
 import os
 import resource
 import time
-from typing import Any
+from typing import Any, cast
 
-import waitress
 from gunicorn.workers.base import Worker
+from waitress.server import create_server
 
 from .channels import Channels, is_busy
 
@@ -39,10 +39,10 @@ class WaitressWorker(Worker):
     def run(self) -> None:
         """Serve."""
         channels = Channels(self.PIPE[0])
-        server = waitress.create_server(
+        server = create_server(
             self.wsgi,
             map=channels,
-            sockets=[listener.sock for listener in self.sockets],
+            sockets=[cast(Any, listener).sock for listener in self.sockets],
             threads=self.cfg.threads,
             backlog=self.cfg.backlog,
             connection_limit=_most_connections(),
