@@ -40,7 +40,7 @@ class WaitressWorker(Worker):
         """Serve."""
         channels = Channels(self.PIPE[0])
         server = create_server(
-            self.wsgi,
+            cast(Any, self.wsgi),
             map=channels,
             sockets=[cast(Any, listener).sock for listener in self.sockets],
             threads=self.cfg.threads,
