@@ -109,8 +109,28 @@ def migrate(connection: sqlite3.Connection) -> None:
                 )
         connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        # SQLite itself rolls back when the disk is full.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
         raise
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A step that was made, and when, in seconds since 1970."""
+
+    version: int
+    name: str
+    applied_at: int
+
+
+def applied(connection: sqlite3.Connection) -> tuple[Applied, ...]:
+    """The steps that were made so far, none for an empty file. Raises StoreError for another program's file."""
+    if "schema_version" not in _tables(connection):
+        _refuse_a_stranger(connection)
+        return ()
+    rows = connection.execute("SELECT version, name, applied_at FROM schema_version ORDER BY version")
+    return tuple(Applied(*row) for row in rows)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -1,0 +1,82 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command freezer-manage."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping, Sequence
+
+from . import manage_db, manage_policy
+from .config import DEFAULT_CONFIG_FILE, ConfigError, override, read_files
+from .policy import PolicyError
+from .store.errors import StoreError
+
+Command = Callable[[argparse.Namespace], int]
+
+_COMMANDS: Mapping[tuple[str, str], Command] = {
+    ("db", "sync"): manage_db.sync,
+    ("db", "update"): manage_db.update,
+    ("db", "remove"): manage_db.remove,
+    ("db", "show"): manage_db.show,
+    ("policy", "list"): manage_policy.show,
+}
+
+_EPILOG = f"""\
+commands:
+  db sync       make the store, or bring it up to date
+  db update     bring the store up to date, if there is one
+  db remove     remove the store with all documents, after a question
+  db show       show what is in the store
+  policy list   show who may do what, and what policy.yaml changes about it
+
+Options can stand anywhere. Exit codes: 0 done, or nothing to do; 65 something would change, with --test-only;
+1 it has failed; 2 the command line is wrong. Without --config-file {DEFAULT_CONFIG_FILE} is read, if it is there.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do one thing and say what came of it."""
+    parser = _parser()
+    flags = parser.parse_intermixed_args(arguments)
+    command = _COMMANDS.get(tuple(flags.command))
+    if command is None:
+        known = ", ".join(" ".join(words) for words in _COMMANDS)
+        parser.error(f"say what to do: {known}")
+    try:
+        configuration = read_files(flags.config_file, flags.config_dir)
+        override(configuration.options, "--store", flags.store, "connection", "database")
+        flags.options, flags.files = configuration.options, configuration.files
+        return command(flags)
+    except (ConfigError, PolicyError, StoreError) as error:
+        print(f"freezer-manage: {error}", file=sys.stderr)
+    except BrokenPipeError:
+        # Whoever reads has seen enough.
+        sys.stderr.close()
+    except KeyboardInterrupt:
+        print("freezer-manage: interrupted", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="freezer-manage",
+        description="Look after the store of freezer-api, and look at its policies.",
+        usage="freezer-manage COMMAND [options]",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", nargs="*", metavar="COMMAND", help="two words, see below")
+    parser.add_argument("--store", metavar="URL", help="where documents are kept: sqlite:////absolute/path.db")
+    parser.add_argument("--config-file", metavar="FILE", action="append", help="freezer-api.conf")
+    parser.add_argument("--config-dir", metavar="FOLDER", action="append", help="a folder with more such files, *.conf")
+    parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--test-only", action="store_true", help="change nothing; exit with 65 if something would change"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an operator does with the SQLite store: look at it, bring it up to date, remove it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import StoreError
+from .sqlite import SqliteStore
+from .sqlite_schema import MIGRATIONS, VERSION, Applied, applied
+
+#: What SQLite keeps beside a file.
+_COMPANIONS = ("-wal", "-shm", "-journal")
+_PATIENCE_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class State:
+    """What a store is like; ``applied`` and ``counts`` are empty for one that is not there."""
+
+    path: Path
+    exists: bool
+    size_bytes: int
+    applied: tuple[Applied, ...]
+    counts: Mapping[str, int]
+
+    @property
+    def pending(self) -> tuple[str, ...]:
+        """The steps that would bring it up to date."""
+        done = {step.version for step in self.applied}
+        return tuple(f"{step.version} ({step.name})" for step in MIGRATIONS if step.version not in done)
+
+    @property
+    def is_too_new(self) -> bool:
+        """Whether a later program has written it."""
+        return any(step.version > VERSION for step in self.applied)
+
+
+def look_at(path: Path) -> State:
+    """The state of a store; nothing about it changes. Raises StoreError if it is none, or cannot be read."""
+    if not path.exists():
+        return State(path, False, 0, (), {})
+    with _opened(path) as connection:
+        steps = applied(connection)
+        counts: dict[str, int] = {}
+        if steps:
+            counts = dict(connection.execute("SELECT kind, count(*) FROM document GROUP BY kind"))
+    size_bytes = sum(file.stat().st_size for file in _files(path))
+    return State(path, True, size_bytes, steps, counts)
+
+
+def bring_up_to_date(path: Path) -> None:
+    """Make every step that is missing, all or none of them; make the file if there is none. Raises StoreError."""
+    with closing(SqliteStore(path)):
+        pass
+
+
+def remove(path: Path) -> None:
+    """Remove a store with all documents. Raises StoreError if it is none, or somebody uses it."""
+    with _opened(path) as connection:
+        applied(connection)
+        try:
+            # Only who is alone with the file can take it out of the WAL mode.
+            connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"{path} is used by another process; stop freezer-api first") from error
+    try:
+        for file in _files(path):
+            file.unlink()
+    except OSError as error:
+        raise StoreError(f"{error.filename} cannot be removed: {error.strerror}") from error
+
+
+def _files(path: Path) -> list[Path]:
+    beside = (path.with_name(path.name + suffix) for suffix in _COMPANIONS)
+    return [path, *(file for file in beside if file.exists())]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a file that is there; errors are told with its name."""
+    try:
+        address = f"{path.absolute().as_uri()}?mode=rw"
+        with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_SECONDS, isolation_level=None)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise StoreError(f"{path} cannot be used: {error}") from error
+    except StoreError as error:
+        if str(path) in str(error):
+            raise
+        raise StoreError(f"{path} cannot be used: {error}") from error
