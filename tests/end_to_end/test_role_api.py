@@ -17,6 +17,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -30,26 +31,27 @@ _SCENARIO_SECONDS = 900
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[dict[str, str]]:
-    """The variables of the lab. It is left running, except in CI."""
-    variables = _lab("containers")
-    yield variables
-    if os.environ.get("CI") == "true":
-        labs.lab("containers", "down")
+    """The variables of the lab, whose hosts are this module's for now."""
+    try:
+        with labs.hosts() as variables:
+            yield variables
+    except labs.LabUnavailable as reason:
+        _do_without(reason)
 
 
 @pytest.fixture(scope="module")
 def others() -> dict[str, str]:
     """The variables that lead to collections of others."""
-    return _lab("collections")
-
-
-def _lab(name: str) -> dict[str, str]:
     try:
-        return labs.start(name)
+        return labs.start("collections")
     except labs.LabUnavailable as reason:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(reason))
-        pytest.skip(str(reason))
+        _do_without(reason)
+
+
+def _do_without(reason: labs.LabUnavailable) -> NoReturn:
+    if os.environ.get("CI") == "true":
+        pytest.fail(str(reason))
+    pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -4,10 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 _LABS = Path(__file__).resolve().parent.parent / "labs"
@@ -21,6 +24,25 @@ class LabUnavailable(Exception):
 def start(name: str) -> dict[str, str]:
     """The variables that lead to what a lab has, which is started if it does not run yet. Raises LabUnavailable."""
     lab(name, "up")
+    return _variables(name)
+
+
+@contextlib.contextmanager
+def hosts() -> Iterator[dict[str, str]]:
+    """The variables that lead to the hosts in containers, which nobody else's tests use meanwhile.
+
+    They are left running, except in CI. Raises LabUnavailable.
+    """
+    folder = Path(_variables("containers")["FREEZER_TEST_INVENTORY"]).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / "tests.lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield start("containers")
+        if os.environ.get("CI") == "true":
+            lab("containers", "down")
+
+
+def _variables(name: str) -> dict[str, str]:
     exports = (line.removeprefix("export ") for line in lab(name, "env").splitlines())
     return dict(word.split("=", 1) for line in exports for word in shlex.split(line))
 
