@@ -128,7 +128,7 @@ def test_an_installed_wheel_has_commands_that_run_without_the_checkout(wheel, tm
     # Third-party libraries come from the environment of the tests; Python reads no .pth file there, so that nothing
     # leads to the checkout.
     (libraries,) = (path for path in sys.path if path.startswith(sys.prefix) and path.endswith("/site-packages"))
-    for command in ("freezer-api", "freezer-agent"):
+    for command in ("freezer-api", "freezer-agent", "freezer-manage"):
         assert "usage" in run(tmp_path / "venv/bin" / command, "--help", PYTHONPATH=libraries).lower()
     where = run(
         python,

@@ -148,3 +148,6 @@ def test_links_lead_back_through_the_proxy(client):
     }
     reply = client.simulate_get("/", remote_addr="127.0.0.1", headers=through)
     assert reply.json["versions"][0]["links"] == [{"href": "https://api.example.org/backup/v2/", "rel": "self"}]
+    action = {"action_id": "a", "freezer_action": {"action": "info"}}
+    reply = client.simulate_post("/v2/p/actions", remote_addr="127.0.0.1", headers=through, json=action)
+    assert reply.headers["Location"] == "/backup/v2/p/actions/a"
