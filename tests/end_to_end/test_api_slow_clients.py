@@ -110,6 +110,19 @@ def test_a_client_can_wait_for_a_word_before_it_sends_the_body(freezer_api, proj
         assert client.recv(12) == b"HTTP/1.1 201"
 
 
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n", b"200"),
+        (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10000000\r\n\r\n", b"413"),
+    ],
+)
+def test_a_client_that_waits_for_a_word_without_need_is_answered_at_once(freezer_api, raw, status):
+    with connect(freezer_api) as client:
+        client.sendall(raw)
+        assert client.recv(12) == b"HTTP/1.1 " + status
+
+
 def test_requests_that_are_sent_without_waiting_are_answered_in_their_order(freezer_api, project):
     paths = [f"{project}/jobs/unknown{number}" for number in range(20)]
     with connect(freezer_api) as client:

@@ -310,6 +310,7 @@ def test_a_hostile_query_string_is_answered(connection, base, query):
         {"X-HTTP-Method-Override": "DELETE"},
         {"Host": "evil.example"},
         {"X-Forwarded-For": "x" * 1000},
+        {"Expect": "100-continue"},
     ],
     ids=str,
 )
@@ -360,6 +361,26 @@ def test_what_is_hardly_http_does_not_stop_the_server(freezer_api, raw):
     # 501 is the answer to a transfer encoding that nobody here knows (RFC 9112, section 6.1).
     assert exchange(freezer_api, raw)[8:12] == " 501" or " 5" not in exchange(freezer_api, raw)[:12]
     assert freezer_api.get("/healthcheck").status == 200
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 20_000 + b"\r\n\r\n", 431),
+        (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n", 413),
+        (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n" + b" " * 10_000_000, 413),
+        (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+    ],
+    ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else value,
+)
+def test_what_the_application_never_sees_is_refused_in_json_too(freezer_api, raw, status):
+    with socket.create_connection((freezer_api.host, freezer_api.port), timeout=60) as opened:
+        opened.sendall(raw)
+        head, body = opened.makefile("rb").read().split(b"\r\n\r\n", 1)
+    assert head[8:12] == b" %d" % status
+    assert b"Content-Type: application/json" in head
+    assert set(json.loads(body)) == {"title", "description"}
 
 
 def chunked(*chunks):

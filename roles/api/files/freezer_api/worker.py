@@ -18,6 +18,7 @@ from gunicorn.workers.base import Worker
 from waitress.server import create_server
 
 from .channels import Channels, is_busy
+from .client_channel import ClientChannel
 
 #: How long a connection may be silent.
 SILENCE_SECONDS = 75
@@ -53,6 +54,7 @@ class WaitressWorker(Worker):
             clear_untrusted_proxy_headers=False,
             ident=None,
         )
+        cast(Any, server).channel_class = ClientChannel
         while self.alive and os.getppid() == self.ppid:
             self._serve(channels)
         self._finish(server, channels)
