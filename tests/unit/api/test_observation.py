@@ -7,7 +7,9 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import falcon.testing
 import pytest
@@ -203,6 +205,31 @@ def test_metrics_can_be_turned_off(start_freezer_api, tmp_path):
     config = tmp_path / "freezer-api.conf"
     config.write_text("[metrics]\nenabled = false\n")
     assert start_freezer_api("--config-file", str(config)).get("/metrics").status == 404
+
+
+def memory_bytes(process_ids):
+    """What processes have in memory, pages that they share counted once between them."""
+    found = 0
+    for process_id in process_ids:
+        lines = Path(f"/proc/{process_id}/smaps_rollup").read_text().splitlines()
+        found += next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return found
+
+
+def test_with_one_worker_it_takes_less_than_120_mib(start_freezer_api):
+    api = start_freezer_api()
+    for number in range(50):
+        api.post(f"/v2/web/actions/a{number}", ACTION)
+    api.get("/metrics")
+    assert memory_bytes([api.process.pid, *api.worker_ids()]) < 120 * 2**20
+
+
+def test_what_only_some_need_is_not_loaded_by_all():
+    program = "ansible_collections.freezer.backup.roles.api.files.freezer_api"
+    code = f"import sys, {program}.main, {program}.manage; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    late = {"keystonemiddleware", "keystoneauth1", "oslo_policy", "oslo_log", "prometheus_client", "webob"}
+    assert late.isdisjoint(loaded)
 
 
 def test_a_file_sends_requests_elsewhere_and_nothing_else_changes(tmp_path):

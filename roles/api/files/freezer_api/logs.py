@@ -32,8 +32,9 @@ def set_up(log_file: Path | None, *, debug: bool) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if debug else logging.WARNING)
     logging.getLogger("freezer_api").setLevel(logging.DEBUG if debug else logging.INFO)
-    # It warns about every token that is not valid; the access log has those too.
-    logging.getLogger("keystonemiddleware").setLevel(logging.INFO if debug else logging.ERROR)
+    # They warn about every token that is not valid, which the access log has too, and about what is raised as well.
+    for library in ("keystonemiddleware", "stevedore"):
+        logging.getLogger(library).setLevel(logging.INFO if debug else logging.ERROR)
 
 
 class AccessLog:

@@ -98,7 +98,7 @@ class Collection:
             # Since freezer-api 19 a client that registers again says what is new about it.
             written = self._service.change(self._rules, access, body["client_id"], body)
         response.status = falcon.HTTP_201
-        response.location = f"{request.app}{request.path}/{falcon.uri.encode_value(written.id)}"
+        response.location = f"{request.root_path}{request.path}/{falcon.uri.encode_value(written.id)}"
         write_json(response, {self._kind.id_key: written.id})
 
 
