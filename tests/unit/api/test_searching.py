@@ -79,8 +79,14 @@ def test_a_search_is_read_from_the_body_and_from_the_query_string():
     assert query(job.KIND, body, None) == expected
     parameter = '{"match": [{"client_id": "db1"}], "match_not": [{"status": "completed"}]}'
     assert query(job.KIND, {}, parameter) == expected
-    with pytest.raises(BadRequestError, match="one of them"):
-        query(job.KIND, body, parameter)
+    both = query(job.KIND, {"match": body["match"]}, '{"match_not": [{"status": "completed"}]}')
+    assert both == expected
+
+
+def test_of_two_bounds_the_closer_one_counts():
+    bounds = {"time_after": 5, "time_before": 20}
+    found = query(backup.KIND, bounds, '{"time_after": 10, "time_before": 30}', [("time_before", "15")])
+    assert found == Query(time_after=10, time_before=15)
 
 
 def test_several_pairs_in_one_object_have_to_match_all():

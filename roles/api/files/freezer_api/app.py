@@ -19,7 +19,7 @@ from .policy import Policy
 from .resources.actions import JobEvent, SessionAction, SessionJob
 from .resources.base import write_json
 from .resources.batch import Batch
-from .resources.discovery import Health, Home, Versions
+from .resources.discovery import Contract, Health, Home, Versions
 from .resources.documents import Collection, Single
 from .service import Service
 from .store.base import Store
@@ -55,6 +55,7 @@ def create_app(
 
     app.add_route("/", Versions())
     app.add_route("/healthcheck", Health(store, disable_by_file))
+    app.add_route("/openapi.json", Contract())
     service = Service(store)
     for version, base in ((1, "/v1"), (2, "/v2/{project_id}")):
         app.add_route(f"/v{version}", Home(version))

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import Any, NoReturn
 
@@ -59,9 +58,11 @@ def _integer(digits: str) -> int:
 
 def _float(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):
+    # The same bounds as for integers: readers differ in which of the two 1e30 is.
+    if not MIN_INTEGER <= number <= MAX_INTEGER:
         raise ValueError(f"the number {digits[:40]} does not fit in 64 bits")
-    return number
+    # 5.0 is an integer as JSON schema has it.
+    return int(number) if number.is_integer() else number
 
 
 def _refuse_constant(name: str) -> NoReturn:

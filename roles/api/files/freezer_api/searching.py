@@ -18,6 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.s
 
 from .errors import BadRequestError
 from .json_body import parse_object
+from .store.base import MAX_INTEGER, MIN_INTEGER
 from .store.query import AnyValueContains, Condition, FieldMatches, Query
 
 DEFAULT_LIMIT = 10
@@ -63,7 +64,7 @@ def page(limit: str | None, offset: str | None) -> Page:
 
 
 def _number(name: str, text: str | None, default: int, highest: int) -> int:
-    if text is None or text == "":
+    if text is None:
         return default
     if re.fullmatch("[0-9]{1,10}", text) is None or int(text) > highest:
         raise BadRequestError(
@@ -82,32 +83,33 @@ def query(
 ) -> Query:
     """The search that a list request asks for. Raises BadRequestError.
 
-    It is in the body or, the same JSON, in the query parameter ``search``. ``filtered`` are fields and values from
-    further query parameters, all of which have to match as well.
+    It is in the body, in the query parameter ``search``, or in both, and then all of it has to match. ``filtered`` are
+    fields and values from further query parameters, which have to match as well.
     """
-    if parameter:
-        if body:
-            raise BadRequestError("There is a search in the body and one in the query string; send one of them")
-        body = parse_object(parameter.encode("utf-8", "surrogatepass"))
-    unknown = [key for key in body if key not in _SEARCH_KEYS]
-    if unknown:
-        raise BadRequestError(f"{unknown[0][:100]!r} is no part of a search; the parts are {', '.join(_SEARCH_KEYS)}")
-    times = {key: body.get(key) for key in _TIMES}
-    match = _conditions(kind, "match", body.get("match"))
+    asked = Query()
+    for search in (body, parse_object((parameter or "").encode("utf-8", "surrogatepass"))):
+        asked = asked.narrowed(_query(kind, search))
     for name, value in filtered:
         if name in _TIMES:
-            if times[name] is not None:
-                raise BadRequestError(f"{name} is said twice")
-            times[name] = value
+            asked = asked.narrowed(_query(kind, {name: value}))
         else:
-            match += (FieldMatches(resolve(kind, name), value),)
-    match_not = _conditions(kind, "match_not", body.get("match_not"))
-    if len(match) + len(match_not) > MAX_CONDITIONS:
-        raise BadRequestError(
-            f"The search has {len(match) + len(match_not)} conditions; at most {MAX_CONDITIONS} can be"
-        )
-    after, before = (_time(kind, key, value) for key, value in times.items())
-    return Query(match, match_not, after, before)
+            asked = asked.narrowed(Query(match=(FieldMatches(resolve(kind, name), value),)))
+    count = len(asked.match) + len(asked.match_not)
+    if count > MAX_CONDITIONS:
+        raise BadRequestError(f"The search has {count} conditions; at most {MAX_CONDITIONS} can be")
+    return asked
+
+
+def _query(kind: Kind, search: Mapping[str, Any]) -> Query:
+    unknown = [key for key in search if key not in _SEARCH_KEYS]
+    if unknown:
+        raise BadRequestError(f"{unknown[0][:100]!r} is no part of a search; the parts are {', '.join(_SEARCH_KEYS)}")
+    return Query(
+        match=_conditions(kind, "match", search.get("match")),
+        match_not=_conditions(kind, "match_not", search.get("match_not")),
+        time_after=_time(kind, "time_after", search.get("time_after")),
+        time_before=_time(kind, "time_before", search.get("time_before")),
+    )
 
 
 def _time(kind: Kind, key: str, value: Any) -> int | None:
@@ -115,9 +117,9 @@ def _time(kind: Kind, key: str, value: Any) -> int | None:
         return None
     if kind.name != "backup":
         raise BadRequestError(f"{key} searches in the time stamps of backups; {kind.plural} have none")
-    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,18}", value):
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(value, str) and re.fullmatch("-?[0-9]{1,19}", value):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and MIN_INTEGER <= value <= MAX_INTEGER:
         return value
     raise BadRequestError(f"{key} must be a whole number of seconds since 1970")
 

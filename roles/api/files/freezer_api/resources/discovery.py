@@ -9,6 +9,7 @@ from typing import Any
 
 import falcon
 
+from ..contract import document
 from ..errors import UnavailableError
 from ..kinds.all import RULES
 from ..store.base import Store
@@ -86,6 +87,15 @@ class Health:
         self._store.check()
         response.content_type = falcon.MEDIA_TEXT
         response.text = "OK"
+
+
+class Contract:
+    """``/openapi.json``: what can be asked and what is answered, for programs."""
+
+    def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
+        """Show it."""
+        response.content_type = falcon.MEDIA_JSON
+        response.text = document.text()
 
 
 def _hints(*verbs: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from .base import (
 
 _PARAMETERS = ("limit", "offset", "all_projects", "search", "etags")
 _TRUE = ("true", "1", "yes")
-_FALSE = ("", "false", "0", "no")
+_FALSE = ("false", "0", "no")
 
 
 class Collection:
@@ -165,7 +165,7 @@ class Single:
 
 
 def _is_wanted(request: falcon.Request, parameter: str) -> bool:
-    text = (request.get_param(parameter) or "").lower()
+    text = request.get_param(parameter, default="false").lower()
     if text not in _TRUE + _FALSE:
         raise BadRequestError(f"{parameter} is {text[:40]!r}; it must be true or false", title="Invalid parameter")
     return text in _TRUE
