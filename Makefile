@@ -41,7 +41,9 @@ test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k
 
 soak: setup ## Breaks backups at random for an hour: trees, damage, faults, kills; more or less with ROUNDS=100.
 	@FREEZER_SOAK_ROUNDS=$(ROUNDS) .venv/bin/python -m pytest tests/unit/agent/test_random_trees.py \
-		tests/unit/agent/test_damage.py tests/unit/agent/test_faults.py tests/unit/agent/test_killed.py $(ARGS)
+		tests/unit/agent/test_damage.py tests/unit/agent/test_faults.py tests/unit/agent/test_killed.py \
+		tests/end_to_end/test_api_contract.py tests/end_to_end/test_api_bad_days.py \
+		tests/end_to_end/test_api_sessions.py $(ARGS)
 
 lint: setup ## Runs every static check, ansible-test sanity included; choose some with ARGS="ruff mypy-engine".
 	@tools/lint $(ARGS)

@@ -7,13 +7,11 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import resource
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -173,42 +171,6 @@ def test_a_request_that_runs_when_it_is_stopped_comes_to_its_end(start_freezer_a
     assert api.process.wait(60) == 0
 
 
-def test_every_acknowledged_document_is_there_after_a_kill(start_freezer_api):
-    api = start_freezer_api("--workers", "2")
-    acknowledged = []
-    stop = threading.Event()
-
-    def write(number):
-        count = 0
-        while not stop.is_set():
-            name = f"w{number}-{count}"
-            try:
-                if api.post(f"/v2/web/actions/{name}", ACTION).status == 201:
-                    acknowledged.append(name)
-            except OSError:
-                return
-            count += 1
-
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    while len(acknowledged) < 100:
-        time.sleep(0.01)
-    for process_id in [api.process.pid, *api.worker_ids()]:
-        os.kill(process_id, signal.SIGKILL)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    api.process.wait(60)
-
-    again = start_freezer_api()
-    found = set()
-    for offset in range(0, len(acknowledged) + 100, 1000):
-        listed = again.get(f"/v2/web/actions?limit=1000&offset={offset}").json["actions"]
-        found |= {action["action_id"] for action in listed}
-    assert set(acknowledged) <= found
-
-
 def test_a_worker_that_dies_is_replaced_and_the_api_is_announced_once(start_freezer_api):
     api = start_freezer_api()
     (worker_id,) = api.worker_ids()
@@ -241,55 +203,3 @@ def test_writes_wait_for_a_locked_store_and_then_say_so_while_reads_go_on(start_
     other.execute("ROLLBACK")
     other.close()
     assert api.post("/v2/web/actions/after", ACTION).status == 201
-
-
-def test_a_store_that_cannot_grow_is_told_while_reads_go_on(start_freezer_api):
-    # A limit on the size of files does to SQLite what a full disk does, without filling one.
-    limit = 600_000
-    api = start_freezer_api(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    api.post("/v2/web/actions/before", ACTION)
-    statuses = [
-        api.post(f"/v2/web/actions/a{number}", {"freezer_action": {"filler": "x" * 50_000}}).status
-        for number in range(30)
-    ]
-    assert set(statuses) == {201, 503}
-    refused = api.post("/v2/web/actions/more", {"freezer_action": {"filler": "x" * 100_000}})
-    assert refused.status == 503
-    assert int(refused.headers["retry-after"]) > 0
-    assert "Traceback" not in refused.text
-    assert api.get("/v2/web/actions/before").json["freezer_action"] == ACTION["freezer_action"]
-    stored = api.get("/v2/web/actions?limit=1000").json["actions"]
-    assert len(stored) == 1 + statuses.count(201)
-
-
-def test_schedulers_that_start_a_session_at_one_moment_share_one_round(start_freezer_api):
-    api = start_freezer_api("--workers", "3")
-    jobs = [f"j{number}" for number in range(20)]
-    api.post("/v2/web/sessions/s", {"schedule": {}, "hold_off": 60})
-    for job in jobs:
-        api.post(f"/v2/web/jobs/{job}", {"client_id": f"node-{job}", "job_actions": []})
-
-    with ThreadPoolExecutor(len(jobs)) as nodes:
-        added = nodes.map(lambda job: api.put(f"/v2/web/sessions/s/jobs/{job}").status, jobs)
-        assert set(added) == {204}
-
-        def act(action, job, **parameters):
-            reply = api.post("/v2/web/sessions/s/action", {action: {"job_id": job, **parameters}})
-            return reply.status, reply.json.get("result"), reply.json.get("session_tag")
-
-        for round_number in range(1, 51):
-            # Long enough after the last round.
-            api.patch("/v2/web/sessions/s", {"time_start": 0})
-            tag = round_number - 1
-            started = set(nodes.map(lambda job, tag=tag: act("start", job, current_tag=tag), jobs))
-            assert started == {(202, "success", round_number)}
-            session = api.get("/v2/web/sessions/s").json
-            assert session["session_tag"] == round_number
-            assert {entry["status"] for entry in session["jobs"].values()} == {"running"}
-            ended = set(
-                nodes.map(lambda job, tag=round_number: act("end", job, current_tag=tag, result="success"), jobs)
-            )
-            assert ended == {(202, "success", round_number)}
-            session = api.get("/v2/web/sessions/s").json
-            assert (session["status"], session["result"]) == ("completed", "success")
-    assert "failed" not in api.log.read_text()

@@ -1,0 +1,200 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Kills in the middle of writes, and full disks."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import threading
+import time
+
+import pytest
+
+#: Two hundred and more in `make soak`.
+KILLS = 2 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "4"))
+WRITERS = 4
+SMALL_DISK_BYTES = 2_000_000
+
+
+def a_job(state):
+    """A job that says in four places, two of them documents of their own, in which state it is."""
+    actions = [{"freezer_action": {"action": "backup", "path_to_backup": f"{state}"}} for _number in range(2)]
+    return {"client_id": "node", "description": f"{state}", "job_actions": actions}
+
+
+class Writer(threading.Thread):
+    """Writes its own jobs one after the other, and keeps in mind what was acknowledged and what was not."""
+
+    def __init__(self, api, name, known, seed):
+        super().__init__()
+        self._api = api
+        self._name = name
+        self._chance = random.Random(seed)
+        #: For each job the states that it can be in; None is that it is not there.
+        self.known = known
+        self.acknowledged = 0
+        self.stopped = threading.Event()
+        self.unexpected = []
+
+    def run(self):
+        try:
+            while not self.stopped.is_set():
+                self._write()
+        except (OSError, http.client.HTTPException):
+            # Killed.
+            return
+
+    def _expect(self, statuses, answered):
+        if not answered <= statuses:
+            self.unexpected.append(answered)
+
+    def _write(self):
+        count = self._chance.choice([1, 1, 1, 30])
+        wanted = {f"{self._name}-{self._chance.randrange(60)}": self._chance.randrange(10**9) for _ in range(count)}
+        gone = {job_id for job_id in wanted if self._chance.random() < 0.2}
+        wanted.update(dict.fromkeys(gone))
+        for job_id, state in wanted.items():
+            self.known[job_id] = {*self.known.get(job_id, {None}), state}
+        if count == 1:
+            ((job_id, state),) = wanted.items()
+            path = f"/v2/web/jobs/{job_id}"
+            reply = self._api.delete(path) if state is None else self._api.post(path, a_job(state))
+            self._expect({201, 204, 404}, {reply.status})
+        else:
+            items = [
+                {"op": "delete", "job_id": job_id}
+                if state is None
+                else {"op": "replace", "job_id": job_id, "document": a_job(state)}
+                for job_id, state in wanted.items()
+            ]
+            reply = self._api.post("/v2/web/jobs:batch", {"items": items})
+            self._expect({200, 201, 204, 404}, {item["status"] for item in reply.json["items"]})
+        for job_id, state in wanted.items():
+            self.known[job_id] = {state}
+        self.acknowledged += len(wanted)
+
+
+def everything(api, plural):
+    found = []
+    while True:
+        page = api.get(f"/v2/web/{plural}?limit=1000&offset={len(found)}").json[plural]
+        if not page:
+            return found
+        found += page
+
+
+def check(api, known):
+    """Every job is as it was acknowledged or, if it was being written, as it was before or after; none is half there."""
+    jobs = {job["job_id"]: job for job in everything(api, "jobs")}
+    actions = {action["action_id"]: action for action in everything(api, "actions")}
+    for job_id, states in known.items():
+        job = jobs.get(job_id)
+        state = None if job is None else int(job["description"])
+        assert state in states, job_id
+        # From now on this is the state.
+        known[job_id] = {state}
+    for job in jobs.values():
+        for element in job["job_actions"]:
+            own = actions.pop(element["action_id"])
+            assert own["job_id"] == job["job_id"]
+            assert element["freezer_action"] == own["freezer_action"]
+            assert element["freezer_action"]["path_to_backup"] == job["description"]
+    assert actions == {}
+
+
+def test_what_was_acknowledged_is_there_after_every_kill_and_nothing_is_half_there(start_freezer_api):
+    chance = random.Random(KILLS)
+    known = [{} for _ in range(WRITERS)]
+    acknowledged = 0
+    for kill in range(KILLS):
+        api = start_freezer_api("--workers", "2")
+        for states in known:
+            check(api, states) if kill else None
+        writers = [Writer(api, f"w{number}", known[number], kill * WRITERS + number) for number in range(WRITERS)]
+        for writer in writers:
+            writer.start()
+        time.sleep(chance.uniform(0.02, 0.6))
+        for process_id in [api.process.pid, *api.worker_ids()]:
+            os.kill(process_id, signal.SIGKILL)
+        for writer in writers:
+            writer.stopped.set()
+            writer.join()
+            assert writer.unexpected == []
+        api.process.wait(60)
+        acknowledged += sum(writer.acknowledged for writer in writers)
+        with sqlite3.connect(api.database) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    api = start_freezer_api()
+    for states in known:
+        check(api, states)
+    assert acknowledged > 20 * KILLS
+
+
+class SmallDisk:
+    """A file system that is full soon, where one may be mounted; else a limit on the size of files, which does the same."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        folder.mkdir(mode=0o700)
+        self.is_mounted = self._mount("-t", "tmpfs", "-o", f"size={SMALL_DISK_BYTES},mode=700", "none")
+
+    def _mount(self, *arguments):
+        line = ["mount", *arguments, str(self._folder)]
+        return subprocess.run(line, check=False, capture_output=True).returncode == 0
+
+    def limit(self):
+        """Called in the process, before the program."""
+        if not self.is_mounted:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (SMALL_DISK_BYTES // 2, resource.RLIM_INFINITY))
+
+    def grow(self, process_ids):
+        """Make room, while the program runs."""
+        if self.is_mounted:
+            assert self._mount("-o", f"remount,size={20 * SMALL_DISK_BYTES}")
+        else:
+            for process_id in process_ids:
+                resource.prlimit(process_id, resource.RLIMIT_FSIZE, (20 * SMALL_DISK_BYTES, resource.RLIM_INFINITY))
+
+    def close(self):
+        if self.is_mounted:
+            subprocess.run(["umount", "--lazy", self._folder], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    disk = SmallDisk(tmp_path / "store")
+    yield disk
+    disk.close()
+
+
+def test_a_full_disk_is_told_while_reads_go_on_and_room_is_used_when_it_is_there(start_freezer_api, small_disk):
+    api = start_freezer_api("--workers", "2", preexec_fn=small_disk.limit)
+    written = []
+    for number in range(200):
+        reply = api.post(f"/v2/web/actions/a{number}", {"freezer_action": {"filler": "x" * 50_000}})
+        if reply.status != 201:
+            break
+        written.append(f"a{number}")
+    assert reply.status == 503
+    assert reply.json["title"] == "Service Unavailable"
+    assert "Traceback" not in reply.text
+    assert int(reply.headers["retry-after"]) > 0
+    assert len(written) >= 3
+
+    items = [{"op": "replace", "action_id": "more", "document": {"freezer_action": {"filler": "x" * 100_000}}}]
+    assert api.post("/v2/web/actions:batch", {"items": items}).status == 503
+    for _ in range(5):
+        assert [action["action_id"] for action in everything(api, "actions")] == written
+        assert api.get(f"/v2/web/actions/{written[-1]}").status == 200
+        assert api.get("/healthcheck").status == 200
+
+    small_disk.grow([api.process.pid, *api.worker_ids()])
+    assert api.post("/v2/web/actions:batch", {"items": items}).json["items"][0]["status"] == 201
+    assert api.delete(f"/v2/web/actions/{written[0]}").status == 204
+    assert [action["action_id"] for action in everything(api, "actions")] == [*written[1:], "more"]
