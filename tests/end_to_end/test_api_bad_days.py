@@ -56,7 +56,7 @@ class Writer(threading.Thread):
 
     def _write(self):
         count = self._chance.choice([1, 1, 1, 30])
-        wanted = {f"{self._name}-{self._chance.randrange(60)}": self._chance.randrange(10**9) for _ in range(count)}
+        wanted = {f"{self._name}-{self._chance.randrange(60)}": self._chance.randrange(10**9) for _number in range(count)}
         gone = {job_id for job_id in wanted if self._chance.random() < 0.2}
         wanted.update(dict.fromkeys(gone))
         for job_id, state in wanted.items():
@@ -110,7 +110,7 @@ def check(api, known):
 
 def test_what_was_acknowledged_is_there_after_every_kill_and_nothing_is_half_there(start_freezer_api):
     chance = random.Random(KILLS)
-    known = [{} for _ in range(WRITERS)]
+    known = [{} for _number in range(WRITERS)]
     acknowledged = 0
     for kill in range(KILLS):
         api = start_freezer_api("--workers", "2")
@@ -189,7 +189,7 @@ def test_a_full_disk_is_told_while_reads_go_on_and_room_is_used_when_it_is_there
 
     items = [{"op": "replace", "action_id": "more", "document": {"freezer_action": {"filler": "x" * 100_000}}}]
     assert api.post("/v2/web/actions:batch", {"items": items}).status == 503
-    for _ in range(5):
+    for _number in range(5):
         assert [action["action_id"] for action in everything(api, "actions")] == written
         assert api.get(f"/v2/web/actions/{written[-1]}").status == 200
         assert api.get("/healthcheck").status == 200

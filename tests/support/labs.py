@@ -37,9 +37,11 @@ def hosts() -> Iterator[dict[str, str]]:
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "tests.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield start("containers")
-        if os.environ.get("CI") == "true":
-            lab("containers", "down")
+        try:
+            yield start("containers")
+        finally:
+            if os.environ.get("CI") == "true":
+                lab("containers", "down")
 
 
 def _variables(name: str) -> dict[str, str]:
