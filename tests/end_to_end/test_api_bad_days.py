@@ -56,7 +56,9 @@ class Writer(threading.Thread):
 
     def _write(self):
         count = self._chance.choice([1, 1, 1, 30])
-        wanted = {f"{self._name}-{self._chance.randrange(60)}": self._chance.randrange(10**9) for _number in range(count)}
+        wanted = {
+            f"{self._name}-{self._chance.randrange(60)}": self._chance.randrange(10**9) for _number in range(count)
+        }
         gone = {job_id for job_id in wanted if self._chance.random() < 0.2}
         wanted.update(dict.fromkeys(gone))
         for job_id, state in wanted.items():
