@@ -87,7 +87,7 @@ def test_a_job_of_no_session_cannot_start_or_end(tenant, session):
         ({"start": None}, 400),
         ({"start": []}, 400),
         ({"start": {"job_id": "a"}}, 400),
-        ({"start": {"job_id": "a", "current_tag": "0"}}, 400),
+        ({"start": {"job_id": "a", "current_tag": "zero"}}, 400),
         ({"start": {"job_id": "a", "current_tag": True}}, 400),
         ({"start": {"job_id": 3, "current_tag": 0}}, 400),
         ({"end": {"job_id": "a", "current_tag": 0}}, 400),
@@ -167,3 +167,13 @@ def test_a_session_that_is_replaced_stays_in_step_with_its_jobs(tenant, session)
 def test_a_deleted_session_leaves_its_jobs(tenant, session):
     assert tenant.delete(session).status == 204
     assert tenant.get("/jobs/a").status == 200
+
+
+def test_a_tag_may_be_sent_as_a_string_as_the_command_line_of_freezerclient_does(tenant):
+    tenant.post("/sessions/s", {"schedule": {}})
+    tenant.post("/jobs/j", {"client_id": "db1", "job_actions": []})
+    tenant.put("/sessions/s/jobs/j")
+    start = {"start": {"job_id": "j", "current_tag": "0"}}
+    assert tenant.post("/sessions/s/action", start).json == {"result": "success", "session_tag": 1}
+    for tag in ("", "one", "1.5", "9" * 30, True, None):
+        assert tenant.post("/sessions/s/action", {"start": {"job_id": "j", "current_tag": tag}}).status == 400

@@ -269,7 +269,9 @@ def _event() -> Schema:
 
 
 def _session_action() -> Schema:
-    job = {"job_id": TEXT, "current_tag": INTEGER}
+    # freezerclient's command line sends the number as a string.
+    tag = {"anyOf": [INTEGER, {"type": "string", "pattern": "^-?[0-9]{1,18}$"}]}
+    job = {"job_id": TEXT, "current_tag": tag}
     start = _object(job, ("job_id", "current_tag"))
     end = _object({**job, "result": TEXT}, ("job_id", "result"))
     return _object({"start": start, "end": end}, minProperties=1, maxProperties=1, additionalProperties=False)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import falcon
@@ -12,6 +13,8 @@ from ..errors import BadRequestError, MethodError
 from ..kinds.job import EVENTS
 from ..service import Service
 from .base import access_of, body_of, write_json
+
+_TAG_TEXT = re.compile("-?[0-9]{1,18}")
 
 
 class JobEvent:
@@ -55,10 +58,10 @@ class SessionAction:
             raise BadRequestError(f"The parameters of {action} must be an object")
         job_id = _parameter(parameters, "job_id", str)
         if action == "start":
-            tag = _parameter(parameters, "current_tag", int)
+            tag = _tag(parameters)
             answer = self._service.start_in_session(access, document_id, job_id, tag)
         else:
-            end_tag = _parameter(parameters, "current_tag", int) if "current_tag" in parameters else None
+            end_tag = _tag(parameters) if "current_tag" in parameters else None
             result = _parameter(parameters, "result", str)
             answer = self._service.end_in_session(access, document_id, job_id, end_tag, result)
         response.status = falcon.HTTP_202
@@ -102,6 +105,15 @@ def _only_entry(body: dict[str, Any], what: str) -> tuple[str, Any]:
     if len(body) != 1:
         raise BadRequestError(f"The body has {len(body)} keys; it must have one, {what}")
     return next(iter(body.items()))
+
+
+def _tag(parameters: dict[str, Any]) -> int:
+    tag = parameters.get("current_tag")
+    if isinstance(tag, str) and _TAG_TEXT.fullmatch(tag):
+        # The command line of freezerclient sends what it was given, as a string.
+        return int(tag)
+    found: int = _parameter(parameters, "current_tag", int)
+    return found
 
 
 def _parameter(parameters: dict[str, Any], name: str, wanted: type) -> Any:
