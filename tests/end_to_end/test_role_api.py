@@ -32,11 +32,12 @@ _SCENARIO_SECONDS = 900
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[dict[str, str]]:
     """The variables of the lab, whose hosts are this module's for now."""
-    try:
-        with labs.hosts() as variables:
-            yield variables
-    except labs.LabUnavailable as reason:
-        _do_without(reason)
+    with contextlib.ExitStack() as stack:
+        try:
+            variables = stack.enter_context(labs.hosts())
+        except labs.LabUnavailable as reason:
+            _do_without(reason)
+        yield variables
 
 
 @pytest.fixture(scope="module")
