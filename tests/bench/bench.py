@@ -13,12 +13,15 @@ The trees are made once and kept in WORK/cache.
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import ansible_call
+import api
 import dataset
 import report
 from contest import Contest, Outcome, hold
@@ -32,6 +35,7 @@ TINY_FILES = 200_000
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", nargs="?", choices=("all", "api"), default="all", help="api: only freezer-api")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the trees; 1 is 1 GiB in 20,000 files")
     parser.add_argument("--pairs", type=int, default=5, help="how often each side runs (default: 5)")
     parser.add_argument("--only", action="append", metavar="NAME", help="only the contest with this name (repeatable)")
@@ -79,10 +83,30 @@ def contests(work: Path, cache: Path, scale: float) -> list[Contest]:
     return found
 
 
+def _measured_api(running: Path) -> dict[str, Any]:
+    try:
+        return {"machine": report.circumstances(running.parent), **api.measure(running)}
+    finally:
+        shutil.rmtree(running, ignore_errors=True)
+
+
+def _api_alone(running: Path, output: Path) -> int:
+    """Measure freezer-api; what else was measured before stays in the file."""
+    shutil.rmtree(running, ignore_errors=True)
+    document = json.loads(output.read_text()) if output.exists() else {"bench_version": 1}
+    document["api"] = _measured_api(running)
+    report.write_json(document, output)
+    print(api.table(document["api"]))
+    print(f"\nwritten to {output}")
+    return 0
+
+
 def main() -> int:
     given = _arguments()
     work = given.work.resolve()
     running = work / "running"
+    if given.part == "api":
+        return _api_alone(running, given.output)
     all_contests = contests(running, work / "cache", given.scale)
     names = [contest.name for contest in all_contests]
     unknown = set(given.only or ()) - set(names)
@@ -107,8 +131,13 @@ def main() -> int:
     finally:
         shutil.rmtree(running, ignore_errors=True)
     document = report.as_document(facts, given.scale, outcomes)
+    if given.only is None:
+        print("bench: freezer-api ...", file=sys.stderr, flush=True)
+        document["api"] = _measured_api(running)
     report.write_json(document, given.output)
     print(report.table(document))
+    if "api" in document:
+        print(f"\n{api.table(document['api'])}")
     print(f"\nwritten to {given.output}")
     return 0
 
