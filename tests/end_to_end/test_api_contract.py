@@ -24,7 +24,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 WRITTEN = CHECKOUT / "docs" / "openapi.json"
 #: How many requests schemathesis thinks of for an operation; `make soak` has more of them, and more phases.
 EXAMPLES = int(os.environ.get("FREEZER_SOAK_ROUNDS", "0"))
-LONGEST_SECONDS = 3600 if EXAMPLES else 50
+LONGEST_SECONDS = 600 if EXAMPLES else 50
 
 #: Routes for those who look after the server, and no part of the contract.
 NO_CONTRACT = {"/metrics"}
