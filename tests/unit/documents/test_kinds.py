@@ -87,12 +87,12 @@ def test_what_is_no_job_is_refused(wrong):
     assert not jsonschema.Draft4Validator(job.KIND.schema).is_valid({**README_JOB, **wrong})
 
 
-@pytest.mark.parametrize("text", ["a", "nightly_etc", "4822e482-fcbb", "Ünïcode", "x" * 255])
+@pytest.mark.parametrize("text", ["a", "nightly_etc", "4822e482-fcbb", "x" * 255])
 def test_ids_of_letters_digits_underscores_and_dashes_are_ids(text):
     assert job.KIND.is_id(text)
 
 
-@pytest.mark.parametrize("text", ["", "a b", "a/b", "a\n", "a.b", "x" * 256, None, 3])
+@pytest.mark.parametrize("text", ["", "a b", "a/b", "a\n", "a.b", "Ünïcode", "¼", "x" * 256, None, 3])
 def test_anything_else_is_no_id(text):
     assert not job.KIND.is_id(text)
 

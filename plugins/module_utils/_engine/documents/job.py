@@ -22,7 +22,7 @@ KIND = Kind(
             "job_schedule": SCHEDULE_SCHEMA,
             "job_id": ID_SCHEMA,
             "client_id": {"type": "string", "pattern": CLIENT_ID_PATTERN, "maxLength": ID_MAX_LENGTH},
-            "session_id": {"type": ["string", "null"], "pattern": r"^[\w-]*$", "maxLength": ID_MAX_LENGTH},
+            "session_id": {"type": ["string", "null"], "pattern": r"^[A-Za-z0-9_-]*$", "maxLength": ID_MAX_LENGTH},
             "session_tag": {"type": "integer"},
             "session_name": {"type": ["string", "null"]},
             "user_id": {"type": "string"},

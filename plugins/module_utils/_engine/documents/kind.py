@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-ID_PATTERN = r"^[\w-]+$"
+# Letters of ASCII, as a pattern of JSON schema means it; Python's own \w knows all of Unicode's.
+ID_PATTERN = r"^[A-Za-z0-9_-]+$"
 #: A client's id is ``[project_]fqdn``.
-_LABEL = r"[a-zA-Z\d]([a-zA-Z\d\-]{0,61}[a-zA-Z\d])?"
-CLIENT_ID_PATTERN = rf"^(?:([\w\-]+)\_)?({_LABEL})(\.{_LABEL})*$"
+_LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9\-]{0,61}[a-zA-Z0-9])?"
+CLIENT_ID_PATTERN = rf"^(?:([A-Za-z0-9_\-]+)\_)?({_LABEL})(\.{_LABEL})*$"
 ID_MAX_LENGTH = 255
 
 ID_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": ID_PATTERN, "maxLength": ID_MAX_LENGTH}
