@@ -19,7 +19,6 @@ from typing import Any, Callable
 from .errors import FreezerError
 
 DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
-DEFAULT_CONTAINER = "freezer_backups"
 
 #: Older and hyphenless spellings that documents in the wild carry.
 ALIASES = {
