@@ -56,8 +56,12 @@ def start_api(state: Path) -> tuple[subprocess.Popen[bytes], str]:
     address = f"127.0.0.1:{free_port()}"
     argv = [COMMANDS / "freezer-api", "--store", f"sqlite:///{state}/api.db", "--auth-strategy", "noauth"]
     log = state / "api.log"
+    # stevedore, of which oslo.policy loads its checks, would keep its cache in the user's home.
+    environment = os.environ | {"XDG_CACHE_HOME": str(state / "cache")}
     with log.open("wb") as output:
-        api = subprocess.Popen([*argv, "--bind", address], stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        api = subprocess.Popen(
+            [*argv, "--bind", address], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
     # A proxy of the user's environment does not know this machine's loopback.
     ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
@@ -77,6 +81,7 @@ def play(source: Path, state: Path, url: str) -> int:
     """Run the playbook with nothing of the user's own settings; returns its exit status."""
     settings = {
         "TMPDIR": state / "tmp",
+        "XDG_CACHE_HOME": state / "cache",
         "ANSIBLE_HOME": state / "ansible",
         "ANSIBLE_REMOTE_TMP": state / "ansible" / "tmp",
         "ANSIBLE_CONFIG": CHECKOUT / "tests" / "ansible.cfg",
