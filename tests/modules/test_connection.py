@@ -43,7 +43,7 @@ def test_wrong_credentials_are_a_sentence(guarded, options):
     assert result["failed"]
     assert result["status"] == 401
     assert "does not accept the credentials" in result["msg"]
-    assert "Check auth_type and the user, password or token." in result["msg"]
+    assert "Check the user, password, token or key." in result["msg"]
     assert "wr0ng-word" not in str(result)
 
 

@@ -222,7 +222,7 @@ def test_no_secret_comes_back(api):
 
 
 def test_a_thousand_jobs_go_in_few_requests(api, monkeypatch):
-    from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.connection import Connection
+    from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.connection import Connection
 
     requests: list[str] = []
     exchange = Connection._exchange

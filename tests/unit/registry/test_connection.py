@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry import errors
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.auth import HttpBasic, Token
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.connection import Connection, Tls
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.auth import Token
+from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.auth import HttpBasic
+from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.connection import Connection, Tls
 from ansible_collections.freezer.backup.tests.support.certificates import Authority
 from ansible_collections.freezer.backup.tests.support.faulty_server import (
     FaultyServer,
@@ -32,6 +33,7 @@ from ansible_collections.freezer.backup.tests.support.faulty_server import (
 
 def connection(server: FaultyServer, **options: Any) -> Connection:
     options.setdefault("sleep", lambda seconds: None)
+    options.setdefault("service", errors.FREEZER)
     return Connection(server.url, **options)
 
 

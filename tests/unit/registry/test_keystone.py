@@ -15,9 +15,9 @@ from support.faulty_server import FaultyServer, answer, drop, not_http, silence
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.connection import Connection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.keystone import Transport
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.login import auth_method
+from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.connection import Connection
 
 
 def password(keystone, name: str = "alpha-member", **more: Any) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def test_a_registry_needs_no_address_where_there_is_a_catalogue(keystone, region
 def test_a_token_is_used_again_and_renewed_when_it_is_refused(keystone, auth_type, auth):
     script = [answer(200, {}), answer(200, {}), answer(401, {}), answer(201, {"job_id": "a"}), answer(200, {})]
     with FaultyServer(script) as server:
-        api = Connection(server.url, auth=auth_method(auth_type, auth(keystone), Transport()))
+        api = Connection(server.url, service=errors.FREEZER, auth=auth_method(auth_type, auth(keystone), Transport()))
         api.request("GET", "/jobs")
         api.request("GET", "/jobs")
         time.sleep(1.1)  # tokens carry seconds: one of the same second would be the same one
@@ -104,7 +104,9 @@ def test_what_is_refused_twice_is_not_asked_a_third_time(keystone):
         FaultyServer([answer(401, {})] * 3) as server,
         pytest.raises(errors.Unauthorized, match="The Freezer API does not accept the credentials"),
     ):
-        Connection(server.url, auth=auth_method("password", password(keystone), Transport())).request("GET", "/jobs")
+        Connection(
+            server.url, service=errors.FREEZER, auth=auth_method("password", password(keystone), Transport())
+        ).request("GET", "/jobs")
     assert len(server.requests) == 2
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry import errors
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.auth import HttpBasic, NoAuth, Token
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.auth import Token
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.environment import with_environment
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.keystone import (
@@ -22,6 +22,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.ke
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.keystoneauth import Keystoneauth
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.login import auth_method, complete
+from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.auth import HttpBasic, NoAuth
 
 AUTH_URL = "http://keystone.example:5000/v3"
 PASSWORD = {"auth_url": AUTH_URL, "username": "anna", "password": "s3cret"}

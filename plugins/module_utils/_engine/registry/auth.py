@@ -1,66 +1,14 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""How a request says who sends it. One class for each way to do it."""
+"""How a request to OpenStack says who sends it, where that is more than user and password."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 
-from .errors import BadAddress
-
-
-class AuthMethod:
-    """A way to say who we are. Holds secrets: its text form never shows them.
-
-    All of these may raise a ``RegistryError``, where somebody else has to be asked first.
-    """
-
-    auth_type = ""
-
-    def headers(self) -> Mapping[str, str]:
-        """The headers that go with every request."""
-        raise NotImplementedError
-
-    def renew(self) -> bool:
-        """Forget what was refused with 401; True when the next ``headers`` are new ones."""
-        return False
-
-    def endpoint(self, interface: str, region_name: str | None) -> str | None:
-        """The address of the Freezer API, where there is a catalogue that has it, else None."""
-        return None
-
-    def project_id(self) -> str | None:
-        """The project that the credentials are for, None where they are for none."""
-        return None
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
-
-
-class NoAuth(AuthMethod):
-    """``none``: nothing is sent. For an API that runs with ``auth_strategy = noauth``."""
-
-    auth_type = "none"
-
-    def headers(self) -> Mapping[str, str]:
-        return {}
-
-
-class HttpBasic(AuthMethod):
-    """``http_basic``: user and password of RFC 7617, in UTF-8."""
-
-    auth_type = "http_basic"
-
-    def __init__(self, username: str, password: str) -> None:
-        if ":" in username:
-            raise BadAddress("A username for auth_type http_basic cannot contain a colon.")
-        credentials = f"{username}:{password}".encode()
-        self._headers: dict[str, str] = {"Authorization": "Basic " + base64.b64encode(credentials).decode("ascii")}
-
-    def headers(self) -> Mapping[str, str]:
-        return self._headers
+from ..rest.auth import AuthMethod
+from ..rest.errors import BadAddress
 
 
 class Token(AuthMethod):

@@ -11,7 +11,7 @@ from typing import Any, Optional, Union
 
 from .collection import Collection, Document
 from .ensure import carry_out
-from .errors import Conflict, NotAllowed, NotFound, RegistryError, error_from
+from .errors import FREEZER, Conflict, NotAllowed, NotFound, RegistryError, error_from
 from .plan import CREATE, DELETE, PATCH, Plan, Result, future, without_stamps
 
 # What the API takes in one request.
@@ -133,4 +133,4 @@ def _outcome(collection: Collection, plan: Plan, operation: Document, answer: Ma
         return plan.result({})
     if plan.operation == DELETE and status == 404:
         return Result(False, {}, {}, plan.document_id)
-    return error_from(f"to {operation['op']} {collection.kind.name} {plan.document_id}", status, answer)
+    return error_from(f"to {operation['op']} {collection.kind.name} {plan.document_id}", status, answer, FREEZER)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ..documents import action, backup, client, job, session
+from ..rest.connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
 from .collection import Collection, Document
-from .connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
 from .errors import BadAddress, NotFreezer
 from .keystone import DEFAULT_INTERFACE, Keystone, Transport
 from .keystoneauth import Keystoneauth

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..documents.kind import Kind
-from .connection import Connection
+from ..rest.connection import Connection
 from .errors import NotFound, NotFreezer
 
 Document = dict[str, Any]

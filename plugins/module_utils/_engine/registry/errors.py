@@ -5,79 +5,47 @@
 
 from __future__ import annotations
 
-from typing import Any
+from ..rest.errors import (
+    BadAddress,
+    Conflict,
+    Forbidden,
+    NotAllowed,
+    NotFound,
+    Rejected,
+    ServerError,
+    Unauthorized,
+    Unreachable,
+    Untrusted,
+    error_from,
+)
+from ..rest.errors import RestError as RegistryError
+from ..rest.errors import WrongService as NotFreezer
 
-from ..errors import FreezerError
+__all__ = [
+    "FREEZER",
+    "KEYSTONE",
+    "Ambiguous",
+    "BadAddress",
+    "Conflict",
+    "Forbidden",
+    "Incomplete",
+    "MissingLibrary",
+    "NotAllowed",
+    "NotFound",
+    "NotFreezer",
+    "RegistryError",
+    "Rejected",
+    "ServerError",
+    "Unauthorized",
+    "Unidentified",
+    "Unreachable",
+    "Untrusted",
+    "error_from",
+]
 
 #: What sentences call the two servers that we talk to.
 FREEZER = "The Freezer API"
 KEYSTONE = "Keystone"
-
-
-class RegistryError(FreezerError):
-    """{service} could not do what was asked of it.
-
-    ``status`` is the HTTP status, or None when there was no answer. ``title`` and ``description`` are what the API
-    said, word for word, and empty when it said nothing. ``values`` is what was found out before.
-    """
-
-    def __init__(
-        self,
-        message: str,
-        status: int | None = None,
-        title: str = "",
-        description: str = "",
-        values: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.title = title
-        self.description = description
-        self.values = values or {}
-
-
-class BadAddress(RegistryError):
-    """The address or the options of the connection make no sense."""
-
-
-class Unreachable(RegistryError):
-    """There was no answer: nobody listens, the connection was lost, the time was up."""
-
-
-class Untrusted(Unreachable):
-    """The server could not prove over TLS that it is the one that was meant."""
-
-
-class NotFreezer(RegistryError):
-    """Somebody answered, but not in the way a Freezer API, or Keystone, does."""
-
-
-class Rejected(RegistryError):
-    """The API understood the request and finds fault with it (400, 413, 422)."""
-
-
-class Unauthorized(RegistryError):
-    """The API, or Keystone, does not accept the credentials (401)."""
-
-
-class Forbidden(RegistryError):
-    """The API knows us, but we may not do this (403)."""
-
-
-class NotFound(RegistryError):
-    """What was named does not exist (404)."""
-
-
-class NotAllowed(RegistryError):
-    """This server does not offer this operation (405)."""
-
-
-class Conflict(RegistryError):
-    """Somebody else holds the id, or was faster (409, 412)."""
-
-
-class ServerError(RegistryError):
-    """The API failed (5xx)."""
 
 
 class Ambiguous(RegistryError):
@@ -94,44 +62,3 @@ class Incomplete(RegistryError):
 
 class Unidentified(RegistryError):
     """What was described has neither an id nor anything else that tells it from others."""
-
-
-_BY_STATUS: dict[int, type[RegistryError]] = {
-    400: Rejected,
-    401: Unauthorized,
-    403: Forbidden,
-    404: NotFound,
-    405: NotAllowed,
-    409: Conflict,
-    412: Conflict,
-    413: Rejected,
-    422: Rejected,
-}
-
-_SENTENCES: dict[type[RegistryError], str] = {
-    Rejected: "{service} rejects {request}",
-    Unauthorized: "{service} does not accept the credentials for {request}",
-    Forbidden: "{service} does not permit {request}",
-    NotFound: "{service} does not know what {request} names",
-    NotAllowed: "{service} does not offer {request}",
-    Conflict: "{service} sees a conflict in {request}",
-    ServerError: "{service} failed on {request}",
-    RegistryError: "{service} gave an answer that does not fit {request}",
-}
-
-
-def error_from(request: str, status: int, document: Any, service: str = FREEZER) -> RegistryError:
-    """The error for an answer with this status. ``request`` is method and address, ``document`` the parsed body."""
-    kind = ServerError if status >= 500 else _BY_STATUS.get(status, RegistryError)
-    title, description = "", ""
-    if isinstance(document, dict):
-        # Keystone has the same in one object more, and calls the description a message.
-        said = document["error"] if isinstance(document.get("error"), dict) else document
-        title = str(said.get("title") or "")
-        description = str(said.get("description") or said.get("message") or "")
-    words = ": ".join(part for part in (title, description) if part)
-    sentence = _SENTENCES[kind].format(service=service, request=request)
-    message = f"{sentence} (status {status})" + (f": {words}" if words else "")
-    if kind is Unauthorized:
-        message += ". Check auth_type and the user, password or token"
-    return kind(message.rstrip(".") + ".", status=status, title=title, description=description)

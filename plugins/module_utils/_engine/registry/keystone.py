@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from .auth import AuthMethod
-from .connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
-from .errors import KEYSTONE, BadAddress, NotFreezer
+from ..rest.auth import AuthMethod
+from ..rest.connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
+from .errors import FREEZER, KEYSTONE, BadAddress, NotFreezer
 
 SERVICE_TYPE = "backup"
 DEFAULT_INTERFACE = "public"
@@ -40,9 +40,11 @@ class Transport:
     timeout_seconds: float = TIMEOUT_SECONDS
     retries: int = RETRIES
 
-    def connection(self, url: str, **options: Any) -> Connection:
+    def connection(self, url: str, service: str = FREEZER, **options: Any) -> Connection:
         """A connection to ``url``, not opened yet."""
-        return Connection(url, tls=self.tls, timeout_seconds=self.timeout_seconds, retries=self.retries, **options)
+        return Connection(
+            url, service=service, tls=self.tls, timeout_seconds=self.timeout_seconds, retries=self.retries, **options
+        )
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from .auth import AuthMethod
-from .connection import RETRIED_STATUSES, back_off_seconds
+from ..rest.auth import AuthMethod
+from ..rest.connection import RETRIED_STATUSES, back_off_seconds
 from .errors import BadAddress, MissingLibrary, NotFreezer, RegistryError, Unauthorized, Unreachable, Untrusted
 from .keystone import SERVICE_TYPE, Transport, no_endpoint
 

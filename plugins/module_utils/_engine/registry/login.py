@@ -10,7 +10,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from .auth import AuthMethod, HttpBasic, NoAuth, Token
+from ..rest.auth import AuthMethod, HttpBasic, NoAuth
+from .auth import Token
 from .errors import BadAddress, MissingLibrary
 from .keystone import METHODS, Keystone, Transport
 from .keystoneauth import Keystoneauth

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""One kept-alive HTTP connection to a Freezer API, or to Keystone: JSON both ways, faults of the network repeated where
-that is safe.
+"""One kept-alive HTTP connection to a server that speaks REST: a Freezer API, Keystone, Elasticsearch. JSON both ways,
+faults of the network repeated where that is safe.
 
 Standard library only, because it travels with every module. ``http.client`` sets TCP_NODELAY itself. Proxies from the
-environment are not used: an API for backups is reached directly.
+environment are not used: a service for backups is reached directly.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from .auth import AuthMethod, NoAuth
-from .errors import FREEZER, BadAddress, NotFreezer, RegistryError, Unreachable, Untrusted, error_from
+from .errors import BadAddress, RestError, Unreachable, Untrusted, WrongService, error_from
 
 TIMEOUT_SECONDS = 30.0
 RETRIES = 3
@@ -89,11 +89,11 @@ class _Lost(Exception):
 
 
 class Connection:
-    """A connection to the API at ``url``, opened with the first request and kept until ``close``.
+    """A connection to the server at ``url``, opened with the first request and kept until ``close``.
 
     ``timeout_seconds`` is the longest silence of the server that is borne. ``retries`` is how often a request is
-    repeated after a lost connection or a status of 502, 503 or 504, with a pause that doubles each time, or as long as
-    the server's ``Retry-After`` says. A status of 401 makes ``auth`` renew itself once. ``service`` is what messages
+    repeated after a lost connection or one of the ``retried_statuses``, with a pause that doubles each time, or as long
+    as the server's ``Retry-After`` says. A status of 401 makes ``auth`` renew itself once. ``service`` is what messages
     call the server. Not for use by several threads at once.
     """
 
@@ -105,7 +105,9 @@ class Connection:
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = RETRIES,
         sleep: Callable[[float], None] = time.sleep,
-        service: str = FREEZER,
+        *,
+        service: str = "The server",
+        retried_statuses: Sequence[int] = RETRIED_STATUSES,
     ) -> None:
         self.url = url.rstrip("/")
         self._address = _address(url)
@@ -117,6 +119,7 @@ class Connection:
         self._retries = retries
         self._sleep = sleep
         self._service = service
+        self._retried_statuses = retried_statuses
         self._http: http.client.HTTPConnection | None = None
 
     def request(
@@ -126,23 +129,27 @@ class Connection:
         document: Any = None,
         repeatable: bool = True,
         if_match: str | None = None,
+        lines: Sequence[Any] | None = None,
     ) -> Answer:
-        """Send a request below ``url`` and return the answer.
+        """Send a request below ``url`` and return the answer. ``lines`` are documents to send as one line each.
 
         ``if_match`` is the tag of the only state of a document to which the request may be applied.
         ``repeatable`` says that the server ends in the same state however often it receives the request; only then is
-        it sent again when it is unknown whether the first one arrived. Raises a ``RegistryError`` for every status
+        it sent again when it is unknown whether the first one arrived. Raises a ``RestError`` for every status
         outside of 2xx, and when nobody can be authenticated.
         """
         request = f"{method} {self.url}{path}"
+        body, headers = _body(method, document, lines)
+        if if_match is not None:
+            headers["If-Match"] = if_match
         for attempt in range(self._retries + 1):
             last = attempt == self._retries
             pause_seconds = back_off_seconds(attempt)
             try:
-                reply = self._exchange(method, path, document, if_match)
+                reply = self._exchange(method, path, body, headers)
                 if reply.status == 401 and self._auth.renew():
                     # Refused before it was looked at; so this is no repetition.
-                    reply = self._exchange(method, path, document, if_match)
+                    reply = self._exchange(method, path, body, headers)
             except _NeverSent as fault:
                 if last:
                     raise Unreachable(f"{self._service} at {self.url} cannot be reached: {fault}.") from fault
@@ -155,7 +162,7 @@ class Connection:
             else:
                 asked_seconds = _retry_after_seconds(reply.headers.get("Retry-After"))
                 pause_seconds = asked_seconds if asked_seconds is not None else pause_seconds
-                refused = reply.status in RETRIED_STATUSES and repeatable
+                refused = reply.status in self._retried_statuses and repeatable
                 if last or not refused or pause_seconds > LONGEST_WAIT_SECONDS:
                     return _answer(self._service, request, reply)
             self._sleep(pause_seconds)
@@ -167,15 +174,8 @@ class Connection:
             self._http.close()
             self._http = None
 
-    def _exchange(self, method: str, path: str, document: Any, if_match: str | None) -> _Reply:
-        body = None if document is None else json.dumps(document).encode("utf-8")
-        headers: dict[str, str] = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers()}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        elif method != "GET":
-            headers["Content-Length"] = "0"
-        if if_match is not None:
-            headers["If-Match"] = if_match
+    def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> _Reply:
+        headers = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers(), **headers}
         connection = self._open()
         try:
             connection.request(method, self._address.path.rstrip("/") + path, body=body, headers=headers)
@@ -193,7 +193,7 @@ class Connection:
             raise _Lost("it ended in the middle of the answer") from error
         except http.client.HTTPException as error:
             self.close()
-            raise NotFreezer(f"What answers at {self.url} does not speak HTTP: {error!r}.") from error
+            raise WrongService(f"What answers at {self.url} does not speak HTTP: {error!r}.") from error
         except ssl.SSLError as error:
             self.close()
             message = "TLS with {0} broke: {1}. Does it want a client_cert?"
@@ -232,6 +232,16 @@ class Connection:
         return connection
 
 
+def _body(method: str, document: Any, lines: Sequence[Any] | None) -> tuple[bytes | None, dict[str, str]]:
+    """The body of a request and the headers that go with it."""
+    if lines is not None:
+        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+        return text.encode("utf-8"), {"Content-Type": "application/x-ndjson"}
+    if document is not None:
+        return json.dumps(document).encode("utf-8"), {"Content-Type": "application/json"}
+    return None, {} if method in ("GET", "HEAD") else {"Content-Length": "0"}
+
+
 def back_off_seconds(attempt: int) -> float:
     """The pause after an attempt that failed, the first of which is number 0: about twice the one before."""
     return FIRST_BACK_OFF_SECONDS * float(2**attempt) * random.uniform(0.5, 1.0)
@@ -245,9 +255,7 @@ def _address(url: str) -> SplitResult:
     except ValueError as error:
         raise BadAddress(f"url {url!r} is not an address: {error}.") from error
     if address.username is not None or address.password is not None:
-        raise BadAddress(
-            "url carries a user or password; give them as username and password with auth_type http_basic."
-        )
+        raise BadAddress("url carries a user or password; give them as username and password.")
     if not has_server or address.query or address.fragment or not url.isprintable() or " " in url:
         raise BadAddress(f"url {url!r} is not an address such as http://127.0.0.1:9090.")
     return address
@@ -281,7 +289,7 @@ def _answer(service: str, request: str, reply: _Reply) -> Answer:
         except ValueError:
             if 200 <= reply.status < 300:
                 message = "{0} was answered with something that is not JSON. Is this the address of {1}?"
-                raise NotFreezer(
+                raise WrongService(
                     message.format(request, service.replace("The ", "the ")), status=reply.status
                 ) from None
     if 200 <= reply.status < 300:
@@ -289,5 +297,5 @@ def _answer(service: str, request: str, reply: _Reply) -> Answer:
     if reply.headers.get("Location") and 300 <= reply.status < 400:
         # Following it would hand the credentials to whomever it names.
         message = "{0} is redirected to {1}. Use that server's address as url."
-        raise RegistryError(message.format(request, reply.headers["Location"]), status=reply.status)
+        raise RestError(message.format(request, reply.headers["Location"]), status=reply.status)
     raise error_from(request, reply.status, document, service)
