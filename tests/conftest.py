@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -12,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support import api_process, keystone_lab
+from ansible_collections.freezer.backup.tests.support import api_process, keystone_lab, labs
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
+from ansible_collections.freezer.backup.tests.support.guests import Guest
 
 StartApi = Callable[..., ApiProcess]
 
@@ -52,6 +54,25 @@ def keystone() -> keystone_lab.Keystone:
         if os.environ.get("CI") == "true":
             pytest.fail(str(reason))
         pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def guests() -> Iterator[list[Guest]]:
+    """The guests guest1 and guest2 of tests/labs/guests, for this session alone, left running for the next one."""
+    with contextlib.ExitStack() as stack:
+        try:
+            variables = stack.enter_context(labs.guests())
+        except labs.LabUnavailable as reason:
+            if os.environ.get("CI") == "true":
+                pytest.fail(str(reason))
+            pytest.skip(str(reason))
+        yield [Guest(name, variables) for name in ("guest1", "guest2")]
+
+
+@pytest.fixture(scope="session")
+def guest(guests: list[Guest]) -> Guest:
+    """The guest that is changed by one test after the other; each leaves it as it was."""
+    return guests[0]
 
 
 @pytest.fixture

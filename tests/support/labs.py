@@ -33,15 +33,32 @@ def hosts() -> Iterator[dict[str, str]]:
 
     They are left running, except in CI. Raises LabUnavailable.
     """
-    folder = Path(_variables("containers")["FREEZER_TEST_INVENTORY"]).parent
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "tests.lock", "w", encoding="utf-8") as lock:
+    with _alone("containers", Path(_variables("containers")["FREEZER_TEST_INVENTORY"]).parent / "tests.lock") as found:
+        yield found
+
+
+@contextlib.contextmanager
+def guests(*names: str) -> Iterator[dict[str, str]]:
+    """The variables that lead to guests, guest1 and guest2 if none is named, which nobody else's tests use meanwhile.
+
+    They are left running, except in CI. Raises LabUnavailable.
+    """
+    inventory = Path(_variables("guests")["FREEZER_TEST_GUESTS_INVENTORY"])
+    with _alone("guests", inventory.parent.parent / f"{inventory.parent.name}.lock", *names) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _alone(name: str, path: Path, *words: str) -> Iterator[dict[str, str]]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
-            yield start("containers")
+            lab(name, "up", *words)
+            yield _variables(name)
         finally:
             if os.environ.get("CI") == "true":
-                lab("containers", "down")
+                lab(name, "down")
 
 
 def _variables(name: str) -> dict[str, str]:
