@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support import api_process, keystone_lab, labs
+from ansible_collections.freezer.backup.tests.support import api_process, elasticsearch_lab, keystone_lab, labs
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
 from ansible_collections.freezer.backup.tests.support.guests import Guest
 
@@ -73,6 +73,47 @@ def guests() -> Iterator[list[Guest]]:
 def guest(guests: list[Guest]) -> Guest:
     """The guest that is changed by one test after the other; each leaves it as it was."""
     return guests[0]
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> elasticsearch_lab.Server:
+    """An Elasticsearch 9, left running for the next session; what a test makes there has ``index_prefix`` in front."""
+    return _elasticsearch("single")
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_8() -> elasticsearch_lab.Server:
+    """An Elasticsearch 8.19."""
+    return _elasticsearch("eight")
+
+
+@pytest.fixture(scope="session")
+def secure_elasticsearch() -> elasticsearch_lab.Server:
+    """An Elasticsearch 9 with TLS of an authority of its own, for one user with a password."""
+    return _elasticsearch("secure")
+
+
+@pytest.fixture(scope="session")
+def opensearch() -> elasticsearch_lab.Server:
+    """An OpenSearch 3."""
+    return _elasticsearch("opensearch")
+
+
+@pytest.fixture
+def index_prefix() -> Iterator[str]:
+    """The beginning of the names of indices and aliases that no other test uses; they are deleted after the test."""
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    yield prefix
+    elasticsearch_lab.delete_indices(prefix)
+
+
+def _elasticsearch(piece: str) -> elasticsearch_lab.Server:
+    try:
+        return elasticsearch_lab.start(piece)
+    except labs.LabUnavailable as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -21,10 +21,10 @@ class LabUnavailable(Exception):
     """The lab cannot be started here; the message says why."""
 
 
-def start(name: str) -> dict[str, str]:
+def start(name: str, *pieces: str) -> dict[str, str]:
     """The variables that lead to what a lab has, which is started if it does not run yet. Raises LabUnavailable."""
-    lab(name, "up")
-    return _variables(name)
+    lab(name, "up", *pieces)
+    return _variables(name, *pieces)
 
 
 @contextlib.contextmanager
@@ -61,8 +61,8 @@ def _alone(name: str, path: Path, *words: str) -> Iterator[dict[str, str]]:
                 lab(name, "down")
 
 
-def _variables(name: str) -> dict[str, str]:
-    exports = (line.removeprefix("export ") for line in lab(name, "env").splitlines())
+def _variables(name: str, *pieces: str) -> dict[str, str]:
+    exports = (line.removeprefix("export ") for line in lab(name, "env", *pieces).splitlines())
     return dict(word.split("=", 1) for line in exports for word in shlex.split(line))
 
 

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The servers of tests/labs/elasticsearch, as tests ask them: over plain HTTP, without a client library."""
+
+from __future__ import annotations
+
+import json
+import ssl
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import labs
+
+_VARIABLES = {
+    "single": "FREEZER_TEST_ELASTICSEARCH_URL",
+    "eight": "FREEZER_TEST_ELASTICSEARCH_8_URL",
+    "three": "FREEZER_TEST_ELASTICSEARCH_THREE_URLS",
+    "secure": "FREEZER_TEST_ELASTICSEARCH_SECURE",
+    "bench": "FREEZER_TEST_ELASTICSEARCH_BENCH_URL",
+    "opensearch": "FREEZER_TEST_OPENSEARCH_URL",
+}
+
+#: Those that this process has asked for, where what tests leave is deleted.
+_STARTED: dict[str, Server] = {}
+
+
+class ServerError(Exception):
+    """A server refused what a test asked; ``status`` and ``body`` are its answer."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(f"{status} {body}")
+        self.status = status
+        self.body = body
+
+
+@dataclass(frozen=True)
+class Server:
+    """A cluster; ``urls`` are those of its nodes. ``user``, ``password`` and ``ca_file`` are those of a secure one."""
+
+    urls: tuple[str, ...]
+    user: str | None = None
+    password: str | None = None
+    ca_file: Path | None = None
+
+    @property
+    def url(self) -> str:
+        """The URL of the first node."""
+        return self.urls[0]
+
+    def store_url(self, prefix: str) -> str:
+        """How freezer-api names a store in this cluster."""
+        scheme, _separator, _rest = self.url.partition("://")
+        return f"elasticsearch+{scheme}://{','.join(url.partition('://')[2] for url in self.urls)}/{prefix}"
+
+    def ask(self, method: str, path: str, body: Any = None, timeout_seconds: float = 60) -> Any:
+        """The JSON of the answer of the first node that answers at all. Raises ServerError."""
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if self.ca_file is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(self.ca_file))))
+        opener = urllib.request.build_opener(*handlers)
+        data = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        problem: Exception | None = None
+        for url in self.urls:
+            request = urllib.request.Request(f"{url}{path}", data, method=method)
+            request.add_header("Content-Type", "application/x-ndjson" if "_bulk" in path else "application/json")
+            if self.user is not None:
+                token = b64encode(f"{self.user}:{self.password}".encode()).decode()
+                request.add_header("Authorization", f"Basic {token}")
+            try:
+                with opener.open(request, timeout=timeout_seconds) as response:
+                    text = response.read()
+                    return json.loads(text) if text else None
+            except urllib.error.HTTPError as error:
+                text = error.read()
+                raise ServerError(error.code, json.loads(text) if text[:1] == b"{" else text.decode()) from error
+            except OSError as error:
+                problem = error
+        raise AssertionError(f"no node answers {method} {path}: {problem}")
+
+    def indices(self, prefix: str) -> list[str]:
+        """The names of all indices that begin so."""
+        found = self.ask("GET", f"/_cat/indices/{prefix}*?h=index&format=json&expand_wildcards=all")
+        return sorted(row["index"] for row in found)
+
+
+def start(piece: str = "single") -> Server:
+    """A piece of the lab, started if it does not run. Raises LabUnavailable."""
+    if piece not in _STARTED:
+        address = labs.start("elasticsearch", piece)[_VARIABLES[piece]]
+        if piece == "secure":
+            facts = json.loads(Path(address).read_text())
+            server = Server((facts["url"],), facts["user"], facts["password"], Path(facts["ca_file"]))
+        else:
+            server = Server(tuple(address.split(",")))
+        _STARTED[piece] = server
+    return _STARTED[piece]
+
+
+def delete_indices(prefix: str) -> None:
+    """Delete what a test has left in the servers of this process."""
+    for server in _STARTED.values():
+        names = server.indices(prefix)
+        if names:
+            server.ask("DELETE", f"/{','.join(names)}")
