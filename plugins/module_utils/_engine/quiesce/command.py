@@ -1,0 +1,69 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Hold whatever the user's own commands hold: `prepare` to hold it, `finalize` to let it go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from . import programs
+from .base import Driver, Limits, QuiesceError
+
+_TO_END_SECONDS = 5
+
+
+class Command(Driver):
+    """A pair of commands.
+
+    `finalize` runs whatever became of `prepare`, also when it failed or was ended in the middle; after a crash it may run
+    twice.
+    """
+
+    kind = "command"
+    rank = 0
+
+    def __init__(
+        self, prepare: Sequence[str], finalize: Sequence[str], timeout_seconds: float, os_user: str | None = None
+    ) -> None:
+        argv = list(prepare or finalize)
+        super().__init__(f"command {argv[0] if argv else ''}", timeout_seconds)
+        self._prepare = list(prepare)
+        self._finalize = list(finalize)
+        self._os_user = os_user
+        self._running: programs.Program | None = None
+
+    def check(self, limits: Limits) -> None:
+        for argv in (self._prepare, self._finalize):
+            if argv:
+                programs.find(argv[:1], f"The {self.label}")
+
+    def take(self) -> None:
+        if self._prepare:
+            self._run(self._prepare)
+
+    def release(self) -> None:
+        if self._finalize:
+            self._run(self._finalize)
+
+    def recover(self) -> None:
+        self.release()
+
+    def cancel(self) -> None:
+        if self._running is not None:
+            self._running.kill()
+
+    def _run(self, argv: list[str]) -> None:
+        program = programs.Program([programs.find(argv[:1], f"The {self.label}"), *argv[1:]], os_user=self._os_user)
+        self._running = program
+        try:
+            status = program.wait(self.timeout_seconds)
+            if status is None:
+                program.kill()
+                program.wait(_TO_END_SECONDS)
+                raise QuiesceError(f"{argv[0]} did not end in {self.timeout_seconds:g} s and was killed.")
+            if status:
+                said = program.said()
+                raise QuiesceError(f"{argv[0]} ended with status {status}{': ' + said if said else ''}.")
+        finally:
+            self._running = None
+            program.close()

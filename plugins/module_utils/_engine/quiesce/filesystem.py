@@ -1,0 +1,162 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Hold a mounted file system with the kernel's own freeze, FIFREEZE and FITHAW.
+
+For snapshots that a storage or a hypervisor takes. LVM freezes a mounted file system by itself, and cannot take a
+snapshot of one that is frozen already.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sys
+import tempfile
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from .base import Driver, Limits, QuiesceError
+
+# _IOWR('X', 119, int) and _IOWR('X', 120, int), the same number on every architecture of Linux.
+_FREEZE, _THAW = 0xC0045877, 0xC0045878
+
+
+class Mount(NamedTuple):
+    """Where a file system is mounted. `device` is the same for all mounts of one file system."""
+
+    device: str
+    point: str
+    kind: str
+
+
+def mount_of(path: str) -> Mount:
+    """The mount that a path is on. Raises QuiesceError if there is no such path."""
+    real = os.path.realpath(path)
+    if not os.path.exists(real):
+        raise QuiesceError(f"There is no {path}, so its file system cannot be frozen.")
+    return _deepest(real, _mounts())
+
+
+def _mounts() -> list[Mount]:
+    mounts = []
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
+        for line in table:
+            before, _, after = line.partition(" - ")
+            fields = before.split(" ")
+            point = fields[4].encode("utf-8", "surrogateescape").decode("unicode_escape")
+            point = point.encode("latin-1").decode("utf-8", "surrogateescape")
+            mounts.append(Mount(fields[2], point, after.split(" ")[0]))
+    return mounts
+
+
+def _deepest(real: str, mounts: Iterable[Mount]) -> Mount:
+    """The mount with the longest point above a path; of several at one point the last, which covers the others."""
+    found = Mount("", "", "")
+    for mount in mounts:
+        below = real == mount.point or real.startswith(mount.point.rstrip("/") + "/")
+        if below and len(mount.point) >= len(found.point):
+            found = mount
+    return found
+
+
+def _needed_paths() -> list[str]:
+    """Paths that something on this host writes to, or that this process is made of: freezing them locks Ansible out."""
+    return [
+        tempfile.gettempdir(),
+        "/tmp",
+        "/var/tmp",
+        "/var/log",
+        "/run",
+        "/",
+        sys.prefix,
+        os.path.dirname(os.__file__),
+    ]
+
+
+class FileSystem(Driver):
+    """The file system that a path is on."""
+
+    kind = "path"
+    rank = 2
+    consistency = "fs"
+
+    def __init__(self, path: str, timeout_seconds: float, force: bool = False) -> None:
+        super().__init__(f"file system of {path}", timeout_seconds)
+        self._path = path
+        self._force = force
+        self._descriptor = -1
+        self._refused = False
+
+    @property
+    def device(self) -> str:
+        """What tells two file systems apart."""
+        return mount_of(self._path).device
+
+    def check(self, limits: Limits) -> None:
+        mount = mount_of(self._path)
+        self.facts.update(mount_point=mount.point, file_system=mount.kind)
+        mounts = _mounts()
+        needed = [] if self._force else [*_needed_paths(), *limits.unless_forced]
+        for path in needed:
+            if _deepest(os.path.realpath(path), mounts).device == mount.device:
+                raise QuiesceError(
+                    f"{mount.point} was not frozen: {path} is on it, and with that frozen Ansible and others could not "
+                    "go on. Use force if you are sure."
+                )
+        for path in limits.always:
+            if _deepest(os.path.realpath(path), mounts).device == mount.device:
+                raise QuiesceError(
+                    f"{mount.point} must not be frozen: the holder itself writes to {path}. "
+                    "Give it a state folder on another file system."
+                )
+
+    def open(self) -> None:
+        try:
+            self._descriptor = os.open(mount_of(self._path).point, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except NotADirectoryError:
+            self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise QuiesceError(f"The {self.label} cannot be opened: {error.strerror}.") from None
+
+    def take(self) -> None:
+        try:
+            fcntl.ioctl(self._descriptor, _FREEZE, 0)
+        except OSError as error:
+            self._refused = True
+            raise QuiesceError(f"The {self.label} cannot be frozen: {_reason(error)}.") from None
+
+    def release(self) -> None:
+        try:
+            fcntl.ioctl(self._descriptor, _THAW, 0)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise QuiesceError(f"The {self.label} cannot be thawed: {_reason(error)}.") from None
+            raise QuiesceError(f"The {self.label} was not frozen any more: somebody else has thawed it.") from None
+
+    def recover(self) -> None:
+        if self._refused:
+            return  # if it is frozen, it is so by somebody else
+        if self._descriptor < 0:
+            self.open()
+        try:
+            fcntl.ioctl(self._descriptor, _THAW, 0)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # not frozen
+                raise QuiesceError(f"The {self.label} cannot be thawed: {_reason(error)}.") from None
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _reason(error: OSError) -> str:
+    known = {
+        errno.EPERM: "that takes root (CAP_SYS_ADMIN)",
+        errno.EBUSY: "somebody else has frozen it already",
+        errno.EOPNOTSUPP: "this kind of file system cannot be frozen",
+        errno.ENOTTY: "this kind of file system cannot be frozen",
+        errno.EROFS: "it is read-only",
+    }
+    return known.get(error.errno or 0, os.strerror(error.errno or 0))

@@ -1,0 +1,385 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The holder: a process that owns every hold of one request, and lets go in time whatever happens to everybody else.
+
+It lets go in reverse order when it is asked to, at its deadline, on SIGTERM or SIGINT, when its guard dies, and, if the
+request says so, when whoever asked for the hold is gone. Until everything is held it also lets go when one target cannot
+be held, does not get held in its time, or nobody is there any more to hear of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import socket
+import struct
+import time
+from typing import Any
+
+from . import guard as guards
+from .base import Driver, Limits, QuiesceError, uptime
+from .process import Step, say, stay_in_memory
+from .state import State
+from .targets import drivers_of, plain
+
+#: How long the threads of steps that were cancelled get to end before others are told that they block.
+_CANCEL_SECONDS = 3.0
+
+
+def main(owner: socket.socket, request: dict[str, Any]) -> None:
+    """The holder's whole life. Answers are lines of JSON to `owner`."""
+    _Holder(owner, request).run()
+
+
+class _Holder:
+    def __init__(self, owner: socket.socket, request: dict[str, Any]) -> None:
+        self._owner: socket.socket | None = owner
+        self._request = request
+        self._state = State(request["folder"], request["name"])
+        self._started = uptime()
+        self._deadline = self._started + float(request["deadline_seconds"])
+        self._selector = selectors.DefaultSelector()
+        self._waiting: list[socket.socket] = []
+        self._drivers: list[Driver] = []
+        self._steps: dict[int, Step] = {}
+        self._taken: list[int] = []
+        self._seconds: dict[int, dict[str, float]] = {}
+        self._guard: guards.Guard | None = None
+        self._ending: str | None = None
+        self._held_since = 0.0
+        self._record: dict[str, Any] = {}
+
+    # --- the sequence -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        try:
+            # The one before may be about to end.
+            if self._state.lock(_CANCEL_SECONDS) is None:
+                raise QuiesceError(f"Another hold called {self._state.name} is there.")
+            self._prepare()
+        except QuiesceError as problem:
+            say(f"nothing was held: {problem}")
+            if self._record:
+                self._finish("failure", str(problem), [], "released")
+            else:
+                self._answer({"problem": str(problem)})
+            return
+        problem_text = self._take_all()
+        if problem_text is None:
+            self._answer({"held": True, **self._report()})
+            if self._ending is None:
+                self._wait(None, self._deadline)
+        cause = self._ending or ("failure" if problem_text else "deadline")
+        self._release_all(cause, problem_text)
+
+    def _prepare(self) -> None:
+        request = self._request
+        self._drivers = drivers_of(request["targets"], float(request["timeout_seconds"]), bool(request["force"]))
+        limits = Limits([self._state.folder], request["needed_paths"])
+        for driver in self._drivers:
+            driver.check(limits)
+        for driver in self._drivers:
+            driver.open()
+        self._record = {
+            "state": "holding",
+            "boot_id": boot_id(),
+            "targets": request["targets"],
+            "timeout_seconds": request["timeout_seconds"],
+            "force": request["force"],
+            "deadline_seconds": request["deadline_seconds"],
+            "deadline": time.time() + self._deadline - uptime(),
+            "taken": [],
+        }
+        self._state.write(self._record)
+        listener = self._listen()
+        woken, waker = os.pipe()
+        os.set_blocking(waker, False)
+        # Both pipes of a signal are here before the guard is, so that it can close them.
+        self._guard = guards.start(
+            self._drivers,
+            self._deadline,
+            [descriptor.fileno() for descriptor in (self._owner, listener) if descriptor] + [woken, waker],
+            self._report_of_guard,
+        )
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.set_wakeup_fd(waker)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: None)
+        stay_in_memory()
+        self._selector.register(woken, selectors.EVENT_READ, lambda: self._signalled(woken))
+        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+        self._selector.register(self._guard.descriptor, selectors.EVENT_READ, self._guard_is_gone)
+        if self._owner is not None:
+            self._selector.register(self._owner, selectors.EVENT_READ, self._owner_speaks)
+
+    def _take_all(self) -> str | None:
+        """Hold everything. Returns what went wrong, after which some may be held."""
+        for what in ("connect", "take"):
+            for index, driver in enumerate(self._drivers):
+                if what == "take":
+                    self._note("taken", index)
+                began = uptime()
+                step = Step(f"{what} of {driver.label}", getattr(driver, what))
+                self._steps[index] = step
+                done = self._wait(step, min(self._deadline, began + driver.timeout_seconds))
+                took = uptime() - began
+                if not done:
+                    why = self._why_not(driver, took)
+                    self._ask_guard_for_time()
+                    driver.cancel()
+                    self._wait(step, uptime() + _CANCEL_SECONDS, to_the_end=True)
+                    return why
+                self._seconds.setdefault(index, {})[what] = took
+                if step.problem:
+                    say(f"{driver.label}: {what}: {step.problem}")
+                    return step.problem
+                say(f"{driver.label}: {'connected' if what == 'connect' else 'held'} in {took:.3f} s")
+                if what == "take" and not self._held_since:
+                    self._held_since = began
+        self._record["held_from"] = time.time()
+        self._write_record()
+        return None
+
+    def _why_not(self, driver: Driver, took: float) -> str:
+        if self._ending:
+            return f"The hold was given up while the {driver.label} was taken: {self._ending}."
+        if uptime() >= self._deadline:
+            return f"The deadline has passed while the {driver.label} was taken."
+        return f"The {driver.label} was not held in {took:.1f} s, so nothing is."
+
+    def _release_all(self, cause: str, problem: str | None) -> None:
+        say(f"releasing: {cause}")
+        problems: list[str] = []
+        self._ask_guard_for_time()
+        blocked = []
+        for index in reversed(list(self._taken)):
+            if not self._steps[index].over:
+                blocked.append(index)
+                continue
+            problems += self._release(index)
+        for index in blocked:
+            problems.append(
+                f"The {self._drivers[index].label} still blocks; it is released as soon as the system lets it go."
+            )
+        self._record["held_seconds"] = uptime() - self._held_since if self._held_since else 0.0
+        self._finish(cause, problem, problems, "releasing" if blocked else "released")
+        for index in blocked:
+            while not self._wait(self._steps[index], uptime() + 60, to_the_end=True):
+                pass
+            self._release(index)
+        if blocked:
+            self._finish(cause, problem, [], "released")
+        for driver in self._drivers:
+            driver.close()
+        if self._guard is not None:
+            self._selector.unregister(self._guard.descriptor)
+            self._guard.dismiss()
+
+    def _ask_guard_for_time(self) -> None:
+        """The guard must not think that the holder hangs while it releases, as long as it is allowed to take for that."""
+        allowed = sum(self._drivers[index].timeout_seconds + _CANCEL_SECONDS for index in self._taken) + _CANCEL_SECONDS
+        if self._guard is not None:
+            self._guard.tell(f"r {allowed:.0f}")
+
+    def _release(self, index: int) -> list[str]:
+        """Let one target go, whatever became of its take, and return what went wrong, as sentences."""
+        driver = self._drivers[index]
+        whole = self._steps[index].problem is None
+        # After a take that failed nobody knows how far it came.
+        work = driver.release if whole else driver.recover
+        step = Step(f"release of {driver.label}", work)
+        problems = []
+        if not self._wait(step, uptime() + driver.timeout_seconds, to_the_end=True):
+            driver.cancel()
+            if not self._wait(step, uptime() + _CANCEL_SECONDS, to_the_end=True):
+                problems.append(f"The {driver.label} could not be released in {driver.timeout_seconds:g} s.")
+        if step.over and step.problem:
+            problems.append(step.problem)
+        if not step.over or step.problem:
+            driver.close()  # a session ends, and its locks with it
+        say(f"{driver.label}: {' '.join(problems) or 'released'}")
+        self._note("released", index)
+        return problems
+
+    # --- what happens meanwhile ---------------------------------------------------------------------------------------
+
+    def _wait(self, step: Step | None, until: float, to_the_end: bool = False) -> bool:
+        """Wait for a step, and serve who speaks to the holder. True if the step is over.
+
+        Returns before that at `until`, and, unless `to_the_end`, when there is a reason to let go.
+        """
+        if step is not None:
+            self._selector.register(step.wake, selectors.EVENT_READ, lambda: None)
+        try:
+            while step is None or not step.over:
+                left = until - uptime()
+                if left <= 0 or (self._ending and not to_the_end):
+                    return False
+                # A machine that slept wakes up with a deadline that has passed: look at the clock every second.
+                for key, _events in self._selector.select(min(left, 1.0)):
+                    key.data()
+        finally:
+            if step is not None:
+                self._selector.unregister(step.wake)
+                if step.over:
+                    step.close()
+        return True
+
+    def _end_by(self, cause: str) -> None:
+        self._ending = self._ending or cause
+
+    def _signalled(self, woken: int) -> None:
+        os.read(woken, 64)
+        self._end_by("signal")
+
+    def _guard_is_gone(self) -> None:
+        if self._guard is not None:
+            self._selector.unregister(self._guard.descriptor)
+            self._guard = None
+        self._end_by("guard lost")
+
+    def _owner_speaks(self) -> None:
+        said = b""
+        try:
+            said = self._owner.recv(64) if self._owner else b""
+        except OSError:
+            pass
+        if said:
+            self._end_by("request")
+            return
+        self._forget_owner()
+        if self._request["attached"] or "held_from" not in self._record:
+            self._end_by("owner gone")
+
+    def _forget_owner(self) -> None:
+        if self._owner is not None:
+            self._selector.unregister(self._owner)
+            self._owner.close()
+            self._owner = None
+
+    def _listen(self) -> socket.socket:
+        self._state.remove_socket()
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        address, folder = self._state.address()
+        before = os.umask(0o177)
+        try:
+            listener.bind(address)
+        except OSError as error:
+            raise QuiesceError(f"The holder cannot listen at {self._state.path('sock')}: {error.strerror}.") from None
+        finally:
+            os.umask(before)
+            os.close(folder)
+        listener.listen(8)
+        return listener
+
+    def _accept(self, listener: socket.socket) -> None:
+        caller, _address = listener.accept()
+        _pid, user, _group = struct.unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        caller.settimeout(1)
+        try:
+            word = caller.recv(64).strip() if user in (0, os.geteuid()) else b""
+            if word == b"release":
+                self._waiting.append(caller)
+                self._end_by("request")
+                return
+            if word == b"status":
+                caller.sendall(json.dumps({"held": "held_from" in self._record, **self._report()}).encode() + b"\n")
+        except OSError:
+            pass
+        caller.close()
+
+    # --- what others get to know --------------------------------------------------------------------------------------
+
+    def _note(self, what: str, index: int) -> None:
+        if what == "taken":
+            self._taken.append(index)
+        else:
+            self._taken.remove(index)
+        # On record before it is done, and gone from it after it was undone.
+        self._record["taken"] = list(self._taken)
+        self._write_record()
+        if self._guard is not None:
+            self._guard.tell(f"{'+' if what == 'taken' else '-'}{index}")
+
+    def _write_record(self) -> None:
+        try:
+            self._state.write(self._record)
+        except QuiesceError as problem:
+            say(str(problem))
+
+    def _report(self) -> dict[str, Any]:
+        targets = []
+        for index, driver in enumerate(self._drivers):
+            seconds = self._seconds.get(index, {}).get("take", 0.0)
+            targets.append({"target": driver.label, "kind": driver.kind, "take_seconds": seconds, **driver.facts})
+        return {
+            "plain": plain(self._request["targets"]),
+            "targets": targets,
+            "consistency": "app" if any(driver.consistency == "app" for driver in self._drivers) else "fs",
+            "held_from": self._record.get("held_from"),
+            "deadline_seconds": self._request["deadline_seconds"],
+            "remaining_seconds": max(0.0, self._deadline - uptime()),
+            "held_seconds": self._record.get("held_seconds", uptime() - self._held_since if self._held_since else 0.0),
+        }
+
+    def _final(self, cause: str, problem: str | None, problems: list[str], state: str) -> dict[str, Any]:
+        final = {
+            **self._report(),
+            "state": state,
+            "released_by": cause,
+            "released_at": time.time(),
+            "problems": problems,
+        }
+        final["remaining_seconds"] = 0.0
+        if "held_from" not in self._record or problem:
+            final["problem"] = " ".join([problem or "", *problems]).strip()
+        if state == "releasing":
+            final.update(targets_left=self._request["targets"], boot_id=boot_id(), taken=list(self._taken))
+        return final
+
+    def _finish(self, cause: str, problem: str | None, problems: list[str], state: str) -> None:
+        final = self._final(cause, problem, problems, state)
+        try:
+            self._state.write({**self._record, **final} if state == "releasing" else final)
+        except QuiesceError as error:
+            say(str(error))
+        self._state.remove_socket()
+        public = {key: value for key, value in final.items() if key != "targets_left"}
+        for caller in self._waiting:
+            try:
+                caller.sendall(json.dumps(public).encode() + b"\n")
+            except OSError:
+                pass
+            caller.close()
+        self._waiting = []
+        self._answer(public)
+
+    def _answer(self, answer: dict[str, Any]) -> None:
+        if self._owner is None:
+            return
+        try:
+            self._owner.sendall(json.dumps(answer).encode() + b"\n")
+        except OSError:
+            if "problem" not in answer and "released_by" not in answer:
+                self._end_by("owner gone")
+
+    def _report_of_guard(self, problems: list[str]) -> None:
+        """Runs in the guard, after the holder's death."""
+        record = self._state.read()
+        began = record.get("held_from")
+        final = {**self._report(), "held_from": began, "held_seconds": time.time() - began if began else 0.0}
+        final.update(state="released", released_by="guard", released_at=time.time(), problems=problems)
+        final["remaining_seconds"] = 0.0
+        self._state.write(final if not problems else {**record, **final, "state": "holding"})
+        self._state.remove_socket()
+
+
+def boot_id() -> str:
+    """What tells this boot of the machine from another: no freeze survives one."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

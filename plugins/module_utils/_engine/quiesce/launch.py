@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Start a holder as a process of its own, with nothing of the one that asks for it but this room's sources.
+
+A module's files are gone when it ends, and a file system that is frozen may be the one with the code. So the sources go
+over a pipe to a new Python, which compiles all of them before it holds anything.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import subprocess
+import sys
+from types import ModuleType
+from typing import Any
+
+from .. import errors
+from . import (
+    base,
+    command,
+    filesystem,
+    guard,
+    holder,
+    mongodb,
+    mysql,
+    postgresql,
+    process,
+    programs,
+    sql_client,
+    state,
+    targets,
+)
+
+_ROOM = (
+    base,
+    process,
+    programs,
+    sql_client,
+    filesystem,
+    command,
+    mysql,
+    postgresql,
+    mongodb,
+    targets,
+    state,
+    guard,
+    holder,
+)
+
+# Runs in the new Python: modules come from a dictionary of sources, then the holder takes over.
+_BEGINNING = r"""
+import importlib.abc, importlib.util, json, socket, struct, sys
+owner = socket.socket(fileno=0)
+def read(length):
+    text = b""
+    while len(text) < length:
+        part = owner.recv(length - len(text))
+        if not part:
+            sys.exit(1)
+        text += part
+    return text
+message = json.loads(read(struct.unpack(">I", read(4))[0]))
+sources = message["sources"]
+class Sources(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    def find_spec(self, name, path=None, target=None):
+        if name in sources:
+            return importlib.util.spec_from_loader(name, self, is_package=not sources[name])
+    def get_source(self, name):
+        return sources[name]
+    def is_package(self, name):
+        return not sources[name]
+sys.meta_path.insert(0, Sources())
+from freezer_backup.quiesce.holder import main
+main(owner, message["request"])
+"""
+
+
+def _source(module: ModuleType) -> str:
+    loader = module.__spec__.loader if module.__spec__ else None
+    text: str = loader.get_source(module.__name__)  # type: ignore[union-attr]
+    return text
+
+
+def start(request: dict[str, Any], log: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start a holder; it answers in lines of JSON on the socket. `log` is the descriptor that it writes its log to."""
+    sources = {"freezer_backup": "", "freezer_backup.quiesce": "", "freezer_backup.errors": _source(errors)}
+    for module in _ROOM:
+        sources[f"freezer_backup.quiesce.{module.__name__.rpartition('.')[2]}"] = _source(module)
+    ours, theirs = socket.socketpair()
+    with theirs:
+        holder_process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            [sys.executable, "-I", "-c", _BEGINNING, "freezer-backup-holder", request["name"]],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+            cwd="/",
+        )
+    text = json.dumps({"sources": sources, "request": request}).encode()
+    ours.sendall(struct.pack(">I", len(text)) + text)
+    return holder_process, ours

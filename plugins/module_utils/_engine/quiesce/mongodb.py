@@ -1,0 +1,186 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Hold MongoDB with fsyncLock: everything is written to disk, and no write goes on until fsyncUnlock.
+
+This lock stays when its connection is gone, so that whoever recovers has to log in once more. The client is PyMongo where
+Python has it, else mongosh or mongo on a pipe.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from . import programs
+from .base import Driver, Limits, QuiesceError
+from .sql_client import SqlClient
+
+_SHELLS = ("mongosh", "mongo")
+
+
+def _pymongo() -> Any:
+    """PyMongo, None where Python has none. It takes long to load, so that only who needs it does."""
+    try:
+        import pymongo
+        import pymongo.errors
+    except ImportError:
+        return None
+    return pymongo
+
+
+class Refused(QuiesceError):
+    """The server has answered, and has not done what it was asked for."""
+
+
+class MongoDb(Driver):
+    """A server of MongoDB. `login` has the keys of the target."""
+
+    kind = "mongodb"
+
+    def __init__(self, login: Mapping[str, Any], timeout_seconds: float) -> None:
+        host = login.get("login_host") or "localhost"
+        super().__init__(f"mongodb {host}:{login.get('login_port') or 27017}", timeout_seconds)
+        self._login = login
+        self._session: _Session | None = None
+        self._refused = False
+
+    def check(self, limits: Limits) -> None:
+        if _pymongo() is None:
+            programs.find(_SHELLS, f"The {self.label} without PyMongo")
+
+    def connect(self) -> None:
+        self._session = self._log_in()
+        self.facts["server_version"] = self._ask({"buildInfo": 1}).get("version", "")
+
+    def take(self) -> None:
+        try:
+            self._ask({"fsync": 1, "lock": True})
+        except Refused:
+            self._refused = True
+            raise
+
+    def release(self) -> None:
+        self._ask({"fsyncUnlock": 1})
+
+    def cancel(self) -> None:
+        if self._session is not None:
+            self._session.kill()
+
+    def recover(self) -> None:
+        if self._refused:
+            return  # if it is locked, it is so by somebody else
+        session = self._log_in()
+        try:
+            session.command({"fsyncUnlock": 1})
+        except QuiesceError as problem:
+            if "not locked" not in str(problem):
+                raise QuiesceError(f"The {self.label} cannot be unlocked: {problem}") from None
+        finally:
+            session.close()
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
+        if self._session is None:
+            raise QuiesceError(f"There is no session of {self.label}.")
+        try:
+            return self._session.command(command)
+        except QuiesceError as problem:
+            raise type(problem)(f"The {self.label} cannot be held: {problem}") from None
+
+    def _log_in(self) -> _Session:
+        library = _pymongo()
+        return _Shell(self._login) if library is None else _PyMongo(library, self._login, self.timeout_seconds)
+
+
+class _Session:
+    """Commands on the database `admin`."""
+
+    def command(self, command: dict[str, Any]) -> dict[str, Any]:
+        """What the server answers. Raises QuiesceError with what it says."""
+        raise NotImplementedError
+
+    def kill(self) -> None:
+        """End it from another thread."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class _PyMongo(_Session):
+    def __init__(self, library: Any, login: Mapping[str, Any], timeout_seconds: float) -> None:
+        options: dict[str, Any] = {
+            "host": login.get("login_host") or "localhost",
+            "port": int(login.get("login_port") or 27017),
+            "directConnection": True,
+            "appname": "freezer.backup",
+            "serverSelectionTimeoutMS": 10_000,
+            "socketTimeoutMS": int(timeout_seconds * 1000),
+            "retryReads": False,
+        }
+        if login.get("login_user"):
+            options.update(username=login["login_user"], password=login.get("login_password") or "")
+            options["authSource"] = login.get("login_database") or "admin"
+        if login.get("tls"):
+            options["tls"] = True
+            if login.get("ca_file"):
+                options["tlsCAFile"] = login["ca_file"]
+        self._errors = library.errors
+        self._client = library.MongoClient(**options)
+
+    def command(self, command: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return dict(self._client.admin.command(command))
+        except self._errors.PyMongoError as error:
+            kind = Refused if isinstance(error, self._errors.OperationFailure) else QuiesceError
+            raise kind(" ".join(str(error).split())[:300] + ".") from None
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class _Shell(_Session):
+    """mongosh or mongo on a pipe, through which the password comes as well."""
+
+    def __init__(self, login: Mapping[str, Any]) -> None:
+        argv = [programs.find(_SHELLS, "MongoDB"), "--quiet", "--norc", "--nodb"]
+        address = f"mongodb://{login.get('login_host') or 'localhost'}:{login.get('login_port') or 27017}/"
+        address += "?directConnection=true&serverSelectionTimeoutMS=10000"
+        if login.get("tls"):
+            address += "&tls=true"
+            if login.get("ca_file"):
+                address += f"&tlsCAFile={login['ca_file']}"
+        self._client = SqlClient(programs.Program(argv, talk=True), lambda text: f"print('{text}');")
+        user = ""
+        if login.get("login_user"):
+            database = json.dumps(login.get("login_database") or "admin")
+            name, password = json.dumps(login["login_user"]), json.dumps(login.get("login_password") or "")
+            user = f"connection.getDB({database}).auth({name}, {password});"
+        self._evaluate(f"connection = new Mongo({json.dumps(address)}); {user} answer = {{}};")
+
+    def command(self, command: dict[str, Any]) -> dict[str, Any]:
+        return self._evaluate(f"answer = connection.getDB('admin').runCommand({json.dumps(command)});")
+
+    def kill(self) -> None:
+        self._client.kill()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _evaluate(self, script: str) -> dict[str, Any]:
+        """Run a script that sets `answer`. The shell prints more than is asked for: ours is the line with the mark."""
+        mark = "freezer-backup-answer "
+        wrapped = (
+            f"try {{ {script} print({json.dumps(mark)} + JSON.stringify(answer)); }} "
+            f"catch (problem) {{ print({json.dumps(mark)} + JSON.stringify({{ok: 0, errmsg: String(problem)}})); }}"
+        )
+        lines = [line.partition(mark)[2] for line in self._client.ask(wrapped) if mark in line]
+        found: dict[str, Any] = json.loads(lines[-1]) if lines else {"ok": 0, "errmsg": "the shell gave no answer"}
+        if "ok" in found and not found["ok"]:
+            kind = Refused if "code" in found else QuiesceError
+            raise kind(f"{found.get('errmsg', 'the server refused')}.")
+        return found

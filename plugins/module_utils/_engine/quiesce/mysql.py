@@ -1,0 +1,131 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Hold MariaDB or MySQL: no commit goes through while its files are copied.
+
+MariaDB has BACKUP STAGE for this, which lets reads and running statements go on; elsewhere it is FLUSH TABLES WITH READ
+LOCK. Both end with the session. For LVM either gives a copy that the server recovers to the moment of the hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from . import programs
+from .base import Driver, Limits, QuiesceError
+from .sql_client import SqlClient
+
+_STAGES = ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT")
+
+
+class MySql(Driver):
+    """A server of MariaDB or MySQL. `login` has the keys of the target."""
+
+    kind = "mysql"
+
+    def __init__(self, login: Mapping[str, Any], timeout_seconds: float) -> None:
+        where = login.get("login_unix_socket") or login.get("login_host") or "localhost"
+        super().__init__(f"mysql {where}", timeout_seconds)
+        self._login = login
+        self._client: SqlClient | None = None
+        self._stages = False
+        self._knows_position = True
+
+    def check(self, limits: Limits) -> None:
+        programs.find(("mariadb", "mysql"), f"The {self.label}")
+
+    def connect(self) -> None:
+        self._client = self._log_in()
+        version = self._ask("SELECT VERSION();")[0]
+        self.facts["server_version"] = version
+        lock = self._login.get("lock") or "auto"
+        newer = tuple(int(part) for part in re.findall(r"\d+", version)[:2]) >= (10, 4)
+        self._stages = lock == "backup_stage" or (lock == "auto" and "mariadb" in version.lower() and newer)
+        self.facts["lock"] = "backup_stage" if self._stages else "global_read_lock"
+        # A lock that somebody stands in the way of is not waited for longer than the holder does: meanwhile everybody
+        # else would wait behind it.
+        self._ask(f"SET SESSION lock_wait_timeout = {max(1, int(self.timeout_seconds))};")
+        try:
+            self._ask(self._position_statement())
+        except QuiesceError:
+            # It takes a privilege that the hold itself does not need. The client ends at an error.
+            self._knows_position = False
+            self._client.close()
+            self._client = self._log_in()
+            self._ask(f"SET SESSION lock_wait_timeout = {max(1, int(self.timeout_seconds))};")
+
+    def take(self) -> None:
+        if self._stages:
+            for stage in _STAGES:
+                self._ask(f"BACKUP STAGE {stage};")
+        else:
+            self._ask("FLUSH TABLES WITH READ LOCK;")
+        if self._knows_position:
+            for line in self._ask(self._position_statement()):
+                name, position = line.split("\t")[:2]
+                self.facts.update(binlog_file=name, binlog_position=int(position))
+
+    def release(self) -> None:
+        self._ask("BACKUP STAGE END;" if self._stages else "UNLOCK TABLES;")
+
+    def cancel(self) -> None:
+        if self._client is not None:
+            self._client.kill()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _ask(self, statement: str) -> list[str]:
+        if self._client is None:
+            raise QuiesceError(f"There is no session of {self.label}.")
+        try:
+            return self._client.ask(statement)
+        except QuiesceError as problem:
+            raise QuiesceError(f"The {self.label} cannot be held: {problem}") from None
+
+    def _position_statement(self) -> str:
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.facts["server_version"])[:2])
+        newer = "mariadb" not in self.facts["server_version"].lower() and numbers >= (8, 2)
+        return "SHOW BINARY LOG STATUS;" if newer else "SHOW MASTER STATUS;"
+
+    def _log_in(self) -> SqlClient:
+        """A session of the server. What it logs in with comes over a pipe that only the client can read."""
+        reading, writing = os.pipe()
+        try:
+            if self._login.get("os_user"):
+                os.fchown(reading, programs.user_id(self._login["os_user"]), -1)
+            os.write(writing, self._options().encode())
+            os.close(writing)
+            config_file = self._login.get("config_file")
+            argv = [programs.find(("mariadb", "mysql"), f"The {self.label}")]
+            argv += (
+                [f"--defaults-extra-file=/dev/fd/{reading}"] if not config_file else [f"--defaults-file={config_file}"]
+            )
+            argv += ["--batch", "--skip-column-names", "--unbuffered", "--skip-reconnect", "--connect-timeout=10"]
+            if config_file:
+                argv += self._plain_arguments()
+            program = programs.Program(argv, os_user=self._login.get("os_user"), pass_fds=[reading], talk=True)
+        finally:
+            os.close(reading)
+        return SqlClient(program, lambda text: f"SELECT '{text}';")
+
+    def _options(self) -> str:
+        lines = ["[client]"]
+        for key, name in (("login_user", "user"), ("login_password", "password"), *_PLAIN):
+            value = self._login.get(key)
+            if value:
+                quoted = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+                lines.append(f'{name}="{quoted}"')
+        return "\n".join(lines) + "\n"
+
+    def _plain_arguments(self) -> list[str]:
+        """With a configuration file the rest that is no secret comes as arguments; a password belongs in the file."""
+        pairs = (("login_user", "user"), *_PLAIN)
+        return [f"--{name}={self._login[key]}" for key, name in pairs if self._login.get(key)]
+
+
+_PLAIN = (("login_unix_socket", "socket"), ("login_host", "host"), ("login_port", "port"))

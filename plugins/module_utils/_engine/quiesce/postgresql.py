@@ -1,0 +1,89 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Hold PostgreSQL in its backup mode: pg_backup_start and pg_backup_stop, pg_start_backup before version 15.
+
+Transactions go on; a copy of the files is recovered from the checkpoint at the start with the write-ahead log, for which
+`backup_label` has to be put into the copy unless the copy is of a single moment. The mode ends with the session.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from . import programs
+from .base import Driver, Limits, QuiesceError
+from .sql_client import SqlClient
+
+_LABEL = "freezer.backup"
+
+
+class PostgreSql(Driver):
+    """A server of PostgreSQL. `login` has the keys of the target."""
+
+    kind = "postgresql"
+
+    def __init__(self, login: Mapping[str, Any], timeout_seconds: float) -> None:
+        where = login.get("login_unix_socket") or login.get("login_host") or "localhost"
+        super().__init__(f"postgresql {where}", timeout_seconds)
+        self._login = login
+        self._client: SqlClient | None = None
+        self._version = 0
+
+    def check(self, limits: Limits) -> None:
+        programs.find(("psql",), f"The {self.label}")
+
+    def connect(self) -> None:
+        variables = {"PGCONNECT_TIMEOUT": "10", "PGAPPNAME": _LABEL}
+        for key, name in _VARIABLES:
+            if self._login.get(key):
+                variables[name] = str(self._login[key])
+        argv = [programs.find(("psql",), f"The {self.label}")]
+        argv += ["--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
+        program = programs.Program(argv, variables, os_user=self._login.get("os_user"), talk=True)
+        self._client = SqlClient(program, lambda text: f"\\echo {text}")
+        self._version = int(self._ask("SHOW server_version_num;")[0])
+        self.facts["server_version"] = self._ask("SHOW server_version;")[0]
+        self._ask(f"SET statement_timeout = {int(self.timeout_seconds * 1000)};")
+
+    def take(self) -> None:
+        start = "pg_backup_start" if self._version >= 150000 else "pg_start_backup"
+        more = "" if self._version >= 150000 else ", false"
+        self.facts["start_lsn"] = self._ask(f"SELECT {start}('{_LABEL}', true{more});")[0]
+
+    def release(self) -> None:
+        # Waiting for the archive is the business of whoever copies the log.
+        stop = "pg_backup_stop(false)" if self._version >= 150000 else "pg_stop_backup(false, false)"
+        parts = ("lsn", "labelfile", "spcmapfile")
+        selected = " || ',' || ".join(f"coalesce(to_json({part}::text)::text, 'null')" for part in parts)
+        lines = self._ask(f"SELECT '[' || {selected} || ']' FROM {stop};")
+        stop_lsn, label, tablespaces = json.loads("".join(lines))
+        self.facts.update(stop_lsn=stop_lsn, backup_label=label, tablespace_map=tablespaces or "")
+
+    def cancel(self) -> None:
+        if self._client is not None:
+            self._client.kill()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _ask(self, statement: str) -> list[str]:
+        if self._client is None:
+            raise QuiesceError(f"There is no session of {self.label}.")
+        try:
+            return self._client.ask(statement)
+        except QuiesceError as problem:
+            raise QuiesceError(f"The {self.label} cannot be held: {problem}") from None
+
+
+_VARIABLES = (
+    ("login_unix_socket", "PGHOST"),
+    ("login_host", "PGHOST"),
+    ("login_port", "PGPORT"),
+    ("login_user", "PGUSER"),
+    ("login_password", "PGPASSWORD"),
+    ("login_db", "PGDATABASE"),
+)

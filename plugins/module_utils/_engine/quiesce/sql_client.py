@@ -1,0 +1,54 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A database's own command line client, kept open on a pipe.
+
+It comes with the server, knows every way to log in, and what it holds dies with it: when the holder is gone its pipe is
+closed, the client ends, and the server drops the session and its locks.
+"""
+
+from __future__ import annotations
+
+from typing import Callable
+
+from .base import QuiesceError
+from .programs import Program
+
+_MARK = "freezer-backup-answered"
+
+
+class SqlClient:
+    """One session of a server. `mark` makes the statement that prints a given text on a line of its own."""
+
+    def __init__(self, program: Program, mark: Callable[[str], str]) -> None:
+        self._program = program
+        self._mark = mark
+
+    def ask(self, statement: str) -> list[str]:
+        """Run a statement and give back the lines it prints. Raises QuiesceError with what the client says."""
+        request = f"{statement}\n{self._mark(_MARK)}\n".encode()
+        lines: list[str] = []
+        try:
+            self._program.stdin.write(request)
+            self._program.stdin.flush()
+            for line in self._program.stdout:
+                text = line.decode("utf-8", "replace").rstrip("\n")
+                if text == _MARK:
+                    return lines
+                lines.append(text)
+        except (OSError, ValueError):
+            pass
+        self._program.wait(2)
+        raise QuiesceError(f"{self._program.name} has ended: {self._program.said() or 'it said nothing'}.")
+
+    def kill(self) -> None:
+        """End the session from another thread."""
+        self._program.kill()
+
+    def close(self) -> None:
+        """End the session."""
+        try:
+            self._program.stdin.close()
+        except OSError:
+            pass
+        self._program.wait(2)
+        self._program.close()
