@@ -42,7 +42,7 @@ def _mounts() -> list[Mount]:
     mounts = []
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
         for line in table:
-            before, _, after = line.partition(" - ")
+            before, _dash, after = line.partition(" - ")
             fields = before.split(" ")
             point = fields[4].encode("utf-8", "surrogateescape").decode("unicode_escape")
             point = point.encode("latin-1").decode("utf-8", "surrogateescape")
