@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,12 @@ from ansible_collections.freezer.backup.tests.support.api_process import ApiProc
 from ansible_collections.freezer.backup.tests.support.guests import Guest
 
 StartApi = Callable[..., ApiProcess]
+
+
+def pytest_configure() -> None:
+    """Programs under test hear Ctrl-C, also where a shell has started pytest in the background and ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,8 @@ def test_up_of_a_lab_that_is_up_changes_nothing_and_takes_no_time(keystone):
     started = time.monotonic()
     again = keystone_lab.start()
     assert time.monotonic() - started < 10
-    assert again.environment == keystone.environment
+    # Somebody else may have started another piece in the meantime.
+    assert keystone.environment.items() <= again.environment.items()
 
 
 def test_a_wrong_word_is_told_how_the_lab_is_used():
