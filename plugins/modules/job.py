@@ -78,6 +78,9 @@ options:
   user_credentials:
     description: Written by the server. Accepted and ignored.
     type: dict
+  next_run_time:
+    description: Returned by M(freezer.backup.job_info). Accepted and ignored.
+    type: str
 extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group

@@ -20,6 +20,17 @@ options:
   client_id:
     description: Only jobs of this client.
     type: str
+  next_run_time:
+    description:
+      - Say of each job when it will run next, as RV(jobs[].next_run_time).
+      - Jobs with calendar fields need the Python library APScheduler 3 where the module runs.
+    type: bool
+    default: false
+  timezone:
+    description:
+      - The time zone of the nodes, such as V(Europe/Berlin), for jobs that name none. Without it, that of the host on which
+        the module runs.
+    type: str
 extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.info
@@ -28,6 +39,8 @@ extends_documentation_fragment:
   - freezer.backup._registry
 seealso:
   - module: freezer.backup.job
+  - plugin: freezer.backup.next_runs
+    plugin_type: filter
 """
 
 EXAMPLES = r"""
@@ -43,6 +56,13 @@ EXAMPLES = r"""
     search:
       match:
         - result: fail
+
+- name: Say when the jobs of a client run next
+  freezer.backup.job_info:
+    url: http://backup.example.org:9090
+    client_id: db1.example.org
+    next_run_time: true
+    query: "[].[job_id, next_run_time]"
 """
 
 RETURN = r"""
@@ -53,6 +73,12 @@ jobs:
   returned: success, unless O(query) is given
   type: list
   elements: dict
+  contains:
+    next_run_time:
+      description: When the job runs next, with its offset from UTC. Null where it does not run unless it is started.
+      returned: with O(next_run_time=true)
+      type: str
+      sample: "2026-11-23T02:00:00+01:00"
   sample:
     - job_id: nightly_db1
       client_id: db1.example.org
@@ -79,6 +105,7 @@ query_result:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
+from ansible_collections.freezer.backup.plugins.module_utils._engine.upcoming import with_next_run_time
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import info_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
@@ -88,16 +115,20 @@ def main():
         {
             "job_id": {"type": "str"},
             "client_id": {"type": "str"},
+            "next_run_time": {"type": "bool", "default": False},
+            "timezone": {"type": "str"},
             **info_spec(),
         },
         mutually_exclusive=[("job_id", "search"), ("job_id", "limit")],
     )
     params = module.params
     match = {key: params[key] for key in ("client_id",)}
-    module.run_info(
-        "jobs",
-        lambda registry: select(registry.jobs, params["job_id"], match, search=params["search"], limit=params["limit"]),
-    )
+
+    def flow(registry):
+        found = select(registry.jobs, params["job_id"], match, search=params["search"], limit=params["limit"])
+        return with_next_run_time(found, params["timezone"]) if params["next_run_time"] else found
+
+    module.run_info("jobs", flow)
 
 
 if __name__ == "__main__":

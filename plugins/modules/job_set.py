@@ -72,10 +72,10 @@ options:
             type: str
       job_schedule:
         description:
-          - When to run. A date goes before an interval, an interval before calendar fields. Without any of them nothing
-            runs until somebody starts it.
+          - When to run, at a date, at an interval, by calendar fields, or at the times of several of these. Without any of
+            them it runs once, and again whenever somebody starts it.
           - It is meant whole. What it does not name goes away, except for what the scheduler writes.
-          - Times without a zone are in the local time of the node that runs the job.
+          - Times without a zone are in C(schedule_timezone), or in the local time of the node that runs the job.
         type: dict
         suboptions:
           schedule_date:
@@ -114,6 +114,21 @@ options:
           schedule_second:
             description: Calendar field, V(0) to V(59).
             type: str
+          schedule_timezone:
+            description: The time zone of calendar fields and of times without one, such as V(Europe/Berlin).
+            type: str
+          schedule_misfire_grace_time:
+            description:
+              - By how many seconds a run may be late. A time that is missed by more is not made up for.
+              - Without it, 3600.
+            type: int
+          schedule_catch_up:
+            description:
+              - What becomes of the times that passed while the node was down or the job was still running, V(latest) if it is
+                not given. With V(latest) the newest of them is run, with V(all) each of them, one after the other, with V(none)
+                none of them.
+            type: str
+            choices: [latest, all, none]
           time_created:
             description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
             type: int
@@ -126,6 +141,12 @@ options:
           current_pid:
             description: Written by the scheduler. Accepted and ignored.
             type: int
+          message:
+            description: Written by the scheduler, a sentence about the last run. Accepted and ignored.
+            type: str
+          progress:
+            description: Written by the scheduler, how far the run is. Accepted and ignored.
+            type: dict
           event:
             description: Written by the server. Accepted and ignored, see M(freezer.backup.job_event).
             type: str
@@ -155,6 +176,9 @@ options:
       user_credentials:
         description: Written by the server. Accepted and ignored.
         type: dict
+      next_run_time:
+        description: Returned by M(freezer.backup.job_info). Accepted and ignored.
+        type: str
       user_id:
         description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
         type: str

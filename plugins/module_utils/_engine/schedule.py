@@ -3,8 +3,8 @@
 """When a job is due: what the keys of a ``job_schedule`` say.
 
 A job runs at one moment (``schedule_date``), at an interval (``schedule_interval``), again and again without a pause
-(``schedule_interval: continuous``), by the calendar (``schedule_year`` to ``schedule_second``), or, with none of
-these, once. The calendar fields have the grammar of APScheduler's cron trigger, to which Freezer's scheduler has
+(``schedule_interval: continuous``), by the calendar (``schedule_year`` to ``schedule_second``), at the times of several
+of these, or, with none of them, once. The calendar fields have the grammar of APScheduler's cron trigger, to which Freezer's scheduler has
 always handed them.
 """
 
@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, Union
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SECONDS_PER_UNIT = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
@@ -35,9 +36,16 @@ _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FIELD_NAMES = {"month": _MONTHS, "day_of_week": _WEEKDAYS}
 _PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1}
 
+#: What becomes of times that passed while nobody could run the job: the newest of them, all of them, or none is run.
+CATCH_UPS = ("latest", "all", "none")
+#: As in Freezer's scheduler: a time that is missed by more than this is not made up for.
+MISFIRE_GRACE_SECONDS = 3600
+
+_OPTION_KEYS = ("schedule_timezone", "schedule_misfire_grace_time", "schedule_catch_up")
 _TRIGGER_KEYS = frozenset(
     ["schedule_date", "schedule_interval", "schedule_start_date", "schedule_end_date"]
     + ["schedule_" + name for name in FIELD_RANGES]
+    + list(_OPTION_KEYS)
 )
 
 _DATE = re.compile(
@@ -91,8 +99,10 @@ class Field:
 class Schedule:
     """What a ``job_schedule`` asks for.
 
-    ``kind`` is ``date``, ``interval``, ``continuous``, ``cron`` or ``none``. A time without a zone is in the local
-    time of the node that runs the job. ``start`` and ``end`` bound ``interval``, ``continuous`` and ``cron``.
+    ``kind`` is ``date``, ``interval``, ``continuous``, ``cron`` or ``none``; where several are given, the first of them,
+    and ``others`` are the rest. A time without a zone is in ``timezone``, a name of the IANA's, or in the local time of
+    the node that runs the job. ``start`` and ``end`` bound ``interval``, ``continuous`` and ``cron``. A time that is
+    missed by more than ``misfire_grace_seconds`` is not run any more; ``catch_up`` is one of ``CATCH_UPS``.
     """
 
     kind: str
@@ -101,23 +111,29 @@ class Schedule:
     fields: tuple[Field, ...] = ()
     start: datetime | None = None
     end: datetime | None = None
+    timezone: str | None = None
+    misfire_grace_seconds: int = MISFIRE_GRACE_SECONDS
+    catch_up: str = "latest"
+    others: tuple[Schedule, ...] = ()
 
 
 def parse(schedule: Mapping[str, Any]) -> Schedule:
     """What a ``job_schedule``, or the ``schedule`` of a session, asks for.
 
-    Every ``schedule_*`` key is checked; the others say how a run went, not when it is due. Where several kinds are
-    given, a date goes before an interval, an interval before calendar fields, as in Freezer's scheduler. A key that is
-    None or empty is not given. Raises ScheduleError.
+    Every ``schedule_*`` key is checked; the others say how a run went, not when it is due. Several kinds may be given,
+    and the job then runs at the times of each. A key that is None or empty is not given. Raises ScheduleError.
     """
     unknown = sorted(key for key in schedule if key.startswith("schedule_") and key not in _TRIGGER_KEYS)
     if unknown:
         raise ScheduleError(f"{unknown[0]} is no key of a schedule; the keys are {', '.join(sorted(_TRIGGER_KEYS))}")
-    given = {key: value for key, value in schedule.items() if key in _TRIGGER_KEYS and value not in (None, "")}
+    given: Mapping[str, Any] = {
+        key: value for key, value in schedule.items() if key in _TRIGGER_KEYS and value not in (None, "")
+    }
 
     date = _date(given, "schedule_date")
     start, end = _date(given, "schedule_start_date"), _date(given, "schedule_end_date")
     interval_seconds = _interval_seconds(given)
+    given = _with_weekdays(given)
     fields = tuple(_field(name, str(given["schedule_" + name])) for name in FIELD_RANGES if "schedule_" + name in given)
     if start and end and (start.tzinfo is None) == (end.tzinfo is None) and end < start:
         raise ScheduleError(
@@ -125,14 +141,46 @@ def parse(schedule: Mapping[str, Any]) -> Schedule:
             f"{given['schedule_start_date']}; nothing would ever run between them"
         )
 
+    options = _options(given)
+    kinds: list[Schedule] = []
     if date is not None:
-        return Schedule("date", date=date)
+        kinds.append(Schedule("date", date=date, **options))
     if interval_seconds is not None:
         kind = "interval" if interval_seconds else "continuous"
-        return Schedule(kind, interval_seconds=interval_seconds or None, start=start, end=end)
+        kinds.append(Schedule(kind, interval_seconds=interval_seconds or None, start=start, end=end, **options))
     if fields:
-        return Schedule("cron", fields=fields, start=start, end=end)
-    return Schedule("none")
+        kinds.append(Schedule("cron", fields=fields, start=start, end=end, **options))
+    if not kinds:
+        return Schedule("none", **options)
+    return replace(kinds[0], others=tuple(kinds[1:]))
+
+
+def _options(given: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "schedule_timezone" in given:
+        name = given["schedule_timezone"]
+        try:
+            if not isinstance(name, str):
+                raise ValueError
+            ZoneInfo(name)
+        except (ValueError, OSError, ZoneInfoNotFoundError):
+            # OSError: the name of a folder of the database.
+            raise ScheduleError(
+                f"schedule_timezone is {name!r}, which this machine does not know; write a name of the IANA's such as "
+                "Europe/Berlin or UTC"
+            ) from None
+        found["timezone"] = name
+    if "schedule_misfire_grace_time" in given:
+        text = str(given["schedule_misfire_grace_time"])
+        if not re.fullmatch("[0-9]{1,9}", text) or int(text) == 0:
+            raise ScheduleError(f"schedule_misfire_grace_time is {text!r}; write a number of seconds above 0")
+        found["misfire_grace_seconds"] = int(text)
+    if "schedule_catch_up" in given:
+        policy = given["schedule_catch_up"]
+        if policy not in CATCH_UPS:
+            raise ScheduleError(f"schedule_catch_up is {policy!r}; write one of {', '.join(CATCH_UPS)}")
+        found["catch_up"] = policy
+    return found
 
 
 def _date(given: Mapping[str, Any], key: str) -> datetime | None:
@@ -173,6 +221,15 @@ def _interval_seconds(given: Mapping[str, Any]) -> int | None:
     if seconds > timedelta.max.total_seconds():
         raise ScheduleError(f"schedule_interval is {text!r}, which is longer than any calendar")
     return seconds
+
+
+def _with_weekdays(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with ``schedule_day_of_week`` in place of a ``schedule_day`` of weekdays, which Freezer's README has."""
+    day = str(given.get("schedule_day", ""))
+    names = re.split(r"[ ,-]+", day.strip().lower())
+    if "schedule_day_of_week" in given or not all(name in _WEEKDAYS for name in names):
+        return given
+    return {**{key: value for key, value in given.items() if key != "schedule_day"}, "schedule_day_of_week": day}
 
 
 def _field(name: str, text: str) -> Field:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import (
+    CATCH_UPS,
     EVENTS,
     RESULTS,
     STATUSES,
@@ -32,13 +33,18 @@ def run_spec() -> dict[str, Any]:
     choices = {"event": EVENTS, "status": STATUSES, "result": RESULTS}
     return {
         **{key: {"type": "int"} for key in numbers},
+        "message": {"type": "str"},
+        "progress": {"type": "dict"},
         **{key: {"type": "str", "choices": list(values)} for key, values in choices.items()},
     }
 
 
 def schedule_spec() -> dict[str, Any]:
     """C(job_schedule) of a job, C(schedule) of a session: what the user writes, and what a document carries besides."""
-    return {"type": "dict", "options": {**{key: {"type": "str"} for key in TRIGGER_KEYS}, **run_spec()}}
+    triggers: dict[str, dict[str, Any]] = {key: {"type": "str"} for key in TRIGGER_KEYS}
+    triggers["schedule_misfire_grace_time"] = {"type": "int"}
+    triggers["schedule_catch_up"] = {"type": "str", "choices": list(CATCH_UPS)}
+    return {"type": "dict", "options": {**triggers, **run_spec()}}
 
 
 def repetition_spec() -> dict[str, Any]:
@@ -81,6 +87,7 @@ def job_server_spec() -> dict[str, Any]:
         "session_tag": {"type": "int"},
         "session_name": {"type": "str"},
         "user_credentials": {"type": "dict"},
+        "next_run_time": {"type": "str"},
         **stamps(),
     }
 

@@ -11,6 +11,9 @@ EVENTS = ("", "stop", "start", "abort", "remove")
 STATUSES = ("", "completed", "stop", "scheduled", "running", "aborting", "removed")
 RESULTS = ("", "success", "fail", "aborted")
 
+#: What becomes of times that passed while nobody could run the job: the newest of them, all of them, or none is run.
+CATCH_UPS = ("latest", "all", "none")
+
 #: ISO 8601 as upstream Freezer accepts it: seconds are required, a fraction and a zone are not.
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?$"
 INTERVAL_PATTERN = r"^(continuous|(\d+ +(weeks|days|hours|minutes|seconds)))$"
@@ -24,6 +27,8 @@ RUN_KEYS = (
     "status",
     "result",
     "current_pid",
+    "message",
+    "progress",
 )
 
 #: What the user writes.
@@ -40,6 +45,9 @@ TRIGGER_KEYS = (
     "schedule_hour",
     "schedule_minute",
     "schedule_second",
+    "schedule_timezone",
+    "schedule_misfire_grace_time",
+    "schedule_catch_up",
 )
 
 _PROPERTIES: dict[str, Any] = {
@@ -50,6 +58,20 @@ _PROPERTIES: dict[str, Any] = {
     "status": {"type": "string", "enum": list(STATUSES)},
     "result": {"type": "string", "enum": list(RESULTS)},
     "current_pid": {"type": "integer"},
+    # Upstream's schema has neither of these two; our scheduler does without them there.
+    "message": {"type": "string"},
+    "progress": {
+        "type": "object",
+        "properties": {
+            "action": {"type": "integer"},
+            "attempt": {"type": "integer"},
+            "phase": {"type": "string"},
+            "done_bytes": {"type": "integer"},
+            "total_bytes": {"type": ["integer", "null"]},
+            "done_files": {"type": "integer"},
+            "time": {"type": "integer"},
+        },
+    },
     "schedule_date": {"type": "string", "pattern": DATE_PATTERN},
     "schedule_interval": {"type": "string", "pattern": INTERVAL_PATTERN},
     "schedule_start_date": {"type": "string", "pattern": DATE_PATTERN},
@@ -62,6 +84,10 @@ _PROPERTIES: dict[str, Any] = {
     "schedule_hour": {"type": "string"},
     "schedule_minute": {"type": "string"},
     "schedule_second": {"type": "string"},
+    # These three are this project's own.
+    "schedule_timezone": {"type": "string", "maxLength": 64},
+    "schedule_misfire_grace_time": {"type": "integer", "minimum": 1},
+    "schedule_catch_up": {"type": "string", "enum": list(CATCH_UPS)},
 }
 
 SCHEDULE_SCHEMA: Mapping[str, Any] = {

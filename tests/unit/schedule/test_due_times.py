@@ -1,0 +1,166 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""When jobs are due, above all where the clock is changed."""
+
+from __future__ import annotations
+
+import random
+import sys
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.due_times import DueTimes, MissingScheduler
+from ansible_collections.freezer.backup.plugins.module_utils._engine.upcoming import next_runs
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def moment(text, zone=BERLIN):
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
+
+
+def due(schedule, since, count, zone=BERLIN, anchor=None):
+    """So many times after a moment, as texts with their offset."""
+    times, found, last = DueTimes(schedule, zone, anchor), [], moment(since, zone)
+    for _turn in range(count):
+        last = times.after(last)
+        if last is None:
+            break
+        found.append(datetime.fromtimestamp(last, zone).isoformat())
+    return found
+
+
+def test_a_time_that_the_clock_jumps_over_is_due_at_the_end_of_the_jump():
+    assert due({"schedule_hour": "2", "schedule_minute": "30"}, "2026-03-28T12:00:00", 2) == [
+        "2026-03-29T03:00:00+02:00",
+        "2026-03-30T02:30:00+02:00",
+    ]
+
+
+def test_a_time_that_the_clock_shows_twice_is_due_once():
+    assert due({"schedule_hour": "2", "schedule_minute": "30"}, "2026-10-24T12:00:00", 2) == [
+        "2026-10-25T02:30:00+02:00",
+        "2026-10-26T02:30:00+01:00",
+    ]
+
+
+def test_several_times_in_a_jump_are_one_run():
+    assert due({"schedule_hour": "2,3", "schedule_minute": "*/20"}, "2026-03-28T12:00:00", 3) == [
+        "2026-03-29T03:00:00+02:00",
+        "2026-03-29T03:20:00+02:00",
+        "2026-03-29T03:40:00+02:00",
+    ]
+
+
+@pytest.mark.parametrize("schedule", [{"schedule_minute": "15"}, {"schedule_hour": "*", "schedule_minute": "15"}])
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25", "2026-07-01"])
+def test_a_job_of_every_hour_follows_the_real_hours(schedule, day):
+    first = moment(f"{day}T00:00:00")
+    times = DueTimes(schedule, BERLIN)
+    assert list(times.up_to(first, first + 6 * 3600)) == [first + 900 + hour * 3600 for hour in range(6)]
+
+
+def test_an_interval_is_real_time_from_its_start():
+    assert due(
+        {"schedule_interval": "12 hours", "schedule_start_date": "2026-10-24T14:00:00"}, "2026-10-24T13:00:00", 3
+    ) == [
+        "2026-10-24T14:00:00+02:00",
+        "2026-10-25T02:00:00+02:00",
+        "2026-10-25T13:00:00+01:00",
+    ]
+
+
+def test_an_interval_without_a_start_counts_from_when_the_job_was_made():
+    made = moment("2026-06-01T08:07:00")
+    schedule = {"schedule_interval": "4 hours"}
+    assert due(schedule, "2026-06-01T08:00:00", 1, anchor=made) == ["2026-06-01T12:07:00+02:00"]
+    assert due(schedule, "2026-06-03T08:00:00", 1, anchor=made) == ["2026-06-03T08:07:00+02:00"]
+
+
+def test_start_and_end_bound_intervals_and_calendars_and_are_included():
+    bounds = {"schedule_start_date": "2026-06-01T08:00:00", "schedule_end_date": "2026-06-01T10:00:00Z"}
+    hours = ["2026-06-01T08:00:00+02:00", "2026-06-01T10:00:00+02:00", "2026-06-01T12:00:00+02:00"]
+    assert due({"schedule_interval": "2 hours", **bounds}, "2026-01-01T00:00:00", 9) == hours
+    assert due({"schedule_hour": "*/2", **bounds}, "2026-01-01T00:00:00", 9) == hours
+
+
+def test_the_zone_of_the_schedule_goes_before_the_one_of_the_node():
+    schedule = {"schedule_hour": "3", "schedule_timezone": "Asia/Tokyo"}
+    assert due(schedule, "2026-06-01T00:00:00", 1) == ["2026-06-01T20:00:00+02:00"]
+
+
+def test_several_kinds_are_due_at_the_times_of_each():
+    schedule = {
+        "schedule_date": "2026-06-01T03:00:00",
+        "schedule_interval": "5 hours",
+        "schedule_hour": "4",
+        "schedule_start_date": "2026-06-01T00:00:00",
+    }
+    assert [text[11:16] for text in due(schedule, "2026-05-31T23:00:00", 5)] == [
+        "00:00",
+        "03:00",
+        "04:00",
+        "05:00",
+        "10:00",
+    ]
+
+
+def test_weekdays_in_the_field_of_days_are_weekdays_as_in_the_readme():
+    schedule = {
+        "schedule_month": "1-6, 9-12",
+        "schedule_day": "mon, wed, fri",
+        "schedule_hour": "03",
+        "schedule_minute": "25",
+    }
+    assert due(schedule, "2026-06-26T12:00:00", 3) == [
+        "2026-06-29T03:25:00+02:00",
+        "2026-09-02T03:25:00+02:00",
+        "2026-09-04T03:25:00+02:00",
+    ]
+
+
+def test_what_no_calendar_has_is_never_due():
+    assert due({"schedule_month": "2", "schedule_day": "30"}, "2026-01-01T00:00:00", 1) == []
+    assert due({"schedule_date": "2026-01-01T00:00:00"}, "2026-01-01T00:00:00", 1) == []
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "UTC", "Pacific/Apia"])
+def test_every_day_has_its_run_and_no_day_has_two(zone):
+    """Whatever the clock does: one run a day, for times of the day at random, over years with all kinds of changes."""
+    chance = random.Random(zone)
+    place = ZoneInfo(zone)
+    for _turn in range(4):
+        hour, minute = chance.randrange(24), chance.randrange(60)
+        times = DueTimes({"schedule_hour": str(hour), "schedule_minute": str(minute)}, place)
+        first, last = moment("2010-01-01T00:00:00", place), moment("2013-01-01T00:00:00", place)
+        found = [datetime.fromtimestamp(one, place) for one in times.up_to(first - 1, last - 1)]
+        days = [one.date() for one in found]
+        missing = {days[0] + timedelta(days=n) for n in range(len(days))} - set(days)
+        assert len(set(days)) >= len(days) - 1
+        # Samoa went over the date line on 30 December 2011: that day was nowhere.
+        assert {str(day) for day in missing} <= ({"2011-12-30"} if zone == "Pacific/Apia" else set())
+        assert all((one.hour, one.minute) == (hour, minute) for one in found if one.fold == 0 and one.minute == minute)
+
+
+def test_the_next_runs_of_a_job_say_what_the_scheduler_will_do():
+    job = {"job_schedule": {"schedule_hour": "2", "status": "scheduled"}}
+    now = moment("2026-06-01T12:00:00")
+    assert [run.isoformat() for run in next_runs(job, now, 2, BERLIN)] == [
+        "2026-06-02T02:00:00+02:00",
+        "2026-06-03T02:00:00+02:00",
+    ]
+    for status, event in (("stop", ""), ("completed", ""), ("scheduled", "stop"), ("running", "abort")):
+        assert next_runs({"job_schedule": {"schedule_hour": "2", "status": status, "event": event}}, now) == []
+    assert len(next_runs({"job_schedule": {"schedule_interval": "continuous"}}, now, 5)) == 1
+    assert len(next_runs({"job_schedule": {}}, now, 5)) == 1
+    assert next_runs({"job_schedule": {"status": "completed"}}, now, 5) == []
+
+
+def test_without_the_library_a_sentence_names_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "apscheduler.triggers.cron", None)
+    assert DueTimes({"schedule_interval": "1 days"}, BERLIN, anchor=0).after(0) == 86400
+    with pytest.raises(MissingScheduler, match=r"APScheduler 3, which .*python.* does not have"):
+        DueTimes({"schedule_second": "59", "schedule_minute": "59"}, BERLIN)
