@@ -90,7 +90,7 @@ options:
       current_pid:
         description: Written by the scheduler. Accepted and ignored.
         type: int
-      message:
+      reason:
         description: Written by the scheduler, a sentence about the last run. Accepted and ignored.
         type: str
       progress:
@@ -183,7 +183,7 @@ options:
       current_pid:
         description: Written by the scheduler. Accepted and ignored.
         type: int
-      message:
+      reason:
         description: Written by the scheduler, a sentence about the last run. Accepted and ignored.
         type: str
       progress:

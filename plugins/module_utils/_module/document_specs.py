@@ -33,7 +33,7 @@ def run_spec() -> dict[str, Any]:
     choices = {"event": EVENTS, "status": STATUSES, "result": RESULTS}
     return {
         **{key: {"type": "int"} for key in numbers},
-        "message": {"type": "str"},
+        "reason": {"type": "str"},
         "progress": {"type": "dict"},
         **{key: {"type": "str", "choices": list(values)} for key, values in choices.items()},
     }

@@ -27,7 +27,7 @@ RUN_KEYS = (
     "status",
     "result",
     "current_pid",
-    "message",
+    "reason",
     "progress",
 )
 
@@ -59,7 +59,7 @@ _PROPERTIES: dict[str, Any] = {
     "result": {"type": "string", "enum": list(RESULTS)},
     "current_pid": {"type": "integer"},
     # Upstream's schema has neither of these two; our scheduler does without them there.
-    "message": {"type": "string"},
+    "reason": {"type": "string"},
     "progress": {
         "type": "object",
         "properties": {
