@@ -55,3 +55,15 @@ attributes:
       - freezer.backup.all
       - freezer.backup.host
 """
+
+    # A module that asks Elasticsearch.
+    ACTION_GROUP_SEARCH = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/freezer.backup.search) in C(module_defaults) to say once which Elasticsearch is meant.
+    support: full
+    membership:
+      - freezer.backup.all
+      - freezer.backup.search
+"""

@@ -1,0 +1,175 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Several indices as they should be, or gone: all are looked at, everything that is not allowed is refused, then it is done.
+
+What modules and freezer-manage return comes from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from . import ensure
+from .client import SearchClient
+from .ensure import Plan, Wanted
+from .state import State, look_at
+
+#: Is told the index whose documents are copied, how many are done, of how many.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What may be done beyond what loses nothing.
+
+    ``copies``: documents may move to a new index. ``loses``: documents, and parts of them, may be lost. ``prunes``:
+    indices that a copy has replaced shall go.
+    """
+
+    copies: bool = False
+    loses: bool = False
+    prunes: bool = False
+
+
+@dataclass
+class Result:
+    """What was done, or would be. ``indices`` has a report for each index."""
+
+    changed: bool = False
+    indices: list[dict[str, Any]] = field(default_factory=list)
+    before: dict[str, Any] = field(default_factory=dict)
+    after: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, report: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
+        """Take in what came of one index."""
+        self.indices.append(report)
+        if report["outcome"] != "unchanged":
+            self.changed = True
+            self.before[report["name"]] = before
+            self.after[report["name"]] = after
+
+
+def make_present(
+    client: SearchClient,
+    wanted: Sequence[Wanted],
+    may: Permissions,
+    check_mode: bool = False,
+    progress: Progress | None = None,
+) -> Result:
+    """Let indices be as they are wanted. Raises RestError, SearchError."""
+    plans = [ensure.plan(client, one) for one in wanted]
+    for todo in plans:
+        ensure.refuse_what_is_not_allowed(todo, may.copies)
+    result = Result(warnings=_warnings(client, plans))
+    for todo in plans:
+        name = todo.wanted.name
+        before, after = todo.before(), todo.after()
+        outcome = _outcome(todo)
+        report = described(todo)
+        old = list(todo.state.earlier) if may.prunes else []
+        if outcome == "copied" and may.prunes:
+            # Under the name that it has, or gets for the swap.
+            old.append(todo.state.index.name if todo.state.index is not None else "")
+        if outcome != "unchanged" and not check_mode:
+            tell = None if progress is None else (lambda done, total, name=name: progress(name, done, total))
+            done = ensure.carry_out(client, todo, may.copies, may.loses, tell)
+            report.update(index=done.index, copied_documents=done.copied_documents)
+            report["left_out"] = [{"id": document_id, "reason": why} for document_id, why in done.left_out]
+        if old:
+            before, after = {**before, "old_versions": old}, {**after, "old_versions": []}
+            outcome = "pruned" if outcome == "unchanged" else outcome
+            if not check_mode:
+                ensure.prune(client, look_at(client, name))
+        report["outcome"] = outcome
+        result.add(report, before, after)
+    return result
+
+
+def make_absent(client: SearchClient, names: Sequence[str], may: Permissions, check_mode: bool = False) -> Result:
+    """Let indices be gone, with all their versions. Raises WouldLose, RestError, SearchError."""
+    states = [look_at(client, name) for name in names]
+    for state in states:
+        ensure.refuse_to_lose(client, state, ensure.removable(state), may.loses)
+    result = Result()
+    for state in states:
+        gone = ensure.removable(state)
+        if gone and not check_mode:
+            ensure.remove(client, state, may.loses)
+        index = state.index.name if state.index is not None else None
+        report = {"name": state.name, "index": index, "outcome": "removed" if gone else "unchanged", "removed": gone}
+        result.add(report, {"indices": gone, "documents": state.documents}, {})
+    return result
+
+
+def look(client: SearchClient, wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
+    """What indices are like, and how they differ from what is wanted. Raises RestError, SearchError."""
+    found = []
+    for one in wanted:
+        todo = ensure.plan(client, one)
+        index = todo.state.index
+        report = described(todo)
+        report["mapping"] = index.mapping_without_notes() if index is not None else {}
+        report["settings"] = dict(index.settings) if index is not None else {}
+        report["aliases"] = sorted(index.aliases) if index is not None else []
+        found.append(report)
+    return found
+
+
+def described(todo: Plan) -> dict[str, Any]:
+    """An index and how it differs from what is wanted, field by field, as plain data."""
+    by_kind: dict[str, list[dict[str, Any]]] = {"added": [], "changed": [], "conflict": [], "extra": []}
+    for one in (*todo.differences, *todo.setting_differences):
+        by_kind[one.what].append({"path": one.path, "before": one.before, "after": one.after})
+    return {
+        **overview(todo.state),
+        "added": by_kind["added"],
+        "changed": by_kind["changed"],
+        "conflicts": by_kind["conflict"],
+        "extra": by_kind["extra"],
+        "copy_needed": bool(todo.copy_reasons),
+        "outcome": _outcome(todo),
+    }
+
+
+def overview(state: State) -> dict[str, Any]:
+    """What there is under a name, as plain data."""
+    return {
+        "name": state.name,
+        "index": state.index.name if state.index is not None else None,
+        "documents": state.documents,
+        "old_versions": list(state.earlier),
+        "unfinished_copy": state.unfinished.name if state.unfinished is not None else None,
+        "refuses_writes": state.index is not None and state.index.refuses_writes,
+    }
+
+
+def _outcome(todo: Plan) -> str:
+    if todo.creates:
+        return "created"
+    if todo.copy_reasons:
+        return "copied"
+    return "changed" if todo.changes else "unchanged"
+
+
+def _warnings(client: SearchClient, plans: Sequence[Plan]) -> list[str]:
+    """What will hurt later, said before it does."""
+    wanted = {todo.replicas for todo in plans if todo.replicas is not None}
+    if not wanted:
+        return []
+    data_nodes = client.data_nodes()
+    return [warning for warning in (replica_warning(count, data_nodes) for count in sorted(wanted)) if warning]
+
+
+def replica_warning(replicas: int, data_nodes: int) -> str | None:
+    """Why a number of replicas does not fit a cluster, or None."""
+    if replicas >= data_nodes:
+        return (
+            f"{replicas} replicas and the original need {replicas + 1} data nodes, and there are {data_nodes}: the "
+            f"cluster stays yellow, and what is missing protects nothing. At most {max(0, data_nodes - 1)} fit."
+        )
+    if replicas == 0 and data_nodes > 1:
+        return f"Without replicas the loss of one of the {data_nodes} data nodes loses documents."
+    return None
