@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The role api on hosts with systemd, those of tests/labs/containers: the molecule scenario ``api``, and Keystone."""
+"""The role api on hosts with systemd, those of tests/labs/containers: the molecule scenarios, and Keystone."""
 
 from __future__ import annotations
 
@@ -100,18 +100,30 @@ def run(collection: Path, command: str, *arguments: str, **variables: str) -> st
 
 
 def test_the_api_is_deployed_found_unchanged_upgraded_and_removed(hosts, collection, tmp_path):
+    looks = _play_scenario("api", collection, tmp_path, **hosts)
+    # The second look of check mode is at hosts that are as they should be.
+    assert looks[1:] == [[0, 0]]
+
+
+def test_the_api_is_deployed_as_a_container_and_upgraded_and_removed(hosts, others, collection, tmp_path):
+    collections = f"{collection.parents[2]}:{others['FREEZER_TEST_COLLECTIONS']}"
+    looks = _play_scenario("api_container", collection, tmp_path, ANSIBLE_COLLECTIONS_PATH=collections, **hosts)
+    assert looks[1:] == [[0]]
+
+
+def _play_scenario(name: str, collection: Path, tmp_path: Path, **variables: str) -> list[list[int]]:
+    """Play a scenario of molecule; for every time that it used check mode, how many tasks of each host would change."""
     said = run(
         collection,
         "molecule",
-        *("test", "--scenario-name", "api", "--no-command-borders"),
+        *("test", "--scenario-name", name, "--no-command-borders"),
         MOLECULE_EPHEMERAL_DIRECTORY=str(tmp_path / "molecule"),
-        **hosts,
+        **variables,
     )
     # A playbook that is not found counts as a success for molecule.
     assert " missing=0 " in said.rpartition("SCENARIO RECAP")[2], said
-    # The second look of check mode is at hosts that are as they should be.
-    looks = re.findall(r"\[api > check\] Executing(.*?)\[api > check\] Executed", said, re.DOTALL)
-    assert [_changes(look) for look in looks][1:] == [[0, 0]], said
+    looks = re.findall(rf"\[{name} > check\] Executing(.*?)\[{name} > check\] Executed", said, re.DOTALL)
+    return [_changes(look) for look in looks]
 
 
 DEPLOY = """
