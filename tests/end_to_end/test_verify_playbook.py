@@ -1,0 +1,77 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""playbooks/verify.yml: proofs on this machine, for backups that can be restored and for one that cannot."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.ansible_command import run_ansible
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+
+
+class Kept:
+    """Two backups of one folder, in one container."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, self.container = folder / "data", folder / "container"
+        self.data.mkdir()
+        (self.data / "file").write_text("as it was")
+        for name in ("good", "broken"):
+            agent.backup(self.action(name))
+
+    def action(self, name: str, **keys: Any) -> dict[str, Any]:
+        place = {"storage": "local", "container": str(self.container)}
+        return {"action": "backup", "backup_name": name, "path_to_backup": str(self.data), **place, **keys}
+
+    def damage(self, name: str) -> None:
+        (segment,) = self.container.glob(f"*_{name}/*/data.000000")
+        segment.write_bytes(b"\0" + segment.read_bytes()[1:])
+
+
+@pytest.fixture
+def kept(tmp_path):
+    return Kept(tmp_path)
+
+
+def verify(**variables: Any) -> tuple[bool, str]:
+    extra = json.dumps({"freezer_host": "localhost", **variables})
+    ran = run_ansible("ansible-playbook", "freezer.backup.verify", "-e", extra)
+    return ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_a_backup_is_proven_and_compared_with_a_folder(kept):
+    named = {"backup_name": "good", "container": str(kept.container)}
+    proven, said = verify(**named)
+    assert proven, said
+    assert "good, level 0, " in said
+    assert ": stream of " in said
+    proven, said = verify(**named, compare_to=str(kept.data))
+    assert proven, said
+    assert ": restore of " in said
+    (kept.data / "file").write_text("changed since")
+    proven, said = verify(**named, compare_to=str(kept.data))
+    assert not proven
+    assert "differ in 1 paths" in said
+
+
+def test_one_that_cannot_be_proven_keeps_no_other_from_being_looked_at(kept):
+    kept.damage("broken")
+    actions = [kept.action("broken"), kept.action("good", check="segments"), kept.action("never made")]
+    proven, said = verify(freezer_backups=actions)
+    assert not proven
+    assert "good, level 0, " in said
+    assert ": segments of " in said
+    told = said.partition("Not proven on localhost: ")[2]
+    assert "broken: " in told
+    assert "never made: There is no backup" in told
+
+
+def test_a_backup_has_to_be_named():
+    proven, said = verify()
+    assert not proven
+    assert "Which backup is meant?" in said
