@@ -4,11 +4,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import socket
+import sqlite3
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
+
+from ansible_collections.freezer.backup.tests.support import api_process
 
 HOW_MANY = 100
 #: More than ten times what an answer takes on a busy machine, and less than any slow client waits.
@@ -133,3 +139,84 @@ def test_requests_that_are_sent_without_waiting_are_answered_in_their_order(free
             received += data
     found = [int(part.split(b'"')[0]) for part in received.split(b"with ID unknown")[1:]]
     assert found == list(range(20))
+
+
+@pytest.fixture(scope="module")
+def impatient_api(tmp_path_factory):
+    """An API that gives a request a second to arrive, and its answer a second to be taken."""
+    folder = tmp_path_factory.mktemp("impatient")
+    config = folder / "freezer-api.conf"
+    config.write_text("[DEFAULT]\nrequest_timeout_seconds = 1\n")
+    process = api_process.start(folder, "--config-file", str(config))
+    items = [
+        {"op": "replace", "action_id": f"a{number}", "document": {"freezer_action": {"filler": "x" * 7000}}}
+        for number in range(1000)
+    ]
+    assert process.post("/v2/slow/actions:batch", {"items": items}).status == 200
+    yield process
+    process.stop()
+
+
+DRIPS = {
+    "headers": (b"GET /v1/jobs HTTP/1.1\r\nX-Slow: ", b"x"),
+    "a body": (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n", b" "),
+    "a chunked body": (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "empty lines": (b"\r\n\r\n", b"\r\n\r\n"),
+    "the next request": (b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/jobs HTTP/1.1\r\n", b"x"),
+}
+
+
+@pytest.mark.parametrize("slow_in", DRIPS)
+def test_a_request_that_takes_too_long_to_arrive_is_refused_however_steadily_it_comes(impatient_api, slow_in):
+    beginning, drip = DRIPS[slow_in]
+    started = time.monotonic()
+    received = b""
+    with connect(impatient_api) as client:
+        client.sendall(beginning)
+        client.settimeout(0.1)
+        while b"arrive" not in received and time.monotonic() - started < 30:
+            try:
+                client.sendall(drip)
+                received += client.recv(100_000)
+            except TimeoutError:
+                pass
+    assert b"408 Request Timeout" in received
+    assert b'"The request took too long to arrive"' in received
+    # An earlier request on the connection had its answer.
+    assert (b" 200 OK" in received) == (slow_in == "the next request")
+
+
+def test_a_client_that_is_refused_or_does_not_take_its_answer_loses_its_connection(impatient_api):
+    def connections():
+        descriptors = Path(f"/proc/{impatient_api.worker_ids()[0]}/fd")
+        return sum(os.readlink(name).startswith("socket:") for name in descriptors.iterdir() if name.is_symlink())
+
+    def wait_for(count):
+        deadline = time.monotonic() + 30
+        while (now := connections()) != count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return now
+
+    before = connections()
+    with contextlib.ExitStack() as stack:
+        for _number in range(10):
+            client = stack.enter_context(connect(impatient_api))
+            client.sendall(b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert wait_for(before + 10) == before + 10
+        assert wait_for(before) == before
+    assert impatient_api.get("/v2/slow/actions?limit=1000").status == 200
+
+
+def test_a_request_that_takes_long_to_answer_is_not_one_that_arrives_slowly(impatient_api):
+    lock = sqlite3.connect(impatient_api.database, isolation_level=None)
+    with contextlib.closing(lock):
+        lock.execute("BEGIN IMMEDIATE")
+        with connect(impatient_api) as client:
+            body = b'{"client_id": "a", "job_actions": []}'
+            client.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            client.sendall(b"GET /v1 HTTP/1.1\r\n")
+            time.sleep(2)
+            lock.execute("ROLLBACK")
+            assert client.recv(12) == b"HTTP/1.1 201"
+            client.sendall(b"Host: x\r\nConnection: close\r\n\r\n")
+            assert b"HTTP/1.1 200" in client.makefile("rb").read()

@@ -81,6 +81,7 @@ def test_the_file_is_read_and_flags_go_before_it(config_file):
         max_body_bytes=2048,
         graceful_timeout_seconds=5,
         max_request_head_bytes=16384,
+        request_timeout_seconds=300,
         allowed_networks=Networks(["192.0.2.0/24", "2001:db8::1"]),
         trusted_proxies=Networks([]),
         access_log=False,

@@ -40,8 +40,8 @@ class People:
     def __init__(self, app):
         self._client = falcon.testing.TestClient(app)
 
-    def ask(self, role, verb, path, body=None):
-        headers = {"X-Auth-Token": f"alice:web:{role}"}
+    def ask(self, role, verb, path, body=None, **headers):
+        headers = {"X-Auth-Token": f"alice:web:{role}"} | {k.replace("_", "-"): v for k, v in headers.items()}
         return self._client.simulate_request(verb, path, json=body, headers=headers)
 
 
@@ -219,3 +219,33 @@ def test_stored_secrets_are_found_by_the_id_of_their_action_or_by_place():
         with_stored_secrets({"list": [{"action_id": "c", "password": MASK}]}, stored)
     with pytest.raises(DocumentError, match="password is the mask"):
         with_stored_secrets({"password": MASK}, {"password": None})
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_what_a_reader_sees_has_an_etag_of_its_own_where_it_is_something_else(people, job, base):
+    own = people.ask("member", "GET", f"{base}/jobs/j").headers["ETag"]
+    masked = people.ask("reader", "GET", f"{base}/jobs/j").headers["ETag"]
+    assert own != masked
+    assert people.ask("reader", "GET", f"{base}/jobs/j", If_None_Match=masked).status_code == 304
+    # A proxy that has kept what a member saw is not told that a reader may see it.
+    assert people.ask("reader", "GET", f"{base}/jobs/j", If_None_Match=own).status_code == 200
+    assert people.ask("member", "GET", f"{base}/jobs/j", If_None_Match=masked).status_code == 200
+    assert people.ask("member", "GET", f"{base}/jobs?etags=true").json["etags"] == [own]
+    assert people.ask("reader", "GET", f"{base}/jobs?etags=true").json["etags"] == [masked]
+
+    plain = {"client_id": "db1", "job_actions": [{"freezer_action": PLAIN}]}
+    assert people.ask("member", "POST", f"{base}/jobs/plain", plain).status_code == 201
+    etags = [people.ask(role, "GET", f"{base}/jobs/plain").headers["ETag"] for role in ("member", "reader")]
+    assert etags[0] == etags[1]
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_the_etag_of_a_masked_document_names_its_state_in_if_match(people, job, base):
+    masked = people.ask("reader", "GET", f"{base}/jobs/j").headers["ETag"]
+    change = {"description": "new"}
+    assert people.ask("member", "PATCH", f"{base}/jobs/j", change, If_Match=masked).status_code == 200
+    assert people.ask("member", "PATCH", f"{base}/jobs/j", change, If_Match=masked).status_code == 412
+    now = people.ask("reader", "GET", f"{base}/jobs/j").headers["ETag"]
+    items = [{"op": "patch", "job_id": "j", "changes": change, "if_match": now}]
+    assert people.ask("member", "POST", f"{base}/jobs:batch", {"items": items}).json["items"][0]["status"] == 200
+    assert people.ask("member", "DELETE", f"{base}/jobs/j", If_Match=now).status_code == 412

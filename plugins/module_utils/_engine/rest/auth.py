@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import abc
 import base64
 from collections.abc import Mapping
 
 from .errors import BadAddress
 
 
-class AuthMethod:
+class AuthMethod(abc.ABC):
     """A way to say who we are. Holds secrets: its text form never shows them.
 
     All of these may raise a ``RegistryError``, where somebody else has to be asked first.
@@ -19,9 +20,9 @@ class AuthMethod:
 
     auth_type = ""
 
+    @abc.abstractmethod
     def headers(self) -> Mapping[str, str]:
         """The headers that go with every request."""
-        raise NotImplementedError
 
     def renew(self) -> bool:
         """Forget what was refused with 401; True when the next ``headers`` are new ones."""

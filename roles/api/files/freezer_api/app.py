@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import falcon
 
 from .auth.base import Strategy
-from .conversation import Conversation, Surroundings, Watch
+from .conversation import Conversation, Observer, Surroundings, Watch
 from .errors import ApiError, TooLargeError, UnavailableError, sentence
 from .kinds.all import RULES
 from .options import MAX_BODY_BYTES
@@ -30,6 +31,12 @@ LOG = logging.getLogger("freezer_api")
 _NOTHING_AROUND = Surroundings()
 
 
+class Application(falcon.App[Any, Any]):
+    """The application. ``observers`` want to know also about requests that never reach it."""
+
+    observers: Sequence[Observer] = ()
+
+
 def create_app(
     store: Store,
     strategy: Strategy,
@@ -37,13 +44,14 @@ def create_app(
     policy: Policy | None = None,
     surroundings: Surroundings = _NOTHING_AROUND,
     disable_by_file: Path | None = None,
-) -> falcon.App[Any, Any]:
+) -> Application:
     """The application on a store, for whoever the strategy lets in, to do what the policy lets them.
 
     While the file ``disable_by_file`` exists, /healthcheck says that requests should go elsewhere.
     """
     conversation = Conversation(strategy, policy or Policy(), max_body_bytes, surroundings)
-    app: falcon.App[Any, Any] = falcon.App(middleware=[Watch(surroundings), conversation])
+    app = Application(middleware=[Watch(surroundings), conversation])
+    app.observers = surroundings.observers
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True

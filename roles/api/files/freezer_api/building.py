@@ -4,9 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from .app import create_app
+from .app import Application, create_app
 from .auth.base import Strategy
 from .auth.http_basic import HttpBasic
 from .auth.noauth import NoAuth
@@ -41,7 +39,7 @@ def make_policy(settings: Settings) -> Policy:
     return Policy(settings.options if settings.config_files else None)
 
 
-def make_app(settings: Settings) -> Any:
+def make_app(settings: Settings) -> Application:
     """The application, to be made in the process that serves it. Raises AuthError, StoreError."""
     store: Store = open_store(settings)
     observers: list[Observer] = [AccessLog()] if settings.access_log else []

@@ -16,6 +16,8 @@ from typing import Any
 
 from waitress.wasyncore import readwrite
 
+from .client_channel import ClientChannel
+
 #: waitress marks channels that have been silent for too long; this is how often they are looked for.
 _LOOK_AT_ALL_SECONDS = 10.0
 
@@ -48,7 +50,11 @@ class Channels(dict[int, Any]):
             self._look_at_all_at = now + _LOOK_AT_ALL_SECONDS
             self._unsettled.update(self)
         for descriptor in list(self._unsettled):
-            self._settle(descriptor, self[descriptor])
+            channel = self[descriptor]
+            if isinstance(channel, ClientChannel):
+                channel.end_if_overdue(now)
+            if descriptor in self:
+                self._settle(descriptor, channel)
         for descriptor, events in self._epoll.poll(seconds):
             if descriptor == self._wakeup:
                 with contextlib.suppress(BlockingIOError):

@@ -1,36 +1,67 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A connection to a client, as waitress has it, that tells what is wrong with a request as the API tells it."""
+"""A connection to a client, as waitress has it, that tells what is wrong with a request as the API tells it, and that
+nobody can keep for ever."""
 
 from __future__ import annotations
 
 import json
 import socket
+import time
+from collections.abc import Sequence
 from typing import Any, cast
 
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.task import ErrorTask
+from waitress.utilities import Error
+
+from .conversation import Observer, Refusal, new_request_id
 
 #: What a client may send after it was refused, until it reads why.
 _LINGER_BYTES = 67_108_864
 _STEP_BYTES = 65_536
 
 
+class _RequestTimeout(Error):
+    """A request that did not arrive in time."""
+
+    code = 408
+    reason = "Request Timeout"
+
+
 class _Refusal(ErrorTask):
     """The answer to what is no request for the application."""
 
     def execute(self) -> None:
-        error: Any = cast(Any, self.request).error
+        request, channel = cast(Any, self.request), cast(ClientChannel, self.channel)
+        error = request.error
         body = json.dumps({"title": error.reason, "description": f"The request {_what_is_wrong(error)}"}).encode()
+        request_id = new_request_id()
         self.status = f"{error.code} {error.reason}"
-        self.response_headers = [("Content-Type", "application/json")]
+        self.response_headers = [("Content-Type", "application/json"), ("x-openstack-request-id", request_id)]
         self.set_close_on_finish()
         self.content_length = len(body)
-        cast(ClientChannel, self.channel).is_refused = True
+        channel.is_refused = True
+        # Written down first: who has the answer can rely on that.
+        is_known = request.headers_finished
+        refusal = Refusal(
+            request_id,
+            str(channel.addr[0]),
+            getattr(request, "command", "") if is_known else "",
+            getattr(request, "path", "") if is_known else "",
+            error.code,
+            len(body),
+            time.monotonic() - request.began,
+        )
+        for observer in channel.observers:
+            observer.refused(refusal)
         self.write(body)
 
 
 def _what_is_wrong(error: Any) -> str:
+    if error.code == 408:
+        return "took too long to arrive"
     if error.code == 413:
         return "has a body that is larger than the API takes"
     if error.code == 431:
@@ -42,13 +73,78 @@ def _what_is_wrong(error: Any) -> str:
     return "is not HTTP as the API understands it"
 
 
+class _Request(HTTPRequestParser):
+    """A request while it arrives on a channel."""
+
+    def __init__(self, channel: ClientChannel) -> None:
+        super().__init__(channel.adj)
+        self._channel = channel
+        self.began = time.monotonic()
+
+    def received(self, data: bytes) -> int:
+        """Take a piece of it."""
+        if self._channel.arriving_since is None:
+            self._channel.arriving_since = self.began
+        consumed: int = super().received(data)
+        # Empty lines between requests are none, and do not set the clock back.
+        if self.completed and not self.empty:
+            self._channel.arriving_since = None
+        return consumed
+
+    def give_up(self) -> None:
+        """Refuse what did not arrive in time."""
+        if not self.headers_finished:
+            # What the answer needs to know, which waitress fills in the same way where headers are too long.
+            self.parse_header(b"GET / HTTP/1.1\r\n")
+        self.error = _RequestTimeout("")
+        self.completed = True
+
+
 class ClientChannel(HTTPChannel):
-    """Receives requests and sends answers; a refused client is heard out, or it would not see the answer."""
+    """Receives requests and sends answers; a refused client is heard out, or it would not see the answer.
+
+    ``timeout_seconds`` is how long a request may take to arrive, and its answer to be taken. ``observers`` are told about
+    requests that are refused here.
+    """
+
+    timeout_seconds: float
+    observers: Sequence[Observer] = ()
 
     error_task_class = _Refusal
     is_refused = False
+    #: Since when (of the monotonic clock) there is a beginning of a request, and no end.
+    arriving_since: float | None = None
+    _leaving_since: float | None = None
     _is_lingering = False
     _dropped_bytes = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        cast(Any, self).parser_class = lambda _adjustments: _Request(self)
+
+    def end_if_overdue(self, now: float) -> None:
+        """Refuse a request that takes too long to arrive, and let go of a client that does not take its answer."""
+        if not self.total_outbufs_len:
+            self._leaving_since = None
+        elif self._leaving_since is None:
+            self._leaving_since = now
+        elif self.will_close or now - self._leaving_since > self.timeout_seconds:
+            # waitress would wait until there is room to send something, which may never be.
+            self.handle_close()
+            return
+        with cast(Any, self).requests_lock:
+            if self.arriving_since is None or now - self.arriving_since <= self.timeout_seconds:
+                return
+            if self.requests:
+                # Nothing is read while an earlier one is answered.
+                self.arriving_since = now
+                return
+            self.arriving_since = None
+            request = cast(_Request, self.request or _Request(self))
+            request.give_up()
+            cast(Any, self).request = None
+            cast(Any, self.requests).append(request)
+            cast(Any, self.server).add_task(self)
 
     def send_continue(self) -> None:
         """Tell a client that waits for it to send its body."""

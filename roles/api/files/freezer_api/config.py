@@ -39,6 +39,7 @@ class Settings:
     max_body_bytes: int
     graceful_timeout_seconds: int
     max_request_head_bytes: int
+    request_timeout_seconds: int
     allowed_networks: Networks
     trusted_proxies: Networks
     access_log: bool
@@ -96,6 +97,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         max_body_bytes=get("max_request_body_size", "oslo_middleware"),
         graceful_timeout_seconds=get("graceful_timeout_seconds"),
         max_request_head_bytes=get("max_request_head_bytes"),
+        request_timeout_seconds=get("request_timeout_seconds"),
         allowed_networks=_networks(get, "allowed_networks"),
         trusted_proxies=_networks(get, "trusted_proxies"),
         access_log=get("access_log"),

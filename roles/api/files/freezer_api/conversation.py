@@ -18,7 +18,6 @@ from .errors import ForbiddenError, NotAcceptableError
 from .networks import NOWHERE, Networks
 from .policy import Policy
 from .proxies import see_through
-from .resources.base import skip_body
 
 #: Paths that are answered whoever asks.
 _PUBLIC = re.compile(r"/?|/v[12]|/healthcheck|/openapi\.json")
@@ -26,11 +25,27 @@ _HEALTH = "/healthcheck"
 _METRICS = "/metrics"
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """What is known of a request that was refused while it arrived. ``method`` and ``path`` can be empty: never read."""
+
+    request_id: str
+    address: str
+    method: str
+    path: str
+    status: int
+    answer_bytes: int
+    seconds: float
+
+
 class Observer(Protocol):
     """Somebody who wants to know about requests."""
 
     def ended(self, request: falcon.Request, response: falcon.Response, seconds: float) -> None:
         """A request has its answer, after this time."""
+
+    def refused(self, refusal: Refusal) -> None:
+        """A request had its answer before it became one for the application."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +60,11 @@ class Surroundings:
     observers: Sequence[Observer] = ()
 
 
+def new_request_id() -> str:
+    """An id that no other request has."""
+    return f"req-{uuid.uuid4()}"
+
+
 class Watch:
     """Begins and ends everything: an id for the request, its true sender's address, the time that it takes."""
 
@@ -54,7 +74,7 @@ class Watch:
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         request.context.started = time.perf_counter()
-        request.context.request_id = f"req-{uuid.uuid4()}"
+        request.context.request_id = new_request_id()
         response.set_header("x-openstack-request-id", request.context.request_id)
         if self._trusted:
             see_through(request.env, self._trusted)
@@ -92,11 +112,6 @@ class Conversation:
         if not request.client_accepts_json:
             raise NotAcceptableError("The API answers in JSON; send Accept: application/json, or no Accept")
         request.context.sender = self._strategy.authenticate(request)
-
-    def process_response(
-        self, request: falcon.Request, _response: falcon.Response, _resource: object, _succeeded: bool
-    ) -> None:
-        skip_body(request)
 
     def _let_measure(self, request: falcon.Request) -> None:
         if request.remote_addr in self._metrics_networks:

@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import falcon
 
+from .conversation import Refusal
+
 ACCESS = logging.getLogger("freezer_api.access")
 
 _FORMAT = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s %(message)s"
@@ -59,6 +61,19 @@ class AccessLog:
             response.status_code,
             _size(response.text),
             seconds,
+        )
+
+    def refused(self, refusal: Refusal) -> None:
+        """A request had its answer before it became one for the application."""
+        ACCESS.info(
+            '%s - %s - - "%s %s" %d %d %.4f',
+            refusal.request_id,
+            refusal.address,
+            quote(refusal.method, safe="") or "-",
+            quote(refusal.path[:_MAX_PATH], safe="/:") or "-",
+            refusal.status,
+            refusal.answer_bytes,
+            refusal.seconds,
         )
 
 

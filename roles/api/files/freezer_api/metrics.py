@@ -20,6 +20,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
+from .conversation import Refusal
 from .store.base import Store
 from .store.errors import StoreError
 
@@ -63,9 +64,15 @@ class Metrics:
 
     def ended(self, request: falcon.Request, response: falcon.Response, seconds: float) -> None:
         """A request has its answer."""
-        route = request.uri_template or "none"
-        method = request.method if request.method in _METHODS else "other"
-        self._requests.labels(route, method, str(response.status_code)).inc()
+        self._count(request.uri_template or "none", request.method, response.status_code, seconds)
+
+    def refused(self, refusal: Refusal) -> None:
+        """A request had its answer before it became one for the application."""
+        self._count("none", refusal.method, refusal.status, refusal.seconds)
+
+    def _count(self, route: str, method: str, status: int, seconds: float) -> None:
+        method = method if method in _METHODS else "other"
+        self._requests.labels(route, method, str(status)).inc()
         self._request_seconds.labels(route, method).observe(seconds)
 
     def store_called(self, call: str, outcome: str, seconds: float) -> None:

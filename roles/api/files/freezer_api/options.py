@@ -47,6 +47,14 @@ DEFAULT_OPTIONS = [
         help="How long requests that run may take to come to their end after SIGTERM.",
     ),
     cfg.IntOpt(
+        "request_timeout_seconds",
+        default=300,
+        min=1,
+        max=86400,
+        help="How long a request may take to arrive, from its first byte to its last, and how long a client may take to "
+        "receive the answer. A connection that is silent is closed after 75 seconds whatever this says.",
+    ),
+    cfg.IntOpt(
         "max_request_head_bytes",
         default=16384,
         min=1024,

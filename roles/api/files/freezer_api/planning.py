@@ -110,14 +110,15 @@ def taken(rules: Rules, document_id: str) -> ConflictingError:
     return ConflictingError(f"The {rules.kind.name} {document_id} exists already")
 
 
-def etag(stored: Stored) -> str:
-    """The entity tag of one state of a document."""
-    return f'"{stored.revision}"'
+def etag(stored: Stored, *, is_masked: bool = False) -> str:
+    """The entity tag of one state of a document, as it is stored or with asterisks in place of its secrets."""
+    return f'"{stored.revision}{"-masked" if is_masked else ""}"'
 
 
 def _check_precondition(stored: Stored | None, if_match: str | None) -> None:
     if if_match is None:
         return
-    tags = [tag.strip() for tag in if_match.split(",")]
-    if stored is None or ("*" not in tags and etag(stored) not in tags):
+    tags = {tag.strip() for tag in if_match.split(",")}
+    # Both forms of a document are of the same state of it.
+    if stored is None or tags.isdisjoint(("*", etag(stored), etag(stored, is_masked=True))):
         raise PreconditionError("The document is no longer as it was when its ETag was read; read it again")

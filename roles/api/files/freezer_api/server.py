@@ -62,7 +62,9 @@ class Server(gunicorn.app.base.BaseApplication):
             "workers": self._settings.workers,
             "threads": self._settings.threads,
             "worker_class": worker_class(
-                self._settings.max_body_bytes * BODY_TIMES_USUAL, self._settings.max_request_head_bytes
+                self._settings.max_body_bytes * BODY_TIMES_USUAL,
+                self._settings.max_request_head_bytes,
+                self._settings.request_timeout_seconds,
             ),
             "graceful_timeout": self._settings.graceful_timeout_seconds,
             "proc_name": "freezer-api",

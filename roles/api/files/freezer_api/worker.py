@@ -17,6 +17,7 @@ from typing import Any, cast
 from gunicorn.workers.base import Worker
 from waitress.server import create_server
 
+from .app import Application
 from .channels import Channels, is_busy
 from .client_channel import ClientChannel
 
@@ -31,11 +32,12 @@ _SPARE_FILES = 64
 class WaitressWorker(Worker):
     """Serves on gunicorn's sockets until it is told to stop; ``max_body_bytes`` is the largest body of any request.
 
-    ``max_head_bytes`` is how much may come before the body.
+    ``max_head_bytes`` is how much may come before the body, ``timeout_seconds`` how long it may take to come.
     """
 
     max_body_bytes: int
     max_head_bytes: int
+    timeout_seconds: float
 
     def run(self) -> None:
         """Serve."""
@@ -54,7 +56,8 @@ class WaitressWorker(Worker):
             clear_untrusted_proxy_headers=False,
             ident=None,
         )
-        cast(Any, server).channel_class = ClientChannel
+        known = {"timeout_seconds": self.timeout_seconds, "observers": cast(Application, self.wsgi).observers}
+        cast(Any, server).channel_class = type("ApiChannel", (ClientChannel,), known)
         while self.alive and os.getppid() == self.ppid:
             self._serve(channels)
         self._finish(server, channels)
@@ -76,9 +79,9 @@ class WaitressWorker(Worker):
         server.task_dispatcher.shutdown(timeout=1)
 
 
-def worker_class(max_body_bytes: int, max_head_bytes: int) -> type[WaitressWorker]:
-    """The worker for an API whose requests have at most these sizes."""
-    limits = {"max_body_bytes": max_body_bytes, "max_head_bytes": max_head_bytes}
+def worker_class(max_body_bytes: int, max_head_bytes: int, timeout_seconds: float) -> type[WaitressWorker]:
+    """The worker for an API whose requests have at most these sizes, and arrive within this time."""
+    limits = {"max_body_bytes": max_body_bytes, "max_head_bytes": max_head_bytes, "timeout_seconds": timeout_seconds}
     return type("FreezerApiWorker", (WaitressWorker,), limits)
 
 

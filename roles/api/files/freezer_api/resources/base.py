@@ -4,24 +4,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Mapping
-from typing import Any, BinaryIO, cast
+from typing import Any, cast
 
 import falcon
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
 
 from ..access import Access, Context, access
-from ..errors import BadRequestError, TooLargeError
+from ..errors import TooLargeError
 from ..json_body import parse_object
+from ..planning import etag
 from ..policy import Policy
 from ..secrets import masked_text
 from ..store.base import Stored
-
-_SKIP_BYTES = 8_388_608
-_SKIP_STEP_BYTES = 65_536
 
 
 def access_of(request: falcon.Request, project_id: str | None, rule: str) -> Access:
@@ -70,34 +67,8 @@ def body_of(request: falcon.Request, times_usual: int = 1) -> dict[str, Any]:
     length = request.content_length
     if length is not None and length > limit:
         raise _too_large(limit)
-    raw = _read(request, limit + 1)
-    if len(raw) > limit:
-        raise _too_large(limit)
-    if length is not None and len(raw) < length:
-        raise BadRequestError("The body is shorter than Content-Length says")
-    return parse_object(raw)
-
-
-def skip_body(request: falcon.Request) -> None:
-    """Read what is left of a body, within bounds: a client that is still sending would not see the answer."""
-    with contextlib.suppress(BadRequestError):
-        for _turn in range(_SKIP_BYTES // _SKIP_STEP_BYTES):
-            if not _read(request, _SKIP_STEP_BYTES):
-                break
-
-
-def _read(request: falcon.Request, size: int) -> bytes:
-    if request.content_length is not None:
-        stream = cast(BinaryIO, request.bounded_stream)
-    elif request.env.get("wsgi.input_terminated"):
-        # A chunked body says only at its end how long it is.
-        stream = cast(BinaryIO, request.stream)
-    else:
-        return b""
-    try:
-        return stream.read(size)
-    except Exception as error:
-        raise BadRequestError("The body could not be read to its end") from error
+    # waitress has received all of it, and has counted a chunked one.
+    return parse_object(request.bounded_stream.read())
 
 
 def is_unchanged(request: falcon.Request, response: falcon.Response, tag: str) -> bool:
@@ -123,15 +94,19 @@ def write_json(response: falcon.Response, value: Any) -> None:
     response.text = json.dumps(value, separators=(",", ":"))
 
 
-def write_stored(response: falcon.Response, stored: Stored, *, with_version: bool, with_secrets: bool) -> None:
-    """Answer with a document as it is stored, where possible without reading its JSON; v1 wants its ``_version``."""
+def shown(stored: Stored, *, with_secrets: bool) -> tuple[str, str]:
+    """The JSON of a document as somebody may see it, and the entity tag of just that."""
     text = stored.text if with_secrets else masked_text(stored)
+    return text, etag(stored, is_masked=text != stored.text)
+
+
+def write_document(response: falcon.Response, text: str, version: int | None) -> None:
+    """Answer with the JSON of a document, without reading it; v1 wants its ``_version``."""
     response.content_type = falcon.MEDIA_JSON
-    if with_version:
+    if version is not None:
         separator = "," if text != "{}" else ""
-        response.text = f'{text[:-1]}{separator}"_version":{stored.version}}}'
-    else:
-        response.text = text
+        text = f'{text[:-1]}{separator}"_version":{version}}}'
+    response.text = text
 
 
 def _too_large(limit: int) -> TooLargeError:

@@ -13,9 +13,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
 
 from ..errors import BadRequestError, ConflictingError
 from ..kinds.base import Rules
-from ..planning import etag
 from ..searching import filters, page, query
-from ..secrets import masked_text, without_secret_conditions
+from ..secrets import without_secret_conditions
 from ..service import Service, Written
 from ..store.base import EVERYBODY
 from .base import (
@@ -26,8 +25,9 @@ from .base import (
     is_unchanged,
     may_see_secrets,
     sender_of,
+    shown,
+    write_document,
     write_json,
-    write_stored,
 )
 
 _PARAMETERS = ("limit", "offset", "all_projects", "search", "etags")
@@ -65,10 +65,10 @@ class Collection:
         if is_unchanged(request, response, f'W/"{state}-{zlib.crc32(repr(asked).encode("utf-8", "replace")):08x}"'):
             return
         found = self._service.store.search(self._kind.name, scope, search, wanted.limit, wanted.offset)
-        texts = (stored.text if with_secrets else masked_text(stored) for stored in found)
+        documents = [shown(stored, with_secrets=with_secrets) for stored in found]
         response.content_type = falcon.MEDIA_JSON
-        etags = f',"etags":{json.dumps([etag(stored) for stored in found])}' if with_etags else ""
-        response.text = f'{{"{self._kind.plural}":[{",".join(texts)}]{etags}}}'
+        etags = f',"etags":{json.dumps([tag for _text, tag in documents])}' if with_etags else ""
+        response.text = f'{{"{self._kind.plural}":[{",".join(text for text, _tag in documents)}]{etags}}}'
 
     def _parameters(self, request: falcon.Request) -> list[tuple[str, str]]:
         """The query parameters that name fields. Raises BadRequestError for one that is not understood."""
@@ -117,10 +117,9 @@ class Single:
         """Show a document."""
         access = access_of(request, project_id, f"{self._kind.plural}:get")
         stored = self._service.get(self._rules, access, document_id)
-        if is_unchanged(request, response, etag(stored)):
-            return
-        with_secrets = may_see_secrets(request, self._kind, access.owner.project_id)
-        write_stored(response, stored, with_version=self._version == 1, with_secrets=with_secrets)
+        text, tag = shown(stored, with_secrets=may_see_secrets(request, self._kind, access.owner.project_id))
+        if not is_unchanged(request, response, tag):
+            write_document(response, text, stored.version if self._version == 1 else None)
 
     def on_post(
         self, request: falcon.Request, response: falcon.Response, document_id: str, project_id: str | None = None
