@@ -86,9 +86,31 @@ options:
     description:
       - The size of a stored segment in bytes, or with a suffix as in V(64M). Without it 64 MiB.
     type: str
+  keep_daily:
+    description:
+      - With M(freezer.backup.prune), keep the newest backup of each of so many days that have any. Days, weeks, months and
+        years are those of the host's time zone.
+    type: int
+  keep_last:
+    description:
+      - With M(freezer.backup.prune), keep so many of the newest backups.
+    type: int
+  keep_monthly:
+    description:
+      - With M(freezer.backup.prune), keep the newest backup of each of so many months that have any.
+    type: int
+  keep_weekly:
+    description:
+      - With M(freezer.backup.prune), keep the newest backup of each of so many weeks that have any.
+    type: int
+  keep_yearly:
+    description:
+      - With M(freezer.backup.prune), keep the newest backup of each of so many years that have any.
+    type: int
   min_age:
     description:
       - Make no new backup while the newest one in every storage is younger than this many seconds.
+      - With M(freezer.backup.prune), leave what killed runs have left while it is younger than this many seconds.
     type: float
   mode:
     description:
@@ -116,6 +138,16 @@ options:
       - The folder or the file to back up.
     type: path
     aliases: [src_file]
+  remove_before_date:
+    description:
+      - With M(freezer.backup.prune), remove backups that began at or before this date, as in V(2026-11-22T08:30:00), unless
+        another rule keeps them.
+    type: str
+    aliases: [remove_from_date]
+  remove_older_than:
+    description:
+      - With M(freezer.backup.prune), remove backups that are older than so many days, unless another rule keeps them.
+    type: float
   restart_always_level:
     description:
       - The number of days after which a full backup is made, counted from the last full one.

@@ -285,6 +285,8 @@ def test_quiet_shows_nothing_but_errors(call, source, place, tmp_path):
     [
         (["--action", "backup"], 2),
         (["--action", "admin"], 2),
+        (["--action", "admin", "-N", "etc", "--storage", "local", "-C", "/no/such/container"], 1),
+        (["-F", "/etc", "-N", "etc", "--storage", "local", "-C", "/tmp/x", "-R", "3"], 2),
         (["--snapshot"], 2),
         (["--encrypt-pass-file", "/dev/null"], 2),
         (["-F", "/etc", "-N", "etc", "--storage", "swift", "-C", "freezer_x"], 2),
@@ -299,7 +301,7 @@ def test_quiet_shows_nothing_but_errors(call, source, place, tmp_path):
 def test_a_mistake_is_one_sentence_and_a_status(call, arguments, status):
     ran = call(*arguments)
     assert (ran.returncode, ran.stdout) == (status, "")
-    assert re.fullmatch(r"(backup: started\n)?(backup of etc: started\n)?freezer-agent: [A-Za-z_].*\.\n", ran.stderr)
+    assert re.fullmatch(r"((backup|admin)( of etc)?: started\n)?freezer-agent: [A-Za-z_].*\.\n", ran.stderr)
     assert "Traceback" not in ran.stderr
 
 
@@ -482,3 +484,20 @@ def test_version_and_help_answer_without_the_engine_and_rich(tmp_path):
         assert "freezer-agent" in ran.stdout
         imported = {line.rpartition("|")[2].strip() for line in ran.stderr.splitlines()}
         assert not imported & {"rich", "zstandard", "subprocess"}, "starting has become slow"
+
+
+def test_admin_removes_what_is_old_and_says_so(call, source, place):
+    for _number in range(3):
+        assert call("-F", source, *place).returncode == 0
+    planned = call("--action", "admin", *place, "--keep-last", 1, "--dry-run")
+    assert planned.returncode == 0, planned.stderr
+    assert "Nothing was removed. 2 backups of etc" in planned.stderr
+    ran = call("--action", "admin", *place, "--keep-last", 1, "--metadata-out", "-")
+    assert ran.returncode == 0, ran.stderr
+    assert "Removed 2 backups of etc" in ran.stderr
+    assert metadata_of(ran)["removed_count"] == 2
+    document = {"action": "admin", "backup_name": "etc", "remove_older_than": 30, "mode": "fs"}
+    ran = call("--stdin", "--storage", "local", "--container", place[3], input=json.dumps(document))
+    assert ran.returncode == 0, ran.stderr
+    assert "No backup of etc" in ran.stderr
+    assert metadata_of(call("--action", "info", *place, "--metadata-out", "-"))["backups"][0]["level"] == 0

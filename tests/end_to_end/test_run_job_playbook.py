@@ -103,6 +103,19 @@ def test_a_failure_skips_what_is_not_mandatory_and_is_recorded(runner):
     assert (runner.schedule()["status"], runner.schedule()["result"]) == ("completed", "fail")
 
 
+def test_an_action_admin_removes_old_backups_and_what_the_registry_knew_of_them(runner):
+    runner.store(runner.backup("etc"), {"action": "admin", "backup_name": "etc", "keep_last": 1, **runner.place()})
+    for text in ("first", "second"):
+        (runner.data / "file").write_text(text)
+        succeeded, output = runner.run()
+        assert succeeded, output
+    assert [path.name for path in runner.container.glob("*_etc/*_0/manifest.json")] == ["manifest.json"]
+    assert runner.recorded() == [("etc", 0)]
+    runner.store(runner.restore("etc"))
+    assert runner.run()[0]
+    assert (runner.restored / "file").read_text() == "second"
+
+
 def test_defaults_count_where_an_action_says_nothing(runner, freezer_api, project_id):
     own = {"backup_name": "own", "path_to_backup": str(runner.data), "mode": None}
     runner.store(own, action_defaults={"action": "backup", **runner.place()})
@@ -129,7 +142,7 @@ def test_what_this_playbook_does_not_run_is_said_and_recorded(runner):
     runner.store({"action": "exec", "command": "true"})
     succeeded, output = runner.run()
     assert not succeeded
-    assert "action 1 (exec): this playbook runs backup and restore only" in output
+    assert "action 1 (exec): this playbook runs backup, restore and admin only" in output
     assert runner.schedule()["result"] == "fail"
 
 

@@ -1,11 +1,12 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""backup, restore and verify as Ansible runs them: options, check mode, diff, second runs, sentences."""
+"""backup, restore, verify and prune as Ansible runs them: options, check mode, diff, second runs, sentences."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +176,42 @@ def test_a_proof_fails_when_a_segment_is_damaged(host):
     assert "is not what was written" in host.sentence("verify", check="segments")
 
 
+@pytest.fixture
+def own_tmp(tmp_path_factory, monkeypatch):
+    """A temporary folder in which nobody else leaves anything."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("tmp")))
+
+
+@pytest.mark.usefixtures("own_tmp")
+def test_prune_removes_what_no_rule_keeps_and_the_second_time_nothing(host):
+    backups = [host.attempt("backup") for _number in range(3)]
+    folders = [result["storages"][0]["folder"] for result in backups]
+    half = host.container / Path(folders[0]).parent / "1_0"
+    half.mkdir()
+    result = host.run("prune", keep_last=1)
+    assert result["changed"]
+    assert [one["backup_id"] for one in result["removed"]] == [backups[1]["backup_id"], backups[0]["backup_id"]]
+    before = {"backups": folders[::-1], "leftovers": [str(half.relative_to(host.container))]}
+    assert result["diff"] == {"before": before, "after": {"backups": folders[2:], "leftovers": []}}
+    again = host.run("prune", keep_last=1)
+    assert not again["changed"]
+    assert again["diff"]["before"] == again["diff"]["after"]
+    assert not host.attempt("restore")["failed"]
+
+
+@pytest.mark.usefixtures("own_tmp")
+def test_an_action_admin_is_a_valid_set_of_options_for_prune_and_for_no_other(host):
+    host.run("backup")
+    action = {"action": "admin", "mode": "fs", "path_to_backup": str(host.data), "remove_older_than": 30}
+    assert not host.run("prune", **action)["changed"]
+    assert "remove_older_than belongs to an action admin" in host.sentence("backup", **action)
+
+
 @pytest.mark.parametrize(
     ("module", "options", "said"),
     [
+        ("prune", {"keep_last": -1}, "keep_last has to be a number that is not negative"),
+        ("prune", {"container": "/there/is/none", "keep_last": 1}, "There is no folder /there/is/none"),
         ("backup", {"path_to_backup": "/there/is/none"}, "path_to_backup /there/is/none cannot be read"),
         ("backup", {"container": "relative"}, "absolute path"),
         ("backup", {"max_segment_size": "some"}, "max_segment_size has to be a size in bytes"),

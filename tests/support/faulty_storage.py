@@ -13,7 +13,7 @@ from typing import BinaryIO
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.base import Buffer, ObjectWriter, Storage
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import StorageError
 
-OPERATIONS = ("hold", "children", "create", "write", "commit", "open", "read", "delete_folder")
+OPERATIONS = ("hold", "children", "create", "write", "commit", "open", "read", "delete", "delete_folder")
 Fault = Callable[[str], None]
 
 
@@ -68,6 +68,13 @@ class FaultyStorage(Storage):
     def delete_folder(self, folder: str) -> None:
         self._met("delete_folder")
         self.inner.delete_folder(folder)
+
+    def delete(self, name: str) -> None:
+        self._met("delete")
+        self.inner.delete(name)
+
+    def size_of(self, folder: str) -> int:
+        return self.inner.size_of(folder)
 
     def hold(self, folder: str) -> AbstractContextManager[None]:
         self._met("hold")

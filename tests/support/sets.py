@@ -51,6 +51,10 @@ class Set:
         """List the backups."""
         return agent.info({**self.options, **options})
 
+    def prune(self, **options: Any) -> Result:
+        """Remove what the options do not keep."""
+        return agent.prune({**self.options, **options})
+
     def new_target(self) -> Path:
         """The path of a folder that does not exist."""
         self._restores += 1

@@ -109,6 +109,22 @@ class StorageContract:
         assert storage.children("a_b") == ["1_01", "2_1"]
         assert storage.children("a_b/1_0") == []
 
+    def test_one_object_is_deleted_and_nothing_else(self, storage, same_place):
+        for name in ("a_b/1_0/data.000000", "a_b/1_0/manifest.json"):
+            storage.put(name, b"x")
+        storage.delete("a_b/1_0/manifest.json")
+        assert same_place.children("a_b/1_0") == ["data.000000"]
+        for absent in ("a_b/1_0/manifest.json", "a_b/2_0/x", "no/1_0/x", "a_b/1_0/data.000000/x"):
+            storage.delete(absent)
+        assert same_place.children("a_b/1_0") == ["data.000000"]
+
+    def test_the_size_of_a_folder_counts_all_below_it(self, storage):
+        storage.put("a_b/1_0/data.000000", b"x" * 1000)
+        storage.put("a_b/1_0/manifest.json", b"y" * 10)
+        storage.put("a_b/2_0/data.000000", b"z")
+        assert storage.size_of("a_b/1_0") == 1010
+        assert storage.size_of("no/1_0") == 0
+
     def test_only_one_may_hold_a_set(self, storage, same_place):
         with storage.hold("a_b"):
             with pytest.raises(SetBusy) as refused, same_place.hold("a_b"):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Backup, restore, verify and info as whole pieces of work: the one room that knows all the others.
+"""Backup, restore, verify, prune and info as whole pieces of work: the one room that knows all the others.
 
 Modules, freezer-agent and the scheduler call these functions with a freezer_action and get a dictionary back that can
 be printed as JSON. Everything that can go wrong is a FreezerError.
@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -27,12 +26,15 @@ from .archive.errors import ArchiveError, DamagedArchive
 from .archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .archive.levels import LevelPlan
 from .archive.scan import expected_size
+from .archive.scratch import leftovers, need_room, remove_leftover, scratch_folder, size_of
 from .archive.segments import FanOut
 from .archive.snar import CannotContinue
 from .archive.tar import Source, below, shown
 from .errors import FreezerError
 from .options import OptionError, Options, parse_options
 from .progress import Progress
+from .pruning import PrunePlan, carry_out, fill_plan
+from .retention import RULES_OF_ACTIONS, Rules
 from .storage.base import Storage
 from .storage.choose import storage_for
 from .storage.errors import StorageError
@@ -95,6 +97,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     """
     progress = progress or Progress()
     options = parse_options(action)
+    options.refuse_retention("backup")
     sets = _sets(options)
     source, path = _source(options, sets)
     codec = codec_for(options.compression, options.compression_level)
@@ -189,6 +192,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     """
     progress = progress or Progress()
     options = parse_options(action)
+    options.refuse_retention("restore")
     target = os.path.abspath(options.need("restore_abs_path", "say which folder to restore into"))
     copies = _choose(options)
     storage, chain = copies[0]
@@ -315,25 +319,28 @@ def _prove(storage: Storage, chain: Sequence[StoredBackup], options: Options, pr
         progress.end()
 
 
-@contextmanager
-def _restored_aside(storage: Storage, chain: Sequence[StoredBackup], progress: Progress) -> Iterator[str]:
-    """The restored tree in a scratch folder that is removed afterwards."""
-    scratch = tempfile.mkdtemp(prefix="freezer-restored-")
-    try:
-        target = os.path.join(scratch, "tree")
-        with place.staging(target, with_root=True) as stage:
-            replay_chain(storage, chain, stage.tree, progress)
-            stage.place(with_root=True)
-        yield target
-    finally:
-        place.remove_tree(scratch)
+def _restore_aside(storage: Storage, chain: Sequence[StoredBackup], scratch: str, progress: Progress) -> str:
+    """The tree as it would be restored, below a scratch folder."""
+    target = os.path.join(scratch, "tree")
+    with place.staging(target, with_root=True) as stage:
+        replay_chain(storage, chain, stage.tree, progress)
+        stage.place(with_root=True)
+    return target
+
+
+def _need_room_for(chain: Sequence[StoredBackup]) -> None:
+    # Of each level all is there at once; what a program compressed has left no other size than the stored one.
+    need_room(
+        max(one.manifest.stream_bytes or one.manifest.stored_bytes for one in chain), "a scratch copy to compare with"
+    )
 
 
 def _would_change(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> bool:
     """Whether a restore over what stands in a target would do anything; other files there do not count."""
-    with _restored_aside(storage, chain, progress) as restored:
-        owner = os.geteuid() == 0
-        found = tree.differences(restored, target, owner)
+    _need_room_for(chain)
+    with scratch_folder() as scratch:
+        restored = _restore_aside(storage, chain, scratch, progress)
+        found = tree.differences(restored, target, owner=os.geteuid() == 0)
     ours = [line for line in found if not line.endswith(f": only in {target}")]
     if chain[-1].manifest.single_file is not None:
         ours = [line for line in ours if not line.startswith(".:")]
@@ -343,8 +350,67 @@ def _would_change(storage: Storage, chain: Sequence[StoredBackup], target: str, 
 def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None, progress: Progress) -> list[str]:
     if folder is not None and not os.path.isdir(folder):
         raise OptionError(f"compare_to {shown(folder)} is not a folder.")
-    with _restored_aside(storage, chain, progress) as restored:
+    _need_room_for(chain)
+    with scratch_folder() as scratch:
+        restored = _restore_aside(storage, chain, scratch, progress)
         return [] if folder is None else tree.differences(folder, restored, owner=os.geteuid() == 0)
+
+
+@_told("removal of old backups")
+def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
+    """Remove the backups of one name that no rule of an action keeps, and what was left of runs that were killed.
+
+    What is left restores, whatever moment this is interrupted in: a backup that another one continues goes after that
+    one, and the newest one never. The result says what went (with `dry_run`: would go), what stays and why, and the
+    bytes. Raises FreezerError if no storage could be looked through; one of several that fails makes it ``partial``.
+    """
+    progress = progress or Progress()
+    options = parse_options(action)
+    rules = Rules(remove_before=options.remove_before_date, **{key: getattr(options, key) for key in RULES_OF_ACTIONS})
+    dry_run = dry_run or options.dry_run
+    min_age = options.min_age or 0.0
+    now = time.time()
+    pruned: list[tuple[BackupSet, PrunePlan]] = []
+    failures: list[tuple[BackupSet, FreezerError]] = []
+    for backup_set in _sets(options):
+        plan = PrunePlan()
+        try:
+            _prune_set(backup_set, plan, rules, min_age, now, progress, dry_run)
+        except (StorageError, ArchiveError) as problem:
+            failures.append((backup_set, problem))
+        pruned.append((backup_set, plan))
+    if len(failures) == len(pruned) and not any(plan.removed or plan.half for _set, plan in pruned):
+        raise failures[0][1]
+    found = [(path, size_of(path)) for path in leftovers(min_age, now)]
+    scratch = [(path, size) for path, size in found if dry_run or remove_leftover(path)]
+    return {
+        **results.pruned(options, pruned, failures, scratch),
+        "outcome": "partial" if failures else "planned" if dry_run else "success",
+        "duration_seconds": round(time.time() - now, 3),
+    }
+
+
+def _prune_set(
+    backup_set: BackupSet,
+    plan: PrunePlan,
+    rules: Rules,
+    min_age: float,
+    now: float,
+    progress: Progress,
+    dry_run: bool,
+) -> None:
+    """Look through a set, and remove what is to go. The plan is filled with what has come of it, also if that fails."""
+    if not backup_set.storage.children(backup_set.folder):
+        return
+    # Nobody else writes below the folder then, so what has no manifest is nobody's.
+    with nullcontext() if dry_run else backup_set.storage.hold(backup_set.folder):
+        fill_plan(plan, backup_set, rules, min_age, now)
+        if not dry_run:
+            progress.begin("prune", plan.freed_bytes)
+            try:
+                carry_out(backup_set, plan, progress)
+            finally:
+                progress.end()
 
 
 @_told("list of backups")

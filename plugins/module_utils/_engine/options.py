@@ -30,12 +30,19 @@ ALIASES = {
     "restore_from_host": "hostname",
     "engine": "engine_name",
     "max_seg_size": "max_segment_size",
+    "remove_from_date": "remove_before_date",
+    "remove_older_then": "remove_older_than",
 }
 #: Keys that change nothing about what is stored or restored.
 WITHOUT_EFFECT = frozenset(
     {"action", "log_file", "quiet", "max_priority", "max_cpu_priority", "insecure", "proxy", "timeout", "sync",
      "os_identity_api_version", "metadata_out", "config", "job_id", "client_id", "hostname_restore"}
 )  # fmt: skip
+
+
+#: Keys that say which backups prune leaves.
+RETENTION_KEYS = ("remove_older_than", "remove_before_date", "keep_last", "keep_daily", "keep_weekly", "keep_monthly",
+                  "keep_yearly")  # fmt: skip
 
 
 class OptionError(FreezerError):
@@ -134,6 +141,11 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "exclude": _texts,
     "hostname": _text,
     "incremental": _switch,
+    "keep_daily": _whole,
+    "keep_last": _whole,
+    "keep_monthly": _whole,
+    "keep_weekly": _whole,
+    "keep_yearly": _whole,
     "max_level": _whole,
     "max_segment_size": _size,
     "min_age": _number,
@@ -142,6 +154,8 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "one_file_system": _switch,
     "overwrite": _switch,
     "path_to_backup": _text,
+    "remove_before_date": _moment,
+    "remove_older_than": _number,
     "restart_always_level": _number,
     "restore_abs_path": _text,
     "restore_from_date": _moment,
@@ -168,6 +182,11 @@ class Options:
     exclude: list[str] = field(default_factory=list)
     hostname: str | None = None
     incremental: bool = True
+    keep_daily: int | None = None
+    keep_last: int | None = None
+    keep_monthly: int | None = None
+    keep_weekly: int | None = None
+    keep_yearly: int | None = None
     max_level: int | None = None
     max_segment_size: int = DEFAULT_SEGMENT_BYTES
     min_age: float | None = None
@@ -176,6 +195,8 @@ class Options:
     one_file_system: bool = True
     overwrite: bool = False
     path_to_backup: str | None = None
+    remove_before_date: float | None = None
+    remove_older_than: float | None = None
     restart_always_level: float | None = None
     restore_abs_path: str | None = None
     restore_from_date: float | None = None
@@ -193,6 +214,14 @@ class Options:
         if not value:
             raise OptionError(f"{name} is missing: {why}.")
         return str(value)
+
+    def refuse_retention(self, work: str) -> None:
+        """Raise OptionError if something is to be removed by work that removes nothing."""
+        for name in RETENTION_KEYS:
+            if getattr(self, name) is not None:
+                raise OptionError(
+                    f"{name} belongs to an action admin of its own, and not to a {work}; nothing was done."
+                )
 
     def places(self) -> list[tuple[str, str]]:
         """The kind and container of each storage: those of ``storages``, else the one of the action itself."""

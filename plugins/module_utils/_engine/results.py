@@ -14,7 +14,10 @@ from .archive.backup_set import BackupSet, StoredBackup
 from .archive.levels import LevelPlan
 from .archive.segments import FanOut
 from .archive.tar import shown
+from .errors import FreezerError
 from .options import Options
+from .pruning import PrunePlan
+from .retention import Decision
 from .storage.base import Storage
 from .version import VERSION
 
@@ -130,6 +133,59 @@ def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanO
         "time_ended": int(manifest.time_ended),
     }
     return {key: value for key, value in metadata.items() if value is not None}
+
+
+def pruned(
+    options: Options,
+    pruned_sets: Sequence[tuple[BackupSet, PrunePlan]],
+    failures: Sequence[tuple[BackupSet, FreezerError]],
+    scratch: Sequence[tuple[str, int]],
+) -> dict[str, Any]:
+    """What went, or would go, and what stays; `scratch` are folders of the host with their sizes in bytes."""
+    removed: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
+    left: list[dict[str, Any]] = []
+    damaged: list[str] = []
+    storages: list[dict[str, Any]] = []
+    for backup_set, plan in pruned_sets:
+        storage = backup_set.storage
+        place_of = {"storage": storage.kind, "container": storage.container}
+        removed += [_decided(backup_set, decision) for decision in plan.removed]
+        kept += [{**_decided(backup_set, decision), "reasons": decision.reasons} for decision in plan.kept]
+        left += [{**place_of, "path": half.folder, "bytes": half.bytes} for half in plan.half]
+        damaged += plan.damaged
+        problem = next((one for failed, one in failures if failed is backup_set), None)
+        outcome = {"outcome": "success"} if problem is None else {"outcome": "failed", "message": str(problem)}
+        storages.append({**place_of, **outcome})
+    left += [{"path": shown(path), "bytes": size} for path, size in scratch]
+    freed = sum(plan.freed_bytes for _set, plan in pruned_sets) + sum(size for _path, size in scratch)
+    return {
+        "changed": bool(removed or left),
+        "hostname": options.host,
+        "backup_name": options.backup_name,
+        "removed": removed,
+        "removed_count": len(removed),
+        "kept": kept,
+        "kept_count": len(kept),
+        "leftovers": left,
+        "leftovers_count": len(left),
+        "freed_bytes": freed,
+        "damaged": damaged,
+        "storages": storages,
+    }
+
+
+def _decided(backup_set: BackupSet, decision: Decision) -> dict[str, Any]:
+    manifest = decision.backup.manifest
+    return {
+        "backup_id": manifest.backup_id,
+        "level": manifest.level,
+        "timestamp": manifest.timestamp,
+        "stored_bytes": manifest.stored_bytes,
+        "storage": backup_set.storage.kind,
+        "container": backup_set.storage.container,
+        "folder": f"{backup_set.folder}/{manifest.folder}",
+    }
 
 
 def chain_described(chain: Sequence[StoredBackup]) -> list[dict[str, Any]]:

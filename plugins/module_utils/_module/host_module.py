@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What backup, restore and verify have in common: the keys of an action as options, one way in and one way out."""
+"""What backup, restore, verify and prune have in common: the keys of an action as options, one way in and one way out."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def action_spec() -> dict[str, Any]:
         "exclude": {"type": "list", "elements": "str"},
         "hostname": {"type": "str"},
         "incremental": {"type": "bool"},
+        "keep_daily": {"type": "int"},
+        "keep_last": {"type": "int"},
+        "keep_monthly": {"type": "int"},
+        "keep_weekly": {"type": "int"},
+        "keep_yearly": {"type": "int"},
         "log_file": {"type": "str"},
         "max_level": {"type": "int"},
         "max_segment_size": {"type": "str"},
@@ -43,6 +48,8 @@ def action_spec() -> dict[str, Any]:
         "one_file_system": {"type": "bool", "default": True},
         "overwrite": {"type": "bool", "default": False},
         "path_to_backup": {"type": "path", "aliases": ["src_file"]},
+        "remove_before_date": {"type": "str", "aliases": ["remove_from_date"]},
+        "remove_older_than": {"type": "float"},
         "restart_always_level": {"type": "float"},
         "restore_abs_path": {"type": "path"},
         "restore_from_date": {"type": "str"},
@@ -67,11 +74,12 @@ def run_on_host(
     shown: list[str],
     extra_spec: dict[str, Any] | None = None,
     required: list[str] | None = None,
+    diff_of: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> None:
     """Run one piece of the engine's work as an Ansible module.
 
-    `shown` names the keys of the result that make up the diff: those that are known before the work is done. A lost
-    connection or a cancelled task ends the work as cleanly as an error does.
+    `shown` names the keys of the result that make up the diff: those that are known before the work is done; `diff_of`
+    makes a diff of a result in another way. A lost connection or a cancelled task ends the work as cleanly as an error does.
     """
     module = AnsibleModule(
         argument_spec={**action_spec(), **(extra_spec or {})},
@@ -97,9 +105,20 @@ def run_on_host(
             f"the first: {result['differences'][0]}.",
             **result,
         )
+    for sentence in result.get("damaged", []):
+        module.warn(f"Left alone, with all that it may be built on: {sentence}")
     after = {key: result[key] for key in shown if key in result}
-    result["diff"] = {"before": {} if result["changed"] else after, "after": after}
+    plain = {"before": {} if result["changed"] else after, "after": after}
+    result["diff"] = diff_of(result) if diff_of else plain
     module.exit_json(**result)
+
+
+def pruned_diff(result: dict[str, Any]) -> dict[str, Any]:
+    """What there is before and after a prune."""
+    kept, removed = ([one["folder"] for one in result[key]] for key in ("kept", "removed"))
+    left = [one["path"] for one in result["leftovers"]]
+    before = {"backups": sorted(kept + removed, reverse=True), "leftovers": left}
+    return {"before": before, "after": {"backups": kept, "leftovers": []}}
 
 
 def _partial_sentence(result: dict[str, Any]) -> str:

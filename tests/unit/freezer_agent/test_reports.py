@@ -128,3 +128,26 @@ def test_a_summary_shows_the_first_entries_and_counts_the_rest():
 def test_names_in_a_summary_cannot_control_the_terminal():
     report = Report("a\x1bb", facts=[("in", "c\nd")])
     assert report.lines(1) == ["a\\x1bb", "  in          c\\nd"]
+
+
+def test_what_admin_removes_is_listed(action, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    first, second = (agent.backup({**action, "max_level": None}) for _number in range(2))
+    rules = {**action, "keep_last": 1}
+    planned = report_on("admin", agent.prune(rules, dry_run=True))
+    assert planned.title == "Nothing was removed. 1 backup of etc of web1 would go."
+    result = agent.prune(rules)
+    report = report_on("admin", result)
+    assert report.good
+    assert report.title == "Removed 1 backup of etc of web1."
+    assert dict(report.facts)["stay"] == "1 backup"
+    (concern,) = report.concerns
+    assert concern.title == "Backups that go"
+    assert concern.entries[0].startswith(f"{action['container']}/{first['storages'][0]['folder']} (")
+    assert report_on("admin", agent.prune(rules)).title == "No backup of etc of web1 had to go."
+    assert status_of(result) == 0
+    manifest = tmp_path / "store" / second["storages"][0]["folder"] / "manifest.json"
+    manifest.write_text("{}")
+    damaged = report_on("admin", agent.prune(rules))
+    assert not damaged.good
+    assert damaged.concerns[0].title == "Left alone, with all that it may be built on"

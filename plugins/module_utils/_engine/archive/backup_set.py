@@ -45,6 +45,8 @@ class Survey:
     backups: list[StoredBackup] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
+    #: The folders of the unreadable.
+    damaged_folders: list[str] = field(default_factory=list)
 
 
 class BackupSet:
@@ -102,8 +104,11 @@ class BackupSet:
             except ObjectMissing:
                 continue  # a run that failed, or one that is being written: not a backup
 
-    def survey(self) -> Survey:
-        """Everything that is there, newest first, whatever its state."""
+    def survey(self, strict: bool = False) -> Survey:
+        """Everything that is there, newest first, whatever its state.
+
+        If `strict`, raises StorageError where a manifest cannot be fetched, and ForeignBackup for one of another set.
+        """
         survey = Survey()
         for name in self._folders():
             try:
@@ -111,7 +116,10 @@ class BackupSet:
             except ObjectMissing:
                 survey.incomplete.append(f"{self.folder}/{name}")
             except (DamagedArchive, ForeignBackup, StorageError) as problem:
+                if strict and not isinstance(problem, DamagedArchive):
+                    raise
                 survey.damaged.append(str(problem))
+                survey.damaged_folders.append(f"{self.folder}/{name}")
         return survey
 
     def generation(self) -> list[StoredBackup]:

@@ -8,8 +8,6 @@ import fcntl
 import gzip
 import os
 import platform
-import shutil
-import tempfile
 import time
 import zlib
 from dataclasses import dataclass, replace
@@ -26,6 +24,7 @@ from .codec import Codec, Gzip
 from .compress import compress_stream
 from .errors import ArchiveError
 from .manifest import Manifest, Parent, StoredObject, digest, folder_name
+from .scratch import scratch_folder
 from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
 from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, settle
 
@@ -200,10 +199,14 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
     Raises ArchiveError or StorageError if there is no backup at all then; what was written has been removed, as far
     as the storage still answers.
     """
+    with scratch_folder() as work:
+        return _create_with(work, plan, fan_out, progress)
+
+
+def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:
     started = time.time()
     ours = fan_out.working()
     tar_version = tar.version()
-    work = tempfile.mkdtemp(prefix="freezer-")
     try:
         plan = _without_work_folder(plan, work)
         snar = os.path.join(work, "snar")
@@ -256,7 +259,6 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
             _remove_remains(storage, plan.folder)
         raise
     finally:
-        shutil.rmtree(work, ignore_errors=True)
         for storage in ours:
             if storage in fan_out.failures:
                 _remove_remains(storage, plan.folder)

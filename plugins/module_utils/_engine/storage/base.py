@@ -58,6 +58,14 @@ class Storage(ABC):
         """Remove a folder with all in it; no error if there is none. Raises StorageError."""
 
     @abstractmethod
+    def delete(self, name: str) -> None:
+        """Remove one object, durably; no error if there is none. Raises StorageError."""
+
+    @abstractmethod
+    def size_of(self, folder: str) -> int:
+        """The bytes of all that lies below a folder, also of what was never committed. Raises StorageError."""
+
+    @abstractmethod
     def hold(self, folder: str) -> AbstractContextManager[None]:
         """Be the only writer below a folder as long as the context lasts. Raises SetBusy at once if there is another."""
 

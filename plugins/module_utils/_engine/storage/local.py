@@ -149,6 +149,28 @@ class LocalStorage(Storage):
         except OSError as problem:
             raise _explain("Removing", path, problem) from problem
 
+    def delete(self, name: str) -> None:
+        path = self._path(name)
+        try:
+            os.unlink(path)
+            _sync_folder(os.path.dirname(path))
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as problem:
+            raise _explain("Removing", path, problem) from problem
+
+    def size_of(self, folder: str) -> int:
+        total = 0
+        for path, _folders, names in os.walk(self._path(folder)):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(path, name)).st_size
+                except FileNotFoundError:
+                    continue
+                except OSError as problem:
+                    raise _explain("Looking at", path, problem) from problem
+        return total
+
     @contextmanager
     def hold(self, folder: str) -> Iterator[None]:
         """An flock on a file in the folder: the kernel lets go of it however the process ends."""

@@ -20,9 +20,9 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.version imp
 
 from .errors import UsageError
 
-ACTIONS = ("backup", "restore", "verify", "info")
+ACTIONS = ("backup", "restore", "verify", "info", "admin")
 #: Freezer's other actions; they need what later releases bring.
-LATER_ACTIONS = ("admin", "exec")
+LATER_ACTIONS = ("exec",)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
     (
         "what to do",
         (
-            Flag("action", "backup (the default), restore, verify or info", "ACTION"),
+            Flag("action", "backup (the default), restore, verify, info or admin", "ACTION"),
             Flag("dry_run", "say what would be done, and do nothing"),
         ),
     ),
@@ -77,7 +77,12 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
             Flag("always_level", "once this level is reached, take it again every time", "N"),
             Flag("restart_always_level", "begin with a full backup again after so many days", "DAYS"),
             Flag("no_incremental", "take a full backup, whatever the levels say"),
-            Flag("min_age", "do nothing while the newest backup is younger than this", "SECONDS"),
+            Flag(
+                "min_age",
+                "do nothing while the newest backup is younger than this; admin: leave what killed runs have left while it "
+                "is younger",
+                "SECONDS",
+            ),
         ),
     ),
     (
@@ -109,6 +114,18 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         ),
     ),
     (
+        "admin: which backups stay (what they are built on stays too, and the newest one)",
+        (
+            Flag("remove_older_than", "those that are not older than so many days", "DAYS", "-R"),
+            Flag("remove_before_date", "those that began after this date", "DATE"),
+            Flag("keep_last", "the newest ones, so many", "N"),
+            Flag("keep_daily", "the newest one of each of so many days that have any", "N"),
+            Flag("keep_weekly", "the newest one of each of so many weeks", "N"),
+            Flag("keep_monthly", "the newest one of each of so many months", "N"),
+            Flag("keep_yearly", "the newest one of each of so many years", "N"),
+        ),
+    ),
+    (
         "configuration and output",
         (
             Flag("config", "take options from an ini file; the command line wins over it", "FILE"),
@@ -137,6 +154,7 @@ examples:
   freezer-agent --action backup -F /etc --storage local -C /srv/backups -N etc --max-level 6
   freezer-agent --action info --storage local -C /srv/backups
   freezer-agent --action restore --storage local -C /srv/backups -N etc --restore-abs-path /tmp/etc
+  freezer-agent --action admin --storage local -C /srv/backups -N etc --remove-older-than 14 --keep-weekly 8
   freezer-agent --config nightly.ini --quiet
 
 exit status:
@@ -199,7 +217,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="freezer-agent",
         usage="freezer-agent [--action ACTION] [OPTIONS]",
-        description="Backs up a folder, restores it, proves that a backup restores, and lists what there is.",
+        description="Backs up a folder, restores it, proves that a backup restores, lists what there is, removes what is old.",
         epilog=_EXAMPLES,
         formatter_class=_Help,
         add_help=False,

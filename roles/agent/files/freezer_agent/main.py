@@ -104,6 +104,7 @@ def _ask_engine(settings: Settings, output: Output) -> Mapping[str, Any]:
         "backup": agent.backup,
         "restore": agent.restore,
         "verify": agent.verify,
+        "admin": agent.prune,
     }
     name = settings.options.get("backup_name")
     output.note(f"{settings.action} of {name}: started" if name else f"{settings.action}: started")

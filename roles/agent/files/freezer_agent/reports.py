@@ -73,8 +73,13 @@ class Report:
 
 
 def report_on(action: str, result: Result, compare_to: str | None = None) -> Report:
-    """The words for a result of backup, restore or verify (which may have compared with a folder)."""
-    describe: dict[str, Callable[[Result], Report]] = {"backup": _backup, "restore": _restore, "verify": _verify}
+    """The words for a result of backup, restore, verify (which may have compared with a folder) or admin."""
+    describe: dict[str, Callable[[Result], Report]] = {
+        "backup": _backup,
+        "restore": _restore,
+        "verify": _verify,
+        "admin": _admin,
+    }
     return describe[action]({**result, "compare_to": compare_to})
 
 
@@ -208,4 +213,32 @@ def _verify(result: Result) -> Report:
     if not same:
         count = result["differences_count"]
         report.concerns.append(Concern(counted(count, "difference"), count, result["differences"]))
+    return report
+
+
+def _admin(result: Result) -> Report:
+    backups = counted(result["removed_count"], "backup")
+    if result["outcome"] == "planned":
+        report = Report(f"Nothing was removed. {backups} of {_who(result)} would go.")
+    elif result["changed"]:
+        report = Report(f"Removed {backups} of {_who(result)}.")
+    else:
+        report = Report(f"No backup of {_who(result)} had to go.")
+    failed = [f"{one['container']}: {one['message']}" for one in result["storages"] if one["outcome"] == "failed"]
+    report.good = not failed and not result["damaged"]
+    report.facts = [
+        ("stay", counted(result["kept_count"], "backup")),
+        ("space", f"{size(result['freed_bytes'])} {'to be freed' if result['outcome'] == 'planned' else 'freed'}"),
+        ("time", duration(result["duration_seconds"])),
+    ]
+    gone = [f"{_where(one, one['folder'])} ({size(one['stored_bytes'])})" for one in result["removed"]]
+    left = [f"{one['path']} ({size(one['bytes'])})" for one in result["leftovers"]]
+    for title, entries in (
+        ("Backups that go", gone),
+        ("Left by runs that were killed", left),
+        ("Left alone, with all that it may be built on", list(result["damaged"])),
+        ("Not looked through to the end", failed),
+    ):
+        if entries:
+            report.concerns.append(Concern(title, len(entries), entries))
     return report

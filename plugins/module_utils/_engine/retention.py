@@ -1,0 +1,127 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which backups of a set stay, and why: rules about age and number, and what restores need whatever the rules say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Callable
+
+from .archive.backup_set import StoredBackup
+
+_DAY_SECONDS = 86_400
+
+#: The rules that keep the newest backup of each of the last N periods, and how a moment (local time) names its period.
+_PERIODS: dict[str, Callable[[datetime], str]] = {
+    "keep_daily": lambda moment: moment.strftime("%Y-%m-%d"),
+    "keep_weekly": lambda moment: moment.strftime("%G-W%V"),
+    "keep_monthly": lambda moment: moment.strftime("%Y-%m"),
+    "keep_yearly": lambda moment: moment.strftime("%Y"),
+}
+
+
+#: The rules that an action calls by the same names.
+RULES_OF_ACTIONS = ("remove_older_than", "keep_last", *_PERIODS)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is to stay. None and 0 mean that there is no such rule; without any rule everything stays.
+
+    ``remove_older_than`` is in days, ``remove_before`` in seconds since 1970: what is younger stays. The others count.
+    """
+
+    remove_older_than: float | None = None
+    remove_before: float | None = None
+    keep_last: int | None = None
+    keep_daily: int | None = None
+    keep_weekly: int | None = None
+    keep_monthly: int | None = None
+    keep_yearly: int | None = None
+
+    def __bool__(self) -> bool:
+        by_age = self.remove_older_than is not None or self.remove_before is not None
+        return by_age or bool(self.keep_last) or any(getattr(self, name) for name in _PERIODS)
+
+
+@dataclass
+class Decision:
+    """One backup, and the reasons for which it stays; without a reason it goes."""
+
+    backup: StoredBackup
+    reasons: list[str] = field(default_factory=list)
+
+
+def decide(backups: Sequence[StoredBackup], untouched: Sequence[str], rules: Rules, now: float) -> list[Decision]:
+    """A decision about every backup of a set, newest first. `now` is in seconds since 1970.
+
+    What a backup that stays is built on stays too. `untouched` are folders whose manifests cannot be read: what they may
+    be built on stays. The newest backup always stays.
+    """
+    decisions = [Decision(one) for one in sorted(backups, key=lambda one: one.manifest.timestamp, reverse=True)]
+    if not decisions:
+        return []
+    if not rules:
+        for decision in decisions:
+            decision.reasons.append("no rule says what goes")
+        return decisions
+    _keep_young(decisions, rules, now)
+    for decision in decisions[: rules.keep_last or 0]:
+        decision.reasons.append("keep_last")
+    for name, period_of in _PERIODS.items():
+        _keep_newest_of_each(decisions, name, getattr(rules, name) or 0, period_of)
+    if not decisions[0].reasons:
+        decisions[0].reasons.append("the newest")
+    _keep_ancestors(decisions)
+    for folder in untouched:
+        _keep_what_may_be_below(decisions, folder)
+    return decisions
+
+
+def _keep_young(decisions: Sequence[Decision], rules: Rules, now: float) -> None:
+    for decision in decisions:
+        timestamp = decision.backup.manifest.timestamp
+        if rules.remove_older_than is not None and timestamp > now - rules.remove_older_than * _DAY_SECONDS:
+            decision.reasons.append("remove_older_than")
+        if rules.remove_before is not None and timestamp > rules.remove_before:
+            decision.reasons.append("remove_before_date")
+
+
+def _keep_newest_of_each(
+    decisions: Sequence[Decision], name: str, count: int, period_of: Callable[[datetime], str]
+) -> None:
+    seen: set[str] = set()
+    for decision in decisions:
+        period = period_of(datetime.fromtimestamp(decision.backup.manifest.timestamp).astimezone())
+        if period in seen:
+            continue
+        if len(seen) == count:
+            return
+        seen.add(period)
+        decision.reasons.append(f"{name} ({period})")
+
+
+def _keep_ancestors(decisions: Sequence[Decision]) -> None:
+    # Newest first: whatever is kept for a younger one is looked at later.
+    by_folder = {decision.backup.manifest.folder: decision for decision in decisions}
+    for decision in decisions:
+        parent = decision.backup.manifest.parent
+        if decision.reasons and parent is not None and parent.folder in by_folder:
+            by_folder[parent.folder].reasons.append(f"{decision.backup.manifest.folder} continues it")
+
+
+def _keep_what_may_be_below(decisions: Sequence[Decision], folder: str) -> None:
+    """Keep all backups from a folder back to the full one before it: which of them it continues is not known."""
+    name = folder.rpartition("/")[2]
+    timestamp, level = (int(number) for number in name.split("_"))
+    if level == 0:
+        return
+    for decision in decisions:
+        manifest = decision.backup.manifest
+        if manifest.timestamp >= timestamp:
+            continue
+        decision.reasons.append(f"{name}, whose manifest cannot be read, may continue it")
+        if manifest.level == 0:
+            return
