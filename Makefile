@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ROUNDS ?= 100
+WORKERS ?= 2
 STAMP := .venv/.ready
 
 # Ansible looks at this checkout only, whatever the environment and ~/.ansible of whoever runs it say.
@@ -33,8 +34,8 @@ $(STAMP): pyproject.toml tools/setup
 quickstart: setup ## Backs a folder up twice and restores it, through API, modules and a playbook (SRC=/any/folder).
 	@.venv/bin/python tools/quickstart.py "$(SRC)" $(if $(STATE),--state "$(STATE)")
 
-test: setup lint ## Runs every check and every test.
-	@.venv/bin/python -m pytest
+test: setup lint ## Runs every check and every test, two at a time (WORKERS=2).
+	@.venv/bin/python -m pytest --numprocesses $(WORKERS)
 
 test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k levels".
 	@.venv/bin/python -m pytest $(ARGS)

@@ -27,6 +27,19 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+#: Labs that one test at a time has for itself.
+_ALONE = ("guests", "hosts")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one worker does (`pytest -n 2`): all tests of a lab that is for one alone, else the tests of a file."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        lab = next((name for name in _ALONE if name in fixtures), None)
+        item.add_marker(pytest.mark.xdist_group(lab or item.path.stem))
+
+
 @pytest.fixture(scope="session")
 def freezer_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     """A freezer-api for the whole session: noauth, SQLite, loopback. ``freezer_api.url`` leads to it."""
