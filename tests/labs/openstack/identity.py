@@ -123,12 +123,17 @@ class Keystone:
             "FREEZER_TEST_KEYSTONE": str(self._facts),
         }
 
-    def say_where_freezer_is(self, url: str, region: str) -> None:
-        """Make the endpoints of a region in the catalogue lead to this Freezer API, and to no other one."""
+    def as_administrator(self) -> Asked:
+        """Keystone, asked with a fresh token of the administrator. Raises LabError."""
         keystone = Asked(f"{self._url()}/v3")
         keystone.headers["X-Auth-Token"] = _token(
             keystone, {"name": "admin", "domain": {"id": "default"}}, self._password()
         )
+        return keystone
+
+    def say_where_freezer_is(self, url: str, region: str) -> None:
+        """Make the endpoints of a region in the catalogue lead to this Freezer API, and to no other one."""
+        keystone = self.as_administrator()
         # A role that is tested may have made another service of this type.
         services = keystone.ask("GET", "/services?type=backup")[0]["services"]
         service_ids = [service["id"] for service in services]

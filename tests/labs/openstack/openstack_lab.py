@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from identity import Keystone
+from object_store import Swift
 from pieces import LabError
 from upstream_freezer import UpstreamFreezer
 
@@ -47,7 +48,12 @@ def state_folder() -> Path:
 def main(arguments: list[str]) -> int:
     """Do what the command line says."""
     keystone = Keystone(state_folder())
-    pieces: dict[str, Piece] = {piece.name: piece for piece in (keystone, UpstreamFreezer(state_folder(), keystone))}
+    known: tuple[Piece, ...] = (
+        keystone,
+        UpstreamFreezer(state_folder(), keystone),
+        Swift(state_folder(), keystone),
+    )
+    pieces = {piece.name: piece for piece in known}
     verb, names = (arguments[0] if arguments else ""), arguments[1:]
     unknown = [name for name in names if name not in pieces]
     if verb not in ("up", "down", "status", "env") or unknown:
