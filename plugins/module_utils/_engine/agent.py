@@ -51,7 +51,10 @@ def _told(work: str) -> Iterator[None]:
 
 def _sets(options: Options) -> list[BackupSet]:
     name = options.need("backup_name", "it is what a backup is found by again")
-    return [BackupSet(storage_for(kind, container), options.host, name) for kind, container in options.places()]
+    return [
+        BackupSet(storage_for(kind, container, options.access(kind, container)), options.host, name)
+        for kind, container in options.places()
+    ]
 
 
 def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
@@ -421,7 +424,7 @@ def info(action: Mapping[str, Any]) -> dict[str, Any]:
     incomplete: list[str] = []
     damaged: list[str] = []
     for kind, container in options.places():
-        storage = storage_for(kind, container)
+        storage = storage_for(kind, container, options.access(kind, container))
         found = contents(storage)
         surveys = [survey for folder, survey in found.orphans.items() if _may_mean(options, folder)]
         for backup_set in found.sets:

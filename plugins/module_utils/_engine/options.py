@@ -39,6 +39,9 @@ WITHOUT_EFFECT = frozenset(
      "os_identity_api_version", "metadata_out", "config", "job_id", "client_id", "hostname_restore"}
 )  # fmt: skip
 
+#: Keys that say who asks a cloud.
+_ACCESS = ("cloud", "osrc")
+
 
 #: Keys that say which backups prune leaves.
 RETENTION_KEYS = ("remove_older_than", "remove_before_date", "keep_last", "keep_daily", "keep_weekly", "keep_monthly",
@@ -131,6 +134,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "backup_id": _text,
     "backup_name": _text,
     "check": _choice("segments", "stream", "restore"),
+    "cloud": _text,
     "compare_to": _text,
     "compression": _choice("zstd", "gzip", "none"),
     "compression_level": _whole,
@@ -152,6 +156,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "mode": _choice("fs"),
     "no_incremental": _switch,
     "one_file_system": _switch,
+    "osrc": _text,
     "overwrite": _switch,
     "path_to_backup": _text,
     "remove_before_date": _moment,
@@ -159,7 +164,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "restart_always_level": _number,
     "restore_abs_path": _text,
     "restore_from_date": _moment,
-    "storage": _choice("local"),
+    "storage": _choice("local", "swift"),
     "storages": _storages,
 }
 
@@ -172,6 +177,7 @@ class Options:
     backup_id: str | None = None
     backup_name: str | None = None
     check: str = "stream"
+    cloud: str | None = None
     compare_to: str | None = None
     compression: str | None = None
     compression_level: int | None = None
@@ -193,6 +199,7 @@ class Options:
     mode: str = "fs"
     no_incremental: bool = False
     one_file_system: bool = True
+    osrc: str | None = None
     overwrite: bool = False
     path_to_backup: str | None = None
     remove_before_date: float | None = None
@@ -228,7 +235,7 @@ class Options:
         given = self.storages or [{"storage": self.storage, "container": self.container}]
         places = []
         for place in given:
-            unknown = set(place) - {"storage", "container"}
+            unknown = set(place) - {"storage", "container", *_ACCESS}
             if unknown:
                 raise OptionError(f"A storage of this action has the unknown key {sorted(unknown)[0]!r}.")
             kind = place.get("storage") or self.storage
@@ -236,11 +243,22 @@ class Options:
             if not kind:
                 raise OptionError("storage is missing: say where backups are kept, for example local.")
             if not container:
-                raise OptionError("container is missing: for the storage local it is the path of a folder.")
+                raise OptionError(
+                    "container is missing: for the storage local it is the path of a folder, for swift a container's name."
+                )
             places.append((str(kind), str(container)))
         if len(set(places)) != len(places):
             raise OptionError("Two storages of this action are the same place.")
         return places
+
+    def access(self, kind: str, container: str) -> dict[str, str]:
+        """Who asks the cloud that one of the places is in: what stands beside it, else what the action says."""
+        for place in self.storages:
+            if (place.get("storage") or self.storage, place.get("container") or self.container) == (kind, container):
+                own = {key: str(place[key]) for key in _ACCESS if place.get(key)}
+                if own:
+                    return own
+        return {key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}
 
 
 def parse_options(action: Mapping[str, Any]) -> Options:

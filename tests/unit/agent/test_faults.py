@@ -42,7 +42,7 @@ class TwoStorages(Set):
         write(self.source / "file", random.Random(1).randbytes(50_000))
         write(self.source / "folder" / "small", b"small")
 
-        def storage_for(_kind, container):
+        def storage_for(_kind, container, _access):
             storage = FaultyStorage(LocalStorage(container), self.scripts.get(os.path.basename(container)))
             self.made.append(storage)
             return storage

@@ -30,7 +30,7 @@ def moving(tmp_path, monkeypatch):
     tick()
 
     def during(action):
-        def storage_for(_kind, container):
+        def storage_for(_kind, container, _access):
             return FaultyStorage(LocalStorage(container), {("write", 1): lambda _operation: action()})
 
         monkeypatch.setattr(agent, "storage_for", storage_for)

@@ -95,7 +95,7 @@ def test_a_half_backup_is_listed_as_incomplete_and_nothing_else_sees_it(tmp_path
         storage = FaultyStorage(
             LocalStorage(str(some.container)), {("commit", 2): lambda _operation: os.kill(os.getpid(), signal.SIGKILL)}
         )
-        monkeypatch.setattr(agent, "storage_for", lambda _kind, _container: storage)
+        monkeypatch.setattr(agent, "storage_for", lambda _kind, _container, _access: storage)
         try:
             some.backup()
         finally:
@@ -154,7 +154,7 @@ def signalled(tmp_path, monkeypatch, deliver):
         deliver()
 
     faulty = FaultyStorage(LocalStorage(str(some.container)), {("write", 3): interrupt})
-    monkeypatch.setattr(agent, "storage_for", lambda _kind, _container: faulty)
+    monkeypatch.setattr(agent, "storage_for", lambda _kind, _container, _access: faulty)
     return some, work, running
 
 
@@ -209,7 +209,7 @@ def test_a_tar_that_is_killed_gives_no_backup(tmp_path, monkeypatch, filter_prog
                 killed.append(pid)
 
     faulty = FaultyStorage(LocalStorage(str(some.container)), {("write", 1): kill_tar})
-    monkeypatch.setattr(agent, "storage_for", lambda _kind, _container: faulty)
+    monkeypatch.setattr(agent, "storage_for", lambda _kind, _container, _access: faulty)
     with pytest.raises(ArchiveError, match="tar could not archive"):
         some.backup()
     assert killed

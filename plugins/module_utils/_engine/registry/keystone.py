@@ -76,8 +76,8 @@ class Keystone(AuthMethod):
         had_access, self._access = self._access is not None, None
         return had_access
 
-    def endpoint(self, interface: str, region_name: str | None) -> str | None:
-        return endpoint_in(self._accessed().catalogue, interface, region_name)
+    def endpoint(self, interface: str, region_name: str | None, service_type: str = SERVICE_TYPE) -> str | None:
+        return endpoint_in(self._accessed().catalogue, interface, region_name, service_type)
 
     def project_id(self) -> str | None:
         return self._accessed().project_id
@@ -120,12 +120,14 @@ def login_request(auth_type: str, auth: Mapping[str, Any]) -> dict[str, Any]:
     return request
 
 
-def endpoint_in(catalogue: Iterable[Any], interface: str, region_name: str | None) -> str:
-    """The address of the Freezer API in a catalogue; ``BadAddress`` when it is not there, or is not the only one."""
+def endpoint_in(
+    catalogue: Iterable[Any], interface: str, region_name: str | None, service_type: str = SERVICE_TYPE
+) -> str:
+    """The address of a service in a catalogue; ``BadAddress`` when it is not there, or is not the only one."""
     known = [
         endpoint
         for service in catalogue
-        if isinstance(service, Mapping) and service.get("type") == SERVICE_TYPE
+        if isinstance(service, Mapping) and service.get("type") == service_type
         for endpoint in service.get("endpoints") or []
     ]
     fitting = [
@@ -139,21 +141,26 @@ def endpoint_in(catalogue: Iterable[Any], interface: str, region_name: str | Non
         return addresses[0]
     if addresses:
         regions = ", ".join(sorted({str(endpoint.get("region")) for endpoint in fitting}))
-        message = (
-            "Keystone's catalogue has several Freezer APIs, in these regions: {0}. Say which one with region_name."
-        )
-        raise BadAddress(message.format(regions))
-    raise BadAddress(no_endpoint(interface, region_name, known))
+        what = "Freezer APIs" if service_type == SERVICE_TYPE else f"services of the type {service_type}"
+        message = "Keystone's catalogue has several {0}, in these regions: {1}. Say which one with region_name."
+        raise BadAddress(message.format(what, regions))
+    raise BadAddress(no_endpoint(interface, region_name, known, service_type))
 
 
-def no_endpoint(interface: str, region_name: str | None, known: Iterable[Mapping[str, Any]] = ()) -> str:
+def no_endpoint(
+    interface: str,
+    region_name: str | None,
+    known: Iterable[Mapping[str, Any]] = (),
+    service_type: str = SERVICE_TYPE,
+) -> str:
     """The sentence for a catalogue that does not have the endpoint that is looked for."""
     looked_for = f"interface {interface}" + (f" in region {region_name}" if region_name else "")
     others = sorted({f"{endpoint.get('interface')} in {endpoint.get('region')}" for endpoint in known})
     has = f"it has {', '.join(others)}" if others else "it has none at all that these credentials may see"
+    otherwise = ", or give the address as url" if service_type == SERVICE_TYPE else ""
     return (
-        f"Keystone's catalogue has no endpoint of the service type {SERVICE_TYPE} with {looked_for}; {has}. "
-        "Name another one with interface and region_name, or give the address as url."
+        f"Keystone's catalogue has no endpoint of the service type {service_type} with {looked_for}; {has}. "
+        f"Name another one with interface and region_name{otherwise}."
     )
 
 

@@ -39,14 +39,14 @@ class Keystoneauth(AuthMethod):
     def renew(self) -> bool:
         return bool(self._asked(lambda session: session.invalidate()))
 
-    def endpoint(self, interface: str, region_name: str | None) -> str | None:
+    def endpoint(self, interface: str, region_name: str | None, service_type: str = SERVICE_TYPE) -> str | None:
         address = self._asked(
             lambda session: session.get_endpoint(
-                service_type=SERVICE_TYPE, interface=interface, region_name=region_name
+                service_type=service_type, interface=interface, region_name=region_name
             )
         )
         if not address:
-            raise BadAddress(no_endpoint(interface, region_name))
+            raise BadAddress(no_endpoint(interface, region_name, service_type=service_type))
         return str(address)
 
     def project_id(self) -> str | None:

@@ -28,8 +28,8 @@ class AuthMethod(abc.ABC):
         """Forget what was refused with 401; True when the next ``headers`` are new ones."""
         return False
 
-    def endpoint(self, interface: str, region_name: str | None) -> str | None:
-        """The address of the Freezer API, where there is a catalogue that has it, else None."""
+    def endpoint(self, interface: str, region_name: str | None, service_type: str = "backup") -> str | None:
+        """The address of a service, by default the Freezer API, where there is a catalogue that has it, else None."""
         return None
 
     def project_id(self) -> str | None:

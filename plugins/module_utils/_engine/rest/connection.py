@@ -94,7 +94,7 @@ class Connection:
     ``timeout_seconds`` is the longest silence of the server that is borne. ``retries`` is how often a request is
     repeated after a lost connection or one of the ``retried_statuses``, with a pause that doubles each time, or as long
     as the server's ``Retry-After`` says. A status of 401 makes ``auth`` renew itself once. ``service`` is what messages
-    call the server. Not for use by several threads at once.
+    call the server. With ``retries_silence`` a request that got no answer in time is repeated as well. Not for use by several threads at once.
     """
 
     def __init__(
@@ -108,6 +108,7 @@ class Connection:
         *,
         service: str = "The server",
         retried_statuses: Sequence[int] = RETRIED_STATUSES,
+        retries_silence: bool = False,
     ) -> None:
         self.url = url.rstrip("/")
         self._address = _address(url)
@@ -120,6 +121,7 @@ class Connection:
         self._sleep = sleep
         self._service = service
         self._retried_statuses = retried_statuses
+        self._retries_silence = retries_silence
         self._http: http.client.HTTPConnection | None = None
 
     def request(
@@ -130,8 +132,14 @@ class Connection:
         repeatable: bool = True,
         if_match: str | None = None,
         lines: Sequence[Any] | None = None,
+        data: bytes | bytearray | memoryview | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: bool = False,
     ) -> Answer:
         """Send a request below ``url`` and return the answer. ``lines`` are documents to send as one line each.
+
+        ``data`` are bytes to send as they are, ``headers`` go with the request, and with ``raw`` the answer's document
+        is the bytes of its body.
 
         ``if_match`` is the tag of the only state of a document to which the request may be applied.
         ``repeatable`` says that the server ends in the same state however often it receives the request; only then is
@@ -139,7 +147,8 @@ class Connection:
         outside of 2xx, and when nobody can be authenticated.
         """
         request = f"{method} {self.url}{path}"
-        body, headers = _body(method, document, lines)
+        body, own_headers = _body(method, document, lines) if data is None else (data, {})
+        headers = {**own_headers, **(headers or {})}
         if if_match is not None:
             headers["If-Match"] = if_match
         for attempt in range(self._retries + 1):
@@ -162,9 +171,10 @@ class Connection:
             else:
                 asked_seconds = _retry_after_seconds(reply.headers.get("Retry-After"))
                 pause_seconds = asked_seconds if asked_seconds is not None else pause_seconds
-                refused = reply.status in self._retried_statuses and repeatable
+                # What came too often (429) has not been acted on.
+                refused = reply.status in self._retried_statuses and (repeatable or reply.status == 429)
                 if last or not refused or pause_seconds > LONGEST_WAIT_SECONDS:
-                    return _answer(self._service, request, reply)
+                    return _answer(self._service, request, reply, raw)
             self._sleep(pause_seconds)
         raise AssertionError("the last attempt returns or raises")
 
@@ -174,7 +184,7 @@ class Connection:
             self._http.close()
             self._http = None
 
-    def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> _Reply:
+    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> _Reply:
         headers = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers(), **headers}
         connection = self._open()
         try:
@@ -183,6 +193,8 @@ class Connection:
             return _Reply(response.status, response.msg, response.read())
         except socket.timeout as error:
             self.close()
+            if self._retries_silence:
+                raise _Lost(f"no answer for {self._timeout_seconds:g} seconds (timeout_seconds)") from error
             message = "{0} {1}{2} got no answer for {3:g} seconds (timeout_seconds)."
             raise Unreachable(message.format(method, self.url, path, self._timeout_seconds)) from error
         except http.client.RemoteDisconnected as error:
@@ -280,10 +292,10 @@ def _retry_after_seconds(value: str | None) -> float | None:
         return None
 
 
-def _answer(service: str, request: str, reply: _Reply) -> Answer:
+def _answer(service: str, request: str, reply: _Reply, raw: bool = False) -> Answer:
     """The answer, or the error that its status stands for."""
-    document: Any = None
-    if reply.body:
+    document: Any = reply.body if raw and 200 <= reply.status < 300 else None
+    if reply.body and document is None:
         try:
             document = json.loads(reply.body)
         except ValueError:

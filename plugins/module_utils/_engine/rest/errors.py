@@ -106,7 +106,10 @@ def error_from(request: str, status: int, document: Any, service: str) -> RestEr
     title, description = "", ""
     if isinstance(document, dict):
         # Keystone has the same in one object more, and calls the description a message; Elasticsearch a reason.
-        said = document["error"] if isinstance(document.get("error"), dict) else document
+        # Nova and Cinder call that object by the kind of error, such as conflictingRequest.
+        only = next(iter(document.values())) if len(document) == 1 else None
+        said = only if isinstance(only, dict) else document.get("error")
+        said = said if isinstance(said, dict) else document
         title = str(said.get("title") or said.get("type") or "")
         description = str(said.get("description") or said.get("message") or said.get("reason") or "")
     words = ": ".join(part for part in (title, description) if part)

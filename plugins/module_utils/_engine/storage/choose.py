@@ -4,13 +4,33 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+
+from ..cloud.connection import Cloud, connect_cloud
+from ..cloud.openrc import read_openrc
 from .base import Storage
 from .errors import StorageError
 from .local import LocalStorage
+from .swift import SwiftStorage
+
+KINDS = ("local", "swift")
 
 
-def storage_for(kind: str, container: str) -> Storage:
-    """The storage that `kind` and `container` name. Raises StorageError for a kind that there is not."""
+def storage_for(kind: str, container: str, access: Mapping[str, str] | None = None) -> Storage:
+    """The storage that `kind` and `container` name.
+
+    `access` says who asks a cloud: ``cloud``, a name in a ``clouds.yaml``, or ``osrc``, the path of an openrc file;
+    without both the environment does. Raises StorageError for a kind that there is not.
+    """
     if kind == "local":
         return LocalStorage(container)
-    raise StorageError(f"There is no storage of the kind {kind!r}; use 'local'.")
+    if kind == "swift":
+        return SwiftStorage(container, lambda: _cloud(access or {}))
+    raise StorageError(f"There is no storage of the kind {kind!r}; use 'local' or 'swift'.")
+
+
+def _cloud(access: Mapping[str, str]) -> Cloud:
+    if access.get("osrc"):
+        return connect_cloud({}, read_openrc(access["osrc"]))
+    return connect_cloud({"cloud": access.get("cloud")}, os.environ)

@@ -1,0 +1,521 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A container of Swift as storage.
+
+An object is uploaded in pieces of at most PIECE_BYTES to ``<container>_segments``, side by side, and appears under its
+name with the manifest of a static large object, which Swift accepts only if it has every piece with the ETag and the
+size that the manifest says. An object that fits into one piece is one upload. When the manifest of a backup is written, its
+segments are joined to one more such object, ``data``, so that ``swift download`` gives the whole stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Callable, cast
+from urllib.parse import quote, unquote_to_bytes
+
+from ..cloud.connection import Cloud, Service
+from ..rest.connection import Answer
+from ..rest.errors import Conflict, NotFound, RestError
+from .base import Buffer, ObjectWriter, Storage
+from .errors import ObjectMissing, SetBusy, StorageError
+
+PIECE_BYTES = 16 << 20
+#: So many pieces are in flight at once: with the one that fills, 64 MiB of memory.
+UPLOADS = 3
+_READ_BYTES = 16 << 20
+_MEMORY_BYTES = 8 << 20
+#: What a manifest may name if the cluster does not say so itself.
+_MANIFEST_ENTRIES = 1000
+_LISTED = 10000
+_DELETED_AT_ONCE = 1000
+#: A hold that is not renewed ends by itself, and with it what a killed run left.
+_HOLD_SECONDS = 120.0
+LOCK_NAME = ".lock"
+STREAM_NAME = "data"
+_SEGMENT = re.compile(r"data\.[0-9]{6,}")
+_MANIFEST_NAME = "manifest.json"
+
+
+def _md5(data: Buffer) -> str:
+    # Swift's ETag; it finds damage on the way, and is no proof against anybody.
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _encoded(name: str) -> str:
+    """A name as Swift can have it: bytes that are no UTF-8 are written as ``%FF``, and ``%`` as ``%25``."""
+    return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found.group()) - 0xDC00:02X}", name.replace("%", "%25"))
+
+
+def _decoded(name: str) -> str:
+    return unquote_to_bytes(name).decode("utf-8", "surrogateescape")
+
+
+class _Swift:
+    """The requests, with errors in the storage's terms."""
+
+    def __init__(self, connect: Callable[[], Cloud], container: str) -> None:
+        self._connect = connect
+        self._service: Service | None = None
+        self._lock = threading.Lock()
+        self.container = container
+        self.segments = f"{container}_segments"
+        self._made: set[str] = set()
+        self._entries: int | None = None
+
+    def ask(self, doing: str, method: str, container: str, name: str = "", query: str = "", **options: Any) -> Answer:
+        """One request. Raises ObjectMissing or StorageError."""
+        path = f"/{quote(container, safe='')}"
+        if name:
+            path += f"/{quote(_encoded(name))}"
+        try:
+            return self._opened().request(method, path + query, raw=True, **options)
+        except NotFound:
+            raise ObjectMissing(f"{name or container} is missing in Swift container {container}.") from None
+        except RestError as problem:
+            hint = ""
+            if problem.status in (413, 507):
+                hint = " A quota or the cluster is full: free some space, or choose another container."
+            raise _Refused(f"{doing} {container}/{name} failed. {problem}{hint}", problem.status) from problem
+
+    def raw(self, method: str, path: str, **options: Any) -> Answer:
+        """A request at the account. Raises RestError."""
+        return self._opened().request(method, path, raw=True, **options)
+
+    def ensure_container(self, container: str) -> None:
+        """Make a container that is missing; once."""
+        if container not in self._made:
+            self.ask("Making the container", "PUT", container)
+            self._made.add(container)
+
+    def manifest_entries(self) -> int:
+        """How many pieces one manifest may name here."""
+        if self._entries is None:
+            self._entries = _MANIFEST_ENTRIES
+            service = self._opened()
+            root = service.url.rpartition("/v1")[0]
+            try:
+                # /info is beside the accounts, and not below one.
+                answer = Service(service.name, root, service._auth, service._transport).request("GET", "/info", raw=True)
+                found = json.loads(answer.document).get("slo", {}).get("max_manifest_segments")
+            except (RestError, ValueError, AttributeError):
+                found = None
+            if isinstance(found, int) and found > 0:
+                self._entries = found
+        return self._entries
+
+    def _opened(self) -> Service:
+        with self._lock:
+            if self._service is None:
+                try:
+                    self._service = self._connect().service("object-store")
+                except RestError as problem:
+                    raise StorageError(f"Swift cannot be used: {problem}") from problem
+            return self._service
+
+
+class _Refused(StorageError):
+    """What Swift said no to; ``status`` is its answer's."""
+
+    def __init__(self, message: str, status: int | None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Pieces:
+    """What an object consists of, piece by piece, and where a manifest finds them."""
+
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+        self.size = 0
+
+    def add(self, container: str, name: str, etag: str, size: int) -> None:
+        self.entries.append({"path": f"/{container}/{_encoded(name)}", "etag": etag, "size_bytes": size})
+        self.size += size
+
+
+class _SwiftWriter(ObjectWriter):
+    def __init__(self, storage: SwiftStorage, name: str) -> None:
+        self._storage = storage
+        self._name = name
+        # A name of its own, so that pieces of an object that is replaced stay those of its readers.
+        self._prefix = f"{name}/{secrets.token_hex(4)}"
+        self._filling = bytearray()
+        self._running: list[Future[tuple[str, str, int]]] = []
+        self._ended = False
+
+    def write(self, data: Buffer) -> None:
+        rest = memoryview(data)
+        while rest:
+            taken = rest[: self._storage.piece_bytes - len(self._filling)]
+            self._filling += taken
+            rest = rest[len(taken) :]
+            if len(self._filling) == self._storage.piece_bytes:
+                self._send()
+
+    def _send(self) -> None:
+        piece, self._filling = self._filling, bytearray()
+        name = f"{self._prefix}-{len(self._running):08d}"
+        self._running.append(self._storage.upload_later(name, piece))
+        for done in self._running:
+            if done.done():
+                done.result()  # a piece that failed ends the object at once and not with its last byte
+
+    def commit(self) -> None:
+        self._storage.check_held(self._name)
+        if not self._running:
+            self._storage.put_whole(self._name, self._filling)
+        else:
+            if self._filling:
+                self._send()
+            pieces = _Pieces()
+            for done in self._running:
+                name, etag, size = done.result()
+                pieces.add(self._storage.segments_container, name, etag, size)
+            self._storage.put_manifest(self._name, pieces.entries)
+        self._ended = True
+
+    def discard(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._filling = bytearray()
+        for one in self._running:
+            one.cancel()
+        for one in self._running:
+            if one.cancelled() or one.exception() is not None:
+                continue
+            try:
+                self._storage.remove_piece(one.result()[0])
+            except StorageError:
+                pass  # it goes with the folder, or prune finds it
+
+
+class SwiftStorage(Storage):
+    """`container` is the name of a container; it and ``<container>_segments`` are made with the first object."""
+
+    kind = "swift"
+
+    def __init__(self, container: str, connect: Callable[[], Cloud], piece_bytes: int = PIECE_BYTES) -> None:
+        if not container or "/" in container or "\0" in container or len(container.encode("utf-8", "replace")) > 247:
+            raise StorageError(
+                f"The container of a Swift storage is a name of 1 to 247 bytes without a slash, and {container!r} is not one."
+            )
+        self.container = container
+        self.segments_container = f"{container}_segments"
+        self.piece_bytes = piece_bytes
+        self._swift = _Swift(connect, container)
+        self._uploads = ThreadPoolExecutor(max_workers=UPLOADS, thread_name_prefix="swift")
+        # Memory is bounded by what is in flight: a writer that is faster than the network waits here.
+        self._slots = threading.BoundedSemaphore(UPLOADS)
+        #: The pieces of each segment that this run has written, by folder: what ``data`` is joined from.
+        self._segments: dict[str, dict[str, dict[str, Any]]] = {}
+        self._lost_holds: dict[str, str] = {}
+
+    # ------------------------------------------------------------------ what archives see
+
+    def children(self, folder: str) -> list[str]:
+        if folder:
+            _check(folder, self)
+        prefix = f"{folder}/" if folder else ""
+        found: set[str] = set()
+        for entry in self._listed(self.container, prefix, "/"):
+            name = entry[len(prefix) :].rstrip("/")
+            if name and not name.startswith("."):
+                found.add(name)
+        # The joined stream is for people; archives read segments.
+        if STREAM_NAME in found and any(_SEGMENT.fullmatch(name) for name in found):
+            found.discard(STREAM_NAME)
+        return sorted(found)
+
+    def create(self, name: str) -> ObjectWriter:
+        _check(name, self)
+        self._swift.ensure_container(self.container)
+        return _SwiftWriter(self, name)
+
+    def open(self, name: str) -> BinaryIO:
+        _check(name, self)
+        first = self._read(name, 0, None)
+        if first is None:
+            return cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES))  # noqa: SIM115
+        whole = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115
+        try:
+            digest = hashlib.md5(usedforsecurity=False)
+            answer, total = first
+            etag = answer.headers.get("etag", "").strip('"')
+            position = 0
+            while True:
+                block = answer.document
+                digest.update(block)
+                whole.write(block)
+                position += len(block)
+                if position >= total:
+                    break
+                more = self._read(name, position, answer.headers.get("etag"))
+                if more is None or not more[0].document:
+                    raise StorageError(f"{name} of {self.describe()} ended after {position} of {total} bytes.")
+                answer = more[0]
+            # The ETag of a large object is no hash of its bytes; Swift has checked those of its pieces.
+            if "x-static-large-object" not in answer.headers and digest.hexdigest() != etag:
+                raise StorageError(f"{name} of {self.describe()} did not arrive as it is stored: its ETag differs.")
+            whole.seek(0)
+            return cast(BinaryIO, whole)
+        except OSError as problem:
+            whole.close()
+            raise StorageError(f"Reading {name} of {self.describe()} failed: {problem.strerror or problem}.") from problem
+        except BaseException:
+            whole.close()
+            raise
+
+    def delete_folder(self, folder: str) -> None:
+        _check(folder, self)
+        names = list(self._listed(self.container, f"{folder}/", may_miss=True))
+        # Without its manifest it is no backup any more, whatever happens next.
+        names.sort(key=lambda name: (not name.endswith(f"/{_MANIFEST_NAME}"), name.endswith(f"/{LOCK_NAME}"), name))
+        self._delete(self.container, names)
+        self._delete(self.segments_container, list(self._listed(self.segments_container, f"{folder}/", may_miss=True)))
+        for known in [known for known in self._segments if f"{known}/".startswith(f"{folder}/")]:
+            del self._segments[known]
+
+    @contextmanager
+    def hold(self, folder: str) -> Iterator[None]:
+        """A lock object that Swift itself lets expire, and that is renewed as long as the context lasts.
+
+        Swift answers from several servers: two runs that begin in the same moment, while some of these are down, could
+        both get it. Each of them writes into a folder of its own.
+        """
+        _check(folder, self)
+        self._swift.ensure_container(self.container)
+        lock = f"{folder}/{LOCK_NAME}"
+        owner = secrets.token_hex(8)
+        headers = {"X-Delete-After": str(int(_HOLD_SECONDS)), "X-Object-Meta-Owner": owner}
+        try:
+            self._swift.ask("Locking", "PUT", self.container, lock, data=b"", headers={**headers, "If-None-Match": "*"})
+        except _Refused as problem:
+            # A repeated request may have met its own first one.
+            if problem.status != 412 or self._owner(lock) != owner:
+                if problem.status == 412:
+                    raise SetBusy(
+                        f"Another run is writing to {folder} of {self.describe()}; start this one when that has ended. "
+                        f"If it was killed, its lock is gone {_HOLD_SECONDS:.0f} seconds later."
+                    ) from None
+                raise
+        released = threading.Event()
+        keeper = threading.Thread(target=self._keep, args=(folder, lock, owner, headers, released), daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            released.set()
+            keeper.join()
+            self._lost_holds.pop(folder, None)
+            try:
+                if self._owner(lock) == owner:
+                    self._swift.ask("Unlocking", "DELETE", self.container, lock)
+            except StorageError:
+                pass  # it expires
+
+    # ------------------------------------------------------------------ for the writers
+
+    def upload_later(self, name: str, piece: bytearray) -> Future[tuple[str, str, int]]:
+        """Upload one piece by another thread; the result is its name, its ETag and its size."""
+        self._swift.ensure_container(self.segments_container)
+        self._slots.acquire()
+        try:
+            running = self._uploads.submit(self._upload, name, piece)
+        except BaseException:
+            self._slots.release()
+            raise
+        running.add_done_callback(lambda _done: self._slots.release())
+        return running
+
+    def _upload(self, name: str, piece: bytearray) -> tuple[str, str, int]:
+        etag = self._put(self.segments_container, name, piece)
+        return name, etag, len(piece)
+
+    def _put(self, container: str, name: str, data: Buffer) -> str:
+        etag = _md5(data)
+        answer = self._swift.ask("Writing", "PUT", container, name, data=data, headers={"ETag": etag})
+        stored = answer.headers.get("etag", "").strip('"')
+        if stored != etag:
+            raise StorageError(f"{container}/{name} was not stored as it was sent: its ETag is {stored} and not {etag}.")
+        return etag
+
+    def put_whole(self, name: str, data: Buffer) -> None:
+        """One upload under the object's own name."""
+        folder, _slash, last = name.rpartition("/")
+        if last == _MANIFEST_NAME:
+            self._join(folder)
+        etag = self._put(self.container, name, data)
+        self._written(folder, last, {"etag": etag, "size_bytes": len(data)})
+
+    def put_manifest(self, name: str, entries: list[dict[str, Any]]) -> None:
+        """Let a large object appear, made of pieces that are there."""
+        folder, _slash, last = name.rpartition("/")
+        if last == _MANIFEST_NAME:
+            self._join(folder)
+        self._put_large(name, entries)
+        self._written(folder, last, {"size_bytes": sum(int(entry["size_bytes"]) for entry in entries)})
+
+    def remove_piece(self, name: str) -> None:
+        """Delete a piece that no object is made of."""
+        try:
+            self._swift.ask("Removing", "DELETE", self.segments_container, name)
+        except ObjectMissing:
+            pass
+
+    def check_held(self, name: str) -> None:
+        """Raise StorageError if somebody else took over what this run was to write alone."""
+        for folder, why in list(self._lost_holds.items()):
+            if name.startswith(f"{folder}/"):
+                raise StorageError(why)
+
+    # ------------------------------------------------------------------ inside
+
+    def _written(self, folder: str, last: str, what: dict[str, Any]) -> None:
+        if _SEGMENT.fullmatch(last):
+            self._segments.setdefault(folder, {})[last] = what
+
+    def _put_large(self, name: str, entries: list[dict[str, Any]]) -> None:
+        most = self._swift.manifest_entries() if len(entries) > _MANIFEST_ENTRIES else _MANIFEST_ENTRIES
+        level = 0
+        while len(entries) > most:
+            # A manifest may name manifests: one more storey.
+            grouped = []
+            self._swift.ensure_container(self.segments_container)
+            for number, start in enumerate(range(0, len(entries), most)):
+                part = entries[start : start + most]
+                part_name = f"{name}/{level}-{number:06d}"
+                self._put_slo(self.segments_container, part_name, part)
+                grouped.append({"path": f"/{self.segments_container}/{_encoded(part_name)}"})
+            entries, level = grouped, level + 1
+        self._put_slo(self.container, name, entries)
+
+    def _put_slo(self, container: str, name: str, entries: list[dict[str, Any]]) -> None:
+        def put() -> None:
+            self._swift.ask(
+                "Joining",
+                "PUT",
+                container,
+                name,
+                "?multipart-manifest=put",
+                data=json.dumps(entries).encode(),
+                headers={"Content-Type": "application/octet-stream"},
+            )
+
+        try:
+            put()
+        except _Refused as problem:
+            if problem.status != 400:
+                raise
+            # Swift looks at the pieces before it looks at the token, and calls one that has expired a bad manifest.
+            # A request that tells gets a new token.
+            self._swift.ask("Reading", "HEAD", container)
+            put()
+
+    def _join(self, folder: str) -> None:
+        """Make the whole stream of a backup one object, if this run has written its segments."""
+        segments = self._segments.pop(folder, {})
+        entries = [
+            {"path": f"/{self.container}/{_encoded(f'{folder}/{name}')}", **segments[name]}
+            for name in sorted(segments, key=lambda name: (len(name), name))
+            if segments[name]["size_bytes"]
+        ]
+        if entries:
+            self._put_large(f"{folder}/{STREAM_NAME}", entries)
+
+    def _read(self, name: str, start: int, only_if: str | None) -> tuple[Answer, int] | None:
+        """A block from `start` on and the size of the whole; None for an object without bytes."""
+        headers = {"Range": f"bytes={start}-{start + _READ_BYTES - 1}"}
+        if only_if:
+            headers["If-Match"] = only_if
+        try:
+            answer = self._swift.ask("Reading", "GET", self.container, name, headers=headers)
+        except _Refused as problem:
+            if problem.status == 416:
+                return None
+            if problem.status == 412:
+                raise StorageError(f"{name} of {self.describe()} was replaced while it was read.") from problem
+            raise
+        total = answer.headers.get("content-range", "").rpartition("/")[2]
+        return answer, int(total) if total.isdigit() else len(answer.document)
+
+    def _listed(
+        self, container: str, prefix: str, delimiter: str = "", may_miss: bool = False
+    ) -> Iterator[str]:
+        """Names and, with a delimiter, folders below a prefix. Raises StorageError if there is no container."""
+        marker = ""
+        while True:
+            query = f"?format=json&limit={_LISTED}&prefix={quote(_encoded(prefix), safe='')}"
+            if delimiter:
+                query += f"&delimiter={quote(delimiter, safe='')}"
+            if marker:
+                query += f"&marker={quote(marker, safe='')}"
+            try:
+                answer = self._swift.ask("Listing", "GET", container, query=query)
+            except ObjectMissing:
+                if may_miss:
+                    return
+                raise StorageError(f"There is no Swift container {container}, so no backup is stored there.") from None
+            entries: list[Mapping[str, Any]] = json.loads(answer.document or b"[]")
+            for entry in entries:
+                yield _decoded(str(entry.get("name") or entry.get("subdir") or ""))
+            if len(entries) < _LISTED:
+                return
+            marker = str(entries[-1].get("name") or entries[-1].get("subdir"))
+
+    def _delete(self, container: str, names: list[str]) -> None:
+        for start in range(0, len(names), _DELETED_AT_ONCE):
+            some = names[start : start + _DELETED_AT_ONCE]
+            if len(some) < 4 or not self._delete_at_once(container, some):
+                for name in some:
+                    try:
+                        self._swift.ask("Removing", "DELETE", container, name)
+                    except ObjectMissing:
+                        pass
+
+    def _delete_at_once(self, container: str, names: list[str]) -> bool:
+        """Whether the cluster has removed all of them in one request."""
+        lines = "\n".join(quote(f"{container}/{_encoded(name)}") for name in names)
+        try:
+            answer = self._swift.raw(
+                "POST", "?bulk-delete", data=lines.encode(), headers={"Content-Type": "text/plain"}
+            )
+            said = json.loads(answer.document)
+        except (RestError, ValueError):
+            return False  # a cluster without this middleware; one at a time is slower, and says what is wrong
+        return isinstance(said, dict) and not said.get("Errors") and str(said.get("Response Status")).startswith("200")
+
+    def _owner(self, lock: str) -> str | None:
+        try:
+            return self._swift.ask("Reading", "HEAD", self.container, lock).headers.get("x-object-meta-owner")
+        except ObjectMissing:
+            return None
+
+    def _keep(
+        self, folder: str, lock: str, owner: str, headers: Mapping[str, str], released: threading.Event
+    ) -> None:
+        """Renew a lock until it is released; say so if it was lost."""
+        while not released.wait(_HOLD_SECONDS / 4):
+            try:
+                found = self._owner(lock)
+                if found != owner:
+                    self._lost_holds[folder] = f"The lock of {folder} in {self.describe()} was lost to another run."
+                    return
+                self._swift.ask("Renewing the lock", "POST", self.container, lock, headers=headers)
+            except StorageError:
+                continue  # the next turn comes before the lock ends
+
+
+def _check(name: str, storage: Storage) -> None:
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        raise StorageError(f"{name!r} is not the name of an object in {storage.describe()}.")
