@@ -14,7 +14,13 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support import api_process, elasticsearch_lab, keystone_lab, labs
+from ansible_collections.freezer.backup.tests.support import (
+    api_process,
+    cloud_lab,
+    elasticsearch_lab,
+    keystone_lab,
+    labs,
+)
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
 from ansible_collections.freezer.backup.tests.support.guests import Guest
 
@@ -70,6 +76,21 @@ def keystone() -> keystone_lab.Keystone:
     """The Keystone of tests/labs/openstack, left running for the next session."""
     try:
         return keystone_lab.start()
+    except keystone_lab.LabUnavailable as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(reason))
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def swift_lab() -> keystone_lab.Keystone:
+    """Keystone and Swift of tests/labs/openstack, left running for the next session."""
+    return _cloud("swift")
+
+
+def _cloud(*pieces: str) -> keystone_lab.Keystone:
+    try:
+        return cloud_lab.start(*pieces)
     except keystone_lab.LabUnavailable as reason:
         if os.environ.get("CI") == "true":
             pytest.fail(str(reason))

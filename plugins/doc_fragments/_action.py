@@ -27,6 +27,13 @@ options:
       - The name under which backups of the same data are kept and found again.
     type: str
     required: true
+  cloud:
+    description:
+      - The name of a cloud in a C(clouds.yaml) of the host, which O(storage=swift) is in. It needs the Python library
+        openstacksdk there.
+      - Without this and O(osrc) the environment of the module says who asks, with E(OS_CLOUD), or with E(OS_AUTH_URL)
+        and what belongs to it. That needs no library for passwords and application credentials.
+    type: str
   compression:
     description:
       - How new backups are compressed. Without it V(zstd), or V(gzip) where the host has neither Python's
@@ -40,7 +47,8 @@ options:
   container:
     description:
       - Where in the storage backups are kept. For O(storage=local) the absolute path of a folder, which is made with
-        mode 0700 when it is missing.
+        mode 0700 when it is missing. For O(storage=swift) the name of a container, which is made as well, as is
+        C(<container>_segments).
       - Required with O(storage).
     type: str
   dereference_symlink:
@@ -127,6 +135,11 @@ options:
         warnings of the result.
     type: bool
     default: true
+  osrc:
+    description:
+      - The path of an openrc file on the host, which says who asks the cloud that O(storage=swift) is in. Its lines
+        are read, not run.
+    type: path
   overwrite:
     description:
       - Restore into a folder that is not empty. Files of the backup replace those of the same name, equal ones are
@@ -163,9 +176,9 @@ options:
     type: str
   storage:
     description:
-      - The kind of the storage.
+      - The kind of the storage. V(swift) is the object store of an OpenStack cloud.
     type: str
-    choices: [local]
+    choices: [local, swift]
   storages:
     description:
       - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
@@ -177,11 +190,19 @@ options:
         description:
           - The kind of this storage.
         type: str
-        choices: [local]
+        choices: [local, swift]
         required: true
       container:
         description:
           - Where in this storage backups are kept.
         type: str
         required: true
+      cloud:
+        description:
+          - As O(cloud), for this storage alone.
+        type: str
+      osrc:
+        description:
+          - As O(osrc), for this storage alone.
+        type: path
 """

@@ -159,7 +159,11 @@ class _Handler(BaseHTTPRequestHandler):
         reply: Any
         if asks_for_token:
             status, answer_headers, content = exchange.forward()
-            reply = status, answer_headers, _ADDRESS.sub(lambda found: f"{self.proxy.url}/_{found[1]}", content.decode())
+            reply = (
+                status,
+                answer_headers,
+                _ADDRESS.sub(lambda found: f"{self.proxy.url}/_{found[1]}", content.decode()),
+            )
             reply = status, answer_headers, reply[2].encode()
         elif self.proxy.refuse_writes and self.command in _WRITES:
             self.proxy.refused.append(f"{self.command} {exchange.path}")

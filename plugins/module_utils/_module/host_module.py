@@ -25,6 +25,7 @@ def action_spec() -> dict[str, Any]:
         "always_level": {"type": "int"},
         "backup_id": {"type": "str"},
         "backup_name": {"type": "str", "required": True},
+        "cloud": {"type": "str"},
         "compression": {"type": "str", "choices": ["zstd", "gzip", "none"]},
         "compression_level": {"type": "int"},
         "container": {"type": "str"},
@@ -46,6 +47,7 @@ def action_spec() -> dict[str, Any]:
         "mode": {"type": "str", "choices": ["fs"]},
         "no_incremental": {"type": "bool"},
         "one_file_system": {"type": "bool", "default": True},
+        "osrc": {"type": "path"},
         "overwrite": {"type": "bool", "default": False},
         "path_to_backup": {"type": "path", "aliases": ["src_file"]},
         "remove_before_date": {"type": "str", "aliases": ["remove_from_date"]},
@@ -53,13 +55,15 @@ def action_spec() -> dict[str, Any]:
         "restart_always_level": {"type": "float"},
         "restore_abs_path": {"type": "path"},
         "restore_from_date": {"type": "str"},
-        "storage": {"type": "str", "choices": ["local"]},
+        "storage": {"type": "str", "choices": ["local", "swift"]},
         "storages": {
             "type": "list",
             "elements": "dict",
             "options": {
-                "storage": {"type": "str", "choices": ["local"], "required": True},
+                "storage": {"type": "str", "choices": ["local", "swift"], "required": True},
                 "container": {"type": "str", "required": True},
+                "cloud": {"type": "str"},
+                "osrc": {"type": "path"},
             },
         },
     }

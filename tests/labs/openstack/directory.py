@@ -65,7 +65,9 @@ class Directory:
         else:
             service = self._ask("POST", "/services", {"service": {"type": service_type, "name": name}})["service"]["id"]
         endpoints = self._ask("GET", f"/endpoints?service_id={service}")["endpoints"]
-        if sorted((known["interface"], known["url"]) for known in endpoints) == sorted((one, url) for one in _INTERFACES):
+        if sorted((known["interface"], known["url"]) for known in endpoints) == sorted(
+            (one, url) for one in _INTERFACES
+        ):
             return
         for known in endpoints:
             self._ask("DELETE", f"/endpoints/{known['id']}")

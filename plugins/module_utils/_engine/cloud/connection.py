@@ -113,7 +113,9 @@ class Cloud:
     def service(self, kind: str) -> Service:
         """One of SERVICE_TYPES. Raises BadAddress if the catalogue does not have it."""
         if kind not in self._services:
-            self._services[kind] = Service(_NAMES[kind], self._endpoint(SERVICE_TYPES[kind]), self._auth, self._transport)
+            self._services[kind] = Service(
+                _NAMES[kind], self._endpoint(SERVICE_TYPES[kind]), self._auth, self._transport
+            )
         return self._services[kind]
 
     def project_id(self) -> str:
@@ -157,7 +159,9 @@ def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str]) -> Clo
         client_key=known.get("client_key"),
     )
     retries = given.get("retries", RETRIES)
-    transport = Transport(tls, float(given.get("timeout_seconds", TIMEOUT_SECONDS)), RETRIES if retries is None else retries)
+    transport = Transport(
+        tls, float(given.get("timeout_seconds", TIMEOUT_SECONDS)), RETRIES if retries is None else retries
+    )
     method = auth_method(known["auth_type"], known["auth"], transport)
     return Cloud(method, transport, known.get("interface") or DEFAULT_INTERFACE, known.get("region_name"))
 

@@ -11,6 +11,7 @@ segments are joined to one more such object, ``data``, so that ``swift download`
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 import secrets
@@ -24,7 +25,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from ..cloud.connection import Cloud, Service
 from ..rest.connection import Answer
-from ..rest.errors import Conflict, NotFound, RestError
+from ..rest.errors import NotFound, RestError
 from .base import Buffer, ObjectWriter, Storage
 from .errors import ObjectMissing, SetBusy, StorageError
 
@@ -104,7 +105,9 @@ class _Swift:
             root = service.url.rpartition("/v1")[0]
             try:
                 # /info is beside the accounts, and not below one.
-                answer = Service(service.name, root, service._auth, service._transport).request("GET", "/info", raw=True)
+                answer = Service(service.name, root, service._auth, service._transport).request(
+                    "GET", "/info", raw=True
+                )
                 found = json.loads(answer.document).get("slo", {}).get("max_manifest_segments")
             except (RestError, ValueError, AttributeError):
                 found = None
@@ -245,35 +248,41 @@ class SwiftStorage(Storage):
         _check(name, self)
         first = self._read(name, 0, None)
         if first is None:
-            return cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES))  # noqa: SIM115
-        whole = tempfile.SpooledTemporaryFile(max_size=_MEMORY_BYTES)  # noqa: SIM115
+            return io.BytesIO()
+        answer, total = first
+        whole: BinaryIO = io.BytesIO()
+        if total > _MEMORY_BYTES:
+            whole = cast(BinaryIO, tempfile.TemporaryFile("w+b"))  # noqa: SIM115
         try:
-            digest = hashlib.md5(usedforsecurity=False)
-            answer, total = first
-            etag = answer.headers.get("etag", "").strip('"')
-            position = 0
-            while True:
-                block = answer.document
-                digest.update(block)
-                whole.write(block)
-                position += len(block)
-                if position >= total:
-                    break
-                more = self._read(name, position, answer.headers.get("etag"))
-                if more is None or not more[0].document:
-                    raise StorageError(f"{name} of {self.describe()} ended after {position} of {total} bytes.")
-                answer = more[0]
-            # The ETag of a large object is no hash of its bytes; Swift has checked those of its pieces.
-            if "x-static-large-object" not in answer.headers and digest.hexdigest() != etag:
-                raise StorageError(f"{name} of {self.describe()} did not arrive as it is stored: its ETag differs.")
+            self._fetch(name, answer, total, whole)
             whole.seek(0)
-            return cast(BinaryIO, whole)
+            return whole
         except OSError as problem:
             whole.close()
-            raise StorageError(f"Reading {name} of {self.describe()} failed: {problem.strerror or problem}.") from problem
+            raise StorageError(
+                f"Reading {name} of {self.describe()} failed: {problem.strerror or problem}."
+            ) from problem
         except BaseException:
             whole.close()
             raise
+
+    def _fetch(self, name: str, answer: Answer, total: int, whole: BinaryIO) -> None:
+        digest = hashlib.md5(usedforsecurity=False)
+        etag = answer.headers.get("etag", "").strip('"')
+        position = 0
+        while True:
+            digest.update(answer.document)
+            whole.write(answer.document)
+            position += len(answer.document)
+            if position >= total:
+                break
+            more = self._read(name, position, answer.headers.get("etag"))
+            if more is None or not more[0].document:
+                raise StorageError(f"{name} of {self.describe()} ended after {position} of {total} bytes.")
+            answer = more[0]
+        # The ETag of a large object is no hash of its bytes; Swift has checked those of its pieces.
+        if "x-static-large-object" not in answer.headers and digest.hexdigest() != etag:
+            raise StorageError(f"{name} of {self.describe()} did not arrive as it is stored: its ETag differs.")
 
     def delete_folder(self, folder: str) -> None:
         _check(folder, self)
@@ -346,7 +355,9 @@ class SwiftStorage(Storage):
         answer = self._swift.ask("Writing", "PUT", container, name, data=data, headers={"ETag": etag})
         stored = answer.headers.get("etag", "").strip('"')
         if stored != etag:
-            raise StorageError(f"{container}/{name} was not stored as it was sent: its ETag is {stored} and not {etag}.")
+            raise StorageError(
+                f"{container}/{name} was not stored as it was sent: its ETag is {stored} and not {etag}."
+            )
         return etag
 
     def put_whole(self, name: str, data: Buffer) -> None:
@@ -448,9 +459,7 @@ class SwiftStorage(Storage):
         total = answer.headers.get("content-range", "").rpartition("/")[2]
         return answer, int(total) if total.isdigit() else len(answer.document)
 
-    def _listed(
-        self, container: str, prefix: str, delimiter: str = "", may_miss: bool = False
-    ) -> Iterator[str]:
+    def _listed(self, container: str, prefix: str, delimiter: str = "", may_miss: bool = False) -> Iterator[str]:
         """Names and, with a delimiter, folders below a prefix. Raises StorageError if there is no container."""
         marker = ""
         while True:
@@ -500,9 +509,7 @@ class SwiftStorage(Storage):
         except ObjectMissing:
             return None
 
-    def _keep(
-        self, folder: str, lock: str, owner: str, headers: Mapping[str, str], released: threading.Event
-    ) -> None:
+    def _keep(self, folder: str, lock: str, owner: str, headers: Mapping[str, str], released: threading.Event) -> None:
         """Renew a lock until it is released; say so if it was lost."""
         while not released.wait(_HOLD_SECONDS / 4):
             try:

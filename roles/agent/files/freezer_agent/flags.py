@@ -53,8 +53,10 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         (
             Flag("backup_name", "the name that a backup is found by again", "NAME", "-N"),
             Flag("hostname", "the host that the backup is of (default: this one)", "HOST"),
-            Flag("storage", "where backups are kept: local", "KIND"),
-            Flag("container", "for the storage local the path of a folder", "PATH", "-C"),
+            Flag("storage", "where backups are kept: local or swift", "KIND"),
+            Flag("container", "for local the path of a folder, for swift a container's name", "PATH", "-C"),
+            Flag("cloud", "for swift: a cloud of clouds.yaml (default: OS_CLOUD, or OS_AUTH_URL and so on)", "NAME"),
+            Flag("osrc", "for swift: an openrc file that says who asks", "FILE"),
         ),
     ),
     (
