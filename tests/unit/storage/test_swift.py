@@ -280,3 +280,23 @@ def test_a_large_object_needs_memory_for_the_pieces_in_flight_only(storage):
 def test_a_container_is_a_name_that_swift_can_have(container, cloud):
     with pytest.raises(StorageError, match="container of a Swift storage"):
         SwiftStorage(container, lambda: cloud)
+
+
+def test_the_size_of_a_folder_counts_pieces_once_and_the_joined_stream_not_at_all(storage):
+    storage.put("set/1_0/data.000000", CONTENT)
+    storage.put("set/1_0/data.000001", b"x" * 10)
+    storage.put("set/1_0/manifest.json", b"{}")
+    assert storage.size_of("set/1_0") == len(CONTENT) + 10 + 2
+
+
+def test_pieces_without_an_object_make_a_folder_that_prune_can_find(storage):
+    storage.put("set/1_0/manifest.json", b"{}")
+    writer = storage.create("set/2_0/data.000000")
+    writer.write(CONTENT)
+    for done in writer._running:
+        done.result()
+    assert storage.children("set") == ["1_0", "2_0"]
+    assert storage.children("set/2_0") == []
+    assert storage.size_of("set/2_0") == 2 * PIECE
+    storage.delete_folder("set/2_0")
+    assert storage.children("set") == ["1_0"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import re
 import secrets
@@ -20,7 +21,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Callable, cast
+from typing import Any, BinaryIO, Callable, NamedTuple, cast
 from urllib.parse import quote, unquote_to_bytes
 
 from ..cloud.connection import Cloud, Service
@@ -133,6 +134,14 @@ class _Refused(StorageError):
         self.status = status
 
 
+class _Listed(NamedTuple):
+    """One line of a listing; what a manifest joins is listed itself."""
+
+    name: str
+    size: int
+    is_manifest: bool
+
+
 class _Pieces:
     """What an object consists of, piece by piece, and where a manifest finds them."""
 
@@ -230,8 +239,13 @@ class SwiftStorage(Storage):
             _check(folder, self)
         prefix = f"{folder}/" if folder else ""
         found: set[str] = set()
-        for entry in self._listed(self.container, prefix, "/"):
-            name = entry[len(prefix) :].rstrip("/")
+        entries = self._listed(self.container, prefix, "/")
+        if folder.count("/") == 0:
+            # A run that was killed may have left pieces and nothing else: prune looks for its folder.
+            pieces = self._listed(self.segments_container, prefix, "/", may_miss=True)
+            entries = itertools.chain(entries, pieces)
+        for entry in entries:
+            name = entry.name[len(prefix) :].rstrip("/")
             if name and not name.startswith("."):
                 found.add(name)
         # The joined stream is for people; archives read segments.
@@ -286,13 +300,29 @@ class SwiftStorage(Storage):
 
     def delete_folder(self, folder: str) -> None:
         _check(folder, self)
-        names = list(self._listed(self.container, f"{folder}/", may_miss=True))
+        names = [entry.name for entry in self._listed(self.container, f"{folder}/", may_miss=True)]
         # Without its manifest it is no backup any more, whatever happens next.
         names.sort(key=lambda name: (not name.endswith(f"/{_MANIFEST_NAME}"), name.endswith(f"/{LOCK_NAME}"), name))
         self._delete(self.container, names)
-        self._delete(self.segments_container, list(self._listed(self.segments_container, f"{folder}/", may_miss=True)))
+        pieces = self._listed(self.segments_container, f"{folder}/", may_miss=True)
+        self._delete(self.segments_container, [piece.name for piece in pieces])
         for known in [known for known in self._segments if f"{known}/".startswith(f"{folder}/")]:
             del self._segments[known]
+
+    def delete(self, name: str) -> None:
+        _check(name, self)
+        self._delete(self.container, [name])
+        pieces = self._listed(self.segments_container, f"{name}/", may_miss=True)
+        self._delete(self.segments_container, [piece.name for piece in pieces])
+
+    def size_of(self, folder: str) -> int:
+        _check(folder, self)
+        return sum(
+            entry.size
+            for container in (self.container, self.segments_container)
+            for entry in self._listed(container, f"{folder}/", may_miss=True)
+            if not entry.is_manifest
+        )
 
     @contextmanager
     def hold(self, folder: str) -> Iterator[None]:
@@ -459,8 +489,8 @@ class SwiftStorage(Storage):
         total = answer.headers.get("content-range", "").rpartition("/")[2]
         return answer, int(total) if total.isdigit() else len(answer.document)
 
-    def _listed(self, container: str, prefix: str, delimiter: str = "", may_miss: bool = False) -> Iterator[str]:
-        """Names and, with a delimiter, folders below a prefix. Raises StorageError if there is no container."""
+    def _listed(self, container: str, prefix: str, delimiter: str = "", may_miss: bool = False) -> Iterator[_Listed]:
+        """Objects and, with a delimiter, folders below a prefix. Raises StorageError if there is no container."""
         marker = ""
         while True:
             query = f"?format=json&limit={_LISTED}&prefix={quote(_encoded(prefix), safe='')}"
@@ -476,7 +506,8 @@ class SwiftStorage(Storage):
                 raise StorageError(f"There is no Swift container {container}, so no backup is stored there.") from None
             entries: list[Mapping[str, Any]] = json.loads(answer.document or b"[]")
             for entry in entries:
-                yield _decoded(str(entry.get("name") or entry.get("subdir") or ""))
+                name = _decoded(str(entry.get("name") or entry.get("subdir") or ""))
+                yield _Listed(name, int(entry.get("bytes") or 0), "slo_etag" in entry)
             if len(entries) < _LISTED:
                 return
             marker = str(entries[-1].get("name") or entries[-1].get("subdir"))
