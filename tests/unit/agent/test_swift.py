@@ -36,7 +36,7 @@ def as_member(project, monkeypatch):
 def source(tmp_path):
     folder = tmp_path / "source"
     folder.mkdir()
-    (folder / "big").write_bytes(os.urandom(40 << 20))
+    (folder / "big").write_bytes(os.urandom(20 << 20))
     (folder / "small").write_text("one")
     return folder
 
@@ -51,7 +51,7 @@ def action(source):
         "container": f"c-{secrets.token_hex(6)}",
         "compression": "gzip",
         "compression_level": 1,
-        "max_segment_size": "24M",
+        "max_segment_size": "8M",
         "max_level": 3,
     }
 
