@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,8 @@ def shown(settings, *names):
 
 def test_two_flags_are_enough():
     settings = read_settings(FLAGS)
-    assert shown(settings, "store_path", "auth_strategy", "htpasswd", "host", "port", "workers", "threads") == {
-        "store_path": Path("/var/lib/freezer/api.db"),
+    assert shown(settings, "store", "auth_strategy", "htpasswd", "host", "port", "workers", "threads") == {
+        "store": Path("/var/lib/freezer/api.db"),
         "auth_strategy": "noauth",
         "htpasswd": None,
         "host": "127.0.0.1",
@@ -43,7 +44,7 @@ def test_two_flags_are_enough():
 def test_three_slashes_name_a_path_below_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     settings = read_settings(["--store", "sqlite:///api.db", "--auth-strategy", "noauth"])
-    assert settings.store_path == tmp_path / "api.db"
+    assert settings.store == tmp_path / "api.db"
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_the_file_is_read_and_flags_go_before_it(config_file):
     )
     settings = read_settings(["--config-file", path, "--bind", "[::1]:8080", "--workers", "3"])
     assert settings == Settings(
-        store_path=Path("/srv/api%20.db"),
+        store=Path("/srv/api%20.db"),
         auth_strategy="http_basic",
         htpasswd=Path("/etc/freezer/htpasswd"),
         host="::1",
@@ -218,3 +219,56 @@ def test_an_address_is_in_a_set_of_networks_or_not(texts, inside, outside):
 def test_what_is_no_network_is_told(text):
     with pytest.raises(ValueError, match="is no network"):
         Networks([text])
+
+
+def store_of(url, section=""):
+    """The store of a configuration that names it so."""
+    return f"[DEFAULT]\nauth_strategy = noauth\n[database]\nconnection = {url}\n[elasticsearch]\n{section}"
+
+
+def test_a_cluster_is_named_by_its_hosts_and_a_prefix(config_file):
+    settings = read_settings(
+        ["--config-file", config_file(store_of("elasticsearch+https://fr%40nz:p%3Ass@es1,es2:9201,[::1]/frz"))]
+    )
+    cluster = settings.store
+    assert cluster.urls == ("https://es1:9200", "https://es2:9201", "https://[::1]:9200")
+    assert (cluster.prefix, cluster.username, cluster.password) == ("frz", "fr@nz", "p:ss")
+    assert str(cluster) == "elasticsearch+https://es1:9200,es2:9201,[::1]:9200/frz"
+    assert "p:ss" not in repr(settings)
+
+
+def test_the_user_of_a_cluster_can_be_named_apart(config_file, monkeypatch):
+    path = config_file(store_of("elasticsearch+http://es1", "username = freezer\npassword = s3cret\n"))
+    cluster = read_settings(["--config-file", path]).store
+    assert (cluster.urls, cluster.prefix) == (("http://es1:9200",), "freezer")
+    assert (cluster.username, cluster.password, cluster.api_key) == ("freezer", "s3cret", None)
+    monkeypatch.setenv("OS_ELASTICSEARCH__API_KEY", "from-the-environment")
+    path = config_file(store_of("elasticsearch+http://es1"))
+    assert read_settings(["--config-file", path]).store.api_key == "from-the-environment"
+
+
+@pytest.mark.parametrize(
+    ("url", "section", "reason"),
+    [
+        ("elasticsearch+http://es1/Freezer", "", "'Freezer' cannot be the beginning of the name of an index"),
+        ("elasticsearch+http:///freezer", "", "the hosts are not"),
+        ("elasticsearch+http://es1:99999", "", "the hosts are not"),
+        ("elasticsearch+http://es1,,es2", "", "the hosts are not"),
+        ("elasticsearch+http://u:secret@es 1", "", "the hosts are not"),
+        ("elasticsearch+http://u@es1", "", "a user without a password"),
+        ("elasticsearch+http://u:secret@es1", "api_key = k", "an API key and a user"),
+        ("elasticsearch+http://es1", "ca_file = /ca.pem", "has no meaning without TLS"),
+        ("elasticsearch+https://es1", "ca_file = /no/such/ca.pem", "No such file or directory"),
+        ("elasticsearch+https://es1", "timeout_seconds = 0", "from 1 to 300"),
+        ("elasticsearch://es1", "", "the store must be sqlite:///"),
+    ],
+)
+def test_what_cannot_be_a_cluster_is_told_without_its_secrets(config_file, url, section, reason):
+    with pytest.raises(ConfigError, match=re.escape(reason)) as caught:
+        read_settings(["--config-file", config_file(store_of(url, section))])
+    assert "secret" not in str(caught.value)
+
+
+def test_options_of_upstreams_elasticsearch_have_no_effect(config_file):
+    path = config_file(store_of("sqlite:////srv/api.db", "hosts = http://old:9200\nuse_ssl = false\n"))
+    assert len(read_settings(["--config-file", path]).warnings) == 2

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .app import Application, create_app
 from .auth.base import Strategy
 from .auth.http_basic import HttpBasic
@@ -14,12 +16,23 @@ from .logs import AccessLog
 from .networks import NOWHERE
 from .policy import Policy
 from .store.base import Store
+from .store.cluster import Cluster
 from .store.sqlite import SqliteStore
 
 
-def open_store(settings: Settings) -> SqliteStore:
+def open_store(settings: Settings) -> Store:
     """The store of the settings. Raises StoreError."""
-    return SqliteStore(settings.store_path, max_document_bytes=settings.max_body_bytes)
+    return open_store_at(settings.store, settings.max_body_bytes)
+
+
+def open_store_at(location: Path | Cluster, max_document_bytes: int) -> Store:
+    """The store at a place. Raises StoreError."""
+    if isinstance(location, Cluster):
+        # Imported here: its library takes half a second.
+        from .store.elastic import ElasticStore
+
+        return ElasticStore(location, max_document_bytes=max_document_bytes)
+    return SqliteStore(location, max_document_bytes=max_document_bytes)
 
 
 def make_strategy(settings: Settings) -> Strategy:

@@ -16,6 +16,7 @@ from oslo_config import cfg, types
 
 from .networks import Networks
 from .options import AUTH_STRATEGIES, DEFAULT_PORT, LIBRARY_SECTIONS, OPTIONS, UPSTREAM_ONLY, register
+from .store.cluster import Cluster, is_cluster, parse_cluster
 
 #: Read where no --config-file names another.
 DEFAULT_CONFIG_FILE = Path("/etc/freezer/freezer-api.conf")
@@ -29,7 +30,7 @@ class ConfigError(Exception):
 class Settings:
     """How to serve, and what."""
 
-    store_path: Path
+    store: Path | Cluster
     auth_strategy: str
     htpasswd: Path | None
     host: str
@@ -87,7 +88,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     log_file = get("log_file")
     disabling = get("disable_by_file_path", "healthcheck")
     return Settings(
-        store_path=store_path(options),
+        store=store_location(options),
         auth_strategy=strategy,
         htpasswd=Path(htpasswd) if htpasswd else None,
         host=host,
@@ -133,15 +134,38 @@ def read_files(files: Sequence[str] | None, folders: Sequence[str] | None = None
     return Configuration(options, tuple(named), tuple(warnings))
 
 
-def store_path(options: cfg.ConfigOpts) -> Path:
-    """The file of the SQLite store. Raises ConfigError."""
+def store_location(options: cfg.ConfigOpts) -> Path | Cluster:
+    """Where documents are kept: the file of the SQLite store, or an Elasticsearch. Raises ConfigError."""
     url = _getter(options)("connection", "database")
     if not url:
         raise ConfigError("nothing says where documents are kept; say --store sqlite:////absolute/path.db")
+    return parse_store(url, options)
+
+
+def parse_store(url: str, options: cfg.ConfigOpts) -> Path | Cluster:
+    """The store that a URL names, with what the section [elasticsearch] says about it. Raises ConfigError."""
+    if is_cluster(url):
+        get = _getter(options)
+        names = ("username", "password", "api_key", "ca_file", "timeout_seconds")
+        try:
+            return parse_cluster(url, **{name: get(name, "elasticsearch") for name in names})
+        except ValueError as error:
+            raise ConfigError(f"the Elasticsearch that is to be the store cannot be used: {error}") from error
     scheme, separator, path = url.partition("///")
     if scheme != "sqlite:" or not separator or not path or path == ":memory:":
-        raise ConfigError("the store must be sqlite:/// and the path of a file, such as sqlite:////absolute/path.db")
+        raise ConfigError(
+            "the store must be sqlite:/// and the path of a file, such as sqlite:////absolute/path.db, or "
+            "elasticsearch+https://host1,host2/prefix"
+        )
     return Path(path).absolute()
+
+
+def store_path(options: cfg.ConfigOpts) -> Path:
+    """The file of the SQLite store. Raises ConfigError."""
+    store = store_location(options)
+    if isinstance(store, Cluster):
+        raise ConfigError(f"{store} is no SQLite store")
+    return store
 
 
 def override(options: cfg.ConfigOpts, flag: str, value: str | None, name: str, section: str = "DEFAULT") -> None:
@@ -159,7 +183,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="freezer-api",
         description="Serve the Freezer REST API: clients, jobs, actions, sessions and backups, v1 and v2.",
     )
-    parser.add_argument("--store", metavar="URL", help="where documents are kept: sqlite:////absolute/path.db")
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="where documents are kept: sqlite:////absolute/path.db or elasticsearch+https://host1,host2/prefix (with "
+        "user and password, or an API key, in the section [elasticsearch] of the configuration file)",
+    )
     parser.add_argument("--auth-strategy", metavar="NAME", help=f"who may come in: {', '.join(AUTH_STRATEGIES)}")
     parser.add_argument("--htpasswd", metavar="FILE", help="users and bcrypt hashes for http_basic (htpasswd -B)")
     parser.add_argument(

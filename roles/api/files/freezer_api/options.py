@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from oslo_config import cfg
 
+from .store.cluster import DEFAULT_TIMEOUT_SECONDS
+
 AUTH_STRATEGIES = ("noauth", "http_basic", "keystone")
 
 DEFAULT_PORT = 9090
@@ -85,7 +87,27 @@ DATABASE_OPTIONS = [
         "connection",
         secret=True,
         sample_default="sqlite:////var/lib/freezer/api.db",
-        help="Where documents are kept: sqlite:/// and the path of a file, so four slashes for an absolute one.",
+        help="Where documents are kept: sqlite:/// and the path of a file, so four slashes for an absolute one, or "
+        "elasticsearch+https://host1,host2/prefix (elasticsearch+http without TLS), where prefix is what the names of "
+        "the indices begin with.",
+    ),
+]
+
+ELASTICSEARCH_OPTIONS = [
+    cfg.StrOpt("username", help="The user of Elasticsearch."),
+    cfg.StrOpt("password", secret=True, help="The password of that user."),
+    cfg.StrOpt("api_key", secret=True, help="An API key, in the encoded form, in place of a user and a password."),
+    cfg.StrOpt(
+        "ca_file",
+        sample_default="/etc/freezer/elasticsearch-ca.pem",
+        help="A file with the certificates that those of the nodes are checked against; without it the system's.",
+    ),
+    cfg.IntOpt(
+        "timeout_seconds",
+        default=DEFAULT_TIMEOUT_SECONDS,
+        min=1,
+        max=300,
+        help="How long one request to Elasticsearch may take before the API answers 503.",
     ),
 ]
 
@@ -168,6 +190,7 @@ _POLICY_SAMPLE = [
 OPTIONS: Mapping[str, Sequence[cfg.Opt]] = {
     "DEFAULT": DEFAULT_OPTIONS,
     "database": DATABASE_OPTIONS,
+    "elasticsearch": ELASTICSEARCH_OPTIONS,
     "healthcheck": HEALTHCHECK_OPTIONS,
     "metrics": METRICS_OPTIONS,
     "oslo_middleware": MIDDLEWARE_OPTIONS,
@@ -207,7 +230,13 @@ UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
     "oslo_middleware": frozenset(("enable_proxy_headers_parsing", "secure_proxy_ssl_header")),
     "centralized_scheduler": None,
     "cors": None,
-    "elasticsearch": None,
+    # The store that upstream once had.
+    "elasticsearch": frozenset(
+        (
+            *("hosts", "endpoint", "http_auth", "index", "timeout", "retries", "use_ssl", "verify_certs", "ca_certs"),
+            *("number_of_replicas", "select_mapping", "erase"),
+        )
+    ),
     "oslo_reports": None,
     "paste_deploy": None,
     "sqlalchemy": None,

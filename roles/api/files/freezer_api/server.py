@@ -103,7 +103,6 @@ class Server(gunicorn.app.base.BaseApplication):
         if worker.age == 1:
             with contextlib.suppress(OSError):
                 print(
-                    f"freezer-api is ready at {self._url} "
-                    f"({self._settings.auth_strategy}, {self._settings.store_path})",
+                    f"freezer-api is ready at {self._url} ({self._settings.auth_strategy}, {self._settings.store})",
                     flush=True,
                 )
