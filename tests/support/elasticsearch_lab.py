@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import own_indices
+
 from . import labs
 
 _VARIABLES = {
@@ -106,3 +108,25 @@ def delete_indices(prefix: str) -> None:
         names = server.indices(prefix)
         if names:
             server.ask("DELETE", f"/{','.join(names)}")
+
+
+def make_store(server: Server, prefix: str, replicas: int = 0) -> str:
+    """The indices of a store of freezer-api, empty; its URL."""
+    for index in own_indices(replicas):
+        body = {
+            "mappings": index.mapping,
+            "settings": index.settings,
+            "aliases": {index.alias(prefix): {"is_write_index": True}},
+        }
+        server.ask("PUT", f"/{index.first_index(prefix)}", body)
+    return server.store_url(prefix)
+
+
+def empty_store(server: Server, prefix: str) -> None:
+    """Remove all documents of a store, of which there are few."""
+    pattern = f"{prefix}-*"
+    server.ask("POST", f"/{pattern}/_refresh")
+    found = server.ask("GET", f"/{pattern}/_search", {"size": 1000, "_source": False})["hits"]["hits"]
+    lines = [json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) for hit in found]
+    if lines:
+        server.ask("POST", "/_bulk?refresh=true", ("\n".join(lines) + "\n").encode())

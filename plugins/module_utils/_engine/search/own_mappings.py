@@ -36,6 +36,8 @@ _COMMON: Mapping[str, Mapping[str, Any]] = {
     # Lists are in this order: nanoseconds since 1970 at its creation; of two at the same moment the key decides.
     "order": _LONG,
     "key": {"type": "keyword", "index": False},
+    # Which write made this state: whoever has lost the answer to a write finds out here what came of it.
+    "write": {"type": "keyword", "index": False, "doc_values": False},
     # The moment of its creation, for people.
     "stored_at": {"type": "date", "format": "epoch_millis"},
     # Every value at every path, ``job_schedule.status=s:completed``: a search for a field is a search for such a term.

@@ -24,7 +24,7 @@ from .resources.discovery import Contract, Health, Home, Versions
 from .resources.documents import Collection, Single
 from .service import Service
 from .store.base import Store
-from .store.errors import DocumentTooLargeError, StoreBusyError, StoreError
+from .store.errors import DocumentTooLargeError, StoreError
 
 LOG = logging.getLogger("freezer_api")
 
@@ -88,8 +88,7 @@ def _handle_store_error(request: falcon.Request, response: falcon.Response, erro
         _handle_api_error(request, response, TooLargeError(sentence(error)), params)
         return
     LOG.error("%s %s %s: %s", request.context.request_id, request.method, request.path, error)
-    wait_seconds = 1 if isinstance(error, StoreBusyError) else 30
-    answer = UnavailableError(sentence(error), headers={"Retry-After": str(wait_seconds)})
+    answer = UnavailableError(sentence(error), headers={"Retry-After": str(error.retry_after_seconds)})
     _handle_api_error(request, response, answer, params)
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from .app import Application, create_app
@@ -17,7 +18,10 @@ from .networks import NOWHERE
 from .policy import Policy
 from .store.base import Store
 from .store.cluster import Cluster
+from .store.errors import StoreUnreachableError
 from .store.sqlite import SqliteStore
+
+LOG = logging.getLogger("freezer_api")
 
 
 def open_store(settings: Settings) -> Store:
@@ -31,7 +35,13 @@ def open_store_at(location: Path | Cluster, max_document_bytes: int) -> Store:
         # Imported here: its library takes half a second.
         from .store.elastic import ElasticStore
 
-        return ElasticStore(location, max_document_bytes=max_document_bytes)
+        store = ElasticStore(location, max_document_bytes=max_document_bytes)
+        try:
+            store.check_schema()
+        except StoreUnreachableError as error:
+            # It may come later than this program, which serves 503 until then.
+            LOG.warning("%s", error)
+        return store
     return SqliteStore(location, max_document_bytes=max_document_bytes)
 
 

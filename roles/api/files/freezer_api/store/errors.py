@@ -8,9 +8,24 @@ from __future__ import annotations
 class StoreError(Exception):
     """The store cannot do what it was asked; the message is a sentence for the operator and for the client."""
 
+    #: After how many seconds it is worth to ask again.
+    retry_after_seconds = 30
+
 
 class StoreBusyError(StoreError):
     """Others hold the store; the same request can succeed a moment later."""
+
+    retry_after_seconds = 1
+
+
+class StoreUnreachableError(StoreError):
+    """The store does not answer, or a part of it that is needed does not. What was asked may have been done."""
+
+    retry_after_seconds = 5
+
+
+class StoreSchemaError(StoreError):
+    """The store is not as this program needs it; somebody has to bring it up to date."""
 
 
 class StoreFullError(StoreError):

@@ -18,8 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from .base import (
-    MAX_INTEGER,
-    MIN_INTEGER,
     Change,
     Create,
     Delete,
@@ -36,6 +34,7 @@ from .errors import ConflictError, DocumentTooLargeError, StoreBusyError, StoreE
 from .query import EVERYTHING, Query
 from .sqlite_schema import migrate
 from .sqlite_search import where
+from .values import as_object, as_text, time_stamp
 
 _COLUMNS = "kind, id, user_id, project_id, version, seq, body"
 
@@ -245,30 +244,11 @@ def _state(revision: str) -> tuple[int, int]:
 
 def _indexed(kind: str, document: Document) -> dict[str, Any]:
     """The values that columns repeat; one of another type than usual is found by a search all the same, only slower."""
-    values: dict[str, Any] = {"client_id": None, "status": None, "time_stamp": None}
+    values: dict[str, Any] = {"client_id": None, "status": None, "time_stamp": time_stamp(kind, document)}
     if kind == "job":
-        values["client_id"] = _text(document.get("client_id"))
-        values["status"] = _text(_object(document.get("job_schedule")).get("status"))
-    elif kind == "backup":
-        metadata = _object(document.get("backup_metadata"))
-        values["time_stamp"] = _integer(metadata.get("time_stamp", metadata.get("timestamp")))
+        values["client_id"] = as_text(document.get("client_id"))
+        values["status"] = as_text(as_object(document.get("job_schedule")).get("status"))
     return values
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _integer(value: Any) -> int | None:
-    if isinstance(value, str) and value.isdecimal() and len(value) < 19:
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if MIN_INTEGER <= value <= MAX_INTEGER else None
 
 
 def _make_file(path: Path) -> None:

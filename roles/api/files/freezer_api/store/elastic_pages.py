@@ -1,0 +1,105 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Pages of a list, also beyond the ten thousandth document, where Elasticsearch counts no further.
+
+From there on a page begins after the last document of the one before. Where pages ended is remembered for a while, so
+that whoever reads page after page does not walk from the beginning each time.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .elastic_connection import Found, found_in
+
+_WINDOW = 10_000
+_STEP = 1000
+_REMEMBERED = 256
+_REMEMBERED_SECONDS = 60.0
+_SOURCE = ["body", "id", "project_id", "user_id", "version", "order", "transaction"]
+
+Position = list[Any]
+
+
+#: From an alias and the body of a search to its answer.
+Search = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+
+
+class Pages:
+    """Reads documents in the order of their creation."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+        self._ends: OrderedDict[tuple[str, int], tuple[float, Position]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def page(self, alias: str, query: Mapping[str, Any], limit: int, offset: int) -> list[Found]:
+        """Documents that a query finds, from an offset on."""
+        if offset + limit <= _WINDOW:
+            return [found_in(hit) for hit in self._hits(alias, query, limit, offset=offset)]
+        asked = f"{alias} {json.dumps(query, sort_keys=True)}"
+        at, position = self._nearest(asked, offset)
+        while at < offset:
+            hits = self._hits(alias, query, min(_WINDOW, offset - at), position, with_source=False)
+            if not hits:
+                return []
+            at, position = at + len(hits), hits[-1]["sort"]
+        hits = self._hits(alias, query, limit, position)
+        if hits:
+            self._remember(asked, offset + len(hits), hits[-1]["sort"])
+        return [found_in(hit) for hit in hits]
+
+    def every(self, alias: str, query: Mapping[str, Any]) -> Iterator[Found]:
+        """All documents that a query finds."""
+        position: Position | None = None
+        while True:
+            hits = self._hits(alias, query, _STEP, position)
+            yield from (found_in(hit) for hit in hits)
+            if len(hits) < _STEP:
+                return
+            position = hits[-1]["sort"]
+
+    def _hits(
+        self,
+        alias: str,
+        query: Mapping[str, Any],
+        size: int,
+        position: Position | None = None,
+        *,
+        offset: int = 0,
+        with_source: bool = True,
+    ) -> list[Any]:
+        body: dict[str, Any] = {
+            "query": query,
+            "size": size,
+            "sort": [{"order": "asc"}, {"key": "asc"}],
+            "track_total_hits": False,
+            "_source": _SOURCE if with_source else False,
+            "seq_no_primary_term": True,
+        }
+        if position is not None:
+            body["search_after"] = position
+        elif offset:
+            body["from"] = offset
+        hits: list[Any] = self._search(alias, body)["hits"]["hits"]
+        return hits
+
+    def _nearest(self, asked: str, offset: int) -> tuple[int, Position | None]:
+        """The last end of a page that is remembered and does not lie beyond an offset."""
+        best: tuple[int, Position | None] = (0, None)
+        with self._lock:
+            for (other, at), (since, position) in self._ends.items():
+                if other == asked and best[0] < at <= offset and time.monotonic() - since < _REMEMBERED_SECONDS:
+                    best = (at, position)
+        return best
+
+    def _remember(self, asked: str, at: int, position: Position) -> None:
+        with self._lock:
+            self._ends[(asked, at)] = (time.monotonic(), position)
+            while len(self._ends) > _REMEMBERED:
+                self._ends.popitem(last=False)
