@@ -190,7 +190,7 @@ class Connection:
             source = writes[number].source
             if source is None:
                 results[number] = Written(now is None)
-            elif now is not None and now.source.get("write") == source.get("write") is not None:
+            elif now is not None and "write" in source and now.source.get("write") == source["write"]:
                 results[number] = Written(True, now.index, now.seq_no, now.primary_term)
             else:
                 results[number] = Written(False)
