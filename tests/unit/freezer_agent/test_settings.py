@@ -123,18 +123,15 @@ def test_output_of_a_document_is_respected(settings):
     assert settings(document=document) == Settings("backup", {}, log_file="/tmp/a.log", quiet=True)
 
 
-def test_an_action_of_later_releases_is_named_as_such(settings):
-    with pytest.raises(UsageError, match="^The action exec comes with a later release; this one has backup, "):
-        settings("--action exec")
-
-
 def test_what_is_to_go_can_be_said_with_upstreams_names(settings):
     assert settings("--action admin -R 30") == settings("--action admin --remove-older-than 30")
     assert settings("--action admin --remove-from-date 2026-01-01").options == {"remove_before_date": "2026-01-01"}
 
 
 def test_an_action_that_is_none_is_refused(settings):
-    with pytest.raises(UsageError, match=r"^There is no action 'copy'; use backup, restore, verify, info and admin\.$"):
+    with pytest.raises(
+        UsageError, match=r"^There is no action 'copy'; use backup, restore, verify, info, admin and exec\.$"
+    ):
         settings("--action copy")
 
 

@@ -44,6 +44,35 @@ class Collection:
         """As ``all``, each with the tag of its state, or None where the server has none in lists."""
         return self._all(search, {"etags": "true"})
 
+    def all_unless_known(
+        self, tag: str | None, search: Mapping[str, Any] | None = None
+    ) -> tuple[str | None, Iterator[Documents] | None, dict[str, str]]:
+        """As ``all``, in pages, unless this collection is still in the state with this tag: then None in their place.
+
+        Also the tag of the state, or None where the server has none, and the tags of documents by their id; both are
+        complete when the last page was taken. The tag is for this search only.
+        """
+        parameters = {"limit": PAGE, "offset": 0, "etags": "true"}
+        path = self._root + "?" + urlencode(parameters)
+        body = dict(search) if search else None
+        answer = self._connection.request("GET", path, document=body, if_none_match=tag)
+        if answer.status == 304:
+            return tag, None, {}
+        tags: dict[str, str] = {}
+        return answer.etag, self._pages(search, answer.document, tags), tags
+
+    def _pages(self, search: Mapping[str, Any] | None, first: Any, tags: dict[str, str]) -> Iterator[Documents]:
+        page = self._documents(first, self._root)
+        offset = 0
+        while True:
+            found = [document for document, _tag in page if self._is_ours(document)]
+            tags.update({str(self.kind.id_of(document)): tag for document, tag in page if tag is not None})
+            yield found
+            offset += len(page)
+            if len(page) < SMALLEST_CUT_PAGE:
+                return
+            page = self._page(search, {"limit": PAGE, "offset": offset, "etags": "true"})
+
     def _all(
         self, search: Mapping[str, Any] | None, parameters: Mapping[str, Any]
     ) -> Iterator[tuple[Document, str | None]]:
@@ -65,6 +94,9 @@ class Collection:
     ) -> Sequence[tuple[Document, str | None]]:
         path = self._root + "?" + urlencode(parameters)
         answer = self._connection.request("GET", path, document=dict(search) if search else None).document
+        return self._documents(answer, path)
+
+    def _documents(self, answer: Any, path: str) -> Sequence[tuple[Document, str | None]]:
         found = answer.get(self.kind.plural) if isinstance(answer, dict) else None
         if not isinstance(found, list):
             raise _not_freezer("GET", self._connection.url + path, f"a list of {self.kind.plural}")
@@ -106,9 +138,12 @@ class Collection:
         """
         self._connection.request("POST", self._path(document_id), document=dict(document), if_match=if_match)
 
-    def patch(self, document_id: str, changes: Mapping[str, Any]) -> None:
-        """Merge the changes into the document: objects by key, everything else as a whole."""
-        self._connection.request("PATCH", self._path(document_id), document=dict(changes))
+    def patch(self, document_id: str, changes: Mapping[str, Any], if_match: str | None = None) -> None:
+        """Merge the changes into the document: objects by key, everything else as a whole.
+
+        With ``if_match``, the tag of a state, only into that state: ``Conflict`` with status 412 otherwise.
+        """
+        self._connection.request("PATCH", self._path(document_id), document=dict(changes), if_match=if_match)
 
     def delete(self, document_id: str) -> bool:
         """Remove the document; False when there was none."""

@@ -135,13 +135,15 @@ class Connection:
         data: bytes | bytearray | memoryview | None = None,
         headers: Mapping[str, str] | None = None,
         raw: bool = False,
+        if_none_match: str | None = None,
     ) -> Answer:
         """Send a request below ``url`` and return the answer. ``lines`` are documents to send as one line each.
 
         ``data`` are bytes to send as they are, ``headers`` go with the request, and with ``raw`` the answer's document
         is the bytes of its body.
 
-        ``if_match`` is the tag of the only state of a document to which the request may be applied.
+        ``if_match`` is the tag of the only state of a document to which the request may be applied. ``if_none_match`` is
+        the tag of a state that we know: the answer has status 304 and no document if it is still that.
         ``repeatable`` says that the server ends in the same state however often it receives the request; only then is
         it sent again when it is unknown whether the first one arrived. Raises a ``RestError`` for every status
         outside of 2xx, and when nobody can be authenticated.
@@ -151,6 +153,8 @@ class Connection:
         headers = {**own_headers, **(headers or {})}
         if if_match is not None:
             headers["If-Match"] = if_match
+        if if_none_match is not None:
+            headers["If-None-Match"] = if_none_match
         for attempt in range(self._retries + 1):
             last = attempt == self._retries
             pause_seconds = back_off_seconds(attempt)
@@ -304,7 +308,7 @@ def _answer(service: str, request: str, reply: _Reply, raw: bool = False) -> Ans
                 raise WrongService(
                     message.format(request, service.replace("The ", "the ")), status=reply.status
                 ) from None
-    if 200 <= reply.status < 300:
+    if 200 <= reply.status < 300 or reply.status == 304:
         return Answer(reply.status, document, {name.lower(): value for name, value in reply.headers.items()})
     if reply.headers.get("Location") and 300 <= reply.status < 400:
         # Following it would hand the credentials to whomever it names.

@@ -13,7 +13,14 @@ FAILED = 1
 UNUSABLE = 2
 PARTIAL = 3
 
-_STATUS_OF = {"success": DONE, "unchanged": DONE, "planned": DONE, "partial": PARTIAL, "different": FAILED}
+_STATUS_OF = {
+    "success": DONE,
+    "unchanged": DONE,
+    "planned": DONE,
+    "partial": PARTIAL,
+    "different": FAILED,
+    "failed": FAILED,
+}
 _ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 

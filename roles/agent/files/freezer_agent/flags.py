@@ -20,9 +20,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.version imp
 
 from .errors import UsageError
 
-ACTIONS = ("backup", "restore", "verify", "info", "admin")
-#: Freezer's other actions; they need what later releases bring.
-LATER_ACTIONS = ("exec",)
+ACTIONS = ("backup", "restore", "verify", "info", "admin", "exec")
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
     (
         "what to do",
         (
-            Flag("action", "backup (the default), restore, verify, info or admin", "ACTION"),
+            Flag("action", "backup (the default), restore, verify, info, admin or exec", "ACTION"),
             Flag("dry_run", "say what would be done, and do nothing"),
         ),
     ),
@@ -128,12 +126,21 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         ),
     ),
     (
+        "exec",
+        (
+            Flag("command", "the command to run, in words as a shell tells them apart; no shell sees them", "WORDS"),
+            Flag("script", "in place of a command: the path of a file that can be executed", "PATH"),
+            Flag("arguments", "an argument of the script; can be repeated", "WORD", repeated=True),
+        ),
+    ),
+    (
         "configuration and output",
         (
             Flag("config", "take options from an ini file; the command line wins over it", "FILE"),
             Flag("stdin", "take options from a JSON object on standard input; it wins over the file"),
             Flag("metadata_out", "write the metadata of a backup, or the result of another action, as JSON", "FILE|-"),
             Flag("result_fd", "write the whole result, also of a failure, as JSON to this descriptor", "N"),
+            Flag("progress_fd", "write how far it is, as JSON in one place, to this descriptor of a file", "N"),
             Flag("log_file", "append what happens to this file", "FILE"),
             Flag("quiet", "show errors only", "", "-q"),
             Flag("debug", "show where in the program an unexpected error came from"),
@@ -149,7 +156,7 @@ IGNORED_SWITCHES = ("insecure", "max_cpu_priority", "max_priority", "sync")
 #: Keys that are freezer-agent's own; all others are the engine's. The second set says where to read and to answer, so
 #: it can be given on the command line only.
 OWN_KEYS = frozenset({"action", "debug", "log_file", "metadata_out", "quiet"})
-COMMAND_LINE_KEYS = frozenset({"config", "result_fd", "stdin"})
+COMMAND_LINE_KEYS = frozenset({"config", "progress_fd", "result_fd", "stdin"})
 
 _EXAMPLES = """
 examples:

@@ -62,12 +62,17 @@ class Run:
         self._debug = bool(command_line.get("debug"))
         if "result_fd" in command_line:
             self._result = answer_to_descriptor(command_line["result_fd"])
+        record = None
+        if "progress_fd" in command_line:
+            from .progress_record import ProgressRecord
+
+            record = ProgressRecord(command_line["progress_fd"])
         settings = read_settings(command_line, sys.stdin)
         self._debug = settings.debug
         log_file = LogFile(settings.log_file) if settings.log_file else None
         self._output = output = Output(settings.quiet, log_file)
         metadata = answer_to_path(settings.metadata_out) if settings.metadata_out else None
-        result = _ask_engine(settings, output)
+        result = _ask_engine(settings, output, record)
         signals.release()
         if settings.action != "info":
             from .reports import report_on
@@ -94,7 +99,12 @@ class Run:
         return status
 
 
-def _ask_engine(settings: Settings, output: Output) -> Mapping[str, Any]:
+def _ask_engine(settings: Settings, output: Output, record: Progress | None) -> Mapping[str, Any]:
+    if settings.action == "exec":
+        from ansible_collections.freezer.backup.plugins.module_utils._engine.execute import execute
+
+        output.note("exec: started")
+        return execute(settings.options)
     # Not before it is needed: --help, --version and mistakes should answer at once.
     from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 
@@ -108,7 +118,7 @@ def _ask_engine(settings: Settings, output: Output) -> Mapping[str, Any]:
     }
     name = settings.options.get("backup_name")
     output.note(f"{settings.action} of {name}: started" if name else f"{settings.action}: started")
-    with output.progress() as progress:
+    with output.progress(record) as progress:
         return works[settings.action](settings.options, progress)
 
 

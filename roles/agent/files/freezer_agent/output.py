@@ -55,15 +55,16 @@ class Output:
             print(printable(text), file=sys.stderr, flush=True)
 
     @contextmanager
-    def progress(self) -> Iterator[Progress]:
-        """A listener for the engine, shown as long as the context lasts."""
+    def progress(self, record: Progress | None = None) -> Iterator[Progress]:
+        """A listener for the engine, shown as long as the context lasts; ``record`` listens as well."""
+        others = [] if record is None else [record]
         if self._quiet or not self._lively:
-            yield ProgressLines(self.note)
+            yield Several([ProgressLines(self.note), *others])
             return
         from .progress_bar import ProgressBar
 
         with ProgressBar(self._console()) as drawn:
-            yield drawn if self._log is None else Several([drawn, ProgressLines(self.note)])
+            yield Several([drawn, *([] if self._log is None else [ProgressLines(self.note)]), *others])
 
     def report(self, report: Report) -> None:
         """Show how it went."""

@@ -73,14 +73,23 @@ class Report:
 
 
 def report_on(action: str, result: Result, compare_to: str | None = None) -> Report:
-    """The words for a result of backup, restore, verify (which may have compared with a folder) or admin."""
+    """The words for a result of backup, restore, verify (which may have compared with a folder, admin or exec."""
     describe: dict[str, Callable[[Result], Report]] = {
         "backup": _backup,
         "restore": _restore,
         "verify": _verify,
         "admin": _admin,
+        "exec": _exec,
     }
     return describe[action]({**result, "compare_to": compare_to})
+
+
+def _exec(result: Result) -> Report:
+    if result["outcome"] == "planned":
+        return Report(f"{result['program']} would be run.")
+    good = result["outcome"] == "success"
+    title = f"{result['program']} has ended." if good else str(result["message"])
+    return Report(title, good=good, facts=[("time", duration(result["duration_seconds"]))])
 
 
 def _who(result: Result) -> str:

@@ -75,8 +75,6 @@ def _canonical(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
 def _settings(merged: dict[str, Any]) -> Settings:
     own = {key: merged.pop(key) for key in flags.OWN_KEYS if key in merged}
     action = str(own.get("action") or "backup")
-    if action in flags.LATER_ACTIONS:
-        raise UsageError(f"The action {action} comes with a later release; this one has {_listed(flags.ACTIONS)}.")
     if action not in flags.ACTIONS:
         raise UsageError(f"There is no action {action!r}; use {_listed(flags.ACTIONS)}.")
     return Settings(

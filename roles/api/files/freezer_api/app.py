@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,12 @@ def create_app(
     policy: Policy | None = None,
     surroundings: Surroundings = _NOTHING_AROUND,
     disable_by_file: Path | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Application:
     """The application on a store, for whoever the strategy lets in, to do what the policy lets them.
 
-    While the file ``disable_by_file`` exists, /healthcheck says that requests should go elsewhere.
+    While the file ``disable_by_file`` exists, /healthcheck says that requests should go elsewhere. ``clock`` gives the
+    seconds since 1970.
     """
     conversation = Conversation(strategy, policy or Policy(), max_body_bytes, surroundings)
     app = Application(middleware=[Watch(surroundings), conversation])
@@ -64,7 +67,7 @@ def create_app(
     app.add_route("/", Versions())
     app.add_route("/healthcheck", Health(store, disable_by_file))
     app.add_route("/openapi.json", Contract())
-    service = Service(store)
+    service = Service(store, clock)
     for version, base in ((1, "/v1"), (2, "/v2/{project_id}")):
         app.add_route(f"/v{version}", Home(version))
         for plural, rules in RULES.items():

@@ -1,0 +1,153 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The verbs about documents of the API: list, get, create, update, delete, and what is asked of jobs and sessions."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry import jobs as registry_jobs
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry import sessions as registry_sessions
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.collection import Collection
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.errors import NotFound
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
+
+from .command_line import UsageError
+from .showing import show_document, show_list, watch
+
+
+def run(flags: argparse.Namespace, registry: Registry, client_id: Callable[[], str]) -> int:
+    """Do what a verb such as ``job-list`` asks for. Raises FreezerError, DocumentError, ScheduleError."""
+    kind, _dash, verb = flags.verb.partition("-")
+    collection: Collection = getattr(registry, kind + "s")
+    if verb == "list":
+        return _list(flags, kind, collection, client_id)
+    if verb == "create":
+        return _create(flags, kind, registry, collection, client_id)
+    document_id = _id_of(flags, kind)
+    if verb == "get":
+        document = _needed(collection, document_id)
+        show_document(_shown(document, flags), flags.format or "json")
+    elif verb == "update":
+        collection.patch(document_id, _document(flags.file))
+        print(f"The {kind} {document_id} is changed.", file=sys.stderr)
+    elif verb == "delete":
+        _delete(kind, registry, collection, document_id)
+    elif kind == "job":
+        is_new = registry.job_event(document_id, verb)
+        said = "is asked for" if is_new else "was asked for already"
+        print(f"The {verb} of the job {document_id} {said}.", file=sys.stderr)
+    elif verb == "add-job":
+        registry.add_session_job(document_id, flags.job_id)
+    elif verb == "remove-job":
+        registry.remove_session_job(document_id, flags.job_id)
+    else:
+        answer = registry_sessions.act(
+            registry, document_id, verb, flags.job_id, flags.tag, getattr(flags, "result", None), check_mode=False
+        )
+        show_document(answer.values, flags.format or "json")
+        return 0 if answer.values["result"] == "success" else 1
+    return 0
+
+
+def _list(flags: argparse.Namespace, kind: str, collection: Collection, client_id: Callable[[], str]) -> int:
+    match: dict[str, Any] = {}
+    if kind == "job" and not flags.all_clients:
+        match["client_id"] = client_id()
+    elif kind == "backup" and flags.client_id:
+        match["client_id"] = flags.client_id
+    if flags.search:
+        match["_all"] = flags.search
+
+    def find() -> list[Mapping[str, Any]]:
+        return [_shown(one, flags) for one in select(collection, match=match, limit=flags.limit)]
+
+    if kind == "job" and flags.watch is not None:
+        if flags.watch <= 0:
+            raise UsageError("--watch needs a number of seconds above 0.")
+        watch(kind, find, flags.watch, time.sleep)
+    else:
+        show_list(kind, find(), flags.format or "table")
+    return 0
+
+
+def _create(
+    flags: argparse.Namespace, kind: str, registry: Registry, collection: Collection, client_id: Callable[[], str]
+) -> int:
+    document = _document(flags.file)
+    if kind == "job":
+        if isinstance(document.get("job"), Mapping):
+            # The README shows a job also in an object of its own.
+            document = dict(document["job"])
+        if flags.client_id or not document.get("client_id"):
+            document["client_id"] = client_id()
+        document = registry_jobs.checked_job(document)
+        if document.get("job_schedule") is None:
+            document["job_schedule"] = {}
+    elif kind == "session":
+        document["schedule"] = registry_jobs.checked_schedule(document.get("schedule")) or {}
+    elif kind == "client" and not document.get("client_id"):
+        document["client_id"] = flags.client_id or document.get("hostname")
+    print(collection.create({key: value for key, value in document.items() if value is not None}))
+    return 0
+
+
+def _delete(kind: str, registry: Registry, collection: Collection, document_id: str) -> None:
+    _needed(collection, document_id)
+    if kind == "job":
+        # It leaves its session first, which would wait for it for ever.
+        registry_jobs.ensure_job(registry, {"job_id": document_id}, "absent", check_mode=False)
+    elif kind == "session":
+        registry_sessions.ensure_session(registry, {"session_id": document_id}, None, "absent", check_mode=False)
+    else:
+        collection.delete(document_id)
+    print(f"The {kind} {document_id} is deleted.", file=sys.stderr)
+
+
+def _needed(collection: Collection, document_id: str) -> dict[str, Any]:
+    found = collection.get(document_id)
+    if found is None:
+        raise NotFound(f"There is no {collection.kind.name} {document_id}.", status=404)
+    return found
+
+
+def _id_of(flags: argparse.Namespace, kind: str) -> str:
+    given = {one for one in (flags.id, flags.named_id) if one}
+    if len(given) != 1:
+        raise UsageError(f"Which {kind} is meant? {flags.verb} needs one id.")
+    return str(given.pop())
+
+
+def _document(path: str) -> dict[str, Any]:
+    try:
+        if path == "-":
+            text = sys.stdin.read()
+        else:
+            with open(path, encoding="utf-8") as file:
+                text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise FreezerError(f"The file {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    try:
+        document = json.loads(text)
+    except ValueError as problem:
+        import yaml
+
+        try:
+            document = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise FreezerError(f"The file {path} is neither JSON ({problem}) nor YAML.") from None
+    if not isinstance(document, dict):
+        raise FreezerError(f"The file {path} has no object in it, and a document is one.")
+    return document
+
+
+def _shown(document: Mapping[str, Any], flags: argparse.Namespace) -> dict[str, Any]:
+    return dict(document) if flags.show_secrets else without_secrets(document)

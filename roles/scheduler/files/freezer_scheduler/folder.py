@@ -1,0 +1,68 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs without an API: files of a folder, one job in each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+
+LOG = logging.getLogger("freezer_scheduler")
+
+_ENDINGS = (".conf", ".json")
+_PREFIX = "job_"
+
+
+class JobFolder:
+    """A folder of jobs. A file that others may read or write is not used: it may hold passwords, and runs as we do."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._said: dict[str, str] = {}
+
+    def read(self) -> list[tuple[dict[str, Any], str]]:
+        """The jobs, each with a word for the state of its file. Raises FreezerError if there is no such folder."""
+        try:
+            names = sorted(name for name in os.listdir(self._path) if name.endswith(_ENDINGS))
+        except OSError as error:
+            raise FreezerError(f"The folder of jobs {self._path} cannot be read: {error.strerror}.") from error
+        found: dict[str, tuple[dict[str, Any], str]] = {}
+        for name in names:
+            try:
+                job, tag = self._job(self._path / name)
+                if job["job_id"] in found:
+                    raise FreezerError(f"another file has the job {job['job_id']} already")
+                found[job["job_id"]] = (job, tag)
+                self._said.pop(name, None)
+            except (OSError, ValueError, FreezerError) as error:
+                # Once, and not with every look.
+                if self._said.get(name) != str(error):
+                    LOG.error("The job file %s is not used: %s", self._path / name, error)
+                self._said[name] = str(error)
+        return list(found.values())
+
+    def _job(self, path: Path) -> tuple[dict[str, Any], str]:
+        with open(path, encoding="utf-8") as file:
+            state = os.fstat(file.fileno())
+            if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise FreezerError(f"others may use it (mode {stat.S_IMODE(state.st_mode):04o}); it has to be 0600")
+            if state.st_uid not in (os.geteuid(), 0):
+                raise FreezerError("it belongs to another user")
+            job = json.load(file)
+        if not isinstance(job, dict) or not isinstance(job.get("job_actions"), list):
+            raise FreezerError("it is no job: an object with job_actions")
+        job.setdefault("job_id", path.stem.removeprefix(_PREFIX))
+        if not KIND.is_id(job["job_id"]):
+            raise FreezerError(f"{job['job_id']!r} is no id of a job")
+        schedule = job.get("job_schedule") or {}
+        kept = {key: value for key, value in schedule.items() if key.startswith("schedule_")}
+        # An interval counts from when the file was written.
+        job["job_schedule"] = {**kept, "time_created": int(state.st_mtime)}
+        return job, f"{state.st_mtime_ns}-{state.st_size}"

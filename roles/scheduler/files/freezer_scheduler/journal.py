@@ -1,0 +1,188 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a scheduler must not forget: its jobs as it last saw them, the runs that are under way, what it has to report.
+
+One SQLite file that only its owner can read, for documents carry passwords. Whatever is done is written down first, and
+what was written down survives a crash of the program and of the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+
+from .runs import Run
+from .states import State
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+    job_id TEXT PRIMARY KEY, document TEXT NOT NULL, tag TEXT, status TEXT NOT NULL, after TEXT NOT NULL,
+    last_due REAL, session_tag INTEGER NOT NULL, is_open INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (run_id TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS outbox_key ON outbox (kind, key);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+#: The kinds of reports: keys of a job's schedule, a backup that was made, the end of a job in its session.
+JOB, BACKUP, SESSION_END = "job", "backup", "session_end"
+
+
+class JournalError(FreezerError):
+    """The file cannot be used; the message says why."""
+
+
+class Report(NamedTuple):
+    """Something that the API has to be told. ``text`` is its body as it is stored."""
+
+    id: int
+    kind: str
+    key: str
+    text: str
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The body."""
+        parsed: dict[str, Any] = json.loads(self.text)
+        return parsed
+
+
+class Known(NamedTuple):
+    """What is known of a job; ``is_open`` says that a start without a date of its own has not led to a run yet."""
+
+    job_id: str
+    document: str
+    tag: str | None
+    state: State
+    last_due: float | None
+    session_tag: int
+    is_open: bool
+
+
+class Journal:
+    """The file, through one connection. Each thread needs its own. Methods raise JournalError."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA cache_size=-2048")
+            self._db.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise JournalError(f"The scheduler's own file {path} cannot be used: {error}.") from error
+        self.path = path
+
+    def close(self) -> None:
+        """Let go of the file; what was not committed is undone."""
+        self._db.close()
+
+    def begin(self) -> None:
+        """Let the following writes become one."""
+        if not self._db.in_transaction:
+            self._do("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Make everything since ``begin`` last."""
+        if self._db.in_transaction:
+            self._do("COMMIT")
+
+    def _do(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(statement, values)
+        except sqlite3.Error as error:
+            raise JournalError(f"The scheduler's own file {self.path} cannot be written: {error}.") from error
+
+    def jobs(self) -> Iterator[Known]:
+        """Everything that is known of jobs."""
+        for row in self._do("SELECT job_id, document, tag, status, after, last_due, session_tag, is_open FROM jobs"):
+            yield Known(row[0], row[1], row[2], State(row[3], row[4]), row[5], row[6], bool(row[7]))
+
+    def document(self, job_id: str) -> dict[str, Any] | None:
+        """A job as it was last seen."""
+        row = self._do("SELECT document FROM jobs WHERE job_id = ?", job_id).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def keep_job(self, known: Known) -> None:
+        """Remember a job, in place of what was known of it."""
+        state = known.state
+        self._do(
+            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *(known.job_id, known.document, known.tag, state.status, state.after, known.last_due, known.session_tag),
+            int(known.is_open),
+        )
+
+    def keep_state(self, job_id: str, state: State, last_due: float | None, session_tag: int, is_open: bool) -> None:
+        """Remember in which state a job is."""
+        self._do(
+            "UPDATE jobs SET status = ?, after = ?, last_due = ?, session_tag = ?, is_open = ? WHERE job_id = ?",
+            *(state.status, state.after, last_due, session_tag, int(is_open), job_id),
+        )
+
+    def forget_job(self, job_id: str) -> None:
+        """Forget a job."""
+        self._do("DELETE FROM jobs WHERE job_id = ?", job_id)
+
+    def runs(self) -> list[Run]:
+        """The runs that are under way."""
+        return [Run.from_json(text) for (text,) in self._do("SELECT state FROM runs")]
+
+    def keep_run(self, run: Run) -> None:
+        """Remember how far a run is."""
+        self._do("INSERT OR REPLACE INTO runs VALUES (?, ?)", run.run_id, run.to_json())
+
+    def forget_run(self, run_id: str) -> None:
+        """The run is over."""
+        self._do("DELETE FROM runs WHERE run_id = ?", run_id)
+
+    def report(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
+        """Add to what the API has to be told. What is said of a job's schedule goes into what waits already."""
+        if kind == JOB:
+            row = self._do("SELECT id, body FROM outbox WHERE kind = ? AND key = ? ORDER BY id DESC LIMIT 1", kind, key)
+            waiting = row.fetchone()
+            if waiting is not None:
+                merged = json.loads(waiting[1]) | dict(body)
+                self._do("UPDATE outbox SET body = ? WHERE id = ?", json.dumps(merged), waiting[0])
+                return
+        self._do("INSERT INTO outbox (kind, key, body) VALUES (?, ?, ?)", kind, key, json.dumps(dict(body)))
+
+    def waiting_reports(self, limit: int) -> list[Report]:
+        """What has to be told next, the oldest first."""
+        rows = self._do("SELECT id, kind, key, body FROM outbox ORDER BY id LIMIT ?", limit)
+        return [Report(*row) for row in rows]
+
+    def waiting_count(self) -> int:
+        """How much has to be told."""
+        return int(self._do("SELECT COUNT(*) FROM outbox").fetchone()[0])
+
+    def waiting_for(self, job_id: str) -> dict[str, Any]:
+        """What has to be told of a job's schedule."""
+        row = self._do("SELECT body FROM outbox WHERE kind = ? AND key = ?", JOB, job_id).fetchone()
+        return json.loads(row[0]) if row else {}
+
+    def told(self, reports: Iterable[Report]) -> None:
+        """The API knows these. One to which something was added meanwhile is told again."""
+        self.begin()
+        for report in reports:
+            self._do("DELETE FROM outbox WHERE id = ? AND body = ?", report.id, report.text)
+        self.commit()
+
+    def fact(self, name: str) -> str | None:
+        """Something that was noted, or None."""
+        row = self._do("SELECT value FROM facts WHERE name = ?", name).fetchone()
+        return str(row[0]) if row else None
+
+    def note(self, name: str, value: str) -> None:
+        """Note something."""
+        self._do("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value)

@@ -1,0 +1,165 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command freezer-scheduler."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
+
+from .command_line import UsageError, build_parser, parse
+
+if TYPE_CHECKING:
+    from .config import Settings
+    from .daemon import Lock
+
+LOG = logging.getLogger("freezer_scheduler")
+_DAEMON = ("start", "stop", "restart", "status", "reload")
+NOT_RUNNING = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments ask for: 0 done, 1 failed, 2 not understood, 3 the scheduler does not run."""
+    is_debugged = False
+    try:
+        flags = parse(arguments)
+        is_debugged = bool(flags.debug)
+        if flags.verb == "completion":
+            import shtab
+
+            print(shtab.complete(build_parser(), flags.shell))
+            return 0
+        return _daemon(flags) if flags.verb in _DAEMON else _documents(flags)
+    except UsageError as error:
+        _say(str(error))
+        return 2
+    except (FreezerError, DocumentError, ScheduleError) as error:
+        _say(f"{str(error).rstrip('.')}.")
+        return 1
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        _say(f"{error.filename or 'The system'}: {error.strerror or error}.")
+        return 1
+    except Exception as error:  # noqa: BLE001 - nobody should have to read a traceback
+        if is_debugged:
+            traceback.print_exc()
+        _say(f"This is a fault of the program: {type(error).__name__}: {error}. With --debug it says where.")
+        return 1
+
+
+def _documents(flags: argparse.Namespace) -> int:
+    from .config import client_id_of
+    from .documents import run
+
+    settings = _settings(flags)
+    registry = settings.connect()
+    try:
+        return run(flags, registry, lambda: client_id_of(settings))
+    finally:
+        registry.close()
+
+
+def _daemon(flags: argparse.Namespace) -> int:
+    from .config import client_id_of, remember_client_id
+    from .daemon import Lock
+
+    settings = _settings(flags)
+    client_id = client_id_of(settings)
+    folder = settings.state_dir / client_id
+    lock = Lock(folder)
+    if flags.verb == "status":
+        from .status import show_status
+
+        return show_status(client_id, lock.holder(), folder, flags.format)
+    if flags.verb == "reload":
+        pid = lock.holder()
+        if not pid:
+            _say(f"No scheduler of {client_id} runs.")
+            return NOT_RUNNING
+        os.kill(pid, signal.SIGHUP)
+        return 0
+    if flags.verb in ("stop", "restart"):
+        pid = lock.end_holder()
+        print(
+            f"The scheduler of {client_id} {f'(process {pid}) has ended' if pid else 'does not run'}.", file=sys.stderr
+        )
+        if flags.verb == "stop":
+            return 0
+    lock.take()
+    if not settings.client_id:
+        remember_client_id(settings, client_id)
+    return _start(flags, settings, client_id, folder, lock)
+
+
+def _start(flags: argparse.Namespace, settings: Settings, client_id: str, folder: Path, lock: Lock) -> int:
+    from .daemon import in_background
+    from .service import Service
+
+    log = settings.log_file or (None if settings.no_daemon else folder / "scheduler.log")
+    # Before it goes into the background, so that it can still be said to whoever started it.
+    _set_up_log(log, settings.debug)
+    for warning in settings.warnings:
+        LOG.warning("%s", warning)
+
+    def work(ready: Callable[[], None]) -> int:
+        try:
+            Service(settings, client_id, folder, lambda: _settings(flags)).run(ready)
+        except FreezerError as error:
+            _say(str(error))
+            LOG.error("%s", error)
+            return 1
+        return 0
+
+    if settings.no_daemon:
+        return work(lambda: None)
+    status = in_background(work, lock, log or folder / "scheduler.log")
+    if status == 0:
+        print(f"The scheduler of {client_id} runs (process {lock.holder()}); it logs to {log}.", file=sys.stderr)
+    return status
+
+
+def _settings(flags: argparse.Namespace) -> Settings:
+    from .config import read_settings
+
+    names = ("client_id", "interval", "jobs_dir", "state_dir", "no_api", "no_daemon", "disable_exec", "concurrent_jobs")
+    given = {name: getattr(flags, name) for name in (*names, "debug")}
+    return read_settings(flags.config_file or (), flags.config_dir or (), **given)
+
+
+def _set_up_log(path: Path | None, debug: bool) -> None:
+    handler: logging.Handler
+    if path is None:
+        handler = logging.StreamHandler()
+    else:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        # A file that is moved away is begun anew.
+        from logging.handlers import WatchedFileHandler
+
+        handler = WatchedFileHandler(path)
+    # The journal has times of its own.
+    stamp = "" if path is None and os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
+    handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s %(message)s"))
+    LOG.addHandler(handler)
+    LOG.propagate = False
+    LOG.setLevel(logging.DEBUG if debug else logging.INFO)
+
+
+def _say(text: str) -> None:
+    print(f"freezer-scheduler: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,205 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The running scheduler: core, agents, conversation and signals, in one loop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import selectors
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+
+from . import api_thread
+from .api_thread import ApiThread, Message
+from .config import Settings
+from .conversation import Conversation
+from .core import Core, Join, Joined
+from .folder import JobFolder
+from .journal import Journal
+from .notify import notify
+from .processes import Processes
+
+LOG = logging.getLogger("freezer_scheduler")
+
+#: The clock of the wall may be set meanwhile: nobody sleeps longer than this.
+_LONGEST_SLEEP_SECONDS = 15.0
+_LAST_WORDS_SECONDS = 10.0
+JOURNAL_NAME = "scheduler.db"
+
+
+class Service:
+    """One scheduler until SIGTERM. ``folder`` is its own; ``reread`` gives the settings anew for SIGHUP."""
+
+    def __init__(self, settings: Settings, client_id: str, folder: Path, reread: Callable[[], Settings]) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._path = folder / JOURNAL_NAME
+        self._reread = reread
+        self._journal = Journal(self._path)
+        self._processes = Processes(settings.agent, folder, scopes(settings))
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._processes.selector.register(self._wake_read, selectors.EVENT_READ, "wake")
+        self._api = None if settings.no_api else self._make_api()
+        self._jobs = JobFolder(settings.jobs_dir) if settings.no_api else None
+        ask: Callable[[Join], None] | None = self._api.ask if self._api is not None else None
+        self._core = Core(self._journal, self._processes, settings.limits, settings.zone, client_id, ask)
+        self._signals: set[int] = set()
+        self._folder_at = 0.0
+        self._mention_at = 0.0
+
+    def run(self, ready: Callable[[], None]) -> None:
+        """Run until SIGTERM or SIGINT. Agents that are at work then go on, and are found again at the next start."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._receive)
+        self._core.recover(time.time())
+        if self._api is not None:
+            self._api.start()
+        ready()
+        notify("READY=1")
+        LOG.info("The scheduler of %s runs; it knows %d jobs", self._client_id, len(self._core.entries))
+        try:
+            while not self._signals & {signal.SIGTERM, signal.SIGINT}:
+                self._turn()
+        finally:
+            notify("STOPPING=1")
+            if self._api is not None:
+                self._api.stop(_LAST_WORDS_SECONDS)
+            active = len(self._core.active_runs)
+            LOG.info(
+                "The scheduler ends%s", f"; {active} runs go on, and are taken up at the next start" if active else ""
+            )
+            self._processes.close()
+            self._journal.close()
+
+    def _turn(self) -> None:
+        if signal.SIGHUP in self._signals:
+            self._signals.discard(signal.SIGHUP)
+            self._reload()
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_read, 4096)
+        self._take_messages()
+        self._look_at_folder()
+        wake = self._core.tick(time.time())
+        if self._api is not None:
+            if self._journal.waiting_reports(1):
+                self._api.kick()
+            self._mention()
+        notify("WATCHDOG=1")
+        timeout = _LONGEST_SLEEP_SECONDS if wake is None else min(wake - time.time(), _LONGEST_SLEEP_SECONDS)
+        if self._jobs is not None:
+            timeout = min(timeout, self._settings.interval_seconds)
+        if self._core.passing and self._api is not None:
+            timeout = min(timeout, max(0.1, self._mention_at - time.monotonic()))
+        if self._messages.empty() and not self._signals:
+            self._processes.wait(timeout)
+
+    def _take_messages(self) -> None:
+        now = time.time()
+        while True:
+            try:
+                message = self._messages.get_nowait()
+            except queue.Empty:
+                return
+            if isinstance(message, api_thread.Page):
+                self._core.saw(message.jobs, now)
+            elif isinstance(message, api_thread.Polled):
+                for job_id in self._core.saw_all(message.job_ids):
+                    if self._api is not None:
+                        self._api.look_for(job_id)
+                if self._api is not None:
+                    self._api.digested()
+            elif isinstance(message, api_thread.Session):
+                self._core.saw_session(message.session, now)
+            elif isinstance(message, api_thread.Whereabouts):
+                take_whereabouts(self._core, message.job_id, message.job, now)
+            elif isinstance(message, Joined):
+                self._core.joined(message, now)
+
+    def _look_at_folder(self) -> None:
+        if self._jobs is None or time.monotonic() < self._folder_at:
+            return
+        self._folder_at = time.monotonic() + self._settings.interval_seconds
+        now = time.time()
+        try:
+            found = self._jobs.read()
+        except FreezerError as error:
+            LOG.error("%s", error)
+            return
+        self._core.saw(found, now)
+        for job_id in self._core.saw_all({job["job_id"] for job, _tag in found}):
+            self._core.gone(job_id, now)
+
+    def _mention(self) -> None:
+        if self._api is None or not self._core.passing or time.monotonic() < self._mention_at:
+            return
+        passing, self._core.passing = self._core.passing, {}
+        self._api.mention(passing)
+        self._mention_at = time.monotonic() + self._settings.limits.progress_seconds
+
+    def _make_api(self) -> ApiThread:
+        about = {"hostname": socket.gethostname(), "description": "freezer-scheduler"}
+
+        def make() -> Conversation:
+            # SQLite's connections belong to one thread each.
+            return Conversation(self._settings.connect, Journal(self._path), self._client_id, about)
+
+        return ApiThread(make, self._settings.interval_seconds, self._tell, self._has_sessions)
+
+    def _has_sessions(self) -> bool:
+        return any(entry.session_id for entry in list(self._core.entries.values()))
+
+    def _tell(self, message: Message) -> None:
+        self._messages.put(message)
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_write, b"x")
+
+    def _receive(self, number: int, _frame: Any) -> None:
+        self._signals.add(number)
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._wake_write, b"x")
+
+    def _reload(self) -> None:
+        notify("RELOADING=1", monotonic=True)
+        try:
+            settings = self._reread()
+        except FreezerError as error:
+            LOG.error("The configuration stays as it is: %s", error)
+        else:
+            self._settings = settings
+            self._core.reload(settings.limits)
+            if self._api is not None:
+                self._api.interval_seconds = settings.interval_seconds
+                self._api.look_now()
+            self._folder_at = 0.0
+            LOG.info("The configuration was read again; what says who and where the API is, holds from the next start")
+        notify("READY=1")
+
+
+def take_whereabouts(core: Core, job_id: str, job: dict[str, Any] | None, now: float) -> None:
+    """Tell the core what has become of a job that was not among the others."""
+    if job is None:
+        core.gone(job_id, now)
+    elif (job.get("job_schedule") or {}).get("status") in ("completed", "removed"):
+        core.completed_elsewhere(job_id)
+    else:
+        core.saw([(job, None)], now)
+
+
+def scopes(settings: Settings) -> Callable[[str], list[str]] | None:
+    """What puts an agent into a scope of systemd, where that is possible and wanted."""
+    program = shutil.which("systemd-run")
+    if not settings.systemd_scopes or os.geteuid() != 0 or program is None or not os.path.isdir("/run/systemd/system"):
+        return None
+    properties = [f"--property={one}" for one in settings.scope_properties]
+    return lambda name: [program, "--scope", "--quiet", "--collect", f"--unit={name}", *properties, "--"]

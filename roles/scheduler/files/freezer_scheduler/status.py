@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a scheduler does: from the lock that it holds and the file that it keeps."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from .journal import Journal
+from .service import JOURNAL_NAME
+from .showing import show_document
+
+NOT_RUNNING = 3
+
+
+def show_status(client_id: str, pid: int | None, folder: Path, how: str | None) -> int:
+    """Print it; returns 0 if the scheduler runs, else 3."""
+    found: dict[str, Any] = {"client_id": client_id, "running": bool(pid), "pid": pid}
+    if (folder / JOURNAL_NAME).exists():
+        journal = Journal(folder / JOURNAL_NAME)
+        now = time.time()
+        found["jobs"] = dict(Counter(known.state.status or "new" for known in journal.jobs()))
+        found["runs"] = [
+            {
+                "job_id": run.job_id,
+                "phase": run.phase,
+                "action": run.index + 1,
+                "attempt": run.attempt,
+                "pid": run.pid or None,
+                "seconds": round(now - run.started),
+            }
+            for run in journal.runs()
+        ]
+        found["reports_waiting"] = journal.waiting_count()
+        journal.close()
+    show_document(found, how or "table")
+    return 0 if pid else NOT_RUNNING
