@@ -73,7 +73,7 @@ class Report:
 
 
 def report_on(action: str, result: Result, compare_to: str | None = None) -> Report:
-    """The words for a result of backup, restore, verify (which may have compared with a folder, admin or exec."""
+    """The words for a result of backup, restore, verify (which may have compared with a folder), admin or exec."""
     describe: dict[str, Callable[[Result], Report]] = {
         "backup": _backup,
         "restore": _restore,
