@@ -176,7 +176,7 @@ class _Shell(_Session):
         mark = "freezer-backup-answer "
         wrapped = (
             f"try {{ {script} print({json.dumps(mark)} + JSON.stringify(answer)); }} "
-            f"catch (problem) {{ print({json.dumps(mark)} + JSON.stringify({{ok: 0, errmsg: String(problem)}})); }}"
+            f"catch (problem) {{ print({json.dumps(mark)} + JSON.stringify({{ok: 0, errmsg: String(problem), code: problem.code}})); }}"
         )
         lines = [line.partition(mark)[2] for line in self._client.ask(wrapped) if mark in line]
         found: dict[str, Any] = json.loads(lines[-1]) if lines else {"ok": 0, "errmsg": "the shell gave no answer"}

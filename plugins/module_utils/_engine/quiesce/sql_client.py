@@ -32,7 +32,7 @@ class SqlClient:
             self._program.stdin.flush()
             for line in self._program.stdout:
                 text = line.decode("utf-8", "replace").rstrip("\n")
-                if text == _MARK:
+                if text.endswith(_MARK):  # some shells print their prompt before it
                     return lines
                 lines.append(text)
         except (OSError, ValueError):
