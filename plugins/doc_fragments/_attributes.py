@@ -67,3 +67,15 @@ attributes:
       - freezer.backup.all
       - freezer.backup.search
 """
+
+    # A module that holds something of a host still.
+    ACTION_GROUP_HOLD = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/freezer.backup.hold) in C(module_defaults) to say once how long things may be held.
+    support: full
+    membership:
+      - freezer.backup.all
+      - freezer.backup.hold
+"""

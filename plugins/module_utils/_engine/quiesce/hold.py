@@ -123,11 +123,7 @@ def freeze(
     state.make()
     there = look(folder, name)
     if there.get("held"):
-        if there["plain"] != plain(targets):
-            raise QuiesceError(
-                f"A hold called {name} is there already, with other targets: "
-                f"{', '.join(target['target'] for target in there['targets'])}. Thaw it first, or take another name."
-            )
+        refuse_others(there, targets, name)
         return {**there, "changed": False}
     if there.get("left"):
         thaw(folder, name)
@@ -196,6 +192,28 @@ def look(folder: str | None = None, name: str = "default") -> dict[str, Any]:
             return report
     record = state.read()
     return {**_public(record), "held": False, "left": record.get("state") in _UNFINISHED}
+
+
+def refuse_others(there: Mapping[str, Any], targets: Targets, name: str) -> None:
+    """Raise QuiesceError if what `look` found is held, and is something else than these targets."""
+    if there.get("held") and there["plain"] != plain(targets):
+        held_now = ", ".join(target["target"] for target in there["targets"])
+        raise QuiesceError(
+            f"A hold called {name} is there already, with other targets: {held_now}. Thaw it first, or take another name."
+        )
+
+
+def left(folder: str | None = None) -> list[str]:
+    """The names of holds that a holder and a guard which were both killed have left."""
+    found = []
+    for name in names(folder):
+        state = State(folder, name)
+        if state.read().get("state") in _UNFINISHED:
+            descriptor = state.lock()
+            if descriptor is not None:
+                os.close(descriptor)
+                found.append(name)
+    return found
 
 
 def names(folder: str | None = None) -> list[str]:

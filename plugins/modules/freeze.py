@@ -1,0 +1,294 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: freeze
+short_description: Hold file systems, databases and services still, for a limited time
+description:
+  - Holds what a copy or a snapshot must not see in motion, and lets it go again.
+  - A process on the host, the holder, owns every hold. It goes on when the module, Ansible and the network are gone, and
+    lets go by itself at the deadline, when it is told to end, and when its guard dies; the guard, a process of its own,
+    lets go when the holder is killed or hangs. Nothing stays frozen because a controller went away.
+  - Either everything is held or nothing is. Commands are taken first, databases next, file systems last; they are released
+    in reverse order.
+  - Do not freeze a mounted file system for an LVM snapshot. LVM freezes it by itself, and cannot take a snapshot of one
+    that is frozen already. Hold only applications then.
+version_added: 1.0.0
+author:
+  - The freezer.backup authors (@freezer-backup)
+requirements:
+  - Linux; root for O(targets[].path)
+  - the client mariadb, mysql or psql for these databases
+  - PyMongo (Python), mongosh or mongo for MongoDB
+options:
+  state:
+    description:
+      - V(frozen) holds the targets. If the same are held already nothing is done, and the deadline stays what it was.
+      - V(thawed) releases what is held under O(name), and cleans up what holders that were killed have left on the host. If
+        nothing is held nothing is done.
+    type: str
+    choices: [frozen, thawed]
+    default: frozen
+  targets:
+    description:
+      - What to hold. Each has one of the keys.
+      - Required with O(state=frozen).
+    type: list
+    elements: dict
+    suboptions:
+      path:
+        description:
+          - A path on a file system, which is frozen as a whole, for a snapshot of a storage or of a hypervisor.
+          - File systems that Ansible, Python, the logs or the system itself need are refused, see O(force).
+        type: path
+      mysql:
+        description:
+          - A server of MariaDB or MySQL. Nothing is committed while it is held.
+        type: dict
+        suboptions:
+          login_unix_socket:
+            description: The server's socket.
+            type: path
+          login_host:
+            description: The server's host.
+            type: str
+          login_port:
+            description: The server's port.
+            type: int
+          login_user:
+            description: The user, who may RELOAD, and REPLICATION CLIENT (BINLOG MONITOR) for the position in the binary log.
+            type: str
+          login_password:
+            description: The user's password. It goes to the client through a pipe.
+            type: str
+          config_file:
+            description: A file of options for the client, with a section C([client]), which may hold the password.
+            type: path
+          os_user:
+            description: The user of the host that the client runs as, for logins that go by it. Needs root.
+            type: str
+          lock:
+            description:
+              - V(backup_stage) is MariaDB's BACKUP STAGE, V(global_read_lock) is FLUSH TABLES WITH READ LOCK, and V(auto) takes
+                the first where there is one.
+            type: str
+            choices: [auto, backup_stage, global_read_lock]
+          timeout_seconds:
+            description: Another value of O(timeout_seconds) for this target.
+            type: float
+      postgresql:
+        description:
+          - A server of PostgreSQL, put into its backup mode with pg_backup_start. Transactions go on.
+        type: dict
+        suboptions:
+          login_unix_socket:
+            description: The folder of the server's socket.
+            type: path
+          login_host:
+            description: The server's host.
+            type: str
+          login_port:
+            description: The server's port.
+            type: int
+          login_user:
+            description: The user, who may execute pg_backup_start and pg_backup_stop.
+            type: str
+          login_password:
+            description: The user's password. It goes to the client through its environment.
+            type: str
+          login_db:
+            description: The database to connect to.
+            type: str
+          os_user:
+            description: The user of the host that the client runs as, C(postgres) for example. Needs root.
+            type: str
+          timeout_seconds:
+            description: Another value of O(timeout_seconds) for this target.
+            type: float
+      mongodb:
+        description:
+          - A server of MongoDB, locked with fsyncLock.
+        type: dict
+        suboptions:
+          login_host:
+            description: The server's host.
+            type: str
+          login_port:
+            description: The server's port.
+            type: int
+          login_user:
+            description: The user, who has the role hostManager.
+            type: str
+          login_password:
+            description: The user's password.
+            type: str
+          login_database:
+            description: The database that the user is of.
+            type: str
+          tls:
+            description: Whether to connect with TLS.
+            type: bool
+          ca_file:
+            description: Certificate authorities to trust.
+            type: path
+          timeout_seconds:
+            description: Another value of O(timeout_seconds) for this target.
+            type: float
+      command:
+        description:
+          - Commands of your own. O(targets[].command.finalize) runs whatever became of O(targets[].command.prepare), and after
+            a crash may run twice.
+        type: dict
+        suboptions:
+          prepare:
+            description: A program and its arguments, run to hold.
+            type: list
+            elements: str
+          finalize:
+            description: A program and its arguments, run to let go.
+            type: list
+            elements: str
+          os_user:
+            description: The user that they run as. Needs root.
+            type: str
+          timeout_seconds:
+            description: Another value of O(timeout_seconds) for this target.
+            type: float
+  deadline_seconds:
+    description:
+      - Everything is released this many seconds after the module was called, if nobody has released it before.
+    type: float
+    default: 60
+  timeout_seconds:
+    description:
+      - How long it may take to hold one target, and to release it. If it takes longer the module fails, and nothing is held.
+    type: float
+    default: 30
+  name:
+    description:
+      - A name for the hold, for several at once on one host.
+    type: str
+    default: default
+  state_folder:
+    description:
+      - Where the holder keeps its socket, record and log, in a folder that only this user can enter.
+      - The default is C(/run/freezer-backup) for root, C($XDG_RUNTIME_DIR/freezer-backup) or C(/tmp/freezer-backup-UID) for
+        others.
+    type: path
+  force:
+    description:
+      - Freeze also file systems that Ansible or the system itself needs. Until the deadline Ansible may not get in any more.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group_hold
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  action_group:
+    version_added: 1.0.0
+seealso:
+  - module: freezer.backup.backup
+"""
+
+EXAMPLES = r"""
+- name: Hold a database and the file system below it, for two minutes at most
+  freezer.backup.freeze:
+    targets:
+      - mysql:
+          login_unix_socket: /run/mysqld/mysqld.sock
+      - path: /srv/data
+    deadline_seconds: 120
+
+- name: Let them go
+  freezer.backup.freeze:
+    state: thawed
+  register: thawed
+
+- name: See that they were held all the time
+  ansible.builtin.assert:
+    that: thawed.released_by == 'request'
+
+- name: Stop a service, and start it again at the deadline at the latest
+  freezer.backup.freeze:
+    targets:
+      - command:
+          prepare: [systemctl, stop, app.service]
+          finalize: [systemctl, start, app.service]
+"""
+
+RETURN = r"""
+name:
+  description: The name of the hold.
+  returned: success
+  type: str
+  sample: default
+held_from:
+  description: From when on everything was held, in seconds since 1970, on the host's clock.
+  returned: when something is or was held
+  type: float
+  sample: 1795337766.25
+held_seconds:
+  description: How long it is or was held, from before the first target was taken until after the last was released.
+  returned: when something is or was held
+  type: float
+  sample: 0.75
+remaining_seconds:
+  description: How long until the deadline.
+  returned: when something is or was held
+  type: float
+  sample: 59.5
+released_by:
+  description:
+    - Why the hold ended. V(request) is this module; V(deadline), V(signal), V(guard lost), V(guard) (the holder was killed or
+      hung) and V(cleanup) (both were killed) mean that what was copied meanwhile may not be consistent.
+  returned: with O(state=thawed) when something was held
+  type: str
+  sample: request
+consistency:
+  description: What a copy is that is made while this is held, V(fs) or V(app).
+  returned: when something is or was held
+  type: str
+  sample: app
+targets:
+  description:
+    - For each target what it is called, its kind, how long it took to hold it, and what is worth knowing, such as a position in
+      a log or, in the end, PostgreSQL's C(backup_label).
+  returned: when something is or was held
+  type: list
+  elements: dict
+  sample:
+    - {target: mysql /run/mysqld/mysqld.sock, kind: mysql, take_seconds: 0.02, binlog_file: binlog.000004, binlog_position: 382}
+problems:
+  description: What went wrong at the release. The module fails if there is something.
+  returned: with O(state=thawed) when something was held
+  type: list
+  elements: str
+  sample: []
+cleaned_up:
+  description: The names of holds whose holders were killed, and of which this has released the rest.
+  returned: with O(state=thawed)
+  type: list
+  elements: str
+  sample: []
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._module.hold_module import run_hold
+
+
+def main() -> None:
+    """Hold or let go."""
+    run_hold()
+
+
+if __name__ == "__main__":
+    main()
