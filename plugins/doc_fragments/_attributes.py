@@ -79,3 +79,21 @@ attributes:
       - freezer.backup.all
       - freezer.backup.hold
 """
+
+    # An action that does its work on the controller.
+    ON_CONTROLLER = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details: A line is written in check mode as well.
+  diff_mode:
+    support: N/A
+    details: It changes nothing on a host.
+  idempotent:
+    support: N/A
+    details: Each run writes a line.
+  action:
+    description: Has an action plugin of its own, and runs on the controller.
+    support: full
+"""

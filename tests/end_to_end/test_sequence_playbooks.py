@@ -1,0 +1,319 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""The playbooks backup, restore, remove_backup and finalize on four hosts, with failures in each phase.
+
+The hosts are this machine four times, each with a folder for its holder. What they hold is a service that writes down when
+it stops and starts; a snapshot is a file. The file systems that are frozen are in tests/unit/quiesce.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+_ROOT = Path(__file__).resolve().parents[2]
+_ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "3"))
+SERVICES, COMPUTE = ("s1", "s2"), ("c1", "c2")
+HOSTS = (*SERVICES, *COMPUTE)
+_STEPS = ("prepare", "freeze", "snapshot", "apply", "delete", "finalize")
+
+
+class Farm:
+    """Four hosts, what they do, and what they have done."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.events = folder / "events.jsonl"
+        self.journal = folder / "journal"
+        self.hosts: dict[str, dict[str, Any]] = {host: {} for host in HOSTS}
+        self.variables: dict[str, Any] = {"freezer_deadline_seconds": 60}
+        #: Steps with a hook. A hook costs a second or so.
+        self.hooks: tuple[str, ...] = ("snapshot", "delete")
+        tasks = [
+            {
+                "name": "Do what the test has for this step",
+                "ansible.builtin.command": {
+                    "argv": [str(folder / "step"), "{{ inventory_hostname }}", "{{ freezer_step }}"]
+                },
+                "environment": {"SNAPSHOT": "{{ freezer_run.snapshot_name }}", "RUN": "{{ freezer_run | to_json }}"},
+            }
+        ]
+        (folder / "hook.yml").write_text(yaml.safe_dump(tasks))
+        self.script("step", self.STEP)
+        self.script("service", f'echo "$1 $2" >>{self.journal}\n[ ! -x {folder}/"$1-$2" ] || exec {folder}/"$1-$2"\n')
+
+    STEP = """
+echo "$1 $2" >>{folder}/journal
+[ ! -x {folder}/"$1-$2" ] || {folder}/"$1-$2" || exit 1
+case $2 in
+snapshot) printf %s "$RUN" >{folder}/"$1.snapshot.$SNAPSHOT" ;;
+delete) rm -f {folder}/"$1.snapshot.$SNAPSHOT" ;;
+esac
+"""
+
+    def script(self, name: str, text: str) -> None:
+        """A program of a host: `c1-snapshot` runs in that step, `s1-stop` when that service is stopped."""
+        path = self.folder / name
+        path.write_text("#!/bin/sh\n" + text.replace("{folder}", str(self.folder)))
+        path.chmod(0o755)
+
+    def inventory(self) -> Path:
+        hook = [{"tasks": str(self.folder / "hook.yml")}]
+        service = str(self.folder / "service")
+        variables = {
+            "ansible_connection": "local",
+            "ansible_pipelining": True,
+            "ansible_python_interpreter": sys.executable,
+            "freezer_state_folder": f"{self.folder}/{{{{ inventory_hostname }}}}.holds",
+            "freezer_record_folder": f"{self.folder}/{{{{ inventory_hostname }}}}.record",
+            "freezer_event_log": str(self.events),
+            "freezer_hooks": dict.fromkeys(self.hooks, hook),
+            "freezer_targets": [
+                {
+                    "command": {
+                        "prepare": [service, "{{ inventory_hostname }}", "stop"],
+                        "finalize": [service, "{{ inventory_hostname }}", "start"],
+                    }
+                }
+            ],
+            **self.variables,
+        }
+        groups = {
+            "freezer_services": {"hosts": {host: self.hosts[host] for host in SERVICES}},
+            "freezer_compute": {"hosts": {host: self.hosts[host] for host in COMPUTE}},
+        }
+        path = self.folder / "inventory.yml"
+        path.write_text(yaml.safe_dump({"all": {"vars": variables, "children": groups}}))
+        return path
+
+    def start(self, playbook: str, **variables: Any) -> subprocess.Popen[str]:
+        line = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.inventory())]
+        line += ["-e", json.dumps(variables), f"freezer.backup.{playbook}"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OS_"))}
+        environment["ANSIBLE_CONFIG"] = str(_ROOT / "tests" / "ansible.cfg")
+        environment["ANSIBLE_HOME"] = str(_ROOT / "build" / "ansible")
+        return subprocess.Popen(
+            line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=_ROOT
+        )
+
+    def run(self, playbook: str, **variables: Any) -> tuple[bool, str]:
+        with self.start(playbook, **variables) as process:
+            output, _nothing = process.communicate(timeout=200)
+        return process.returncode == 0, output
+
+    def backup(self, **variables: Any) -> tuple[bool, str]:
+        return self.run("backup", snapshot_name="one", **variables)
+
+    def history(self) -> list[str]:
+        return self.journal.read_text().splitlines() if self.journal.exists() else []
+
+    def logged(self) -> list[tuple[str, str, str]]:
+        """Host, step and event of each line of the event log."""
+        if not self.events.exists():
+            return []
+        lines = [json.loads(line) for line in self.events.read_text().splitlines()]
+        return [(line["host"], line["step"], line["event"]) for line in lines]
+
+    def snapshots(self) -> list[str]:
+        return sorted(path.name for path in self.folder.glob("*.snapshot.*"))
+
+    def held(self) -> list[str]:
+        """Services that were stopped and not started again."""
+        history = self.history()
+        return [host for host in HOSTS if history.count(f"{host} stop") > history.count(f"{host} start")]
+
+    def records(self) -> list[str]:
+        return sorted(str(path) for path in self.folder.glob("*.record/run.json"))
+
+    def nothing_is_left(self) -> None:
+        """Nobody is held, no record of a run is there."""
+        assert self.held() == []
+        assert self.records() == []
+        for host in HOSTS:
+            assert not (self.folder / f"{host}.holds" / "sequence.sock").exists()
+
+
+@pytest.fixture
+def farm(tmp_path):
+    return Farm(tmp_path)
+
+
+def phases(logged):
+    """The log as a list of sets: neighbouring lines of one step and event belong together."""
+    found: list[tuple[str, str, set[str]]] = []
+    for host, step, event in logged:
+        if not found or found[-1][:2] != (step, event):
+            found.append((step, event, set()))
+        found[-1][2].add(host)
+    return found
+
+
+def _sequence(main):
+    services, compute = set(SERVICES), set(COMPUTE)
+    return [
+        ("prepare", "start", services),
+        ("prepare", "done", services),
+        ("freeze", "start", compute),
+        ("freeze", "done", compute),
+        ("freeze", "note", {"s1"}),
+        (main, "start", services | compute),
+        (main, "done", services | compute),
+        ("finalize", "start", compute),
+        ("finalize", "done", compute),
+        ("finalize", "start", services),
+        ("finalize", "done", services),
+    ]
+
+
+def test_a_backup_goes_through_the_phases_in_their_order_and_is_restored_and_removed(farm):
+    farm.hooks = _STEPS
+    succeeded, output = farm.backup(snapshot_type="daily", snapshot_rotation=7, snapshot_incremental=False)
+    assert succeeded, output
+    assert phases(farm.logged()) == [*_sequence("snapshot"), ("backup", "done", {"s1"})]
+    history = farm.history()
+    for host in COMPUTE:
+        mine = [line.split()[1] for line in history if line.startswith(host)]
+        assert mine == ["freeze", "stop", "snapshot", "start", "finalize"]
+    last_stop = max(history.index(f"{host} stop") for host in HOSTS)
+    first_start = min(history.index(f"{host} start") for host in HOSTS)
+    assert all(last_stop < history.index(f"{host} snapshot") < first_start for host in HOSTS)
+    assert farm.snapshots() == [f"{host}.snapshot.one" for host in sorted(HOSTS)]
+    assert json.loads((farm.folder / "c1.snapshot.one").read_text()) == {
+        "workflow": "backup",
+        "snapshot_name": "one",
+        "snapshot_incremental": False,
+        "snapshot_type": "daily",
+        "snapshot_rotation": 7,
+        "include_instances": [],
+        "include_types": [],
+        "exclude_types": [],
+    }
+    skews = [json.loads(line) for line in farm.events.read_text().splitlines() if "skew_seconds" in line]
+    assert 0 <= skews[0]["skew_seconds"] < 30
+    farm.nothing_is_left()
+
+    farm.events.unlink()
+    succeeded, output = farm.run("restore", snapshot_name="one")
+    assert succeeded, output
+    assert phases(farm.logged()) == [*_sequence("apply"), ("restore", "done", {"s1"})]
+    farm.nothing_is_left()
+
+    farm.events.unlink()
+    before = farm.history()
+    succeeded, output = farm.run("remove_backup", snapshot_name="one")
+    assert succeeded, output
+    assert phases(farm.logged())[0] == ("delete", "start", set(HOSTS))
+    assert farm.snapshots() == []
+    assert {line.split()[1] for line in farm.history()[len(before) :]} == {"delete"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "reached"),
+    [("s2-stop", "prepare"), ("s2-prepare", "prepare"), ("c1-stop", "freeze"), ("c2-freeze", "freeze")],
+)
+def test_if_one_host_cannot_be_held_there_is_no_snapshot_and_all_are_finalized(farm, broken, reached):
+    farm.hooks = (*farm.hooks, "prepare", "freeze")
+    farm.script(broken, "echo broken on purpose >&2; exit 1")
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert f"{broken[:2]}: {reached}: " in output
+    steps = {step for _host, step, _event in farm.logged()}
+    assert "snapshot" not in steps
+    assert ("freeze" in steps) == (reached == "freeze")
+    assert (broken[:2], reached, "failed") in farm.logged()
+    for host in HOSTS:
+        assert (host, "finalize", "done") in farm.logged()
+    assert farm.snapshots() == []
+    farm.nothing_is_left()
+
+
+def test_if_one_snapshot_fails_all_are_removed_after_everybody_was_let_go(farm):
+    farm.script("c1-snapshot", "exit 1")
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert "backup one failed. c1: snapshot: " in output
+    found = phases(farm.logged())
+    steps = [step for step, event, _hosts in found if event == "done"]
+    assert steps == ["prepare", "freeze", "snapshot", "finalize", "finalize", "delete"]
+    assert farm.snapshots() == []
+    farm.nothing_is_left()
+
+
+def test_a_finalize_that_fails_keeps_nobody_else_and_no_snapshot_is_lost(farm):
+    farm.hooks = (*farm.hooks, "finalize")
+    farm.script("c1-finalize", "exit 1")
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert "c1: finalize: " in output
+    assert len(farm.snapshots()) == 4
+    farm.nothing_is_left()
+
+
+def test_a_hook_that_hangs_past_the_deadline_makes_no_backup(farm):
+    farm.variables["freezer_deadline_seconds"] = 4
+    farm.script("c2-snapshot", "sleep 9")
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert "the hold was over before it was released (deadline)" in output
+    assert farm.snapshots() == []
+    farm.nothing_is_left()
+
+
+def test_a_host_that_cannot_be_reached_keeps_the_others_from_a_backup_and_not_from_being_let_go(farm):
+    farm.hosts["c2"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert "c2: finalize: the host cannot be reached, and lets go by its own deadline." in output
+    assert farm.snapshots() == []
+    farm.nothing_is_left()
+
+
+def test_who_takes_part_can_be_chosen(farm):
+    farm.hosts["c2"] = {"skip_actions": ["snapshot"]}
+    farm.hosts["s2"] = {"freezer_types": ["slow"]}
+    succeeded, output = farm.backup(include_instances="s1,s2,c2", exclude_types="slow")
+    assert succeeded, output
+    assert farm.snapshots() == ["s1.snapshot.one"]
+    assert {line.split()[0] for line in farm.history()} == {"s1", "c2"}
+    assert ("c2", "snapshot", "skipped") in farm.logged()
+
+
+def test_unknown_instances_are_an_error_and_nothing_is_done(farm):
+    succeeded, output = farm.backup(include_instances=["c1", "c9"])
+    assert not succeeded
+    assert "names hosts that are not in the groups: c9. Nothing was done." in output.replace("\n", " ")
+    assert farm.history() == []
+
+
+def test_finalize_changes_nothing_where_nothing_is_held(farm):
+    farm.hooks = ()
+    succeeded, output = farm.run("finalize")
+    assert succeeded, output
+    assert all("changed=0" in line for line in output.splitlines() if "unreachable=" in line)
+
+
+@pytest.mark.parametrize("seed", range(_ROUNDS))
+def test_a_controller_that_is_killed_at_any_moment_leaves_nothing_after_the_deadline_and_finalize(farm, seed):
+    farm.variables["freezer_deadline_seconds"] = 6
+    with farm.start("backup", snapshot_name="one") as process:
+        time.sleep(random.Random(seed).uniform(1, 16))
+        process.send_signal(signal.SIGKILL)
+        killed = time.monotonic()
+        process.wait()
+    time.sleep(max(0.0, killed + 9 - time.monotonic()))
+    assert farm.held() == []
+    succeeded, output = farm.run("finalize")
+    assert succeeded, output
+    farm.nothing_is_left()
+    assert len(farm.snapshots()) in (0, 4), output  # all of a backup that was complete, or none
