@@ -141,3 +141,52 @@ def test_a_guest_whose_cable_is_pulled_thaws_at_its_deadline_and_there_is_no_bac
     assert succeeded, output
     for guest in run.guests:
         assert guest.run("ls -A /var/lib/freezer-backup").split() == []
+
+
+def _hook(name: str) -> dict[str, str]:
+    return {"role": "freezer.backup.hooks", "tasks_from": name}
+
+
+def test_ready_made_hooks_stop_services_hold_databases_and_copy_folders(run):
+    guest = run.guests[0]
+    unit = "[Service]\nExecStart=/bin/sleep infinity\n"
+    guest.run("mkdir -p /srv/app/deep; echo first >/srv/app/deep/file; systemctl start mariadb")
+    guest.write("/run/systemd/system/app.service", unit)
+    guest.write("/run/systemd/system/idle.service", unit)
+    guest.run("systemctl daemon-reload; systemctl start app.service")
+    variables = {
+        "include_instances": guest.name,
+        "freezer_targets": [],
+        "freezer_hooks": {
+            "freeze": [_hook("service"), _hook("mariadb")],
+            "snapshot": [_hook("directory_sync"), *run.variables["freezer_hooks"]["snapshot"]],
+            "apply": [_hook("directory_sync")],
+            "delete": [_hook("directory_sync")],
+            "finalize": [_hook("service"), _hook("mariadb")],
+        },
+        "hooks_services": ["app.service", "idle.service"],
+        "hooks_directories": ["/srv/app"],
+    }
+
+    def look() -> None:
+        assert guest.attempt("systemctl is-active app.service").returncode != 0
+        assert guest.attempt("timeout 2 mariadb -e 'CREATE OR REPLACE TABLE mysql.written (id INT)'").returncode == 124
+
+    try:
+        succeeded, output = run(look, **variables)
+        assert succeeded, output
+        guest.run(
+            "systemctl is-active app.service; timeout 20 mariadb -e 'CREATE OR REPLACE TABLE mysql.written (id INT)'"
+        )
+        assert guest.attempt("systemctl is-active idle.service").returncode != 0
+        guest.run("echo second >/srv/app/deep/file; touch /srv/app/more")
+        succeeded, output = run(lambda: None, playbook="restore", **variables)
+        assert succeeded, output
+        assert guest.run("cd /srv/app; find . -type f | xargs tail -n +1").split() == ["first"]
+        succeeded, output = run(lambda: None, playbook="remove_backup", **variables)
+        assert succeeded, output
+        assert guest.run("ls -A /var/backups/freezer").split() == []
+    finally:
+        guest.attempt(
+            "systemctl stop app mariadb; rm -rf /srv/app /var/backups/freezer /run/systemd/system/{app,idle}.service"
+        )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 
 import pytest
@@ -92,6 +93,25 @@ def test_the_guard_finalizes_when_the_holder_is_killed(host, service):
     holder, _guard = host.processes()
     host.kill(holder)
     host.wait_until_over()
+    assert service.history() == ["stop", "start"]
+
+
+def test_a_prepare_that_is_under_way_when_the_holder_is_killed_is_ended_before_it_is_finalized(host, service):
+    prepare = service.target("", f"sleep 1.5; echo too-late >>'{service.journal}'")
+
+    def kill_soon():
+        until = time.monotonic() + 10
+        while not service.history() and time.monotonic() < until:
+            time.sleep(0.02)
+        host.kill(host.processes()[0])
+
+    killer = threading.Thread(target=kill_soon)
+    killer.start()
+    with pytest.raises(QuiesceError, match="holder has died"):
+        host.freeze(prepare)
+    killer.join()
+    host.wait_until_over()
+    time.sleep(2)
     assert service.history() == ["stop", "start"]
 
 

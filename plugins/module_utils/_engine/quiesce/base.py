@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 from ..errors import FreezerError
 
@@ -52,6 +52,9 @@ class Driver:
         self.timeout_seconds = timeout_seconds
         #: What is worth knowing of this hold, such as a position in a log. No secret.
         self.facts: dict[str, Any] = {}
+        #: Called with the process id of a program that is running for a take or a release, and with 0 when it has ended:
+        #: whoever recovers ends it first.
+        self.report_program: Callable[[int], None] = lambda process_id: None
 
     def check(self, limits: Limits) -> None:
         """Refuse what must not or cannot be held, and change nothing."""

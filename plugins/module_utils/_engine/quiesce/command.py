@@ -31,6 +31,7 @@ class Command(Driver):
         self._finalize = list(finalize)
         self._os_user = os_user
         self._running: programs.Program | None = None
+        self._cancelled = False
 
     def check(self, limits: Limits) -> None:
         for argv in (self._prepare, self._finalize):
@@ -50,14 +51,17 @@ class Command(Driver):
 
     def cancel(self) -> None:
         if self._running is not None:
+            self._cancelled = True
             self._running.kill()
 
     def _run(self, argv: list[str]) -> None:
         program = programs.Program([programs.find(argv[:1], f"The {self.label}"), *argv[1:]], os_user=self._os_user)
+        self._cancelled = False
         self._running = program
+        self.report_program(program.process.pid)
         try:
             status = program.wait(self.timeout_seconds)
-            if status is None:
+            if status is None or self._cancelled:
                 program.kill()
                 program.wait(_TO_END_SECONDS)
                 raise QuiesceError(f"{argv[0]} did not end in {self.timeout_seconds:g} s and was killed.")
@@ -67,3 +71,4 @@ class Command(Driver):
         finally:
             self._running = None
             program.close()
+            self.report_program(0)

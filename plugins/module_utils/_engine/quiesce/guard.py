@@ -3,8 +3,9 @@
 """The holder's guard: a fork of it that holds nothing, and undoes everything if the holder dies or misses its deadline.
 
 They talk over a pipe, in lines: ``+2`` before target 2 is taken, ``-2`` after it was released, ``r 40`` when the holder
-begins to release, which may take 40 seconds, and ``end``. The end of the pipe is the death of the holder, which the
-kernel reports also for one that was killed, but never before a call such as FIFREEZE that it was killed in is over.
+begins to release, which may take 40 seconds, ``p 1234`` while that program of a command runs, and ``end``. The end of the
+pipe is the death of the holder, which the kernel reports also for one that was killed, but never before a call such as
+FIFREEZE that it was killed in is over.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class _Watch:
         self._pipe = pipe
         self._report = report
         self._taken: list[int] = []
+        self._program = 0
         self._text = b""
         self._ended = False
         self._gone = False
@@ -111,6 +113,12 @@ class _Watch:
         else:
             say("guard: the holder has missed its deadline and is killed")
             os.kill(self._holder, signal.SIGKILL)
+        if self._program:
+            # What is still being prepared would be so after it was finalized.
+            try:
+                os.killpg(self._program, signal.SIGKILL)
+            except OSError:
+                pass
         problems = self._recover()
         # A call that freezes may still be under way in the dying holder; what it does is undone as well.
         while not self._gone:
@@ -133,6 +141,8 @@ class _Watch:
                 self._taken.append(int(word[1:]))
             elif word.startswith("-"):
                 self._taken.remove(int(word[1:]))
+            elif word.startswith("p "):
+                self._program = int(word[2:])
             elif word.startswith("r "):
                 self._until = max(self._until, uptime() + float(word[2:]) + GRACE_SECONDS)
 

@@ -103,6 +103,8 @@ class _Holder:
             [descriptor.fileno() for descriptor in (self._owner, listener) if descriptor] + [woken, waker],
             self._report_of_guard,
         )
+        for driver in self._drivers:
+            driver.report_program = lambda process_id: self._tell_guard(f"p {process_id}")
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.set_wakeup_fd(waker)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -180,8 +182,7 @@ class _Holder:
     def _ask_guard_for_time(self) -> None:
         """The guard must not think that the holder hangs while it releases, as long as it is allowed to take for that."""
         allowed = sum(self._drivers[index].timeout_seconds + _CANCEL_SECONDS for index in self._taken) + _CANCEL_SECONDS
-        if self._guard is not None:
-            self._guard.tell(f"r {allowed:.0f}")
+        self._tell_guard(f"r {allowed:.0f}")
 
     def _release(self, index: int) -> list[str]:
         """Let one target go, whatever became of its take, and return what went wrong, as sentences."""
@@ -300,8 +301,11 @@ class _Holder:
         # On record before it is done, and gone from it after it was undone.
         self._record["taken"] = list(self._taken)
         self._write_record()
+        self._tell_guard(f"{'+' if what == 'taken' else '-'}{index}")
+
+    def _tell_guard(self, line: str) -> None:
         if self._guard is not None:
-            self._guard.tell(f"{'+' if what == 'taken' else '-'}{index}")
+            self._guard.tell(line)
 
     def _write_record(self) -> None:
         try:
