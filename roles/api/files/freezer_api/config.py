@@ -160,12 +160,10 @@ def parse_store(url: str, options: cfg.ConfigOpts) -> Path | Cluster:
     return Path(path).absolute()
 
 
-def store_path(options: cfg.ConfigOpts) -> Path:
-    """The file of the SQLite store. Raises ConfigError."""
-    store = store_location(options)
-    if isinstance(store, Cluster):
-        raise ConfigError(f"{store} is no SQLite store")
-    return store
+def wanted_replicas(options: cfg.ConfigOpts) -> int | None:
+    """How many replicas the indices of Elasticsearch should have, if somebody says so. Raises ConfigError."""
+    count: int | None = _getter(options)("number_of_replicas", "elasticsearch")
+    return count
 
 
 def override(options: cfg.ConfigOpts, flag: str, value: str | None, name: str, section: str = "DEFAULT") -> None:

@@ -8,6 +8,8 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import PLURALS
+
 from . import manage_db, manage_policy
 from .config import DEFAULT_CONFIG_FILE, ConfigError, override, read_files
 from .policy import PolicyError
@@ -20,6 +22,9 @@ _COMMANDS: Mapping[tuple[str, str], Command] = {
     ("db", "update"): manage_db.update,
     ("db", "remove"): manage_db.remove,
     ("db", "show"): manage_db.show,
+    ("db", "update-settings"): manage_db.update_settings,
+    ("db", "prune"): manage_db.prune,
+    ("db", "rollback"): manage_db.roll_back,
     ("policy", "list"): manage_policy.show,
 }
 
@@ -29,6 +34,10 @@ commands:
   db update     bring the store up to date, if there is one
   db remove     remove the store with all documents, after a question
   db show       show what is in the store
+  db update-settings
+                let the indices of Elasticsearch have the number of replicas of the configuration file
+  db prune      remove the indices that a copy to a new index has replaced, after a question
+  db rollback   take a copy to a new index back that has not come to its end
   policy list   show who may do what, and what policy.yaml changes about it
 
 Options can stand anywhere. Exit codes: 0 done, or nothing to do; 65 something would change, with --test-only;
@@ -68,14 +77,40 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="two words, see below")
-    parser.add_argument("--store", metavar="URL", help="where documents are kept: sqlite:////absolute/path.db")
+    parser.add_argument(
+        "--store",
+        metavar="URL",
+        help="where documents are kept: sqlite:////absolute/path.db or elasticsearch+https://host1,host2/prefix",
+    )
     parser.add_argument("--config-file", metavar="FILE", action="append", help="freezer-api.conf")
     parser.add_argument("--config-dir", metavar="FOLDER", action="append", help="a folder with more such files, *.conf")
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
     parser.add_argument(
+        "-e",
+        "--erase",
+        action="store_true",
+        help="documents that do not fit a new mapping may be lost (db sync, update)",
+    )
+    parser.add_argument(
+        "-m",
+        "--mapping",
+        metavar="KIND",
+        action="append",
+        type=_kind,
+        help=f"only this kind of documents, also several times: {', '.join(sorted(PLURALS))} (Elasticsearch)",
+    )
+    parser.add_argument(
         "--test-only", action="store_true", help="change nothing; exit with 65 if something would change"
     )
     return parser
+
+
+def _kind(word: str) -> str:
+    """A kind of documents, in the singular or in the plural."""
+    for kind, plural in PLURALS.items():
+        if word in (kind, plural):
+            return kind
+    raise argparse.ArgumentTypeError(f"there is no kind {word!r}")
 
 
 if __name__ == "__main__":

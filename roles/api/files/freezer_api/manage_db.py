@@ -5,117 +5,119 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 
-from .config import store_path
-from .store import sqlite_admin
+from .config import store_location, wanted_replicas
+from .showing_progress import progress
+from .store.administration import Administration, Choice, Todo
+from .store.cluster import Cluster
 from .store.errors import StoreError
-from .store.sqlite_admin import State
-from .store.sqlite_schema import VERSION
 
 
 def sync(flags: argparse.Namespace) -> int:
     """Make the store, or bring it up to date."""
-    state = _state(flags)
-    if not state.pending:
-        print(f"{state.path} is up to date: its tables have version {VERSION}")
-        return 0
-    return _bring_up_to_date(flags, state)
+    store, choice = _store(flags), _choice(flags)
+
+    def work() -> Sequence[str]:
+        with progress() as tell:
+            return store.sync(choice, tell)
+
+    return _carry_out(flags, store.to_sync(choice), work)
 
 
 def update(flags: argparse.Namespace) -> int:
     """Bring the store up to date. Raises StoreError if there is none."""
-    _refuse_a_missing(_state(flags))
+    _refuse_a_missing(_store(flags))
     return sync(flags)
+
+
+def update_settings(flags: argparse.Namespace) -> int:
+    """Let the store have the settings of the configuration. Raises StoreError if there is none."""
+    store, choice = _store(flags), _choice(flags)
+    _refuse_a_missing(store)
+    return _carry_out(flags, store.to_update_settings(choice), lambda: store.update_settings(choice))
 
 
 def remove(flags: argparse.Namespace) -> int:
     """Remove the store with all documents, after a question. Raises StoreError."""
-    state = sqlite_admin.look_at(store_path(flags.options))
-    if not state.exists:
-        print(f"there is no store at {state.path}")
-        return 0
-    contents = _counted(state.counts)
-    if flags.test_only:
-        print(f"{state.path} with {contents} would be removed")
-        return os.EX_DATAERR
-    if not flags.yes and not _agrees(f"Remove {state.path} with {contents}? Nothing brings them back. [y/N] "):
-        raise StoreError("nothing was removed")
-    sqlite_admin.remove(state.path)
-    print(f"{state.path} with {contents} was removed")
-    return 0
+    store, choice = _store(flags), _choice(flags)
+    return _carry_out(flags, store.to_remove(choice), lambda: store.remove(choice))
+
+
+def prune(flags: argparse.Namespace) -> int:
+    """Remove what other versions have replaced, after a question."""
+    store, choice = _store(flags), _choice(flags)
+    return _carry_out(flags, store.to_prune(choice), lambda: store.prune(choice))
+
+
+def roll_back(flags: argparse.Namespace) -> int:
+    """Take back what was begun and not finished."""
+    store, choice = _store(flags), _choice(flags)
+    return _carry_out(flags, store.to_roll_back(choice), lambda: store.roll_back(choice))
 
 
 def show(flags: argparse.Namespace) -> int:
     """Show what the store is like. Raises StoreError if there is none."""
-    state = sqlite_admin.look_at(store_path(flags.options))
-    _refuse_a_missing(state)
-    print(f"store      {state.path}")
-    print(f"size       {_size(state.size_bytes)}")
-    print(f"documents  {_counted(state.counts)}")
-    print(f"tables     {_version(state)}")
-    for step in state.applied:
-        when = datetime.datetime.fromtimestamp(step.applied_at, datetime.UTC)
-        print(f"           {step.version}  {when:%Y-%m-%d %H:%M:%S} UTC  {step.name}")
+    store = _store(flags)
+    _refuse_a_missing(store)
+    print("\n".join(store.show(_choice(flags))))
     return 0
 
 
-def _state(flags: argparse.Namespace) -> State:
-    state = sqlite_admin.look_at(store_path(flags.options))
-    if state.is_too_new:
-        raise StoreError(
-            f"{state.path} was written by a later freezer-api: its tables have version {state.applied[-1].version}, and "
-            f"this program knows {VERSION}"
-        )
-    return state
+def administration(location: os.PathLike[str] | Cluster, replicas: int | None = None) -> Administration:
+    """The store at a place, from an operator's side."""
+    # Imported here: each brings along what only it needs.
+    if isinstance(location, Cluster):
+        from .store.elastic_admin import ElasticAdministration
+
+        return ElasticAdministration(location, replicas)
+    from pathlib import Path
+
+    from .store.sqlite_admin import SqliteAdministration
+
+    return SqliteAdministration(Path(location))
 
 
-def _refuse_a_missing(state: State) -> None:
-    if not state.exists:
-        raise StoreError(f"there is no store at {state.path}; make one with freezer-manage db sync")
-
-
-def _bring_up_to_date(flags: argparse.Namespace, state: State) -> int:
-    steps = ", ".join(state.pending)
-    what = "brought up to date" if state.exists else "made"
-    if flags.test_only:
-        print(f"{state.path} would be {what}, with the steps {steps}")
-        return os.EX_DATAERR
-    sqlite_admin.bring_up_to_date(state.path)
-    print(f"{state.path} was {what}, with the steps {steps}")
-    return 0
-
-
-def _agrees(question: str) -> bool:
+def agrees(flags: argparse.Namespace, question: str) -> bool:
+    """Whether somebody agrees, with --yes or at the terminal. Raises StoreError where there is nobody to ask."""
+    if flags.yes:
+        return True
     if not sys.stdin.isatty():
-        raise StoreError("there is nobody to ask whether to remove the store; say --yes if that is meant")
+        raise StoreError(f"there is nobody to ask: {question} Say --yes if that is meant")
     try:
-        return input(question).strip().lower() in ("y", "yes")
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         return False
 
 
-def _counted(counts: Mapping[str, int]) -> str:
-    known = [(kind, counts[kind]) for kind in ("client", "action", "job", "session", "backup") if counts.get(kind)]
-    return ", ".join(f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in known) or "no documents"
+def _store(flags: argparse.Namespace) -> Administration:
+    return administration(store_location(flags.options), wanted_replicas(flags.options))
 
 
-def _version(state: State) -> str:
-    found = state.applied[-1].version if state.applied else 0
-    if state.is_too_new:
-        return f"version {found}, of a later freezer-api: this one knows {VERSION}"
-    if state.pending:
-        return f"version {found}, and freezer-manage db update makes it {VERSION}"
-    return f"version {found}, up to date"
+def _choice(flags: argparse.Namespace) -> Choice:
+    return Choice(flags.mapping or None, flags.erase)
 
 
-def _size(size_bytes: int) -> str:
-    size = float(size_bytes)
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"
+def _refuse_a_missing(store: Administration) -> None:
+    if not store.exists():
+        raise StoreError(f"there is no store at {store.name}; make one with freezer-manage db sync")
+
+
+def _carry_out(flags: argparse.Namespace, todo: Todo, work: Callable[[], Sequence[str]]) -> int:
+    for warning in todo.warnings:
+        print(f"freezer-manage: warning: {warning}", file=sys.stderr)
+    if not todo.steps:
+        print(todo.nothing)
+        return 0
+    if flags.test_only:
+        print("\n".join(todo.steps))
+        return os.EX_DATAERR
+    if todo.question is not None and not flags.yes:
+        if not todo.question.startswith("Remove"):
+            print("\n".join(todo.steps))
+        if not agrees(flags, todo.question):
+            raise StoreError(todo.refusal)
+    print("\n".join(work()))
+    return 0

@@ -109,6 +109,15 @@ ELASTICSEARCH_OPTIONS = [
         max=300,
         help="How long one request to Elasticsearch may take before the API answers 503.",
     ),
+    cfg.IntOpt(
+        "number_of_replicas",
+        min=0,
+        max=100,
+        sample_default=1,
+        help="How many copies of each index there are beside the original, for freezer-manage db sync and db "
+        "update-settings. It takes one data node more than that. Without it an index keeps what it has, and a new one gets "
+        "the default of Elasticsearch, which is 1.",
+    ),
 ]
 
 MIDDLEWARE_OPTIONS = [
@@ -234,7 +243,7 @@ UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
     "elasticsearch": frozenset(
         (
             *("hosts", "endpoint", "http_auth", "index", "timeout", "retries", "use_ssl", "verify_certs", "ca_certs"),
-            *("number_of_replicas", "select_mapping", "erase"),
+            *("select_mapping", "erase"),
         )
     ),
     "oslo_reports": None,

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import datetime
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from .administration import Administration, Choice, Progress, Todo, counted
 from .errors import StoreError
 from .sqlite import SqliteStore
 from .sqlite_schema import MIGRATIONS, VERSION, Applied, applied
@@ -39,6 +41,84 @@ class State:
     def is_too_new(self) -> bool:
         """Whether a later program has written it."""
         return any(step.version > VERSION for step in self.applied)
+
+
+class SqliteAdministration(Administration):
+    """The file at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.name = str(path)
+
+    def exists(self) -> bool:
+        return look_at(self._path).exists
+
+    def show(self, choice: Choice) -> list[str]:
+        state = look_at(self._path)
+        lines = [
+            f"store      {state.path}",
+            f"size       {_size(state.size_bytes)}",
+            f"documents  {counted(state.counts)}",
+            f"tables     {_version(state)}",
+        ]
+        for step in state.applied:
+            when = datetime.datetime.fromtimestamp(step.applied_at, datetime.UTC)
+            lines.append(f"           {step.version}  {when:%Y-%m-%d %H:%M:%S} UTC  {step.name}")
+        return lines
+
+    def to_sync(self, choice: Choice) -> Todo:
+        state = look_at(self._path)
+        if state.is_too_new:
+            raise StoreError(
+                f"{state.path} was written by a later freezer-api: its tables have version {state.applied[-1].version}, "
+                f"and this program knows {VERSION}"
+            )
+        if not state.pending:
+            return Todo((), f"{state.path} is up to date: its tables have version {VERSION}")
+        return Todo((f"{state.path} would be {_steps(state)}",))
+
+    def sync(self, choice: Choice, progress: Progress) -> list[str]:
+        state = look_at(self._path)
+        bring_up_to_date(self._path)
+        return [f"{state.path} was {_steps(state)}"]
+
+    def to_remove(self, choice: Choice) -> Todo:
+        if choice.kinds is not None:
+            raise StoreError(f"{self._path} can only be removed as a whole; leave --mapping out")
+        state = look_at(self._path)
+        if not state.exists:
+            return Todo((), f"there is no store at {state.path}")
+        what = f"{state.path} with {counted(state.counts)}"
+        return Todo(
+            (f"{what} would be removed",), "", f"Remove {what}? Nothing brings them back.", "nothing was removed"
+        )
+
+    def remove(self, choice: Choice) -> list[str]:
+        state = look_at(self._path)
+        remove(self._path)
+        return [f"{state.path} with {counted(state.counts)} was removed"]
+
+
+def _steps(state: State) -> str:
+    return f"{'brought up to date' if state.exists else 'made'}, with the steps {', '.join(state.pending)}"
+
+
+def _version(state: State) -> str:
+    found = state.applied[-1].version if state.applied else 0
+    if state.is_too_new:
+        return f"version {found}, of a later freezer-api: this one knows {VERSION}"
+    if state.pending:
+        return f"version {found}, and freezer-manage db update makes it {VERSION}"
+    return f"version {found}, up to date"
+
+
+def _size(size_bytes: int) -> str:
+    size = float(size_bytes)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
 
 
 def look_at(path: Path) -> State:
