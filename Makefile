@@ -44,7 +44,8 @@ soak: setup ## Breaks backups at random for an hour: trees, damage, faults, kill
 	@FREEZER_SOAK_ROUNDS=$(ROUNDS) .venv/bin/python -m pytest tests/unit/agent/test_random_trees.py \
 		tests/unit/agent/test_damage.py tests/unit/agent/test_faults.py tests/unit/agent/test_killed.py \
 		tests/end_to_end/test_api_contract.py tests/end_to_end/test_api_bad_days.py \
-		tests/end_to_end/test_api_sessions.py \
+		tests/end_to_end/test_api_sessions.py tests/end_to_end/test_api_moves.py \
+		tests/unit/search/test_migration.py tests/unit/api/test_copying.py \
 		tests/unit/quiesce/test_what_happens_to_a_holder.py tests/end_to_end/test_sequence_playbooks.py $(ARGS)
 
 lint: setup ## Runs every static check, ansible-test sanity included; choose some with ARGS="ruff mypy-engine".

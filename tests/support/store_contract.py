@@ -181,6 +181,15 @@ class StoreContract:
         assert [len(page) for page in pages] == [10, 10, 5, 0]
         assert [job_id for page in pages for job_id in page] == [f"j{number}" for number in range(25)]
 
+    def test_every_document_of_a_kind_is_found_once_in_the_order_of_creation(self, store):
+        store.create("session", "s", ALICE, {"session_id": "s"})
+        groups = [[Create("job", f"j{n}", (ALICE, BOB)[n % 2], a_job(f"j{n}"))] for n in range(1003)]
+        assert all(isinstance(result, list) for result in store.apply_each(groups))
+        store.replace(store.get("job", "j0", P1), a_job("j0", n=1))
+        assert ids(store.every("job")) == [f"j{number}" for number in range(1003)]
+        assert next(store.every("job")).document["n"] == 1
+        assert ids(store.every("backup")) == []
+
     def test_a_list_has_what_its_scope_can_see(self, store):
         store.create("job", "a", ALICE, a_job("a"))
         store.create("job", "b", BOB, a_job("b"))

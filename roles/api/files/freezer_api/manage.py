@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import PLURALS
 
-from . import manage_db, manage_policy
+from . import manage_copy, manage_db, manage_policy
 from .config import DEFAULT_CONFIG_FILE, ConfigError, override, read_files
 from .policy import PolicyError
 from .store.errors import StoreError
@@ -25,6 +25,7 @@ _COMMANDS: Mapping[tuple[str, str], Command] = {
     ("db", "update-settings"): manage_db.update_settings,
     ("db", "prune"): manage_db.prune,
     ("db", "rollback"): manage_db.roll_back,
+    ("db", "copy"): manage_copy.copy,
     ("policy", "list"): manage_policy.show,
 }
 
@@ -38,10 +39,11 @@ commands:
                 let the indices of Elasticsearch have the number of replicas of the configuration file
   db prune      remove the indices that a copy to a new index has replaced, after a question
   db rollback   take a copy to a new index back that has not come to its end
+  db copy       copy all documents of the store --from to the store --to; what is there already is not copied again
   policy list   show who may do what, and what policy.yaml changes about it
 
-Options can stand anywhere. Exit codes: 0 done, or nothing to do; 65 something would change, with --test-only;
-1 it has failed; 2 the command line is wrong. Without --config-file {DEFAULT_CONFIG_FILE} is read, if it is there.
+Options can stand anywhere. Exit codes: 0 done, or nothing to do; 65 something would change, with --test-only, or
+documents were not taken in by db copy; 1 it has failed; 2 the command line is wrong. Without --config-file {DEFAULT_CONFIG_FILE} is read, if it is there.
 """
 
 
@@ -101,6 +103,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--test-only", action="store_true", help="change nothing; exit with 65 if something would change"
+    )
+    copying = parser.add_argument_group("db copy")
+    copying.add_argument("--from", dest="source", metavar="URL", help="the store to copy from")
+    copying.add_argument("--to", dest="target", metavar="URL", help="the store to copy to; that of the API without it")
+    copying.add_argument(
+        "--overwrite", action="store_true", help="replace documents that differ in the store that is copied to"
+    )
+    copying.add_argument(
+        "--from-format",
+        choices=("freezer.backup", "upstream"),
+        help="upstream: --from is elasticsearch+http://host/index, the one index of an old Freezer; it is recognized",
+    )
+    copying.add_argument(
+        "--project-id", metavar="ID", help="the project of old documents that name none, as those of version 1 do"
+    )
+    copying.add_argument(
+        "--report", metavar="FILE", help="a file for the documents that were not taken in: a line of JSON for each"
     )
     return parser
 

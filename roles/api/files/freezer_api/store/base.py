@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import abc
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -127,6 +127,13 @@ class Store(abc.ABC):
         self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
     ) -> list[Stored]:
         """Documents of one kind in the order in which they were created."""
+
+    @abc.abstractmethod
+    def every(self, kind: str) -> Iterator[Stored]:
+        """All documents of a kind, of everybody, in the order in which they were created.
+
+        What is written meanwhile is there or not.
+        """
 
     @abc.abstractmethod
     def state(self, kind: str, scope: Scope) -> str:

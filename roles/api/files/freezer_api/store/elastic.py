@@ -25,7 +25,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_
     own_indices,
 )
 
-from .base import Change, Delete, Discard, Document, Owner, Replace, Scope, Store, Stored
+from .base import EVERYBODY, Change, Delete, Discard, Document, Owner, Replace, Scope, Store, Stored
 from .cluster import Cluster
 from .elastic_changes import Effect, ElasticStored, Identity, effects_of, identity_of, is_blind
 from .elastic_connection import Connection, Found, Write, found_in
@@ -88,6 +88,10 @@ class ElasticStore(Store):
         if asked.is_exact:
             return [_stored(kind, found) for found in self._pages.page(self._aliases[kind], asked.query, limit, offset)]
         return list(islice(self._met(kind, asked), offset, offset + limit))
+
+    def every(self, kind: str) -> Iterator[Stored]:
+        for found in self._pages.every(self._aliases[kind], question(kind, EVERYBODY, EVERYTHING).query):
+            yield _stored(kind, found)
 
     def state(self, kind: str, scope: Scope) -> str:
         query = question(kind, scope, EVERYTHING).query

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
@@ -194,24 +194,27 @@ class ElasticAdministration(Administration):
         warning = flow.replica_warning(self._replicas, client.data_nodes())
         return [warning] if warning else []
 
-    @contextmanager
-    def _client(self) -> Iterator[SearchClient]:
-        """A client; what it raises is told as the store's."""
-        cluster = self._cluster
-        client = SearchClient(
-            cluster.urls,
-            cluster.username,
-            cluster.password,
-            cluster.api_key,
-            Tls(ca_file=str(cluster.ca_file) if cluster.ca_file else None),
-            max(cluster.timeout_seconds, _LEAST_TIMEOUT_SECONDS),
-        )
-        try:
-            yield client
-        except FreezerError as error:
-            raise StoreError(str(error).rstrip(".")) from error
-        finally:
-            client.close()
+    def _client(self) -> AbstractContextManager[SearchClient]:
+        return search_client(self._cluster)
+
+
+@contextmanager
+def search_client(cluster: Cluster) -> Iterator[SearchClient]:
+    """A client of a cluster; what it raises is told as the store's."""
+    client = SearchClient(
+        cluster.urls,
+        cluster.username,
+        cluster.password,
+        cluster.api_key,
+        Tls(ca_file=str(cluster.ca_file) if cluster.ca_file else None),
+        max(cluster.timeout_seconds, _LEAST_TIMEOUT_SECONDS),
+    )
+    try:
+        yield client
+    except FreezerError as error:
+        raise StoreError(str(error).rstrip(".")) from error
+    finally:
+        client.close()
 
 
 def _counts(plans: Sequence[Plan]) -> Mapping[str, int]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from .base import Change, Scope, Store, Stored
@@ -32,6 +32,9 @@ class MeasuredStore(Store):
         self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
     ) -> list[Stored]:
         return self._measured("search", lambda: self._store.search(kind, scope, query, limit, offset))
+
+    def every(self, kind: str) -> Iterator[Stored]:
+        return self._store.every(kind)
 
     def state(self, kind: str, scope: Scope) -> str:
         return self._measured("state", lambda: self._store.state(kind, scope))

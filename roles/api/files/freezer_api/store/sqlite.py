@@ -37,6 +37,7 @@ from .sqlite_search import where
 from .values import as_object, as_text, time_stamp
 
 _COLUMNS = "kind, id, user_id, project_id, version, seq, body"
+_EVERY_AT_ONCE = 1000
 
 
 class SqliteStore(Store):
@@ -83,6 +84,17 @@ class SqliteStore(Store):
         with self._errors():
             rows = self._connection().execute(sql, (*clause.values, limit, offset)).fetchall()
         return [_stored(row) for row in rows]
+
+    def every(self, kind: str) -> Iterator[Stored]:
+        sql = f"SELECT {_COLUMNS} FROM document WHERE kind = ? AND seq > ? ORDER BY seq LIMIT {_EVERY_AT_ONCE}"
+        last = -1
+        while True:
+            with self._errors():
+                rows = self._connection().execute(sql, (kind, last)).fetchall()
+            if not rows:
+                return
+            yield from (_stored(row) for row in rows)
+            last = rows[-1][5]
 
     def state(self, kind: str, scope: Scope) -> str:
         # A user can have documents in every project.
