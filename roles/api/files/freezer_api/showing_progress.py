@@ -55,14 +55,14 @@ def _bar() -> Iterator[Progress]:
         rich_progress.MofNCompleteColumn(),
         rich_progress.TimeRemainingColumn(),
     )
-    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         tasks: dict[str, rich_progress.TaskID] = {}
 
         def tell(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 for task in tasks.values():
-                    bar.update(task, visible=False)
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
+                    shown.update(task, visible=False)
+                tasks[what] = shown.add_task(what, total=total)
+            shown.update(tasks[what], completed=done, total=total)
 
         yield tell
