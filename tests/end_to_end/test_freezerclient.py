@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""python-freezerclient, library and command line, against freezer-api: the clients that are out there go on working."""
+"""python-freezerclient, library, command line and plugin of ``openstack``, against freezer-api: the clients that are out there go on working."""
 
 from __future__ import annotations
 
@@ -19,15 +19,19 @@ VERSIONS = {"v1": ("6.3.0", 1), "v2": ("6.5.0", 2)}
 ACTION = {"freezer_action": {"action": "backup", "path_to_backup": "/etc", "container": "c"}, "max_retries": 2}
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
-def version(request):
-    release, api_version = VERSIONS[request.param]
+def installed(*wanted):
     try:
-        return Freezerclient(release), api_version
+        return Freezerclient(*wanted)
     except FreezerclientUnavailable as reason:
         if os.environ.get("CI") == "true":
             pytest.fail(str(reason))
         pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def version(request):
+    release, api_version = VERSIONS[request.param]
+    return installed(release), api_version
 
 
 def test_the_library_can_do_all_that_it_knows(start_freezer_api, version):
@@ -47,15 +51,33 @@ def keystone_api(keystone, tmp_path_factory):
     process.stop()
 
 
-@pytest.fixture
-def freezer(version, keystone, keystone_api, tmp_path):
-    """Runs the command ``freezer`` as a member of a project; returns what it shows, read from JSON."""
-    client, api_version = version
+@pytest.fixture(scope="module", params=[*VERSIONS, "openstack"])
+def command(request, keystone, keystone_api):
+    """Runs ``freezer`` of one of the versions, or ``openstack backup``, as a member of a project."""
+    member = keystone.user("alpha-member")
+    if request.param == "openstack":
+        # It finds the API in the catalogue.
+        region = f"osc-{uuid.uuid4().hex[:8]}"
+        keystone.add_endpoint(keystone_api.url, region)
+        client = installed(VERSIONS["v2"][0], "python-openstackclient")
+        with client.openstack(member.environment(keystone.auth_url, region)) as openstack:
+            yield 2, lambda verb, *words: openstack("backup", *verb.removeprefix("backup-").split("-"), *words)
+        keystone.remove_endpoints(region)
+        return
+    release, api_version = VERSIONS[request.param]
+    client = installed(release)
     environment = {
-        **keystone.user("alpha-member").environment(keystone.auth_url, keystone.region),
+        **member.environment(keystone.auth_url, keystone.region),
         "OS_BACKUP_URL": keystone_api.url,
         "OS_BACKUP_API_VERSION": str(api_version),
     }
+    yield api_version, lambda verb, *words: client.command(verb, *words, environment=environment)
+
+
+@pytest.fixture
+def freezer(command, tmp_path):
+    """Runs a verb of the command; returns what it shows, read from JSON."""
+    api_version, execute = command
 
     def run(verb, *words, document=None, code=0, shows=True):
         if document is not None:
@@ -63,7 +85,7 @@ def freezer(version, keystone, keystone_api, tmp_path):
             path.write_text(json.dumps(document))
             words = tuple(str(path) if word == "FILE" else word for word in words)
         as_json = ("-f", "json") if shows else ()
-        done = client.command(verb, *as_json, *words, environment=environment)
+        done = execute(verb, *as_json, *words)
         assert (done.returncode == 0) == (code == 0), f"{verb} {words}: {done.stdout} {done.stderr}"
         return _with_plain_names(json.loads(done.stdout)) if shows and done.stdout.strip() else done.stdout
 

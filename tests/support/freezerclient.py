@@ -7,14 +7,18 @@ The environments are kept beside what the labs keep; the first use of each takes
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 _INSTALL_SECONDS = 600
 _CALLS = Path(__file__).with_name("scripts") / "freezerclient_calls.py"
+_OPENSTACK = _CALLS.with_name("openstack_commands.py")
 
 
 class FreezerclientUnavailable(Exception):
@@ -22,12 +26,13 @@ class FreezerclientUnavailable(Exception):
 
 
 class Freezerclient:
-    """One version of it. Raises FreezerclientUnavailable."""
+    """One version of it, with other packages beside it. Raises FreezerclientUnavailable."""
 
-    def __init__(self, version: str) -> None:
-        self._folder = _cache() / "freezerclient" / f"{version}-python{sys.version_info.major}.{sys.version_info.minor}"
+    def __init__(self, version: str, *beside: str) -> None:
+        python = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        self._folder = _cache() / "freezerclient" / "-".join([version, *beside, python])
         if not (self._folder / ".ready").exists():
-            self._install(version)
+            self._install(version, beside)
 
     def call_everything(self, api_version: int, url: str, project_id: str) -> subprocess.CompletedProcess[str]:
         """Call all of the library, with the session of keystoneauth that needs no Keystone."""
@@ -37,23 +42,45 @@ class Freezerclient:
         """Run ``freezer`` with some words."""
         return self._run(["bin/freezer", *words], environment)
 
+    @contextmanager
+    def openstack(self, environment: dict[str, str]) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+        """Runs ``openstack`` with some words, as often as wanted, as long as the context lasts."""
+        process = subprocess.Popen(
+            [self._folder / "bin/python", _OPENSTACK],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=_environment(environment),
+        )
+
+        def run(*words: str) -> subprocess.CompletedProcess[str]:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(words) + "\n")
+            process.stdin.flush()
+            code, said, complained = json.loads(process.stdout.readline())
+            return subprocess.CompletedProcess(words, code, said, complained)
+
+        with process:
+            yield run
+
     def _run(self, line: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
         return subprocess.run(
             [self._folder / line[0], *line[1:]],
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
-            env={**kept, "NO_PROXY": "*", **environment},
+            env=_environment(environment),
         )
 
-    def _install(self, version: str) -> None:
+    def _install(self, version: str, beside: Sequence[str]) -> None:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.parent.mkdir(parents=True, exist_ok=True)
         for line in (
             [sys.executable, "-m", "venv", self._folder],
-            [self._folder / "bin/pip", "install", "--quiet", f"python-freezerclient=={version}"],
+            [self._folder / "bin/pip", "install", "--quiet", f"python-freezerclient=={version}", *beside],
         ):
             try:
                 done = subprocess.run(line, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False)
@@ -63,6 +90,11 @@ class Freezerclient:
                 last = (done.stderr.strip().splitlines() or ["pip says nothing"])[-1]
                 raise FreezerclientUnavailable(f"freezerclient {version} cannot be installed: {last}")
         (self._folder / ".ready").touch()
+
+
+def _environment(added: dict[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    return {**kept, "NO_PROXY": "*", **added}
 
 
 def _cache() -> Path:
