@@ -5,6 +5,190 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
+# What several fragments say, as the options of a job, which job_set has once more below an option of its own.
+_JOB = r"""  job_id:
+    description:
+      - The id of the job, which you choose. Letters, digits, C(_) and C(-).
+      - If it is not given, the job of O(client_id) with this O(description) is meant, and a new one gets an id from the
+        server.
+    type: str
+  client_id:
+    description: The client that runs the job. A new job needs it.
+    type: str
+  description:
+    description: What the job is for. It identifies the job if O(job_id) is not given.
+    type: str
+  job_actions:
+    description:
+      - What the job does, in this order. A new job needs it.
+      - It is meant whole. Actions that it does not name go away.
+    type: list
+    elements: dict
+    suboptions:
+      freezer_action:
+        description:
+          - What to do, in the keys that M(freezer.backup.backup) and M(freezer.backup.restore) have as options, and
+            C(action), which is V(backup), V(restore), V(info), V(admin) or V(exec).
+          - Everybody who may read the project can read it, so do not put secrets here. Name a file on the client that
+            holds them.
+        type: dict
+        required: true
+      mandatory:
+        description: Whether the action runs even after another action of the job has failed.
+        type: bool
+      max_retries:
+        description: How often the action is tried again after a failure.
+        type: int
+      max_retries_interval:
+        description: The pause before it is tried again, in seconds.
+        type: int
+      action_id:
+        description: The id under which the server stores the action by itself. It counts for a new action only.
+        type: str
+      user_id:
+        description: Written by the server. Accepted and ignored.
+        type: str
+      project_id:
+        description: Written by the server. Accepted and ignored.
+        type: str
+  action_defaults:
+    description:
+      - Keys that every C(freezer_action) in O(job_actions) has that does not say otherwise.
+      - They are written into the actions. That is how the API keeps them.
+    type: dict
+  session_id:
+    description: Written by the server. Accepted and ignored, see O(freezer.backup.session#module:jobs).
+    type: str
+  session_tag:
+    description: Written by the server. Accepted and ignored.
+    type: int
+  session_name:
+    description: Written by the server. Accepted and ignored.
+    type: str
+  user_credentials:
+    description: Written by the server. Accepted and ignored.
+    type: dict
+  next_run_time:
+    description: Returned by M(freezer.backup.job_info). Accepted and ignored.
+    type: str
+"""
+
+_SCHEDULE = r"""    description:
+      - When to run, at a date, at an interval, by calendar fields, or at the times of several of these. Without any of
+        them it runs once, and again whenever somebody starts it.
+      - It is meant whole. What it does not name goes away, except for what the scheduler writes.
+      - Times without a zone are in C(schedule_timezone), or in the local time of the node that runs the job.
+    type: dict
+    suboptions:
+      schedule_date:
+        description: Run once, at this time (C(YYYY-MM-DDThh:mm:ss)).
+        type: str
+      schedule_interval:
+        description: Run every V(N weeks), V(N days), V(N hours), V(N minutes) or V(N seconds), or V(continuous).
+        type: str
+      schedule_start_date:
+        description: Not before this time.
+        type: str
+      schedule_end_date:
+        description: Not after this time.
+        type: str
+      schedule_year:
+        description: Calendar field, a year with four digits.
+        type: str
+      schedule_month:
+        description: Calendar field, V(1) to V(12) or V(jan) to V(dec), with C(*), lists, ranges and steps as in cron.
+        type: str
+      schedule_day:
+        description: Calendar field, V(1) to V(31), V(last), or a weekday of the month such as V(2nd mon).
+        type: str
+      schedule_week:
+        description: Calendar field, the ISO week, V(1) to V(53).
+        type: str
+      schedule_day_of_week:
+        description: Calendar field, V(0) (Monday) to V(6), or V(mon) to V(sun).
+        type: str
+      schedule_hour:
+        description: Calendar field, V(0) to V(23).
+        type: str
+      schedule_minute:
+        description: Calendar field, V(0) to V(59).
+        type: str
+      schedule_second:
+        description: Calendar field, V(0) to V(59).
+        type: str
+      schedule_timezone:
+        description: The time zone of calendar fields and of times without one, such as V(Europe/Berlin).
+        type: str
+      schedule_misfire_grace_time:
+        description:
+          - By how many seconds a run may be late. A time that is missed by more is not made up for.
+          - Without it, 3600.
+        type: int
+      schedule_catch_up:
+        description:
+          - What becomes of the times that passed while the node was down or the job was still running, V(latest) if it is
+            not given. With V(latest) the newest of them is run, with V(all) each of them, one after the other, with V(none)
+            none of them.
+        type: str
+        choices: [latest, all, none]
+      time_created:
+        description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
+        type: int
+      time_started:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      time_ended:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      current_pid:
+        description: Written by the scheduler. Accepted and ignored.
+        type: int
+      reason:
+        description: Written by the scheduler, a sentence about the last run. Accepted and ignored.
+        type: str
+      progress:
+        description: Written by the scheduler, how far the run is. Accepted and ignored.
+        type: dict
+      event:
+        description: Written by the server. Accepted and ignored, see M(freezer.backup.job_event).
+        type: str
+        choices: ['', stop, start, abort, remove]
+      status:
+        description: Written by the scheduler. Accepted and ignored.
+        type: str
+        choices: ['', completed, stop, scheduled, running, aborting, removed]
+      result:
+        description: Written by the scheduler. Accepted and ignored.
+        type: str
+        choices: ['', success, fail, aborted]
+"""
+
+# What the server writes at the top of every document.
+_STAMPS = r"""  user_id:
+    description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
+    type: str
+  _version:
+    description: Written by the server. Accepted and ignored.
+    type: int
+"""
+
+# What only a job in a list has.
+_LISTED = r"""  project_id:
+    description: Written by the server. Accepted and ignored, see O(project_id).
+    type: str
+  state:
+    description: Whether the job should exist.
+    type: str
+    choices: [present, absent]
+    default: present
+  ignore:
+    description: Leave this job as it is, whatever it is, and do not prune it.
+    type: bool
+    default: false
+"""
+
 
 class ModuleDocFragment:
     DOCUMENTATION = r"""
@@ -16,203 +200,26 @@ options:
     default: present
 """
 
-    # The next two differ in the name of the option only. Ansible reads fragments as plain texts.
-    JOB_SCHEDULE = r"""
-options:
-  job_schedule:
-    description:
-      - When to run, at a date, at an interval, by calendar fields, or at the times of several of these. Without any of
-        them it runs once, and again whenever somebody starts it.
-      - It is meant whole. What it does not name goes away, except for what the scheduler writes.
-      - Times without a zone are in C(schedule_timezone), or in the local time of the node that runs the job.
-    type: dict
-    suboptions:
-      schedule_date:
-        description: Run once, at this time (C(YYYY-MM-DDThh:mm:ss)).
-        type: str
-      schedule_interval:
-        description: Run every V(N weeks), V(N days), V(N hours), V(N minutes) or V(N seconds), or V(continuous).
-        type: str
-      schedule_start_date:
-        description: Not before this time.
-        type: str
-      schedule_end_date:
-        description: Not after this time.
-        type: str
-      schedule_year:
-        description: Calendar field, a year with four digits.
-        type: str
-      schedule_month:
-        description: Calendar field, V(1) to V(12) or V(jan) to V(dec), with C(*), lists, ranges and steps as in cron.
-        type: str
-      schedule_day:
-        description: Calendar field, V(1) to V(31), V(last), or a weekday of the month such as V(2nd mon).
-        type: str
-      schedule_week:
-        description: Calendar field, the ISO week, V(1) to V(53).
-        type: str
-      schedule_day_of_week:
-        description: Calendar field, V(0) (Monday) to V(6), or V(mon) to V(sun).
-        type: str
-      schedule_hour:
-        description: Calendar field, V(0) to V(23).
-        type: str
-      schedule_minute:
-        description: Calendar field, V(0) to V(59).
-        type: str
-      schedule_second:
-        description: Calendar field, V(0) to V(59).
-        type: str
-      schedule_timezone:
-        description: The time zone of calendar fields and of times without one, such as V(Europe/Berlin).
-        type: str
-      schedule_misfire_grace_time:
-        description:
-          - By how many seconds a run may be late. A time that is missed by more is not made up for.
-          - Without it, 3600.
-        type: int
-      schedule_catch_up:
-        description:
-          - What becomes of the times that passed while the node was down or the job was still running, V(latest) if it is
-            not given. With V(latest) the newest of them is run, with V(all) each of them, one after the other, with V(none)
-            none of them.
-        type: str
-        choices: [latest, all, none]
-      time_created:
-        description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
-        type: int
-      time_started:
-        description: Written by the scheduler. Accepted and ignored.
-        type: int
-      time_ended:
-        description: Written by the scheduler. Accepted and ignored.
-        type: int
-      current_pid:
-        description: Written by the scheduler. Accepted and ignored.
-        type: int
-      reason:
-        description: Written by the scheduler, a sentence about the last run. Accepted and ignored.
-        type: str
-      progress:
-        description: Written by the scheduler, how far the run is. Accepted and ignored.
-        type: dict
-      event:
-        description: Written by the server. Accepted and ignored, see M(freezer.backup.job_event).
-        type: str
-        choices: ['', stop, start, abort, remove]
-      status:
-        description: Written by the scheduler. Accepted and ignored.
-        type: str
-        choices: ['', completed, stop, scheduled, running, aborting, removed]
-      result:
-        description: Written by the scheduler. Accepted and ignored.
-        type: str
-        choices: ['', success, fail, aborted]
-"""
+    JOB_SCHEDULE = "options:\n  job_schedule:\n" + _SCHEDULE
 
-    SCHEDULE = r"""
-options:
-  schedule:
-    description:
-      - When to run, at a date, at an interval, by calendar fields, or at the times of several of these. Without any of
-        them it runs once, and again whenever somebody starts it.
-      - It is meant whole. What it does not name goes away, except for what the scheduler writes.
-      - Times without a zone are in C(schedule_timezone), or in the local time of the node that runs the job.
-    type: dict
-    suboptions:
-      schedule_date:
-        description: Run once, at this time (C(YYYY-MM-DDThh:mm:ss)).
-        type: str
-      schedule_interval:
-        description: Run every V(N weeks), V(N days), V(N hours), V(N minutes) or V(N seconds), or V(continuous).
-        type: str
-      schedule_start_date:
-        description: Not before this time.
-        type: str
-      schedule_end_date:
-        description: Not after this time.
-        type: str
-      schedule_year:
-        description: Calendar field, a year with four digits.
-        type: str
-      schedule_month:
-        description: Calendar field, V(1) to V(12) or V(jan) to V(dec), with C(*), lists, ranges and steps as in cron.
-        type: str
-      schedule_day:
-        description: Calendar field, V(1) to V(31), V(last), or a weekday of the month such as V(2nd mon).
-        type: str
-      schedule_week:
-        description: Calendar field, the ISO week, V(1) to V(53).
-        type: str
-      schedule_day_of_week:
-        description: Calendar field, V(0) (Monday) to V(6), or V(mon) to V(sun).
-        type: str
-      schedule_hour:
-        description: Calendar field, V(0) to V(23).
-        type: str
-      schedule_minute:
-        description: Calendar field, V(0) to V(59).
-        type: str
-      schedule_second:
-        description: Calendar field, V(0) to V(59).
-        type: str
-      schedule_timezone:
-        description: The time zone of calendar fields and of times without one, such as V(Europe/Berlin).
-        type: str
-      schedule_misfire_grace_time:
-        description:
-          - By how many seconds a run may be late. A time that is missed by more is not made up for.
-          - Without it, 3600.
-        type: int
-      schedule_catch_up:
-        description:
-          - What becomes of the times that passed while the node was down or the job was still running, V(latest) if it is
-            not given. With V(latest) the newest of them is run, with V(all) each of them, one after the other, with V(none)
-            none of them.
-        type: str
-        choices: [latest, all, none]
-      time_created:
-        description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
-        type: int
-      time_started:
-        description: Written by the scheduler. Accepted and ignored.
-        type: int
-      time_ended:
-        description: Written by the scheduler. Accepted and ignored.
-        type: int
-      current_pid:
-        description: Written by the scheduler. Accepted and ignored.
-        type: int
-      reason:
-        description: Written by the scheduler, a sentence about the last run. Accepted and ignored.
-        type: str
-      progress:
-        description: Written by the scheduler, how far the run is. Accepted and ignored.
-        type: dict
-      event:
-        description: Written by the server. Accepted and ignored, see M(freezer.backup.job_event).
-        type: str
-        choices: ['', stop, start, abort, remove]
-      status:
-        description: Written by the scheduler. Accepted and ignored.
-        type: str
-        choices: ['', completed, stop, scheduled, running, aborting, removed]
-      result:
-        description: Written by the scheduler. Accepted and ignored.
-        type: str
-        choices: ['', success, fail, aborted]
-"""
+    SCHEDULE = "options:\n  schedule:\n" + _SCHEDULE
 
-    # What the server writes at the top of every document.
-    STAMPS = r"""
-options:
-  user_id:
-    description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
-    type: str
-  _version:
-    description: Written by the server. Accepted and ignored.
-    type: int
-"""
+    JOB = "options:\n" + _JOB
+
+    # A list of jobs: the same one level deeper.
+    JOB_SET = "options:\n  jobs:\n    suboptions:\n" + indent(
+        _JOB.replace("O(job_id)", "O(jobs[].job_id)")
+        .replace("O(client_id)", "O(jobs[].client_id)")
+        .replace("O(description)", "O(jobs[].description)")
+        .replace("O(job_actions)", "O(jobs[].job_actions)")
+        + "  job_schedule:\n"
+        + _SCHEDULE
+        + _STAMPS
+        + _LISTED,
+        "    ",
+    )
+
+    STAMPS = "options:\n" + _STAMPS
 
     REPETITION = r"""
 options:

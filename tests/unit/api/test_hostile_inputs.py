@@ -11,6 +11,10 @@ from urllib.parse import quote
 
 import pytest
 
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import BadRequestError
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.kinds.all import RULES
+from ansible_collections.freezer.backup.tests.support.guards import no_hang
+
 _LONG = "x" * 5000
 _DEEP = b'{"a":' * 3000 + b"1" + b"}" * 3000
 
@@ -407,3 +411,22 @@ def test_a_document_does_not_grow_over_the_limit_by_changes(freezer_api, project
     reply = freezer_api.patch(path, {"freezer_action": {"b": "x" * 600_000}})
     assert reply.status == 413
     assert "b" not in freezer_api.get(path).json["freezer_action"]
+
+
+def test_of_a_million_mistakes_in_one_body_some_are_looked_at():
+    mistakes = {"client_id": "a", "job_actions": [1] * 3_000_000}
+    # To look at all of them takes some minutes, in which nobody else is served.
+    with no_hang(30), pytest.raises(BadRequestError, match="is not of type 'object'"):
+        RULES["jobs"].checked(mistakes)
+
+
+def test_a_job_has_at_most_a_thousand_actions(freezer_api, project_id):
+    actions = [{"freezer_action": {"action": "backup"}}] * 1001
+    path = f"/v2/{project_id}/jobs/j"
+    reply = freezer_api.post(path, {"client_id": "a", "job_actions": actions})
+    assert reply.status == 400
+    assert "in job_actions" in reply.text
+    assert freezer_api.post(path, {"client_id": "a", "job_actions": actions[:1000]}).status == 201
+    assert len(freezer_api.get(f"/v2/{project_id}/actions?limit=1000").json["actions"]) == 1000
+    assert freezer_api.delete(path).status == 204
+    assert freezer_api.get(f"/v2/{project_id}/actions").json["actions"] == []

@@ -13,6 +13,7 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.conversation
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.networks import Networks
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.proxies import see_through
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
+from ansible_collections.freezer.backup.tests.support.guards import no_hang
 
 TRUSTED = Networks(["127.0.0.0/8", "10.0.0.0/8", "::1"])
 
@@ -151,3 +152,16 @@ def test_links_lead_back_through_the_proxy(client):
     action = {"action_id": "a", "freezer_action": {"action": "info"}}
     reply = client.simulate_post("/v2/p/actions", remote_addr="127.0.0.1", headers=through, json=action)
     assert reply.headers["Location"] == "/backup/v2/p/actions/a"
+
+
+@pytest.mark.parametrize(
+    "header", ["a" * 300_000, " " * 300_000 + "x", '"' * 299_999, "for=" + " " * 300_000, "a=b;" * 80_000]
+)
+def test_the_time_that_a_header_takes_grows_with_its_length_and_not_faster(header):
+    # What grows with the square of it takes an hour here, and took 25 seconds with the longest header that is let in.
+    with no_hang(30):
+        assert seen(forwarded=header)[0] == "127.0.0.1"
+
+
+def test_quotes_hold_separators_together():
+    assert seen(forwarded='for="192.0.2.7";by="a;b,c";proto=https')[:2] == ("192.0.2.7", "https")

@@ -12,13 +12,16 @@ from .errors import DocumentError
 from .kind import CLIENT_ID_PATTERN, ID_MAX_LENGTH, ID_SCHEMA, Kind
 from .schedule_schema import RUN_KEYS, SCHEDULE_SCHEMA
 
+#: Each is a document of its own, which is looked for and stored with the job.
+MAX_ACTIONS = 1000
+
 KIND = Kind(
     name="job",
     plural="jobs",
     schema={
         "type": "object",
         "properties": {
-            "job_actions": {"type": "array", "items": JOB_ACTION_SCHEMA},
+            "job_actions": {"type": "array", "items": JOB_ACTION_SCHEMA, "maxItems": MAX_ACTIONS},
             "job_schedule": SCHEDULE_SCHEMA,
             "job_id": ID_SCHEMA,
             "client_id": {"type": "string", "pattern": CLIENT_ID_PATTERN, "maxLength": ID_MAX_LENGTH},

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.k
 from .errors import BadRequestError
 
 _MAX_MESSAGE_LENGTH = 300
+_ERRORS_LOOKED_AT = 100
 
 
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
@@ -54,7 +56,8 @@ class Checks:
 def _check(validator: Any, document: Mapping[str, Any]) -> None:
     if validator.is_valid(document):
         return
-    error = best_match(validator.iter_errors(document))
+    # A body can have half a million errors, and each of them takes its time.
+    error = best_match(itertools.islice(validator.iter_errors(document), _ERRORS_LOOKED_AT))
     message = error.message.splitlines()[0]
     if len(message) > _MAX_MESSAGE_LENGTH:
         message = message[:_MAX_MESSAGE_LENGTH] + "..."

@@ -19,7 +19,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.e
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
 
 from ..errors import BadRequestError
-from ..store.base import Change, Create, Discard, Document, Owner, Put, Scope, Store, Stored
+from ..store.base import Change, Create, Delete, Document, Owner, Replace, Scope, Store, Stored
 from .base import Rules, carried_over
 
 EVENTS = ("start", "stop", "abort")
@@ -58,11 +58,12 @@ class JobRules(Rules):
     ) -> tuple[Document | None, list[Change]]:
         if old is not None and new is not None and old.document["job_actions"] == new["job_actions"]:
             return new, []
-        owned = _owned_action_ids(store, old)
+        owned = _owned_actions(store, old)
         if new is None:
-            return None, [Discard("action", action_id, owner.project_id) for action_id in owned if action_id]
+            return None, [Delete(action) for action in owned if action]
+        by_id = {action.id: action for action in owned if action}
         named = {element.get("action_id") for element in new["job_actions"]}
-        reusable = [None if action_id in named else action_id for action_id in owned]
+        reusable = [None if action is None or action.id in named else action.id for action in owned]
         elements: list[Document] = []
         changes: dict[str, Change] = {}
         for index, sent in enumerate(new["job_actions"]):
@@ -72,15 +73,15 @@ class JobRules(Rules):
                 action_id = (reusable[index] if index < len(reusable) else None) or uuid.uuid4().hex
             element = {**_completed(sent, known), "action_id": action_id, "user_id": owner.user_id}
             document = _action_document(element, owner)
-            if sent.get("action_id") is None or action_id in owned:
-                changes[action_id] = Put("action", action_id, owner, {**document, "job_id": new["job_id"]})
+            if action_id in by_id:
+                changes[action_id] = Replace(by_id[action_id], {**document, "job_id": new["job_id"]})
+            elif sent.get("action_id") is None:
+                changes[action_id] = Create("action", action_id, owner, {**document, "job_id": new["job_id"]})
             elif known is None:
                 changes[action_id] = Create("action", action_id, owner, document)
             elements.append(element)
         kept = {element["action_id"] for element in elements}
-        for action_id in owned:
-            if action_id is not None and action_id not in kept:
-                changes[action_id] = Discard("action", action_id, owner.project_id)
+        changes.update({action_id: Delete(action) for action_id, action in by_id.items() if action_id not in kept})
         return {**new, "job_actions": elements}, list(changes.values())
 
 
@@ -103,15 +104,15 @@ def _expanded(job: Mapping[str, Any]) -> Document:
         raise BadRequestError(str(error)) from error
 
 
-def _owned_action_ids(store: Store, job: Stored | None) -> list[str | None]:
-    """For each action of a stored job the id of its document if that belongs to the job, else None."""
+def _owned_actions(store: Store, job: Stored | None) -> list[Stored | None]:
+    """For each action of a stored job its document if that belongs to the job, else None."""
     if job is None:
         return []
-    owned: list[str | None] = []
+    owned: list[Stored | None] = []
     for element in job.document["job_actions"]:
         action = _action_in_project(store, element["action_id"], job.owner)
         is_own = action is not None and action.document.get("job_id") == job.id
-        owned.append(element["action_id"] if is_own else None)
+        owned.append(action if is_own else None)
     return owned
 
 
