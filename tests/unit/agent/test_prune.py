@@ -183,7 +183,7 @@ def test_a_storage_that_fails_on_the_way_leaves_whole_backups_and_says_what_is_g
 ):
     faulty = FaultyStorage(LocalStorage(str(aged.container)), {(operation, number): fails("The disk is gone")})
     with monkeypatch.context() as patch:
-        patch.setattr(agent, "storage_for", lambda kind, container: faulty)
+        patch.setattr(agent, "storage_for", lambda *_place: faulty)
         result, problem = attempt(aged.prune, keep_last=1)
         if (operation, number) == ("delete", 1):
             assert "The disk is gone" in str(problem)
@@ -204,7 +204,7 @@ def test_a_storage_that_fails_on_the_way_leaves_whole_backups_and_says_what_is_g
 def test_a_manifest_that_cannot_be_fetched_ends_it_before_anything_goes(aged, monkeypatch):
     faulty = FaultyStorage(LocalStorage(str(aged.container)), {("read", 2): fails("A cable was pulled")})
     with monkeypatch.context() as patch:
-        patch.setattr(agent, "storage_for", lambda kind, container: faulty)
+        patch.setattr(agent, "storage_for", lambda *_place: faulty)
         with pytest.raises(StorageError, match="A cable was pulled"):
             aged.prune(keep_last=1)
     assert len(aged.info()["backups"]) == 6
