@@ -46,7 +46,8 @@ soak: setup ## Breaks backups at random for an hour: trees, damage, faults, kill
 		tests/end_to_end/test_api_contract.py tests/end_to_end/test_api_bad_days.py \
 		tests/end_to_end/test_api_sessions.py tests/end_to_end/test_api_moves.py \
 		tests/unit/search/test_migration.py tests/unit/api/test_copying.py \
-		tests/unit/quiesce/test_what_happens_to_a_holder.py tests/end_to_end/test_sequence_playbooks.py $(ARGS)
+		tests/unit/quiesce/test_what_happens_to_a_holder.py tests/end_to_end/test_sequence_playbooks.py \
+		tests/unit/scheduler $(ARGS)
 
 lint: setup ## Runs every static check, ansible-test sanity included; choose some with ARGS="ruff mypy-engine".
 	@tools/lint $(ARGS)
@@ -55,8 +56,9 @@ format: setup ## Formats the Python code and sorts its imports.
 	@.venv/bin/ruff check --quiet --fix-only .
 	@.venv/bin/ruff format --quiet .
 
-bench: setup ## Measures backup and restore against tar and zstd; writes build/bench.json.
+bench: setup ## Measures backup and restore against tar and zstd, and the scheduler; writes build/bench*.json.
 	@.venv/bin/python tests/bench/bench.py $(ARGS)
+	@.venv/bin/python tests/bench/scheduler.py
 
 docs: setup ## Writes the reference of modules, plugins and roles as HTML to build/docs.
 	@tools/docs

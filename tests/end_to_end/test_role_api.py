@@ -6,27 +6,25 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
-import shutil
 import subprocess
-import sys
 import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
 from ansible_collections.freezer.backup.tests.support import labs
-
-_ROOT = Path(__file__).resolve().parents[2]
-_PARTS = ("extensions", "galaxy.yml", "meta", "playbooks", "plugins", "roles", "tests/labs/containers")
-_COMMANDS = Path(sys.executable).parent
-_SCENARIO_SECONDS = 900
+from ansible_collections.freezer.backup.tests.support.role_runs import (
+    COMMANDS,
+    changes,
+    copied_collection,
+    do_without,
+    run,
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +34,7 @@ def hosts() -> Iterator[dict[str, str]]:
         try:
             variables = stack.enter_context(labs.hosts())
         except labs.LabUnavailable as reason:
-            _do_without(reason)
+            do_without(reason)
         yield variables
 
 
@@ -46,57 +44,13 @@ def others() -> dict[str, str]:
     try:
         return labs.start("collections")
     except labs.LabUnavailable as reason:
-        _do_without(reason)
-
-
-def _do_without(reason: labs.LabUnavailable) -> NoReturn:
-    if os.environ.get("CI") == "true":
-        pytest.fail(str(reason))
-    pytest.skip(str(reason))
+        do_without(reason)
 
 
 @pytest.fixture
 def collection(tmp_path: Path) -> Path:
-    """The collection as it is now: nobody changes this copy while hosts are compared with it."""
-    copy = tmp_path / "ansible_collections/freezer/backup"
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *_PARTS],
-        cwd=_ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (_ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(_ROOT / name, copy / name)
-    return copy
-
-
-def run(collection: Path, command: str, *arguments: str, **variables: str) -> str:
-    """What a command of Ansible said, which has to succeed, with this collection and these environment variables."""
-    home = collection.parents[2]
-    ran = subprocess.run(
-        [str(_COMMANDS / command), *arguments],
-        cwd=collection,
-        env={
-            **{
-                name: text for name, text in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "OS_"))
-            },
-            "PATH": f"{_COMMANDS}{os.pathsep}{os.environ['PATH']}",
-            "ANSIBLE_COLLECTIONS_PATH": str(home),
-            "ANSIBLE_HOME": str(home / "home"),
-            "NO_COLOR": "1",
-            **variables,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=_SCENARIO_SECONDS,
-    )
-    assert ran.returncode == 0, ran.stdout
-    return ran.stdout
+    """The collection as it is now."""
+    return copied_collection(tmp_path)
 
 
 def test_the_api_is_deployed_found_unchanged_upgraded_and_removed(hosts, collection, tmp_path):
@@ -123,7 +77,7 @@ def _play_scenario(name: str, collection: Path, tmp_path: Path, **variables: str
     # A playbook that is not found counts as a success for molecule.
     assert " missing=0 " in said.rpartition("SCENARIO RECAP")[2], said
     looks = re.findall(rf"\[{name} > check\] Executing(.*?)\[{name} > check\] Executed", said, re.DOTALL)
-    return [_changes(look) for look in looks]
+    return [changes(look) for look in looks]
 
 
 DEPLOY = """
@@ -183,18 +137,12 @@ def test_the_api_is_made_known_to_keystone_and_knows_its_users(hosts, others, ke
         assert _status(jobs, keystone.token("beta-member")) == 403
         assert _status(jobs, None) == 401
         assert _endpoints(keystone, region) == {f"http://{host}:9090"}
-        assert _changes(play()) == [0]
-        assert _changes(play("--check")) == [0]
+        assert changes(play()) == [0]
+        assert changes(play("--check")) == [0]
 
         play("-e", "freezer_api_state=absent")
         assert _endpoints(keystone, region) == set()
     keystone.ask("DELETE", f"/regions/{region}", None, admin)
-
-
-def _changes(said: str) -> list[int]:
-    """How many tasks changed something, for each host of the last recap."""
-    recap = said.rpartition("PLAY RECAP")[2]
-    return [int(number) for number in re.findall(r"changed=(\d+)", recap)]
 
 
 @contextlib.contextmanager
@@ -202,7 +150,7 @@ def _reachable_from(hosts: dict[str, str], host: str, port: int | None) -> Itera
     """Let a host of the lab reach a port of this machine's loopback as if it were its own."""
     listed = json.loads(
         subprocess.run(
-            [_COMMANDS / "ansible-inventory", "-i", hosts["FREEZER_TEST_INVENTORY"], "--host", host],
+            [COMMANDS / "ansible-inventory", "-i", hosts["FREEZER_TEST_INVENTORY"], "--host", host],
             capture_output=True,
             text=True,
             check=True,

@@ -28,7 +28,7 @@ from .states import State
 
 LOG = logging.getLogger("freezer_scheduler")
 
-#: How long the API may stay away before a job gives up to join its session, if that is not said by its hold-off.
+#: How long the API may stay away before a job gives up to join its session, if its hold-off is not known.
 JOIN_SECONDS = 60
 _JOIN_AGAIN_SECONDS = 3.0
 
@@ -126,6 +126,7 @@ class Core:
         self._to_start: list[Run] = []
         self._to_abort: list[Run] = []
         self._last_progress: dict[str, float] = {}
+        self._hold_offs: dict[str, float] = {}
 
     # What happens.
 
@@ -171,7 +172,7 @@ class Core:
             self._attempt_ended(run, Outcome(ABORTED, "It was aborted before it started."), now)
             return
         elif run.phase == JOINING:
-            run.join_until = max(run.join_until, now + JOIN_SECONDS)
+            run.join_until = max(run.join_until, now + _JOIN_AGAIN_SECONDS)
             self._join(run, now)
         elif run.phase == WAITING:
             heapq.heappush(self._waiting, (run.retry_at, run.run_id))
@@ -219,6 +220,7 @@ class Core:
         entry = self.entries.get(job_id)
         if entry is not None:
             self.journal.begin()
+            entry.is_gone = True
             self._step(entry, states.REMOVE, now)
             self.journal.commit()
 
@@ -226,23 +228,40 @@ class Core:
         """A session as it is at the API: where a round has begun without our job, the job joins it now."""
         jobs = session.get("jobs")
         tag, started = session.get("session_tag"), session.get("time_start")
-        if not isinstance(jobs, Mapping) or not isinstance(tag, int) or not isinstance(started, (int, float)):
-            return
         hold_off = session.get("hold_off")
         hold_off = hold_off if isinstance(hold_off, int) else JOIN_SECONDS
-        if session.get("status") != "running" or not 0 <= now - started + 5 <= hold_off + 5:
+        self._hold_offs[str(session.get("session_id"))] = hold_off
+        if not isinstance(jobs, Mapping) or not isinstance(tag, int) or not isinstance(started, (int, float)):
             return
+        # Our clock may be behind that of the API, which decides.
+        can_be_joined = session.get("status") == "running" and abs(now - started) <= hold_off
         for job_id in jobs:
             entry = self.entries.get(job_id)
             if entry is None or entry.session_id != session.get("session_id") or entry.session_tag >= tag:
                 continue
+            if not can_be_joined:
+                self._take_tag_over(entry, tag, hold_off, now)
+                continue
             if entry.state.status == states.SCHEDULED and entry.times is not None and not entry.run_id:
                 self.journal.begin()
-                # Our own clock may be behind: the time that this round is for is dealt with.
-                ahead = list(zip(range(2), entry.times.up_to(now, now + hold_off), strict=False))
-                entry.last_due = max([now, *(due for _number, due in ahead[:1])])
+                # Our own clock may be behind: the time that this round is for is dealt with, if that is still to come.
+                ahead = entry.times.after(now)
+                following = entry.times.after(ahead) if ahead is not None else None
+                is_for_it = ahead is not None and ahead - now <= 2 * hold_off
+                if is_for_it and following is not None and ahead is not None:
+                    is_for_it = ahead - now < (following - ahead) / 2
+                entry.last_due = ahead if is_for_it else now
                 self._start_run(entry, now, now)
                 self.journal.commit()
+
+    def _take_tag_over(self, entry: Entry, tag: int, hold_off: float, now: float) -> None:
+        """A round was missed: know its tag before the next one, if it cannot be that our clock is late for this one."""
+        is_soon = entry.next_due is not None and entry.next_due - now <= 2 * hold_off
+        if entry.state.status not in states.ACTIVE and not is_soon:
+            entry.session_tag = tag
+            self.journal.begin()
+            self._keep(entry)
+            self.journal.commit()
 
     def joined(self, answer: Joined, now: float) -> None:
         """The API has said whether a run may join its session."""
@@ -418,7 +437,9 @@ class Core:
         self.entries.pop(entry.job_id, None)
         self.passing.pop(entry.job_id, None)
         self.journal.forget_job(entry.job_id)
-        self._report(entry.job_id, status=states.REMOVED)
+        if not entry.is_gone:
+            # Of a job that is somebody else's now, another client may have taken over the document.
+            self._report(entry.job_id, status=states.REMOVED)
 
     def _report(self, job_id: str, **keys: Any) -> None:
         self.journal.report(JOB, job_id, keys)
@@ -445,7 +466,8 @@ class Core:
             return
         if run.session_id and self._ask is not None:
             run.phase = JOINING
-            run.join_until = now + JOIN_SECONDS
+            # After that nobody can join the round that this run is meant for.
+            run.join_until = now + self._hold_offs.get(run.session_id, JOIN_SECONDS)
             self._join(run, now)
         else:
             self._make_ready(run)
@@ -546,6 +568,9 @@ class Core:
             return Outcome(FAIL, f"The agent could not be started: {error}".rstrip(".") + ".")
         run.pid, run.born, run.scope = started
         run.phase = RUNNING
+        LOG.debug(
+            "Job %s: action %d has started, %.3f s after the job was due", run.job_id, run.index + 1, now - run.due
+        )
         seconds = runs.timeout_of(action, self.limits.timeout_seconds)
         run.deadline = now + seconds if seconds else 0.0
         keys: dict[str, Any] = {"status": states.RUNNING}

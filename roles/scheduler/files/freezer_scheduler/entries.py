@@ -25,7 +25,7 @@ CONTINUOUS_PAUSE_SECONDS = 1.0
 class Entry:
     """One job. ``problem`` says why it can never be due; ``is_open`` that a start has not led to a run yet."""
 
-    __slots__ = ("is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id", "session_tag", "state",
+    __slots__ = ("is_gone", "is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id", "session_tag", "state",
                  "tag", "times", "triggers")  # fmt: skip
 
     def __init__(self, job_id: str, state: State = State()) -> None:  # noqa: B008 - it cannot be changed
@@ -40,6 +40,7 @@ class Entry:
         self.last_due: float | None = None
         self.next_due: float | None = None
         self.is_open = False
+        self.is_gone = False
         self.run_id = ""
 
     def read(self, job: Mapping[str, Any], zone: tzinfo) -> bool:

@@ -1,0 +1,78 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Roles on the hosts of tests/labs/containers: a copy of the collection, and Ansible's commands with it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from . import labs
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PARTS = ("extensions", "galaxy.yml", "meta", "playbooks", "plugins", "roles", "tests/labs/containers")
+COMMANDS = Path(sys.executable).parent
+_SCENARIO_SECONDS = 1800
+
+
+def do_without(reason: labs.LabUnavailable) -> NoReturn:
+    """Skip the test on a laptop, fail it where the lab has to be there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(str(reason))
+    pytest.skip(str(reason))
+
+
+def copied_collection(folder: Path) -> Path:
+    """The collection as it is now: nobody changes this copy while hosts are compared with it."""
+    copy = folder / "ansible_collections/freezer/backup"
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *_PARTS],
+        cwd=_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (_ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(_ROOT / name, copy / name)
+    return copy
+
+
+def run(collection: Path, command: str, *arguments: str, **variables: str) -> str:
+    """What a command of Ansible said, which has to succeed, with this collection and these environment variables."""
+    home = collection.parents[2]
+    ran = subprocess.run(
+        [str(COMMANDS / command), *arguments],
+        cwd=collection,
+        env={
+            **{
+                name: text for name, text in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "OS_"))
+            },
+            "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
+            "ANSIBLE_COLLECTIONS_PATH": str(home),
+            "ANSIBLE_HOME": str(home / "home"),
+            "NO_COLOR": "1",
+            **variables,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=_SCENARIO_SECONDS,
+    )
+    assert ran.returncode == 0, ran.stdout
+    return ran.stdout
+
+
+def changes(said: str) -> list[int]:
+    """How many tasks changed something, for each host of the last recap."""
+    recap = said.rpartition("PLAY RECAP")[2]
+    return [int(number) for number in re.findall(r"changed=(\d+)", recap)]

@@ -1,0 +1,193 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line to the documents of an API, as the README of Freezer shows it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+import yaml
+
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
+from ansible_collections.freezer.backup.tests.support.scheduler_process import COMMAND, clean_environment
+
+#: The document of the README, word for word.
+TEST_JOB = """
+{
+  "job_actions": [
+      {
+          "freezer_action": {
+              "action": "backup",
+              "mode": "fs",
+              "backup_name": "backup1",
+              "path_to_backup": "/home/me/datadir",
+              "container": "schedule_backups",
+              "log_file": "/home/me/.freezer/freezer.log"
+          },
+          "max_retries": 3,
+          "max_retries_interval": 60
+      }
+  ],
+  "job_schedule": {
+      "schedule_interval": "4 hours",
+      "schedule_start_date": "2015-08-16T17:58:00"
+  },
+  "description": "schedule_backups 6"
+}
+"""
+
+
+@pytest.fixture
+def run(freezer_api, tmp_path, monkeypatch, capsys):
+    """Runs the command in this process; returns exit status, output and errors."""
+    for name in list(os.environ):
+        if name.startswith("OS_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("OS_BACKUP_URL", f"{freezer_api.url}/v2/p{uuid.uuid4().hex[:12]}")
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        status = main(["--state-dir", str(tmp_path / "state"), *arguments])
+        said = capsys.readouterr()
+        return status, said.out, said.err
+
+    return call
+
+
+def test_a_job_goes_the_way_of_the_readme(run, tmp_path):
+    (tmp_path / "test_job.json").write_text(TEST_JOB)
+    status, out, _err = run("-c", "node12", "job-create", "--file", "test_job.json")
+    assert status == 0
+    job_id = out.strip()
+    _status, out, _err = run("-c", "node12", "job-list")
+    heads, row = [line for line in out.splitlines() if line.startswith("|")]
+    assert [cell.strip() for cell in heads.strip("|").split("|")] == [
+        "job_id", "description", "# actions", "status", "event", "result", "session_id",
+    ]  # fmt: skip
+    assert [cell.strip() for cell in row.strip("|").split("|")][:3] == [job_id, "schedule_backups 6", "1"]
+    _status, out, _err = run("-c", "node12", "job-get", "-j", job_id)
+    found = json.loads(out)
+    assert (found["client_id"], found["job_schedule"]["schedule_interval"]) == ("node12", "4 hours")
+    for event in ("start", "stop", "abort"):
+        assert run("job-" + event, job_id)[0] == 0
+        assert json.loads(run("job-get", job_id)[1])["job_schedule"]["event"] == event
+    assert "was asked for already" in run("job-abort", "-j", job_id)[2]
+    assert run("job-delete", job_id)[0] == 0
+    assert run("job-get", job_id)[::2] == (1, f"freezer-scheduler: There is no job {job_id}.\n")
+    # Those of another client are not listed, unless all are asked for.
+    run("-c", "other", "job-create", "--file", "test_job.json")
+    assert run("-c", "node12", "job-list", "--format", "value")[1] == ""
+    assert len(run("-c", "node12", "job-list", "-a", "--format", "value")[1].splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        ("session", {"session_id": "s1", "description": "together", "schedule": {"schedule_hour": "2"}}),
+        ("action", {"action_id": "a1", "freezer_action": {"action": "backup", "backup_name": "b", "password": "pw"}}),
+        ("client", {"client_id": "node1", "hostname": "node1", "description": "one"}),
+        ("backup", {"backup_id": "b1", "container": "c", "hostname": "h", "backup_name": "n", "time_stamp": 1}),
+    ],
+)
+def test_every_kind_of_document_is_stored_shown_changed_and_deleted(run, tmp_path, kind, document):
+    (tmp_path / "document.yaml").write_text(yaml.safe_dump(document))
+    document_id = document[f"{kind}_id"]
+    assert run(f"{kind}-create", "--file", "document.yaml")[:2] == (0, f"{document_id}\n")
+    assert document_id in run(f"{kind}-list")[1]
+    shown = yaml.safe_load(run(f"{kind}-get", document_id, "--format", "yaml")[1])
+    assert (shown.get("client") or shown)[f"{kind}_id"] == document_id
+    listed = json.loads(run(f"{kind}-list", "--format", "json")[1])
+    assert len(listed) == 1
+    assert "pw" not in json.dumps(listed)
+    (tmp_path / "changes.json").write_text('{"description": "changed"}')
+    assert run(f"{kind}-update", document_id, "--file", "changes.json")[0] == 0
+    assert "changed" in run(f"{kind}-get", document_id)[1]
+    assert run(f"{kind}-delete", document_id)[0] == 0
+    assert run(f"{kind}-get", document_id)[0] == 1
+
+
+def test_passwords_are_shown_only_to_whoever_asks(run, tmp_path):
+    (tmp_path / "a.json").write_text('{"action_id": "a", "freezer_action": {"action": "backup", "password": "pw"}}')
+    run("action-create", "--file", "a.json")
+    assert '"password": "********"' in run("action-get", "a")[1]
+    assert '"password": "pw"' in run("action-get", "a", "--show-secrets")[1]
+
+
+def test_sessions_take_jobs_and_go_through_rounds(run, tmp_path):
+    (tmp_path / "s.json").write_text('{"session_id": "s", "schedule": {}}')
+    (tmp_path / "j.json").write_text('{"job_id": "j", "client_id": "n", "job_actions": []}')
+    run("session-create", "--file", "s.json")
+    run("job-create", "--file", "j.json")
+    assert run("session-add-job", "s", "-j", "j")[0] == 0
+    status, out, _err = run("session-start", "s", "-j", "j")
+    assert (status, json.loads(out)) == (0, {"session_id": "s", "result": "success", "session_tag": 1})
+    assert run("session-end", "s", "-j", "j", "-t", "1", "-r", "success")[0] == 0
+    assert json.loads(run("session-get", "s")[1])["result"] == "success"
+    assert run("session-remove-job", "s", "-j", "j")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["job-get"], 2, "Which job is meant?"),
+        (["job-lits"], 2, "invalid choice"),
+        (["job-create", "--file", "none.json"], 1, "none.json cannot be read: No such file"),
+        (["job-create", "--file", "broken.json"], 1, "neither JSON"),
+        (["job-create", "--file", "wrong.json"], 1, "its values go from 0 to 23"),
+        (["session-start", "s", "-j", "j"], 1, "There is no session s"),
+    ],
+)
+def test_what_cannot_be_done_is_a_sentence(run, tmp_path, arguments, status, words):
+    (tmp_path / "broken.json").write_text("{ [")
+    (tmp_path / "wrong.json").write_text(
+        '{"client_id": "n", "job_actions": [], "job_schedule": {"schedule_hour": "25"}}'
+    )
+    got, _out, err = run(*arguments)
+    assert (got, words in err, "Traceback" in err) == (status, True, False), err
+
+
+def test_an_api_that_does_not_answer_is_a_sentence(run, monkeypatch):
+    monkeypatch.setenv("OS_BACKUP_URL", "http://127.0.0.1:1")
+    status, _out, err = run("session-list")
+    assert (status, "cannot be reached" in err, len(err.splitlines())) == (1, True, 1)
+
+
+def test_bash_completes_verbs_and_options():
+    completion = subprocess.run([COMMAND, "completion", "bash"], capture_output=True, text=True, check=True).stdout
+    bash = shutil.which("bash")
+    assert bash is not None
+    lines = f'{completion}\nCOMP_WORDS=(freezer-scheduler job-ab); COMP_CWORD=1\n_shtab_freezer_scheduler\necho "${{COMPREPLY[@]}}"'
+    done = subprocess.run([bash, "-c", lines], capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["job-abort"], done.stderr
+
+
+def test_a_list_that_is_watched_is_drawn_again_in_its_place_until_ctrl_c(freezer_api, tmp_path):
+    near, far = pty.openpty()
+    environment = clean_environment({"OS_BACKUP_URL": freezer_api.url, "TERM": "xterm", "COLUMNS": "150"})
+    words = [COMMAND, "--state-dir", str(tmp_path), "-c", "watched", "job-list", "--watch", "0.2"]
+    process = subprocess.Popen(words, stdin=far, stdout=far, stderr=far, env=environment, start_new_session=True)
+    os.close(far)
+    seen = b""
+    job = {"client_id": "watched", "description": "appears later", "job_actions": []}
+    deadline = time.monotonic() + 30
+    stored = False
+    while time.monotonic() < deadline and b"appears later" not in seen:
+        seen += os.read(near, 65536)
+        if b"job_id" in seen and not stored:
+            stored = True
+            assert freezer_api.post("/v2/default/jobs/watched", job).status == 201
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0, sys.stderr
+    assert b"appears later" in seen
+    assert b"\x1b[" in seen
+    os.close(near)
+    freezer_api.delete("/v2/default/jobs/watched")

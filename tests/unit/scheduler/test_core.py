@@ -1,0 +1,214 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What runs when, and how much at once, with a clock that is moved by hand and the real API."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import Limits
+from ansible_collections.freezer.backup.tests.support.scheduler_world import World, job
+
+UTC = ZoneInfo("UTC")
+START = datetime(2026, 6, 1, 12, tzinfo=UTC).timestamp()
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path, START)
+
+
+def schedule_of(world, job_id):
+    return world.get("jobs", job_id)["job_schedule"]
+
+
+def most_at_once(world, wanted=lambda process: True):
+    """The largest number of agents that were at work together."""
+    chosen = [process for process in world.started if wanted(process)]
+    return max(sum(1 for two in chosen if two.started <= one.started < two.ends) for one in chosen)
+
+
+def test_as_many_jobs_run_at_once_as_may_and_the_longest_due_goes_first(world):
+    world.node("node", UTC, Limits(concurrent_jobs=2), poll_seconds=5)
+    for number in range(6):
+        world.create(
+            "jobs", job(f"job{number}", "node", 1, {"schedule_date": f"2026-06-01T12:01:0{number}"}, seconds=60)
+        )
+    world.run_until(START + 600)
+    assert most_at_once(world) == 2
+    assert [process.job_id for process in world.started] == [f"job{number}" for number in range(6)]
+
+
+def test_of_one_kind_of_storage_fewer_run_and_others_go_on(world):
+    world.node("node", UTC, Limits(concurrent_jobs=10, per_storage={"swift": 1}), poll_seconds=5)
+    for number in range(3):
+        world.create("jobs", job(f"swift{number}", "node", seconds=60, storage="swift"))
+        world.create("jobs", job(f"local{number}", "node", seconds=60))
+    world.run_until(START + 600)
+    assert most_at_once(world, lambda process: process.job_id.startswith("swift")) == 1
+    assert most_at_once(world, lambda process: process.job_id.startswith("local")) == 3
+    assert len(world.started) == 6
+
+
+def test_a_retry_that_waits_holds_no_place(world):
+    world.node("node", UTC, Limits(concurrent_jobs=1), poll_seconds=5)
+    failing = job("failing", "node", 1, {"schedule_date": "2026-06-01T12:01:00"}, seconds=10, fails=1)
+    failing["job_actions"][0].update(max_retries=2, max_retries_interval=100)
+    world.create("jobs", failing)
+    world.create("jobs", job("other", "node", 1, {"schedule_date": "2026-06-01T12:01:01"}, seconds=10))
+    world.run_until(START + 600)
+    times = {(one.job_id, round(one.started - START)) for one in world.started}
+    assert times == {("failing", 60), ("other", 70), ("failing", 170), ("failing", 280)}
+    assert schedule_of(world, "failing")["result"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("policy", "grace", "hours"),
+    [
+        ("latest", 7200, ["16:00", "17:00"]),
+        ("all", 7200, ["15:00", "16:00", "17:00"]),
+        ("none", 7200, ["17:00"]),
+        ("latest", 600, ["17:00"]),
+        ("all", 10**6, ["13:00", "14:00", "15:00", "16:00", "17:00"]),
+    ],
+)
+def test_times_that_passed_while_the_node_was_down_are_made_up_for_as_the_job_says(world, policy, grace, hours):
+    node = world.node("node", UTC, poll_seconds=30)
+    keys = {"schedule_catch_up": policy, "schedule_misfire_grace_time": grace}
+    world.create(
+        "jobs", job("hourly", "node", 1, {"schedule_minute": "0", "schedule_timezone": "UTC", **keys}, seconds=5)
+    )
+    world.run_until(START + 600)
+    node.lose_power()
+    world.run_until(START + 4.5 * 3600)
+    node.boot()
+    world.run_until(START + 5.2 * 3600)
+    assert [datetime.fromtimestamp(one.due, UTC).strftime("%H:%M") for one in world.started] == hours
+
+
+def test_a_date_that_was_missed_for_too_long_is_said_to_be(world):
+    world.create("jobs", job("missed", "node", 1, {"schedule_date": "2026-06-01T10:00:00Z"}))
+    world.ask("PATCH", "/v2/world/jobs/missed", {"job_schedule": {"time_created": int(START) - 86400}})
+    world.node("node", UTC, poll_seconds=5)
+    world.run_until(START + 60)
+    assert world.started == []
+    schedule = schedule_of(world, "missed")
+    assert (schedule["status"], schedule["result"]) == ("completed", "fail")
+    assert "missed by more than it may be late" in schedule["reason"]
+
+
+def test_a_schedule_that_makes_no_sense_is_said_to(world):
+    world.create("jobs", job("wrong", "node", 1, {"schedule_hour": "25"}))
+    world.node("node", UTC, poll_seconds=5)
+    world.run_until(START + 60)
+    schedule = schedule_of(world, "wrong")
+    assert (schedule["status"], schedule["result"]) == ("completed", "fail")
+    assert "its values go from 0 to 23" in schedule["reason"]
+
+
+def test_another_schedule_holds_from_the_next_look_on_and_makes_up_for_nothing(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("moved", "node", 1, {"schedule_interval": "1 weeks"}, seconds=1))
+    world.run_until(START + 100)
+    world.ask("PATCH", "/v2/world/jobs/moved", {"job_schedule": {"schedule_interval": "60 seconds"}})
+    world.run_until(START + 300)
+    assert [one.due - START for one in world.started] == [120, 180, 240, 300]
+
+
+def test_a_stop_while_it_runs_takes_effect_at_the_end_and_a_start_takes_it_back(world):
+    world.node("node", UTC, poll_seconds=5)
+    for job_id in ("stopped", "again"):
+        world.create("jobs", job(job_id, "node", 1, {"schedule_interval": "60 seconds"}, seconds=30))
+    world.run_until(START + 70)
+    world.event("stopped", "stop")
+    world.event("again", "stop")
+    world.run_until(START + 80)
+    assert schedule_of(world, "stopped")["status"] == "running"
+    world.event("again", "start")
+    world.run_until(START + 200)
+    assert (schedule_of(world, "stopped")["status"], schedule_of(world, "stopped")["result"]) == ("stop", "success")
+    assert sum(1 for one in world.started if one.job_id == "stopped") == 1
+    assert sum(1 for one in world.started if one.job_id == "again") == 3
+
+
+def test_a_job_of_another_client_now_is_let_go_and_taken_over_there(world):
+    world.node("one", UTC, poll_seconds=5)
+    world.node("two", UTC, poll_seconds=5)
+    world.create("jobs", job("moving", "one", 1, {"schedule_interval": "60 seconds"}, seconds=1))
+    world.run_until(START + 70)
+    world.ask("PATCH", "/v2/world/jobs/moving", {"client_id": "two"})
+    world.run_until(START + 200)
+    assert "moving" not in world.nodes["one"].core.entries
+    assert [round(one.started - START) for one in world.started] == [60, 120, 180]
+
+
+def together(world, hold_off=60):
+    """A session of a job on each of three nodes, every ten minutes."""
+    schedule = {"schedule_interval": "10 minutes", "schedule_start_date": "2026-06-01T12:10:00Z"}
+    world.ask("POST", "/v2/world/sessions/s", {"schedule": schedule, "hold_off": hold_off})
+    for name in ("one", "two", "three"):
+        world.node(name, UTC, poll_seconds=10)
+        world.create("jobs", job(f"j-{name}", name, 1, {"schedule_date": "2099-01-01T00:00:00"}, seconds=20))
+        world.ask("PUT", f"/v2/world/sessions/s/jobs/j-{name}")
+
+
+def test_a_clock_that_is_behind_does_not_split_a_round(world):
+    together(world)
+    world.nodes["two"].skew = -45
+    world.nodes["three"].skew = 20
+    world.run_until(START + 3600)
+    # The node whose clock is ahead begins; the others come as soon as they see it.
+    session = world.get("sessions", "s")
+    assert session["session_tag"] == 6 or session["session_tag"] == 5
+    for round_number in range(5):
+        first = START + 600 * (round_number + 1) - 20
+        starts = [one.started - world.nodes[one.job_id[2:]].skew for one in world.started]
+        assert sum(1 for at in starts if first - 1 <= at <= first + 12) == 3
+
+
+def test_a_job_that_comes_too_late_is_not_run_and_takes_part_in_the_next_round(world):
+    together(world)
+    world.run_until(START + 560)
+    world.nodes["two"].crash()
+    world.run_until(START + 720)
+    world.nodes["two"].boot()
+    world.run_until(START + 780)
+    schedule = schedule_of(world, "j-two")
+    assert (schedule["status"], schedule["result"]) == ("scheduled", "fail")
+    assert "it came too late for round 1" in schedule["reason"]
+    assert not [one for one in world.started if one.job_id == "j-two"]
+    world.run_until(START + 1260)
+    assert schedule_of(world, "j-two")["result"] == "success"
+    assert world.get("sessions", "s")["result"] == "success"
+    assert world.get("sessions", "s")["session_tag"] == 2
+
+
+def test_a_job_that_cannot_ask_its_session_is_not_run_and_says_so(world):
+    together(world)
+    world.run_until(START + 590)
+    world.nodes["two"].is_cut_off = True
+    world.run_until(START + 700)
+    world.nodes["two"].is_cut_off = False
+    world.run_until(START + 760)
+    schedule = schedule_of(world, "j-two")
+    assert schedule["result"] == "fail"
+    assert "could not join its session s and was not run" in schedule["reason"]
+    assert {one.job_id for one in world.started} == {"j-one", "j-three"}
+
+
+def test_a_node_that_dies_in_a_round_does_not_block_the_next(world):
+    together(world)
+    world.run_until(START + 605)
+    world.nodes["two"].lose_power()
+    world.run_until(START + 1300)
+    session = world.get("sessions", "s")
+    assert session["session_tag"] == 2
+    assert {job_id: entry["result"] for job_id, entry in session["jobs"].items()} == {
+        "j-one": "success", "j-two": "", "j-three": "success",
+    }  # fmt: skip
+    world.nodes["two"].boot()
+    world.run_until(START + 1900)
+    assert world.get("sessions", "s")["result"] == "success"
