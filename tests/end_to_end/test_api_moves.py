@@ -15,7 +15,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.search.clie
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.wishes import own_wishes
 from ansible_collections.freezer.backup.roles.api.files.freezer_api import manage
 
-ROUNDS = max(2, int(os.environ.get("FREEZER_SOAK_ROUNDS", "0")) // 5)
+ROUNDS = max(1, int(os.environ.get("FREEZER_SOAK_ROUNDS", "0")) // 5)
 STILL = 600
 ACTIONS: list[Any] = []
 

@@ -28,7 +28,7 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.upstre
 from ansible_collections.freezer.backup.tests.support import old_freezer
 
 NOT_ALL = 65
-KILLS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "3"))
+KILLS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "2"))
 ANNA, BERT = Owner("anna", "shop"), Owner("bert", "web")
 
 
