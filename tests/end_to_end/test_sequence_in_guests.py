@@ -17,8 +17,6 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.freezer.backup.tests.support import labs
-
 _ROOT = Path(__file__).resolve().parents[2]
 # A file system that is written to within three seconds is not frozen.
 _WRITES = "timeout 3 sh -c 'echo now >/srv/data/written; sync -f /srv/data'"
@@ -119,74 +117,3 @@ def test_a_hold_outlives_the_ssh_connections_that_made_it(run):
     for guest in run.guests:
         guest.run(_WRITES)
         assert run.released_by(guest) == "request"
-
-
-def test_a_guest_whose_cable_is_pulled_thaws_at_its_deadline_and_there_is_no_backup(run):
-    unplugged = run.guests[1]
-
-    def pull() -> None:
-        labs.lab("guests", "unplug", unplugged.name)
-
-    try:
-        succeeded, output = run(pull, freezer_deadline_seconds=25)
-        assert not succeeded
-        assert f"{unplugged.name}: " in output
-        time.sleep(25)
-    finally:
-        labs.lab("guests", "plug", unplugged.name)
-    for guest in run.guests:
-        guest.run(_WRITES)
-    assert run.released_by(unplugged) == "deadline"
-    succeeded, output = run(lambda: None, playbook="finalize")
-    assert succeeded, output
-    for guest in run.guests:
-        assert guest.run("ls -A /var/lib/freezer-backup").split() == []
-
-
-def _hook(name: str) -> dict[str, str]:
-    return {"role": "freezer.backup.hooks", "tasks_from": name}
-
-
-def test_ready_made_hooks_stop_services_hold_databases_and_copy_folders(run):
-    guest = run.guests[0]
-    unit = "[Service]\nExecStart=/bin/sleep infinity\n"
-    guest.run("mkdir -p /srv/app/deep; echo first >/srv/app/deep/file; systemctl start mariadb")
-    guest.write("/run/systemd/system/app.service", unit)
-    guest.write("/run/systemd/system/idle.service", unit)
-    guest.run("systemctl daemon-reload; systemctl start app.service")
-    variables = {
-        "include_instances": guest.name,
-        "freezer_targets": [],
-        "freezer_hooks": {
-            "freeze": [_hook("service"), _hook("mariadb")],
-            "snapshot": [_hook("directory_sync"), *run.variables["freezer_hooks"]["snapshot"]],
-            "apply": [_hook("directory_sync")],
-            "delete": [_hook("directory_sync")],
-            "finalize": [_hook("service"), _hook("mariadb")],
-        },
-        "hooks_services": ["app.service", "idle.service"],
-        "hooks_directories": ["/srv/app"],
-    }
-
-    def look() -> None:
-        assert guest.attempt("systemctl is-active app.service").returncode != 0
-        assert guest.attempt("timeout 2 mariadb -e 'CREATE OR REPLACE TABLE mysql.written (id INT)'").returncode == 124
-
-    try:
-        succeeded, output = run(look, **variables)
-        assert succeeded, output
-        guest.run(
-            "systemctl is-active app.service; timeout 20 mariadb -e 'CREATE OR REPLACE TABLE mysql.written (id INT)'"
-        )
-        assert guest.attempt("systemctl is-active idle.service").returncode != 0
-        guest.run("echo second >/srv/app/deep/file; touch /srv/app/more")
-        succeeded, output = run(lambda: None, playbook="restore", **variables)
-        assert succeeded, output
-        assert guest.run("cd /srv/app; find . -type f | xargs tail -n +1").split() == ["first"]
-        succeeded, output = run(lambda: None, playbook="remove_backup", **variables)
-        assert succeeded, output
-        assert guest.run("ls -A /var/backups/freezer").split() == []
-    finally:
-        guest.attempt(
-            "systemctl stop app mariadb; rm -rf /srv/app /var/backups/freezer /run/systemd/system/{app,idle}.service"
-        )
