@@ -37,10 +37,10 @@ class Figure:
 
 
 class Server:
-    """A freezer-api with one worker, its documents in a folder."""
+    """A freezer-api with one worker, its documents in a folder or in a store of their own."""
 
-    def __init__(self, folder: Path) -> None:
-        line = ["--store", f"sqlite:///{folder}/api.db", "--auth-strategy", "noauth", "--bind", "127.0.0.1:0"]
+    def __init__(self, folder: Path, store: str | None = None) -> None:
+        line = ["--store", store or f"sqlite:///{folder}/api.db", "--auth-strategy", "noauth", "--bind", "127.0.0.1:0"]
         log = (folder / "api.log").open("w")
         self._process = subprocess.Popen([sys.executable, "-m", _MODULE, *line], stdout=subprocess.PIPE, stderr=log)
         if self._process.stdout is None:

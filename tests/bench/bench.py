@@ -23,6 +23,7 @@ from typing import Any
 import ansible_call
 import api
 import dataset
+import elastic as elasticsearch
 import report
 from contest import Contest, Outcome, hold
 from job_sets import JobSets
@@ -35,10 +36,14 @@ TINY_FILES = 200_000
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", choices=("all", "api"), default="all", help="api: only freezer-api")
+    parser.add_argument(
+        "part", nargs="?", choices=("all", "api", "elasticsearch"), default="all", help="only that part"
+    )
     parser.add_argument("--scale", type=float, default=1.0, help="size of the trees; 1 is 1 GiB in 20,000 files")
     parser.add_argument("--pairs", type=int, default=5, help="how often each side runs (default: 5)")
     parser.add_argument("--only", action="append", metavar="NAME", help="only the contest with this name (repeatable)")
+    parser.add_argument("--jobs", type=int, default=10_000, help="elasticsearch: how many jobs (10000)")
+    parser.add_argument("--backups", type=int, default=100_000, help="elasticsearch: how many backups (100000)")
     parser.add_argument(
         "--work", type=Path, default=CHECKOUT / "build/bench", help="folder to read from and write to, e.g. on a tmpfs"
     )
@@ -101,12 +106,29 @@ def _api_alone(running: Path, output: Path) -> int:
     return 0
 
 
+def _elasticsearch(running: Path, given: argparse.Namespace) -> int:
+    """Measure freezer-api on Elasticsearch; what else was measured before stays in the file."""
+    shutil.rmtree(running, ignore_errors=True)
+    document = json.loads(given.output.read_text()) if given.output.exists() else {"bench_version": 1}
+    try:
+        measured = elasticsearch.measure(running, given.jobs, given.backups)
+        document["elasticsearch"] = {"machine": report.circumstances(running.parent), **measured}
+    finally:
+        shutil.rmtree(running, ignore_errors=True)
+    report.write_json(document, given.output)
+    print(elasticsearch.table(document["elasticsearch"]))
+    print(f"\nwritten to {given.output}")
+    return 0
+
+
 def main() -> int:
     given = _arguments()
     work = given.work.resolve()
     running = work / "running"
     if given.part == "api":
         return _api_alone(running, given.output)
+    if given.part == "elasticsearch":
+        return _elasticsearch(running, given)
     all_contests = contests(running, work / "cache", given.scale)
     names = [contest.name for contest in all_contests]
     unknown = set(given.only or ()) - set(names)

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ansible_collections.freezer.backup.tests.support import elasticsearch_lab
+
 HOW_MANY = 50
 #: A thousand and more in `make soak`.
 ROUNDS = 10 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "3"))
@@ -37,9 +39,15 @@ class Scheduler:
         self._connection.close()
 
 
-@pytest.fixture
-def api(start_freezer_api):
-    started = start_freezer_api("--workers", "3")
+@pytest.fixture(params=["sqlite", "elasticsearch"])
+def api(request, start_freezer_api):
+    store = []
+    if request.param == "elasticsearch":
+        server, prefix = request.getfixturevalue("elasticsearch"), request.getfixturevalue("index_prefix")
+        store = ["--store", elasticsearch_lab.make_store(server, prefix)]
+    started = start_freezer_api("--workers", "3", *store)
+    # There every write of the session is a race between all, run over a network.
+    started.rounds = ROUNDS // 10 if store else ROUNDS
     started.post(SESSION, {"schedule": {}, "hold_off": 3600})
     for number in range(HOW_MANY):
         started.post(f"/v2/rounds/jobs/j{number}", {"client_id": f"node{number}", "job_actions": []})
@@ -69,7 +77,7 @@ def at_one_moment(threads, schedulers, act):
 def test_every_round_raises_the_tag_by_one_and_nobody_is_lost(api, schedulers):
     chance = random.Random(1)
     with ThreadPoolExecutor(HOW_MANY) as threads:
-        for number in range(1, ROUNDS + 1):
+        for number in range(1, api.rounds + 1):
             # As if the hold-off of the last round were over.
             assert api.patch(SESSION, {"time_start": 0}).status == 200
             started = at_one_moment(threads, schedulers, lambda one, tag=number - 1: one.act("start", tag))

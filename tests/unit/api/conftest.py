@@ -1,14 +1,17 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The API as a tenant sees it, in both versions."""
+"""The API as a tenant sees it, in both versions and on both stores."""
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from ansible_collections.freezer.backup.tests.support import api_process, elasticsearch_lab
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess, Reply
 
 
@@ -55,6 +58,23 @@ class Tenant:
         """The ids in a list."""
         plural = path.strip("/").split("?")[0]
         return [document[key] for document in self.get(path).json[plural]]
+
+
+@pytest.fixture(scope="session", params=["sqlite", "elasticsearch"])
+def freezer_api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    """A freezer-api for the whole session, on one store and then on the other."""
+    folder = tmp_path_factory.mktemp("freezer-api")
+    if request.param == "sqlite":
+        process = api_process.start(folder)
+        yield process
+        process.stop()
+        return
+    server = request.getfixturevalue("elasticsearch")
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    process = api_process.start(folder, "--store", elasticsearch_lab.make_store(server, prefix))
+    yield process
+    process.stop()
+    elasticsearch_lab.delete_indices(prefix)
 
 
 @pytest.fixture(params=[1, 2], ids=["v1", "v2"])

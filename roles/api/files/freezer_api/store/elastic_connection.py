@@ -122,7 +122,7 @@ class Connection:
 
     def mappings(self, aliases: str) -> Mapping[str, Any]:
         """The mappings of the indices behind aliases that match a pattern, by alias."""
-        answer = self._read(lambda client: client.indices.get(index=aliases, features=["aliases", "mappings"]))
+        answer = self._read(lambda client: client.indices.get(index=aliases))
         return {alias: index["mappings"] for index in answer.values() for alias in index["aliases"]}
 
     def write(self, writes: Sequence[Write]) -> list[Written]:
@@ -212,11 +212,11 @@ class Connection:
     def _ask(self, ask: Callable[[], Any]) -> Any:
         try:
             return ask().body
+        except elasticsearch.UnsupportedProductError as error:
+            raise StoreSchemaError(f"what answers at {self.cluster} is no Elasticsearch 8 or 9") from error
         except elasticsearch.ApiError as error:
             body = error.body if isinstance(error.body, Mapping) else {}
             raise self._error(error.meta.status, body.get("error", body)) from error
-        except elasticsearch.UnsupportedProductError as error:
-            raise StoreSchemaError(f"what answers at {self.cluster} is no Elasticsearch 8 or 9") from error
         except elastic_transport.TlsError as error:
             raise StoreUnreachableError(
                 f"{self.cluster} has a certificate that is not trusted: {_reason(error)}"
