@@ -45,6 +45,7 @@ soak: setup ## Breaks backups at random for an hour: trees, damage, faults, kill
 		tests/unit/agent/test_damage.py tests/unit/agent/test_faults.py tests/unit/agent/test_killed.py \
 		tests/end_to_end/test_api_contract.py tests/end_to_end/test_api_bad_days.py \
 		tests/end_to_end/test_api_sessions.py tests/end_to_end/test_api_moves.py \
+		tests/end_to_end/test_api_on_a_cluster.py \
 		tests/unit/search/test_migration.py tests/unit/api/test_copying.py \
 		tests/unit/quiesce/test_what_happens_to_a_holder.py tests/end_to_end/test_sequence_playbooks.py \
 		tests/unit/scheduler $(ARGS)
