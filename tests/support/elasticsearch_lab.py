@@ -146,12 +146,11 @@ def make_index(server: Server, prefix: str, plural: str, replicas: int = 0) -> N
 
 
 def empty_store(server: Server, prefix: str) -> None:
-    """Remove all documents of a store, of which there are few."""
+    """Remove all documents of a store."""
     pattern = f"{prefix}-*"
     assert server.ask("POST", f"/{pattern}/_refresh")["_shards"]["failed"] == 0
     # Without this, a busy server leaves indices out and says so in small print.
     path = f"/{pattern}/_search?allow_partial_search_results=false"
-    found = server.ask("GET", path, {"size": 1000, "_source": False})["hits"]["hits"]
-    lines = [json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) for hit in found]
-    if lines:
+    while found := server.ask("GET", path, {"size": 1000, "_source": False})["hits"]["hits"]:
+        lines = [json.dumps({"delete": {"_index": hit["_index"], "_id": hit["_id"]}}) for hit in found]
         server.ask("POST", "/_bulk?refresh=true", ("\n".join(lines) + "\n").encode())

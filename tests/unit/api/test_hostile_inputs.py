@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import BadRequestError
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.kinds.all import RULES
+from ansible_collections.freezer.backup.tests.support import api_process
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 
 _LONG = "x" * 5000
@@ -156,6 +157,14 @@ NEARLY = [
 ]
 
 BODIES = RAW + [json.dumps(body).encode() for body in NEARLY]
+
+
+@pytest.fixture(scope="module")
+def freezer_api(tmp_path_factory):
+    """One store is enough: what is refused here does not get as far as a store."""
+    process = api_process.start(tmp_path_factory.mktemp("freezer-api"))
+    yield process
+    process.stop()
 
 
 def routes(base):
