@@ -14,6 +14,7 @@ from typing import Protocol
 from identity import Keystone
 from object_store import Swift
 from pieces import LabError
+from services import services
 from upstream_freezer import UpstreamFreezer
 
 _LOCK_SECONDS = 600
@@ -48,10 +49,12 @@ def state_folder() -> Path:
 def main(arguments: list[str]) -> int:
     """Do what the command line says."""
     keystone = Keystone(state_folder())
+    swift = Swift(state_folder(), keystone)
     known: tuple[Piece, ...] = (
         keystone,
         UpstreamFreezer(state_folder(), keystone),
-        Swift(state_folder(), keystone),
+        swift,
+        *services(state_folder(), keystone, swift),
     )
     pieces = {piece.name: piece for piece in known}
     verb, names = (arguments[0] if arguments else ""), arguments[1:]
