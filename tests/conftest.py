@@ -88,6 +88,12 @@ def swift_lab() -> keystone_lab.Keystone:
     return _cloud("swift")
 
 
+@pytest.fixture(scope="session")
+def nova_lab() -> keystone_lab.Keystone:
+    """All of tests/labs/openstack that Nova needs, Cinder and Swift among it, left running for the next session."""
+    return _cloud("swift", "cinder", "nova")
+
+
 def _cloud(*pieces: str) -> keystone_lab.Keystone:
     try:
         return cloud_lab.start(*pieces)

@@ -56,6 +56,18 @@ attributes:
       - freezer.backup.host
 """
 
+    # A module that asks an OpenStack cloud.
+    ACTION_GROUP_CLOUD = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/freezer.backup.cloud) in C(module_defaults) to say once which cloud is meant.
+    support: full
+    membership:
+      - freezer.backup.all
+      - freezer.backup.cloud
+"""
+
     # A module that asks Elasticsearch.
     ACTION_GROUP_SEARCH = r"""
 options: {}

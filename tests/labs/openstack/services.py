@@ -95,6 +95,7 @@ use_stderr = true
 bind_host = 127.0.0.1
 bind_port = {port}
 state_path = {state}
+setproctitle = off
 core_plugin = ml2
 service_plugins = router
 auth_strategy = keystone

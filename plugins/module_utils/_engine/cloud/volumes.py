@@ -319,7 +319,11 @@ class VolumeSnapshots:
         return removed
 
     def _remove_one(self, one: Resource, clock: Clock) -> None:
-        if one.get("has_dependent_backups"):
+        self._own.expire()
+        current = self._own.get(one["id"])
+        if current is None:
+            return
+        if current.get("has_dependent_backups"):
             raise CloudError(f"{one['name']} has backups that build on it; remove those first.")
         self._own.delete(one["id"])
 

@@ -31,6 +31,8 @@ def main() -> int:
         nova.virt.__path__.append(os.environ["LAB_NOVA_VIRT"])
     if module_name == "neutron.cmd.eventlet.server":
         # The first GET /ports of Zed reads relations that exist once these models are mapped.
+        for models in ("neutron.db.models.port_forwarding", "neutron.plugins.ml2.models"):
+            importlib.import_module(models)
         import sqlalchemy.orm
 
         sqlalchemy.orm.configure_mappers()

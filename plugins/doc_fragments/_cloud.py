@@ -1,0 +1,65 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that say which OpenStack cloud is meant, and who asks it."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  cloud:
+    description:
+      - The name of a cloud in a C(clouds.yaml), or a dictionary with what stands there below a name.
+      - If neither this nor O(auth) is given, the environment variable E(OS_CLOUD) is used, or E(OS_AUTH_URL) and what
+        belongs to it.
+      - A name needs the Python library openstacksdk where the module runs, as does a dictionary with a C(profile).
+    type: raw
+  auth_type:
+    description:
+      - How requests say who sends them, in keystoneauth's words. V(password), V(v3applicationcredential) and V(v3token)
+        need no library, every other one needs keystoneauth1 where the module runs.
+      - Without it it follows from what O(auth) or O(cloud) has.
+    type: str
+  auth:
+    description:
+      - What O(auth_type) needs to know, in the options of keystoneauth's plugins, such as C(auth_url), C(username),
+        C(password) and C(project_name), or C(application_credential_id) and C(application_credential_secret).
+    type: dict
+  region_name:
+    description:
+      - The region whose services are meant.
+    type: str
+  interface:
+    description:
+      - The interface of the services in the catalogue. Without it V(public).
+    type: str
+    choices: [public, internal, admin]
+  ca_file:
+    description:
+      - The file of the authority that the servers' certificates come from.
+    type: path
+  validate_certs:
+    description:
+      - Whether certificates are checked. Without it they are.
+    type: bool
+  client_cert:
+    description:
+      - The file of a certificate to show to the servers.
+    type: path
+  client_key:
+    description:
+      - The file of its key, if that is not in O(client_cert).
+    type: path
+  timeout_seconds:
+    description:
+      - The longest silence of a service that is borne.
+    type: float
+    default: 60.0
+  retries:
+    description:
+      - How often a request is repeated that failed in passing, where repeating is safe.
+    type: int
+    default: 3
+"""

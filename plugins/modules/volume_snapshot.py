@@ -1,0 +1,267 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: volume_snapshot
+short_description: Snapshots and backups of volumes of an OpenStack cloud
+description:
+  - Makes snapshots of volumes, or backups in Cinder's backup store, full and incremental, and waits until they are whole.
+  - Lets a volume become what was kept of it, or makes a new one of it.
+  - Takes many volumes in one call. One that fails does not keep the others from being done; the module then fails with
+    the result of each.
+version_added: 1.0.0
+author:
+  - The freezer.backup authors (@freezer-backup)
+options:
+  volumes:
+    description:
+      - Names or ids of volumes.
+    type: list
+    elements: str
+    required: true
+    aliases: [volume, name]
+  snapshot_name:
+    description:
+      - What it is called. A snapshot gets the name C(volume-<id>-<snapshot_name>-increment), a backup
+        C(volume-<id>-<snapshot_name>-backup).
+    type: str
+    required: true
+  state:
+    description:
+      - With V(present) there is a whole one of this name.
+      - With V(absent) there is none. No other snapshot or backup of the volume is touched.
+      - With V(applied) the volume has the content again that it had then.
+    type: str
+    choices: [present, absent, applied]
+    default: present
+  incremental:
+    description:
+      - Make a snapshot, which is what Cloudify's plugin calls an increment. With V(false) it is a backup.
+    type: bool
+    default: true
+  backup_level:
+    description:
+      - Whether a backup is full or holds what changed since the volume's newest one. V(auto) is incremental where there
+        is one to build on.
+    type: str
+    choices: [full, incremental, auto]
+    default: full
+  container:
+    description:
+      - The container that Cinder puts a backup into. Without it Cinder's own.
+    type: str
+  require_quiesce:
+    description:
+      - Refuse a volume that is attached to a server, since Cinder cannot hold the file systems on it still.
+    type: bool
+    default: false
+  min_age:
+    description:
+      - Make no new one while the volume's newest one is younger than this many seconds.
+    type: float
+  rotation:
+    description:
+      - So many snapshots, or full backups with what builds on them, are kept of O(backup_set). Older ones are removed
+        when a new one is whole.
+    type: int
+  backup_set:
+    description:
+      - What O(rotation) counts. Without it O(snapshot_name).
+    type: str
+  metadata:
+    description:
+      - Further metadata. Owner, set, level and consistency are recorded anyway.
+    type: dict
+    default: {}
+  restore_to:
+    description:
+      - With O(state=applied), whether the V(same) volume is overwritten, which is detached before and attached again
+        afterwards, or a V(new) one is made.
+      - Cinder reverts a volume to its newest snapshot only. Older ones need V(new).
+    type: str
+    choices: [same, new]
+    default: same
+  restore_as:
+    description:
+      - The name of the new volume. Without it C(volume-restore-<id of the snapshot or backup>).
+    type: str
+  timeout:
+    description:
+      - How long to wait for each volume, in seconds. The next run goes on where this one stopped waiting.
+    type: float
+    default: 1200.0
+  concurrency:
+    description:
+      - So many volumes are worked on at once.
+    type: int
+    default: 8
+extends_documentation_fragment:
+  - freezer.backup._cloud
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group_cloud
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  action_group:
+    version_added: 1.0.0
+seealso:
+  - module: freezer.backup.server_snapshot
+"""
+
+EXAMPLES = r"""
+- name: Snapshots of two volumes
+  freezer.backup.volume_snapshot:
+    cloud: mycloud
+    volumes: [data1, data2]
+    snapshot_name: before-upgrade
+
+- name: A backup every day, a new chain when there is none
+  freezer.backup.volume_snapshot:
+    cloud: mycloud
+    volumes: data1
+    snapshot_name: "{{ now(utc=true).strftime('%Y-%m-%d') }}"
+    incremental: false
+    backup_level: auto
+    backup_set: daily
+
+- name: The volume as it was
+  freezer.backup.volume_snapshot:
+    cloud: mycloud
+    volumes: data1
+    snapshot_name: before-upgrade
+    state: applied
+"""
+
+RETURN = r"""
+snapshots:
+  description: What became of each volume, in the order in which they were named.
+  returned: always, when the volumes were found
+  type: list
+  elements: dict
+  contains:
+    volume:
+      description: The volume's name.
+      type: str
+      returned: always
+    volume_id:
+      description: The volume's id.
+      type: str
+      returned: always
+    changed:
+      description: Whether anything about it changed, or would in check mode.
+      type: bool
+      returned: always
+    outcome:
+      description: C(success), C(unchanged), C(planned) in check mode, or C(failed).
+      type: str
+      returned: always
+    message:
+      description: What went wrong.
+      type: str
+      returned: with the outcome C(failed)
+    reason:
+      description: Why nothing was done.
+      type: str
+      returned: where it is not plain
+    snapshot:
+      description: The name of the snapshot or backup.
+      type: str
+      returned: always
+    snapshot_id:
+      description: The snapshot's id.
+      type: str
+      returned: for snapshots
+    backup_id:
+      description: The backup's id.
+      type: str
+      returned: for backups
+    size_gib:
+      description: The size of the volume then, in GiB.
+      type: int
+      returned: with O(state=present)
+    level:
+      description: 0 for snapshots and full backups, one more than its base for an incremental one.
+      type: int
+      returned: with O(state=present)
+    consistency:
+      description: C(fs) when the volume was not attached, C(crash) otherwise.
+      type: str
+      returned: with O(state=present)
+    container:
+      description: Where Cinder keeps the backup.
+      type: str
+      returned: for backups
+    object_count:
+      description: Of how many objects the backup consists there.
+      type: int
+      returned: for backups
+    created_at:
+      description: When it was made.
+      type: str
+      returned: with O(state=present)
+    removed:
+      description: Ids of what was removed, by O(rotation) or O(state=absent).
+      type: list
+      elements: str
+      returned: when something was
+    restored_volume:
+      description: The name of the new volume.
+      type: str
+      returned: with O(restore_to=new)
+    restored_volume_id:
+      description: The id of the new volume.
+      type: str
+      returned: with O(restore_to=new)
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import (
+    VolumeSnapshotOptions,
+    VolumeSnapshots,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._module.cloud_module import CloudModule
+
+
+def main():
+    module = CloudModule(
+        {
+            "volumes": {"type": "list", "elements": "str", "required": True, "aliases": ["volume", "name"]},
+            "snapshot_name": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["present", "absent", "applied"], "default": "present"},
+            "incremental": {"type": "bool", "default": True},
+            "backup_level": {"type": "str", "choices": ["full", "incremental", "auto"], "default": "full"},
+            "container": {"type": "str"},
+            "require_quiesce": {"type": "bool", "default": False},
+            "min_age": {"type": "float"},
+            "rotation": {"type": "int"},
+            "backup_set": {"type": "str"},
+            "metadata": {"type": "dict", "default": {}},
+            "restore_to": {"type": "str", "choices": ["same", "new"], "default": "same"},
+            "restore_as": {"type": "str"},
+            "timeout": {"type": "float", "default": 1200.0},
+            "concurrency": {"type": "int", "default": 8},
+        },
+    )
+    given = module.params
+    same = ("snapshot_name", "incremental", "backup_level", "container", "require_quiesce", "min_age", "rotation")
+    options = VolumeSnapshotOptions(
+        **{name: given[name] for name in (*same, "backup_set", "metadata", "restore_to", "restore_as", "concurrency")},
+        timeout_seconds=given["timeout"],
+    )
+
+    def flow(cloud):
+        snapshots = VolumeSnapshots(cloud, options)
+        return {"present": snapshots.present, "absent": snapshots.absent, "applied": snapshots.applied}
+
+    module.run(given["volumes"], flow)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Servers and volumes in a project of the lab, made and taken away by tests, and their bytes as the lab's files have them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import Cloud, connect_cloud
+from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.errors import NotFound, RestError
+
+from .cloud_lab import Project
+from .keystone_lab import Keystone
+
+_WAIT_SECONDS = 180
+
+
+class World:
+    """What one project has. Everything is asked for directly, past any proxy."""
+
+    def __init__(self, lab: Keystone, project: Project) -> None:
+        self.project = project
+        self.cloud: Cloud = connect_cloud({"auth": project.auth}, {})
+        admin = {
+            "auth_url": lab.auth_url,
+            "username": "admin",
+            "password": lab.environment["OS_PASSWORD"],
+            "project_name": "admin",
+        }
+        self.admin: Cloud = connect_cloud({"auth": admin}, {})
+        self._nova = Path(lab.environment["FREEZER_TEST_NOVA_STATE"])
+        self._cinder = Path(lab.environment["FREEZER_TEST_CINDER_STATE"])
+        self._servers: list[str] = []
+        self._volumes: list[str] = []
+
+    def ask(self, service: str, method: str, path: str, document: Any = None, **options: Any) -> Any:
+        """The JSON of an answer."""
+        return self.cloud.service(service).request(method, path, document, **options).document
+
+    # ------------------------------------------------------------------ servers
+
+    def flavor(self) -> str:
+        """The id of the smallest flavor, which is made if it is missing."""
+        known = self.ask("compute", "GET", "/flavors")["flavors"]
+        for one in known:
+            if one["name"] == "lab.small":
+                return str(one["id"])
+        new = {"flavor": {"name": "lab.small", "ram": 16, "vcpus": 1, "disk": 1, "id": "lab-small"}}
+        try:
+            self.admin.service("compute").request("POST", "/flavors", new)
+        except RestError:
+            pass  # another worker was quicker
+        return "lab-small"
+
+    def image(self, content: bytes, **properties: str) -> str:
+        """An image with these bytes."""
+        new = {"name": f"image-{secrets.token_hex(4)}", "disk_format": "raw", "container_format": "bare", **properties}
+        image_id = self.ask("image", "POST", "/v2/images", new)["id"]
+        self.cloud.service("image").request(
+            "PUT",
+            f"/v2/images/{image_id}/file",
+            data=content,
+            headers={"Content-Type": "application/octet-stream"},
+            raw=True,
+        )
+        return str(image_id)
+
+    def begin_server(self, image_id: str, name: str | None = None, **values: Any) -> str:
+        """A server that is being made."""
+        new = {
+            "name": name or f"server-{secrets.token_hex(4)}",
+            "imageRef": image_id,
+            "flavorRef": self.flavor(),
+            "networks": "none",
+            **values,
+        }
+        answer = self.ask(
+            "compute", "POST", "/servers", {"server": new}, headers={"OpenStack-API-Version": "compute 2.37"}
+        )
+        self._servers.append(answer["server"]["id"])
+        return str(answer["server"]["id"])
+
+    def server(self, image_id: str, name: str | None = None, **values: Any) -> str:
+        """A server that runs."""
+        server_id = self.begin_server(image_id, name, **values)
+        self.wait(lambda: self.server_status(server_id) == "ACTIVE", "the server")
+        return server_id
+
+    def get_server(self, server_id: str) -> Any:
+        """All that Nova says about it."""
+        return self.ask("compute", "GET", f"/servers/{server_id}")["server"]
+
+    def server_status(self, server_id: str) -> str | None:
+        """Its status while Nova does not work on it, else None."""
+        found = self.get_server(server_id)
+        assert found["status"] != "ERROR", found.get("fault")
+        return None if found["OS-EXT-STS:task_state"] else found["status"]
+
+    def disk(self, server_id: str) -> Path:
+        """The file that is the server's disk."""
+        return self._nova / "instances" / server_id / "disk"
+
+    # ------------------------------------------------------------------ volumes
+
+    def volume(self, name: str | None = None, gib: int = 1, **values: Any) -> str:
+        """A volume that is available."""
+        new = {"name": name or f"volume-{secrets.token_hex(4)}", "size": gib, **values}
+        volume_id = str(self.ask("volume", "POST", "/volumes", {"volume": new})["volume"]["id"])
+        self._volumes.append(volume_id)
+        self.wait(lambda: self.get_volume(volume_id)["status"] == "available", "the volume")
+        return volume_id
+
+    def get_volume(self, volume_id: str) -> Any:
+        """All that Cinder says about it."""
+        return self.ask("volume", "GET", f"/volumes/{volume_id}")["volume"]
+
+    def attach(self, server_id: str, volume_id: str) -> None:
+        """Attach a volume to a server."""
+        self.ask(
+            "compute",
+            "POST",
+            f"/servers/{server_id}/os-volume_attachments",
+            {"volumeAttachment": {"volumeId": volume_id}},
+        )
+        self.wait(lambda: self.get_volume(volume_id)["status"] == "in-use", "the attachment")
+
+    def _active_file(self, volume_id: str) -> Path:
+        store = self._cinder / "store"
+        info = store / f"volume-{volume_id}.info"
+        name = f"volume-{volume_id}"
+        if info.exists():
+            name = json.loads(info.read_text())["active"]
+        return store / name
+
+    def _qemu(self, *words: str | Path) -> str:
+        root = self._nova.parent / "debian/root"
+        libraries = next(root.glob("usr/lib/*-linux-gnu"))
+        environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries)}
+        return subprocess.run(
+            [root / "usr/bin/qemu-img", *words], env=environment, check=True, capture_output=True, text=True
+        ).stdout
+
+    def write(self, volume_id: str, offset: int, content: bytes) -> None:
+        """Change bytes of a volume, as its server would."""
+        path = self._active_file(volume_id)
+        found = json.loads(self._qemu("info", "-U", "--output=json", path))
+        if found["format"] == "raw":
+            with open(path, "r+b") as file:
+                file.seek(offset)
+                file.write(content)
+            return
+        root = self._nova.parent / "debian/root"
+        libraries = next(root.glob("usr/lib/*-linux-gnu"))
+        pattern = self._nova.parent / f"pattern-{secrets.token_hex(4)}"
+        pattern.write_bytes(content)
+        try:
+            subprocess.run(
+                [root / "usr/bin/qemu-io", "-f", "qcow2", "-c", f"write -s {pattern} {offset} {len(content)}", path],
+                env={**os.environ, "LD_LIBRARY_PATH": str(libraries)},
+                check=True,
+                capture_output=True,
+            )
+        finally:
+            pattern.unlink()
+
+    def digest(self, volume_id: str) -> str:
+        """A hash of the first 2 MiB of a volume, whatever files it is made of; nobody writes behind these."""
+        copy = self._nova.parent / f"copy-{secrets.token_hex(4)}"
+        path = self._active_file(volume_id)
+        try:
+            found = json.loads(self._qemu("info", "-U", "--output=json", path))
+            self._qemu("dd", "-U", "-f", found["format"], "-O", "raw", "bs=1M", "count=2", f"if={path}", f"of={copy}")
+            return _digest(copy)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    # ------------------------------------------------------------------ the rest
+
+    def wait(self, predicate: Callable[[], Any], what: str) -> None:
+        """Wait until something is so."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not predicate():
+            assert time.monotonic() < deadline, f"{what} took too long"
+            time.sleep(0.3)
+
+    def images(self) -> list[Any]:
+        """The snapshots of servers."""
+        found: list[Any] = self.ask("image", "GET", "/v2/images?freezer_owner=freezer.backup")["images"]
+        return found
+
+    def clean(self) -> None:
+        """Begin to take servers away; their project is not used again."""
+        for server_id in self._servers:
+            try:
+                self.cloud.service("compute").request("DELETE", f"/servers/{server_id}")
+            except NotFound:
+                continue
+
+
+def _digest(path: Path) -> str:
+    found = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            found.update(block)
+    return found.hexdigest()
