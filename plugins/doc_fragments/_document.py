@@ -200,14 +200,15 @@ options:
     default: present
 """
 
-    JOB_SCHEDULE = "options:\n  job_schedule:\n" + _SCHEDULE
+    # With a type, what is put together: ansible-test's yamllint reads every other assignment as one literal, and stops.
+    JOB_SCHEDULE: str = "options:\n  job_schedule:\n" + _SCHEDULE
 
-    SCHEDULE = "options:\n  schedule:\n" + _SCHEDULE
+    SCHEDULE: str = "options:\n  schedule:\n" + _SCHEDULE
 
-    JOB = "options:\n" + _JOB
+    JOB: str = "options:\n" + _JOB
 
     # A list of jobs: the same one level deeper.
-    JOB_SET = "options:\n  jobs:\n    suboptions:\n" + indent(
+    JOB_SET: str = "options:\n  jobs:\n    suboptions:\n" + indent(
         _JOB.replace("O(job_id)", "O(jobs[].job_id)")
         .replace("O(client_id)", "O(jobs[].client_id)")
         .replace("O(description)", "O(jobs[].description)")
@@ -219,7 +220,7 @@ options:
         "    ",
     )
 
-    STAMPS = "options:\n" + _STAMPS
+    STAMPS: str = "options:\n" + _STAMPS
 
     REPETITION = r"""
 options:
