@@ -163,6 +163,14 @@ def _elasticsearch(piece: str) -> elasticsearch_lab.Server:
         pytest.skip(str(reason))
 
 
+@pytest.fixture(scope="session")
+def lvm_guest(guest: Guest) -> Guest:
+    """The guest as new, with the collection as the checkout has it now."""
+    guest.renew()
+    guest.install_collection()
+    return guest
+
+
 @pytest.fixture
 def project_id() -> str:
     """A project that no other test uses."""

@@ -51,6 +51,11 @@ options:
         C(<container>_segments).
       - Required with O(storage).
     type: str
+  deadline_seconds:
+    description:
+      - The application of O(mode) is let go after this time, whatever has become of the backup, which fails then. Without
+        it 60.
+    type: float
   dereference_symlink:
     description:
       - Whether to store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both
@@ -84,6 +89,42 @@ options:
   log_file:
     description:
       - Taken so that action documents fit; the module reports through Ansible and writes no log.
+    type: str
+  lvm_auto_snap:
+    description:
+      - The same as O(snapshot=lvm), as Freezer's older documents have it. A path has to be on the volume that
+        O(path_to_backup) is on; V(true) says no more.
+    type: str
+  lvm_dirmount:
+    description:
+      - The folder on which the snapshot is mounted; it has to be empty. Without it a folder of its own below
+        C(/run/freezer-backup).
+      - With O(lvm_srcvol), O(path_to_backup) can be the path that the data has in the mounted snapshot.
+    type: path
+  lvm_snapname:
+    description:
+      - The name of the snapshot. Without it C(freezer_backup_snap_) and a code.
+    type: str
+  lvm_snapperm:
+    description:
+      - Whether the snapshot can be written to (V(rw)). Without it V(ro).
+    type: str
+    choices: [ro, rw]
+    aliases: [lvm_snap_perm]
+  lvm_snapsize:
+    description:
+      - What a classic snapshot may keep of what is overwritten while it is read, such as V(2G), V(20%ORIGIN) or
+        V(50%FREE). Without it 1 GiB. A backup whose snapshot runs out of space fails.
+      - A thin volume has thin snapshots, which take what they need of the pool.
+    type: str
+  lvm_srcvol:
+    description:
+      - The volume, as C(group/volume) or by its path. It is found by O(path_to_backup); if it is given it has to be that one.
+      - It asks for a snapshot without O(snapshot).
+    type: str
+  lvm_volgroup:
+    description:
+      - The group of the volume. It is found by O(path_to_backup); if it is given it has to be that one.
     type: str
   max_level:
     description:
@@ -123,8 +164,20 @@ options:
   mode:
     description:
       - What kind of data is backed up. V(fs) is files.
+      - The others are files of a database that is running. It is held still while the snapshot is made, so they need
+        O(snapshot=lvm), and O(path_to_backup) holds all of its files. V(mongo) is V(mongodb).
     type: str
-    choices: [fs]
+    choices: [fs, mysql, postgresql, mongodb, mongo]
+  mongodb_conf:
+    description:
+      - A file on the host with lines such as C(user = backup), for O(mode=mongodb). It may have C(host), C(port), C(user),
+        C(password) and C(database). Without it the server of the host is asked without a password.
+    type: path
+  mysql_conf:
+    description:
+      - A file on the host with lines such as C(user = backup), for O(mode=mysql), also MySQL's own option files. It may
+        have C(host), C(port), C(user), C(password) and C(socket). Without it the module's user logs in through the socket.
+    type: path
   no_incremental:
     description:
       - Make a full backup whatever the levels say.
@@ -151,6 +204,12 @@ options:
       - The folder or the file to back up.
     type: path
     aliases: [src_file]
+  postgresql_conf:
+    description:
+      - A file on the host with lines such as C(user = backup), for O(mode=postgresql). It may have C(host), C(port),
+        C(user), C(password), C(database), C(socket), and C(os_user), the user of the system that logs in.
+      - Without C(host) it is C(postgres) who does, if the module runs as root.
+    type: path
   remove_before_date:
     description:
       - With M(freezer.backup.prune), remove backups that began at or before this date, as in V(2026-11-22T08:30:00), unless
@@ -173,6 +232,12 @@ options:
     description:
       - Take the newest backup that began at or before this moment, an ISO 8601 date such as
         V(2026-11-22T08:30:00). Without a time zone it is local time of the host.
+    type: str
+  snapshot:
+    description:
+      - With V(lvm), or V(true) as in Freezer's documents, a snapshot of the logical volume with O(path_to_backup) is read
+        and removed afterwards. All files are of one moment then.
+      - Needs root and lvm2 on the host, and free extents in the volume group or space in the thin pool.
     type: str
   storage:
     description:

@@ -109,3 +109,14 @@ attributes:
     description: Has an action plugin of its own, and runs on the controller.
     support: full
 """
+
+    # A module that works on a host and keeps no backups.
+    ACTION_GROUP_ALL = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/freezer.backup.all) in C(module_defaults) to say once what all modules have in common.
+    support: full
+    membership:
+      - freezer.backup.all
+"""

@@ -20,6 +20,8 @@ author:
 requirements:
   - GNU tar 1.27 or later
   - zstandard (Python) or zstd, for O(compression=zstd)
+  - root and lvm2 for O(snapshot=lvm), and btrfs-progs where the file system is btrfs
+  - mariadb or mysql, psql, or PyMongo or mongosh, for O(mode) other than V(fs)
 extends_documentation_fragment:
   - freezer.backup._action
   - freezer.backup._attributes
@@ -62,6 +64,18 @@ EXAMPLES = r"""
     exclude:
       - "*.tmp"
     min_age: 43200
+
+- name: Back up a running MariaDB, which is held for the moment in which a snapshot of its volume is made
+  freezer.backup.backup:
+    path_to_backup: /var/lib/mysql
+    backup_name: mysql
+    storage: local
+    container: /srv/backups
+    snapshot: lvm
+    lvm_snapsize: 20%ORIGIN
+    mode: mysql
+    mysql_conf: /root/.freezer/mysql.conf
+    max_level: 6
 
 - name: Hand over an action document as it is
   freezer.backup.backup: "{{ lookup('ansible.builtin.file', 'nightly.json') | from_json }}"
@@ -142,6 +156,39 @@ compression:
   returned: when a backup was made
   type: str
   sample: zstd
+consistency:
+  description:
+    - What was held still. V(crash) is nothing; V(fs) is the file system, in a snapshot; V(app) is the application as well.
+  returned: when a backup was made
+  type: str
+  sample: app
+snapshot:
+  description:
+    - The snapshot that was read, V(null) if there was none. C(create_seconds) is how long LVM took to make it,
+      C(used_percent) how much of its space was used when it had been read.
+  returned: when a backup was made
+  type: dict
+  sample:
+    kind: lvm
+    volume: vg0/data
+    name: freezer_backup_snap_4a7c2e5f01bb
+    file_system: xfs
+    thin: false
+    bytes: 1073741824
+    create_seconds: 0.112
+    moment: 1795337766.25
+    used_percent: 1.5
+held_seconds:
+  description: How long the application was held, V(null) if none was.
+  returned: when a backup was made
+  type: float
+  sample: 0.155
+problems:
+  description: What went wrong beside the backup itself, such as a snapshot that could not be removed. The module warns of it.
+  returned: when a backup was made
+  type: list
+  elements: str
+  sample: []
 duration_seconds:
   description: How long it took.
   returned: when a backup was made

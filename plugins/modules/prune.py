@@ -14,7 +14,8 @@ description:
   - What a backup that stays is built on stays too, and the newest backup always does. Whatever moment it is interrupted in,
     every backup that is left can be restored.
   - Removes halves of backups too, which have no manifest and which nobody writes any more, and scratch folders in the
-    host's temporary folder that no process of this user uses any more. A run that is under way keeps what it has; the module
+    host's temporary folder that no process of this user uses any more; as root also LVM snapshots, with their mounts, of
+    backups of this host whose process is gone. A run that is under way keeps what it has; the module
     fails if one writes backups of the same name.
   - Does not tell the Freezer API. RV(removed) has the ids for M(freezer.backup.backup_record).
   - The options are the keys of a C(freezer_action), so that an action C(admin) can be given as it is.

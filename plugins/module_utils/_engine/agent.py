@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from . import planning, results
+from . import databases, planning, results, still
 from .archive import place, tree
 from .archive.backup_set import BackupSet, StoredBackup, contents
 from .archive.codec import codec_for
@@ -60,18 +60,19 @@ def _sets(options: Options) -> list[BackupSet]:
 def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
     """What to read, and the path that the user means. Raises OptionError if there is nothing to read."""
     given = options.need("path_to_backup", "say which folder or file to back up")
-    path = os.path.abspath(given)
+    path = still.home_path(options, os.path.abspath(given))
     try:
         found = os.stat(path)
     except OSError as problem:
         raise OptionError(f"path_to_backup {shown(path)} cannot be read: {problem.strerror}.") from None
     if stat.S_ISSOCK(found.st_mode):
         raise OptionError(f"path_to_backup {shown(path)} is a socket, and archives cannot hold one.")
+    exclude = [*options.exclude, *databases.left_out(options)]
     if not stat.S_ISDIR(found.st_mode):
         if not os.access(path, os.R_OK):
             raise OptionError(f"path_to_backup {shown(path)} cannot be read by the user with id {os.geteuid()}.")
         folder, name = os.path.split(path)
-        return Source(folder, name, options.dereference_symlink, options.one_file_system, options.exclude), path
+        return Source(folder, name, options.dereference_symlink, options.one_file_system, exclude), path
     if not os.access(path, os.R_OK | os.X_OK):
         raise OptionError(f"path_to_backup {shown(path)} cannot be read by the user with id {os.geteuid()}.")
     own_output = []
@@ -85,7 +86,7 @@ def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
         if inside is not None:
             own_output.append(inside)
     return (
-        Source(path, None, options.dereference_symlink, options.one_file_system, options.exclude, own_output),
+        Source(path, None, options.dereference_symlink, options.one_file_system, exclude, own_output),
         path,
     )
 
@@ -112,6 +113,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
         if len(young) == len(sets):
             return results.unchanged(options, young[0], sets)
     if dry_run or options.dry_run:
+        still.plan_still(options, source, sets[0].folder)
         level, parent = planning.plan_backup(options, sets, source, path, started)
         return {**results.described(options, path, level, parent), "changed": True, "outcome": "planned"}
 
@@ -127,8 +129,9 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
                 fan_out.failed(backup_set.storage, problem)
         working = [backup_set for backup_set in sets if backup_set.storage in fan_out.working()]
         level, parent = planning.plan_backup(options, working, source, path, started)
+        held = stack.enter_context(still.held_still(options, source, sets[0].folder))
         plan = ArchivePlan(
-            source=source,
+            source=held.source,
             path=path,
             hostname=options.host,
             backup_name=sets[0].backup_name,
@@ -140,7 +143,10 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             set_folder=sets[0].folder,
             codec=codec,
             segment_bytes=options.max_segment_size,
-            consistency="crash",
+            consistency=held.consistency,
+            moment_ns=held.moment_ns,
+            confirm=held.confirm,
+            left_out=held.left_out,
         )
         try:
             stored = _create(plan, fan_out, progress)
@@ -148,7 +154,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             level, parent = LevelPlan(0, None, str(obstacle)), None
             stored = _create(replace(plan, level=0, parent=None), fan_out, progress)
     result = results.described(options, path, level, parent)
-    result.update(results.done(options, stored, sets, fan_out))
+    result.update(results.done(options, stored, sets, fan_out, held.problems))
     return result
 
 
@@ -386,6 +392,7 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
         raise failures[0][1]
     found = [(path, size_of(path)) for path in leftovers(min_age, now)]
     scratch = [(path, size) for path, size in found if dry_run or remove_leftover(path)]
+    scratch += still.leftover_snapshots(dry_run)
     return {
         **results.pruned(options, pruned, failures, scratch),
         "outcome": "partial" if failures else "planned" if dry_run else "success",

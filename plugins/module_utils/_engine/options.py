@@ -32,6 +32,7 @@ ALIASES = {
     "max_seg_size": "max_segment_size",
     "remove_from_date": "remove_before_date",
     "remove_older_then": "remove_older_than",
+    "lvm_snap_perm": "lvm_snapperm",
 }
 #: Keys that change nothing about what is stored or restored.
 WITHOUT_EFFECT = frozenset(
@@ -129,6 +130,27 @@ def _choice(*choices: str) -> Callable[[Any], str]:
     return parse
 
 
+def _snapshot(value: Any) -> str:
+    """The kind of snapshot, empty for none. Freezer's documents say true."""
+    if str(value).strip().lower() == "lvm":
+        return "lvm"
+    try:
+        return "lvm" if _switch(value) else ""
+    except ValueError:
+        raise ValueError("lvm, true or false") from None
+
+
+def _auto_snap(value: Any) -> str:
+    """A path, ``true`` for the one that is backed up, or empty."""
+    text = _text(str(value).lower() if isinstance(value, bool) else value)
+    return {"true": "true", "false": ""}.get(text.lower(), text)
+
+
+def _mode(value: Any) -> str:
+    mode = _choice("fs", "mysql", "postgresql", "mongodb", "mongo")(value)
+    return "mongodb" if mode == "mongo" else mode
+
+
 _PARSERS: dict[str, Callable[[Any], Any]] = {
     "always_level": _whole,
     "backup_id": _text,
@@ -139,6 +161,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "compression": _choice("zstd", "gzip", "none"),
     "compression_level": _whole,
     "container": _text,
+    "deadline_seconds": _number,
     "dereference_symlink": _choice("none", "soft", "hard", "all"),
     "dry_run": _switch,
     "engine_name": _choice("tar"),
@@ -150,20 +173,31 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "keep_monthly": _whole,
     "keep_weekly": _whole,
     "keep_yearly": _whole,
+    "lvm_auto_snap": _auto_snap,
+    "lvm_dirmount": _text,
+    "lvm_snapname": _text,
+    "lvm_snapperm": _choice("ro", "rw"),
+    "lvm_snapsize": _text,
+    "lvm_srcvol": _text,
+    "lvm_volgroup": _text,
     "max_level": _whole,
     "max_segment_size": _size,
     "min_age": _number,
-    "mode": _choice("fs"),
+    "mode": _mode,
+    "mongodb_conf": _text,
+    "mysql_conf": _text,
     "no_incremental": _switch,
     "one_file_system": _switch,
     "osrc": _text,
     "overwrite": _switch,
     "path_to_backup": _text,
+    "postgresql_conf": _text,
     "remove_before_date": _moment,
     "remove_older_than": _number,
     "restart_always_level": _number,
     "restore_abs_path": _text,
     "restore_from_date": _moment,
+    "snapshot": _snapshot,
     "storage": _choice("local", "swift"),
     "storages": _storages,
 }
@@ -182,6 +216,7 @@ class Options:
     compression: str | None = None
     compression_level: int | None = None
     container: str | None = None
+    deadline_seconds: float | None = None
     dereference_symlink: str | None = None
     dry_run: bool = False
     engine_name: str = "tar"
@@ -193,20 +228,31 @@ class Options:
     keep_monthly: int | None = None
     keep_weekly: int | None = None
     keep_yearly: int | None = None
+    lvm_auto_snap: str | None = None
+    lvm_dirmount: str | None = None
+    lvm_snapname: str | None = None
+    lvm_snapperm: str = "ro"
+    lvm_snapsize: str | None = None
+    lvm_srcvol: str | None = None
+    lvm_volgroup: str | None = None
     max_level: int | None = None
     max_segment_size: int = DEFAULT_SEGMENT_BYTES
     min_age: float | None = None
     mode: str = "fs"
+    mongodb_conf: str | None = None
+    mysql_conf: str | None = None
     no_incremental: bool = False
     one_file_system: bool = True
     osrc: str | None = None
     overwrite: bool = False
     path_to_backup: str | None = None
+    postgresql_conf: str | None = None
     remove_before_date: float | None = None
     remove_older_than: float | None = None
     restart_always_level: float | None = None
     restore_abs_path: str | None = None
     restore_from_date: float | None = None
+    snapshot: str = ""
     storage: str | None = None
     storages: list[dict[str, Any]] = field(default_factory=list)
 
@@ -214,6 +260,11 @@ class Options:
     def host(self) -> str:
         """The host that the backups are of: the one that is named, else this one."""
         return self.hostname or socket.gethostname()
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether a snapshot is to be read: upstream's older documents name a volume or a path and say no more."""
+        return bool(self.snapshot or self.lvm_srcvol or self.lvm_auto_snap)
 
     def need(self, name: str, why: str) -> str:
         """The value of a text option. Raises OptionError if it is not given."""

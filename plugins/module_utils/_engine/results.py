@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from .archive.backup_set import BackupSet, StoredBackup
 from .archive.levels import LevelPlan
+from .archive.manifest import Manifest
 from .archive.segments import FanOut
 from .archive.tar import shown
 from .errors import FreezerError
@@ -55,8 +55,14 @@ def unchanged(options: Options, newest: StoredBackup, sets: Sequence[BackupSet])
     }
 
 
-def done(options: Options, stored: StoredBackup, sets: Sequence[BackupSet], fan_out: FanOut) -> dict[str, Any]:
-    """What became of a backup: outcome, where it lies, sizes, and what could not be read."""
+def done(
+    options: Options,
+    stored: StoredBackup,
+    sets: Sequence[BackupSet],
+    fan_out: FanOut,
+    problems: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What became of a backup: outcome, where it lies, sizes, what could not be read, and what went wrong beside it."""
     manifest = stored.manifest
     storages = []
     for backup_set in sets:
@@ -77,6 +83,10 @@ def done(options: Options, stored: StoredBackup, sets: Sequence[BackupSet], fan_
         "stored_bytes": manifest.stored_bytes,
         "counts": manifest.counts,
         "compression": manifest.codec,
+        "consistency": manifest.consistency,
+        "snapshot": manifest.snapshot,
+        "held_seconds": _held_seconds(manifest),
+        "problems": list(problems),
         "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
         "unreadable_count": len(manifest.unreadable),
         "unreadable": manifest.unreadable[:LISTED_AT_MOST],
@@ -84,6 +94,11 @@ def done(options: Options, stored: StoredBackup, sets: Sequence[BackupSet], fan_
         "remarks": manifest.warnings[:LISTED_AT_MOST],
         "metadata": metadata(options, stored, outcome, fan_out),
     }
+
+
+def _held_seconds(manifest: Manifest) -> float | None:
+    seconds = manifest.hold["held_seconds"] if manifest.hold else None
+    return None if seconds is None else round(seconds, 3)
 
 
 def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanOut) -> dict[str, Any]:
@@ -108,7 +123,7 @@ def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanO
         "engine_name": options.engine_name,
         "action": "backup",
         "path_to_backup": manifest.path,
-        "fs_real_path": shown(os.path.realpath(options.path_to_backup or "")),
+        "fs_real_path": manifest.real_path,
         "compression": manifest.codec,
         "compression_alg": manifest.codec,
         "encrypted": False,
@@ -125,6 +140,7 @@ def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanO
         "outcome": outcome,
         "unreadable_count": len(manifest.unreadable),
         "consistency": manifest.consistency,
+        "held_seconds": _held_seconds(manifest),
         "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
         "manifest_sha256": stored.manifest_sha256,
         "folder": stored.folder,

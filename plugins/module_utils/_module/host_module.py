@@ -29,6 +29,7 @@ def action_spec() -> dict[str, Any]:
         "compression": {"type": "str", "choices": ["zstd", "gzip", "none"]},
         "compression_level": {"type": "int"},
         "container": {"type": "str"},
+        "deadline_seconds": {"type": "float"},
         "dereference_symlink": {"type": "str", "choices": ["none", "soft", "hard", "all"]},
         "dry_run": {"type": "bool", "default": False},
         "engine_name": {"type": "str", "choices": ["tar"], "aliases": ["engine"]},
@@ -41,20 +42,31 @@ def action_spec() -> dict[str, Any]:
         "keep_weekly": {"type": "int"},
         "keep_yearly": {"type": "int"},
         "log_file": {"type": "str"},
+        "lvm_auto_snap": {"type": "str"},
+        "lvm_dirmount": {"type": "path"},
+        "lvm_snapname": {"type": "str"},
+        "lvm_snapperm": {"type": "str", "choices": ["ro", "rw"], "aliases": ["lvm_snap_perm"]},
+        "lvm_snapsize": {"type": "str"},
+        "lvm_srcvol": {"type": "str"},
+        "lvm_volgroup": {"type": "str"},
         "max_level": {"type": "int"},
         "max_segment_size": {"type": "str"},
         "min_age": {"type": "float"},
-        "mode": {"type": "str", "choices": ["fs"]},
+        "mode": {"type": "str", "choices": ["fs", "mysql", "postgresql", "mongodb", "mongo"]},
+        "mongodb_conf": {"type": "path"},
+        "mysql_conf": {"type": "path"},
         "no_incremental": {"type": "bool"},
         "one_file_system": {"type": "bool", "default": True},
         "osrc": {"type": "path"},
         "overwrite": {"type": "bool", "default": False},
         "path_to_backup": {"type": "path", "aliases": ["src_file"]},
+        "postgresql_conf": {"type": "path"},
         "remove_before_date": {"type": "str", "aliases": ["remove_from_date"]},
         "remove_older_than": {"type": "float"},
         "restart_always_level": {"type": "float"},
         "restore_abs_path": {"type": "path"},
         "restore_from_date": {"type": "str"},
+        "snapshot": {"type": "str"},
         "storage": {"type": "str", "choices": ["local", "swift"]},
         "storages": {
             "type": "list",
@@ -69,7 +81,8 @@ def action_spec() -> dict[str, Any]:
     }
 
 
-def _end_by_signal(number: int, _frame: Any) -> None:
+def end_by_signal(number: int, _frame: Any) -> None:
+    """Let what is under way clean up behind itself, and end."""
     raise SystemExit(128 + number)
 
 
@@ -96,11 +109,13 @@ def run_on_host(
     if missing:
         module.fail_json(msg=f"missing required arguments: {', '.join(missing)}")
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end_by_signal)
+        signal.signal(number, end_by_signal)
     try:
         result = work(module.params, module.check_mode)
     except FreezerError as problem:
         module.fail_json(msg=str(problem))
+    for problem in result.get("problems", []):
+        module.warn(problem)
     if result["outcome"] == "partial":
         module.warn(_partial_sentence(result))
     elif result["outcome"] == "different":

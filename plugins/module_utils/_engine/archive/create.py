@@ -10,9 +10,10 @@ import os
 import platform
 import time
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from io import BufferedReader
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, Callable, cast
 
 from ..progress import Progress
 from ..storage.base import Storage
@@ -26,7 +27,7 @@ from .errors import ArchiveError
 from .manifest import Manifest, Parent, StoredObject, digest, folder_name
 from .scratch import scratch_folder
 from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
-from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, settle
+from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, set_moment, settle
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
 _PIPE_BYTES = 1 << 20
@@ -52,6 +53,12 @@ class ArchivePlan:
     codec: Codec
     segment_bytes: int
     consistency: str
+    #: When what the source shows was the present, in nanoseconds since 1970; None if that is while it is read.
+    moment_ns: int | None = None
+    #: Called when the source has been read. Raises if that was not whole; returns values of the manifest's fields.
+    confirm: Callable[[], dict[str, Any]] | None = None
+    #: What is not in the source though it is below the path, as the manifest's ``warnings``.
+    left_out: Sequence[dict[str, str]] = ()
 
     @property
     def folder(self) -> str:
@@ -94,6 +101,10 @@ def _fetch_snar(plan: ArchivePlan, path: str) -> int:
 
 
 def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
+    if plan.moment_ns is not None:
+        with open(path, "rb") as written, open(f"{path}.dated", "wb") as dated:
+            set_moment(written, dated, plan.moment_ns)
+        path = f"{path}.dated"
     packed = Gzip(_SIDE_LEVEL)
     target = FannedObject(fan_out, plan.folder, "snar.gz")
     try:
@@ -213,11 +224,13 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         parent_began = _fetch_snar(plan, snar)
         tree = _store_tree(plan, fan_out, snar, progress)
         messages = tree.messages
+        more = plan.confirm() if plan.confirm is not None else {}
         if tree.status not in (0, 1):
             said = "; ".join(messages.unknown[:3]) or f"status {tree.status}"
             raise ArchiveError(f"tar could not archive {plan.path}: {said}.")
         _check_continues(plan, parent_began, messages)
         messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
+        messages.warnings += plan.left_out
         parent = None
         if plan.parent is not None:
             above = plan.parent.manifest
@@ -250,6 +263,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             time_ended=round(time.time(), 3),
             unreadable=messages.unreadable,
             warnings=messages.warnings,
+            **more,
         )
         stored = manifest.to_bytes()
         fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))

@@ -72,6 +72,9 @@ class Manifest:
     time_started: float
     time_ended: float
     sealing: dict[str, Any] | None = None
+    #: The snapshot that was read in place of the file system, and what was held still for it; None if there was none.
+    snapshot: dict[str, Any] | None = None
+    hold: dict[str, Any] | None = None
     unreadable: list[dict[str, str]] = field(default_factory=list)
     warnings: list[dict[str, str]] = field(default_factory=list)
 

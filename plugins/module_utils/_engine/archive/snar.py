@@ -66,6 +66,21 @@ def settle(snar: BinaryIO, settled: BinaryIO, top: str, unread: Iterable[bytes] 
     return began
 
 
+def set_moment(snar: BinaryIO, result: BinaryIO, moment_ns: int) -> None:
+    """Copy a snapshot file that says that its level was read at another moment, in nanoseconds since 1970.
+
+    tar writes when it began. What it read in a snapshot is older than that: a file that was changed in between has to
+    count as changed for the next level. Raises ArchiveError if the file has another format.
+    """
+    version, head = snar.readline(), snar.read(_READ_BYTES)
+    fields = head.split(b"\0", 2)
+    if not version.endswith(b"-2\n") or len(fields) < 2:
+        raise ArchiveError("tar has written a snapshot file of an unknown format.")
+    result.write(version + b"%d\0%d\0" % divmod(moment_ns, _NANOSECONDS) + b"".join(fields[2:]))
+    for block in iter(lambda: snar.read(_READ_BYTES), b""):
+        result.write(block)
+
+
 def _parts(snar: BinaryIO) -> Iterator[bytes]:
     """What stands between the ends of folders; the first part begins with the time."""
     rest = b""

@@ -14,7 +14,7 @@ from .errors import DocumentError
 from .kind import ID_SCHEMA, Kind
 
 ACTIONS = ("backup", "restore", "info", "admin", "exec")
-MODES = ("fs", "mongo", "mysql", "sqlserver", "cinder", "glance", "cindernative", "nova")
+MODES = ("fs", "mongo", "mongodb", "mysql", "postgresql", "sqlserver", "cinder", "glance", "cindernative", "nova")
 
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 

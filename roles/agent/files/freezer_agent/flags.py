@@ -71,6 +71,24 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         ),
     ),
     (
+        "backup: what is held still",
+        (
+            Flag("snapshot", "read a snapshot of the LVM volume that the path is on, which is removed afterwards"),
+            Flag("mode", "what the data belongs to: fs (the default), mysql, postgresql or mongodb", "MODE", "-m"),
+            Flag("mysql_conf", "ini file with host, port, user, password or socket of the server", "FILE"),
+            Flag("postgresql_conf", "the same, with database and os_user", "FILE"),
+            Flag("mongodb_conf", "the same, with database", "FILE"),
+            Flag("deadline_seconds", "let go of the database after this time, done or not (default: 60)", "SECONDS"),
+            Flag("lvm_snapsize", "of a classic snapshot, such as 2G or 20%%ORIGIN (default: 1G)", "SIZE"),
+            Flag("lvm_snapname", "name of the snapshot (default: freezer_backup_snap_ and a code)", "NAME"),
+            Flag("lvm_snapperm", "ro (the default) or rw: whether it can be written to", "PERM", name="lvm_snap_perm"),
+            Flag("lvm_dirmount", "where it is mounted (default: below /run/freezer-backup)", "PATH"),
+            Flag("lvm_srcvol", "the volume; without it the one that the path is on", "VOLUME"),
+            Flag("lvm_volgroup", "the group of the volume", "GROUP"),
+            Flag("lvm_auto_snap", "the same as --snapshot, for the volume of this path", "PATH"),
+        ),
+    ),
+    (
         "backup: full or incremental",
         (
             Flag("max_level", "so many increments follow a full backup", "N"),
@@ -91,7 +109,6 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
             Flag("compression", "zstd, gzip or none (default: zstd where this host has it, else gzip)", "CODEC"),
             Flag("compression_level", "of zstd 1 to 19 (default: 3), of gzip 1 to 9 (default: 6)", "N"),
             Flag("max_segment_size", "size of a segment in bytes, or with K, M or G (default: 64M)", "SIZE", "-M"),
-            Flag("mode", "what the data belongs to: fs (the default), files as they are", "MODE", "-m"),
             Flag("engine_name", "what reads and writes trees: tar (the default)", "ENGINE", "-e", name="engine"),
         ),
     ),

@@ -138,6 +138,7 @@ def _backup(result: Result) -> Report:
         ("read", f"{size(result['source_bytes'])} in {_contents(result['counts'])}"),
         ("stored", _stored(result)),
         ("time", duration(result["duration_seconds"])),
+        ("consistency", _consistency(result)),
     ]
     failed = []
     for storage in result["storages"]:
@@ -151,7 +152,16 @@ def _backup(result: Result) -> Report:
     if result["remarks_count"]:
         title = f"{counted(result['remarks_count'], 'remark')} on files that changed or cannot be archived"
         report.concerns.append(Concern(title, result["remarks_count"], _entries(result["remarks"])))
+    if result["problems"]:
+        report.concerns.append(Concern("Beside the backup", len(result["problems"]), list(result["problems"])))
     return report
+
+
+def _consistency(result: Result) -> str:
+    taken, held = result["snapshot"], result["held_seconds"]
+    if taken is None:
+        return str(result["consistency"])
+    return f"{result['consistency']}: a snapshot of {taken['volume']}" + (f", held for {held:.3f} s" if held else "")
 
 
 def _contents(counts: Mapping[str, int]) -> str:

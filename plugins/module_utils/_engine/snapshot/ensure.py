@@ -1,0 +1,182 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots as they should be: there, mounted or not, or gone. What is so already is left alone."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from . import lvm, mounting, mounts
+from .errors import SnapshotError
+from .ownership import MARK, tags_for, value_of
+from .size import check_size
+from .volumes import Volume, find_volume, read_volumes, volume_under
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A snapshot by its name, and the volume that it is of: named, or found under a path."""
+
+    name: str
+    path: str | None = None
+    volume: str | None = None
+    #: A classic snapshot gets so much; None lets a thin volume have a thin one.
+    size: str | None = None
+    thin: bool | None = None
+    mount_point: str | None = None
+    writable: bool = False
+    timeout_seconds: float = lvm.DEFAULT_TIMEOUT_SECONDS
+
+
+def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
+    """See to it that a snapshot is there, and mounted if it has a mount point. Raises SnapshotError.
+
+    The result has ``changed``, ``snapshot`` (None if it would only be made) and ``diff``.
+    """
+    if wanted.size is not None:
+        check_size(wanted.size)
+    origin, mount, volumes = _origin(wanted)
+    there = _named(wanted.name, volumes)
+    before = _state(there)
+    if there is not None and not _is_of(there, origin):
+        if MARK not in there.tags:
+            raise SnapshotError(
+                f"There is a volume {there.full_name} already, and it is no usable snapshot of {origin.full_name}. Choose "
+                "another name, or remove it."
+            )
+        if not check_mode:
+            lvm.resume_origin_of(there, wanted.timeout_seconds)
+            lvm.remove_volume(there, wanted.timeout_seconds)
+            volumes = read_volumes(wanted.timeout_seconds, origin.group)
+            origin = next(one for one in volumes if one.uuid == origin.uuid)
+        there = None
+    point = os.path.abspath(wanted.mount_point) if wanted.mount_point else None
+    if there is None:
+        thin = wanted.thin if wanted.thin is not None else origin.is_thin and wanted.size is None
+        extents = lvm.plan_snapshot(origin, wanted.size or lvm.DEFAULT_SIZE, thin, volumes)
+        kind = _kind(origin, mount, wanted) if point else ""
+        after = {"origin": origin.full_name, "thin": thin, "mount_point": point}
+        if check_mode:
+            return {"changed": True, "snapshot": None, "diff": {"before": before, "after": after}}
+        os.sync()
+        writable = wanted.writable or mounting.needs_writable_volume(kind)
+        tags = tags_for("module")
+        lvm.create_snapshot(origin, wanted.name, extents, tags, writable, wanted.timeout_seconds)
+        try:
+            there = lvm.find_snapshot(origin, wanted.name, tags, wanted.timeout_seconds)
+            if point:
+                mounting.mount_volume(there, point, kind, wanted.writable, wanted.timeout_seconds)
+        except BaseException:
+            lvm.undo(origin, wanted.name, tags, wanted.timeout_seconds)
+            raise
+        changed = True
+    else:
+        mounted = [one.point for one in mounting.where_mounted(there)]
+        changed = point is not None and point not in mounted
+        after = {**before, "mount_point": point} if changed else before
+        if changed and point and not check_mode:
+            kind = _kind(origin, mount, wanted)
+            mounting.mount_volume(there, point, kind, wanted.writable, wanted.timeout_seconds)
+    return {
+        "changed": changed,
+        "snapshot": _described(there, origin, wanted, mount),
+        "diff": {"before": before, "after": after},
+    }
+
+
+def absent(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
+    """See to it that a snapshot is neither mounted nor there. Raises SnapshotError."""
+    origin, _mount, volumes = _origin(wanted)
+    there = _named(wanted.name, volumes)
+    before = _state(there)
+    if there is None:
+        return {"changed": False, "snapshot": None, "diff": {"before": before, "after": {}}}
+    if not there.is_snapshot and MARK not in there.tags:
+        raise SnapshotError(f"{there.full_name} is no snapshot, and nothing but snapshots is removed here.")
+    if there.is_snapshot and there.origin != origin.name:
+        raise SnapshotError(
+            f"{there.full_name} is a snapshot of {there.group}/{there.origin}, not of {origin.full_name}."
+        )
+    if not check_mode:
+        lvm.resume_origin_of(there, wanted.timeout_seconds)
+        lvm.remove_volume(there, wanted.timeout_seconds)
+    return {"changed": True, "snapshot": None, "diff": {"before": before, "after": {}}}
+
+
+def without_leftovers(timeout_seconds: float, check_mode: bool = False) -> dict[str, Any]:
+    """Remove what backups that were killed have left on this host. Raises SnapshotError if something stays."""
+    found = lvm.leftovers(timeout_seconds=timeout_seconds)
+    problems: list[str] = []
+    if not check_mode:
+        lvm.collect(found, timeout_seconds, problems.append)
+    if problems:
+        raise SnapshotError(" ".join(problems))
+    names = [volume.full_name for volume in found]
+    return {
+        "changed": bool(names),
+        "removed": names,
+        "diff": {"before": {"leftovers": names}, "after": {"leftovers": []}},
+    }
+
+
+def _origin(wanted: Wanted) -> tuple[Volume, mounts.Mount | None, list[Volume]]:
+    table = mounts.read_mounts()
+    if wanted.path is not None:
+        real = os.path.realpath(wanted.path)
+        if not os.path.lexists(real):
+            raise SnapshotError(f"There is no {wanted.path}.")
+        origin, mount = volume_under(real, table, wanted.timeout_seconds)
+        found: mounts.Mount | None = mount
+    else:
+        origin = find_volume(str(wanted.volume), wanted.timeout_seconds)
+        found = next(iter(mounting.where_mounted(origin)), None)
+    return origin, found, read_volumes(wanted.timeout_seconds, origin.group)
+
+
+def _named(name: str, volumes: list[Volume]) -> Volume | None:
+    return next((volume for volume in volumes if volume.name == name), None)
+
+
+def _is_of(snapshot: Volume, origin: Volume) -> bool:
+    return snapshot.origin == origin.name and not snapshot.is_invalid
+
+
+def _kind(origin: Volume, mount: mounts.Mount | None, wanted: Wanted) -> str:
+    return mount.kind if mount is not None else mounting.kind_of(origin, wanted.timeout_seconds)
+
+
+def _state(volume: Volume | None) -> dict[str, Any]:
+    if volume is None:
+        return {}
+    mounted = mounting.where_mounted(volume)
+    return {
+        "origin": f"{volume.group}/{volume.origin}" if volume.origin else None,
+        "thin": volume.is_thin,
+        "mount_point": mounted[0].point if mounted else None,
+    }
+
+
+def _described(volume: Volume, origin: Volume, wanted: Wanted, mount: mounts.Mount | None) -> dict[str, Any]:
+    mounted = mounting.where_mounted(volume)
+    point = path = None
+    if mounted:
+        asked = [one.point for one in mounted if one.point == wanted.mount_point]
+        point = asked[0] if asked else mounted[0].point
+    if point is not None and wanted.path is not None and mount is not None:
+        inside = os.path.relpath(os.path.realpath(wanted.path), mount.point)
+        path = os.path.normpath(os.path.join(point, mount.root.lstrip("/"), inside))
+    moment = value_of(volume.tags, "moment")
+    return {
+        "name": volume.name,
+        "group": volume.group,
+        "origin": origin.full_name,
+        "device": volume.device,
+        "thin": volume.is_thin,
+        "size_bytes": volume.bytes,
+        "used_percent": volume.data_percent,
+        "moment": int(moment) if moment.isdigit() else None,
+        "mount_point": point,
+        "path": path,
+    }

@@ -1,0 +1,195 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Make and remove snapshots of LVM.
+
+LVM freezes the file system of a mounted volume itself while it makes the snapshot. One that is frozen already makes
+``lvcreate`` fail and leaves half a snapshot, so nothing here freezes anything, and what is half made is removed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from . import mounting, programs
+from .errors import SnapshotError
+from .ownership import MARK, is_leftover, set_tag
+from .size import extents_of
+from .volumes import Volume, read_volumes
+
+DEFAULT_SIZE = "1G"
+DEFAULT_TIMEOUT_SECONDS = 60.0
+
+#: A pool that is fuller than this (percent) is not made fuller: when it is full its volumes fail, the origin among them.
+_FULL_POOL = 95.0
+_PAUSE_SECONDS = 0.25
+
+
+def plan_snapshot(origin: Volume, size: str, thin: bool, volumes: Sequence[Volume]) -> int:
+    """The extents of a snapshot, 0 for a thin one, which takes space as it needs it. Changes nothing.
+
+    Raises SnapshotError, with the numbers, if it cannot be made.
+    """
+    if not origin.can_be_origin:
+        raise SnapshotError(
+            f"{origin.full_name} is a snapshot, a pool or a part of another volume, and no snapshot can be taken of it."
+        )
+    if not thin:
+        return extents_of(size, origin)
+    if not origin.is_thin:
+        raise SnapshotError(f"{origin.full_name} is no thin volume, so its snapshot cannot be thin.")
+    for pool in volumes:
+        if (pool.group, pool.name) == (origin.group, origin.pool):
+            for what, percent in (("data", pool.data_percent), ("metadata", pool.metadata_percent)):
+                if percent is not None and percent > _FULL_POOL:
+                    raise SnapshotError(
+                        f"The {what} space of the thin pool {pool.full_name} is {percent:g}% full, and a snapshot is made "
+                        f"up to {_FULL_POOL:g}% only: a full pool stops {origin.full_name} as well. Extend the pool."
+                    )
+    return 0
+
+
+def create_snapshot(
+    origin: Volume,
+    name: str,
+    extents: int,
+    tags: Sequence[str],
+    writable: bool = False,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+) -> None:
+    """Make a snapshot; with 0 extents a thin one. Runs nothing but ``lvcreate`` if that succeeds.
+
+    If it fails, also in the middle, nothing of the snapshot stays. Raises SnapshotError.
+    """
+    argv = ["lvcreate", "--yes", "--snapshot", "--name", name, "--permission", "rw" if writable else "r"]
+    argv += ["--extents", str(extents)] if extents else ["--setactivationskip", "n"]
+    for tag in tags:
+        argv += ["--addtag", tag]
+    try:
+        done = programs.run([*argv, origin.full_name], timeout_seconds)
+        if done.status != 0:
+            raise SnapshotError(
+                f"No snapshot of {origin.full_name} could be made: {done.first_words}.{_hint(done.said)}"
+            )
+    except BaseException:
+        undo(origin, name, tags, timeout_seconds)
+        raise
+
+
+def _hint(said: str) -> str:
+    if "suspend" in said and "busy" in said:
+        return " Its file system is frozen; thaw it first, LVM freezes it by itself."
+    if "already exists" in said:
+        return " Choose another name, or remove what has this one."
+    return ""
+
+
+def find_snapshot(
+    origin: Volume, name: str, tags: Sequence[str], timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+) -> Volume:
+    """The snapshot that was just made. Raises SnapshotError if it is not there."""
+    for volume in _ours(origin, name, tags, timeout_seconds):
+        if volume.is_snapshot:
+            return volume
+    raise SnapshotError(f"The snapshot {origin.group}/{name} is not there after it was made.")
+
+
+def _ours(origin: Volume, name: str, tags: Sequence[str], timeout_seconds: float) -> list[Volume]:
+    volumes = read_volumes(timeout_seconds, origin.group)
+    return [volume for volume in volumes if volume.name == name and set(tags) <= set(volume.tags)]
+
+
+def undo(origin: Volume, name: str, tags: Sequence[str], timeout_seconds: float) -> None:
+    """Remove a snapshot of which nobody knows whether it is there whole, half, or not.
+
+    If that does not succeed it has our tags, so that the next run finds it; what led here is the error to tell.
+    """
+    try:
+        resume(origin, timeout_seconds)
+        remove_ours(origin, name, tags, timeout_seconds)
+    except SnapshotError:
+        pass
+
+
+def remove_ours(
+    origin: Volume, name: str, tags: Sequence[str], timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+) -> None:
+    """Remove the snapshot with this name if it is the one that was made with these tags. Raises SnapshotError."""
+    for volume in _ours(origin, name, tags, timeout_seconds):
+        remove_volume(volume, timeout_seconds)
+
+
+def resume(origin: Volume, timeout_seconds: float) -> None:
+    """Let a volume go on that an lvcreate which was killed has left suspended; does nothing to any other."""
+    for device in (origin.device, f"{origin.device}-real"):
+        shown = programs.run(["dmsetup", "info", "-c", "--noheadings", "-o", "suspended", device], timeout_seconds)
+        if shown.output.strip() == "Suspended":
+            programs.run(["dmsetup", "resume", device], timeout_seconds)
+
+
+def remove_volume(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:
+    """Unmount a snapshot wherever it is mounted, and remove it. Whoever still reads in it is waited for.
+
+    Raises SnapshotError if it is in use to the end of the time.
+    """
+    end = time.monotonic() + timeout_seconds
+    while True:
+        problem = mounting.unmount_volume(volume, timeout_seconds)
+        if problem is None:
+            # One at a time: LVM mixes up what it makes of two that are removed together when one of them is half made.
+            done = programs.run(["lvremove", "--yes", volume.full_name], timeout_seconds)
+            gone = done.status == 0 or "Failed to find logical volume" in done.said
+            if gone:
+                return
+            problem = done.first_words
+        if time.monotonic() >= end:
+            raise SnapshotError(f"The snapshot {volume.full_name} could not be removed: {problem}.")
+        time.sleep(_PAUSE_SECONDS)
+
+
+def check_whole(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> Volume:
+    """A snapshot as it is now, with what it has used. Raises SnapshotError if it has not kept everything."""
+    volumes = read_volumes(timeout_seconds, volume.group)
+    now = next((one for one in volumes if one.uuid == volume.uuid), None)
+    if now is None:
+        raise SnapshotError(f"The snapshot {volume.full_name} is gone; somebody else has removed it.")
+    if now.is_invalid or (now.is_classic_snapshot and (now.data_percent or 0) >= 100):
+        raise SnapshotError(
+            f"The snapshot {volume.full_name} ran out of space ({volume.bytes // 1024**2} MiB) while it was read, so it is "
+            "not whole. Give it more with lvm_snapsize."
+        )
+    pool = next((one for one in volumes if now.is_thin and one.name == now.pool), None)
+    if pool is not None and max(pool.data_percent or 0, pool.metadata_percent or 0) >= 100:
+        raise SnapshotError(f"The thin pool {pool.full_name} ran out of space while the snapshot was read. Extend it.")
+    return now
+
+
+def leftovers(
+    of_set: str | None = None, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, group: str | None = None
+) -> list[Volume]:
+    """The snapshots of backups whose process is gone: all of them, or those of a set."""
+    found = [volume for volume in read_volumes(timeout_seconds, group) if is_leftover(volume.tags)]
+    return [volume for volume in found if of_set is None or set_tag(of_set) in volume.tags]
+
+
+def collect(found: Sequence[Volume], timeout_seconds: float, tell: Callable[[str], None]) -> list[Volume]:
+    """Remove leftovers; what cannot be removed is told in a sentence. Returns what was removed."""
+    removed = []
+    points = mounting.mount_points()
+    for volume in found:
+        try:
+            resume_origin_of(volume, timeout_seconds)
+            remove_volume(volume, timeout_seconds)
+            removed.append(volume)
+        except SnapshotError as problem:
+            tell(str(problem))
+    if points:
+        mounting.remove_points(points, read_volumes(timeout_seconds))
+    return removed
+
+
+def resume_origin_of(snapshot: Volume, timeout_seconds: float) -> None:
+    """Let the origin of a leftover go on. One that is half made does not know it yet: then all of the group are looked at."""
+    for volume in read_volumes(timeout_seconds, snapshot.group):
+        if volume.uuid != snapshot.uuid and snapshot.origin in ("", volume.name) and MARK not in volume.tags:
+            resume(volume, timeout_seconds)

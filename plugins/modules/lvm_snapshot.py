@@ -1,0 +1,195 @@
+#!/usr/bin/python
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: lvm_snapshot
+short_description: Make, mount and remove a snapshot of an LVM volume
+description:
+  - Makes a snapshot of the logical volume that a path is on, or of a named one, and mounts it if it is asked to.
+  - LVM freezes a mounted file system itself while it makes the snapshot. Hold applications still around this module, but
+    not the file system, or LVM cannot make the snapshot.
+  - Whether there is space is found out before anything is made. Nothing is asked, and no lock is waited for longer than
+    O(timeout_seconds). If making a snapshot fails in the middle, what was half made is removed.
+  - What M(freezer.backup.backup) does with O(freezer.backup.backup#module:snapshot=lvm) needs nothing of this.
+version_added: 1.0.0
+author:
+  - The freezer.backup authors (@freezer-backup)
+requirements:
+  - root on the host
+  - lvm2, and btrfs-progs to mount a snapshot of btrfs
+extends_documentation_fragment:
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group_all
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: full
+  idempotent:
+    support: full
+  action_group:
+    version_added: 1.0.0
+options:
+  state:
+    description:
+      - Whether the snapshot is to be there. A snapshot is known by its name. One that is there is kept, with the contents
+        and the size that it has, so give a snapshot of a new moment a new name.
+      - A snapshot of this name that has run out of space, or that was half made, is made anew if this collection made it.
+      - With V(absent) it is unmounted wherever it is mounted, and removed. Nothing but snapshots is ever removed.
+    type: str
+    choices: [present, absent]
+    default: present
+  path:
+    description:
+      - A path on the volume. It may be below a mount point, or lead through bind mounts and symbolic links.
+      - One of O(path), O(volume) and O(leftovers) is needed.
+    type: path
+  volume:
+    description:
+      - The volume to make the snapshot of, as C(group/volume) or by its path below C(/dev).
+    type: str
+  name:
+    description:
+      - The name of the snapshot in the group of its volume. Required with O(path) and O(volume).
+    type: str
+  size:
+    description:
+      - What a classic snapshot may keep of what is overwritten on its volume, such as V(2G), V(20%ORIGIN), V(50%FREE) or
+        V(10%VG). More than its volume could ever need is not taken. When this is used up the snapshot is lost.
+      - Without it a thin volume gets a thin snapshot, which takes space of its pool as it needs it, and any other one V(1G).
+    type: str
+  thin:
+    description:
+      - Whether the snapshot is a thin one. Without it that is so for a thin volume where no O(size) is given.
+    type: bool
+  mount_point:
+    description:
+      - The folder on which the snapshot is mounted, with the options that its file system needs beside its origin. It is
+        made with mode 0700 when it is missing; it has to be empty. Snapshots of one name are mounted at one place.
+      - For btrfs it is the top of the file system that is mounted, whatever subvolume its origin is mounted with.
+    type: path
+  writable:
+    description:
+      - Whether the snapshot can be written to. Only looked at when it is made or mounted.
+    type: bool
+    default: false
+  leftovers:
+    description:
+      - With O(state=absent), remove the snapshots and mounts that backups which were killed have left, of all volumes of
+        this host. Snapshots of backups that run, and those that this module made, are left alone.
+    type: bool
+    default: false
+  timeout_seconds:
+    description:
+      - How long one step may take, and how long a snapshot that is in use is waited for to be removed.
+    type: float
+    default: 60
+seealso:
+  - module: freezer.backup.backup
+"""
+
+EXAMPLES = r"""
+- name: A snapshot of the volume that /srv/data is on, mounted
+  freezer.backup.lvm_snapshot:
+    path: /srv/data
+    name: before-upgrade
+    size: 20%ORIGIN
+    mount_point: /mnt/before-upgrade
+
+- name: No snapshot any more
+  freezer.backup.lvm_snapshot:
+    state: absent
+    volume: vg0/data
+    name: before-upgrade
+
+- name: Remove what backups that were killed have left
+  freezer.backup.lvm_snapshot:
+    state: absent
+    leftovers: true
+"""
+
+RETURN = r"""
+snapshot:
+  description: The snapshot. V(null) where there is none, and in check mode where it would be made.
+  returned: success, unless O(leftovers)
+  type: dict
+  contains:
+    name:
+      description: Its name.
+      type: str
+      sample: before-upgrade
+    group:
+      description: Its volume group.
+      type: str
+      sample: vg0
+    origin:
+      description: The volume that it is a snapshot of.
+      type: str
+      sample: vg0/data
+    device:
+      description: Its block device.
+      type: str
+      sample: /dev/mapper/vg0-before--upgrade
+    thin:
+      description: Whether it is a thin snapshot.
+      type: bool
+      sample: false
+    size_bytes:
+      description: Its size; of a classic snapshot what it may keep.
+      type: int
+      sample: 1073741824
+    used_percent:
+      description: How much of that is used.
+      type: float
+      sample: 1.25
+    moment:
+      description: When it was made, in seconds since 1970; V(null) if not by this collection.
+      type: int
+      sample: 1795337766
+    mount_point:
+      description: Where it is mounted, V(null) if it is not.
+      type: str
+      sample: /mnt/before-upgrade
+    path:
+      description: Where O(path) is in the mounted snapshot.
+      type: str
+      sample: /mnt/before-upgrade/app
+  sample:
+    name: before-upgrade
+    group: vg0
+    origin: vg0/data
+removed:
+  description: The snapshots that were removed, or would be in check mode.
+  returned: with O(leftovers)
+  type: list
+  elements: str
+  sample: [vg0/freezer_backup_snap_4a7c2e5f01bb]
+"""
+
+from ansible_collections.freezer.backup.plugins.module_utils._module.snapshot_module import run_snapshot_module
+
+
+def main() -> None:
+    """Hand the options to the engine."""
+    run_snapshot_module(
+        {
+            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "path": {"type": "path"},
+            "volume": {"type": "str"},
+            "name": {"type": "str"},
+            "size": {"type": "str"},
+            "thin": {"type": "bool"},
+            "mount_point": {"type": "path"},
+            "writable": {"type": "bool", "default": False},
+            "leftovers": {"type": "bool", "default": False},
+            "timeout_seconds": {"type": "float", "default": 60},
+        }
+    )
+
+
+if __name__ == "__main__":
+    main()
