@@ -54,8 +54,29 @@ options:
     type: str
   name:
     description:
-      - The name of the snapshot in the group of its volume. Required with O(path) and O(volume).
+      - The name of the snapshot in the group of its volume. Required with O(path) and O(volume), unless O(keep) is given.
     type: str
+  prefix_volume:
+    description:
+      - Whether the name of the volume and a dash are put before O(name), such as C(srv-before-upgrade). One name then does
+        for snapshots of several volumes of a group.
+    type: bool
+    default: false
+  set_name:
+    description:
+      - A set that a new snapshot is counted in. O(keep) removes the older ones of a set.
+    type: str
+  keep:
+    description:
+      - With O(state=absent), how many snapshots of O(set_name) are kept of this volume. The oldest beyond that are removed.
+        Others are left alone.
+    type: int
+  held_paths:
+    description:
+      - Paths whose file systems are frozen around this. It is an error if one of them is on the volume, also in check mode.
+    type: list
+    elements: path
+    default: []
   size:
     description:
       - What a classic snapshot may keep of what is overwritten on its volume, such as V(2G), V(20%ORIGIN), V(50%FREE) or
@@ -106,6 +127,13 @@ EXAMPLES = r"""
     volume: vg0/data
     name: before-upgrade
 
+- name: The newest seven of those that were made with set_name=daily
+  freezer.backup.lvm_snapshot:
+    state: absent
+    path: /srv/data
+    set_name: daily
+    keep: 7
+
 - name: Remove what backups that were killed have left
   freezer.backup.lvm_snapshot:
     state: absent
@@ -115,7 +143,7 @@ EXAMPLES = r"""
 RETURN = r"""
 snapshot:
   description: The snapshot. V(null) where there is none, and in check mode where it would be made.
-  returned: success, unless O(leftovers)
+  returned: success, unless O(leftovers) or O(keep)
   type: dict
   contains:
     name:
@@ -164,7 +192,7 @@ snapshot:
     origin: vg0/data
 removed:
   description: The snapshots that were removed, or would be in check mode.
-  returned: with O(leftovers)
+  returned: with O(leftovers) or O(keep)
   type: list
   elements: str
   sample: [vg0/freezer_backup_snap_4a7c2e5f01bb]
@@ -181,6 +209,10 @@ def main() -> None:
             "path": {"type": "path"},
             "volume": {"type": "str"},
             "name": {"type": "str"},
+            "prefix_volume": {"type": "bool", "default": False},
+            "set_name": {"type": "str"},
+            "keep": {"type": "int"},
+            "held_paths": {"type": "list", "elements": "path", "default": []},
             "size": {"type": "str"},
             "thin": {"type": "bool"},
             "mount_point": {"type": "path"},

@@ -330,3 +330,25 @@ def test_the_module_is_idempotent_and_check_mode_shows_the_same_diff(lvm):
     assert not guest.module("lvm_snapshot", {"state": "absent", "leftovers": True})["changed"]
     refused = guest.module("lvm_snapshot", {"path": "/etc", "name": "x"})
     assert "no logical volume" in refused["msg"]
+
+
+def test_the_module_keeps_the_newest_of_a_set_and_refuses_a_volume_that_is_frozen_around_it(lvm):
+    guest = lvm.guest
+    wanted = {"path": "/srv/data", "size": "16M", "prefix_volume": True}
+    lvm.present(**wanted, name="other")
+    for name in ("a", "b", "c"):
+        made = lvm.present(**wanted, name=name, set_name="daily")
+        assert made["snapshot"]["name"] == f"srv-{name}"
+        time.sleep(1.1)
+    keep = {"state": "absent", "volume": "data/srv", "set_name": "daily", "keep": 1}
+    checked = guest.module("lvm_snapshot", keep, "--check", "--diff")
+    done = guest.module("lvm_snapshot", keep, "--diff")
+    assert checked["removed"] == done["removed"] == ["data/srv-b", "data/srv-a"]
+    assert checked["shown_diff"] == done["shown_diff"] != ""
+    assert not guest.module("lvm_snapshot", keep)["changed"]
+    assert guest.run("lvs --noheadings -o lv_name data").split() == ["srv", "srv-c", "srv-other"]
+    assert "keep is for state=absent" in guest.module("lvm_snapshot", {**keep, "state": "present"})["msg"]
+    with pytest.raises(EngineProblem, match="/srv/data/app is on data/srv, and its file system is to be frozen"):
+        lvm.present(**wanted, name="d", held_paths=["/etc", "/srv/data/app"], check_mode=True)
+    for name in ("c", "other"):
+        lvm.absent(path="/srv/data", name=name, prefix_volume=True)

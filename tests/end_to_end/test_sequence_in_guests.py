@@ -48,14 +48,19 @@ class Run:
             "freezer_event_log": str(folder / "events"),
         }
 
-    def __call__(self, when_frozen: Any, playbook: str = "backup", **variables: Any) -> tuple[bool, str]:
-        """Whether the playbook succeeded, and what it said. `when_frozen` is called while everything is frozen."""
+    def start(self, playbook: str, **variables: Any) -> subprocess.Popen[str]:
         line = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", self.guests[0].inventory]
         line += ["-e", json.dumps({**self.variables, **variables}), f"freezer.backup.{playbook}"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OS_"))}
         environment["ANSIBLE_CONFIG"] = str(_ROOT / "tests" / "ansible.cfg")
         environment["ANSIBLE_HOME"] = str(_ROOT / "build" / "ansible")
         environment["ANSIBLE_TIMEOUT"] = "5"
+        return subprocess.Popen(
+            line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=_ROOT
+        )
+
+    def __call__(self, when_frozen: Any, playbook: str = "backup", **variables: Any) -> tuple[bool, str]:
+        """Whether the playbook succeeded, and what it said. `when_frozen` is called while everything is frozen."""
         problems: list[BaseException] = []
 
         def watch() -> None:
@@ -71,12 +76,34 @@ class Run:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        done = subprocess.run(
-            line, capture_output=True, text=True, env=environment, cwd=_ROOT, timeout=300, check=False
-        )
+        with self.start(playbook, **variables) as process:
+            output, _nothing = process.communicate(timeout=300)
         watcher.join()
-        assert problems == [], done.stdout
-        return done.returncode == 0, done.stdout + done.stderr
+        assert problems == [], output
+        return process.returncode == 0, output
+
+    def killed_when_frozen(self, **variables: Any) -> None:
+        """The playbook backup, of which nobody does anything any more once the snapshots are there."""
+        self.frozen.unlink(missing_ok=True)
+        self.go_on.unlink(missing_ok=True)
+        process = self.start("backup", **variables)
+        until = time.monotonic() + 120
+        while not self.frozen.exists():
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        process.kill()
+        self.go_on.touch()
+        process.communicate(timeout=60)
+
+    def logged(self, guest: Any) -> list[tuple[str, str]]:
+        """Step and event of what is in the event log of a guest, without the notes of all."""
+        lines = [json.loads(line) for line in (self.folder / "events").read_text().splitlines()]
+        mine = [line for line in lines if line["host"] == guest.name and "skew_seconds" not in line]
+        return [
+            (line["step"], line["event"])
+            for line in mine
+            if line["step"] != line["workflow"] or line["step"] == "finalize"
+        ]
 
     def cannot_be_written(self) -> None:
         for guest in self.guests:
@@ -117,3 +144,67 @@ def test_a_hold_outlives_the_ssh_connections_that_made_it(run):
     for guest in run.guests:
         guest.run(_WRITES)
         assert run.released_by(guest) == "request"
+
+
+def _snapshots(guest: Any) -> list[str]:
+    return [name for name in guest.run("lvs --noheadings -o lv_name data").split() if name != "srv"]
+
+
+def test_snapshots_of_lvm_are_taken_while_applications_are_held_kept_rotated_and_removed(run):
+    hold = {"prepare": ["touch", "/srv/data/held"], "finalize": ["rm", "-f", "/srv/data/held"]}
+    lvm = {
+        "freezer_targets": [{"command": hold}],
+        "freezer_lvm_snapshots": [{"path": "/srv/data", "size": "30%FREE"}],
+    }
+    for guest in run.guests:
+        guest.run("echo first >/srv/data/file")
+    try:
+        succeeded, output = run(lambda: None, **lvm)
+        assert succeeded, output
+        for guest in run.guests:
+            assert run.logged(guest) == [
+                ("freeze", "start"),
+                ("freeze", "done"),
+                ("snapshot", "start"),
+                ("snapshot", "note"),
+                ("snapshot", "done"),
+                ("finalize", "start"),
+                ("finalize", "done"),
+            ]
+            assert _snapshots(guest) == ["srv-one"]
+            guest.run("test ! -e /srv/data/held; echo second >/srv/data/file; mkdir -p /run/look")
+            seen = guest.run(
+                "mount -o ro,noload /dev/data/srv-one /run/look; cat /run/look/file; ls /run/look; umount /run/look"
+            )
+            assert seen.split()[0] == "first"
+            assert "held" in seen.split()
+
+        run.killed_when_frozen(**lvm, snapshot_name="two")
+        # Refused before anything is held, on either guest for a reason of its own; the record of the killed run stays.
+        (run.folder / "events").unlink()
+        targets = "{{ [{'path': '/srv/data'}] if inventory_hostname == 'guest1' else [] }}"
+        succeeded, output = run(lambda: None, **{**lvm, "freezer_targets": targets}, snapshot_name="two")
+        assert not succeeded
+        assert "/srv/data is on data/srv, and its file system is to be frozen around a snapshot of LVM" in output
+        assert "There is a snapshot srv-two already." in output
+        for guest in run.guests:
+            assert run.logged(guest) == [("finalize", "start"), ("finalize", "done")]
+            assert _snapshots(guest) == ["srv-one", "srv-two"]
+        succeeded, output = run(lambda: None, playbook="finalize", **lvm, snapshot_name="")
+        assert succeeded, output
+        for guest in run.guests:
+            assert _snapshots(guest) == ["srv-one"]
+            guest.run("test ! -e /srv/data/held; test ! -e /var/lib/freezer-backup/run.json")
+
+        succeeded, output = run(lambda: None, **lvm, snapshot_name="three", snapshot_rotation=1)
+        assert succeeded, output
+        for guest in run.guests:
+            assert _snapshots(guest) == ["srv-three"]
+        succeeded, output = run(lambda: None, playbook="remove_backup", **lvm, snapshot_name="three")
+        assert succeeded, output
+        for guest in run.guests:
+            assert _snapshots(guest) == []
+    finally:
+        for guest in run.guests:
+            guest.attempt("rm -f /srv/data/file /srv/data/held; umount /run/look")
+            guest.clear_volumes()

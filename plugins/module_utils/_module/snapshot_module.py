@@ -19,15 +19,19 @@ def run_snapshot_module(spec: dict[str, Any]) -> None:
     """Make a snapshot be there or not, as the options say. A lost connection ends the work as cleanly as an error does."""
     module = AnsibleModule(
         argument_spec=spec,
-        mutually_exclusive=[("path", "volume", "leftovers")],
-        required_by={"path": "name", "volume": "name", "mount_point": "name"},
+        mutually_exclusive=[("path", "volume", "leftovers"), ("name", "keep"), ("leftovers", "keep")],
+        required_by={"mount_point": "name", "keep": "set_name"},
         supports_check_mode=True,
     )
     given = module.params
     if given["leftovers"] and given["state"] != "absent":
         module.fail_json(msg="leftovers is for state=absent.")
+    if given["keep"] is not None and (given["state"] != "absent" or given["keep"] < 0):
+        module.fail_json(msg="keep is for state=absent, and 0 or more.")
     if not (given["path"] or given["volume"] or given["leftovers"]):
         module.fail_json(msg="one of the following is required: path, volume, leftovers")
+    if not (given["name"] or given["leftovers"] or given["keep"] is not None):
+        module.fail_json(msg="name is required with path and volume, unless keep is given.")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_by_signal)
     try:
@@ -39,6 +43,8 @@ def run_snapshot_module(spec: dict[str, Any]) -> None:
 def _work(given: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     if given["leftovers"]:
         return ensure.without_leftovers(given["timeout_seconds"], check_mode)
-    own = ("state", "leftovers")
+    own = ("state", "leftovers", "keep")
     wanted = ensure.Wanted(**{key: value for key, value in given.items() if key not in own})
+    if given["keep"] is not None:
+        return ensure.rotated(wanted, given["keep"], check_mode)
     return (ensure.present if given["state"] == "present" else ensure.absent)(wanted, check_mode)

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import lvm, mounting, mounts
 from .errors import SnapshotError
-from .ownership import MARK, tags_for, value_of
+from .ownership import MARK, set_tag, tags_for, value_of
 from .size import check_size
 from .volumes import Volume, find_volume, read_volumes, volume_under
 
@@ -19,7 +20,7 @@ from .volumes import Volume, find_volume, read_volumes, volume_under
 class Wanted:
     """A snapshot by its name, and the volume that it is of: named, or found under a path."""
 
-    name: str
+    name: str | None
     path: str | None = None
     volume: str | None = None
     #: A classic snapshot gets so much; None lets a thin volume have a thin one.
@@ -28,6 +29,16 @@ class Wanted:
     mount_point: str | None = None
     writable: bool = False
     timeout_seconds: float = lvm.DEFAULT_TIMEOUT_SECONDS
+    #: Whether the name of the volume and a dash come before `name`: one name then does for several volumes.
+    prefix_volume: bool = False
+    #: The set that a new snapshot is counted in by `rotated`.
+    set_name: str | None = None
+    #: Paths whose file systems somebody freezes around this; none of them may be on the volume.
+    held_paths: Sequence[str] = ()
+
+    def name_for(self, origin: Volume) -> str:
+        """What the snapshot of a volume is called."""
+        return f"{origin.name}-{self.name}" if self.prefix_volume else str(self.name)
 
 
 def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
@@ -38,7 +49,9 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
     if wanted.size is not None:
         check_size(wanted.size)
     origin, mount, volumes = _origin(wanted)
-    there = _named(wanted.name, volumes)
+    _check_not_held(origin, wanted)
+    name = wanted.name_for(origin)
+    there = _named(name, volumes)
     before = _state(there)
     if there is not None and not _is_of(there, origin):
         if MARK not in there.tags:
@@ -62,14 +75,14 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
             return {"changed": True, "snapshot": None, "diff": {"before": before, "after": after}}
         os.sync()
         writable = wanted.writable or mounting.needs_writable_volume(kind)
-        tags = tags_for("module")
-        lvm.create_snapshot(origin, wanted.name, extents, tags, writable, wanted.timeout_seconds)
+        tags = tags_for("module", wanted.set_name or "")
+        lvm.create_snapshot(origin, name, extents, tags, writable, wanted.timeout_seconds)
         try:
-            there = lvm.find_snapshot(origin, wanted.name, tags, wanted.timeout_seconds)
+            there = lvm.find_snapshot(origin, name, tags, wanted.timeout_seconds)
             if point:
                 mounting.mount_volume(there, point, kind, wanted.writable, wanted.timeout_seconds)
         except BaseException:
-            lvm.undo(origin, wanted.name, tags, wanted.timeout_seconds)
+            lvm.undo(origin, name, tags, wanted.timeout_seconds)
             raise
         changed = True
     else:
@@ -89,7 +102,7 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
 def absent(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
     """See to it that a snapshot is neither mounted nor there. Raises SnapshotError."""
     origin, _mount, volumes = _origin(wanted)
-    there = _named(wanted.name, volumes)
+    there = _named(wanted.name_for(origin), volumes)
     before = _state(there)
     if there is None:
         return {"changed": False, "snapshot": None, "diff": {"before": before, "after": {}}}
@@ -103,6 +116,26 @@ def absent(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
         lvm.resume_origin_of(there, wanted.timeout_seconds)
         lvm.remove_volume(there, wanted.timeout_seconds)
     return {"changed": True, "snapshot": None, "diff": {"before": before, "after": {}}}
+
+
+def rotated(wanted: Wanted, keep: int, check_mode: bool = False) -> dict[str, Any]:
+    """Remove the oldest snapshots of a set, until `keep` are left of this volume. Raises SnapshotError.
+
+    Nothing that was not made for that set is looked at.
+    """
+    origin, _mount, volumes = _origin(wanted)
+    tag = set_tag(wanted.set_name or "")
+    of_set = [one for one in volumes if one.origin == origin.name and MARK in one.tags and tag in one.tags]
+    of_set.sort(key=lambda one: (int(value_of(one.tags, "moment") or 0), one.name), reverse=True)
+    before = [one.full_name for one in of_set]
+    if not check_mode:
+        for one in of_set[keep:]:
+            lvm.remove_volume(one, wanted.timeout_seconds)
+    return {
+        "changed": len(before) > keep,
+        "removed": before[keep:],
+        "diff": {"before": {"snapshots": before}, "after": {"snapshots": before[:keep]}},
+    }
 
 
 def without_leftovers(timeout_seconds: float, check_mode: bool = False) -> dict[str, Any]:
@@ -133,6 +166,16 @@ def _origin(wanted: Wanted) -> tuple[Volume, mounts.Mount | None, list[Volume]]:
         origin = find_volume(str(wanted.volume), wanted.timeout_seconds)
         found = next(iter(mounting.where_mounted(origin)), None)
     return origin, found, read_volumes(wanted.timeout_seconds, origin.group)
+
+
+def _check_not_held(origin: Volume, wanted: Wanted) -> None:
+    table = mounts.read_mounts()
+    for path in wanted.held_paths:
+        if mounts.device_number(mounts.mount_of(os.path.realpath(path), table)) == origin.number:
+            raise SnapshotError(
+                f"{path} is on {origin.full_name}, and its file system is to be frozen around a snapshot of LVM, which "
+                "cannot be made then: LVM freezes it by itself. Hold applications only; nothing was done."
+            )
 
 
 def _named(name: str, volumes: list[Volume]) -> Volume | None:
