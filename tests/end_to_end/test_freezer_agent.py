@@ -289,7 +289,7 @@ def test_quiet_shows_nothing_but_errors(call, source, place, tmp_path):
         (["-F", "/etc", "-N", "etc", "--storage", "local", "-C", "/tmp/x", "-R", "3"], 2),
         (["--snapshot"], 2),
         (["--encrypt-pass-file", "/dev/null"], 2),
-        (["-F", "/etc", "-N", "etc", "--storage", "swift", "-C", "freezer_x"], 2),
+        (["-F", "/etc", "-N", "etc", "--storage", "swift", "-C", "freezer_x"], 1),
         (["-F", "/etc", "-N", "etc", "--storage", "local", "-C", "relative"], 1),
         (["--action", "info", "--storage", "local", "-C", "/no/such/container"], 1),
         (["--config", "/no/such/file"], 2),

@@ -296,7 +296,7 @@ def test_leftovers_of_dead_backups_are_removed_and_nothing_else(lvm):
     tags = "--addtag freezer.backup --addtag freezer.set=h_n --addtag freezer.owner"
     guest.run(
         f"lvcreate -qq -y -s -L 16M -n dead {tags}=backup --addtag freezer.process=00000000-7-7 data/srv; "
-        "mkdir -p /run/freezer-backup/snapshots/data.dead; mount -o ro,noload /dev/data/dead /run/freezer-backup/snapshots/data.dead; "
+        "umask 077; mkdir -p /run/freezer-backup/snapshots/data.dead; mount -o ro,noload /dev/data/dead /run/freezer-backup/snapshots/data.dead; "
         f"lvcreate -qq -y -s -L 16M -n kept {tags}=module data/srv; "
         "boot=$(cut -c-8 /proc/sys/kernel/random/boot_id); "
         f"lvcreate -qq -y -s -L 16M -n runs {tags}=backup --addtag freezer.process=$boot-1-$(cut -d' ' -f22 /proc/1/stat) data/srv"

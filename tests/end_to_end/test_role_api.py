@@ -1,9 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The role api on hosts with systemd, those of tests/labs/containers: the molecule scenarios, and Keystone."""
+"""The role api on hosts with systemd, those of tests/labs/containers: molecule, Keystone, Elasticsearch."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import re
@@ -145,6 +146,44 @@ def test_the_api_is_made_known_to_keystone_and_knows_its_users(hosts, others, ke
     keystone.ask("DELETE", f"/regions/{region}", None, admin)
 
 
+def test_the_api_keeps_its_documents_in_elasticsearch(hosts, secure_elasticsearch, index_prefix, collection, tmp_path):
+    labs.lab("containers", "renew", "host1")
+    playbook, extra = tmp_path / "deploy.yml", tmp_path / "variables.json"
+    playbook.write_text(DEPLOY)
+    wanted = {
+        "freezer_api_bind_host": "0.0.0.0",
+        "freezer_api_users": {"operator": "correct horse battery staple"},
+        "freezer_api_store": secure_elasticsearch.store_url(index_prefix),
+        "freezer_api_elasticsearch_username": secure_elasticsearch.user,
+        "freezer_api_elasticsearch_password": secure_elasticsearch.password,
+        "freezer_api_elasticsearch_ca": str(secure_elasticsearch.ca_file),
+    }
+    extra.write_text(json.dumps(wanted))
+
+    def play(*arguments: str) -> str:
+        said = run(
+            collection,
+            "ansible-playbook",
+            *(str(playbook), "-i", hosts["FREEZER_TEST_INVENTORY"], "-e", f"@{extra}", "--diff", *arguments),
+        )
+        assert str(secure_elasticsearch.password) not in said
+        return said
+
+    with _reachable_from(hosts, "host1", urllib.parse.urlsplit(secure_elasticsearch.url).port):
+        play("--check")
+        assert secure_elasticsearch.indices(index_prefix) == []
+        play()
+        clients = "http://10.213.42.11:9090/v1/clients"
+        login = base64.b64encode(b"operator:correct horse battery staple").decode()
+        body = json.dumps({"client": {"client_id": "db1", "hostname": "db1"}}).encode()
+        assert _status(clients, None, body, Authorization=f"Basic {login}") == 201
+        assert changes(play()) == [0]
+        assert changes(play("--check")) == [0]
+        play("-e", "freezer_api_state=absent")
+    found = secure_elasticsearch.ask("GET", f"/{index_prefix}-clients/_search")["hits"]["hits"]
+    assert ["db1" in json.dumps(hit["_source"]) for hit in found] == [True]
+
+
 @contextlib.contextmanager
 def _reachable_from(hosts: dict[str, str], host: str, port: int | None) -> Iterator[None]:
     """Let a host of the lab reach a port of this machine's loopback as if it were its own."""
@@ -167,8 +206,9 @@ def _reachable_from(hosts: dict[str, str], host: str, port: int | None) -> Itera
         tunnel.wait(10)
 
 
-def _status(url: str, token: str | None) -> int:
-    request = urllib.request.Request(url, headers={"X-Auth-Token": token} if token else {})
+def _status(url: str, token: str | None, body: bytes | None = None, **headers: str) -> int:
+    request = urllib.request.Request(url, body, {**({"X-Auth-Token": token} if token else {}), **headers})
+    request.add_header("Content-Type", "application/json")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=30) as response:

@@ -102,7 +102,7 @@ def test_swift_fails_in_the_middle_and_the_folder_has_the_backup(
     with CloudProxy(swift_lab.auth_url) as proxy:
         for name, value in {**project.environment, "OS_AUTH_URL": proxy.auth_url}.items():
             monkeypatch.setenv(name, value)
-        proxy.on("PUT .*_segments/", answers(500), times=1000, skip=2)
+        proxy.on(r"PUT .*/data\.", answers(500), times=1000, skip=1)
         places = [
             {"storage": "swift", "container": action.pop("container")},
             {"storage": "local", "container": str(tmp_path / "container")},

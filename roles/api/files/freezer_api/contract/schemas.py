@@ -225,7 +225,7 @@ def _within_64_bits(schema: Any) -> Any:
     bounded = {key: _within_64_bits(part) for key, part in schema.items()}
     types = schema.get("type", ())
     if types == "integer" or "integer" in types:
-        bounded.update(minimum=MIN_INTEGER, maximum=MAX_INTEGER)
+        bounded = {"minimum": MIN_INTEGER, "maximum": MAX_INTEGER, **bounded}
     if (types == "object" or "object" in types) and schema.get("additionalProperties", True) is True:
         bounded["additionalProperties"] = reference("Value")
     return bounded
