@@ -175,7 +175,7 @@ def test_the_api_keeps_its_documents_in_elasticsearch(hosts, secure_elasticsearc
         play()
         clients = "http://10.213.42.11:9090/v1/clients"
         login = base64.b64encode(b"operator:correct horse battery staple").decode()
-        body = json.dumps({"client": {"client_id": "db1", "hostname": "db1"}}).encode()
+        body = json.dumps({"client_id": "db1", "hostname": "db1"}).encode()
         assert _status(clients, None, body, Authorization=f"Basic {login}") == 201
         assert changes(play()) == [0]
         assert changes(play("--check")) == [0]
