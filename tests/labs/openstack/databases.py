@@ -146,7 +146,8 @@ class Databases:
                 "RABBITMQ_CONFIG_FILE": str(self.state / "rabbitmq.conf"),
                 "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.state / "rabbit-plugins"),
                 "RABBITMQ_DIST_PORT": str(ports["distribution"]),
-                "RABBITMQ_PID_FILE": str(self.state / "rabbit.beam"),
+                # Not rabbit.beam, which Erlang would load from here if it is left behind.
+                "RABBITMQ_PID_FILE": str(self.state / "rabbit.pid"),
                 "RABBITMQ_CONF_ENV_FILE": "/dev/null",
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none -kernel inet_dist_use_interface {127,0,0,1}",
             }
