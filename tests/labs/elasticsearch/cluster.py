@@ -193,17 +193,21 @@ class Cluster:
             time.sleep(0.3)
 
     def _write_facts(self) -> None:
-        path = self._folder / "facts.json"
-        if path.is_file():
-            return
         facts = {
             "url": self._urls()[0],
             "ca_file": str(self._folder / "ca.pem"),
             "user": USER,
             "password": PASSWORD,
         }
-        shutil.copyfile(self.nodes[0].folder / "config/ca.pem", facts["ca_file"])
-        path.write_text(json.dumps(facts, indent=1))
+        # Also those of a cluster that runs already: it may have been killed and have got another port since.
+        # Each is replaced whole, since somebody else's tests may be reading it.
+        for name, text in (
+            ("ca.pem", (self.nodes[0].folder / "config/ca.pem").read_text()),
+            ("facts.json", json.dumps(facts)),
+        ):
+            partly = self._folder / f"{name}.partly"
+            partly.write_text(text)
+            partly.replace(self._folder / name)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
         """The JSON that the first node which answers has for a request. Raises LabError."""
