@@ -8,24 +8,23 @@ Lists are asked for once for all servers of a call, so the number of requests fo
 from __future__ import annotations
 
 import json
-import threading
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import quote
 
 from ..errors import FreezerError
 from ..rest.errors import NotFound
 from .connection import Cloud
-from .errors import CloudError, SomeFailed
-from .resources import OWNER, Resource, age_seconds, chosen, pages, snapshot_title
-from .waiting import Clock, each, once
+from .errors import CloudError
+from .listing import Images, Servers
+from .many import all_of
+from .resources import OWNER, Resource, age_seconds, snapshot_title
+from .server_restore import ServerRestore
+from .waiting import Clock, once
 
 _BROKEN = ("killed", "error", "deleted", "pending_delete", "deactivated")
-#: How long a list that many threads wait for is good for.
-_FRESH_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -45,94 +44,14 @@ class ServerSnapshotOptions:
     concurrency: int = 8
 
 
-class _Images:
-    """The images of this collection, listed once for all threads that wait for theirs."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self._service = cloud.service("image")
-        self._lock = threading.Lock()
-        self._at = 0.0
-        self._known: dict[str, Resource] = {}
-
-    def fresh(self) -> dict[str, Resource]:
-        with self._lock:
-            if time.monotonic() - self._at > _FRESH_SECONDS:
-                found = pages(
-                    self._service, "/v2/images", "images", {"freezer_owner": OWNER, "sort": "created_at:desc"}
-                )
-                self._known = {one["id"]: one for one in found}
-                self._at = time.monotonic()
-            return self._known
-
-    def expire(self) -> None:
-        """Let the next look be a new one."""
-        with self._lock:
-            self._at = 0.0
-
-    def named(self, title: str, server_id: str) -> list[Resource]:
-        """Those of a server with a name, newest first."""
-        return [
-            one
-            for one in self.fresh().values()
-            if one.get("name") == title
-            and one.get("freezer_server_id") == server_id
-            and one["status"] not in ("deleted",)
-        ]
-
-    def delete(self, image_id: str) -> None:
-        try:
-            self._service.request("DELETE", f"/v2/images/{image_id}")
-        except NotFound:
-            pass
-        self.expire()
-
-
-class _Servers:
-    """The servers of the project, listed once for all threads that wait for one."""
-
-    def __init__(self, cloud: Cloud) -> None:
-        self.service = cloud.service("compute")
-        self._lock = threading.Lock()
-        self._at = 0.0
-        self._known: list[Resource] = []
-
-    def fresh(self) -> list[Resource]:
-        with self._lock:
-            if time.monotonic() - self._at > _FRESH_SECONDS:
-                self._known = pages(self.service, "/servers/detail", "servers")
-                self._at = time.monotonic()
-            return self._known
-
-    def get(self, server_id: str) -> Resource:
-        for one in self.fresh():
-            if one["id"] == server_id:
-                return one
-        raise CloudError(f"The server {server_id} has gone.")
-
-    def act(self, server_id: str, action: Mapping[str, Any], **options: Any) -> None:
-        self.service.request("POST", f"/servers/{quote(server_id)}/action", action, repeatable=False, **options)
-        with self._lock:
-            self._at = 0.0
-
-    def idle(self, server_id: str, *statuses: str) -> Resource | None:
-        """The server when Nova works on it no more and its status is one of these, else None."""
-        server = self.get(server_id)
-        if server["status"] == "ERROR" and "ERROR" not in statuses:
-            fault = (server.get("fault") or {}).get("message", "Nova does not say why")
-            raise CloudError(f"The server {server['name']} is in the state ERROR: {fault}.")
-        if server.get("OS-EXT-STS:task_state") is not None:
-            return None
-        return server if not statuses or server["status"] in statuses else None
-
-
 class ServerSnapshots:
     """Snapshots of several servers under one name."""
 
     def __init__(self, cloud: Cloud, options: ServerSnapshotOptions) -> None:
         self._cloud = cloud
         self._options = options
-        self._servers = _Servers(cloud)
-        self._images = _Images(cloud)
+        self._servers = Servers(cloud)
+        self._images = Images(cloud)
         self._run = uuid.uuid4().hex
 
     def present(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
@@ -151,22 +70,8 @@ class ServerSnapshots:
             )
         return self._all(names, lambda server: self._apply(server, dry_run))
 
-    def _all(self, names: Sequence[str], work: Any) -> dict[str, Any]:
-        servers = chosen(self._servers.fresh(), names, "server")
-        results = []
-        problems = []
-        for server, result, problem in each(servers, work, self._options.concurrency):
-            about = {"server": server["name"], "server_id": server["id"]}
-            if problem is not None:
-                problems.append(f"{server['name']}: {problem}")
-                results.append({**about, "changed": False, "outcome": "failed", "message": str(problem)})
-            else:
-                results.append({**about, **(result or {})})
-        answer = {"changed": any(one["changed"] for one in results), "snapshots": results}
-        if problems:
-            more = f" ({len(problems)} of {len(results)} servers failed)" if len(results) > 1 else ""
-            raise SomeFailed(f"{problems[0].rstrip('.')}{more}.", answer)
-        return answer
+    def _all(self, names: Sequence[str], work: Callable[[Resource], dict[str, Any]]) -> dict[str, Any]:
+        return all_of(self._servers, names, "server", work, self._options.concurrency)
 
     def _title(self, server: Resource) -> str:
         return snapshot_title("vm", server["id"], self._options.snapshot_name, self._options.incremental)
@@ -183,7 +88,7 @@ class ServerSnapshots:
         if options.min_age is not None:
             young = [
                 one
-                for one in self._images.fresh().values()
+                for one in self._images.fresh()
                 if one.get("freezer_server_id") == server["id"]
                 and one["status"] == "active"
                 and age_seconds(one["created_at"]) < options.min_age
@@ -267,7 +172,7 @@ class ServerSnapshots:
         )
 
     def _finished(self, image_id: str) -> Resource | None:
-        image = self._images.fresh().get(image_id)
+        image = self._images.get(image_id)
         if image is None or image["status"] in _BROKEN:
             state = image["status"] if image else "gone"
             raise CloudError(
@@ -373,8 +278,9 @@ class ServerSnapshots:
             raise CloudError(f"There is no snapshot {title} that could be applied.")
         image = whole[0]
         about = {"snapshot": title, "image_id": image["id"]}
+        restore = ServerRestore(self._cloud, self._servers, self._run, self._options.timeout_seconds)
         if self._options.restore_as:
-            return {**about, **self._boot(server, image, self._options.restore_as, dry_run)}
+            return {**about, **restore.boot_beside(server, image, self._options.restore_as, dry_run)}
         if not server.get("image"):
             raise CloudError(
                 "A server that boots from a volume cannot be rebuilt in place; say with restore_as what a new server "
@@ -388,120 +294,12 @@ class ServerSnapshots:
                 "reason": "the server was made from this snapshot",
             }
         if not dry_run:
-            self._rebuild(server, image)
+            restore.rebuild(server, image)
         return {**about, "changed": True, "outcome": "planned" if dry_run else "success"}
-
-    def _rebuild(self, server: Resource, image: Resource) -> None:
-        clock = Clock(self._options.timeout_seconds)
-        name, server_id = server["name"], server["id"]
-        server = clock.wait(
-            lambda: self._servers.idle(server_id, "ACTIVE", "SHUTOFF", "ERROR"), f"The end of Nova's work on {name}"
-        )
-        was_active = server["status"] == "ACTIVE"
-        if was_active:
-            once(
-                lambda: self._servers.act(server_id, {"os-stop": None}),
-                lambda: self._servers.idle(server_id, "SHUTOFF"),
-                clock,
-                f"Stopping {name}",
-                busy=f"Nova works on {name} for somebody else, whose end",
-            )
-
-        def rebuilt() -> Resource | None:
-            found = self._servers.idle(server_id, "SHUTOFF", "ACTIVE")
-            return found if found and (found.get("image") or {}).get("id") == image["id"] else None
-
-        try:
-            once(
-                lambda: self._servers.act(server_id, {"rebuild": {"imageRef": image["id"]}}),
-                rebuilt,
-                clock,
-                f"Rebuilding {name}",
-                busy=f"Nova works on {name} for somebody else, whose end",
-            )
-        finally:
-            if was_active:
-                self._start(server_id, name, clock)
-
-    def _start(self, server_id: str, name: str, clock: Clock) -> None:
-        def do() -> None:
-            # Nova starts a rebuilt server by itself if it was running before.
-            if self._servers.get(server_id)["status"] == "ACTIVE":
-                return
-            self._servers.act(server_id, {"os-start": None})
-
-        once(
-            do,
-            lambda: self._servers.idle(server_id, "ACTIVE"),
-            clock,
-            f"Starting {name}",
-            busy=f"Nova works on {name} for somebody else, whose end",
-        )
-
-    def _boot(self, server: Resource, image: Resource, name: str, dry_run: bool) -> dict[str, Any]:
-        known = [
-            one
-            for one in self._servers.fresh()
-            if one["name"] == name and (one.get("metadata") or {}).get("freezer_image_id") == image["id"]
-        ]
-        if known and known[0]["status"] in ("ACTIVE", "SHUTOFF"):
-            return {
-                "changed": False,
-                "outcome": "unchanged",
-                "restored_server": name,
-                "restored_server_id": known[0]["id"],
-            }
-        if dry_run:
-            return {"changed": True, "outcome": "planned", "restored_server": name}
-        clock = Clock(self._options.timeout_seconds)
-        new: dict[str, Any] = {
-            "name": name,
-            "imageRef": image["id"],
-            "flavorRef": self._flavor(server),
-            "networks": self._networks(server),
-            "metadata": {"freezer_image_id": image["id"], "freezer_server_id": server["id"], "freezer_run": self._run},
-        }
-        if server.get("key_name"):
-            new["key_name"] = server["key_name"]
-
-        def find() -> Resource | None:
-            found = [
-                one for one in self._servers.fresh() if (one.get("metadata") or {}).get("freezer_run") == self._run
-            ]
-            return self._servers.idle(found[0]["id"], "ACTIVE") if found else None
-
-        made = once(
-            lambda: self._servers.service.request(
-                "POST", "/servers", {"server": new}, repeatable=False, headers={"OpenStack-API-Version": "compute 2.37"}
-            ),
-            find,
-            clock,
-            f"Making the server {name}",
-        )
-        return {
-            "changed": True,
-            "outcome": "success",
-            "restored_server": name,
-            "restored_server_id": made["id"],
-            "addresses": made.get("addresses"),
-        }
-
-    def _flavor(self, server: Resource) -> str:
-        flavor = server["flavor"].get("id")
-        if flavor:
-            return str(flavor)
-        raise CloudError(f"Nova does not say which flavor {server['name']} has.")
-
-    def _networks(self, server: Resource) -> Any:
-        """The networks of a server; its addresses stay its own, so a new server gets others."""
-        found = self._servers.service.request("GET", f"/servers/{quote(server['id'])}/os-interface").document
-        networks = [{"uuid": one["net_id"]} for one in found.get("interfaceAttachments") or []]
-        return networks or "none"
 
 
 def _volume_snapshots(image: Resource) -> list[str]:
     """The snapshots of volumes that an image of a server with volumes stands for."""
-
     try:
         mapping = json.loads(image.get("block_device_mapping") or "[]")
     except ValueError:

@@ -7,26 +7,21 @@ Lists are asked for once for all volumes of a call, so the number of requests fo
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Callable
 
 from ..errors import FreezerError
-from ..rest.errors import NotFound
 from .connection import Cloud
-from .errors import CloudError, SomeFailed
-from .resources import OWNER, Resource, age_seconds, chosen, pages, snapshot_title
-from .waiting import Clock, each, once
+from .errors import CloudError
+from .listing import BACKUP_VERSION, Volumes, backups_of_volumes, snapshots_of_volumes
+from .many import all_of
+from .resources import OWNER, Resource, age_seconds, snapshot_title
+from .volume_restore import VolumeRestore
+from .waiting import Clock, once
 
 _BROKEN = ("error", "error_deleting", "error_restoring")
-_FRESH_SECONDS = 0.5
-#: Metadata of backups, and revert to a snapshot.
-_BACKUP_VERSION = {"OpenStack-API-Version": "volume 3.43"}
-_REVERT_VERSION = {"OpenStack-API-Version": "volume 3.40"}
 
 
 @dataclass(frozen=True)
@@ -52,43 +47,6 @@ class VolumeSnapshotOptions:
     concurrency: int = 8
 
 
-class _Kind:
-    """Snapshots or backups of a project, listed once for all threads that wait for one."""
-
-    def __init__(self, cloud: Cloud, path: str, key: str, headers: Mapping[str, str] | None = None) -> None:
-        self._service = cloud.service("volume")
-        self._path, self._key, self._headers = path, key, dict(headers or {})
-        self._lock = threading.Lock()
-        self._at = 0.0
-        self._known: list[Resource] = []
-
-    def fresh(self) -> list[Resource]:
-        with self._lock:
-            if time.monotonic() - self._at > _FRESH_SECONDS:
-                self._known = pages(self._service, f"{self._path}/detail", self._key, headers=self._headers)
-                self._at = time.monotonic()
-            return self._known
-
-    def expire(self) -> None:
-        with self._lock:
-            self._at = 0.0
-
-    def named(self, title: str, volume_id: str) -> list[Resource]:
-        """Those of a volume with a name, newest first: never one of another volume, or of another name."""
-        found = [one for one in self.fresh() if one.get("name") == title and one.get("volume_id") == volume_id]
-        return sorted(found, key=lambda one: str(one["created_at"]), reverse=True)
-
-    def get(self, wanted: str) -> Resource | None:
-        return next((one for one in self.fresh() if one["id"] == wanted), None)
-
-    def delete(self, wanted: str) -> None:
-        try:
-            self._service.request("DELETE", f"{self._path}/{quote(wanted)}")
-        except NotFound:
-            pass
-        self.expire()
-
-
 class VolumeSnapshots:
     """Snapshots or backups of several volumes under one name."""
 
@@ -96,9 +54,9 @@ class VolumeSnapshots:
         self._cloud = cloud
         self._options = options
         self._service = cloud.service("volume")
-        self._volumes = _Kind(cloud, "/volumes", "volumes")
-        self._snapshots = _Kind(cloud, "/snapshots", "snapshots")
-        self._backups = _Kind(cloud, "/backups", "backups", _BACKUP_VERSION)
+        self._volumes = Volumes(cloud)
+        self._snapshots = snapshots_of_volumes(cloud)
+        self._backups = backups_of_volumes(cloud)
         self._own = self._snapshots if options.incremental else self._backups
         self._run = uuid.uuid4().hex
 
@@ -114,23 +72,8 @@ class VolumeSnapshots:
         """Let volumes become what was kept of them, or make new ones of it. Raises FreezerError."""
         return self._all(names, lambda volume: self._apply(volume, dry_run))
 
-    def _all(self, names: Sequence[str], work: Any) -> dict[str, Any]:
-        volumes = chosen(self._volumes.fresh(), names, "volume")
-        results = []
-        problems = []
-        for volume, result, problem in each(volumes, work, self._options.concurrency):
-            label = volume["name"] or volume["id"]
-            about = {"volume": volume["name"], "volume_id": volume["id"]}
-            if problem is not None:
-                problems.append(f"{label}: {problem}")
-                results.append({**about, "changed": False, "outcome": "failed", "message": str(problem)})
-            else:
-                results.append({**about, **(result or {})})
-        answer = {"changed": any(one["changed"] for one in results), "snapshots": results}
-        if problems:
-            more = f" ({len(problems)} of {len(results)} volumes failed)" if len(results) > 1 else ""
-            raise SomeFailed(f"{problems[0].rstrip('.')}{more}.", answer)
-        return answer
+    def _all(self, names: Sequence[str], work: Callable[[Resource], dict[str, Any]]) -> dict[str, Any]:
+        return all_of(self._volumes, names, "volume", work, self._options.concurrency)
 
     def _title(self, volume: Resource) -> str:
         return snapshot_title("volume", volume["id"], self._options.snapshot_name, self._options.incremental)
@@ -184,7 +127,9 @@ class VolumeSnapshots:
             if "timeout" not in str(problem):
                 self._discard(made)
             raise
-        clock.wait(lambda: self._idle(volume["id"]), f"The end of Cinder's work on {volume['name'] or volume['id']}")
+        clock.wait(
+            lambda: self._volumes.idle(volume["id"]), f"The end of Cinder's work on {volume['name'] or volume['id']}"
+        )
         result = self._described(found, changed=True)
         if options.rotation is not None:
             result["removed"] = self._rotate(volume, options.rotation, clock)
@@ -234,7 +179,7 @@ class VolumeSnapshots:
         new: dict[str, Any] = {"volume_id": volume["id"], "name": title, "force": True, "metadata": metadata}
         path, key, headers = "/snapshots", "snapshot", {}
         if not options.incremental:
-            path, key, headers = "/backups", "backup", _BACKUP_VERSION
+            path, key, headers = "/backups", "backup", BACKUP_VERSION
             new["incremental"] = base is not None
             if options.container:
                 new["container"] = options.container
@@ -260,14 +205,6 @@ class VolumeSnapshots:
             why = (found or {}).get("fail_reason") or "Cinder gave it up"
             raise CloudError(f"{wanted} is {found['status'] if found else 'gone'}: {why}.")
         return found if found["status"] == "available" else None
-
-    def _idle(self, volume_id: str) -> Resource | None:
-        volume = self._volumes.get(volume_id)
-        if volume is None:
-            raise CloudError(f"The volume {volume_id} has gone.")
-        if volume["status"].startswith("error"):
-            raise CloudError(f"The volume {volume['name'] or volume_id} is in the state {volume['status']}.")
-        return volume if volume["status"] in ("available", "in-use") else None
 
     def _discard(self, wanted: str) -> None:
         try:
@@ -361,14 +298,16 @@ class VolumeSnapshots:
             raise CloudError(f"There is no {title} that could be applied.")
         found = whole[0]
         about = {"snapshot": title, ("snapshot_id" if self._options.incremental else "backup_id"): found["id"]}
+        restore = VolumeRestore(self._cloud, self._volumes, self._run, self._options.timeout_seconds)
         if self._options.restore_to == "new":
-            return {**about, **self._new_volume(volume, found, dry_run)}
+            name = self._options.restore_as or f"volume-restore-{found['id']}"
+            return {**about, **restore.new_volume(name, volume, found, self._options.incremental, dry_run)}
         if (volume.get("metadata") or {}).get("freezer_applied") == found["id"] and volume["status"] == "available":
             return {**about, "changed": False, "outcome": "unchanged", "reason": "this is what was applied to it last"}
         if self._options.incremental:
             self._check_newest(volume, found)
         if not dry_run:
-            self._into_same(volume, found)
+            restore.into_same(volume, found, self._options.incremental)
         return {**about, "changed": True, "outcome": "planned" if dry_run else "success"}
 
     def _check_newest(self, volume: Resource, snapshot: Resource) -> None:
@@ -379,144 +318,3 @@ class VolumeSnapshots:
                 f"Cinder reverts a volume to its newest snapshot only, and that is {newest['name'] or newest['id']}. Remove "
                 "newer ones first, or make a new volume with restore_to: new."
             )
-
-    def _into_same(self, volume: Resource, found: Resource) -> None:
-        clock = Clock(self._options.timeout_seconds)
-        attachments = list(volume.get("attachments") or [])
-        for attachment in attachments:
-            self._detach(volume, attachment, clock)
-        try:
-            self._overwrite(volume, found, clock)
-            self._service.request(
-                "POST", f"/volumes/{quote(volume['id'])}/metadata", {"metadata": {"freezer_applied": found["id"]}}
-            )
-        finally:
-            for attachment in attachments:
-                self._attach(volume, attachment, clock)
-
-    def _overwrite(self, volume: Resource, found: Resource, clock: Clock) -> None:
-        volume_id, label = volume["id"], volume["name"] or volume["id"]
-        began: list[bool] = []
-
-        def do() -> None:
-            if self._options.incremental:
-                self._service.request(
-                    "POST",
-                    f"/volumes/{quote(volume_id)}/action",
-                    {"revert": {"snapshot_id": found["id"]}},
-                    repeatable=False,
-                    headers=_REVERT_VERSION,
-                )
-            else:
-                self._service.request(
-                    "POST",
-                    f"/backups/{quote(found['id'])}/restore",
-                    {"restore": {"volume_id": volume_id}},
-                    repeatable=False,
-                )
-            self._volumes.expire()
-            began.append(True)
-
-        def find() -> Resource | None:
-            self._volumes.expire()
-            current = self._volumes.get(volume_id)
-            if current is not None and current["status"].startswith(("reverting", "restoring")):
-                began.append(True)
-            return self._idle(volume_id) if began else None
-
-        once(do, find, clock, f"The restore into {label}", busy=f"Cinder works on {label}, whose end")
-
-    def _detach(self, volume: Resource, attachment: Mapping[str, Any], clock: Clock) -> None:
-        server_id = attachment["server_id"]
-
-        def do() -> None:
-            try:
-                self._cloud.service("compute").request(
-                    "DELETE", f"/servers/{quote(server_id)}/os-volume_attachments/{quote(volume['id'])}"
-                )
-            except NotFound:
-                pass
-            self._volumes.expire()
-
-        def find() -> Resource | None:
-            self._volumes.expire()
-            current = self._idle(volume["id"])
-            return current if current and current["status"] == "available" else None
-
-        label = volume["name"] or volume["id"]
-        once(do, find, clock, f"Detaching {label}", busy=f"Nova works on the server of {label}, whose end")
-
-    def _attach(self, volume: Resource, attachment: Mapping[str, Any], clock: Clock) -> None:
-        server_id = attachment["server_id"]
-
-        def do() -> None:
-            self._cloud.service("compute").request(
-                "POST",
-                f"/servers/{quote(server_id)}/os-volume_attachments",
-                {"volumeAttachment": {"volumeId": volume["id"], "device": attachment.get("device")}},
-                repeatable=False,
-            )
-            self._volumes.expire()
-
-        def find() -> Resource | None:
-            self._volumes.expire()
-            current = self._idle(volume["id"])
-            return current if current and current["status"] == "in-use" else None
-
-        label = volume["name"] or volume["id"]
-        once(do, find, clock, f"Attaching {label} again", busy=f"Nova works on the server of {label}, whose end")
-
-    def _new_volume(self, volume: Resource, found: Resource, dry_run: bool) -> dict[str, Any]:
-        name = self._options.restore_as or f"volume-restore-{found['id']}"
-        known = [
-            one
-            for one in self._volumes.fresh()
-            if one["name"] == name and (one.get("metadata") or {}).get("freezer_applied") == found["id"]
-        ]
-        if known and known[0]["status"] in ("available", "in-use"):
-            return {
-                "changed": False,
-                "outcome": "unchanged",
-                "restored_volume": name,
-                "restored_volume_id": known[0]["id"],
-            }
-        if dry_run:
-            return {"changed": True, "outcome": "planned", "restored_volume": name}
-        clock = Clock(self._options.timeout_seconds)
-        new: dict[str, Any] = {
-            "name": name,
-            "size": volume["size"],
-            "volume_type": volume.get("volume_type"),
-            "metadata": {"freezer_applied": found["id"], "freezer_run": self._run},
-        }
-        headers: Mapping[str, str] = {}
-        if self._options.incremental:
-            new["snapshot_id"] = found["id"]
-        else:
-            # A volume made from a backup: Cinder restores it as it makes it (3.47).
-            new["backup_id"] = found["id"]
-            headers = {"OpenStack-API-Version": "volume 3.47"}
-
-        def do() -> None:
-            self._service.request("POST", "/volumes", {"volume": new}, repeatable=False, headers=headers)
-
-        def find() -> Resource | None:
-            self._volumes.expire()
-            mine = [one for one in self._volumes.fresh() if (one.get("metadata") or {}).get("freezer_run") == self._run]
-            return self._idle(mine[0]["id"]) if mine else None
-
-        try:
-            made = once(do, find, clock, f"Making the volume {name}")
-        except CloudError:
-            self._remove_remains()
-            raise
-        return {"changed": True, "outcome": "success", "restored_volume": name, "restored_volume_id": made["id"]}
-
-    def _remove_remains(self) -> None:
-        self._volumes.expire()
-        try:
-            for one in self._volumes.fresh():
-                if (one.get("metadata") or {}).get("freezer_run") == self._run and one["status"].startswith("error"):
-                    self._volumes.delete(one["id"])
-        except FreezerError:
-            pass  # the problem that led here is the one to tell

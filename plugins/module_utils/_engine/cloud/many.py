@@ -1,0 +1,37 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The same work on several servers or volumes, with the result of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Callable
+
+from .errors import SomeFailed
+from .listing import Listing
+from .resources import Resource, chosen
+from .waiting import each
+
+
+def all_of(
+    known: Listing, names: Sequence[str], what: str, work: Callable[[Resource], dict[str, Any]], concurrency: int
+) -> dict[str, Any]:
+    """Do it with those that ids or names mean; `what` they are is ``server`` or ``volume``.
+
+    Raises CloudError, before anything is done, for a name that none or several have, and SomeFailed, after all, when
+    not every one could be done.
+    """
+    results: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for one, result, problem in each(chosen(known.fresh(), names, what), work, concurrency):
+        about = {what: one["name"], f"{what}_id": one["id"]}
+        if problem is not None:
+            problems.append(f"{one['name'] or one['id']}: {problem}")
+            results.append({**about, "changed": False, "outcome": "failed", "message": str(problem)})
+        else:
+            results.append({**about, **(result or {})})
+    answer = {"changed": any(one["changed"] for one in results), "snapshots": results}
+    if problems:
+        more = f" ({len(problems)} of {len(results)} {what}s failed)" if len(results) > 1 else ""
+        raise SomeFailed(f"{problems[0].rstrip('.')}{more}.", answer)
+    return answer
