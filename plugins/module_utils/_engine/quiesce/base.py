@@ -9,6 +9,7 @@ standard library.
 
 from __future__ import annotations
 
+import abc
 import time
 from collections.abc import Sequence
 from typing import Any, Callable, NamedTuple
@@ -32,7 +33,7 @@ class Limits(NamedTuple):
     unless_forced: Sequence[str] = ()
 
 
-class Driver:
+class Driver(abc.ABC):
     """Holds one target.
 
     The holder calls `check` and `open`, forks its guard, and calls `connect` and `take`; at the end `release`. Each of
@@ -65,13 +66,13 @@ class Driver:
     def connect(self) -> None:
         """Do all that can be done before anything is held."""
 
+    @abc.abstractmethod
     def take(self) -> None:
         """Hold the target."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def release(self) -> None:
         """Let go, normally."""
-        raise NotImplementedError
 
     def cancel(self) -> None:
         """Make a `connect`, `take` or `release` that blocks in another thread end, if that is possible."""

@@ -8,6 +8,7 @@ Python has it, else mongosh or mongo on a pipe.
 
 from __future__ import annotations
 
+import abc
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -97,12 +98,12 @@ class MongoDb(Driver):
         return _Shell(self._login) if library is None else _PyMongo(library, self._login, self.timeout_seconds)
 
 
-class _Session:
+class _Session(abc.ABC):
     """Commands on the database `admin`."""
 
+    @abc.abstractmethod
     def command(self, command: dict[str, Any]) -> dict[str, Any]:
         """What the server answers. Raises QuiesceError with what it says."""
-        raise NotImplementedError
 
     def kill(self) -> None:
         """End it from another thread."""

@@ -14,13 +14,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import programs
-from .base import Driver, Limits, QuiesceError
-from .sql_client import SqlClient
+from .base import Limits, QuiesceError
+from .sql_client import SqlClient, SqlDriver
 
 _STAGES = ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT")
 
 
-class MySql(Driver):
+class MySql(SqlDriver):
     """A server of MariaDB or MySQL. `login` has the keys of the target."""
 
     kind = "mysql"
@@ -29,7 +29,6 @@ class MySql(Driver):
         where = login.get("login_unix_socket") or login.get("login_host") or "localhost"
         super().__init__(f"mysql {where}", timeout_seconds)
         self._login = login
-        self._client: SqlClient | None = None
         self._stages = False
         self._knows_position = True
 
@@ -69,23 +68,6 @@ class MySql(Driver):
 
     def release(self) -> None:
         self._ask("BACKUP STAGE END;" if self._stages else "UNLOCK TABLES;")
-
-    def cancel(self) -> None:
-        if self._client is not None:
-            self._client.kill()
-
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-    def _ask(self, statement: str) -> list[str]:
-        if self._client is None:
-            raise QuiesceError(f"There is no session of {self.label}.")
-        try:
-            return self._client.ask(statement)
-        except QuiesceError as problem:
-            raise QuiesceError(f"The {self.label} cannot be held: {problem}") from None
 
     def _position_statement(self) -> str:
         numbers = tuple(int(part) for part in re.findall(r"\d+", self.facts["server_version"])[:2])

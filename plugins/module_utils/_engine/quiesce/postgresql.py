@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import programs
-from .base import Driver, Limits, QuiesceError
-from .sql_client import SqlClient
+from .base import Limits
+from .sql_client import SqlClient, SqlDriver
 
 _LABEL = "freezer.backup"
 
 
-class PostgreSql(Driver):
+class PostgreSql(SqlDriver):
     """A server of PostgreSQL. `login` has the keys of the target."""
 
     kind = "postgresql"
@@ -28,7 +28,6 @@ class PostgreSql(Driver):
         where = login.get("login_unix_socket") or login.get("login_host") or "localhost"
         super().__init__(f"postgresql {where}", timeout_seconds)
         self._login = login
-        self._client: SqlClient | None = None
         self._version = 0
 
     def check(self, limits: Limits) -> None:
@@ -46,11 +45,24 @@ class PostgreSql(Driver):
         self._version = int(self._ask("SHOW server_version_num;")[0])
         self.facts["server_version"] = self._ask("SHOW server_version;")[0]
         self._ask(f"SET statement_timeout = {int(self.timeout_seconds * 1000)};")
+        self._write_out()
 
     def take(self) -> None:
         start = "pg_backup_start" if self._version >= 150000 else "pg_start_backup"
         more = "" if self._version >= 150000 else ", false"
         self.facts["start_lsn"] = self._ask(f"SELECT {start}('{_LABEL}', true{more});")[0]
+
+    def _write_out(self) -> None:
+        """A checkpoint while nothing is held yet: the one that the backup mode begins with has little left to write then.
+
+        Where the user may not make one, the hold is as long as that checkpoint takes.
+        """
+        # The client ends at an error, so that the right is looked at first.
+        role = " OR pg_has_role('pg_checkpoint', 'USAGE')" if self._version >= 150000 else ""
+        allowed = self._ask(f"SELECT current_setting('is_superuser')::boolean{role};") == ["t"]
+        if allowed:
+            self._ask("CHECKPOINT;")
+        self.facts["checkpoint_before"] = allowed
 
     def release(self) -> None:
         # Waiting for the archive is the business of whoever copies the log.
@@ -60,23 +72,6 @@ class PostgreSql(Driver):
         lines = self._ask(f"SELECT '[' || {selected} || ']' FROM {stop};")
         stop_lsn, label, tablespaces = json.loads("".join(lines))
         self.facts.update(stop_lsn=stop_lsn, backup_label=label, tablespace_map=tablespaces or "")
-
-    def cancel(self) -> None:
-        if self._client is not None:
-            self._client.kill()
-
-    def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-
-    def _ask(self, statement: str) -> list[str]:
-        if self._client is None:
-            raise QuiesceError(f"There is no session of {self.label}.")
-        try:
-            return self._client.ask(statement)
-        except QuiesceError as problem:
-            raise QuiesceError(f"The {self.label} cannot be held: {problem}") from None
 
 
 _VARIABLES = (

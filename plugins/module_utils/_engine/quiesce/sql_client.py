@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Callable
 
-from .base import QuiesceError
+from .base import Driver, QuiesceError
 from .programs import Program
 
 _MARK = "freezer-backup-answered"
@@ -52,3 +52,29 @@ class SqlClient:
             pass
         self._program.wait(2)
         self._program.close()
+
+
+class SqlDriver(Driver):
+    """A server that is held through one session of its client, which a `connect` puts into `_client`."""
+
+    def __init__(self, label: str, timeout_seconds: float) -> None:
+        super().__init__(label, timeout_seconds)
+        self._client: SqlClient | None = None
+
+    def cancel(self) -> None:
+        if self._client is not None:
+            self._client.kill()
+
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def _ask(self, statement: str) -> list[str]:
+        """What the server answers, in lines."""
+        if self._client is None:
+            raise QuiesceError(f"There is no session of {self.label}.")
+        try:
+            return self._client.ask(statement)
+        except QuiesceError as problem:
+            raise QuiesceError(f"The {self.label} cannot be held: {problem}") from None
