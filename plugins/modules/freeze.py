@@ -95,7 +95,10 @@ options:
             description: The server's port.
             type: int
           login_user:
-            description: The user, who may execute pg_backup_start and pg_backup_stop.
+            description:
+              - The user, who may execute pg_backup_start and pg_backup_stop.
+              - One who may also make checkpoints (a superuser, or with the role pg_checkpoint from version 15 on) holds for a
+                shorter time, because one is made before the hold.
             type: str
           login_password:
             description: The user's password. It goes to the client through its environment.
@@ -168,6 +171,15 @@ options:
       - How long it may take to hold one target, and to release it. If it takes longer the module fails, and nothing is held.
     type: float
     default: 30
+  hold_at:
+    description:
+      - When to hold, in seconds since 1970 on the host's own clock, at most 600 seconds ahead. It is for several hosts that are
+        to be held at one moment; M(freezer.backup.clock_offset) says how far their clocks are apart.
+      - The module returns as soon as everything can be held at that moment, with RV(ready). The same task once more waits until
+        it is held, and fails if it was not. O(deadline_seconds) counts from that moment.
+      - If the moment is over when all is ready, it is held at once.
+    type: float
+    version_added: 1.0.0
   name:
     description:
       - A name for the hold, for several at once on one host.
@@ -214,6 +226,16 @@ EXAMPLES = r"""
     state: thawed
   register: thawed
 
+- name: Get ready to freeze on all hosts at one moment, and wait until it is done
+  freezer.backup.freeze:
+    targets:
+      - path: /srv/data
+    hold_at: "{{ agreed_moment }}"
+  register: frozen
+  until: not frozen.ready | default(false)
+  retries: 1
+  delay: 0
+
 - name: See that they were held all the time
   ansible.builtin.assert:
     that: thawed.released_by == 'request'
@@ -232,6 +254,11 @@ name:
   returned: success
   type: str
   sample: default
+ready:
+  description: Nothing is held yet; it will be at O(hold_at).
+  returned: with O(hold_at), until it is held
+  type: bool
+  sample: true
 held_from:
   description: From when on everything was held, in seconds since 1970, on the host's clock.
   returned: when something is or was held

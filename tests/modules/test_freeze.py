@@ -130,3 +130,45 @@ def test_ansible_leaves_a_holder_behind_that_outlives_it(host):
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"released_by": "request"' in done.stdout
     assert host.history() == ["stop-app", "start-app"]
+
+
+def test_it_is_ready_at_once_and_holds_at_its_moment(host):
+    moment = time.time() + 5
+    ready = host.run(targets=[host.target()], hold_at=moment, deadline_seconds=30)
+    assert (ready["changed"], ready["ready"]) == (True, True)
+    assert host.history() == []
+    assert time.time() < moment
+    held = host.run(targets=[host.target()], hold_at=moment, deadline_seconds=30)
+    assert not held["changed"]
+    assert "ready" not in held
+    assert held["held_from"] >= moment
+    assert host.history() == ["stop-app"]
+    assert host.run(state="thawed")["changed"]
+    again = host.attempt(targets=[host.target()], hold_at=moment)
+    assert again["failed"], "the moment of a hold that is over does not come again"
+
+
+def test_what_waits_for_its_moment_can_be_let_go(host):
+    host.run(targets=[host.target()], hold_at=time.time() + 60)
+    assert host.run(state="thawed")["changed"]
+    assert host.history() == []
+    assert not host.run(state="thawed")["changed"]
+
+
+def test_the_clock_of_a_host_is_measured(tmp_path):
+    done = run_ansible("ansible", "localhost", "-m", "freezer.backup.clock_offset")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout[done.stdout.index("{") :])
+    # It is the controller's own.
+    assert abs(found["offset_seconds"]) <= found["error_seconds"] < 5
+    assert found["changed"] is False
+
+
+def test_a_clock_that_cannot_be_read_is_a_sentence(tmp_path):
+    program = tmp_path / "date"
+    program.write_text("#!/bin/sh\necho 1795337766.%N\n")
+    program.chmod(0o755)
+    path = f"ansible_shell_executable='/usr/bin/env PATH={tmp_path}:/usr/bin:/bin sh'"
+    done = run_ansible("ansible", "localhost", "-m", "freezer.backup.clock_offset", "-e", path)
+    assert done.returncode != 0
+    assert "The host's clock cannot be read: `date +%s.%N` says 1795337766.%N." in done.stdout + done.stderr

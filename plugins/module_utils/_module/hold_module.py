@@ -67,6 +67,7 @@ def run_hold() -> None:
             "targets": targets_spec(),
             "deadline_seconds": {"type": "float", "default": 60},
             "timeout_seconds": {"type": "float", "default": 30},
+            "hold_at": {"type": "float"},
             "name": {"type": "str", "default": "default"},
             "state_folder": {"type": "path"},
             "force": {"type": "bool", "default": False},
@@ -93,13 +94,13 @@ def _freeze(module: AnsibleModule) -> dict[str, Any]:
     if module.check_mode:
         there = hold.look(folder, name)
         hold.refuse_others(there, targets, name)
-        changed = not there.get("held")
+        changed = not (there.get("held") or there.get("ready"))
     else:
         limits = (wanted["deadline_seconds"], wanted["timeout_seconds"])
-        there = hold.freeze(targets, *limits, folder, name, needed, wanted["force"])
+        there = hold.freeze(targets, *limits, folder, name, needed, wanted["force"], wanted["hold_at"])
         changed = there["changed"]
     frozen = _state(labels)
-    report = _shown(there) if there.get("held") else {}
+    report = _shown(there) if there.get("held") else {"ready": True} if there.get("ready") else {}
     return {**report, "changed": changed, "diff": {"before": _state([]) if changed else frozen, "after": frozen}}
 
 
@@ -109,13 +110,14 @@ def _thaw(module: AnsibleModule) -> dict[str, Any]:
     left = [other for other in hold.left(folder) if other != name]
     final: dict[str, Any] = {}
     if module.check_mode:
-        changed = bool(there.get("held") or there.get("left") or left)
+        changed = bool(there.get("held") or there.get("ready") or there.get("left") or left)
     else:
         final = hold.thaw(folder, name)
         for other in left:
             hold.thaw(folder, other)
         changed = bool(final["changed"] or left)
-    before = [target["target"] for target in there.get("targets", [])] if there.get("held") else [*left]
+    held = there.get("held") or there.get("ready")
+    before = [target["target"] for target in there.get("targets", [])] if held else [*left]
     result = {**_shown(final), "cleaned_up": left, "changed": changed}
     result["diff"] = {"before": _state(before), "after": _state([])}
     return result

@@ -276,3 +276,65 @@ def test_its_files_are_for_this_user_alone(host, file_system):
     assert {path.suffix for path in host.folder.iterdir()} == {".json", ".sock", ".lock", ".log"}
     for path in host.folder.iterdir():
         assert path.stat().st_mode & 0o777 == 0o600, path
+
+
+def test_targets_are_held_at_the_moment_that_was_given_and_not_before(host, file_system):
+    target = {"path": str(file_system.path)}
+    moment = time.time() + 2
+    ready = host.freeze(target, hold_at=moment, deadline_seconds=60)
+    assert (ready["changed"], ready["ready"], ready["held"]) == (True, True, False)
+    assert not file_system.is_frozen()
+    assert time.time() < moment
+    held = host.freeze(target, hold_at=moment, deadline_seconds=60)
+    assert (held["changed"], held["held"]) == (False, True)
+    assert moment <= held["held_from"] < moment + 0.5
+    assert file_system.is_frozen()
+    assert 57 < held["remaining_seconds"] <= 60
+    thawed = host.thaw()
+    assert (thawed["changed"], thawed["released_by"], file_system.is_frozen()) == (True, "request", False)
+    with pytest.raises(QuiesceError, match=r"released|over"):
+        host.freeze(target, hold_at=moment)
+
+
+def test_a_moment_that_is_over_is_now_and_one_that_is_too_far_away_is_refused(host, file_system):
+    target = {"path": str(file_system.path)}
+    moment = time.time() - 5
+    host.freeze(target, hold_at=moment)
+    assert host.freeze(target, hold_at=moment)["held"]
+    host.thaw()
+    with pytest.raises(QuiesceError, match="s ahead of this host's clock, and 600 are the most"):
+        host.freeze(target, hold_at=time.time() + 700)
+
+
+def test_what_is_thawed_before_its_moment_is_never_held(host, file_system):
+    target = {"path": str(file_system.path)}
+    moment = time.time() + 1.5
+    host.freeze(target, hold_at=moment)
+    with pytest.raises(QuiesceError, match="with other targets"):
+        host.freeze({"command": {"prepare": ["true"]}}, hold_at=moment)
+    assert host.thaw()["changed"]
+    time.sleep(1.7)
+    assert not file_system.is_frozen()
+    with pytest.raises(QuiesceError, match="given up before its moment: request"):
+        host.freeze(target, hold_at=moment)
+
+
+@pytest.mark.parametrize("who", [0, 1])
+def test_a_holder_or_guard_killed_before_the_moment_holds_nothing_and_that_is_said(host, file_system, who):
+    target = {"path": str(file_system.path)}
+    moment = time.time() + 1.5
+    host.freeze(target, hold_at=moment)
+    host.kill(host.processes()[who])
+    host.wait_until_over()
+    with pytest.raises(QuiesceError, match="guard"):
+        host.freeze(target, hold_at=moment)
+    assert not file_system.is_frozen()
+
+
+def test_what_cannot_be_held_at_its_moment_is_told_to_who_waits(host):
+    target = {"command": {"prepare": ["sh", "-c", "exit 7"]}}
+    moment = time.time() + 1
+    assert host.freeze(target, hold_at=moment)["ready"]
+    for _time in range(2):
+        with pytest.raises(QuiesceError, match="ended with status 7"):
+            host.freeze(target, hold_at=moment)

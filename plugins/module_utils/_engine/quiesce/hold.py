@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -25,6 +26,9 @@ from .state import State
 from .targets import DEFAULT_TIMEOUT_SECONDS, drivers_of, plain
 
 DEFAULT_DEADLINE_SECONDS = 60.0
+
+#: How far ahead the moment of a hold may be.
+MOST_AHEAD_SECONDS = 600.0
 
 #: How much longer than it may take a holder is waited for.
 _PATIENCE_SECONDS = 30.0
@@ -113,11 +117,16 @@ def freeze(
     name: str = "default",
     needed_paths: Sequence[str] = (),
     force: bool = False,
+    hold_at: float | None = None,
 ) -> dict[str, Any]:
     """Hold targets until `thaw` or the deadline, also when this process is gone; see the holder's report.
 
-    ``changed`` is False if the same targets are held already. Raises QuiesceError if others are held under that name, or
-    if something cannot be held; then nothing is.
+    With `hold_at`, a moment in seconds since 1970 on this host's clock, it returns as soon as everything can be held at that
+    moment (``ready``). The same call once more waits until it is held, or was not: that is how several hosts are held at
+    one moment. The deadline counts from then on.
+
+    ``changed`` is False if the same targets are held already, or are ready to be. Raises QuiesceError if others are held
+    under that name, or if something cannot be held; then nothing is.
     """
     state = State(folder, name)
     state.make()
@@ -125,9 +134,15 @@ def freeze(
     if there.get("held"):
         refuse_others(there, targets, name)
         return {**there, "changed": False}
+    if there.get("ready"):
+        refuse_others(there, targets, name)
+        return {**_wait(state, deadline_seconds + _PATIENCE_SECONDS), "changed": False}
+    if hold_at is not None and there.get("hold_at") == hold_at:
+        raise QuiesceError(there.get("problem") or lost_sentence(there) or "The hold is over already.")
     if there.get("left"):
         thaw(folder, name)
-    holder = _Holder(state, _request(state, targets, deadline_seconds, timeout_seconds, needed_paths, force, False))
+    request = _request(state, targets, deadline_seconds, timeout_seconds, needed_paths, force, False, hold_at)
+    holder = _Holder(state, request)
     try:
         return {**holder.answer(deadline_seconds + _PATIENCE_SECONDS), "changed": True}
     finally:
@@ -143,17 +158,9 @@ def thaw(folder: str | None = None, name: str = "default", wait_seconds: float =
     state = State(folder, name)
     if not os.path.isdir(state.folder):
         return {"changed": False}
-    caller = _connect(state)
-    if caller is not None:
-        with caller:
-            try:
-                caller.settimeout(wait_seconds)
-                caller.sendall(b"release\n")
-                final = _read_line(caller)
-            except OSError:
-                final = None
-        if final is not None:
-            return {**final, "changed": True}
+    final = _ask(state, "release", wait_seconds)
+    if final is not None:
+        return {**final, "changed": True}
     # Either nothing is held, or the holder is dying and its guard cleans up, or both are dead.
     record = state.read()
     if record.get("state") not in _UNFINISHED:
@@ -179,24 +186,16 @@ def look(folder: str | None = None, name: str = "default") -> dict[str, Any]:
     state = State(folder, name)
     if not os.path.isdir(state.folder):
         return {}
-    caller = _connect(state)
-    if caller is not None:
-        with caller:
-            try:
-                caller.settimeout(10)
-                caller.sendall(b"status\n")
-                report = _read_line(caller)
-            except OSError:
-                report = None
-        if report is not None:
-            return report
+    report = _ask(state, "status", 10)
+    if report is not None:
+        return report
     record = state.read()
     return {**_public(record), "held": False, "left": record.get("state") in _UNFINISHED}
 
 
 def refuse_others(there: Mapping[str, Any], targets: Targets, name: str) -> None:
-    """Raise QuiesceError if what `look` found is held, and is something else than these targets."""
-    if there.get("held") and there["plain"] != plain(targets):
+    """Raise QuiesceError if what `look` found is held or about to be, and is something else than these targets."""
+    if (there.get("held") or there.get("ready")) and there["plain"] != plain(targets):
         held_now = ", ".join(target["target"] for target in there["targets"])
         raise QuiesceError(
             f"A hold called {name} is there already, with other targets: {held_now}. Thaw it first, or take another name."
@@ -302,11 +301,17 @@ def _request(
     needed_paths: Sequence[str],
     force: bool,
     attached: bool,
+    hold_at: float | None = None,
 ) -> dict[str, Any]:
     if not 0 < deadline_seconds <= 86400:
         raise QuiesceError(f"deadline_seconds has to be above 0 and at most 86400, and is {deadline_seconds:g}.")
     if not 0 < timeout_seconds <= 86400:
         raise QuiesceError(f"timeout_seconds has to be above 0 and at most 86400, and is {timeout_seconds:g}.")
+    if hold_at is not None and hold_at - time.time() > MOST_AHEAD_SECONDS:
+        raise QuiesceError(
+            f"hold_at is {hold_at - time.time():.0f} s ahead of this host's clock, and {MOST_AHEAD_SECONDS:g} are the most: "
+            "it is a moment on the host's own clock."
+        )
     drivers_of(targets)  # what cannot be understood is said before anything is started
     return {
         "folder": state.folder,
@@ -317,20 +322,33 @@ def _request(
         "needed_paths": list(needed_paths),
         "force": force,
         "attached": attached,
+        "hold_at": hold_at,
     }
 
 
-def _connect(state: State) -> socket.socket | None:
-    caller = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    address, folder = state.address()
-    try:
-        caller.connect(address)
-    except OSError:
-        caller.close()
-        return None
-    finally:
-        os.close(folder)
-    return caller
+def _wait(state: State, wait_seconds: float) -> dict[str, Any]:
+    """The report of a hold that is ready, when it is there. Raises QuiesceError if it does not come."""
+    report = _ask(state, "wait", wait_seconds)
+    if report is None:
+        raise QuiesceError(f"The holder of {state.name} has died or does not answer, see {state.path('log')}.")
+    if not report.get("held"):
+        raise QuiesceError(report.get("problem") or lost_sentence(report))
+    return report
+
+
+def _ask(state: State, word: str, wait_seconds: float) -> dict[str, Any] | None:
+    """What a holder answers to a word, see `callers`. None if there is none, or none in that time."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        address, folder = state.address()
+        try:
+            caller.connect(address)
+            caller.settimeout(wait_seconds)
+            caller.sendall(f"{word}\n".encode())
+            return _read_line(caller)
+        except OSError:
+            return None
+        finally:
+            os.close(folder)
 
 
 def _read_line(connection: socket.socket) -> dict[str, Any] | None:

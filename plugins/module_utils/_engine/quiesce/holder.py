@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The holder: a process that owns every hold of one request, and lets go in time whatever happens to everybody else.
 
-It lets go in reverse order when it is asked to, at its deadline, on SIGTERM or SIGINT, when its guard dies, and, if the
+It takes at once, or at a moment that it was given, when all that can be done before is done: it is ready until then, and
+whoever asked for the hold may be gone. It lets go in reverse order when it is asked to, at its deadline, on SIGTERM or SIGINT, when its guard dies, and, if the
 request says so, when whoever asked for the hold is gone. Until everything is held it also lets go when one target cannot
-be held, does not get held in its time, or nobody is there any more to hear of it.
+be held, does not get held in its time, or, if it was to take at once, nobody is there any more to hear of it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import os
 import selectors
 import signal
 import socket
-import struct
 import time
 from typing import Any
 
 from . import guard as guards
 from .base import Driver, Limits, QuiesceError, uptime
+from .callers import Callers
 from .process import Step, say, stay_in_memory
 from .state import State
 from .targets import drivers_of, plain
@@ -39,9 +40,14 @@ class _Holder:
         self._request = request
         self._state = State(request["folder"], request["name"])
         self._started = uptime()
-        self._deadline = self._started + float(request["deadline_seconds"])
+        #: When to take, on this host's clock; in this process on the one of `uptime`.
+        self._hold_at: float | None = request["hold_at"]
+        wait_seconds = max(0.0, self._hold_at - time.time()) if self._hold_at is not None else 0.0
+        self._moment = self._started + wait_seconds
+        self._deadline = self._moment + float(request["deadline_seconds"])
         self._selector = selectors.DefaultSelector()
-        self._waiting: list[socket.socket] = []
+        self._callers: Callers | None = None
+        self._ready = False
         self._drivers: list[Driver] = []
         self._steps: dict[int, Step] = {}
         self._taken: list[int] = []
@@ -68,7 +74,11 @@ class _Holder:
             return
         problem_text = self._take_all()
         if problem_text is None:
-            self._answer({"held": True, **self._report()})
+            report = {"held": True, **self._report()}
+            if self._callers is not None:
+                self._callers.tell_held(report)
+            if self._hold_at is None:
+                self._answer(report)
             if self._ending is None:
                 self._wait(None, self._deadline)
         cause = self._ending or ("failure" if problem_text else "deadline")
@@ -93,14 +103,14 @@ class _Holder:
             "taken": [],
         }
         self._state.write(self._record)
-        listener = self._listen()
+        callers = self._callers = Callers(self._state)
         woken, waker = os.pipe()
         os.set_blocking(waker, False)
         # Both pipes of a signal are here before the guard is, so that it can close them.
         self._guard = guards.start(
             self._drivers,
             self._deadline,
-            [descriptor.fileno() for descriptor in (self._owner, listener) if descriptor] + [woken, waker],
+            [descriptor.fileno() for descriptor in (self._owner, callers) if descriptor] + [woken, waker],
             self._report_of_guard,
         )
         for driver in self._drivers:
@@ -111,37 +121,56 @@ class _Holder:
             signal.signal(number, lambda _number, _frame: None)
         stay_in_memory()
         self._selector.register(woken, selectors.EVENT_READ, lambda: self._signalled(woken))
-        self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+        self._selector.register(callers, selectors.EVENT_READ, lambda: self._hear(callers))
         self._selector.register(self._guard.descriptor, selectors.EVENT_READ, self._guard_is_gone)
         if self._owner is not None:
             self._selector.register(self._owner, selectors.EVENT_READ, self._owner_speaks)
 
     def _take_all(self) -> str | None:
         """Hold everything. Returns what went wrong, after which some may be held."""
-        for what in ("connect", "take"):
-            for index, driver in enumerate(self._drivers):
-                if what == "take":
-                    self._note("taken", index)
-                began = uptime()
-                step = Step(f"{what} of {driver.label}", getattr(driver, what))
-                self._steps[index] = step
-                done = self._wait(step, min(self._deadline, began + driver.timeout_seconds))
-                took = uptime() - began
-                if not done:
-                    why = self._why_not(driver, took)
-                    self._ask_guard_for_time()
-                    driver.cancel()
-                    self._wait(step, uptime() + _CANCEL_SECONDS, to_the_end=True)
-                    return why
-                self._seconds.setdefault(index, {})[what] = took
-                if step.problem:
-                    say(f"{driver.label}: {what}: {step.problem}")
-                    return step.problem
-                say(f"{driver.label}: {'connected' if what == 'connect' else 'held'} in {took:.3f} s")
-                if what == "take" and not self._held_since:
-                    self._held_since = began
-        self._record["held_from"] = time.time()
-        self._write_record()
+        problem = self._do_all("connect")
+        if problem is None and self._hold_at is not None:
+            problem = self._wait_for_moment()
+        if problem is None:
+            problem = self._do_all("take")
+        if problem is None:
+            self._record["held_from"] = time.time()
+            self._write_record()
+        return problem
+
+    def _wait_for_moment(self) -> str | None:
+        self._ready = True
+        self._answer({"held": False, "ready": True, **self._report()})
+        late = uptime() - self._moment
+        say(f"ready, {f'{late:.3f} s too late' if late > 0 else f'and waiting for {-late:.3f} s'}")
+        # What is written now need not be written while everything stands still.
+        self._wait(Step("sync", os.sync), self._moment)
+        self._wait(None, self._moment)
+        return f"The hold was given up before its moment: {self._ending}." if self._ending else None
+
+    def _do_all(self, what: str) -> str | None:
+        """`connect` or `take` of all drivers, one after the other."""
+        for index, driver in enumerate(self._drivers):
+            if what == "take":
+                self._note("taken", index)
+            began = uptime()
+            step = Step(f"{what} of {driver.label}", getattr(driver, what))
+            self._steps[index] = step
+            done = self._wait(step, min(self._deadline, began + driver.timeout_seconds))
+            took = uptime() - began
+            if not done:
+                why = self._why_not(driver, took)
+                self._ask_guard_for_time()
+                driver.cancel()
+                self._wait(step, uptime() + _CANCEL_SECONDS, to_the_end=True)
+                return why
+            self._seconds.setdefault(index, {})[what] = took
+            if step.problem:
+                say(f"{driver.label}: {what}: {step.problem}")
+                return step.problem
+            say(f"{driver.label}: {'connected' if what == 'connect' else 'held'} in {took:.3f} s")
+            if what == "take" and not self._held_since:
+                self._held_since = began
         return None
 
     def _why_not(self, driver: Driver, took: float) -> str:
@@ -251,7 +280,7 @@ class _Holder:
             self._end_by("request")
             return
         self._forget_owner()
-        if self._request["attached"] or "held_from" not in self._record:
+        if self._request["attached"] or not ("held_from" in self._record or self._ready):
             self._end_by("owner gone")
 
     def _forget_owner(self) -> None:
@@ -260,36 +289,9 @@ class _Holder:
             self._owner.close()
             self._owner = None
 
-    def _listen(self) -> socket.socket:
-        self._state.remove_socket()
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        address, folder = self._state.address()
-        before = os.umask(0o177)
-        try:
-            listener.bind(address)
-        except OSError as error:
-            raise QuiesceError(f"The holder cannot listen at {self._state.path('sock')}: {error.strerror}.") from None
-        finally:
-            os.umask(before)
-            os.close(folder)
-        listener.listen(8)
-        return listener
-
-    def _accept(self, listener: socket.socket) -> None:
-        caller, _address = listener.accept()
-        _pid, user, _group = struct.unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
-        caller.settimeout(1)
-        try:
-            word = caller.recv(64).strip() if user in (0, os.geteuid()) else b""
-            if word == b"release":
-                self._waiting.append(caller)
-                self._end_by("request")
-                return
-            if word == b"status":
-                caller.sendall(json.dumps({"held": "held_from" in self._record, **self._report()}).encode() + b"\n")
-        except OSError:
-            pass
-        caller.close()
+    def _hear(self, callers: Callers) -> None:
+        if callers.accept(lambda: {"held": "held_from" in self._record, "ready": self._ready, **self._report()}):
+            self._end_by("request")
 
     # --- what others get to know --------------------------------------------------------------------------------------
 
@@ -322,6 +324,7 @@ class _Holder:
             "plain": plain(self._request["targets"]),
             "targets": targets,
             "consistency": "app" if any(driver.consistency == "app" for driver in self._drivers) else "fs",
+            "hold_at": self._hold_at,
             "held_from": self._record.get("held_from"),
             "deadline_seconds": self._request["deadline_seconds"],
             "remaining_seconds": max(0.0, self._deadline - uptime()),
@@ -351,13 +354,8 @@ class _Holder:
             say(str(error))
         self._state.remove_socket()
         public = {key: value for key, value in final.items() if key != "targets_left"}
-        for caller in self._waiting:
-            try:
-                caller.sendall(json.dumps(public).encode() + b"\n")
-            except OSError:
-                pass
-            caller.close()
-        self._waiting = []
+        if self._callers is not None:
+            self._callers.tell_end(public)
         self._answer(public)
 
     def _answer(self, answer: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from typing import Any
 from .. import errors
 from . import (
     base,
+    callers,
     command,
     filesystem,
     guard,
@@ -45,6 +46,7 @@ _ROOM = (
     mongodb,
     targets,
     state,
+    callers,
     guard,
     holder,
 )

@@ -1,0 +1,87 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who speaks to a holder through its socket: a word to it, and a line of JSON back.
+
+status   what is held, at once
+wait     the same, when everything is held or nothing will be
+release  let go; the final report, when that is done
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from typing import Any, Callable
+
+from .base import QuiesceError
+from .state import State
+
+
+class Callers:
+    """The holder's socket, and who waits there for an answer. Only root and the holder's own user are heard."""
+
+    def __init__(self, state: State) -> None:
+        self._for_hold: list[socket.socket] = []
+        self._for_release: list[socket.socket] = []
+        self._listener = _listen(state)
+
+    def fileno(self) -> int:
+        """What becomes readable when somebody calls."""
+        return self._listener.fileno()
+
+    def accept(self, report: Callable[[], dict[str, Any]]) -> bool:
+        """Hear one caller. True if everything is to be let go. `report` gives what is true now, ``held`` among it."""
+        caller, _address = self._listener.accept()
+        _pid, user, _group = struct.unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        caller.settimeout(1)
+        try:
+            word = caller.recv(64).strip() if user in (0, os.geteuid()) else b""
+        except OSError:
+            word = b""
+        if word == b"release":
+            self._for_release.append(caller)
+            return True
+        found = report() if word in (b"status", b"wait") else {}
+        if word == b"wait" and not found["held"]:
+            self._for_hold.append(caller)
+            return False
+        _answer([caller], found)
+        return False
+
+    def tell_held(self, report: dict[str, Any]) -> None:
+        """Answer who waits for the hold."""
+        _answer(self._for_hold, report)
+
+    def tell_end(self, final: dict[str, Any]) -> None:
+        """Answer everybody who waits: it is over."""
+        _answer(self._for_hold, final)
+        _answer(self._for_release, final)
+
+
+def _answer(callers: list[socket.socket], answer: dict[str, Any]) -> None:
+    for caller in callers:
+        try:
+            if answer:
+                caller.sendall(json.dumps(answer).encode() + b"\n")
+        except OSError:
+            pass
+        caller.close()
+    callers.clear()
+
+
+def _listen(state: State) -> socket.socket:
+    state.remove_socket()
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    address, folder = state.address()
+    before = os.umask(0o177)
+    try:
+        listener.bind(address)
+    except OSError as error:
+        raise QuiesceError(f"The holder cannot listen at {state.path('sock')}: {error.strerror}.") from None
+    finally:
+        os.umask(before)
+        os.close(folder)
+    listener.listen(8)
+    return listener
