@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 import pytest
+from support.ansible_command import run_ansible
 from support.modules import run_module
 from support.refusing_proxy import RefusingProxy
 
@@ -214,3 +215,33 @@ def test_a_secure_cluster_is_spoken_to_with_its_authority_and_password(secure_el
 )
 def test_what_is_wrong_is_told_in_a_sentence(newest, options, says):
     assert says in newest.sentence(in_check_mode=False, **options)
+
+
+def test_a_playbook_makes_the_indices_of_an_api_and_finds_them_up_to_date(newest, tmp_path):
+    playbook = tmp_path / "indices.yml"
+    playbook.write_text(
+        """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - freezer.backup.elasticsearch_mapping: &indices
+        url: "{{ elasticsearch_url }}"
+        prefix: "{{ prefix }}"
+        number_of_replicas: 0
+    - freezer.backup.elasticsearch_mapping: *indices
+      register: again
+    - freezer.backup.elasticsearch_mapping_info:
+        url: "{{ elasticsearch_url }}"
+        prefix: "{{ prefix }}"
+      register: found
+    - ansible.builtin.assert:
+        that:
+          - again is not changed
+          - found.indices | length > 3
+          - found.indices | rejectattr('outcome', 'eq', 'unchanged') | length == 0
+"""
+    )
+    variables = {"elasticsearch_url": newest.server.url, "prefix": newest.prefix}
+    result = run_ansible("ansible-playbook", "--diff", str(playbook), **variables)
+    assert "ok=4    changed=1 " in result.stdout, result.stdout + result.stderr
+    assert newest.count(f"{newest.prefix}-jobs") == 0

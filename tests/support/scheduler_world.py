@@ -31,10 +31,15 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.app import c
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.noauth import NoAuth
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.conversation import Conversation
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import Core, Join, Limits, Started
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import Core
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import Journal
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.runs import FAIL, SUCCESS, Outcome, Run
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.service import take_whereabouts
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.surroundings import (
+    Join,
+    Limits,
+    Started,
+)
 
 PROJECT = "world"
 

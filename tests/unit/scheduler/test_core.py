@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import Limits
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.surroundings import Limits
 from ansible_collections.freezer.backup.tests.support.scheduler_world import World, job
 
 UTC = ZoneInfo("UTC")

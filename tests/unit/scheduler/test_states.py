@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler import states
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import Limits
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import Journal
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.states import State, step
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.surroundings import Limits
 from ansible_collections.freezer.backup.tests.support.scheduler_world import Crash, World, job
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "scheduler.md"

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 
 from .conversation import Conversation
-from .core import Join, Joined
+from .surroundings import Join, Joined
 
 LOG = logging.getLogger("freezer_scheduler")
 

@@ -24,8 +24,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.cl
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.environment import with_environment
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
 
-from .core import Limits
 from .options import API_OPTIONS, AUTH_KEYS, LIKE_API, OPTIONS, UPSTREAM_ONLY, register
+from .surroundings import Limits
 
 #: Read where no --config-file names another; upstream's own name for it comes second.
 DEFAULT_CONFIG_FILES = (Path("/etc/freezer/freezer-scheduler.conf"), Path("/etc/freezer/scheduler.conf"))

@@ -27,8 +27,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.er
     Unreachable,
 )
 
-from .core import Join, Joined
 from .journal import BACKUP, JOB, Journal, Report
+from .surroundings import Join, Joined
 
 LOG = logging.getLogger("freezer_scheduler")
 

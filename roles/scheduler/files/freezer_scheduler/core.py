@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler itself: jobs that are due become runs, runs become processes, and what came of them becomes reports.
+"""The scheduler itself: what is said of jobs leads to their next state, jobs that are due to runs, runs to reports.
 
 It knows no thread, no socket and no process: it is told the time and what happened, and it tells an executor and a
 conversation with the API what to do. ``tick`` is called whenever something may have happened, and says until when
@@ -14,85 +14,18 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
-
-from . import runs, states
+from . import states
+from .dispatch import JOIN_SECONDS, Dispatcher
 from .entries import Entry, first_last_due, first_state
-from .journal import BACKUP, JOB, SESSION_END, Journal, Known
-from .runs import ABORTED, FAIL, JOINING, READY, RUNNING, STARTING, SUCCESS, WAITING, Outcome, Run
+from .journal import JOB, Journal, Known
+from .runs import ABORTED, FAIL, Run
 from .states import State
+from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
-
-#: How long the API may stay away before a job gives up to join its session, if its hold-off is not known.
-JOIN_SECONDS = 60
-_JOIN_AGAIN_SECONDS = 3.0
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How much is done at once, and what is allowed. Seconds; 0 for no limit."""
-
-    concurrent_jobs: int = 1
-    per_storage: Mapping[str, int] = field(default_factory=dict)
-    allow_exec: bool = False
-    timeout_seconds: float = 0.0
-    progress_seconds: float = 15.0
-
-
-class Join(NamedTuple):
-    """A question for the API: may a run join its session?"""
-
-    run_id: str
-    session_id: str
-    job_id: str
-    tag: int
-
-
-class Joined(NamedTuple):
-    """The answer. ``result`` is the API's, or ``refused`` or ``unreachable``, and then ``message`` says more."""
-
-    run_id: str
-    result: str
-    session_tag: int = 0
-    message: str = ""
-
-
-class Started(NamedTuple):
-    """The process of an agent: its id, when it started in the words of the kernel, and its scope of systemd."""
-
-    pid: int
-    born: str = ""
-    scope: str = ""
-
-
-class Executor(Protocol):
-    """What runs actions."""
-
-    def start(self, run: Run, action: Mapping[str, Any]) -> Started:
-        """Start an action; raises OSError or FreezerError if that is not possible."""
-
-    def adopt(self, run: Run) -> bool:
-        """Watch the process of a run that an earlier scheduler started; False if it has ended."""
-
-    def leftover(self, run: Run) -> Outcome:
-        """What came of a process that has ended while nobody watched."""
-
-    def abort(self, run: Run) -> None:
-        """End the process and all that it started; the outcome follows."""
-
-    def ended(self) -> list[tuple[str, Outcome]]:
-        """The runs whose process has ended since the last call."""
-
-    def progress(self, run: Run) -> dict[str, Any] | None:
-        """How far the process is, if it says so."""
-
-    def forget(self, run: Run) -> None:
-        """Remove what was kept for the run."""
 
 
 class Core:
@@ -108,25 +41,10 @@ class Core:
         ask: Callable[[Join], None] | None = None,
     ) -> None:
         self.journal = journal
-        self.limits = limits
         self.entries: dict[str, Entry] = {}
-        #: What the API may be told if there is time for it: keys of schedules by job.
-        self.passing: dict[str, dict[str, Any]] = {}
-        self._executor = executor
+        self._dispatcher = Dispatcher(self, journal, executor, limits, client_id, ask)
         self._zone = zone
-        self._client_id = client_id
-        self._ask = ask
-        self._runs: dict[str, Run] = {}
-        self._active: dict[str, Run] = {}
-        self._jobs_running: dict[str, Mapping[str, Any]] = {}
         self._due: list[tuple[float, str]] = []
-        self._ready: list[tuple[float, int, str]] = []
-        self._waiting: list[tuple[float, str]] = []
-        self._count = 0
-        self._to_start: list[Run] = []
-        self._to_abort: list[Run] = []
-        self._last_progress: dict[str, float] = {}
-        self._hold_offs: dict[str, float] = {}
 
     # What happens.
 
@@ -140,11 +58,11 @@ class Core:
             entry.read(json.loads(known.document), self._zone)
             self.entries[known.job_id] = entry
         for run in self.journal.runs():
-            self._runs[run.run_id] = run
+            self._dispatcher.runs[run.run_id] = run
             entry = self.entries.setdefault(run.job_id, Entry(run.job_id, State(states.RUNNING)))
             entry.run_id = run.run_id
-        for run in list(self._runs.values()):
-            self._recover_run(run, now)
+        for run in self.active_runs:
+            self._dispatcher.recover(run, now)
         for entry in self.entries.values():
             if entry.state.status in states.ACTIVE and not entry.run_id:
                 # Its run was never written down, or is over without the job having heard of it.
@@ -152,33 +70,6 @@ class Core:
             elif entry.state.status == states.SCHEDULED:
                 self._arm(entry, now)
         self.journal.commit()
-
-    def _recover_run(self, run: Run, now: float) -> None:
-        entry = self.entries[run.job_id]
-        if run.phase == RUNNING or run.phase == STARTING:
-            if self._executor.adopt(run):
-                LOG.info("Job %s: its agent (process %d) is still at work", run.job_id, run.pid)
-                run.phase = RUNNING
-                self._active[run.run_id] = run
-                if entry.state.status == states.ABORTING:
-                    self._to_abort.append(run)
-            else:
-                outcome = self._executor.leftover(run)
-                if entry.state.status == states.ABORTING and outcome.result != SUCCESS:
-                    outcome = Outcome(ABORTED, outcome.message, outcome.document)
-                self._attempt_ended(run, outcome, now)
-                return
-        elif entry.state.status == states.ABORTING:
-            self._attempt_ended(run, Outcome(ABORTED, "It was aborted before it started."), now)
-            return
-        elif run.phase == JOINING:
-            run.join_until = max(run.join_until, now + _JOIN_AGAIN_SECONDS)
-            self._join(run, now)
-        elif run.phase == WAITING:
-            heapq.heappush(self._waiting, (run.retry_at, run.run_id))
-        else:
-            self._make_ready(run)
-        self.journal.keep_run(run)
 
     def saw(self, jobs: Iterable[tuple[Mapping[str, Any], str | None]], now: float) -> None:
         """Some of the jobs of this client, each with the tag of its state, as they are at the API or in a folder."""
@@ -230,7 +121,7 @@ class Core:
         tag, started = session.get("session_tag"), session.get("time_start")
         hold_off = session.get("hold_off")
         hold_off = hold_off if isinstance(hold_off, int) else JOIN_SECONDS
-        self._hold_offs[str(session.get("session_id"))] = hold_off
+        self._dispatcher.hold_offs[str(session.get("session_id"))] = hold_off
         if not isinstance(jobs, Mapping) or not isinstance(tag, int) or not isinstance(started, (int, float)):
             return
         # Our clock may be behind that of the API, which decides.
@@ -265,63 +156,63 @@ class Core:
 
     def joined(self, answer: Joined, now: float) -> None:
         """The API has said whether a run may join its session."""
-        run = self._runs.get(answer.run_id)
-        if run is None or run.phase != JOINING:
-            return
         self.journal.begin()
-        entry = self.entries[run.job_id]
-        if answer.result == "success":
-            run.session_tag = entry.session_tag = answer.session_tag
-            self._make_ready(run)
-            self.journal.keep_run(run)
-            self._keep(entry)
-        elif answer.result == "hold-off":
-            LOG.info("Job %s has run in round %d of its session already", run.job_id, answer.session_tag)
-            self._over(run, entry, None, now)
-        elif answer.result == "out-of-sync":
-            entry.session_tag = answer.session_tag
-            self._not_joined(run, entry, f"it came too late for round {answer.session_tag} of its session", now)
-        elif answer.result == "unreachable" and now < run.join_until:
-            run.retry_at = now + _JOIN_AGAIN_SECONDS
-            heapq.heappush(self._waiting, (run.retry_at, run.run_id))
-        else:
-            self._not_joined(run, entry, answer.message.rstrip("."), now)
+        self._dispatcher.joined(answer, now)
         self.journal.commit()
 
     def tick(self, now: float) -> float | None:
         """Do what there is to do; returns until when there is nothing more, None for as long as nothing happens."""
         self.journal.begin()
-        for run_id, outcome in self._executor.ended():
-            run = self._runs.get(run_id)
-            if run is not None:
-                self._attempt_ended(run, outcome, now)
+        self._dispatcher.take_ended(now)
         while self._due and self._due[0][0] <= now:
             due, job_id = heapq.heappop(self._due)
             entry = self.entries.get(job_id)
             if entry is not None and entry.next_due == due and entry.state.status == states.SCHEDULED:
                 self._is_due(entry, now)
-        while self._waiting and self._waiting[0][0] <= now:
-            at, run_id = heapq.heappop(self._waiting)
-            run = self._runs.get(run_id)
-            if run is not None and run.retry_at == at:
-                if run.phase == JOINING:
-                    self._join(run, now)
-                elif run.phase == WAITING:
-                    self._make_ready(run)
-        self._choose(now)
-        for run in self._active.values():
-            if run.phase == RUNNING and run.deadline and now >= run.deadline:
-                run.deadline = 0.0
-                run.messages.append(f"{self._described(run)}: it took longer than its timeout and was ended.")
-                self._to_abort.append(run)
+        self._dispatcher.advance(now)
         self.journal.commit()
-        self._act(now)
-        self._look_at_progress(now)
-        return self._next_wake(now)
+        self._dispatcher.act(now)
+        self._dispatcher.look_at_progress(now)
+        moments = [self._due[0][0] if self._due else None, self._dispatcher.next_wake(now)]
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def reload(self, limits: Limits) -> None:
         """Other limits hold from now on."""
-        self.limits = limits
+        self._dispatcher.limits = limits
+
+    def take_passing(self) -> dict[str, dict[str, Any]]:
+        """What the API may be told if there is time for it: keys of schedules by job. It is not kept any longer."""
+        passing, self._dispatcher.passing = self._dispatcher.passing, {}
+        return passing
+
+    @property
+    def has_passing(self) -> bool:
+        """Whether there is something that the API may be told."""
+        return bool(self._dispatcher.passing)
+
+    @property
+    def active_runs(self) -> list[Run]:
+        """The runs that are under way."""
+        return list(self._dispatcher.runs.values())
+
+    # What runs ask about their jobs, and tell them.
+
+    def is_aborting(self, job_id: str) -> bool:
+        """Whether a job was asked to abort, so that its run has to end."""
+        return self.entries[job_id].state.status == states.ABORTING
+
+    def tag_of(self, job_id: str) -> int:
+        """The last round of its session that a job knows of."""
+        return self.entries[job_id].session_tag
+
+    def learn_tag(self, job_id: str, tag: int) -> None:
+        """A job has heard of a round of its session."""
+        self.entries[job_id].session_tag = tag
+        self._keep(self.entries[job_id])
+
+    def run_is_over(self, run: Run, result: str | None, now: float) -> None:
+        """A job has no run any more. ``result`` is None if it was not its turn."""
+        self._settle(self.entries[run.job_id], result, now)
 
     # Jobs.
 
@@ -389,7 +280,7 @@ class Core:
         elif do == states.DISARM:
             entry.next_due, entry.is_open = None, False
         elif do == states.KILL:
-            self._abort(entry, now)
+            self._dispatcher.abort(entry.run_id, now)
         if entry.state.status != told and entry.job_id in self.entries:
             self._report(entry.job_id, status=entry.state.status)
         self._keep(entry)
@@ -435,7 +326,7 @@ class Core:
     def _forget(self, entry: Entry) -> None:
         entry.next_due = None
         self.entries.pop(entry.job_id, None)
-        self.passing.pop(entry.job_id, None)
+        self._dispatcher.passing.pop(entry.job_id, None)
         self.journal.forget_job(entry.job_id)
         if not entry.is_gone:
             # Of a job that is somebody else's now, another client may have taken over the document.
@@ -444,209 +335,13 @@ class Core:
     def _report(self, job_id: str, **keys: Any) -> None:
         self.journal.report(JOB, job_id, keys)
 
-    # Runs.
-
     def _start_run(self, entry: Entry, due: float, now: float) -> None:
         entry.state, _do = states.step(entry.state, states.DUE)
         entry.next_due, entry.is_open = None, False
         run = Run(uuid.uuid4().hex, entry.job_id, due, now, entry.session_id, entry.session_tag)
         entry.run_id = run.run_id
-        self._runs[run.run_id] = run
-        try:
-            job = self.journal.document(entry.job_id) or {}
-            self._jobs_running[run.run_id] = job
-            actions = runs.actions_of(job)
-        except DocumentError as error:
-            actions = []
-            run.messages.append(f"{error}.")
-            run.results.append(FAIL)
-        if not actions:
-            self._keep(entry)
-            self._over(run, entry, run.result, now)
-            return
-        if run.session_id and self._ask is not None:
-            run.phase = JOINING
-            # After that nobody can join the round that this run is meant for.
-            run.join_until = now + self._hold_offs.get(run.session_id, JOIN_SECONDS)
-            self._join(run, now)
-        else:
-            self._make_ready(run)
-        self.journal.keep_run(run)
         self._keep(entry)
-
-    def _join(self, run: Run, now: float) -> None:
-        run.retry_at = 0.0
-        if self._ask is not None:
-            self._ask(Join(run.run_id, run.session_id, run.job_id, run.session_tag))
-
-    def _not_joined(self, run: Run, entry: Entry, reason: str, now: float) -> None:
-        LOG.warning("Job %s cannot join its session and is not run: %s", run.job_id, reason)
-        run.messages.append(f"The job could not join its session {run.session_id} and was not run: {reason}.")
-        run.results.append(FAIL)
-        self._over(run, entry, FAIL, now, ran=False)
-
-    def _make_ready(self, run: Run) -> None:
-        run.phase = READY
-        self._count += 1
-        heapq.heappush(self._ready, (run.due, self._count, run.run_id))
-
-    def _actions(self, run: Run) -> list[Mapping[str, Any]]:
-        if run.run_id not in self._jobs_running:
-            self._jobs_running[run.run_id] = self.journal.document(run.job_id) or {}
-        try:
-            return runs.actions_of(self._jobs_running[run.run_id])
-        except DocumentError:
-            return []
-
-    def _choose(self, now: float) -> None:
-        """Take runs that are ready, the one that is due longest first, as long as there is room for them."""
-        free = self.limits.concurrent_jobs - len(self._active)
-        if free <= 0 or not self._ready:
-            return
-        in_use: dict[str, int] = {}
-        if self.limits.per_storage:
-            for run in self._active.values():
-                for storage in self._storages(run):
-                    in_use[storage] = in_use.get(storage, 0) + 1
-        put_back = []
-        while free > 0 and self._ready:
-            element = heapq.heappop(self._ready)
-            run_ready = self._runs.get(element[2])
-            if run_ready is None or run_ready.phase != READY:
-                continue
-            storages = self._storages(run_ready) if self.limits.per_storage else []
-            if any(in_use.get(one, 0) >= self.limits.per_storage.get(one, 10**9) for one in storages):
-                put_back.append(element)
-                continue
-            for storage in storages:
-                in_use[storage] = in_use.get(storage, 0) + 1
-            run_ready.phase = STARTING
-            self._active[run_ready.run_id] = run_ready
-            self.journal.keep_run(run_ready)
-            self._to_start.append(run_ready)
-            free -= 1
-        for element in put_back:
-            heapq.heappush(self._ready, element)
-
-    def _storages(self, run: Run) -> list[str]:
-        actions = self._actions(run)
-        return runs.storages_of(actions[run.index]) if run.index < len(actions) else []
-
-    def _act(self, now: float) -> None:
-        """Start and end processes, now that it is written down that this is about to happen."""
-        starting, self._to_start = self._to_start, []
-        aborting, self._to_abort = self._to_abort, []
-        if not starting and not aborting:
-            return
-        self.journal.begin()
-        for run in starting:
-            if self._runs.get(run.run_id) is not run or run.phase != STARTING:
-                continue
-            outcome = self._start_action(run, now)
-            if outcome is not None:
-                self._attempt_ended(run, outcome, now)
-            else:
-                self.journal.keep_run(run)
-        for run in aborting:
-            self._executor.abort(run)
-        self.journal.commit()
-
-    def _start_action(self, run: Run, now: float) -> Outcome | None:
-        actions = self._actions(run)
-        if run.index >= len(actions):
-            return Outcome(FAIL, "The job was taken away before it could run.", may_retry=False)
-        action = actions[run.index]
-        what = action.get("freezer_action") or {}
-        if what.get("action") == "exec" and not self.limits.allow_exec:
-            return Outcome(
-                FAIL, "this scheduler runs no commands; its operator can allow them with disable_exec = false.",
-                may_retry=False,
-            )  # fmt: skip
-        try:
-            started = self._executor.start(run, action)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one action, the others are run
-            return Outcome(FAIL, f"The agent could not be started: {error}".rstrip(".") + ".")
-        run.pid, run.born, run.scope = started
-        run.phase = RUNNING
-        LOG.debug(
-            "Job %s: action %d has started, %.3f s after the job was due", run.job_id, run.index + 1, now - run.due
-        )
-        seconds = runs.timeout_of(action, self.limits.timeout_seconds)
-        run.deadline = now + seconds if seconds else 0.0
-        keys: dict[str, Any] = {"status": states.RUNNING}
-        if not run.told:
-            run.told = True
-            keys.update(result="", reason="", time_started=int(now), time_ended=-1)
-            if run.session_id:
-                keys["session_tag"] = run.session_tag
-        self._report(run.job_id, **keys)
-        self.passing.setdefault(run.job_id, {})["current_pid"] = run.pid
-        return None
-
-    def _attempt_ended(self, run: Run, outcome: Outcome, now: float) -> None:
-        self._active.pop(run.run_id, None)
-        entry = self.entries[run.job_id]
-        if entry.state.status == states.ABORTING and outcome.result == FAIL:
-            outcome = Outcome(ABORTED, "It was aborted.", outcome.document)
-        actions = self._actions(run)
-        if run.index >= len(actions):
-            run.results.append(outcome.result)
-            self._over(run, entry, run.result, now)
-            return
-        self._record(run, actions[run.index], outcome)
-        run.ended(outcome, actions, now)
-        if entry.state.status == states.ABORTING and run.phase == WAITING:
-            run.results.append(ABORTED)
-            run.index = len(actions)
-        if run.is_over(actions):
-            self._over(run, entry, run.result, now)
-        elif run.phase == WAITING:
-            LOG.warning("Job %s: %s; it is tried again", run.job_id, outcome.message.rstrip("."))
-            heapq.heappush(self._waiting, (run.retry_at, run.run_id))
-            self.journal.keep_run(run)
-        else:
-            self._make_ready(run)
-            self.journal.keep_run(run)
-
-    def _record(self, run: Run, action: Mapping[str, Any], outcome: Outcome) -> None:
-        metadata = outcome.document.get("metadata")
-        if not isinstance(metadata, Mapping) or not outcome.document.get("changed") or self._ask is None:
-            return
-        told = {**metadata, "job_id": run.job_id, "client_id": self._client_id}
-        if run.session_id:
-            told.update(session_id=run.session_id, session_tag=run.session_tag)
-        self.journal.report(BACKUP, str(metadata.get("backup_id") or run.run_id), told)
-
-    def _over(self, run: Run, entry: Entry, result: str | None, now: float, *, ran: bool = True) -> None:
-        """A run is over. ``result`` None: it was not this job's turn, and nothing is said of it."""
-        self._runs.pop(run.run_id, None)
-        self._active.pop(run.run_id, None)
-        self._jobs_running.pop(run.run_id, None)
-        self._last_progress.pop(run.run_id, None)
-        self.passing.pop(run.job_id, None)
-        self.journal.forget_run(run.run_id)
-        self._executor.forget(run)
-        if result is not None:
-            LOG.log(
-                logging.INFO if result == SUCCESS else logging.WARNING,
-                "Job %s has ended: %s%s", run.job_id, result, f". {run.message}" if run.message else "",
-            )  # fmt: skip
-            keys: dict[str, Any] = {
-                "result": result,
-                "reason": run.message[:2000],
-                "time_ended": int(now),
-                "current_pid": -1,
-            }
-            if run.session_id:
-                keys["session_tag"] = entry.session_tag
-            if not run.told and ran:
-                keys["time_started"] = int(run.started)
-            self._report(run.job_id, **keys)
-            if run.session_id and ran and self._ask is not None:
-                self.journal.report(
-                    SESSION_END, run.session_id, {"job_id": run.job_id, "tag": run.session_tag, "result": result}
-                )
-        self._settle(entry, result, now)
+        self._dispatcher.begin(run, now)
 
     def _settle(self, entry: Entry, result: str | None, now: float) -> None:
         """A job has no run any more: find its next state."""
@@ -664,52 +359,6 @@ class Core:
         self._step(entry, states.ENDED if entry.has_more(now) else states.LAST_ENDED, now)
         if before.status not in states.ACTIVE or entry.state.status == before.status:
             self._report(entry.job_id, status=entry.state.status)
-
-    def _abort(self, entry: Entry, now: float) -> None:
-        run = self._runs.get(entry.run_id)
-        if run is None:
-            return
-        if run.phase in (RUNNING, STARTING) and run.pid:
-            self._to_abort.append(run)
-        else:
-            run.phase = READY
-            run.results.append(ABORTED)
-            run.messages.append("It was aborted before it started.")
-            self._over(run, entry, ABORTED, now)
-
-    def _described(self, run: Run) -> str:
-        actions = self._actions(run)
-        return runs.described(actions[run.index], run.index) if run.index < len(actions) else "The job"
-
-    def _look_at_progress(self, now: float) -> None:
-        for run in self._active.values():
-            if (
-                run.phase != RUNNING
-                or now - self._last_progress.get(run.run_id, run.started) < self.limits.progress_seconds
-            ):
-                continue
-            self._last_progress[run.run_id] = now
-            found = self._executor.progress(run)
-            if found:
-                keys = {"action": run.index + 1, "attempt": run.attempt, "time": int(now), **found}
-                self.passing.setdefault(run.job_id, {}).update(progress=keys, current_pid=run.pid)
-
-    def _next_wake(self, now: float) -> float | None:
-        moments = []
-        if self._due:
-            moments.append(self._due[0][0])
-        if self._waiting:
-            moments.append(self._waiting[0][0])
-        running = [run for run in self._active.values() if run.phase == RUNNING]
-        if running:
-            moments.append(now + self.limits.progress_seconds)
-            moments += [run.deadline for run in running if run.deadline]
-        return min(moments) if moments else None
-
-    @property
-    def active_runs(self) -> list[Run]:
-        """The runs that are under way."""
-        return list(self._runs.values())
 
 
 def _whole(value: Any) -> int:

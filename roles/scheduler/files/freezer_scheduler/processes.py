@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from . import process_table
-from .core import Started
 from .runs import FAIL, SUCCESS, Outcome, Run
+from .surroundings import Started
 
 LOG = logging.getLogger("freezer_scheduler")
 

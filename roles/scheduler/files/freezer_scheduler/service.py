@@ -23,11 +23,12 @@ from . import api_thread
 from .api_thread import ApiThread, Message
 from .config import Settings
 from .conversation import Conversation
-from .core import Core, Join, Joined
+from .core import Core
 from .folder import JobFolder
 from .journal import Journal
 from .notify import notify
 from .processes import Processes
+from .surroundings import Join, Joined
 
 LOG = logging.getLogger("freezer_scheduler")
 
@@ -99,7 +100,7 @@ class Service:
         timeout = _LONGEST_SLEEP_SECONDS if wake is None else min(wake - time.time(), _LONGEST_SLEEP_SECONDS)
         if self._jobs is not None:
             timeout = min(timeout, self._settings.interval_seconds)
-        if self._core.passing and self._api is not None:
+        if self._core.has_passing and self._api is not None:
             timeout = min(timeout, max(0.1, self._mention_at - time.monotonic()))
         if self._messages.empty() and not self._signals:
             self._processes.wait(timeout)
@@ -141,10 +142,9 @@ class Service:
             self._core.gone(job_id, now)
 
     def _mention(self) -> None:
-        if self._api is None or not self._core.passing or time.monotonic() < self._mention_at:
+        if self._api is None or not self._core.has_passing or time.monotonic() < self._mention_at:
             return
-        passing, self._core.passing = self._core.passing, {}
-        self._api.mention(passing)
+        self._api.mention(self._core.take_passing())
         self._mention_at = time.monotonic() + self._settings.limits.progress_seconds
 
     def _make_api(self) -> ApiThread:

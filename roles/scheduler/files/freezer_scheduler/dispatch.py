@@ -1,0 +1,393 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs on their way: they join their session, wait for a place, become processes, are tried again, and are over.
+
+What a run means for its job is the core's affair: it is told when a run is over.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+
+from . import runs, states
+from .journal import BACKUP, JOB, SESSION_END, Journal
+from .runs import ABORTED, FAIL, JOINING, READY, RUNNING, STARTING, SUCCESS, WAITING, Outcome, Run
+from .surroundings import Executor, Join, Joined, Limits
+
+LOG = logging.getLogger("freezer_scheduler")
+
+#: How long the API may stay away before a job gives up to join its session, if its hold-off is not known.
+JOIN_SECONDS = 60
+_JOIN_AGAIN_SECONDS = 3.0
+
+
+class Jobs(Protocol):
+    """The jobs whose runs these are."""
+
+    def is_aborting(self, job_id: str) -> bool:
+        """Whether a job was asked to abort, so that its run has to end."""
+
+    def tag_of(self, job_id: str) -> int:
+        """The last round of its session that a job knows of."""
+
+    def learn_tag(self, job_id: str, tag: int) -> None:
+        """A job has heard of a round of its session."""
+
+    def run_is_over(self, run: Run, result: str | None, now: float) -> None:
+        """A job has no run any more. ``result`` is None if it was not its turn."""
+
+
+class Dispatcher:
+    """All runs that are not over. Whoever calls begins and commits what the journal is told, but for ``act``."""
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        journal: Journal,
+        executor: Executor,
+        limits: Limits,
+        client_id: str,
+        ask: Callable[[Join], None] | None,
+    ) -> None:
+        self.limits = limits
+        self.runs: dict[str, Run] = {}
+        #: What the API may be told if there is time for it: keys of schedules by job.
+        self.passing: dict[str, dict[str, Any]] = {}
+        #: How long after its start a round of a session can be joined, in seconds.
+        self.hold_offs: dict[str, float] = {}
+        self._jobs = jobs
+        self._journal = journal
+        self._executor = executor
+        self._client_id = client_id
+        self._ask = ask
+        self._active: dict[str, Run] = {}
+        self._documents: dict[str, Mapping[str, Any]] = {}
+        self._ready: list[tuple[float, int, str]] = []
+        self._waiting: list[tuple[float, str]] = []
+        self._count = 0
+        self._to_start: list[Run] = []
+        self._to_abort: list[Run] = []
+        self._last_progress: dict[str, float] = {}
+
+    # What happens to runs.
+
+    def recover(self, run: Run, now: float) -> None:
+        """Take up a run that an earlier scheduler left, and find out the truth about it."""
+        aborting = self._jobs.is_aborting(run.job_id)
+        if run.phase == RUNNING or run.phase == STARTING:
+            if not self._executor.adopt(run):
+                outcome = self._executor.leftover(run)
+                if aborting and outcome.result != SUCCESS:
+                    outcome = Outcome(ABORTED, outcome.message, outcome.document)
+                self._attempt_ended(run, outcome, now)
+                return
+            LOG.info("Job %s: its agent (process %d) is still at work", run.job_id, run.pid)
+            run.phase = RUNNING
+            self._active[run.run_id] = run
+            if aborting:
+                self._to_abort.append(run)
+        elif aborting:
+            self._attempt_ended(run, Outcome(ABORTED, "It was aborted before it started."), now)
+            return
+        elif run.phase == JOINING:
+            run.join_until = max(run.join_until, now + _JOIN_AGAIN_SECONDS)
+            self._join(run)
+        elif run.phase == WAITING:
+            heapq.heappush(self._waiting, (run.retry_at, run.run_id))
+        else:
+            self._make_ready(run)
+        self._journal.keep_run(run)
+
+    def begin(self, run: Run, now: float) -> None:
+        """A run is due: it joins its session, if it has one, and then waits for its place."""
+        self.runs[run.run_id] = run
+        try:
+            document = self._journal.document(run.job_id) or {}
+            self._documents[run.run_id] = document
+            actions = runs.actions_of(document)
+        except DocumentError as error:
+            actions = []
+            run.messages.append(f"{error}.")
+            run.results.append(FAIL)
+        if not actions:
+            self._over(run, run.result, now)
+            return
+        if run.session_id and self._ask is not None:
+            run.phase = JOINING
+            # After that nobody can join the round that this run is meant for.
+            run.join_until = now + self.hold_offs.get(run.session_id, JOIN_SECONDS)
+            self._join(run)
+        else:
+            self._make_ready(run)
+        self._journal.keep_run(run)
+
+    def joined(self, answer: Joined, now: float) -> None:
+        """The API has said whether a run may join its session."""
+        run = self.runs.get(answer.run_id)
+        if run is None or run.phase != JOINING:
+            return
+        if answer.result == "success":
+            run.session_tag = answer.session_tag
+            self._make_ready(run)
+            self._journal.keep_run(run)
+            self._jobs.learn_tag(run.job_id, answer.session_tag)
+        elif answer.result == "hold-off":
+            LOG.info("Job %s has run in round %d of its session already", run.job_id, answer.session_tag)
+            self._over(run, None, now)
+        elif answer.result == "out-of-sync":
+            self._jobs.learn_tag(run.job_id, answer.session_tag)
+            self._not_joined(run, f"it came too late for round {answer.session_tag} of its session", now)
+        elif answer.result == "unreachable" and now < run.join_until:
+            run.retry_at = now + _JOIN_AGAIN_SECONDS
+            heapq.heappush(self._waiting, (run.retry_at, run.run_id))
+        else:
+            self._not_joined(run, answer.message.rstrip("."), now)
+
+    def abort(self, run_id: str, now: float) -> None:
+        """End a run: its process, or the run itself if it has none yet."""
+        run = self.runs.get(run_id)
+        if run is None:
+            return
+        if run.phase in (RUNNING, STARTING) and run.pid:
+            self._to_abort.append(run)
+        else:
+            run.phase = READY
+            run.results.append(ABORTED)
+            run.messages.append("It was aborted before it started.")
+            self._over(run, ABORTED, now)
+
+    def take_ended(self, now: float) -> None:
+        """Hear of the processes that have ended."""
+        for run_id, outcome in self._executor.ended():
+            run = self.runs.get(run_id)
+            if run is not None:
+                self._attempt_ended(run, outcome, now)
+
+    def advance(self, now: float) -> None:
+        """Find out which runs are to start, be tried again, or be ended because they take too long."""
+        while self._waiting and self._waiting[0][0] <= now:
+            at, run_id = heapq.heappop(self._waiting)
+            run = self.runs.get(run_id)
+            if run is not None and run.retry_at == at:
+                if run.phase == JOINING:
+                    self._join(run)
+                elif run.phase == WAITING:
+                    self._make_ready(run)
+        self._choose()
+        for run in self._active.values():
+            if run.phase == RUNNING and run.deadline and now >= run.deadline:
+                run.deadline = 0.0
+                run.messages.append(f"{self._described(run)}: it took longer than its timeout and was ended.")
+                self._to_abort.append(run)
+
+    def act(self, now: float) -> None:
+        """Start and end processes, now that it is written down that this is about to happen."""
+        starting, self._to_start = self._to_start, []
+        aborting, self._to_abort = self._to_abort, []
+        if not starting and not aborting:
+            return
+        self._journal.begin()
+        for run in starting:
+            if self.runs.get(run.run_id) is not run or run.phase != STARTING:
+                continue
+            outcome = self._start_action(run, now)
+            if outcome is not None:
+                self._attempt_ended(run, outcome, now)
+            else:
+                self._journal.keep_run(run)
+        for run in aborting:
+            self._executor.abort(run)
+        self._journal.commit()
+
+    def look_at_progress(self, now: float) -> None:
+        """Note how far the agents are, now and then."""
+        for run in self._active.values():
+            if (
+                run.phase != RUNNING
+                or now - self._last_progress.get(run.run_id, run.started) < self.limits.progress_seconds
+            ):
+                continue
+            self._last_progress[run.run_id] = now
+            found = self._executor.progress(run)
+            if found:
+                keys = {"action": run.index + 1, "attempt": run.attempt, "time": int(now), **found}
+                self.passing.setdefault(run.job_id, {}).update(progress=keys, current_pid=run.pid)
+
+    def next_wake(self, now: float) -> float | None:
+        """Until when there is nothing to do, None for as long as nothing happens."""
+        moments = [self._waiting[0][0]] if self._waiting else []
+        running = [run for run in self._active.values() if run.phase == RUNNING]
+        if running:
+            moments.append(now + self.limits.progress_seconds)
+            moments += [run.deadline for run in running if run.deadline]
+        return min(moments, default=None)
+
+    # The steps of a run.
+
+    def _join(self, run: Run) -> None:
+        run.retry_at = 0.0
+        if self._ask is not None:
+            self._ask(Join(run.run_id, run.session_id, run.job_id, run.session_tag))
+
+    def _not_joined(self, run: Run, reason: str, now: float) -> None:
+        LOG.warning("Job %s cannot join its session and is not run: %s", run.job_id, reason)
+        run.messages.append(f"The job could not join its session {run.session_id} and was not run: {reason}.")
+        run.results.append(FAIL)
+        self._over(run, FAIL, now, ran=False)
+
+    def _make_ready(self, run: Run) -> None:
+        run.phase = READY
+        self._count += 1
+        heapq.heappush(self._ready, (run.due, self._count, run.run_id))
+
+    def _choose(self) -> None:
+        """Take runs that are ready, the one that is due longest first, as long as there is room for them."""
+        free = self.limits.concurrent_jobs - len(self._active)
+        if free <= 0 or not self._ready:
+            return
+        in_use: dict[str, int] = {}
+        if self.limits.per_storage:
+            for run in self._active.values():
+                for storage in self._storages(run):
+                    in_use[storage] = in_use.get(storage, 0) + 1
+        put_back = []
+        while free > 0 and self._ready:
+            element = heapq.heappop(self._ready)
+            run_ready = self.runs.get(element[2])
+            if run_ready is None or run_ready.phase != READY:
+                continue
+            storages = self._storages(run_ready) if self.limits.per_storage else []
+            if any(in_use.get(one, 0) >= self.limits.per_storage.get(one, 10**9) for one in storages):
+                put_back.append(element)
+                continue
+            for storage in storages:
+                in_use[storage] = in_use.get(storage, 0) + 1
+            run_ready.phase = STARTING
+            self._active[run_ready.run_id] = run_ready
+            self._journal.keep_run(run_ready)
+            self._to_start.append(run_ready)
+            free -= 1
+        for element in put_back:
+            heapq.heappush(self._ready, element)
+
+    def _start_action(self, run: Run, now: float) -> Outcome | None:
+        actions = self._actions(run)
+        if run.index >= len(actions):
+            return Outcome(FAIL, "The job was taken away before it could run.", may_retry=False)
+        action = actions[run.index]
+        what = action.get("freezer_action") or {}
+        if what.get("action") == "exec" and not self.limits.allow_exec:
+            return Outcome(
+                FAIL, "this scheduler runs no commands; its operator can allow them with disable_exec = false.",
+                may_retry=False,
+            )  # fmt: skip
+        try:
+            started = self._executor.start(run, action)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one action, the others are run
+            return Outcome(FAIL, f"The agent could not be started: {error}".rstrip(".") + ".")
+        run.pid, run.born, run.scope = started
+        run.phase = RUNNING
+        LOG.debug(
+            "Job %s: action %d has started, %.3f s after the job was due", run.job_id, run.index + 1, now - run.due
+        )
+        seconds = runs.timeout_of(action, self.limits.timeout_seconds)
+        run.deadline = now + seconds if seconds else 0.0
+        keys: dict[str, Any] = {"status": states.RUNNING}
+        if not run.told:
+            run.told = True
+            keys.update(result="", reason="", time_started=int(now), time_ended=-1)
+            if run.session_id:
+                keys["session_tag"] = run.session_tag
+        self._journal.report(JOB, run.job_id, keys)
+        self.passing.setdefault(run.job_id, {})["current_pid"] = run.pid
+        return None
+
+    def _attempt_ended(self, run: Run, outcome: Outcome, now: float) -> None:
+        self._active.pop(run.run_id, None)
+        aborting = self._jobs.is_aborting(run.job_id)
+        if aborting and outcome.result == FAIL:
+            outcome = Outcome(ABORTED, "It was aborted.", outcome.document)
+        actions = self._actions(run)
+        if run.index >= len(actions):
+            run.results.append(outcome.result)
+            self._over(run, run.result, now)
+            return
+        self._record(run, outcome)
+        run.ended(outcome, actions, now)
+        if aborting and run.phase == WAITING:
+            run.results.append(ABORTED)
+            run.index = len(actions)
+        if run.is_over(actions):
+            self._over(run, run.result, now)
+        elif run.phase == WAITING:
+            LOG.warning("Job %s: %s; it is tried again", run.job_id, outcome.message.rstrip("."))
+            heapq.heappush(self._waiting, (run.retry_at, run.run_id))
+            self._journal.keep_run(run)
+        else:
+            self._make_ready(run)
+            self._journal.keep_run(run)
+
+    def _record(self, run: Run, outcome: Outcome) -> None:
+        metadata = outcome.document.get("metadata")
+        if not isinstance(metadata, Mapping) or not outcome.document.get("changed") or self._ask is None:
+            return
+        told = {**metadata, "job_id": run.job_id, "client_id": self._client_id}
+        if run.session_id:
+            told.update(session_id=run.session_id, session_tag=run.session_tag)
+        self._journal.report(BACKUP, str(metadata.get("backup_id") or run.run_id), told)
+
+    def _over(self, run: Run, result: str | None, now: float, *, ran: bool = True) -> None:
+        """A run is over. ``result`` None: it was not this job's turn, and nothing is said of it."""
+        self.runs.pop(run.run_id, None)
+        self._active.pop(run.run_id, None)
+        self._documents.pop(run.run_id, None)
+        self._last_progress.pop(run.run_id, None)
+        self.passing.pop(run.job_id, None)
+        self._journal.forget_run(run.run_id)
+        self._executor.forget(run)
+        if result is not None:
+            LOG.log(
+                logging.INFO if result == SUCCESS else logging.WARNING,
+                "Job %s has ended: %s%s", run.job_id, result, f". {run.message}" if run.message else "",
+            )  # fmt: skip
+            self._tell_result(run, result, now, ran)
+        self._jobs.run_is_over(run, result, now)
+
+    def _tell_result(self, run: Run, result: str, now: float, ran: bool) -> None:
+        keys: dict[str, Any] = {
+            "result": result,
+            "reason": run.message[:2000],
+            "time_ended": int(now),
+            "current_pid": -1,
+        }
+        if run.session_id:
+            keys["session_tag"] = self._jobs.tag_of(run.job_id)
+        if not run.told and ran:
+            keys["time_started"] = int(run.started)
+        self._journal.report(JOB, run.job_id, keys)
+        if run.session_id and ran and self._ask is not None:
+            ended = {"job_id": run.job_id, "tag": run.session_tag, "result": result}
+            self._journal.report(SESSION_END, run.session_id, ended)
+
+    # What the document of a job says.
+
+    def _actions(self, run: Run) -> list[Mapping[str, Any]]:
+        if run.run_id not in self._documents:
+            self._documents[run.run_id] = self._journal.document(run.job_id) or {}
+        try:
+            return runs.actions_of(self._documents[run.run_id])
+        except DocumentError:
+            return []
+
+    def _storages(self, run: Run) -> list[str]:
+        actions = self._actions(run)
+        return runs.storages_of(actions[run.index]) if run.index < len(actions) else []
+
+    def _described(self, run: Run) -> str:
+        actions = self._actions(run)
+        return runs.described(actions[run.index], run.index) if run.index < len(actions) else "The job"

@@ -1,0 +1,73 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the scheduler says to its surroundings, and hears from them: limits, questions for the API, and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from .runs import Outcome, Run
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is done at once, and what is allowed. Seconds; 0 for no limit."""
+
+    concurrent_jobs: int = 1
+    per_storage: Mapping[str, int] = field(default_factory=dict)
+    allow_exec: bool = False
+    timeout_seconds: float = 0.0
+    progress_seconds: float = 15.0
+
+
+class Join(NamedTuple):
+    """A question for the API: may a run join its session?"""
+
+    run_id: str
+    session_id: str
+    job_id: str
+    tag: int
+
+
+class Joined(NamedTuple):
+    """The answer. ``result`` is the API's, or ``refused`` or ``unreachable``, and then ``message`` says more."""
+
+    run_id: str
+    result: str
+    session_tag: int = 0
+    message: str = ""
+
+
+class Started(NamedTuple):
+    """The process of an agent: its id, when it started in the words of the kernel, and its scope of systemd."""
+
+    pid: int
+    born: str = ""
+    scope: str = ""
+
+
+class Executor(Protocol):
+    """What runs actions."""
+
+    def start(self, run: Run, action: Mapping[str, Any]) -> Started:
+        """Start an action; raises OSError or FreezerError if that is not possible."""
+
+    def adopt(self, run: Run) -> bool:
+        """Watch the process of a run that an earlier scheduler started; False if it has ended."""
+
+    def leftover(self, run: Run) -> Outcome:
+        """What came of a process that has ended while nobody watched."""
+
+    def abort(self, run: Run) -> None:
+        """End the process and all that it started; the outcome follows."""
+
+    def ended(self) -> list[tuple[str, Outcome]]:
+        """The runs whose process has ended since the last call."""
+
+    def progress(self, run: Run) -> dict[str, Any] | None:
+        """How far the process is, if it says so."""
+
+    def forget(self, run: Run) -> None:
+        """Remove what was kept for the run."""
