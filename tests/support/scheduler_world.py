@@ -90,6 +90,8 @@ class Process:
     started: float
     ends: float
     outcome: Outcome
+    #: What it was asked to do.
+    what: Mapping[str, Any] = field(default_factory=dict)
     aborted: bool = False
 
 
@@ -108,7 +110,8 @@ class Agents:
         now = self._node.now
         outcome = self._world.outcome(run, what)
         mark = f"{run.run_id}-{run.index}-{run.attempt}"
-        process = Process(run.run_id, mark, run.job_id, run.due, now, now + float(what.get("seconds", 30)), outcome)
+        ends = now + float(what.get("seconds", 30))
+        process = Process(run.run_id, mark, run.job_id, run.due, now, ends, outcome, what)
         assert not any(one.job_id == run.job_id for one in self.running.values()), f"{run.job_id} runs twice at once"
         self.running[mark] = process
         self._world.started.append(process)
@@ -146,6 +149,8 @@ class Agents:
         for mark, process in list(self.running.items()):
             if process.ends <= self._node.now:
                 del self.running[mark]
+                if not process.aborted:
+                    self._world.finish(process)
                 self.left[mark] = process.outcome
 
     def progress(self, run: Run) -> dict[str, Any] | None:
@@ -261,6 +266,8 @@ class World:
         self.lost_answers = 0.0
         self.nodes: dict[str, Node] = {}
         self.started: list[Process] = []
+        #: What the storage holds: of each name the backups, their ids with the time of each.
+        self.stored: dict[str, dict[str, float]] = {}
         self.outcome: Callable[[Run, Mapping[str, Any]], Outcome] = self._outcome
         self._folder = folder
         self._pid = 1000
@@ -336,6 +343,27 @@ class World:
         """A process id that was not used before."""
         self._pid += 1
         return self._pid
+
+    def finish(self, process: Process) -> None:
+        """An agent comes to its end: its backup is there now, or the old ones that it removes are gone."""
+        if process.outcome.result != SUCCESS:
+            return
+        metadata = process.outcome.document.get("metadata")
+        if metadata:
+            self.stored.setdefault(metadata["backup_name"], {})[metadata["backup_id"]] = metadata["time_stamp"]
+        elif process.what.get("action") == "admin":
+            stored = self.stored.get(process.what["backup_name"], {})
+            oldest = min(self.now - process.what["remove_older_than"] * 86400, max(stored.values(), default=0))
+            removed = [backup_id for backup_id, at in stored.items() if at < oldest]
+            for backup_id in removed:
+                del stored[backup_id]
+            document = {
+                "outcome": "success",
+                "changed": bool(removed),
+                "removed": [{"backup_id": backup_id} for backup_id in removed],
+                "kept": [{"backup_id": backup_id} for backup_id in stored],
+            }
+            process.outcome = Outcome(SUCCESS, "", document)
 
     def _outcome(self, run: Run, what: Mapping[str, Any]) -> Outcome:
         if self.chance.random() < float(what.get("fails", 0)):

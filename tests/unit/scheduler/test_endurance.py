@@ -23,6 +23,8 @@ BERLIN = ZoneInfo("Europe/Berlin")
 #: 25 October 2026 has 25 hours in Berlin. Sixty days from 1 September on have that day, and summer and winter.
 START = datetime(2026, 9, 1 if SOAK else 22, 12, tzinfo=BERLIN) if SOAK else datetime(2026, 10, 22, 12, tzinfo=BERLIN)
 NODES = ("node0", "node1", "node2")
+#: How old backups may become, in days.
+KEPT_DAYS = 7 if SOAK else 2
 
 
 def schedules(chance):
@@ -62,6 +64,13 @@ def test_every_run_that_should_have_happened_did_once(tmp_path):
             wanted["job_actions"][0].update(max_retries=1, max_retries_interval=30)
         world.create("jobs", wanted)
         plain[job_id] = schedule
+    for position, name in enumerate(NODES):
+        # One for each node removes the old backups of all its other jobs.
+        removals = job(f"old-{name}", name, 0, {"schedule_hour": "4", "schedule_minute": "30"})
+        for number in range(position, 36, 3):
+            what = {"action": "admin", "backup_name": f"job{number}", "remove_older_than": KEPT_DAYS, "seconds": 5}
+            removals["job_actions"].append({"freezer_action": what})
+        world.create("jobs", removals)
     world.create("jobs", job("continuous", "node0", 1, {"schedule_interval": "continuous"}, seconds=1800))
     world.ask(
         "POST",
@@ -128,8 +137,15 @@ def test_every_run_that_should_have_happened_did_once(tmp_path):
     assert all(node.core.journal.waiting_count() == 0 for node in world.nodes.values())
     recorded = Counter(one["backup_id"] for one in world.all("backups"))
     assert set(recorded.values()) == {1}
-    made = {process.outcome.document["metadata"]["backup_id"] for process in world.started if process.outcome.document}
-    assert set(recorded) <= made
+    # What is recorded is what there is: every backup, but for the old ones that were removed.
+    assert set(recorded) == {backup_id for stored in world.stored.values() for backup_id in stored}
+    removed = 0
+    for job_id in plain:
+        ages = sorted(end - at for at in world.stored.get(job_id, {}).values())
+        # The newest one stays; the others go at the first removal after their time, if no node was down then.
+        assert all(age < (KEPT_DAYS + 2) * 86400 for age in ages[1:]), (job_id, ages)
+        removed += sum(1 for attempts in runs.get(job_id, {}).values() for _attempt in attempts) - len(ages)
+    assert removed > 50
     for document in world.all("jobs"):
         status = document["job_schedule"]["status"]
         at_work = any(

@@ -27,7 +27,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.er
     Unreachable,
 )
 
-from .journal import BACKUP, JOB, Journal, Report
+from .journal import BACKUP, BACKUPS_GONE, JOB, Journal, Report
 from .surroundings import Join, Joined
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -207,10 +207,33 @@ class Conversation:
             elif report.kind == BACKUP:
                 backup_id = body.get("backup_id")
                 ensure_backup_record(self.registry, body, str(backup_id) if backup_id else None, "present", False)
+            elif report.kind == BACKUPS_GONE:
+                self._forget_backups(body["backup_ids"])
             else:
                 self.registry.session_action(report.key, "end", body["job_id"], body["tag"], body["result"])
         except (NotFound, Rejected, Conflict) as error:
             LOG.error("The API does not take a report about %s %s: %s", report.kind, report.key, error)
+
+    def _forget_backups(self, backup_ids: Sequence[str]) -> None:
+        if self._has_batches:
+            try:
+                for first in range(0, len(backup_ids), BATCH):
+                    some = backup_ids[first : first + BATCH]
+                    answers = self.registry.backups.batch([{"op": "delete", "backup_id": one} for one in some])
+                    for backup_id, answer in zip(some, answers, strict=True):
+                        status = int(answer.get("status") or 0)
+                        if status >= 500:
+                            raise ServerError(f"The API failed on a backup ({status}).", status=status)
+                        if status >= 400 and status != 404:
+                            LOG.error(
+                                "Backup %s is gone, and its record stays: %s", backup_id, answer.get("description")
+                            )
+            except (NotFound, NotAllowed):
+                self._has_batches = False
+            else:
+                return
+        for backup_id in backup_ids:
+            self.registry.backups.delete(backup_id)
 
     def _answer_event(self, job_id: str, body: Mapping[str, Any]) -> None:
         """Take an event back that was seen, unless another was asked for since; and tell the rest."""

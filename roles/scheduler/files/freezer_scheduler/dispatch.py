@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 
 from . import runs, states
-from .journal import BACKUP, JOB, SESSION_END, Journal
+from .journal import BACKUP, BACKUPS_GONE, JOB, SESSION_END, Journal
 from .runs import ABORTED, FAIL, JOINING, READY, RUNNING, STARTING, SUCCESS, WAITING, Outcome, Run
 from .surroundings import Executor, Join, Joined, Limits
 
@@ -333,8 +333,13 @@ class Dispatcher:
             self._journal.keep_run(run)
 
     def _record(self, run: Run, outcome: Outcome) -> None:
+        if not outcome.document.get("changed") or self._ask is None:
+            return
+        gone = runs.backups_gone(outcome.document)
+        if gone:
+            self._journal.report(BACKUPS_GONE, run.run_id, {"backup_ids": gone})
         metadata = outcome.document.get("metadata")
-        if not isinstance(metadata, Mapping) or not outcome.document.get("changed") or self._ask is None:
+        if not isinstance(metadata, Mapping):
             return
         told = {**metadata, "job_id": run.job_id, "client_id": self._client_id}
         if run.session_id:

@@ -34,7 +34,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WI
 """
 
 #: The kinds of reports: keys of a job's schedule, a backup that was made, the end of a job in its session.
-JOB, BACKUP, SESSION_END = "job", "backup", "session_end"
+JOB, BACKUP, BACKUPS_GONE, SESSION_END = "job", "backup", "backups_gone", "session_end"
 
 
 class JournalError(FreezerError):

@@ -131,12 +131,26 @@ def storages_of(action: Mapping[str, Any]) -> list[str]:
     return sorted({str(one.get("storage")) for one in places if isinstance(one, Mapping) and one.get("storage")})
 
 
+def backups_gone(document: Mapping[str, Any]) -> list[str]:
+    """The ids of the backups that are nowhere any more, as the result of a removal of old ones says."""
+    if document.get("outcome") != "success":
+        # Where one of several storages failed, it may still have them, and removes them some other time.
+        return []
+    kept = {one.get("backup_id") for one in _mappings(document.get("kept"))}
+    removed = {one.get("backup_id") for one in _mappings(document.get("removed"))}
+    return sorted(str(backup_id) for backup_id in removed - kept if backup_id)
+
+
 def described(action: Mapping[str, Any], index: int) -> str:
     """How messages name an action."""
     what = action.get("freezer_action") or {}
     name = what.get("backup_name")
     kind = what.get("action") or "backup"
     return f"Action {index + 1} ({kind}{f' of {name}' if name else ''})"
+
+
+def _mappings(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def _number(value: Any, default: float) -> float:
