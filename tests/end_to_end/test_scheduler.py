@@ -114,6 +114,18 @@ def test_a_job_is_seen_run_and_recorded(schedulers, api, tmp_path):
     assert api.schedule("once")["time_started"] >= schedule["time_ended"]
 
 
+def test_the_records_of_backups_that_a_job_removes_go_with_them(schedulers, api, tmp_path):
+    whole = backup(tmp_path, max_level=0)
+    removal = {"freezer_action": {**whole["freezer_action"], "action": "admin", "keep_last": 1}}
+    api.create("rotated", whole, whole, whole, removal)
+    schedulers().start()
+    wait_for(lambda: api.schedule("rotated")["status"] == "completed")
+    assert api.schedule("rotated")["result"] == "success", api.schedule("rotated")
+    (record,) = wait_for(lambda: len(found := api.backups()) == 1 and found)
+    (manifest,) = (tmp_path / "container").rglob("manifest.json")
+    assert json.loads(manifest.read_text())["backup_id"] == record["backup_id"]
+
+
 def test_after_a_failure_only_what_is_mandatory_runs_and_failures_are_tried_again(schedulers, api, tmp_path):
     mark = tmp_path / "mark"
     failing = script(tmp_path / "failing", f"#!/bin/sh\necho try >> {mark}\nexit 3\n")
