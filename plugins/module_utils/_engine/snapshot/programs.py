@@ -34,8 +34,9 @@ class Done(NamedTuple):
 
     @property
     def first_words(self) -> str:
-        """The first line that it said, for a sentence."""
+        """The first line that it said, for a sentence; one that only warns if there is no other."""
         lines = [line.strip().rstrip(".") for line in self.said.splitlines() if line.strip()]
+        lines.sort(key=lambda line: line.startswith("WARNING"))
         return lines[0] if lines else f"it ended with status {self.status}"
 
 
