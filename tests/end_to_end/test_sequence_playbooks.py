@@ -41,7 +41,7 @@ class Farm:
         self.events = folder / "events.jsonl"
         self.journal = folder / "journal"
         self.hosts: dict[str, dict[str, Any]] = {host: {} for host in HOSTS}
-        self.variables: dict[str, Any] = {"freezer_deadline_seconds": 60, "freezer_lead_seconds": 1}
+        self.variables: dict[str, Any] = {"freezer_deadline_seconds": 300, "freezer_lead_seconds": 1}
         #: Steps with a hook. A hook costs a second or so.
         self.hooks: tuple[str, ...] = ("snapshot", "delete")
         tasks = [
@@ -182,6 +182,8 @@ def _sequence(main):
 
 def test_a_backup_goes_through_the_phases_in_their_order_and_is_restored_and_removed(farm):
     farm.hooks = _STEPS
+    # However busy the machine is, both are ready by then.
+    farm.variables["freezer_lead_seconds"] = 15
     succeeded, output = farm.backup(snapshot_type="daily", snapshot_rotation=7, snapshot_incremental=False)
     assert succeeded, output
     assert len(farm.logged()) == _LINES_OF_A_RUN
@@ -206,10 +208,11 @@ def test_a_backup_goes_through_the_phases_in_their_order_and_is_restored_and_rem
     }
     skews = [json.loads(line) for line in farm.events.read_text().splitlines() if "skew_seconds" in line]
     # One clock for all, and one moment.
-    assert 0 <= skews[0]["skew_seconds"] < 0.5 + skews[0]["clock_error_seconds"]
+    assert 0 <= skews[0]["skew_seconds"] < 1 + skews[0]["clock_error_seconds"]
     farm.nothing_is_left()
 
     farm.events.unlink()
+    farm.variables["freezer_lead_seconds"] = 1
     succeeded, output = farm.run("restore", snapshot_name="one")
     assert succeeded, output
     assert phases(farm.logged()) == [*_sequence("apply"), ("restore", "done", {"s1"})]
