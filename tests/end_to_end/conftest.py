@@ -1,0 +1,22 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What several files of playbooks in guests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.freezer.backup.tests.support.guest_runs import GuestRuns
+from ansible_collections.freezer.backup.tests.support.guests import Guest
+
+
+@pytest.fixture
+def run(tmp_path: Path, guests: list[Guest]) -> Iterator[GuestRuns]:
+    """Runs of playbooks on both guests, in which nothing of the holds and records of a test stays."""
+    made = GuestRuns(tmp_path, guests)
+    yield made
+    for guest in guests:
+        guest.attempt("rm -rf /srv/data/late /srv/data/written /run/freezer-backup /var/lib/freezer-backup")
