@@ -238,6 +238,28 @@ def test_a_backup_killed_at_any_moment_leaves_nothing_after_the_next_one(some):
         guest.run("rm -rf /tmp/freezer-*")  # kill -9 leaves it, as docs/reliability.md says
 
 
+def test_prune_removes_snapshots_that_killed_backups_have_left_and_no_others(some):
+    guest = some.guest
+    some.good()
+    tags = "--addtag freezer.backup --addtag freezer.set=h_n --addtag freezer.owner"
+    guest.run(
+        f"lvcreate -qq -y -s -L 16M -n dead {tags}=backup --addtag freezer.process=00000000-7-7 data/srv; "
+        "umask 077; mkdir -p /run/freezer-backup/snapshots/data.dead; "
+        "mount -o ro,noload /dev/data/dead /run/freezer-backup/snapshots/data.dead; "
+        f"lvcreate -qq -y -s -L 16M -n kept {tags}=module data/srv"
+    )
+    try:
+        planned = guest.module("prune", some.place, "--check")
+        assert planned["changed"], planned
+        assert guest.run("lvs --noheadings -o lv_name data").split() == ["dead", "kept", "srv"]
+        assert guest.module("prune", some.place)["changed"]
+        assert guest.run("lvs --noheadings -o lv_name data").split() == ["kept", "srv"]
+        assert not guest.module("prune", some.place)["changed"]
+        assert len(guest.info(some.place)["backups"]) == 1
+    finally:
+        guest.run("lvremove -qq -y data/kept")
+
+
 def test_a_backup_that_is_told_to_end_removes_its_snapshot_itself(some):
     guest = some.guest
     in_the_way(guest, "tar", 'case "$*" in *--create*) sleep 3 ;; esac')
@@ -280,4 +302,7 @@ def test_a_database_that_is_written_restores_with_every_transaction_before_the_h
         assert len(acknowledged) > 20
         assert set(acknowledged) <= set(found["numbers"])
         if number % 4 == 3:
+            # However long it is done: what is written fits the volume, and its copies the disk.
+            database.end_writing()
             guest.run("rm -rf /root/backups")
+            database.begin_to_write()

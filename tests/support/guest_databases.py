@@ -20,10 +20,10 @@ _WRITER = """
 import hashlib, os, sys, time
 connection = connect()
 cursor = connection.cursor()
-cursor.execute("CREATE TABLE IF NOT EXISTS written (number INTEGER, part INTEGER, body VARCHAR(400), sum CHAR(64), PRIMARY KEY (number, part))")
+cursor.execute("DROP TABLE IF EXISTS written")
+cursor.execute("CREATE TABLE written (number INTEGER, part INTEGER, body VARCHAR(400), sum CHAR(64), PRIMARY KEY (number, part))")
 connection.commit()
-cursor.execute("SELECT COALESCE(MAX(number), 0) FROM written")
-number = cursor.fetchone()[0]
+number = 0
 log = open(sys.argv[1], "a")
 while True:
     number += 1
@@ -85,7 +85,7 @@ class Database:
         raise NotImplementedError
 
     def begin_to_write(self) -> None:
-        """Start the writer, which goes on until `end_writing`."""
+        """Start the writer, with a table that is empty. It goes on until `end_writing`."""
         self.guest.run("rm -rf /run/test-writer; mkdir -p /run/test-writer; chmod 0777 /run/test-writer")
         self.guest.write("/run/test-writer/writer.py", self.connection("/run/test-db") + _WRITER)
         self.guest.run(
