@@ -209,6 +209,27 @@ def test_postgresql_is_in_backup_mode_while_it_is_held(host, databases):
     assert databases.sessions_of_holders() == 0
 
 
+def test_postgresql_makes_its_checkpoint_before_it_is_held_where_the_user_may_and_is_held_without_where_not(
+    host, databases
+):
+    quoted = databases.password.replace("'", "''")
+    databases.postgresql_says(
+        "DROP TABLE IF EXISTS pages; CREATE TABLE pages (id INT, body TEXT); "
+        f"CREATE ROLE plain LOGIN PASSWORD '{quoted}'; "
+        "GRANT EXECUTE ON FUNCTION pg_backup_start, pg_backup_stop TO plain"
+    )
+    try:
+        for user, allowed in (("postgres", True), ("plain", False)):
+            databases.postgresql_says("INSERT INTO pages SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n")
+            target = host.freeze(databases.postgresql(login_user=user))["targets"][0]
+            assert target["checkpoint_before"] == allowed
+            assert host.thaw()["targets"][0]["backup_label"]
+    finally:
+        databases.postgresql_says(
+            "REVOKE EXECUTE ON FUNCTION pg_backup_start, pg_backup_stop FROM plain; DROP ROLE plain; DROP TABLE pages"
+        )
+
+
 @pytest.mark.parametrize("who", [0, 1])
 def test_postgresql_is_released_when_holder_or_guard_are_killed(host, databases, who):
     host.freeze(databases.postgresql())
