@@ -57,3 +57,11 @@ class CloudModule(AnsibleModule):
         ]
         before: list[Any] = []
         self.exit_json(**result, diff={"before": before, "after": lines})
+
+    def run_info(self, flow: Callable[[Cloud], dict[str, Any]]) -> None:
+        """Return what there is to know; nothing is changed."""
+        try:
+            found = flow(connect_cloud(self.params, os.environ))
+        except FreezerError as problem:
+            self.fail_json(msg=str(problem))
+        self.exit_json(changed=False, **found)
