@@ -66,6 +66,29 @@ options:
     description:
       - Make no new snapshot while the newest one of the server is younger than this many seconds.
     type: float
+  keep:
+    description:
+      - So many snapshots of O(backup_set) are kept of a server. Older ones are removed when the new one is whole, or when
+        it is found to be there. With it Nova removes none by itself.
+    type: int
+  backup_set:
+    description:
+      - What O(keep) counts. Without it O(snapshot_name).
+    type: str
+  held:
+    description:
+      - What whoever calls this holds still meanwhile, for ids of servers: V(fs) for their file systems, V(app) for their
+        applications. It is recorded as the consistency of the snapshot.
+    type: dict
+    default: {}
+  wait_for:
+    description:
+      - With V(whole) the bytes of the image are in Glance and have a checksum.
+      - With V(taken) no later write of the server gets into the snapshot, so that what is held still may go on; its bytes
+        may still be on their way. Call it again with V(whole) to wait for them.
+    type: str
+    choices: [taken, whole]
+    default: whole
   metadata:
     description:
       - Further properties of the image. Owner, server, set, level and consistency are recorded anyway.
@@ -153,7 +176,7 @@ snapshots:
       type: bool
       returned: always
     outcome:
-      description: C(success), C(unchanged), C(planned) in check mode, or C(failed).
+      description: C(success), C(unchanged), C(planned) in check mode, C(taken) with O(wait_for=taken), or C(failed).
       type: str
       returned: always
     message:
@@ -181,7 +204,7 @@ snapshots:
       type: str
       returned: with O(state=present)
     consistency:
-      description: C(fs) when file systems were held still or not in use, C(crash) otherwise.
+      description: C(fs) when file systems were held still or not in use, what O(held) says, C(crash) otherwise.
       type: str
       returned: with O(state=present)
     volume_snapshot_ids:
@@ -193,6 +216,11 @@ snapshots:
       description: When the image was made.
       type: str
       returned: with O(state=present)
+    removed:
+      description: Ids of the images that O(keep) has removed.
+      type: list
+      elements: str
+      returned: when some were
     restored_server:
       description: The name of the new server.
       type: str
@@ -225,6 +253,10 @@ def main():
             "rotation": {"type": "int", "default": 1},
             "require_quiesce": {"type": "bool", "default": False},
             "min_age": {"type": "float"},
+            "keep": {"type": "int"},
+            "backup_set": {"type": "str"},
+            "held": {"type": "dict", "default": {}},
+            "wait_for": {"type": "str", "choices": ["taken", "whole"], "default": "whole"},
             "metadata": {"type": "dict", "default": {}},
             "restore_as": {"type": "str"},
             "force": {"type": "bool", "default": False},
@@ -235,7 +267,8 @@ def main():
     given = module.params
     same = ("snapshot_name", "incremental", "backup_type", "rotation", "require_quiesce", "min_age", "metadata")
     options = ServerSnapshotOptions(
-        **{name: given[name] for name in (*same, "restore_as", "force", "concurrency")},
+        **{name: given[name] for name in (*same, "keep", "backup_set", "held", "wait_for")},
+        **{name: given[name] for name in ("restore_as", "force", "concurrency")},
         timeout_seconds=given["timeout"],
     )
 

@@ -66,12 +66,26 @@ options:
   rotation:
     description:
       - So many snapshots, or full backups with what builds on them, are kept of O(backup_set). Older ones are removed
-        when a new one is whole.
+        when the new one is whole, or when it is found to be there.
     type: int
   backup_set:
     description:
       - What O(rotation) counts. Without it O(snapshot_name).
     type: str
+  held:
+    description:
+      - What whoever calls this holds still meanwhile, for ids of volumes: V(fs) for their file systems, V(app) for their
+        applications. It is recorded as the consistency of the snapshot.
+    type: dict
+    default: {}
+  wait_for:
+    description:
+      - With V(whole) a backup is in Cinder's backup store.
+      - With V(taken) no later write to the volume gets into it, so that what is held still may go on. Of a backup there is
+        a snapshot then, of which it is made when this is called again with V(whole), and which goes with it.
+    type: str
+    choices: [taken, whole]
+    default: whole
   metadata:
     description:
       - Further metadata. Owner, set, level and consistency are recorded anyway.
@@ -160,7 +174,7 @@ snapshots:
       type: bool
       returned: always
     outcome:
-      description: C(success), C(unchanged), C(planned) in check mode, or C(failed).
+      description: C(success), C(unchanged), C(planned) in check mode, C(taken) with O(wait_for=taken), or C(failed).
       type: str
       returned: always
     message:
@@ -192,7 +206,7 @@ snapshots:
       type: int
       returned: with O(state=present)
     consistency:
-      description: C(fs) when the volume was not attached, C(crash) otherwise.
+      description: C(fs) when the volume was not attached, what O(held) says, C(crash) otherwise.
       type: str
       returned: with O(state=present)
     container:
@@ -242,6 +256,8 @@ def main():
             "min_age": {"type": "float"},
             "rotation": {"type": "int"},
             "backup_set": {"type": "str"},
+            "held": {"type": "dict", "default": {}},
+            "wait_for": {"type": "str", "choices": ["taken", "whole"], "default": "whole"},
             "metadata": {"type": "dict", "default": {}},
             "restore_to": {"type": "str", "choices": ["same", "new"], "default": "same"},
             "restore_as": {"type": "str"},
@@ -252,7 +268,8 @@ def main():
     given = module.params
     same = ("snapshot_name", "incremental", "backup_level", "container", "require_quiesce", "min_age", "rotation")
     options = VolumeSnapshotOptions(
-        **{name: given[name] for name in (*same, "backup_set", "metadata", "restore_to", "restore_as", "concurrency")},
+        **{name: given[name] for name in (*same, "backup_set", "held", "wait_for", "metadata")},
+        **{name: given[name] for name in ("restore_to", "restore_as", "concurrency")},
         timeout_seconds=given["timeout"],
     )
 

@@ -63,6 +63,11 @@ class Listing:
         with self._lock:
             self._at = 0.0
 
+    def add(self, one: Resource) -> None:
+        """Know what was made just now, without asking for the whole list again because of it."""
+        with self._lock:
+            self._known = {**self._known, one["id"]: one}
+
     def get(self, wanted: str) -> Resource | None:
         """The one with this id, if there is one."""
         return self._by_id().get(wanted)
@@ -73,7 +78,9 @@ class Listing:
             self.service.request("DELETE", f"{self._path}/{quote(wanted)}")
         except NotFound:
             pass
-        self.expire()
+        known = self._known.get(wanted)
+        if known is not None:
+            self.add({**known, "status": "deleting"})
 
 
 class Images(Listing):
@@ -104,10 +111,17 @@ class Servers(Listing):
             raise CloudError(f"The server {server_id} has gone.")
         return found
 
-    def act(self, server_id: str, action: Mapping[str, Any], **options: Any) -> None:
-        """Ask Nova to do something with a server."""
-        self.service.request("POST", f"/servers/{quote(server_id)}/action", action, repeatable=False, **options)
-        self.expire()
+    def act(self, server_id: str, action: Mapping[str, Any], **options: Any) -> Any:
+        """Ask Nova to do something with a server; the document that it answers with, if any."""
+        path = f"/servers/{quote(server_id)}/action"
+        answer = self.service.request("POST", path, action, repeatable=False, **options)
+        known = self._known.get(server_id)
+        if known is None:
+            self.expire()
+        else:
+            # So that nobody takes it for idle until the list is asked for again, which is soon and for all at once.
+            self.add({**known, "OS-EXT-STS:task_state": "asked"})
+        return answer.document
 
     def idle(self, server_id: str, *statuses: str) -> Resource | None:
         """The server when Nova works on it no more and its status is one of these, else None. Raises CloudError."""

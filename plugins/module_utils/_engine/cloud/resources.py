@@ -68,3 +68,8 @@ def age_seconds(stamp: str, now: datetime | None = None) -> float:
     text = stamp.rstrip("Z").split("+")[0]
     moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
     return ((now or datetime.now(timezone.utc)) - moment).total_seconds()
+
+
+def utc_stamp() -> str:
+    """This moment, as clouds write moments."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

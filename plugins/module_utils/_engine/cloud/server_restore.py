@@ -40,8 +40,11 @@ class ServerRestore:
                 busy=f"Nova works on {name} for somebody else, whose end",
             )
 
+        # For a moment Nova has a server that was stopped as running, before it stops it again.
+        ends_as = ("SHUTOFF", "ACTIVE") if server["status"] == "ERROR" else ("SHUTOFF",)
+
         def rebuilt() -> Resource | None:
-            found = self._servers.idle(server_id, "SHUTOFF", "ACTIVE")
+            found = self._servers.idle(server_id, *ends_as)
             return found if found and (found.get("image") or {}).get("id") == image["id"] else None
 
         try:

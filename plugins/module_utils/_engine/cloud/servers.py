@@ -18,13 +18,20 @@ from ..errors import FreezerError
 from ..rest.errors import NotFound
 from .connection import Cloud
 from .errors import CloudError
-from .listing import Images, Servers
+from .listing import Images, Servers, snapshots_of_volumes
 from .many import all_of
-from .resources import OWNER, Resource, age_seconds, snapshot_title
+from .resources import OWNER, Resource, age_seconds, snapshot_title, utc_stamp
+from .server_consistency import ServerConsistency
 from .server_restore import ServerRestore
 from .waiting import Clock, once
 
 _BROKEN = ("killed", "error", "deleted", "pending_delete", "deactivated")
+#: States of an image whose bytes come, and what Nova does with its server then: the moment of the snapshot is over.
+_BYTES_COME = ("saving", "uploading", "importing")
+_UPLOADS = ("image_pending_upload", "image_uploading")
+#: Nova answers with the id of the image that it begins.
+_IMAGE_ID_VERSION = {"OpenStack-API-Version": "compute 2.45"}
+_NO_ROTATION = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,15 @@ class ServerSnapshotOptions:
     rotation: int = 1
     require_quiesce: bool = False
     min_age: float | None = None
+    #: So many snapshots of a set are kept, whatever Nova's own rotation says; None keeps all.
+    keep: int | None = None
+    #: What ``keep`` counts: snapshots that have it in common. By default the snapshot's name.
+    backup_set: str | None = None
+    #: For ids of servers what is held still meanwhile by whoever asks: ``fs`` or ``app``.
+    held: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    #: ``taken`` is when what is held still may go on; ``whole`` is when everything has been uploaded and checked.
+    wait_for: str = "whole"
     restore_as: str | None = None
     force: bool = False
     timeout_seconds: float = 600.0
@@ -52,6 +67,8 @@ class ServerSnapshots:
         self._options = options
         self._servers = Servers(cloud)
         self._images = Images(cloud)
+        self._volume_snapshots = snapshots_of_volumes(cloud)
+        self._consistency = ServerConsistency(cloud, options.held)
         self._run = uuid.uuid4().hex
 
     def present(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
@@ -82,9 +99,9 @@ class ServerSnapshots:
         options = self._options
         title = self._title(server)
         known = self._images.named(title, server["id"])
-        whole = [one for one in known if one["status"] == "active"]
+        whole = [one for one in known if self._is_whole(one)]
         if whole:
-            return self._described(whole[0], changed=False)
+            return self._rotated(server, self._described(whole[0], changed=False), dry_run)
         if options.min_age is not None:
             young = [
                 one
@@ -104,22 +121,25 @@ class ServerSnapshots:
                 "Nova makes no backups (incremental: false) of servers that boot from a volume; take an image of it with "
                 "incremental: true, or back up its volumes with volume_snapshot."
             )
-        consistency = self._consistency(server)
+        consistency = self._consistency.of(server)
         if options.require_quiesce and consistency != "fs":
             raise CloudError(
                 "Its file systems cannot be held still: its image does not have hw_qemu_guest_agent and "
                 "os_require_quiesce, so the snapshot would be as after a power failure. Set both on the image, stop the "
                 "server, or leave require_quiesce out."
             )
-        planned = {"snapshot": title, "consistency": consistency, "changed": True, "outcome": "planned"}
-        if dry_run:
-            return planned
-        clock = Clock(options.timeout_seconds)
         going_on = [one for one in known if one["status"] not in _BROKEN]
+        if dry_run:
+            planned = {"snapshot": title, "consistency": consistency, "changed": True, "outcome": "planned"}
+            return {**planned, "image_id": going_on[0]["id"]} if going_on else planned
+        clock = Clock(options.timeout_seconds)
         for broken in [one for one in known if one["status"] in _BROKEN]:
             self._images.delete(broken["id"])
         image_id = going_on[0]["id"] if going_on else self._make(server, title, consistency, clock)
         try:
+            if options.wait_for == "taken":
+                image = clock.wait(lambda: self._taken(server["id"], image_id), f"The moment of the snapshot {title}")
+                return {**self._described(image, changed=not going_on), "outcome": "taken"}
             image = clock.wait(lambda: self._finished(image_id), f"The snapshot {title}")
             self._check(image, volume_backed)
         except CloudError as problem:
@@ -129,7 +149,7 @@ class ServerSnapshots:
             raise
         # Nova works on the server a little longer than on the image, and would refuse the next request until then.
         clock.wait(lambda: self._servers.idle(server["id"]), f"The end of Nova's work on {server['name']}")
-        return self._described(image, changed=True)
+        return self._rotated(server, self._described(image, changed=True), dry_run)
 
     def _make(self, server: Resource, title: str, consistency: str, clock: Clock) -> str:
         options = self._options
@@ -138,7 +158,7 @@ class ServerSnapshots:
             "freezer_owner": OWNER,
             "freezer_server_id": server["id"],
             "freezer_server_name": server["name"][:255],
-            "freezer_set": options.snapshot_name,
+            "freezer_set": self._set(),
             "freezer_level": "0",
             "freezer_consistency": consistency,
             "freezer_run": self._run,
@@ -150,16 +170,24 @@ class ServerSnapshots:
                 "createBackup": {
                     "name": title,
                     "backup_type": options.backup_type,
-                    "rotation": options.rotation,
+                    # Nova removes others at once; what keep means goes at the end.
+                    "rotation": options.rotation if options.keep is None else _NO_ROTATION,
                     "metadata": metadata,
                 }
             }
 
+        made: list[str] = []
+
         def do() -> None:
-            self._servers.act(server["id"], action)
-            self._images.expire()
+            document = self._servers.act(server["id"], action, headers=_IMAGE_ID_VERSION)
+            made.append(document["image_id"])
+            about = {"id": made[0], "name": title, "status": "queued", "created_at": utc_stamp()}
+            self._images.add({**metadata, **about})
 
         def find() -> str | None:
+            if made:
+                return made[0]
+            self._images.expire()
             found = [one for one in self._images.named(title, server["id"]) if one.get("freezer_run") == self._run]
             return found[0]["id"] if found else None
 
@@ -171,7 +199,7 @@ class ServerSnapshots:
             busy=f"Nova works on {server['name']} for somebody else, whose end",
         )
 
-    def _finished(self, image_id: str) -> Resource | None:
+    def _there(self, image_id: str) -> Resource:
         image = self._images.get(image_id)
         if image is None or image["status"] in _BROKEN:
             state = image["status"] if image else "gone"
@@ -179,7 +207,34 @@ class ServerSnapshots:
                 f"The image {image_id} of the snapshot is {state}: Nova or Glance gave it up. Look at the server's last "
                 "actions (openstack server event list)."
             )
-        return image if image["status"] == "active" else None
+        return image
+
+    def _is_whole(self, image: Resource) -> bool:
+        parts = [self._volume_snapshots.get(one) for one in _volume_snapshots(image)]
+        return image["status"] == "active" and all(part and part["status"] == "available" for part in parts)
+
+    def _finished(self, image_id: str) -> Resource | None:
+        """The image when all of it is in Glance, and the snapshots of volumes that it may stand for in Cinder."""
+        image = self._there(image_id)
+        if image["status"] != "active":
+            return None
+        for snapshot_id in _volume_snapshots(image):
+            found = self._volume_snapshots.get(snapshot_id)
+            if found is None or found["status"].startswith("error"):
+                raise CloudError(
+                    f"The snapshot {snapshot_id} of a volume is {found['status'] if found else 'gone'}: Cinder gave it up."
+                )
+            if found["status"] != "available":
+                return None
+        return image
+
+    def _taken(self, server_id: str, image_id: str) -> Resource | None:
+        """The image when no later write of the server gets into it any more, though its bytes may still be on their way."""
+        image = self._there(image_id)
+        if image["status"] == "active":
+            return self._finished(image_id)
+        task_state = self._servers.existing(server_id).get("OS-EXT-STS:task_state")
+        return image if image["status"] in _BYTES_COME or task_state in _UPLOADS else None
 
     def _check(self, image: Resource, volume_backed: bool) -> None:
         if volume_backed:
@@ -194,28 +249,6 @@ class ServerSnapshots:
         except FreezerError:
             pass  # the problem that led here is the one to tell; the next run removes it
 
-    def _consistency(self, server: Resource) -> str:
-        """``fs`` where Nova holds the file systems or they are not in use, else ``crash``."""
-        if server["status"] == "SHUTOFF":
-            return "fs"
-        image_id = (server.get("image") or {}).get("id")
-        if image_id is None:
-            volumes = server.get("os-extended-volumes:volumes_attached") or []
-            properties = self._volume_image_metadata(volumes[0]["id"]) if volumes else {}
-        else:
-            try:
-                properties = self._cloud.service("image").request("GET", f"/v2/images/{quote(image_id)}").document
-            except NotFound:
-                properties = {}
-        wanted = ("hw_qemu_guest_agent", "os_require_quiesce")
-        # With both, Nova refuses a snapshot that it could not quiesce; with the first alone it takes it all the same.
-        return "fs" if all(str(properties.get(key, "")).lower() in ("yes", "true", "1") for key in wanted) else "crash"
-
-    def _volume_image_metadata(self, volume_id: str) -> Mapping[str, Any]:
-        answer = self._cloud.service("volume").request("GET", f"/volumes/{quote(volume_id)}")
-        found: Mapping[str, Any] = answer.document["volume"].get("volume_image_metadata") or {}
-        return found
-
     def _described(self, image: Resource, changed: bool) -> dict[str, Any]:
         return {
             "changed": changed,
@@ -229,7 +262,38 @@ class ServerSnapshots:
             "created_at": image.get("created_at"),
         }
 
-    # ------------------------------------------------------------------ absent
+    # ------------------------------------------------------------------ rotation and absent
+
+    def _set(self) -> str:
+        return self._options.backup_set or self._options.snapshot_name
+
+    def _rotated(self, server: Resource, result: dict[str, Any], dry_run: bool) -> dict[str, Any]:
+        """The result, after the oldest snapshots of the set beyond ``keep`` are removed."""
+        if self._options.keep is None:
+            return result
+        own = [
+            one
+            for one in self._images.fresh()
+            if one.get("freezer_server_id") == server["id"]
+            and one.get("freezer_set") == self._set()
+            and one["status"] == "active"
+        ]
+        own.sort(key=lambda one: str(one["created_at"]), reverse=True)
+        removed = [one for one in own[self._options.keep :] if one["id"] != result["image_id"]]
+        if not removed:
+            return result
+        if not dry_run:
+            clock = Clock(self._options.timeout_seconds)
+            for one in removed:
+                self._delete(one, clock)
+        outcome = "planned" if dry_run else "success"
+        return {**result, "changed": True, "outcome": outcome, "removed": [one["id"] for one in removed]}
+
+    def _delete(self, image: Resource, clock: Clock) -> None:
+        self._images.delete(image["id"])
+        # Glance knows nothing of what an image of a server with volumes stands for.
+        for snapshot_id in _volume_snapshots(image):
+            self._remove_volume_snapshot(snapshot_id, clock)
 
     def _remove(self, server: Resource, dry_run: bool) -> dict[str, Any]:
         title = self._title(server)
@@ -239,10 +303,7 @@ class ServerSnapshots:
         if not dry_run:
             clock = Clock(self._options.timeout_seconds)
             for image in known:
-                self._images.delete(image["id"])
-                # Glance knows nothing of what an image of a server with volumes stands for.
-                for snapshot_id in _volume_snapshots(image):
-                    self._remove_volume_snapshot(snapshot_id, clock)
+                self._delete(image, clock)
             clock.wait(lambda: True if not self._images.named(title, server["id"]) else None, f"The removal of {title}")
         return {
             "changed": True,

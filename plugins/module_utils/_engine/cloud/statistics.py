@@ -84,9 +84,7 @@ def _about_servers(
 def _about_volumes(cloud: Cloud, volumes: Iterable[Resource], now: datetime) -> list[dict[str, Any]]:
     service = cloud.service("volume")
     snapshots = _by("volume_id", filter(_is_own, pages(service, "/snapshots/detail", "snapshots")))
-    backups = _by(
-        "volume_id", filter(_is_own, pages(service, "/backups/detail", "backups", headers=_BACKUP_VERSION))
-    )
+    backups = _by("volume_id", filter(_is_own, pages(service, "/backups/detail", "backups", headers=_BACKUP_VERSION)))
     return [
         {
             "name": one["name"],
@@ -181,7 +179,7 @@ def _totals(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
 
 def _table(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[str]:
     """The same for people: a line for each server and volume, in columns."""
-    rows = [_HEADINGS]
+    rows: list[Sequence[str]] = [_HEADINGS]
     for one in found["servers"]:
         size = f"{one['vcpus']} CPU, {one['ram_mib']} MiB, {one['disk_gib']} GiB"
         kept = one["backups"]

@@ -15,9 +15,9 @@ from typing import Any, Callable
 from ..errors import FreezerError
 from .connection import Cloud
 from .errors import CloudError
-from .listing import BACKUP_VERSION, Volumes, backups_of_volumes, snapshots_of_volumes
+from .listing import BACKUP_VERSION, CopiesOfVolumes, Volumes, backups_of_volumes, snapshots_of_volumes
 from .many import all_of
-from .resources import OWNER, Resource, age_seconds, snapshot_title
+from .resources import OWNER, Resource, age_seconds, snapshot_title, utc_stamp
 from .volume_restore import VolumeRestore
 from .waiting import Clock, once
 
@@ -39,7 +39,11 @@ class VolumeSnapshotOptions:
     rotation: int | None = None
     #: What rotation counts: backups that have it in common. By default the snapshot's name.
     backup_set: str | None = None
+    #: For ids of volumes what is held still meanwhile by whoever asks: ``fs`` or ``app``.
+    held: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
+    #: ``taken`` is when what is held still may go on: for a backup there is a snapshot then, of which it is made later.
+    wait_for: str = "whole"
     #: ``same`` volume or a ``new`` one.
     restore_to: str = "same"
     restore_as: str | None = None
@@ -89,7 +93,7 @@ class VolumeSnapshots:
         known = self._own.named(title, volume["id"])
         whole = [one for one in known if one["status"] == "available"]
         if whole:
-            return self._described(whole[0], changed=False)
+            return self._rotated(volume, self._described(whole[0], changed=False), dry_run)
         if options.min_age is not None:
             young = self._young(volume, options.min_age)
             if young:
@@ -98,8 +102,8 @@ class VolumeSnapshots:
                     "reason": f"the newest one is younger than min_age ({options.min_age:g} seconds)",
                 }
         in_use = volume["status"] == "in-use"
-        consistency = "crash" if in_use else "fs"
-        if options.require_quiesce and in_use:
+        consistency = options.held.get(volume["id"], "crash" if in_use else "fs")
+        if options.require_quiesce and consistency == "crash":
             raise CloudError(
                 "It is attached to a server, and Cinder cannot hold the file system of that still. Hold the server with "
                 "freeze, take a server_snapshot, detach the volume, or leave require_quiesce out."
@@ -114,26 +118,43 @@ class VolumeSnapshots:
             "consistency": consistency,
             "level": self._level(base),
         }
+        going_on = [one for one in known if one["status"] in ("creating", "backing-up")]
+        held = None if options.incremental else self._held_snapshot(volume)
         if dry_run:
-            return planned
+            own = "snapshot_id" if options.incremental else "backup_id"
+            begun = [("snapshot_id", held)] if held else [(own, one) for one in going_on]
+            return {**planned, **{key: one["id"] for key, one in begun}}
         clock = Clock(options.timeout_seconds)
         for broken in [one for one in known if one["status"] in _BROKEN]:
-            self._discard(broken["id"])
-        going_on = [one for one in known if one["status"] in ("creating", "backing-up")]
-        made = going_on[0]["id"] if going_on else self._make(volume, title, base, consistency, clock)
-        try:
-            found = clock.wait(lambda: self._finished(made), f"{title}")
-        except CloudError as problem:
-            if "timeout" not in str(problem):
-                self._discard(made)
-            raise
+            self._discard(self._own, broken["id"])
+        if held is not None:
+            held = self._await(self._snapshots, held["id"], self._held_title(volume), clock)
+        if options.wait_for == "taken" and not options.incremental:
+            return self._take(volume, planned, bool(going_on or held), clock)
+        made = going_on[0]["id"] if going_on else self._make(self._own, volume, title, base, consistency, clock)
+        found = self._await(self._own, made, title, clock)
         clock.wait(
             lambda: self._volumes.idle(volume["id"]), f"The end of Cinder's work on {volume['name'] or volume['id']}"
         )
-        result = self._described(found, changed=True)
-        if options.rotation is not None:
-            result["removed"] = self._rotate(volume, options.rotation, clock)
-        return result
+        if held is not None:
+            self._remove_one(self._snapshots, held, clock)
+        return self._rotated(volume, self._described(found, changed=True), dry_run)
+
+    def _held_title(self, volume: Resource) -> str:
+        return f"{self._title(volume)}-held"
+
+    def _held_snapshot(self, volume: Resource) -> Resource | None:
+        """The snapshot that was taken while something was held still, and that the backup is made of."""
+        known = self._snapshots.named(self._held_title(volume), volume["id"])
+        return next((one for one in known if one["status"] not in _BROKEN), None)
+
+    def _take(self, volume: Resource, planned: dict[str, Any], is_there: bool, clock: Clock) -> dict[str, Any]:
+        """Take the snapshot that a backup is made of later."""
+        if not is_there:
+            title = self._held_title(volume)
+            made = self._make(self._snapshots, volume, title, None, planned["consistency"], clock)
+            self._await(self._snapshots, made, title, clock)
+        return {**planned, "changed": not is_there, "outcome": "taken"}
 
     def _young(self, volume: Resource, min_age: float) -> Resource | None:
         for one in self._own.fresh():
@@ -166,7 +187,16 @@ class VolumeSnapshots:
         except ValueError:
             return 1
 
-    def _make(self, volume: Resource, title: str, base: Resource | None, consistency: str, clock: Clock) -> str:
+    def _make(
+        self,
+        kind: CopiesOfVolumes,
+        volume: Resource,
+        title: str,
+        base: Resource | None,
+        consistency: str,
+        clock: Clock,
+    ) -> str:
+        """Ask for a snapshot or a backup, which `kind` is; its id."""
         options = self._options
         metadata = {
             **{str(key): str(value) for key, value in options.metadata.items()},
@@ -178,37 +208,55 @@ class VolumeSnapshots:
         }
         new: dict[str, Any] = {"volume_id": volume["id"], "name": title, "force": True, "metadata": metadata}
         path, key, headers = "/snapshots", "snapshot", {}
-        if not options.incremental:
+        if kind is self._backups:
             path, key, headers = "/backups", "backup", BACKUP_VERSION
             new["incremental"] = base is not None
             if options.container:
                 new["container"] = options.container
+            held = self._held_snapshot(volume)
+            if held is not None:
+                new["snapshot_id"] = held["id"]
+                metadata["freezer_consistency"] = (held.get("metadata") or {}).get("freezer_consistency", consistency)
+        made: list[str] = []
 
         def do() -> None:
-            self._service.request("POST", path, {key: new}, repeatable=False, headers=headers)
-            self._own.expire()
+            document = self._service.request("POST", path, {key: new}, repeatable=False, headers=headers).document[key]
+            made.append(document["id"])
+            stamp = {"created_at": utc_stamp(), "status": "creating", "metadata": metadata}
+            kind.add({**stamp, "volume_id": volume["id"], **document})
 
         def find() -> str | None:
-            self._own.expire()
+            if made:
+                return made[0]
+            kind.expire()
             found = [
                 one
-                for one in self._own.named(title, volume["id"])
+                for one in kind.named(title, volume["id"])
                 if (one.get("metadata") or {}).get("freezer_run") == self._run
             ]
             return found[0]["id"] if found else None
 
         return once(do, find, clock, title, busy=f"Cinder works on {volume['name'] or volume['id']}, whose end")
 
-    def _finished(self, wanted: str) -> Resource | None:
-        found = self._own.get(wanted)
+    def _await(self, kind: CopiesOfVolumes, wanted: str, title: str, clock: Clock) -> Resource:
+        """The snapshot or backup when it is whole; one that fails is removed."""
+        try:
+            return clock.wait(lambda: self._finished(kind, wanted), title)
+        except CloudError as problem:
+            if "timeout" not in str(problem):
+                self._discard(kind, wanted)
+            raise
+
+    def _finished(self, kind: CopiesOfVolumes, wanted: str) -> Resource | None:
+        found = kind.get(wanted)
         if found is None or found["status"] in _BROKEN:
             why = (found or {}).get("fail_reason") or "Cinder gave it up"
             raise CloudError(f"{wanted} is {found['status'] if found else 'gone'}: {why}.")
         return found if found["status"] == "available" else None
 
-    def _discard(self, wanted: str) -> None:
+    def _discard(self, kind: CopiesOfVolumes, wanted: str) -> None:
         try:
-            self._own.delete(wanted)
+            kind.delete(wanted)
         except FreezerError:
             pass  # the problem that led here is the one to tell; the next run removes it
 
@@ -232,8 +280,10 @@ class VolumeSnapshots:
 
     # ------------------------------------------------------------------ rotation and absent
 
-    def _rotate(self, volume: Resource, keep: int, clock: Clock) -> list[str]:
-        """Remove the oldest full backups (or snapshots) of the set beyond `keep`, after all that builds on them."""
+    def _rotated(self, volume: Resource, result: dict[str, Any], dry_run: bool) -> dict[str, Any]:
+        """The result, after the oldest full backups (or snapshots) of the set, and all that builds on them, are removed."""
+        if self._options.rotation is None:
+            return result
         own = [
             one
             for one in self._own.fresh()
@@ -248,25 +298,29 @@ class VolumeSnapshots:
             if not chains or (one.get("metadata") or {}).get("freezer_level", "0") == "0":
                 chains.append([])
             chains[-1].append(one)
-        removed = []
-        for chain in chains[: max(0, len(chains) - keep)]:
-            for one in reversed(chain):
-                self._remove_one(one, clock)
-                removed.append(str(one["id"]))
-        return removed
+        removed = [one for chain in chains[: max(0, len(chains) - self._options.rotation)] for one in reversed(chain)]
+        if not removed:
+            return {**result, "removed": []} if result["changed"] else result
+        if not dry_run:
+            clock = Clock(self._options.timeout_seconds)
+            for one in removed:
+                self._remove_one(self._own, one, clock)
+        outcome = "planned" if dry_run else "success"
+        return {**result, "changed": True, "outcome": outcome, "removed": [str(one["id"]) for one in removed]}
 
-    def _remove_one(self, one: Resource, clock: Clock) -> None:
-        self._own.expire()
-        current = self._own.get(one["id"])
+    def _remove_one(self, kind: CopiesOfVolumes, one: Resource, clock: Clock) -> None:
+        current = kind.get(one["id"])
         if current is None:
             return
         if current.get("has_dependent_backups"):
-            raise CloudError(f"{one['name']} has backups that build on it; remove those first.")
-        self._own.delete(one["id"])
+            # Of those that are there now, and not of those that were removed a moment ago.
+            kind.expire()
+            if (kind.get(one["id"]) or {}).get("has_dependent_backups"):
+                raise CloudError(f"{one['name']} has backups that build on it; remove those first.")
+        kind.delete(one["id"])
 
         def gone() -> bool | None:
-            self._own.expire()
-            found = self._own.get(one["id"])
+            found = kind.get(one["id"])
             if found is not None and found["status"] in _BROKEN:
                 raise CloudError(f"{one['name']} could not be removed, it is {found['status']}.")
             return True if found is None else None
@@ -275,18 +329,20 @@ class VolumeSnapshots:
 
     def _remove(self, volume: Resource, dry_run: bool) -> dict[str, Any]:
         title = self._title(volume)
-        known = self._own.named(title, volume["id"])
+        known = [(self._own, one) for one in self._own.named(title, volume["id"])]
+        if not self._options.incremental:
+            known += [(self._snapshots, one) for one in self._snapshots.named(self._held_title(volume), volume["id"])]
         if not known:
             return {"changed": False, "outcome": "unchanged", "snapshot": title}
         if not dry_run:
             clock = Clock(self._options.timeout_seconds)
-            for one in known:
-                self._remove_one(one, clock)
+            for kind, one in known:
+                self._remove_one(kind, one, clock)
         return {
             "changed": True,
             "outcome": "planned" if dry_run else "success",
             "snapshot": title,
-            "removed": [one["id"] for one in known],
+            "removed": [one["id"] for _kind, one in known],
         }
 
     # ------------------------------------------------------------------ applied
