@@ -74,7 +74,7 @@ options:
     type: str
   held:
     description:
-      - What whoever calls this holds still meanwhile, for ids of volumes: V(fs) for their file systems, V(app) for their
+      - What whoever calls this holds still meanwhile, by the id of the volume, V(fs) for its file systems or V(app) for its
         applications. It is recorded as the consistency of the snapshot.
     type: dict
     default: {}

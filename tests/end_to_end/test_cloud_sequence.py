@@ -143,27 +143,25 @@ def test_a_set_of_servers_and_volumes_is_taken_while_its_hosts_are_held_and_rest
 
 def test_full_backups_hold_hosts_until_they_are_taken_and_rotate_by_type_after_success(farm, world):
     farm.services["db1"].pop("freezer_server")
-    farm.services["db1"]["freezer_volumes"] = "data"
     farm.compute.pop("c1")
+    farm.compute["c2"].pop("freezer_volumes")
+    farm.variables["freezer_backup_level"] = "auto"
     for name in ("one", "two"):
         succeeded, output = farm.run(
             "backup", snapshot_name=name, snapshot_incremental=False, snapshot_type="daily", snapshot_rotation=1
         )
         assert succeeded, output
-    # Those of another type stay, and those of this one are one.
-    assert _images(world) == [("web2", "active", "crash")]
-    assert _of_volumes(world, "backups") == [("data", "available", "app"), ("spare", "available", "fs")]
+    # One image is kept, and one chain: the second backup builds on the first one.
+    assert [image["freezer_set"] for image in world.images()] == ["sequence-daily"]
+    assert _of_volumes(world, "backups") == [("data", "available", "app")] * 2
+    backups = world.ask("volume", "GET", "/backups/detail")["backups"]
+    assert sorted(one["is_incremental"] for one in backups) == [False, True]
     assert _of_volumes(world, "snapshots") == []
     lines = [(line["step"], line["event"], line["host"]) for line in farm.logged()]
     assert lines.index(("finalize", "done", "db1")) < lines.index(("upload", "start", "db1"))
-    farm.variables["freezer_backup_level"] = "incremental"
-    succeeded, output = farm.run("backup", snapshot_name="three", snapshot_incremental=False, snapshot_type="daily")
+    succeeded, output = farm.run("remove_backup", snapshot_name="two", snapshot_incremental=False)
     assert succeeded, output
-    backups = world.ask("volume", "GET", "/backups/detail")["backups"]
-    assert sorted(one["is_incremental"] for one in backups) == [False, False, True, True]
-    succeeded, output = farm.run("remove_backup", snapshot_name="three", snapshot_incremental=False)
-    assert succeeded, output
-    assert len(_of_volumes(world, "backups")) == 2
+    assert (_images(world), len(_of_volumes(world, "backups"))) == ([], 1)
     _nobody_is_held(farm)
 
 

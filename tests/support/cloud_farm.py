@@ -34,6 +34,13 @@ class CloudFarm:
         self.services: dict[str, dict[str, Any]] = {}
         self.compute: dict[str, dict[str, Any]] = {}
         self.variables: dict[str, Any] = {}
+        #: How Ansible gets to a host; without it as an inventory says that is named in `arguments`.
+        self.ways: dict[str, Any] = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            "freezer_state_folder": f"{folder}/{{{{ inventory_hostname }}}}.holds",
+            "freezer_record_folder": f"{folder}/{{{{ inventory_hostname }}}}.record",
+        }
         self._others = labs.start("collections")
         hook = {
             "name": "Write down what was called",
@@ -59,16 +66,16 @@ class CloudFarm:
             ["sh", "-c", f"echo {{{{ inventory_hostname }}}} {word} >>{self.journal}"] for word in ("stop", "start")
         )
         variables = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": sys.executable,
-            "freezer_state_folder": f"{self.folder}/{{{{ inventory_hostname }}}}.holds",
-            "freezer_record_folder": f"{self.folder}/{{{{ inventory_hostname }}}}.record",
+            **self.ways,
             "freezer_event_log": str(self.events),
             "freezer_cloud": {"auth": auth},
             "held_target": [{"command": {"prepare": stop, "finalize": start}}],
             **self.variables,
         }
-        local = {"ansible_python_interpreter": self._others["FREEZER_TEST_OPENSTACK_PYTHON"]}
+        local = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": self._others["FREEZER_TEST_OPENSTACK_PYTHON"],
+        }
         inventory = {
             "vars": variables,
             "hosts": {"localhost": local},

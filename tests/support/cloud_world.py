@@ -110,11 +110,16 @@ class World:
 
     # ------------------------------------------------------------------ volumes
 
-    def volume(self, name: str | None = None, gib: int = 1, **values: Any) -> str:
-        """A volume that is available."""
+    def begin_volume(self, name: str | None = None, gib: int = 1, **values: Any) -> str:
+        """A volume that is being made."""
         new = {"name": name or f"volume-{secrets.token_hex(4)}", "size": gib, **values}
         volume_id = str(self.ask("volume", "POST", "/volumes", {"volume": new})["volume"]["id"])
         self._volumes.append(volume_id)
+        return volume_id
+
+    def volume(self, name: str | None = None, gib: int = 1, **values: Any) -> str:
+        """A volume that is available."""
+        volume_id = self.begin_volume(name, gib, **values)
         self.wait(lambda: self.get_volume(volume_id)["status"] == "available", "the volume")
         return volume_id
 
