@@ -24,18 +24,9 @@ _WRITES = "timeout 3 sh -c 'echo now >/srv/data/written; sync -f /srv/data'"
 @pytest.fixture
 def farm(tmp_path, nova_lab, guests):
     world = World(nova_lab, cloud_lab.new_project(nova_lab))
-    image = world.image(os.urandom(5000))
     with CloudProxy(nova_lab.auth_url) as proxy:
         made = CloudFarm(tmp_path, world, proxy)
         made.ways = {}
-        for guest in guests:
-            server, volume = world.server(image, guest.name), world.volume(f"{guest.name}-data")
-            world.attach(server, volume)
-            made.compute[guest.name] = {
-                "freezer_server": guest.name,
-                "freezer_volumes": "attached",
-                "freezer_targets": [{"path": "/srv/data"}],
-            }
         yield made
     world.clean()
     for guest in guests:
@@ -45,6 +36,15 @@ def farm(tmp_path, nova_lab, guests):
 def test_guests_are_frozen_when_the_cloud_is_asked_and_go_on_before_the_images_have_arrived(
     farm, guests, record_testsuite_property
 ):
+    image = farm.world.image(os.urandom(5000))
+    for guest in guests:
+        server, volume = farm.world.server(image, guest.name), farm.world.volume(f"{guest.name}-data")
+        farm.world.attach(server, volume)
+        farm.compute[guest.name] = {
+            "freezer_server": guest.name,
+            "freezer_volumes": "attached",
+            "freezer_targets": [{"path": "/srv/data"}],
+        }
     asked, went_on = [], []
 
     def while_frozen(exchange):
@@ -80,12 +80,16 @@ def test_guests_are_frozen_when_the_cloud_is_asked_and_go_on_before_the_images_h
 
 def test_services_of_hosts_are_stopped_by_suspend_and_started_by_resume(farm, guests):
     hook = [{"role": "freezer.backup.hooks", "tasks_from": "service"}]
-    for variables in farm.compute.values():
-        variables.clear()
-        variables.update(freezer_hooks={"suspend": hook, "resume": hook}, hooks_services=["cron.service"])
-    state = "systemctl is-active cron.service || :"
+    unit = "freezer-test.service"
+    for guest in guests:
+        guest.write(f"/run/systemd/system/{unit}", "[Service]\nExecStart=sleep infinity\n")
+        guest.run(f"systemctl daemon-reload; systemctl start {unit}")
+        farm.compute[guest.name] = {"freezer_hooks": {"suspend": hook, "resume": hook}, "hooks_services": [unit]}
+    state = f"systemctl is-active {unit} || :"
     for playbook, expected in (("suspend", "inactive"), ("resume", "active")):
         for changes in (len(guests), 0):
             succeeded, output = farm.run(playbook, "-i", guests[0].inventory)
             assert (succeeded, changed(output)) == (True, changes), output
             assert [guest.run(state).strip() for guest in guests] == [expected] * 2
+    for guest in guests:
+        guest.run(f"systemctl stop {unit}; rm /run/systemd/system/{unit}; systemctl daemon-reload")
