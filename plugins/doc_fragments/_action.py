@@ -25,8 +25,9 @@ options:
   backup_name:
     description:
       - The name under which backups of the same data are kept and found again.
+      - Of a server or a volume it is C(freezer_<medium>_<id>) if it is not given; restore and verify then take the newest
+        backup, whatever it is called.
     type: str
-    required: true
   cloud:
     description:
       - The name of a cloud in a C(clouds.yaml) of the host, which O(storage=swift) is in. It needs the Python library
@@ -49,7 +50,7 @@ options:
       - Where in the storage backups are kept. For O(storage=local) the absolute path of a folder, which is made with
         mode 0700 when it is missing. For O(storage=swift) the name of a container, which is made as well, as is
         C(<container>_segments).
-      - Required with O(storage).
+      - Required with O(storage). Images of servers and volumes need O(storage=swift).
     type: str
   deadline_seconds:
     description:
@@ -69,9 +70,9 @@ options:
     default: false
   engine_name:
     description:
-      - The engine of the archive.
+      - The engine of the archive. V(nova) is what Freezer's documents have for a server, which O(nova_inst_id) names.
     type: str
-    choices: [tar]
+    choices: [tar, nova]
     aliases: [engine]
   exclude:
     description:
@@ -166,8 +167,10 @@ options:
       - What kind of data is backed up. V(fs) is files.
       - The others are files of a database that is running. It is held still while the snapshot is made, so they need
         O(snapshot=lvm), and O(path_to_backup) holds all of its files. V(mongo) is V(mongodb).
+      - With a server or a volume of a cloud it is held until the cloud has taken its snapshot.
+      - V(nova), V(cinder) and V(cindernative) say no more than the option that names the server or the volume.
     type: str
-    choices: [fs, mysql, postgresql, mongodb, mongo]
+    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
   mongodb_conf:
     description:
       - A file on the host with lines such as C(user = backup), for O(mode=mongodb). It may have C(host), C(port), C(user),

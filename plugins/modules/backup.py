@@ -7,12 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: backup
-short_description: Back up a folder or a file of a host
+short_description: Back up a folder or a file of a host, a server or a volume of a cloud
 description:
   - Reads a folder or a file with GNU tar, compresses it, and stores it with the hash of every segment. A backup exists
     when its manifest exists, which is written last.
   - Needs nothing on the host but Python and GNU tar 1.27 or later, and no API.
   - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
+  - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) it is a server or a volume of an OpenStack cloud, which
+    the host that the module runs on asks for; O(path_to_backup) is left out then.
   - Files that cannot be read are listed; RV(outcome) is then C(partial), never C(success).
 version_added: 1.0.0
 author:
@@ -24,6 +26,7 @@ requirements:
   - mariadb or mysql, psql, or PyMongo or mongosh, for O(mode) other than V(fs)
 extends_documentation_fragment:
   - freezer.backup._action
+  - freezer.backup._media
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group_host
 attributes:
@@ -77,6 +80,21 @@ EXAMPLES = r"""
     mysql_conf: /root/.freezer/mysql.conf
     max_level: 6
 
+- name: Keep an image of a server in Swift
+  freezer.backup.backup:
+    nova_inst_name: web1
+    storage: swift
+    container: backups
+    cloud: mycloud
+
+- name: Let Cinder back up a volume, six increments after each full backup, with the database on this host held still
+  freezer.backup.backup:
+    cindernative_vol_id: 3ad7a62f-217a-48cd-a861-43ec0a04a78b
+    backup_name: mysql
+    max_level: 6
+    mode: mysql
+    osrc: /root/backup.openrc
+
 - name: Hand over an action document as it is
   freezer.backup.backup: "{{ lookup('ansible.builtin.file', 'nightly.json') | from_json }}"
 """
@@ -115,7 +133,7 @@ reason:
   type: str
   sample: it continues level 0
 path_to_backup:
-  description: The path that was backed up.
+  description: The path that was backed up; of a server or a volume C(<medium>:<id>).
   returned: when O(min_age) does not hold
   type: str
   sample: /etc
@@ -146,14 +164,40 @@ stored_bytes:
   returned: when a backup was made
   type: int
   sample: 1048576
+backup_media:
+  description: V(nova), V(cinder) or V(cindernative).
+  returned: for servers and volumes
+  type: str
+  sample: nova
+resource_id:
+  description: The id of the server or the volume.
+  returned: for servers and volumes
+  type: str
+  sample: 3ad7a62f-217a-48cd-a861-43ec0a04a78b
+resource_name:
+  description: Its name.
+  returned: for servers and volumes
+  type: str
+  sample: web1
+disks:
+  description: The objects in the container, one for each disk, with sizes and SHA-256. Cinder's own backups have none.
+  returned: when a backup of a server or a volume was made
+  type: list
+  elements: dict
+  sample:
+    - object: 3ad7a62f-217a-48cd-a861-43ec0a04a78b/1795337766
+      bytes: 2147483648
+      sha256: 5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03
+      disk_format: qcow2
+      volume_id: null
 counts:
   description: How many members of each kind this level holds.
-  returned: when a backup was made
+  returned: when a backup of files was made
   type: dict
   sample: {files: 812, directories: 96, symbolic_links: 14, hard_links: 0, fifos: 0, devices: 0, others: 0}
 compression:
   description: How it is compressed.
-  returned: when a backup was made
+  returned: when a backup of files was made
   type: str
   sample: zstd
 consistency:
@@ -166,7 +210,7 @@ snapshot:
   description:
     - The snapshot that was read, V(null) if there was none. C(create_seconds) is how long LVM took to make it,
       C(used_percent) how much of its space was used when it had been read.
-  returned: when a backup was made
+  returned: when a backup of files was made
   type: dict
   sample:
     kind: lvm

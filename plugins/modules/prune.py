@@ -24,6 +24,7 @@ author:
   - The freezer.backup authors (@freezer-backup)
 extends_documentation_fragment:
   - freezer.backup._action
+  - freezer.backup._media
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group_host
 attributes:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: restore
-short_description: Restore a backup into a folder
+short_description: Restore a backup into a folder, a new server or a new volume
 description:
   - Verifies the hash of every segment, replays the backup and everything it is built on into a staging folder inside
     the target, and moves the finished tree to its place. A restore that fails leaves the target as it was.
   - Files that were deleted before the backup was made are not there afterwards. Files that the backup does not know
     are never deleted.
+  - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) a new server or volume is made beside whatever there
+    is; what it was made of need not exist any more. A second run finds it, and changes nothing.
   - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
 version_added: 1.0.0
 author:
@@ -22,6 +24,7 @@ requirements:
   - zstandard (Python) or zstd, for backups that were compressed with zstd
 extends_documentation_fragment:
   - freezer.backup._action
+  - freezer.backup._media
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group_host
 attributes:
@@ -57,12 +60,22 @@ EXAMPLES = r"""
     container: /srv/backups
     restore_from_date: "2026-11-22T20:00:00"
     overwrite: true
+
+- name: A server like the newest image of it, in another network
+  freezer.backup.restore:
+    nova_inst_id: 3ad7a62f-217a-48cd-a861-43ec0a04a78b
+    storage: swift
+    container: backups
+    cloud: mycloud
+    nova_restore_network: 1f0ad9a5-6a4b-4c8c-9a77-0c2f5f2a8f0e
+    restore_as: web1-again
 """
 
 RETURN = r"""
 outcome:
   description:
-    - V(success), V(partial) when attributes or special files could not be restored, and V(planned) in check mode.
+    - V(success), V(partial) when attributes or special files could not be restored, V(unchanged) when the new server or
+      volume was there already, and V(planned) in check mode.
   returned: success
   type: str
   sample: success
@@ -109,45 +122,65 @@ container:
   returned: success
   type: str
   sample: /srv/backups
+restored_server:
+  description: The name of the new server.
+  returned: with O(nova_inst_id)
+  type: str
+  sample: web1~1795337766
+restored_server_id:
+  description: Its id.
+  returned: with O(nova_inst_id), when not in check mode
+  type: str
+  sample: 9f3a4a3c-6a53-41a3-8d6e-3c1f4f6dd1a2
+restored_volume:
+  description: The name of the new volume.
+  returned: with O(cinder_vol_id) or O(cindernative_vol_id)
+  type: str
+  sample: data~1795337766
+restored_volume_id:
+  description: Its id.
+  returned: with O(cinder_vol_id) or O(cindernative_vol_id), when not in check mode
+  type: str
+  sample: 2c0f8b39-1f0f-4ad8-8c0c-6d7c7ec1a0aa
 restore_abs_path:
   description: The folder that was restored into.
-  returned: success
+  returned: for files
   type: str
   sample: /srv/restored
 created:
   description: How many paths were made; a folder that is new with all it holds counts once.
-  returned: when not in check mode
+  returned: for files, when not in check mode
   type: int
   sample: 12
 replaced:
   description: How many paths were replaced or got other attributes.
-  returned: when not in check mode
+  returned: for files, when not in check mode
   type: int
   sample: 0
 equal:
   description: How many paths were found equal and not touched.
-  returned: when not in check mode
+  returned: for files, when not in check mode
   type: int
   sample: 0
 not_restored_count:
   description: How many attributes or special files could not be restored.
-  returned: when not in check mode
+  returned: for files, when not in check mode
   type: int
   sample: 0
 not_restored:
   description: The first 200 of them, with tar's message.
-  returned: when not in check mode
+  returned: for files, when not in check mode
   type: list
   elements: dict
   sample: []
 unreadable_count:
   description: How many paths could not be read when the backup was made, and are missing therefore.
-  returned: when not in check mode
+  returned: for files, when not in check mode
   type: int
   sample: 0
 unreadable:
   description: The first 200 of them.
-  returned: when not in check mode
+  returned: for files, when not in check mode
   type: list
   elements: dict
   sample: []
@@ -172,7 +205,16 @@ def main() -> None:
     """Hand the options to the engine as an action."""
     run_on_host(
         lambda action, check_mode: agent.restore(action, dry_run=check_mode),
-        shown=["restore_abs_path", "hostname", "backup_name", "backup_id", "level", "timestamp"],
+        shown=[
+            "restore_abs_path",
+            "restored_server",
+            "restored_volume",
+            "hostname",
+            "backup_name",
+            "backup_id",
+            "level",
+            "timestamp",
+        ],
         required=["restore_abs_path"],
     )
 

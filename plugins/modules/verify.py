@@ -25,6 +25,11 @@ options:
       - V(segments) compares sizes and hashes of all stored objects and of the chain of manifests.
       - V(stream) also decompresses everything and lets tar read it.
       - V(restore) restores into a scratch folder, which has to fit into the host's temporary folder.
+      - Of an image of a server or a volume V(segments) is the size of all objects, V(stream) also their SHA-256, and
+        V(restore) an image in Glance, whose hash is compared, and if it is raw a scratch volume made of that, whose bytes
+        are read again.
+      - Of a backup of Cinder V(segments) is the chain that it is built on, V(stream) also a restore into a scratch volume,
+        and V(restore) also reading that.
     type: str
     choices: [segments, stream, restore]
     default: stream
@@ -32,9 +37,12 @@ options:
     description:
       - Restore into a scratch folder and compare names, contents, modes, owners, times, links and extended attributes
         with this folder. Implies O(check=restore).
+      - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume, whose bytes are compared by
+        way of a snapshot.
     type: path
 extends_documentation_fragment:
   - freezer.backup._action
+  - freezer.backup._media
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group_host
 attributes:

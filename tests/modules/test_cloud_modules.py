@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 
 from ansible_collections.freezer.backup.tests.support import cloud_lab
+from ansible_collections.freezer.backup.tests.support.ansible_command import run_ansible
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy, answers
 from ansible_collections.freezer.backup.tests.support.cloud_world import World
 from ansible_collections.freezer.backup.tests.support.modules import run_module
@@ -69,3 +71,52 @@ def test_a_cloud_that_nobody_asks_is_a_sentence(monkeypatch):
     result = run_module("server_snapshot", {"servers": ["x"], "snapshot_name": "y"})
     assert result["failed"] is True
     assert "Who asks the cloud" in result["msg"]
+
+
+@pytest.fixture
+def openrc(world, tmp_path):
+    """The path of a file that says who asks."""
+    path = tmp_path / "openrc"
+    path.write_text("".join(f"export {name}={value}\n" for name, value in world.project.environment.items()))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("module", "what"),
+    [
+        ("server_snapshot", "servers=web snapshot_name=named auth='{{ auth }}'"),
+        ("volume_snapshot", "volumes=data snapshot_name=named auth='{{ auth }}'"),
+        ("backup", "nova_inst_name=web storage=swift container=named osrc='{{ osrc }}'"),
+    ],
+)
+def test_ansible_finds_them_by_their_full_names(world, openrc, module, what):
+    variables = json.dumps({"auth": world.project.auth, "osrc": openrc})
+    called = ("--check", "-m", f"freezer.backup.{module}", "-a", what, "-e", variables)
+    done = run_ansible("ansible", "localhost", *called)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"outcome": "planned"' in done.stdout
+
+
+def test_a_server_is_kept_proved_restored_and_pruned_by_the_modules_of_files(world, openrc):
+    action = {
+        "action": "backup",
+        "mode": "nova",
+        "nova_inst_name": "web",
+        "osrc": openrc,
+        "storage": "swift",
+        "container": "kept",
+        "backup_name": "web",
+    }
+    planned = run_module("backup", action, check_mode=True)
+    assert (planned["changed"], planned["outcome"]) == (True, "planned"), planned
+    assert "kept" not in world.containers()
+    done = run_module("backup", action)
+    assert (done["changed"], done["outcome"], done["metadata"]["backup_media"]) == (True, "success", "nova"), done
+    assert run_module("verify", action)["backup_id"] == done["backup_id"]
+    new = run_module("restore", {**action, "restore_as": "web-again"})
+    assert (new["changed"], new["restored_server"]) == (True, "web-again"), new
+    assert new["diff"]["after"]["restored_server"] == "web-again"
+    assert run_module("restore", {**action, "restore_as": "web-again"})["changed"] is False
+    assert run_module("prune", {**action, "keep_last": 1})["changed"] is False
+    missing = run_module("restore", {"storage": "swift", "container": "kept"})
+    assert "one of the following is required: backup_name, nova_inst_id" in missing["msg"]

@@ -81,6 +81,24 @@ def token_expired(exchange: Exchange) -> Any:
     return exchange.forward()
 
 
+class _Part(bytes):
+    """The beginning of a body, whose header promises more."""
+
+    promised: int
+
+
+def breaks_after(size: int) -> Fault:
+    """The connection breaks when so many bytes of the answer's body have come."""
+
+    def fault(exchange: Exchange) -> Any:
+        status, headers, body = exchange.forward()
+        part = _Part(body[:size])
+        part.promised = len(body)
+        return status, headers, part
+
+    return fault
+
+
 def damaged(exchange: Exchange) -> Any:
     """One bit of the answer's body falls over on the way."""
     status, headers, body = exchange.forward()
@@ -189,7 +207,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
         self.send_response(status)
-        length = str(len(body))
+        length = str(getattr(body, "promised", len(body)))
         for name, value in headers:
             if name.lower() == "content-length":
                 length = value if self.command == "HEAD" else length
@@ -199,6 +217,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", length)
         self.end_headers()
         if self.command != "HEAD":
+            if isinstance(body, _Part):
+                self.close_connection = True
             try:
                 self.wfile.write(body)
             except OSError:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import Cloud, connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.errors import NotFound, RestError
@@ -202,12 +203,47 @@ class World:
         return found
 
     def clean(self) -> None:
-        """Begin to take servers away; their project is not used again."""
-        for server_id in self._servers:
-            try:
-                self.cloud.service("compute").request("DELETE", f"/servers/{server_id}")
-            except NotFound:
-                continue
+        """Take away all that the project has: it is not used again, and volumes of many tests fill a disk."""
+        self._remove_all("compute", "/servers", "servers")
+        self.wait(lambda: not self.ask("compute", "GET", "/servers")["servers"], "the end of the servers")
+        for image in self.ask("image", "GET", f"/v2/images?owner={self.project.id}&limit=1000")["images"]:
+            self._remove("image", f"/v2/images/{image['id']}")
+        for kind in ("backups", "snapshots", "volumes"):
+            self.wait(lambda kind=kind: self._remove_all("volume", f"/{kind}", kind) == 0, f"the end of the {kind}")
+        self._empty_containers()
+
+    def _remove_all(self, service: str, path: str, key: str) -> int:
+        """Ask for the end of everything that is listed, and say how much is left that may end."""
+        left = [one for one in self.ask(service, "GET", path)[key] if one.get("status") != "error_deleting"]
+        for one in left:
+            self._remove(service, f"{path}/{one['id']}")
+        return len(left)
+
+    def _remove(self, service: str, path: str) -> None:
+        try:
+            self.cloud.service(service).request("DELETE", path, raw=True)
+        except RestError:
+            pass  # gone already, or still needed by what goes first; then it is asked for again
+
+    def containers(self) -> list[str]:
+        """The names of the project's containers."""
+        return [str(one["name"]) for one in self._swift("GET", "?format=json")]
+
+    def objects(self, container: str) -> dict[str, int]:
+        """Names and sizes of a container's objects; none if there is no such container."""
+        try:
+            return {str(one["name"]): int(one["bytes"]) for one in self._swift("GET", f"/{container}?format=json")}
+        except NotFound:
+            return {}
+
+    def _swift(self, method: str, path: str) -> Any:
+        return json.loads(self.cloud.service("object-store").request(method, path, raw=True).document or b"[]")
+
+    def _empty_containers(self) -> None:
+        for container in self.containers():
+            for name in self.objects(container):
+                self._remove("object-store", f"/{container}/{quote(name)}")
+            self._remove("object-store", f"/{container}")
 
 
 def _digest(path: Path) -> str:

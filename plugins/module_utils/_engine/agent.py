@@ -33,11 +33,12 @@ from .archive.tar import Source, below, shown
 from .errors import FreezerError
 from .options import OptionError, Options, parse_options
 from .progress import Progress
-from .pruning import PrunePlan, carry_out, fill_plan
+from .pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from .retention import RULES_OF_ACTIONS, Rules
 from .storage.base import Storage
 from .storage.choose import storage_for
 from .storage.errors import StorageError
+from .storage.swift import SwiftStorage
 
 
 @contextmanager
@@ -102,6 +103,11 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     progress = progress or Progress()
     options = parse_options(action)
     options.refuse_retention("backup")
+    if options.of_cloud:
+        # Not before it is needed, here and below: those who keep files need none of it.
+        from .cloud_backup import work as cloud_work
+
+        return cloud_work.backup(options, progress, dry_run or options.dry_run)
     sets = _sets(options)
     source, path = _source(options, sets)
     codec = codec_for(options.compression, options.compression_level)
@@ -202,6 +208,10 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     progress = progress or Progress()
     options = parse_options(action)
     options.refuse_retention("restore")
+    if options.of_cloud:
+        from .cloud_backup import work as cloud_work
+
+        return cloud_work.restore(options, progress, dry_run or options.dry_run)
     target = os.path.abspath(options.need("restore_abs_path", "say which folder to restore into"))
     copies = _choose(options)
     storage, chain = copies[0]
@@ -279,6 +289,10 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
     """
     progress = progress or Progress()
     options = parse_options(action)
+    if options.of_cloud:
+        from .cloud_backup import work as cloud_work
+
+        return cloud_work.verify(options, progress)
     if options.compare_to is not None:
         options = replace(options, check="restore")
     copies = _choose(options)
@@ -379,13 +393,13 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
     dry_run = dry_run or options.dry_run
     min_age = options.min_age or 0.0
     now = time.time()
-    pruned: list[tuple[BackupSet, PrunePlan]] = []
-    failures: list[tuple[BackupSet, FreezerError]] = []
-    for backup_set in _sets(options):
+    pruned: list[tuple[PrunableSet, PrunePlan]] = []
+    failures: list[tuple[PrunableSet, FreezerError]] = []
+    for backup_set in _prunable(options):
         plan = PrunePlan()
         try:
             _prune_set(backup_set, plan, rules, min_age, now, progress, dry_run)
-        except (StorageError, ArchiveError) as problem:
+        except FreezerError as problem:
             failures.append((backup_set, problem))
         pruned.append((backup_set, plan))
     if len(failures) == len(pruned) and not any(plan.removed or plan.half for _set, plan in pruned):
@@ -400,8 +414,16 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
     }
 
 
+def _prunable(options: Options) -> Sequence[PrunableSet]:
+    if options.of_cloud:
+        from .cloud_backup import work as cloud_work
+
+        return cloud_work.prunable(options)
+    return _sets(options)
+
+
 def _prune_set(
-    backup_set: BackupSet,
+    backup_set: PrunableSet,
     plan: PrunePlan,
     rules: Rules,
     min_age: float,
@@ -410,10 +432,10 @@ def _prune_set(
     dry_run: bool,
 ) -> None:
     """Look through a set, and remove what is to go. The plan is filled with what has come of it, also if that fails."""
-    if not backup_set.storage.children(backup_set.folder):
+    if backup_set.is_empty():
         return
     # Nobody else writes below the folder then, so what has no manifest is nobody's.
-    with nullcontext() if dry_run else backup_set.storage.hold(backup_set.folder):
+    with nullcontext() if dry_run else backup_set.hold():
         fill_plan(plan, backup_set, rules, min_age, now)
         if not dry_run:
             progress.begin("prune", plan.freed_bytes)
@@ -427,6 +449,10 @@ def _prune_set(
 def info(action: Mapping[str, Any]) -> dict[str, Any]:
     """The backups of one name (or, without a name, of every name) in the storages of an action, newest first."""
     options = parse_options(action)
+    if options.of_cloud:
+        from .cloud_backup import work as cloud_work
+
+        return {"changed": False, **cloud_work.listed(options)}
     backups: list[dict[str, Any]] = []
     incomplete: list[str] = []
     damaged: list[str] = []
@@ -444,6 +470,13 @@ def info(action: Mapping[str, Any]) -> dict[str, Any]:
             backups += [results.listed(storage, one) for one in survey.backups]
             incomplete += survey.incomplete
             damaged += survey.damaged
+        if isinstance(storage, SwiftStorage) and options.hostname is None:
+            from .cloud_backup import work as cloud_work
+
+            of_clouds = cloud_work.listed_in(storage, options.backup_name)
+            backups += of_clouds["backups"]
+            incomplete += of_clouds["incomplete"]
+            damaged += of_clouds["damaged"]
     backups.sort(key=lambda one: one["timestamp"], reverse=True)
     return {"changed": False, "backups": backups, "incomplete": incomplete, "damaged": damaged}
 

@@ -7,3 +7,7 @@ from __future__ import annotations
 
 class FreezerError(Exception):
     """Something that the user has to know: what happened, to what, and what to do, as a sentence."""
+
+
+class OptionError(FreezerError):
+    """An option has no usable value, is missing, or asks for what this release cannot do."""

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Callable
 
-from .errors import FreezerError
+from .errors import OptionError
+from .media import CLOUD_MEDIA, medium_of
 
 DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 
@@ -47,10 +48,6 @@ _ACCESS = ("cloud", "osrc")
 #: Keys that say which backups prune leaves.
 RETENTION_KEYS = ("remove_older_than", "remove_before_date", "keep_last", "keep_daily", "keep_weekly", "keep_monthly",
                   "keep_yearly")  # fmt: skip
-
-
-class OptionError(FreezerError):
-    """An option has no usable value, is missing, or asks for what this release cannot do."""
 
 
 def _text(value: Any) -> str:
@@ -147,16 +144,23 @@ def _auto_snap(value: Any) -> str:
 
 
 def _mode(value: Any) -> str:
-    mode = _choice("fs", "mysql", "postgresql", "mongodb", "mongo")(value)
+    mode = _choice("fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUD_MEDIA)(value)
     return "mongodb" if mode == "mongo" else mode
 
 
 _PARSERS: dict[str, Callable[[Any], Any]] = {
     "always_level": _whole,
     "backup_id": _text,
+    "backup_media": _choice("fs", *CLOUD_MEDIA),
     "backup_name": _text,
     "check": _choice("segments", "stream", "restore"),
+    "cinder_vol_id": _text,
+    "cinder_vol_name": _text,
+    "cindernative_backup_container": _text,
+    "cindernative_backup_id": _text,
+    "cindernative_vol_id": _text,
     "cloud": _text,
+    "cloud_timeout_seconds": _number,
     "compare_to": _text,
     "compression": _choice("zstd", "gzip", "none"),
     "compression_level": _whole,
@@ -164,7 +168,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "deadline_seconds": _number,
     "dereference_symlink": _choice("none", "soft", "hard", "all"),
     "dry_run": _switch,
-    "engine_name": _choice("tar"),
+    "engine_name": _choice("tar", "nova"),
     "exclude": _texts,
     "hostname": _text,
     "incremental": _switch,
@@ -187,6 +191,9 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "mongodb_conf": _text,
     "mysql_conf": _text,
     "no_incremental": _switch,
+    "nova_inst_id": _text,
+    "nova_inst_name": _text,
+    "nova_restore_network": _text,
     "one_file_system": _switch,
     "osrc": _text,
     "overwrite": _switch,
@@ -196,6 +203,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "remove_older_than": _number,
     "restart_always_level": _number,
     "restore_abs_path": _text,
+    "restore_as": _text,
     "restore_from_date": _moment,
     "snapshot": _snapshot,
     "storage": _choice("local", "swift"),
@@ -209,9 +217,17 @@ class Options:
 
     always_level: int | None = None
     backup_id: str | None = None
+    backup_media: str = "fs"
     backup_name: str | None = None
     check: str = "stream"
+    cinder_vol_id: str | None = None
+    cinder_vol_name: str | None = None
+    cindernative_backup_container: str | None = None
+    cindernative_backup_id: str | None = None
+    cindernative_vol_id: str | None = None
     cloud: str | None = None
+    #: For each thing that a cloud is waited for; images of large volumes take their time.
+    cloud_timeout_seconds: float = 21600.0
     compare_to: str | None = None
     compression: str | None = None
     compression_level: int | None = None
@@ -242,6 +258,9 @@ class Options:
     mongodb_conf: str | None = None
     mysql_conf: str | None = None
     no_incremental: bool = False
+    nova_inst_id: str | None = None
+    nova_inst_name: str | None = None
+    nova_restore_network: str | None = None
     one_file_system: bool = True
     osrc: str | None = None
     overwrite: bool = False
@@ -251,6 +270,7 @@ class Options:
     remove_older_than: float | None = None
     restart_always_level: float | None = None
     restore_abs_path: str | None = None
+    restore_as: str | None = None
     restore_from_date: float | None = None
     snapshot: str = ""
     storage: str | None = None
@@ -260,6 +280,11 @@ class Options:
     def host(self) -> str:
         """The host that the backups are of: the one that is named, else this one."""
         return self.hostname or socket.gethostname()
+
+    @property
+    def of_cloud(self) -> bool:
+        """Whether a server or a volume is meant, and not files."""
+        return self.backup_media != "fs"
 
     @property
     def wants_snapshot(self) -> bool:
@@ -339,4 +364,20 @@ def parse_options(action: Mapping[str, Any]) -> Options:
     options = Options(**given)
     if not options.incremental:
         options.no_incremental = True
+    medium = medium_of(given)
+    if medium is not None:
+        options.backup_media = medium
+        if options.mode == medium:
+            options.mode = "fs"
     return options
+
+
+__all__ = [
+    "ALIASES",
+    "DEFAULT_SEGMENT_BYTES",
+    "RETENTION_KEYS",
+    "WITHOUT_EFFECT",
+    "OptionError",
+    "Options",
+    "parse_options",
+]

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from .archive.backup_set import BackupSet, StoredBackup
 from .archive.errors import DamagedArchive
 from .archive.levels import LevelPlan, LevelPolicy, plan_level
+from .archive.manifest import Manifest
 from .archive.segments import open_verified
 from .archive.tar import Source, shown
 from .options import Options
@@ -45,7 +46,7 @@ def newest(backup_set: BackupSet) -> StoredBackup | None:
 
 def plan_backup(
     options: Options, sets: Sequence[BackupSet], source: Source, path: str, now: float
-) -> tuple[LevelPlan, StoredBackup | None]:
+) -> tuple[LevelPlan[Manifest], StoredBackup | None]:
     """The level to take and the backup that it continues, the same one in every storage.
 
     `path` is what is to be backed up, `now` is in seconds since 1970. Raises ForeignBackup if a folder that the backup
@@ -70,7 +71,7 @@ def plan_backup(
     return _full(obstacle) if obstacle else (plan, parent)
 
 
-def _full(reason: str) -> tuple[LevelPlan, None]:
+def _full(reason: str) -> tuple[LevelPlan[Manifest], None]:
     return LevelPlan(0, None, reason), None
 
 

@@ -16,7 +16,7 @@ from .archive.segments import FanOut
 from .archive.tar import shown
 from .errors import FreezerError
 from .options import Options
-from .pruning import PrunePlan
+from .pruning import PrunableSet, PrunePlan
 from .retention import Decision
 from .storage.base import Storage
 from .version import VERSION
@@ -26,7 +26,7 @@ LISTED_AT_MOST = 200
 _MEBIBYTE = 1 << 20
 
 
-def described(options: Options, path: str, level: LevelPlan, parent: StoredBackup | None) -> dict[str, Any]:
+def described(options: Options, path: str, level: LevelPlan[Manifest], parent: StoredBackup | None) -> dict[str, Any]:
     """What is known of a backup before it is made."""
     return {
         "hostname": options.host,
@@ -153,8 +153,8 @@ def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanO
 
 def pruned(
     options: Options,
-    pruned_sets: Sequence[tuple[BackupSet, PrunePlan]],
-    failures: Sequence[tuple[BackupSet, FreezerError]],
+    pruned_sets: Sequence[tuple[PrunableSet, PrunePlan]],
+    failures: Sequence[tuple[PrunableSet, FreezerError]],
     scratch: Sequence[tuple[str, int]],
 ) -> dict[str, Any]:
     """What went, or would go, and what stays; `scratch` are folders of the host with their sizes in bytes."""
@@ -191,7 +191,7 @@ def pruned(
     }
 
 
-def _decided(backup_set: BackupSet, decision: Decision) -> dict[str, Any]:
+def _decided(backup_set: PrunableSet, decision: Decision[Any]) -> dict[str, Any]:
     manifest = decision.backup.manifest
     return {
         "backup_id": manifest.backup_id,

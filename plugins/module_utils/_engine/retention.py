@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Callable
-
-from .archive.backup_set import StoredBackup
+from typing import Callable, Generic, Protocol, TypeVar
 
 _DAY_SECONDS = 86_400
 
@@ -46,15 +44,53 @@ class Rules:
         return by_age or bool(self.keep_last) or any(getattr(self, name) for name in _PERIODS)
 
 
+class _Parent(Protocol):
+    @property
+    def folder(self) -> str: ...
+
+
+class _Manifest(Protocol):
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def level(self) -> int: ...
+    @property
+    def folder(self) -> str: ...
+    @property
+    def parent(self) -> _Parent | None: ...
+
+
+class Kept(Protocol):
+    """What can be decided about: a backup of files, of a server or of a volume."""
+
+    @property
+    def manifest(self) -> _Manifest:
+        """When it was made, what it is called, and what it is built on."""
+
+
+Backup = TypeVar("Backup", bound=Kept)
+
+
 @dataclass
-class Decision:
+class Survey(Generic[Backup]):
+    """What stands in a set: whole backups, folders without a manifest (failed or being written), and the unreadable."""
+
+    backups: list[Backup] = field(default_factory=list)
+    incomplete: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    #: The folders of the unreadable, where backups are built on each other.
+    damaged_folders: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Decision(Generic[Backup]):
     """One backup, and the reasons for which it stays; without a reason it goes."""
 
-    backup: StoredBackup
+    backup: Backup
     reasons: list[str] = field(default_factory=list)
 
 
-def decide(backups: Sequence[StoredBackup], untouched: Sequence[str], rules: Rules, now: float) -> list[Decision]:
+def decide(backups: Sequence[Backup], untouched: Sequence[str], rules: Rules, now: float) -> list[Decision[Backup]]:
     """A decision about every backup of a set, newest first. `now` is in seconds since 1970.
 
     What a backup that stays is built on stays too. `untouched` are folders whose manifests cannot be read: what they may
@@ -80,7 +116,7 @@ def decide(backups: Sequence[StoredBackup], untouched: Sequence[str], rules: Rul
     return decisions
 
 
-def _keep_young(decisions: Sequence[Decision], rules: Rules, now: float) -> None:
+def _keep_young(decisions: Sequence[Decision[Backup]], rules: Rules, now: float) -> None:
     for decision in decisions:
         timestamp = decision.backup.manifest.timestamp
         if rules.remove_older_than is not None and timestamp > now - rules.remove_older_than * _DAY_SECONDS:
@@ -90,7 +126,7 @@ def _keep_young(decisions: Sequence[Decision], rules: Rules, now: float) -> None
 
 
 def _keep_newest_of_each(
-    decisions: Sequence[Decision], name: str, count: int, period_of: Callable[[datetime], str]
+    decisions: Sequence[Decision[Backup]], name: str, count: int, period_of: Callable[[datetime], str]
 ) -> None:
     seen: set[str] = set()
     for decision in decisions:
@@ -103,7 +139,7 @@ def _keep_newest_of_each(
         decision.reasons.append(f"{name} ({period})")
 
 
-def _keep_ancestors(decisions: Sequence[Decision]) -> None:
+def _keep_ancestors(decisions: Sequence[Decision[Backup]]) -> None:
     # Newest first: whatever is kept for a younger one is looked at later.
     by_folder = {decision.backup.manifest.folder: decision for decision in decisions}
     for decision in decisions:
@@ -112,7 +148,7 @@ def _keep_ancestors(decisions: Sequence[Decision]) -> None:
             by_folder[parent.folder].reasons.append(f"{decision.backup.manifest.folder} continues it")
 
 
-def _keep_what_may_be_below(decisions: Sequence[Decision], folder: str) -> None:
+def _keep_what_may_be_below(decisions: Sequence[Decision[Backup]], folder: str) -> None:
     """Keep all backups from a folder back to the full one before it: which of them it continues is not known."""
     name = folder.rpartition("/")[2]
     timestamp, level = (int(number) for number in name.split("_"))

@@ -11,6 +11,9 @@ from typing import Any, Callable
 from ansible.module_utils.basic import AnsibleModule
 
 from .._engine.errors import FreezerError
+from .._engine.media import CLOUD_MEDIA
+
+_CLOUD_KEYS = [key for keys in CLOUD_MEDIA.values() for key in keys]
 
 Work = Callable[[dict[str, Any], bool], dict[str, Any]]
 
@@ -24,15 +27,22 @@ def action_spec() -> dict[str, Any]:
         "action": {"type": "str"},
         "always_level": {"type": "int"},
         "backup_id": {"type": "str"},
-        "backup_name": {"type": "str", "required": True},
+        "backup_media": {"type": "str", "choices": ["fs", *CLOUD_MEDIA]},
+        "backup_name": {"type": "str"},
+        "cinder_vol_id": {"type": "str"},
+        "cinder_vol_name": {"type": "str"},
+        "cindernative_backup_container": {"type": "str"},
+        "cindernative_backup_id": {"type": "str"},
+        "cindernative_vol_id": {"type": "str"},
         "cloud": {"type": "str"},
+        "cloud_timeout_seconds": {"type": "float"},
         "compression": {"type": "str", "choices": ["zstd", "gzip", "none"]},
         "compression_level": {"type": "int"},
         "container": {"type": "str"},
         "deadline_seconds": {"type": "float"},
         "dereference_symlink": {"type": "str", "choices": ["none", "soft", "hard", "all"]},
         "dry_run": {"type": "bool", "default": False},
-        "engine_name": {"type": "str", "choices": ["tar"], "aliases": ["engine"]},
+        "engine_name": {"type": "str", "choices": ["tar", "nova"], "aliases": ["engine"]},
         "exclude": {"type": "list", "elements": "str"},
         "hostname": {"type": "str"},
         "incremental": {"type": "bool"},
@@ -52,10 +62,13 @@ def action_spec() -> dict[str, Any]:
         "max_level": {"type": "int"},
         "max_segment_size": {"type": "str"},
         "min_age": {"type": "float"},
-        "mode": {"type": "str", "choices": ["fs", "mysql", "postgresql", "mongodb", "mongo"]},
+        "mode": {"type": "str", "choices": ["fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUD_MEDIA]},
         "mongodb_conf": {"type": "path"},
         "mysql_conf": {"type": "path"},
         "no_incremental": {"type": "bool"},
+        "nova_inst_id": {"type": "str"},
+        "nova_inst_name": {"type": "str"},
+        "nova_restore_network": {"type": "str"},
         "one_file_system": {"type": "bool", "default": True},
         "osrc": {"type": "path"},
         "overwrite": {"type": "bool", "default": False},
@@ -65,6 +78,7 @@ def action_spec() -> dict[str, Any]:
         "remove_older_than": {"type": "float"},
         "restart_always_level": {"type": "float"},
         "restore_abs_path": {"type": "path"},
+        "restore_as": {"type": "str"},
         "restore_from_date": {"type": "str"},
         "snapshot": {"type": "str"},
         "storage": {"type": "str", "choices": ["local", "swift"]},
@@ -100,12 +114,14 @@ def run_on_host(
     """
     module = AnsibleModule(
         argument_spec={**action_spec(), **(extra_spec or {})},
-        required_one_of=[("storage", "storages")],
+        # A name of its own, and a place: what a cloud is asked for has the first, and Cinder's own backups both.
+        required_one_of=[("backup_name", *_CLOUD_KEYS), ("storage", "storages", *CLOUD_MEDIA["cindernative"])],
         required_together=[("storage", "container")],
         mutually_exclusive=[("storage", "storages"), ("backup_id", "restore_from_date")],
         supports_check_mode=True,
     )
-    missing = [name for name in required or [] if not module.params[name]]
+    of_cloud = any(module.params[key] for key in _CLOUD_KEYS)
+    missing = [name for name in required or [] if not module.params[name] and not of_cloud]
     if missing:
         module.fail_json(msg=f"missing required arguments: {', '.join(missing)}")
     for number in (signal.SIGTERM, signal.SIGHUP):

@@ -77,6 +77,21 @@ def test_null_empty_text_and_false_mean_that_a_text_is_not_given(key, value):
     assert parse_options({key: value}) == parse_options({})
 
 
+@pytest.mark.parametrize(
+    ("action", "medium", "mode"),
+    [
+        ({"nova_inst_id": "5"}, "nova", "fs"),
+        ({"nova_inst_name": "web", "mode": "nova", "engine": "nova", "backup_media": "nova"}, "nova", "fs"),
+        ({"cinder_vol_id": "5", "mode": "mysql", "snapshot": False, "compression": "none"}, "cinder", "mysql"),
+        ({"cindernative_vol_id": "5", "max_level": 3, "nova_inst_id": ""}, "cindernative", "fs"),
+        ({"path_to_backup": "/etc"}, "fs", "fs"),
+    ],
+)
+def test_the_key_that_names_something_says_what_is_backed_up(action, medium, mode):
+    options = parse_options(action)
+    assert (options.backup_media, options.mode, options.of_cloud) == (medium, mode, medium != "fs")
+
+
 def test_keys_that_change_nothing_about_the_backup_are_passed_over():
     action = {"action": "backup", "log_file": "/x", "quiet": "y", "max_priority": True, "proxy": "p", "timeout": 5}
     assert parse_options(action) == parse_options({})
@@ -87,7 +102,7 @@ def test_keys_that_change_nothing_about_the_backup_are_passed_over():
     [
         ({"encrypt_pass_file": "/root/pass"}, "'encrypt_pass_file' is not known to this release, so nothing was done"),
         ({"encrypt-pass-file": "/root/pass"}, "'encrypt-pass-file' is not known"),
-        ({"nova_inst_id": "5"}, "'nova_inst_id' is not known"),
+        ({"glance_image_id": "5"}, "'glance_image_id' is not known"),
         ({"snapshot": "zfs"}, "snapshot has to be lvm, true or false"),
         ({"sql_server_conf": "/etc/sql"}, "'sql_server_conf' is not known"),
         ({"max_level": "three"}, "max_level has to be a whole number, and is 'three'"),
@@ -106,7 +121,7 @@ def test_keys_that_change_nothing_about_the_backup_are_passed_over():
         ({"overwrite": "maybe"}, "overwrite has to be true or false, and is 'maybe'"),
         ({"compression": "lzma"}, "compression has to be one of zstd, gzip, none"),
         ({"mode": "oracle"}, "mode has to be one of fs, mysql"),
-        ({"engine_name": "rsync"}, "engine_name has to be one of tar"),
+        ({"engine_name": "rsync"}, "engine_name has to be one of tar, nova"),
         ({"storage": "ftp"}, "storage has to be one of"),
         ({"dereference_symlink": "yes"}, "dereference_symlink has to be one of none, soft, hard, all"),
         ({"restore_from_date": "yesterday"}, "restore_from_date has to be a date such as"),
@@ -119,6 +134,15 @@ def test_keys_that_change_nothing_about_the_backup_are_passed_over():
         ({"storages": "local"}, "storages has to be a list of storages"),
         ({"path_to_backup": "/a", "src_file": "/b"}, "ask for different things; keep one of them"),
         ({"max_level": 1, "max_backup_level": 2}, "ask for different things"),
+        ({"nova_inst_id": "5", "cinder_vol_id": "6"}, "cinder_vol_id or cinder_vol_name ask for different things"),
+        ({"mode": "nova"}, "nova_inst_id or nova_inst_name is missing"),
+        ({"engine": "nova", "cinder_vol_id": "6"}, "nova_inst_id or nova_inst_name is missing"),
+        ({"backup_media": "fs", "nova_inst_id": "5"}, "backup_media is fs"),
+        ({"restore_as": "web2"}, "restore_as belongs to a server or a volume"),
+        ({"nova_inst_id": "5", "path_to_backup": "/etc"}, "path_to_backup is nothing that nova_inst_id"),
+        ({"cinder_vol_id": "5", "max_level": 3}, "max_level is nothing that cinder_vol_id"),
+        ({"cindernative_vol_id": "5", "always_level": 3}, "always_level is nothing that cindernative_vol_id"),
+        ({"nova_inst_id": "5", "snapshot": True}, "snapshot is nothing that nova_inst_id"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_the_key_and_the_reason(action, words):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -32,3 +33,19 @@ def behind(proxy, world):
     """The project of the module, asked through the proxy, with little patience."""
     options = {"auth": {**world.project.auth, "auth_url": proxy.auth_url}, "timeout_seconds": 10}
     return connect_cloud(options, {})
+
+
+@pytest.fixture
+def as_member(world, monkeypatch):
+    """The environment says that the project of the module asks."""
+    for name in [name for name in os.environ if name.startswith("OS_")]:
+        monkeypatch.delenv(name)
+    for name, value in world.project.environment.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def through_proxy(as_member, proxy, monkeypatch):
+    """The same through the proxy."""
+    monkeypatch.setenv("OS_AUTH_URL", proxy.auth_url)
+    return proxy

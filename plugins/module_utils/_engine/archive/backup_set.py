@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
+from ..retention import Survey
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, StorageError
 from .errors import ArchiveError, DamagedArchive, ForeignBackup
@@ -36,17 +38,6 @@ class StoredBackup:
     manifest: Manifest
     folder: str
     manifest_sha256: str
-
-
-@dataclass
-class Survey:
-    """What stands in a set: whole backups, folders without a manifest (failed or being written), and the unreadable."""
-
-    backups: list[StoredBackup] = field(default_factory=list)
-    incomplete: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
-    #: The folders of the unreadable.
-    damaged_folders: list[str] = field(default_factory=list)
 
 
 class BackupSet:
@@ -96,6 +87,26 @@ class BackupSet:
                 continue
             return
 
+    def is_empty(self) -> bool:
+        """Whether nothing at all is there. Raises StorageError."""
+        return not self.storage.children(self.folder)
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Be the only writer of this set. Raises SetBusy at once if there is another."""
+        return self.storage.hold(self.folder)
+
+    def forget(self, backup: StoredBackup) -> None:
+        """Let a backup be none any more. Raises StorageError."""
+        self.storage.delete(f"{backup.folder}/{MANIFEST_NAME}")
+
+    def remove_half(self, folder: str) -> None:
+        """Take away a folder without a manifest. Raises StorageError."""
+        self.storage.delete_folder(folder)
+
+    def size_of(self, folder: str) -> int:
+        """The bytes of all that lies in a folder. Raises StorageError."""
+        return self.storage.size_of(folder)
+
     def newest_first(self) -> Iterator[StoredBackup]:
         """Every whole backup. Raises DamagedArchive where a manifest cannot be read."""
         for name in self._folders():
@@ -104,12 +115,12 @@ class BackupSet:
             except ObjectMissing:
                 continue  # a run that failed, or one that is being written: not a backup
 
-    def survey(self, strict: bool = False) -> Survey:
+    def survey(self, strict: bool = False) -> Survey[StoredBackup]:
         """Everything that is there, newest first, whatever its state.
 
         If `strict`, raises StorageError where a manifest cannot be fetched, and ForeignBackup for one of another set.
         """
-        survey = Survey()
+        survey: Survey[StoredBackup] = Survey()
         for name in self._folders():
             try:
                 survey.backups.append(self.load(name))
@@ -184,7 +195,7 @@ class Contents:
     """What a container holds: sets, and by their names the folders in which no manifest says whose backups they are."""
 
     sets: list[BackupSet] = field(default_factory=list)
-    orphans: dict[str, Survey] = field(default_factory=dict)
+    orphans: dict[str, Survey[StoredBackup]] = field(default_factory=dict)
 
 
 def contents(storage: Storage) -> Contents:
@@ -198,7 +209,7 @@ def contents(storage: Storage) -> Contents:
             names = [name for name in storage.children(folder) if _FOLDER.fullmatch(name)]
         except StorageError:
             continue
-        without_manifest = Survey()
+        without_manifest: Survey[StoredBackup] = Survey()
         for name in names:
             try:
                 manifest = parse_manifest(_read(storage, f"{folder}/{name}/{MANIFEST_NAME}"), f"{folder}/{name}")

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from .manifest import Manifest
+from typing import Generic, Protocol, TypeVar
 
 SECONDS_PER_DAY = 86400
 
@@ -34,16 +33,28 @@ class LevelPolicy:
         return not self.no_incremental and any(value is not None for value in given)
 
 
+class Leveled(Protocol):
+    """A backup as far as its level goes; its time is in seconds since 1970."""
+
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def level(self) -> int: ...
+
+
+Earlier = TypeVar("Earlier", bound=Leveled)
+
+
 @dataclass(frozen=True)
-class LevelPlan:
+class LevelPlan(Generic[Earlier]):
     """The level to take, on which backup, and why, for the reader of a log."""
 
     level: int
-    parent: Manifest | None
+    parent: Earlier | None
     reason: str
 
 
-def plan_level(policy: LevelPolicy, chain: Sequence[Manifest], now: float) -> LevelPlan:
+def plan_level(policy: LevelPolicy, chain: Sequence[Earlier], now: float) -> LevelPlan[Earlier]:
     """The next level after a chain, which is given from its level 0 to its newest backup (or is empty)."""
     if policy.no_incremental:
         return LevelPlan(0, None, "no_incremental is set")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -90,10 +91,7 @@ class Manifest:
 
     def to_bytes(self) -> bytes:
         """The manifest as it is stored."""
-        document = {"format": FORMAT, "format_version": FORMAT_VERSION, "self_sha256": _ZEROS}
-        document.update(asdict(self))
-        plain = json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
-        return plain.replace(_ZEROS.encode("ascii"), digest(plain).encode("ascii"), 1)
+        return with_digest({"format": FORMAT, "format_version": FORMAT_VERSION}, asdict(self))
 
 
 def folder_name(timestamp: int, level: int) -> str:
@@ -106,7 +104,14 @@ def digest(stored: bytes) -> str:
     return hashlib.sha256(stored).hexdigest()
 
 
-def _is_itself(stored: bytes) -> bool:
+def with_digest(head: Mapping[str, Any], document: Mapping[str, Any]) -> bytes:
+    """JSON that carries the SHA-256 of itself, between what it begins with and the rest."""
+    whole = {**head, "self_sha256": _ZEROS, **document}
+    plain = json.dumps(whole, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
+    return plain.replace(_ZEROS.encode("ascii"), digest(plain).encode("ascii"), 1)
+
+
+def is_itself(stored: bytes) -> bool:
     """Whether ``self_sha256`` is the digest of these bytes with zeros in its place."""
     found = _SELF.search(stored)
     if found is None:
@@ -126,7 +131,7 @@ def parse_manifest(stored: bytes, where: str) -> Manifest:
                 f"{where} has the archive format version {version!r}, and this release reads {FORMAT_VERSION}; "
                 "use the release that wrote it, or a newer one."
             )
-        if document.pop("self_sha256") is None or not _is_itself(stored):
+        if document.pop("self_sha256") is None or not is_itself(stored):
             raise DamagedArchive(f"{where} is not what was written (its SHA-256 differs).")
         document["segments"] = [StoredObject(**segment) for segment in document["segments"]]
         document["catalogue"] = StoredObject(**document["catalogue"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, Callable
 
@@ -70,6 +70,15 @@ class FannedObject:
         self._fan_out.each(lambda storage: self._writers[storage].write(data))
         self._hash.update(data)
         self.size += len(data)
+
+    def describe(self, facts: Mapping[str, str]) -> None:
+        """Say before the commit what this is, for whoever finds the object by itself."""
+        self._fan_out.each(lambda storage: self._writers[storage].describe(facts))
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written so far, in hexadecimal digits."""
+        return self._hash.hexdigest()
 
     def commit(self) -> StoredObject:
         """Make it durable on every storage that is left, and say what it is."""

@@ -4,21 +4,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from .connection import Cloud
+from ..errors import FreezerError
 from .errors import CloudError
 from .listing import Servers
 from .resources import Resource
 from .waiting import Clock, once
 
+#: Servers without a network.
+_NETWORKS_VERSION = {"OpenStack-API-Version": "compute 2.37"}
+
 
 class ServerRestore:
     """`run` marks what is made; each piece of work may take `timeout_seconds`."""
 
-    def __init__(self, cloud: Cloud, servers: Servers, run: str, timeout_seconds: float) -> None:
-        self._cloud = cloud
+    def __init__(self, servers: Servers, run: str, timeout_seconds: float) -> None:
         self._servers = servers
         self._run = run
         self._timeout_seconds = timeout_seconds
@@ -76,10 +79,19 @@ class ServerRestore:
 
     def boot_beside(self, server: Resource, image: Resource, name: str, dry_run: bool) -> dict[str, Any]:
         """A new server made of an image, which is made once. Raises FreezerError."""
+        about = {"imageRef": image["id"]} if dry_run else {"imageRef": image["id"], **facts_of(self._servers, server)}
+        return self.boot(name, about, {"freezer_image_id": image["id"], "freezer_server_id": server["id"]}, dry_run)
+
+    def boot(self, name: str, about: Mapping[str, Any], marks: Mapping[str, str], dry_run: bool) -> dict[str, Any]:
+        """A new server, which is made once: one of this name whose metadata has these marks is it. Raises FreezerError.
+
+        `about` is what Nova has to know besides. A server that Nova could not make is removed again.
+        """
         known = [
             one
             for one in self._servers.fresh()
-            if one["name"] == name and (one.get("metadata") or {}).get("freezer_image_id") == image["id"]
+            if one["name"] == name
+            and all((one.get("metadata") or {}).get(key) == value for key, value in marks.items())
         ]
         if known and known[0]["status"] in ("ACTIVE", "SHUTOFF"):
             return {
@@ -91,30 +103,28 @@ class ServerRestore:
         if dry_run:
             return {"changed": True, "outcome": "planned", "restored_server": name}
         clock = Clock(self._timeout_seconds)
-        new: dict[str, Any] = {
-            "name": name,
-            "imageRef": image["id"],
-            "flavorRef": self._flavor(server),
-            "networks": self._networks(server),
-            "metadata": {"freezer_image_id": image["id"], "freezer_server_id": server["id"], "freezer_run": self._run},
-        }
-        if server.get("key_name"):
-            new["key_name"] = server["key_name"]
+        new = {"name": name, **about, "metadata": {**marks, "freezer_run": self._run}}
+
+        def own() -> list[Resource]:
+            self._servers.expire()
+            return [one for one in self._servers.fresh() if (one.get("metadata") or {}).get("freezer_run") == self._run]
 
         def find() -> Resource | None:
-            found = [
-                one for one in self._servers.fresh() if (one.get("metadata") or {}).get("freezer_run") == self._run
-            ]
+            found = own()
             return self._servers.idle(found[0]["id"], "ACTIVE") if found else None
 
-        made = once(
-            lambda: self._servers.service.request(
-                "POST", "/servers", {"server": new}, repeatable=False, headers={"OpenStack-API-Version": "compute 2.37"}
-            ),
-            find,
-            clock,
-            f"Making the server {name}",
-        )
+        try:
+            made = once(
+                lambda: self._servers.service.request(
+                    "POST", "/servers", {"server": new}, repeatable=False, headers=_NETWORKS_VERSION
+                ),
+                find,
+                clock,
+                f"Making the server {name}",
+            )
+        except CloudError:
+            self._remove_broken(own())
+            raise
         return {
             "changed": True,
             "outcome": "success",
@@ -123,14 +133,26 @@ class ServerRestore:
             "addresses": made.get("addresses"),
         }
 
-    def _flavor(self, server: Resource) -> str:
-        flavor = server["flavor"].get("id")
-        if flavor:
-            return str(flavor)
-        raise CloudError(f"Nova does not say which flavor {server['name']} has.")
+    def _remove_broken(self, servers: Sequence[Resource]) -> None:
+        try:
+            for one in servers:
+                if one["status"] == "ERROR":
+                    self._servers.delete(one["id"])
+        except FreezerError:
+            pass  # the problem that led here is the one to tell
 
-    def _networks(self, server: Resource) -> Any:
-        """The networks of a server; its addresses stay its own, so a new server gets others."""
-        found = self._servers.service.request("GET", f"/servers/{quote(server['id'])}/os-interface").document
-        networks = [{"uuid": one["net_id"]} for one in found.get("interfaceAttachments") or []]
-        return networks or "none"
+
+def facts_of(servers: Servers, server: Resource) -> dict[str, Any]:
+    """What a server that is to be like another one needs of it: flavor, networks (its addresses stay its own), key.
+
+    Raises RestError, and CloudError if Nova does not say which flavor it has.
+    """
+    flavor = server["flavor"].get("id")
+    if not flavor:
+        raise CloudError(f"Nova does not say which flavor {server['name']} has.")
+    found = servers.service.request("GET", f"/servers/{quote(server['id'])}/os-interface").document
+    networks = [{"uuid": one["net_id"]} for one in found.get("interfaceAttachments") or []]
+    facts: dict[str, Any] = {"flavorRef": str(flavor), "networks": networks or "none"}
+    if server.get("key_name"):
+        facts["key_name"] = server["key_name"]
+    return facts

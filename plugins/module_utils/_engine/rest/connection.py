@@ -18,9 +18,9 @@ import selectors
 import socket
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, NamedTuple
+from typing import Any, Callable, NamedTuple, Union
 from urllib.parse import SplitResult, urlsplit
 
 from .auth import AuthMethod, NoAuth
@@ -32,6 +32,12 @@ FIRST_BACK_OFF_SECONDS = 0.25
 # A server that asks for more patience than this gets an error instead of a task that seems to hang.
 LONGEST_WAIT_SECONDS = 30.0
 RETRIED_STATUSES = (502, 503, 504)
+_BLOCK_BYTES = 1 << 20
+
+#: Bytes to send, or what gives them anew each time that they are sent.
+Data = Union[bytes, bytearray, memoryview, Callable[[], Iterable[bytes]]]
+#: Takes the status and a piece of the body of an answer of 2xx.
+Sink = Callable[[int, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -132,15 +138,17 @@ class Connection:
         repeatable: bool = True,
         if_match: str | None = None,
         lines: Sequence[Any] | None = None,
-        data: bytes | bytearray | memoryview | None = None,
+        data: Data | None = None,
         headers: Mapping[str, str] | None = None,
         raw: bool = False,
         if_none_match: str | None = None,
+        sink: Sink | None = None,
     ) -> Answer:
         """Send a request below ``url`` and return the answer. ``lines`` are documents to send as one line each.
 
         ``data`` are bytes to send as they are, ``headers`` go with the request, and with ``raw`` the answer's document
-        is the bytes of its body.
+        is the bytes of its body. A ``sink`` takes those of a long answer piece by piece; a connection that is lost in the
+        middle is told as Unreachable then, since only the caller knows how to go on.
 
         ``if_match`` is the tag of the only state of a document to which the request may be applied. ``if_none_match`` is
         the tag of a state that we know: the answer has status 304 and no document if it is still that.
@@ -159,15 +167,15 @@ class Connection:
             last = attempt == self._retries
             pause_seconds = back_off_seconds(attempt)
             try:
-                reply = self._exchange(method, path, body, headers)
+                reply = self._exchange(method, path, body, headers, sink)
                 if reply.status == 401 and self._auth.renew():
                     # Refused before it was looked at; so this is no repetition.
-                    reply = self._exchange(method, path, body, headers)
+                    reply = self._exchange(method, path, body, headers, sink)
             except _NeverSent as fault:
                 if last:
                     raise Unreachable(f"{self._service} at {self.url} cannot be reached: {fault}.") from fault
             except _Lost as fault:
-                if last or not repeatable:
+                if last or not repeatable or sink is not None:
                     message = f"The connection was lost during {request}: {fault}."
                     if not repeatable:
                         message += " Whether the server acted on it is unknown; look before you repeat it."
@@ -188,12 +196,18 @@ class Connection:
             self._http.close()
             self._http = None
 
-    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> _Reply:
+    def _exchange(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str], sink: Sink | None = None
+    ) -> _Reply:
         headers = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers(), **headers}
         connection = self._open()
         try:
-            connection.request(method, self._address.path.rstrip("/") + path, body=body, headers=headers)
+            content = body() if callable(body) else body
+            connection.request(method, self._address.path.rstrip("/") + path, body=content, headers=headers)
             response = connection.getresponse()
+            if sink is not None and 200 <= response.status < 300:
+                self._pour(response, sink)
+                return _Reply(response.status, response.msg, b"")
             return _Reply(response.status, response.msg, response.read())
         except socket.timeout as error:
             self.close()
@@ -217,6 +231,16 @@ class Connection:
         except OSError as error:
             self.close()
             raise _Lost(error.strerror or str(error)) from error
+        except BaseException:
+            # What gives the data or takes the answer failed, or a signal came: the rest must not be the next answer.
+            self.close()
+            raise
+
+    def _pour(self, response: http.client.HTTPResponse, sink: Sink) -> None:
+        while block := response.read(_BLOCK_BYTES):
+            sink(response.status, block)
+        if response.length:
+            raise http.client.IncompleteRead(b"", response.length)
 
     def _open(self) -> http.client.HTTPConnection:
         """The connection, fresh if there was none or the server has closed the one that we kept."""

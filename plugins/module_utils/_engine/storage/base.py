@@ -9,6 +9,7 @@ all: what is being written has no name that a reader would see until ``commit`` 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Union
 
@@ -17,6 +18,9 @@ Buffer = Union[bytes, bytearray, memoryview]
 
 class ObjectWriter(ABC):
     """One object while it is written. Exactly one of commit and discard ends it."""
+
+    def describe(self, facts: Mapping[str, str]) -> None:
+        """Say before the commit what this is, for whoever finds the object by itself; kept where a storage can."""
 
     @abstractmethod
     def write(self, data: Buffer) -> None:

@@ -26,11 +26,12 @@ def storage_for(kind: str, container: str, access: Mapping[str, str] | None = No
     if kind == "local":
         return LocalStorage(container)
     if kind == "swift":
-        return SwiftStorage(container, lambda: _cloud(access or {}))
+        return SwiftStorage(container, lambda: cloud_for(access or {}))
     raise StorageError(f"There is no storage of the kind {kind!r}; use 'local' or 'swift'.")
 
 
-def _cloud(access: Mapping[str, str]) -> Cloud:
+def cloud_for(access: Mapping[str, str]) -> Cloud:
+    """The cloud that `access` names, as for storage_for. Raises RestError."""
     if access.get("osrc"):
         return connect_cloud({}, read_openrc(access["osrc"]))
     return connect_cloud({"cloud": access.get("cloud")}, os.environ)

@@ -163,6 +163,11 @@ class _SwiftWriter(ObjectWriter):
         self._filling = bytearray()
         self._running: list[Future[tuple[str, str, int]]] = []
         self._ended = False
+        self._headers: dict[str, str] = {}
+
+    def describe(self, facts: Mapping[str, str]) -> None:
+        # What a header holds is bounded, and is no text in every language.
+        self._headers = {f"X-Object-Meta-{key}": quote(value, safe=" :/,")[:256] for key, value in facts.items()}
 
     def write(self, data: Buffer) -> None:
         rest = memoryview(data)
@@ -184,7 +189,7 @@ class _SwiftWriter(ObjectWriter):
     def commit(self) -> None:
         self._storage.check_held(self._name)
         if not self._running:
-            self._storage.put_whole(self._name, self._filling)
+            self._storage.put_whole(self._name, self._filling, self._headers)
         else:
             if self._filling:
                 self._send()
@@ -192,7 +197,7 @@ class _SwiftWriter(ObjectWriter):
             for done in self._running:
                 name, etag, size = done.result()
                 pieces.add(self._storage.segments_container, name, etag, size)
-            self._storage.put_manifest(self._name, pieces.entries)
+            self._storage.put_manifest(self._name, pieces.entries, self._headers)
         self._ended = True
 
     def discard(self) -> None:
@@ -279,6 +284,33 @@ class SwiftStorage(Storage):
         except BaseException:
             whole.close()
             raise
+
+    def blocks(self, name: str) -> Iterator[bytes]:
+        """A committed object, however large, block by block. Raises ObjectMissing or StorageError."""
+        _check(name, self)
+        found = self._read(name, 0, None)
+        position = 0
+        while found is not None:
+            answer, total = found
+            yield answer.document
+            position += len(answer.document)
+            if position >= total:
+                return
+            found = self._read(name, position, answer.headers.get("etag"))
+            if found is None or not found[0].document:
+                raise StorageError(f"{name} of {self.describe()} ended after {position} of {total} bytes.")
+
+    def sizes(self, name: str) -> tuple[int, int]:
+        """What an object says that its size is, and what its pieces have together, which is less if one is missing."""
+        _check(name, self)
+        answer = self._swift.ask("Reading", "HEAD", self.container, name)
+        size = int(answer.headers.get("content-length") or 0)
+        if "x-static-large-object" not in answer.headers:
+            return size, size
+        pieces = self._listed(self.segments_container, f"{name}/", may_miss=True)
+        # Pieces of another object below this name are not its own.
+        own = [one for one in pieces if "/" not in one.name[len(name) + 1 :] and not one.is_manifest]
+        return size, sum(one.size for one in own)
 
     def _fetch(self, name: str, answer: Answer, total: int, whole: BinaryIO) -> None:
         digest = hashlib.md5(usedforsecurity=False)
@@ -380,9 +412,11 @@ class SwiftStorage(Storage):
         etag = self._put(self.segments_container, name, piece)
         return name, etag, len(piece)
 
-    def _put(self, container: str, name: str, data: Buffer) -> str:
+    def _put(self, container: str, name: str, data: Buffer, headers: Mapping[str, str] | None = None) -> str:
         etag = _md5(data)
-        answer = self._swift.ask("Writing", "PUT", container, name, data=data, headers={"ETag": etag})
+        answer = self._swift.ask(
+            "Writing", "PUT", container, name, data=data, headers={**(headers or {}), "ETag": etag}
+        )
         stored = answer.headers.get("etag", "").strip('"')
         if stored != etag:
             raise StorageError(
@@ -390,20 +424,20 @@ class SwiftStorage(Storage):
             )
         return etag
 
-    def put_whole(self, name: str, data: Buffer) -> None:
+    def put_whole(self, name: str, data: Buffer, headers: Mapping[str, str] | None = None) -> None:
         """One upload under the object's own name."""
         folder, _slash, last = name.rpartition("/")
         if last == _MANIFEST_NAME:
             self._join(folder)
-        etag = self._put(self.container, name, data)
+        etag = self._put(self.container, name, data, headers)
         self._written(folder, last, {"etag": etag, "size_bytes": len(data)})
 
-    def put_manifest(self, name: str, entries: list[dict[str, Any]]) -> None:
+    def put_manifest(self, name: str, entries: list[dict[str, Any]], headers: Mapping[str, str] | None = None) -> None:
         """Let a large object appear, made of pieces that are there."""
         folder, _slash, last = name.rpartition("/")
         if last == _MANIFEST_NAME:
             self._join(folder)
-        self._put_large(name, entries)
+        self._put_large(name, entries, headers)
         self._written(folder, last, {"size_bytes": sum(int(entry["size_bytes"]) for entry in entries)})
 
     def remove_piece(self, name: str) -> None:
@@ -425,7 +459,7 @@ class SwiftStorage(Storage):
         if _SEGMENT.fullmatch(last):
             self._segments.setdefault(folder, {})[last] = what
 
-    def _put_large(self, name: str, entries: list[dict[str, Any]]) -> None:
+    def _put_large(self, name: str, entries: list[dict[str, Any]], headers: Mapping[str, str] | None = None) -> None:
         most = self._swift.manifest_entries() if len(entries) > _MANIFEST_ENTRIES else _MANIFEST_ENTRIES
         level = 0
         while len(entries) > most:
@@ -438,9 +472,15 @@ class SwiftStorage(Storage):
                 self._put_slo(self.segments_container, part_name, part)
                 grouped.append({"path": f"/{self.segments_container}/{_encoded(part_name)}"})
             entries, level = grouped, level + 1
-        self._put_slo(self.container, name, entries)
+        self._put_slo(self.container, name, entries, headers)
 
-    def _put_slo(self, container: str, name: str, entries: list[dict[str, Any]]) -> None:
+    def _put_slo(
+        self,
+        container: str,
+        name: str,
+        entries: list[dict[str, Any]],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         def put() -> None:
             self._swift.ask(
                 "Joining",
@@ -449,7 +489,7 @@ class SwiftStorage(Storage):
                 name,
                 "?multipart-manifest=put",
                 data=json.dumps(entries).encode(),
-                headers={"Content-Type": "application/octet-stream"},
+                headers={"Content-Type": "application/octet-stream", **(headers or {})},
             )
 
         try:

@@ -53,8 +53,12 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
             Flag("hostname", "the host that the backup is of (default: this one)", "HOST"),
             Flag("storage", "where backups are kept: local or swift", "KIND"),
             Flag("container", "for local the path of a folder, for swift a container's name", "PATH", "-C"),
-            Flag("cloud", "for swift: a cloud of clouds.yaml (default: OS_CLOUD, or OS_AUTH_URL and so on)", "NAME"),
-            Flag("osrc", "for swift: an openrc file that says who asks", "FILE"),
+            Flag(
+                "cloud",
+                "for swift and clouds: one of clouds.yaml (default: OS_CLOUD, or OS_AUTH_URL and so on)",
+                "NAME",
+            ),
+            Flag("osrc", "for swift and clouds: an openrc file that says who asks", "FILE"),
         ),
     ),
     (
@@ -68,6 +72,24 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
                 "WHICH",
             ),
             Flag("one_file_system", "descend into other file systems too", on_by_default=True),
+        ),
+    ),
+    (
+        "servers and volumes of a cloud, in place of files (cloud or osrc says who asks)",
+        (
+            Flag("nova_inst_id", "the server with this id: its image is kept in Swift", "ID"),
+            Flag("nova_inst_name", "the same by its name", "NAME"),
+            Flag("cinder_vol_id", "the volume with this id: an image of it is kept in Swift", "ID"),
+            Flag("cinder_vol_name", "the same by its name", "NAME"),
+            Flag("cindernative_vol_id", "the volume with this id: Cinder keeps its own backup of it", "ID"),
+            Flag("cindernative_backup_container", "where Cinder puts it (default: Cinder's own container)", "NAME"),
+            Flag("cindernative_backup_id", "restore and verify: the backup of Cinder with this id", "ID"),
+            Flag("backup_media", "nova, cinder or cindernative; follows from the options above", "MEDIUM"),
+            Flag("nova_restore_network", "restore: the network of the new server (default: those it had)", "ID"),
+            Flag("restore_as", "restore: the name of the new server or volume (default: NAME~TIMESTAMP)", "NAME"),
+            Flag(
+                "cloud_timeout_seconds", "wait so long for each thing that the cloud does (default: 21600)", "SECONDS"
+            ),
         ),
     ),
     (
@@ -127,7 +149,11 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
                 "(also restored into a scratch folder)",
                 "HOW",
             ),
-            Flag("compare_to", "verify: restore into a scratch folder and compare it with this folder", "PATH"),
+            Flag(
+                "compare_to",
+                "verify: restore into a scratch folder and compare it with this folder; of volumes: the volume to compare with",
+                "PATH",
+            ),
         ),
     ),
     (
@@ -181,6 +207,7 @@ examples:
   freezer-agent --action info --storage local -C /srv/backups
   freezer-agent --action restore --storage local -C /srv/backups -N etc --restore-abs-path /tmp/etc
   freezer-agent --action admin --storage local -C /srv/backups -N etc --remove-older-than 14 --keep-weekly 8
+  freezer-agent --action backup --nova-inst-id 3ad7a62f-217a-48cd-a861-43ec0a04a78b --storage swift -C backups
   freezer-agent --config nightly.ini --quiet
 
 exit status:
@@ -243,7 +270,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="freezer-agent",
         usage="freezer-agent [--action ACTION] [OPTIONS]",
-        description="Backs up a folder, restores it, proves that a backup restores, lists what there is, removes what is old.",
+        description="Backs up a folder, a server or a volume, restores it, proves that a backup restores, lists what there is, removes what is old.",
         epilog=_EXAMPLES,
         formatter_class=_Help,
         add_help=False,

@@ -28,6 +28,12 @@ _CHECKED = {
     "restore": "size and hash of every segment, restored by tar",
 }
 
+_CHECKED_IN_CLOUD = {
+    "segments": "what there is of it, and its size",
+    "stream": "all of its bytes",
+    "restore": "restored into the cloud, and read again",
+}
+
 
 @dataclass
 class Concern:
@@ -74,6 +80,8 @@ class Report:
 
 def report_on(action: str, result: Result, compare_to: str | None = None) -> Report:
     """The words for a result of backup, restore, verify (which may have compared with a folder), admin or exec."""
+    if "resource_id" in result:
+        return report_on_cloud(action, {**result, "compare_to": compare_to})
     describe: dict[str, Callable[[Result], Report]] = {
         "backup": _backup,
         "restore": _restore,
@@ -82,6 +90,73 @@ def report_on(action: str, result: Result, compare_to: str | None = None) -> Rep
         "exec": _exec,
     }
     return describe[action]({**result, "compare_to": compare_to})
+
+
+def report_on_cloud(action: str, result: Result) -> Report:
+    """The words for what was done with a server or a volume."""
+    what = f"{'server' if result['backup_media'] == 'nova' else 'volume'} {result['resource_name'] or result['resource_id']}"
+    describe = {"backup": _cloud_backup, "restore": _cloud_restore, "verify": _cloud_verify}[action]
+    report = describe(result, what)
+    if result.get("problems"):
+        report.concerns.append(Concern("Beside that", len(result["problems"]), list(result["problems"])))
+    return report
+
+
+def _cloud_backup(result: Result, what: str) -> Report:
+    if result["outcome"] == "planned":
+        facts = [("name", result["backup_name"]), ("level", _level(result))]
+        return Report(f"Nothing was written. The {what} would be backed up.", facts=facts)
+    if result["outcome"] == "unchanged":
+        facts = [("newest", _which(result)), ("id", result["backup_id"])]
+        return Report(f"No backup of the {what} was made: {result['reason']}.", facts=facts)
+    whole = result["outcome"] == "success"
+    report = Report(f"Backed up the {what}" + ("." if whole else ", but not everywhere."), good=whole)
+    held = result["held_seconds"]
+    report.facts = [
+        ("id", result["backup_id"]),
+        ("name", result["backup_name"]),
+        ("level", _level(result)),
+        ("stored", size(result["stored_bytes"])),
+        ("time", duration(result["duration_seconds"])),
+        ("consistency", f"{result['consistency']}{f', held for {held:.3f} s' if held else ''}"),
+    ]
+    report.facts += [("in", _where(one, one["folder"])) for one in result["storages"] if one["outcome"] == "success"]
+    failed = [f"{one['container']}: {one['message']}" for one in result["storages"] if one["outcome"] != "success"]
+    if failed:
+        report.concerns.append(Concern("Not stored in", len(failed), failed))
+    return report
+
+
+def _cloud_restore(result: Result, what: str) -> Report:
+    new = result.get("restored_server") or result.get("restored_volume")
+    new_id = result.get("restored_server_id") or result.get("restored_volume_id")
+    facts = [("id", result["backup_id"]), ("backup", _which(result)), ("new one", str(new))]
+    if new_id:
+        facts.append(("its id", new_id))
+    title = {
+        "planned": f"Nothing was made. The {what} would be restored as {new}.",
+        "unchanged": f"The {what} was restored as {new} before.",
+    }
+    return Report(title.get(result["outcome"], f"Restored the {what} as {new}."), facts=facts)
+
+
+def _cloud_verify(result: Result, what: str) -> Report:
+    same = result["outcome"] == "success"
+    title = f"The backup of the {what} can be restored"
+    if result["compare_to"]:
+        title += f", and {'is the same as' if same else 'differs from'} {result['compare_to']}"
+    facts = [
+        ("id", result["backup_id"]),
+        ("backup", _which(result)),
+        ("levels", _levels(result)),
+        ("stored", size(result["stored_bytes"])),
+        ("checked", _CHECKED_IN_CLOUD[result["check"]]),
+        ("time", duration(result["duration_seconds"])),
+    ]
+    report = Report(f"{title}.", good=same, facts=facts)
+    if not same:
+        report.concerns.append(Concern("Different", result["differences_count"], list(result["differences"])))
+    return report
 
 
 def _exec(result: Result) -> Report:

@@ -1,0 +1,118 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What one image of a server or a volume in a storage is. It exists when its manifest does, which is written last.
+
+docs/clouds.md explains every field.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..archive.errors import DamagedArchive
+from ..archive.manifest import digest, is_itself, with_digest
+
+FORMAT = "freezer-cloud-image"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The bytes of one disk and what Glance has to know of them again. Sizes are bytes unless they say otherwise."""
+
+    #: Of the object: below the resource's folder.
+    name: str
+    bytes: int
+    sha256: str
+    disk_format: str
+    container_format: str
+    min_disk_gib: int = 0
+    min_ram_mib: int = 0
+    properties: dict[str, str] = field(default_factory=dict)
+    boot_index: int | None = None
+    device_name: str | None = None
+    #: Of what the volume was that it came from: id, name, size_gib, volume_type, bootable. None for a server's own disk.
+    volume: dict[str, Any] | None = None
+
+
+@dataclass
+class CloudManifest:
+    """Times are seconds since 1970 (UTC)."""
+
+    medium: str
+    backup_id: str
+    #: The host whose agent made it.
+    hostname: str
+    backup_name: str
+    resource_id: str
+    resource_name: str
+    timestamp: int
+    time_started: float
+    time_ended: float
+    consistency: str
+    hold: dict[str, Any] | None
+    #: What the server was: flavor, networks, key.
+    server: dict[str, Any] | None
+    disks: list[Disk]
+
+    level = 0
+    parent = None
+    outcome = "success"
+
+    @property
+    def stored_bytes(self) -> int:
+        """What it takes in the storage."""
+        return sum(disk.bytes for disk in self.disks)
+
+    @property
+    def folder(self) -> str:
+        """Its name below the resource's folder."""
+        return str(self.timestamp)
+
+    @property
+    def source(self) -> str:
+        """What was copied, as a record has it where backups of files have a path."""
+        return f"{self.medium}:{self.resource_id}"
+
+    def to_bytes(self) -> bytes:
+        """The manifest as it is stored."""
+        return with_digest({"format": FORMAT, "format_version": FORMAT_VERSION}, asdict(self))
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """A manifest, the folder of its resource, and the SHA-256 of its stored form."""
+
+    manifest: CloudManifest
+    folder: str
+    manifest_sha256: str
+
+
+def parse(stored: bytes, where: str) -> CloudManifest:
+    """Raises DamagedArchive if these bytes are no manifest that this release can read."""
+    try:
+        document = json.loads(stored)
+        if document.pop("format") != FORMAT:
+            raise KeyError("format")
+        version = document.pop("format_version")
+        if version != FORMAT_VERSION:
+            raise DamagedArchive(
+                f"{where} has the format version {version!r}, and this release reads {FORMAT_VERSION}; use a newer one."
+            )
+        if document.pop("self_sha256") is None or not is_itself(stored):
+            raise DamagedArchive(f"{where} is not what was written (its SHA-256 differs).")
+        document["disks"] = [Disk(**disk) for disk in document["disks"]]
+        manifest = CloudManifest(**document)
+        for disk in manifest.disks:
+            if disk.name.partition("/")[0] != manifest.folder or disk.name.count("/") > 1 or ".." in disk.name:
+                raise DamagedArchive(f"{where} names an object {disk.name!r} outside its backup.")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
+        raise DamagedArchive(f"{where} is not the manifest of an image ({problem}).") from problem
+    return manifest
+
+
+def stored_image(stored: bytes, folder: str, where: str) -> StoredImage:
+    """A manifest as it was found. Raises DamagedArchive."""
+    return StoredImage(parse(stored, where), folder, digest(stored))
