@@ -139,6 +139,9 @@ def _figures(servers: dict[str, Server], jobs: int, backups: int) -> list[dict[s
         seen = server.ask("GET", path)[0].headers["etag"]
         return lambda _number: server.ask("GET", path, If_None_Match=seen)
 
+    def patch(server: Server) -> Callable[[int], object]:
+        return lambda number: server.ask("PATCH", f"{_BASE}/jobs/j{number}", {"description": f"{number}"})
+
     def in_time(number: int) -> object:
         host = f"node{number * 7919 % clients}"
         each = max(backups // clients, 1)
@@ -154,11 +157,9 @@ def _figures(servers: dict[str, Server], jobs: int, backups: int) -> list[dict[s
         (f"poll, unchanged (304), {FEW_JOBS:,} jobs", unchanged(servers["few"]), None),
         (f"poll, unchanged (304), {jobs:,} jobs", unchanged(servers["many"]), None),
         ("get a job", lambda number: servers["many"].ask("GET", f"{_BASE}/jobs/j{number * 7919 % jobs}"), None),
-        (
-            "PATCH a job",
-            lambda number: servers["many"].ask("PATCH", f"{_BASE}/jobs/j{number}", {"description": f"{number}"}),
-            None,
-        ),
+        # Both sizes are written to: what reads next, waits until that can be found.
+        (f"PATCH a job, {FEW_JOBS:,} jobs", patch(servers["few"]), None),
+        (f"PATCH a job, {jobs:,} jobs", patch(servers["many"]), None),
         (
             "record a backup",
             lambda number: servers["many"].ask(
