@@ -122,7 +122,10 @@ def test_so_many_snapshots_of_a_server_are_kept_of_a_set_and_others_stay(world, 
     of_servers(world.cloud, names[0], incremental=incremental).present([server])
     for name in names[1:]:
         of_servers(world.cloud, name, keep=3, **options).present([server])
-    own = lambda: {image["name"].split(server)[1].strip("-") for image in world.images() if server in image["name"]}  # noqa: E731
+
+    def own():
+        return {image["name"].split(server)[1].strip("-") for image in world.images() if server in image["name"]}
+
     ending = "increment" if incremental else "backup"
     assert own() == {f"{name}-{ending}" for name in names}
     last = of_servers(world.cloud, names[-1], keep=1, **options)
