@@ -180,7 +180,7 @@ def _nothing() -> Iterator[None]:
 
 
 def _epoch(one: Resource) -> int:
-    text = str(one["created_at"]).rstrip("Z").split("+")[0]
+    text = str(one["created_at"]).rstrip("Z").partition("+")[0]
     return int(datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp())
 
 

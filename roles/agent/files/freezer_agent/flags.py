@@ -84,7 +84,7 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
             Flag("cindernative_vol_id", "the volume with this id: Cinder keeps its own backup of it", "ID"),
             Flag("cindernative_backup_container", "where Cinder puts it (default: Cinder's own container)", "NAME"),
             Flag("cindernative_backup_id", "restore and verify: the backup of Cinder with this id", "ID"),
-            Flag("backup_media", "nova, cinder or cindernative; follows from the options above", "MEDIUM"),
+            Flag("backup_media", "fs, nova, cinder or cindernative; follows from the options above", "MEDIUM"),
             Flag("nova_restore_network", "restore: the network of the new server (default: those it had)", "ID"),
             Flag("restore_as", "restore: the name of the new server or volume (default: NAME~TIMESTAMP)", "NAME"),
             Flag(
