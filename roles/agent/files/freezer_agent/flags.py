@@ -96,7 +96,13 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         "backup: what is held still",
         (
             Flag("snapshot", "read a snapshot of the LVM volume that the path is on, which is removed afterwards"),
-            Flag("mode", "what the data belongs to: fs (the default), mysql, postgresql or mongodb", "MODE", "-m"),
+            Flag(
+                "mode",
+                "what the data belongs to: fs (the default), mysql, postgresql or mongodb; nova, cinder or cindernative "
+                "mean the same as with --backup-media",
+                "MODE",
+                "-m",
+            ),
             Flag("mysql_conf", "ini file with host, port, user, password or socket of the server", "FILE"),
             Flag("postgresql_conf", "the same, with database and os_user", "FILE"),
             Flag("mongodb_conf", "the same, with database", "FILE"),
@@ -131,7 +137,13 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
             Flag("compression", "zstd, gzip or none (default: zstd where this host has it, else gzip)", "CODEC"),
             Flag("compression_level", "of zstd 1 to 19 (default: 3), of gzip 1 to 9 (default: 6)", "N"),
             Flag("max_segment_size", "size of a segment in bytes, or with K, M or G (default: 64M)", "SIZE", "-M"),
-            Flag("engine_name", "what reads and writes trees: tar (the default)", "ENGINE", "-e", name="engine"),
+            Flag(
+                "engine_name",
+                "what reads and writes: tar (the default), or nova for servers",
+                "ENGINE",
+                "-e",
+                name="engine",
+            ),
         ),
     ),
     (
