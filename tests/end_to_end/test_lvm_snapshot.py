@@ -58,7 +58,7 @@ def prepared(lvm_guest):
     """The group ``odd-group`` for the volumes of single tests, on the guest's second disk."""
     lvm_guest.run("vgcreate -qq -y odd-group /dev/ubdc; mkdir -p /srv/data/app; echo a >/srv/data/app/a")
     yield lvm_guest
-    lvm_guest.run("vgremove -qq -y odd-group; pvremove -qq -y /dev/ubdc")
+    lvm_guest.run("vgremove -qq -y odd-group; pvremove -qq -y /dev/ubdc; rm -r /srv/data/app")
 
 
 @pytest.fixture

@@ -108,14 +108,14 @@ def test_a_disk_that_is_full_on_one_guest_makes_no_backup_and_one_with_space_is_
     copies = {
         "freezer_targets": [{"command": {"prepare": ["touch", "/run/held"], "finalize": ["rm", "-f", "/run/held"]}}],
         "freezer_hooks": {"snapshot": [sync], "apply": [sync], "delete": [sync]},
-        "hooks_directories": ["/srv/data/app"],
+        "hooks_directories": ["/srv/data/copied"],
         "hooks_directory_store": "/mnt/store",
     }
     for guest in run.guests:
         size = "1M" if guest is full else "16M"
         guest.run(
-            f"mkdir -p /mnt/store /srv/data/app; mount -t tmpfs -o size={size} none /mnt/store; "
-            "head -c 3M /dev/urandom >/srv/data/app/random; echo first >/srv/data/app/file"
+            f"mkdir -p /mnt/store /srv/data/copied; mount -t tmpfs -o size={size} none /mnt/store; "
+            "head -c 3M /dev/urandom >/srv/data/copied/random; echo first >/srv/data/copied/file"
         )
     try:
         succeeded, output = run(**copies)
@@ -139,15 +139,15 @@ def test_a_disk_that_is_full_on_one_guest_makes_no_backup_and_one_with_space_is_
         succeeded, output = run(**copies)
         assert succeeded, output
         for guest in run.guests:
-            guest.run("echo second >/srv/data/app/file; echo more >/srv/data/app/more")
+            guest.run("echo second >/srv/data/copied/file; echo more >/srv/data/copied/more")
         succeeded, output = run(playbook="restore", **copies)
         assert succeeded, output
         for guest in run.guests:
-            assert guest.run("cat /srv/data/app/file; ls /srv/data/app") == "first\nfile\nrandom\n"
+            assert guest.run("cat /srv/data/copied/file; ls /srv/data/copied") == "first\nfile\nrandom\n"
         succeeded, output = run(playbook="remove_backup", **copies)
         assert succeeded, output
         for guest in run.guests:
             assert guest.run("ls /mnt/store") == ""
     finally:
         for guest in run.guests:
-            guest.attempt("umount /mnt/store; rmdir /mnt/store; rm -rf /srv/data/app /run/held")
+            guest.attempt("umount /mnt/store; rmdir /mnt/store; rm -rf /srv/data/copied /run/held")
