@@ -278,7 +278,8 @@ class ServerSnapshots:
             and one.get("freezer_set") == self._set()
             and one["status"] == "active"
         ]
-        own.sort(key=lambda one: str(one["created_at"]), reverse=True)
+        # Times are whole seconds: of two of the same one, this snapshot is the newer.
+        own.sort(key=lambda one: (str(one["created_at"]), one["id"] == result["image_id"]), reverse=True)
         removed = [one for one in own[self._options.keep :] if one["id"] != result["image_id"]]
         if not removed:
             return result
