@@ -16,6 +16,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.errors impo
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.backups import ensure_backup_record
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.clients import ensure_client
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.collection import Collection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.ensure import change_whole
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.errors import (
     Conflict,
@@ -159,22 +160,34 @@ class Conversation:
         return changes
 
     def _patch_all(self, changes: Sequence[tuple[str, dict[str, Any]]]) -> None:
-        if self._has_batches and len(changes) > 1:
-            try:
-                operations = [{"op": "patch", "job_id": job_id, "changes": one} for job_id, one in changes]
-                answers = self.registry.jobs.batch(operations)
-            except (NotFound, NotAllowed):
-                self._has_batches = False
-            else:
-                for (job_id, _one), answer in zip(changes, answers, strict=True):
-                    status = int(answer.get("status") or 0)
-                    if status >= 500:
-                        raise ServerError(f"The API failed on a job ({status}).", status=status)
-                    if status >= 400 and status != 404:
-                        LOG.error("Job %s: the API does not take its state: %s", job_id, answer.get("description"))
-                return
+        operations = [{"op": "patch", "job_id": job_id, "changes": one} for job_id, one in changes]
+        refused = "Job %s: the API does not take its state: %s"
+        if len(changes) > 1 and self._batched(self.registry.jobs, operations, refused):
+            return
         for job_id, one in changes:
             self._patch(job_id, one)
+
+    def _batched(self, collection: Collection, operations: Sequence[Mapping[str, Any]], refused: str) -> bool:
+        """Do several writes in few requests; False where the API has no such route. Raises RegistryError.
+
+        `refused` is what the log says of an id and of why the API does not take it.
+        """
+        if not self._has_batches:
+            return False
+        kind = collection.kind
+        try:
+            for first in range(0, len(operations), BATCH):
+                some = operations[first : first + BATCH]
+                for operation, answer in zip(some, collection.batch(some), strict=True):
+                    status = int(answer.get("status") or 0)
+                    if status >= 500:
+                        raise ServerError(f"The API failed on a {kind.name} ({status}).", status=status)
+                    if status >= 400 and status != 404:
+                        LOG.error(refused, operation[kind.id_key], answer.get("description"))
+        except (NotFound, NotAllowed):
+            self._has_batches = False
+            return False
+        return True
 
     def _patch(self, job_id: str, changes: dict[str, Any]) -> None:
         jobs = self.registry.jobs
@@ -215,25 +228,10 @@ class Conversation:
             LOG.error("The API does not take a report about %s %s: %s", report.kind, report.key, error)
 
     def _forget_backups(self, backup_ids: Sequence[str]) -> None:
-        if self._has_batches:
-            try:
-                for first in range(0, len(backup_ids), BATCH):
-                    some = backup_ids[first : first + BATCH]
-                    answers = self.registry.backups.batch([{"op": "delete", "backup_id": one} for one in some])
-                    for backup_id, answer in zip(some, answers, strict=True):
-                        status = int(answer.get("status") or 0)
-                        if status >= 500:
-                            raise ServerError(f"The API failed on a backup ({status}).", status=status)
-                        if status >= 400 and status != 404:
-                            LOG.error(
-                                "Backup %s is gone, and its record stays: %s", backup_id, answer.get("description")
-                            )
-            except (NotFound, NotAllowed):
-                self._has_batches = False
-            else:
-                return
-        for backup_id in backup_ids:
-            self.registry.backups.delete(backup_id)
+        operations = [{"op": "delete", "backup_id": backup_id} for backup_id in backup_ids]
+        if not self._batched(self.registry.backups, operations, "Backup %s is gone, and its record stays: %s"):
+            for backup_id in backup_ids:
+                self.registry.backups.delete(backup_id)
 
     def _answer_event(self, job_id: str, body: Mapping[str, Any]) -> None:
         """Take an event back that was seen, unless another was asked for since; and tell the rest."""
