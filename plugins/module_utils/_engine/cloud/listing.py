@@ -16,7 +16,7 @@ from urllib.parse import quote
 from ..rest.errors import NotFound
 from .connection import Cloud
 from .errors import CloudError
-from .resources import OWNER, Resource, pages
+from .resources import OWNER, Resource, chosen, newest_first, pages
 
 #: How long a list that many threads wait for is good for.
 _FRESH_SECONDS = 0.5
@@ -71,6 +71,23 @@ class Listing:
     def get(self, wanted: str) -> Resource | None:
         """The one with this id, if there is one."""
         return self._by_id().get(wanted)
+
+    def one(self, wanted_id: str | None, name: str | None, what: str) -> Resource:
+        """The one with an id, else the only one with a name; `what` it is, is also how its document is called.
+
+        Raises CloudError if there is none, or if several have the name.
+        """
+        if not wanted_id:
+            return chosen(self.fresh(), [str(name)], what)[0]
+        try:
+            found: Resource = self.service.request("GET", f"{self._path}/{quote(wanted_id)}").document[what]
+        except NotFound:
+            raise CloudError(f"There is no {what} {wanted_id!r} in this project.") from None
+        return found
+
+    def marked(self, marks: Mapping[str, str]) -> list[Resource]:
+        """Those whose metadata has these marks."""
+        return [one for one in self.fresh() if marks.items() <= (one.get("metadata") or {}).items()]
 
     def delete(self, wanted: str) -> None:
         """Ask for its removal; no error if it is gone already."""
@@ -161,7 +178,7 @@ class CopiesOfVolumes(_OfCinder):
     def named(self, title: str, volume_id: str) -> list[Resource]:
         """Those of a volume with a name, newest first: never one of another volume, or of another name."""
         found = [one for one in self.fresh() if one.get("name") == title and one.get("volume_id") == volume_id]
-        return sorted(found, key=lambda one: str(one["created_at"]), reverse=True)
+        return newest_first(found)
 
 
 def snapshots_of_volumes(cloud: Cloud) -> CopiesOfVolumes:

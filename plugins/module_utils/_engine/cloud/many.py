@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The same work on several servers or volumes, with the result of each."""
+"""What is done alike to servers and volumes: the same work on several of them, and the making of one only once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Callable
 
 from .errors import SomeFailed
@@ -35,3 +35,21 @@ def all_of(
         more = f" ({len(problems)} of {len(results)} {what}s failed)" if len(results) > 1 else ""
         raise SomeFailed(f"{problems[0].rstrip('.')}{more}.", answer)
     return answer
+
+
+def made_before(
+    known: Listing, what: str, name: str, marks: Mapping[str, str], ready: Collection[str], dry_run: bool
+) -> dict[str, Any] | None:
+    """The result if nothing is to be made: one of this name with these marks is there, or it is a dry run; else None.
+
+    `what` is made is ``server`` or ``volume``, `ready` the states in which it is what it was to become. Raises RestError.
+    """
+    found = [one for one in known.marked(marks) if one["name"] == name]
+    if found and found[0]["status"] in ready:
+        return {
+            "changed": False,
+            "outcome": "unchanged",
+            f"restored_{what}": name,
+            f"restored_{what}_id": found[0]["id"],
+        }
+    return {"changed": True, "outcome": "planned", f"restored_{what}": name} if dry_run else None

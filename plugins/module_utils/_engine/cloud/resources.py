@@ -55,6 +55,11 @@ def chosen(known: Iterable[Resource], wanted: Sequence[str], what: str) -> list[
     return list(found.values())
 
 
+def newest_first(found: Iterable[Resource], made_last: str = "") -> list[Resource]:
+    """By the time of their creation, which may be a whole second: of two of the same one, `made_last` is the newer."""
+    return sorted(found, key=lambda one: (str(one["created_at"]), one["id"] == made_last), reverse=True)
+
+
 def snapshot_title(kind: str, resource_id: str, name: str, incremental: bool) -> str:
     """What a snapshot is called: the names of Cloudify's plugin. Raises CloudError if it would be too long."""
     title = f"{kind}-{resource_id}-{name}-{'increment' if incremental else 'backup'}"

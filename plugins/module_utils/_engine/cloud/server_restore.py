@@ -11,6 +11,7 @@ from urllib.parse import quote
 from ..errors import FreezerError
 from .errors import CloudError
 from .listing import Servers
+from .many import made_before
 from .resources import Resource
 from .waiting import Clock, once
 
@@ -87,27 +88,15 @@ class ServerRestore:
 
         `about` is what Nova has to know besides. A server that Nova could not make is removed again.
         """
-        known = [
-            one
-            for one in self._servers.fresh()
-            if one["name"] == name
-            and all((one.get("metadata") or {}).get(key) == value for key, value in marks.items())
-        ]
-        if known and known[0]["status"] in ("ACTIVE", "SHUTOFF"):
-            return {
-                "changed": False,
-                "outcome": "unchanged",
-                "restored_server": name,
-                "restored_server_id": known[0]["id"],
-            }
-        if dry_run:
-            return {"changed": True, "outcome": "planned", "restored_server": name}
+        settled = made_before(self._servers, "server", name, marks, ("ACTIVE", "SHUTOFF"), dry_run)
+        if settled is not None:
+            return settled
         clock = Clock(self._timeout_seconds)
         new = {"name": name, **about, "metadata": {**marks, "freezer_run": self._run}}
 
         def own() -> list[Resource]:
             self._servers.expire()
-            return [one for one in self._servers.fresh() if (one.get("metadata") or {}).get("freezer_run") == self._run]
+            return self._servers.marked({"freezer_run": self._run})
 
         def find() -> Resource | None:
             found = own()

@@ -20,7 +20,7 @@ from .connection import Cloud
 from .errors import CloudError
 from .listing import Images, Servers, snapshots_of_volumes
 from .many import all_of
-from .resources import OWNER, Resource, age_seconds, snapshot_title, utc_stamp
+from .resources import OWNER, Resource, age_seconds, newest_first, snapshot_title, utc_stamp
 from .server_consistency import ServerConsistency
 from .server_restore import ServerRestore
 from .waiting import Clock, once
@@ -278,9 +278,8 @@ class ServerSnapshots:
             and one.get("freezer_set") == self._set()
             and one["status"] == "active"
         ]
-        # Times are whole seconds: of two of the same one, this snapshot is the newer.
-        own.sort(key=lambda one: (str(one["created_at"]), one["id"] == result["image_id"]), reverse=True)
-        removed = [one for one in own[self._options.keep :] if one["id"] != result["image_id"]]
+        beyond = newest_first(own, result["image_id"])[self._options.keep :]
+        removed = [one for one in beyond if one["id"] != result["image_id"]]
         if not removed:
             return result
         if not dry_run:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import quote
 
 from ..errors import FreezerError
@@ -13,6 +13,7 @@ from ..rest.errors import NotFound
 from .connection import Cloud
 from .errors import CloudError
 from .listing import Volumes
+from .many import made_before
 from .resources import Resource
 from .waiting import Clock, once
 
@@ -88,15 +89,9 @@ class VolumeRestore:
                 )
             except NotFound:
                 pass
-            self._volumes.expire()
-
-        def find() -> Resource | None:
-            self._volumes.expire()
-            current = self._volumes.idle(volume["id"])
-            return current if current and current["status"] == "available" else None
 
         label = volume["name"] or volume["id"]
-        once(do, find, clock, f"Detaching {label}", busy=f"Nova works on the server of {label}, whose end")
+        self._by_nova(do, volume, "available", f"Detaching {label}", clock)
 
     def _attach(self, volume: Resource, attachment: Mapping[str, Any], clock: Clock) -> None:
         server_id = attachment["server_id"]
@@ -108,40 +103,36 @@ class VolumeRestore:
                 {"volumeAttachment": {"volumeId": volume["id"], "device": attachment.get("device")}},
                 repeatable=False,
             )
+
+        label = volume["name"] or volume["id"]
+        self._by_nova(do, volume, "in-use", f"Attaching {label} again", clock)
+
+    def _by_nova(self, ask: Callable[[], None], volume: Resource, ends_as: str, doing: str, clock: Clock) -> None:
+        def do() -> None:
+            ask()
             self._volumes.expire()
 
         def find() -> Resource | None:
             self._volumes.expire()
             current = self._volumes.idle(volume["id"])
-            return current if current and current["status"] == "in-use" else None
+            return current if current and current["status"] == ends_as else None
 
-        label = volume["name"] or volume["id"]
-        once(do, find, clock, f"Attaching {label} again", busy=f"Nova works on the server of {label}, whose end")
+        once(do, find, clock, doing, busy=f"Nova works on the server of {volume['name'] or volume['id']}, whose end")
 
     def new_volume(
         self, name: str, like: Resource, found: Resource, is_snapshot: bool, dry_run: bool
     ) -> dict[str, Any]:
         """A new volume of the size and type of another one, made once. Raises FreezerError."""
-        known = [
-            one
-            for one in self._volumes.fresh()
-            if one["name"] == name and (one.get("metadata") or {}).get("freezer_applied") == found["id"]
-        ]
-        if known and known[0]["status"] in ("available", "in-use"):
-            return {
-                "changed": False,
-                "outcome": "unchanged",
-                "restored_volume": name,
-                "restored_volume_id": known[0]["id"],
-            }
-        if dry_run:
-            return {"changed": True, "outcome": "planned", "restored_volume": name}
+        marks = {"freezer_applied": found["id"]}
+        settled = made_before(self._volumes, "volume", name, marks, ("available", "in-use"), dry_run)
+        if settled is not None:
+            return settled
         clock = Clock(self._timeout_seconds)
         new: dict[str, Any] = {
             "name": name,
             "size": like["size"],
             "volume_type": like.get("volume_type"),
-            "metadata": {"freezer_applied": found["id"], "freezer_run": self._run},
+            "metadata": {**marks, "freezer_run": self._run},
         }
         headers: Mapping[str, str] = {}
         if is_snapshot:
@@ -156,7 +147,7 @@ class VolumeRestore:
 
         def find() -> Resource | None:
             self._volumes.expire()
-            mine = [one for one in self._volumes.fresh() if (one.get("metadata") or {}).get("freezer_run") == self._run]
+            mine = self._volumes.marked({"freezer_run": self._run})
             return self._volumes.idle(mine[0]["id"]) if mine else None
 
         try:
@@ -169,8 +160,8 @@ class VolumeRestore:
     def _remove_remains(self) -> None:
         self._volumes.expire()
         try:
-            for one in self._volumes.fresh():
-                if (one.get("metadata") or {}).get("freezer_run") == self._run and one["status"].startswith("error"):
+            for one in self._volumes.marked({"freezer_run": self._run}):
+                if one["status"].startswith("error"):
                     self._volumes.delete(one["id"])
         except FreezerError:
             pass  # the problem that led here is the one to tell

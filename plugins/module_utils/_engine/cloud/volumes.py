@@ -17,7 +17,7 @@ from .connection import Cloud
 from .errors import CloudError
 from .listing import BACKUP_VERSION, CopiesOfVolumes, Volumes, backups_of_volumes, snapshots_of_volumes
 from .many import all_of
-from .resources import OWNER, Resource, age_seconds, snapshot_title, utc_stamp
+from .resources import OWNER, Resource, age_seconds, newest_first, snapshot_title, utc_stamp
 from .volume_restore import VolumeRestore
 from .waiting import Clock, once
 
@@ -292,9 +292,8 @@ class VolumeSnapshots:
             and (one.get("metadata") or {}).get("freezer_set") == self._set()
             and one["status"] == "available"
         ]
-        own.sort(key=lambda one: str(one["created_at"]))
         chains: list[list[Resource]] = []
-        for one in own:
+        for one in reversed(newest_first(own, result["snapshot_id" if self._options.incremental else "backup_id"])):
             if not chains or (one.get("metadata") or {}).get("freezer_level", "0") == "0":
                 chains.append([])
             chains[-1].append(one)

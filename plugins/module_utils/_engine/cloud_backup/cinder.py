@@ -6,26 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
-from ..cloud.errors import CloudError
 from ..cloud.listing import snapshots_of_volumes
-from ..cloud.resources import Resource, chosen, snapshot_title
+from ..cloud.resources import snapshot_title
 from ..cloud.volume_images import remove_snapshots
 from ..cloud.volumes import VolumeSnapshotOptions, VolumeSnapshots
-from ..rest.errors import NotFound
 from .held import taken_while_held
 from .source import Copy, Source, Taken, Workplace, about_volume
-
-
-def find_volume(work: Workplace, volume_id: str | None, name: str | None) -> Resource:
-    """The volume with an id or a name. Raises CloudError."""
-    if volume_id:
-        try:
-            found: Resource = work.volumes.service.request("GET", f"/volumes/{volume_id}").document["volume"]
-            return found
-        except NotFound:
-            raise CloudError(f"There is no volume {volume_id!r} in this project.") from None
-    return chosen(work.volumes.fresh(), [str(name)], "volume")[0]
 
 
 class VolumeSource(Source):
@@ -36,15 +24,12 @@ class VolumeSource(Source):
     def __init__(self, work: Workplace) -> None:
         self._work = work
         options = work.options
-        self.resource = find_volume(work, options.cinder_vol_id, options.cinder_vol_name)
+        self.resource = work.volumes.one(options.cinder_vol_id, options.cinder_vol_name, "volume")
         self._snapshot_id = ""
 
-    def _snapshots(self, **options: object) -> VolumeSnapshots:
-        given: dict[str, object] = {"timeout_seconds": self._work.timeout_seconds, **options}
-        return VolumeSnapshots(
-            self._work.cloud,
-            VolumeSnapshotOptions(self._work.temporary, **given),  # type: ignore[arg-type]
-        )
+    def _snapshots(self, **options: Any) -> VolumeSnapshots:
+        wanted = VolumeSnapshotOptions(self._work.temporary, timeout_seconds=self._work.timeout_seconds, **options)
+        return VolumeSnapshots(self._work.cloud, wanted)
 
     def consistency(self) -> str:
         return "crash" if self.resource["status"] == "in-use" else "fs"

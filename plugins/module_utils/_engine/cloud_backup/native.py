@@ -22,11 +22,10 @@ from ..cloud.volumes import VolumeSnapshotOptions, VolumeSnapshots
 from ..options import Options
 from ..progress import Progress
 from . import results
-from .cinder import find_volume
 from .held import taken_while_held
 from .native_set import NativeBackup, NativeManifest, NativeSet
 from .places import backup_name, resource_id, workplace
-from .proving import find_volume_called, hash_now, hash_of_volume
+from .proving import hash_now, hash_of_volume
 from .source import Workplace
 
 _STORAGE = "cinder"
@@ -40,7 +39,7 @@ def native_set(options: Options, name: str | None) -> NativeSet:
 def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any]:
     """Let Cinder make a backup, full or incremental, and wait until it is whole. Raises FreezerError."""
     work = workplace(options)
-    volume = find_volume(work, options.cindernative_vol_id, None)
+    volume = work.volumes.one(options.cindernative_vol_id, None, "volume")
     name = backup_name(options, volume["id"])
     set_folder(options.host, name)  # the same names as for files
     kept = NativeSet(work, volume["id"], name)
@@ -344,6 +343,6 @@ def _read_back(work: Workplace, scratch: Resource, backup: NativeBackup, compare
     of_backup = hash_of_volume(work, scratch, size).sha256
     if compare_to is None:
         return []
-    volume = find_volume_called(work, compare_to)
+    volume = work.volumes.one(None, compare_to, "volume")
     work.temporary = f"{work.temporary}-now"
     return [] if hash_now(work, volume, size).sha256 == of_backup else [f"the bytes of the volume {volume['id']}"]

@@ -7,27 +7,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 from ..cloud.errors import CloudError
 from ..cloud.images import get_image
-from ..cloud.resources import Resource, chosen
+from ..cloud.resources import Resource
 from ..cloud.server_restore import facts_of
 from ..cloud.servers import ServerSnapshotOptions, ServerSnapshots
-from ..rest.errors import NotFound
 from .held import taken_while_held
 from .source import Copy, Source, Taken, Workplace, about_volume
-
-
-def find_server(work: Workplace) -> Resource:
-    """The server that the options mean. Raises CloudError."""
-    server_id = work.options.nova_inst_id
-    if server_id:
-        try:
-            found: Resource = work.servers.service.request("GET", f"/servers/{server_id}").document["server"]
-            return found
-        except NotFound:
-            raise CloudError(f"There is no server {server_id!r} in this project.") from None
-    return chosen(work.servers.fresh(), [str(work.options.nova_inst_name)], "server")[0]
 
 
 class ServerSource(Source):
@@ -37,15 +25,12 @@ class ServerSource(Source):
 
     def __init__(self, work: Workplace) -> None:
         self._work = work
-        self.resource = find_server(work)
+        self.resource = work.servers.one(work.options.nova_inst_id, work.options.nova_inst_name, "server")
         self._image: Resource = {}
 
-    def _snapshots(self, **options: object) -> ServerSnapshots:
-        given: dict[str, object] = {"timeout_seconds": self._work.timeout_seconds, **options}
-        return ServerSnapshots(
-            self._work.cloud,
-            ServerSnapshotOptions(self._work.temporary, **given),  # type: ignore[arg-type]
-        )
+    def _snapshots(self, **options: Any) -> ServerSnapshots:
+        wanted = ServerSnapshotOptions(self._work.temporary, timeout_seconds=self._work.timeout_seconds, **options)
+        return ServerSnapshots(self._work.cloud, wanted)
 
     def consistency(self) -> str:
         planned = self._snapshots().present([self.resource["id"]], dry_run=True)["snapshots"][0]

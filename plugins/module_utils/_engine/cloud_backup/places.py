@@ -47,12 +47,10 @@ def resource_id(options: Options) -> str:
     known = options.nova_inst_id or options.cinder_vol_id or options.cindernative_vol_id
     if known:
         return known
-    from .cinder import find_volume
-    from .nova import find_server
-
     work = workplace(options)
-    found = find_server(work) if options.nova_inst_name else find_volume(work, None, options.cinder_vol_name)
-    return str(found["id"])
+    if options.nova_inst_name:
+        return str(work.servers.one(None, options.nova_inst_name, "server")["id"])
+    return str(work.volumes.one(None, options.cinder_vol_name, "volume")["id"])
 
 
 def image_sets_of(options: Options, name: str | None) -> list[ImageSet]:

@@ -18,7 +18,6 @@ from ..cloud.volumes import VolumeSnapshotOptions, VolumeSnapshots
 from ..options import Options
 from ..progress import Progress
 from . import results
-from .cinder import find_volume
 from .content import check_sizes, verified_blocks
 from .image_set import ImageSet
 from .manifest import Disk
@@ -158,12 +157,6 @@ def hash_now(work: Workplace, volume: Resource, size: int) -> HeadHash:
 
 
 def _compare(work: Workplace, disk: Disk, wanted: str) -> list[str]:
-    volume = find_volume_called(work, wanted)
+    volume = work.volumes.one(None, wanted, "volume")
     head = hash_now(work, volume, disk.bytes)
     return [] if head.sha256 == disk.sha256 else [f"the bytes of the volume {volume['id']}"]
-
-
-def find_volume_called(work: Workplace, wanted: str) -> Resource:
-    """The volume that ``compare_to`` means by its id or name. Raises CloudError."""
-    known = {one["id"]: one for one in work.volumes.fresh()}
-    return known.get(wanted) or find_volume(work, None, wanted)
