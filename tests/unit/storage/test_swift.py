@@ -13,7 +13,7 @@ import tracemalloc
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import connect_cloud
-from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import swift
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import swift, swift_requests
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.choose import storage_for
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.swift import SwiftStorage
@@ -99,8 +99,8 @@ def test_the_whole_stream_of_a_backup_is_one_download(storage, cloud):
 
 
 def test_a_stream_of_more_segments_than_a_manifest_may_name_is_joined_in_storeys(storage, cloud, monkeypatch):
-    monkeypatch.setattr(swift, "_MANIFEST_ENTRIES", 3)
-    monkeypatch.setattr(swift._Swift, "manifest_entries", lambda _self: 3)
+    monkeypatch.setattr(swift_requests, "_MANIFEST_ENTRIES", 3)
+    monkeypatch.setattr(swift_requests.SwiftRequests, "manifest_entries", lambda _self: 3)
     parts = [bytes([number]) * 10 for number in range(10)]
     for number, part in enumerate(parts):
         storage.put(f"set/1_0/data.{number:06d}", part)

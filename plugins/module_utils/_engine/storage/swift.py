@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
-import json
 import re
 import secrets
 import tempfile
@@ -21,137 +20,26 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Callable, NamedTuple, cast
-from urllib.parse import quote, unquote_to_bytes
+from typing import Any, BinaryIO, Callable, cast
+from urllib.parse import quote
 
-from ..cloud.connection import Cloud, Service
+from ..cloud.connection import Cloud
 from ..rest.connection import Answer
-from ..rest.errors import NotFound, RestError
 from .base import Buffer, ObjectWriter, Storage
 from .errors import ObjectMissing, SetBusy, StorageError
+from .swift_requests import Refused, SwiftRequests, path_of
 
 PIECE_BYTES = 16 << 20
 #: So many pieces are in flight at once: with the one that fills, 64 MiB of memory.
 UPLOADS = 3
 _READ_BYTES = 16 << 20
 _MEMORY_BYTES = 8 << 20
-#: What a manifest may name if the cluster does not say so itself.
-_MANIFEST_ENTRIES = 1000
-_LISTED = 10000
-_DELETED_AT_ONCE = 1000
 #: A hold that is not renewed ends by itself, and with it what a killed run left.
 _HOLD_SECONDS = 120.0
 LOCK_NAME = ".lock"
 STREAM_NAME = "data"
 _SEGMENT = re.compile(r"data\.[0-9]{6,}")
 _MANIFEST_NAME = "manifest.json"
-
-
-def _md5(data: Buffer) -> str:
-    # Swift's ETag; it finds damage on the way, and is no proof against anybody.
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()
-
-
-def _encoded(name: str) -> str:
-    """A name as Swift can have it: bytes that are no UTF-8 are written as ``%FF``, and ``%`` as ``%25``."""
-    return re.sub("[\udc80-\udcff]", lambda found: f"%{ord(found.group()) - 0xDC00:02X}", name.replace("%", "%25"))
-
-
-def _decoded(name: str) -> str:
-    return unquote_to_bytes(name).decode("utf-8", "surrogateescape")
-
-
-class _Swift:
-    """The requests, with errors in the storage's terms."""
-
-    def __init__(self, connect: Callable[[], Cloud], container: str) -> None:
-        self._connect = connect
-        self._service: Service | None = None
-        self._lock = threading.Lock()
-        self.container = container
-        self.segments = f"{container}_segments"
-        self._made: set[str] = set()
-        self._entries: int | None = None
-
-    def ask(self, doing: str, method: str, container: str, name: str = "", query: str = "", **options: Any) -> Answer:
-        """One request. Raises ObjectMissing or StorageError."""
-        path = f"/{quote(container, safe='')}"
-        if name:
-            path += f"/{quote(_encoded(name))}"
-        try:
-            return self._opened().request(method, path + query, raw=True, **options)
-        except NotFound:
-            raise ObjectMissing(f"{name or container} is missing in Swift container {container}.") from None
-        except RestError as problem:
-            hint = ""
-            if problem.status in (413, 507):
-                hint = " A quota or the cluster is full: free some space, or choose another container."
-            raise _Refused(f"{doing} {container}/{name} failed. {problem}{hint}", problem.status) from problem
-
-    def raw(self, method: str, path: str, **options: Any) -> Answer:
-        """A request at the account. Raises RestError."""
-        return self._opened().request(method, path, raw=True, **options)
-
-    def ensure_container(self, container: str) -> None:
-        """Make a container that is missing; once."""
-        if container not in self._made:
-            self.ask("Making the container", "PUT", container)
-            self._made.add(container)
-
-    def manifest_entries(self) -> int:
-        """How many pieces one manifest may name here."""
-        if self._entries is None:
-            self._entries = _MANIFEST_ENTRIES
-            service = self._opened()
-            root = service.url.rpartition("/v1")[0]
-            try:
-                # /info is beside the accounts, and not below one.
-                answer = Service(service.name, root, service._auth, service._transport).request(
-                    "GET", "/info", raw=True
-                )
-                found = json.loads(answer.document).get("slo", {}).get("max_manifest_segments")
-            except (RestError, ValueError, AttributeError):
-                found = None
-            if isinstance(found, int) and found > 0:
-                self._entries = found
-        return self._entries
-
-    def _opened(self) -> Service:
-        with self._lock:
-            if self._service is None:
-                try:
-                    self._service = self._connect().service("object-store")
-                except RestError as problem:
-                    raise StorageError(f"Swift cannot be used: {problem}") from problem
-            return self._service
-
-
-class _Refused(StorageError):
-    """What Swift said no to; ``status`` is its answer's."""
-
-    def __init__(self, message: str, status: int | None) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class _Listed(NamedTuple):
-    """One line of a listing; what a manifest joins is listed itself."""
-
-    name: str
-    size: int
-    is_manifest: bool
-
-
-class _Pieces:
-    """What an object consists of, piece by piece, and where a manifest finds them."""
-
-    def __init__(self) -> None:
-        self.entries: list[dict[str, Any]] = []
-        self.size = 0
-
-    def add(self, container: str, name: str, etag: str, size: int) -> None:
-        self.entries.append({"path": f"/{container}/{_encoded(name)}", "etag": etag, "size_bytes": size})
-        self.size += size
 
 
 class _SwiftWriter(ObjectWriter):
@@ -193,11 +81,12 @@ class _SwiftWriter(ObjectWriter):
         else:
             if self._filling:
                 self._send()
-            pieces = _Pieces()
+            container = self._storage.segments_container
+            entries = []
             for done in self._running:
                 name, etag, size = done.result()
-                pieces.add(self._storage.segments_container, name, etag, size)
-            self._storage.put_manifest(self._name, pieces.entries, self._headers)
+                entries.append({"path": path_of(container, name), "etag": etag, "size_bytes": size})
+            self._storage.put_manifest(self._name, entries, self._headers)
         self._ended = True
 
     def discard(self) -> None:
@@ -229,7 +118,7 @@ class SwiftStorage(Storage):
         self.container = container
         self.segments_container = f"{container}_segments"
         self.piece_bytes = piece_bytes
-        self._swift = _Swift(connect, container)
+        self._swift = SwiftRequests(connect, container)
         self._uploads = ThreadPoolExecutor(max_workers=UPLOADS, thread_name_prefix="swift")
         # Memory is bounded by what is in flight: a writer that is faster than the network waits here.
         self._slots = threading.BoundedSemaphore(UPLOADS)
@@ -244,10 +133,10 @@ class SwiftStorage(Storage):
             _check(folder, self)
         prefix = f"{folder}/" if folder else ""
         found: set[str] = set()
-        entries = self._listed(self.container, prefix, "/")
+        entries = self._swift.listed(self.container, prefix, "/")
         if folder.count("/") == 0:
             # A run that was killed may have left pieces and nothing else: prune looks for its folder.
-            pieces = self._listed(self.segments_container, prefix, "/", may_miss=True)
+            pieces = self._swift.listed(self.segments_container, prefix, "/", may_miss=True)
             entries = itertools.chain(entries, pieces)
         for entry in entries:
             name = entry.name[len(prefix) :].rstrip("/")
@@ -268,12 +157,11 @@ class SwiftStorage(Storage):
         first = self._read(name, 0, None)
         if first is None:
             return io.BytesIO()
-        answer, total = first
         whole: BinaryIO = io.BytesIO()
-        if total > _MEMORY_BYTES:
+        if first[1] > _MEMORY_BYTES:
             whole = cast(BinaryIO, tempfile.TemporaryFile("w+b"))  # noqa: SIM115
         try:
-            self._fetch(name, answer, total, whole)
+            self._fetch(name, first, whole)
             whole.seek(0)
             return whole
         except OSError as problem:
@@ -288,11 +176,15 @@ class SwiftStorage(Storage):
     def blocks(self, name: str) -> Iterator[bytes]:
         """A committed object, however large, block by block. Raises ObjectMissing or StorageError."""
         _check(name, self)
-        found = self._read(name, 0, None)
+        for answer in self._answers(name, self._read(name, 0, None)):
+            yield answer.document
+
+    def _answers(self, name: str, found: tuple[Answer, int] | None) -> Iterator[Answer]:
+        """The answers that have an object, from its first one on; `found` is what `_read` gave."""
         position = 0
         while found is not None:
             answer, total = found
-            yield answer.document
+            yield answer
             position += len(answer.document)
             if position >= total:
                 return
@@ -307,52 +199,44 @@ class SwiftStorage(Storage):
         size = int(answer.headers.get("content-length") or 0)
         if "x-static-large-object" not in answer.headers:
             return size, size
-        pieces = self._listed(self.segments_container, f"{name}/", may_miss=True)
+        pieces = self._swift.listed(self.segments_container, f"{name}/", may_miss=True)
         # Pieces of another object below this name are not its own.
         own = [one for one in pieces if "/" not in one.name[len(name) + 1 :] and not one.is_manifest]
         return size, sum(one.size for one in own)
 
-    def _fetch(self, name: str, answer: Answer, total: int, whole: BinaryIO) -> None:
+    def _fetch(self, name: str, first: tuple[Answer, int], whole: BinaryIO) -> None:
         digest = hashlib.md5(usedforsecurity=False)
-        etag = answer.headers.get("etag", "").strip('"')
-        position = 0
-        while True:
+        etag = first[0].headers.get("etag", "").strip('"')
+        for answer in self._answers(name, first):
             digest.update(answer.document)
             whole.write(answer.document)
-            position += len(answer.document)
-            if position >= total:
-                break
-            more = self._read(name, position, answer.headers.get("etag"))
-            if more is None or not more[0].document:
-                raise StorageError(f"{name} of {self.describe()} ended after {position} of {total} bytes.")
-            answer = more[0]
         # The ETag of a large object is no hash of its bytes; Swift has checked those of its pieces.
         if "x-static-large-object" not in answer.headers and digest.hexdigest() != etag:
             raise StorageError(f"{name} of {self.describe()} did not arrive as it is stored: its ETag differs.")
 
     def delete_folder(self, folder: str) -> None:
         _check(folder, self)
-        names = [entry.name for entry in self._listed(self.container, f"{folder}/", may_miss=True)]
+        names = [entry.name for entry in self._swift.listed(self.container, f"{folder}/", may_miss=True)]
         # Without its manifest it is no backup any more, whatever happens next.
         names.sort(key=lambda name: (not name.endswith(f"/{_MANIFEST_NAME}"), name.endswith(f"/{LOCK_NAME}"), name))
-        self._delete(self.container, names)
-        pieces = self._listed(self.segments_container, f"{folder}/", may_miss=True)
-        self._delete(self.segments_container, [piece.name for piece in pieces])
+        self._swift.delete(self.container, names)
+        pieces = self._swift.listed(self.segments_container, f"{folder}/", may_miss=True)
+        self._swift.delete(self.segments_container, [piece.name for piece in pieces])
         for known in [known for known in self._segments if f"{known}/".startswith(f"{folder}/")]:
             del self._segments[known]
 
     def delete(self, name: str) -> None:
         _check(name, self)
-        self._delete(self.container, [name])
-        pieces = self._listed(self.segments_container, f"{name}/", may_miss=True)
-        self._delete(self.segments_container, [piece.name for piece in pieces])
+        self._swift.delete(self.container, [name])
+        pieces = self._swift.listed(self.segments_container, f"{name}/", may_miss=True)
+        self._swift.delete(self.segments_container, [piece.name for piece in pieces])
 
     def size_of(self, folder: str) -> int:
         _check(folder, self)
         return sum(
             entry.size
             for container in (self.container, self.segments_container)
-            for entry in self._listed(container, f"{folder}/", may_miss=True)
+            for entry in self._swift.listed(container, f"{folder}/", may_miss=True)
             if not entry.is_manifest
         )
 
@@ -370,7 +254,7 @@ class SwiftStorage(Storage):
         headers = {"X-Delete-After": str(int(_HOLD_SECONDS)), "X-Object-Meta-Owner": owner}
         try:
             self._swift.ask("Locking", "PUT", self.container, lock, data=b"", headers={**headers, "If-None-Match": "*"})
-        except _Refused as problem:
+        except Refused as problem:
             # A repeated request may have met its own first one.
             if problem.status != 412 or self._owner(lock) != owner:
                 if problem.status == 412:
@@ -409,27 +293,15 @@ class SwiftStorage(Storage):
         return running
 
     def _upload(self, name: str, piece: bytearray) -> tuple[str, str, int]:
-        etag = self._put(self.segments_container, name, piece)
+        etag = self._swift.put(self.segments_container, name, piece)
         return name, etag, len(piece)
-
-    def _put(self, container: str, name: str, data: Buffer, headers: Mapping[str, str] | None = None) -> str:
-        etag = _md5(data)
-        answer = self._swift.ask(
-            "Writing", "PUT", container, name, data=data, headers={**(headers or {}), "ETag": etag}
-        )
-        stored = answer.headers.get("etag", "").strip('"')
-        if stored != etag:
-            raise StorageError(
-                f"{container}/{name} was not stored as it was sent: its ETag is {stored} and not {etag}."
-            )
-        return etag
 
     def put_whole(self, name: str, data: Buffer, headers: Mapping[str, str] | None = None) -> None:
         """One upload under the object's own name."""
         folder, _slash, last = name.rpartition("/")
         if last == _MANIFEST_NAME:
             self._join(folder)
-        etag = self._put(self.container, name, data, headers)
+        etag = self._swift.put(self.container, name, data, headers)
         self._written(folder, last, {"etag": etag, "size_bytes": len(data)})
 
     def put_manifest(self, name: str, entries: list[dict[str, Any]], headers: Mapping[str, str] | None = None) -> None:
@@ -437,7 +309,7 @@ class SwiftStorage(Storage):
         folder, _slash, last = name.rpartition("/")
         if last == _MANIFEST_NAME:
             self._join(folder)
-        self._put_large(name, entries, headers)
+        self._swift.put_large(name, entries, headers)
         self._written(folder, last, {"size_bytes": sum(int(entry["size_bytes"]) for entry in entries)})
 
     def remove_piece(self, name: str) -> None:
@@ -459,59 +331,16 @@ class SwiftStorage(Storage):
         if _SEGMENT.fullmatch(last):
             self._segments.setdefault(folder, {})[last] = what
 
-    def _put_large(self, name: str, entries: list[dict[str, Any]], headers: Mapping[str, str] | None = None) -> None:
-        most = self._swift.manifest_entries() if len(entries) > _MANIFEST_ENTRIES else _MANIFEST_ENTRIES
-        level = 0
-        while len(entries) > most:
-            # A manifest may name manifests: one more storey.
-            grouped = []
-            self._swift.ensure_container(self.segments_container)
-            for number, start in enumerate(range(0, len(entries), most)):
-                part = entries[start : start + most]
-                part_name = f"{name}/{level}-{number:06d}"
-                self._put_slo(self.segments_container, part_name, part)
-                grouped.append({"path": f"/{self.segments_container}/{_encoded(part_name)}"})
-            entries, level = grouped, level + 1
-        self._put_slo(self.container, name, entries, headers)
-
-    def _put_slo(
-        self,
-        container: str,
-        name: str,
-        entries: list[dict[str, Any]],
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        def put() -> None:
-            self._swift.ask(
-                "Joining",
-                "PUT",
-                container,
-                name,
-                "?multipart-manifest=put",
-                data=json.dumps(entries).encode(),
-                headers={"Content-Type": "application/octet-stream", **(headers or {})},
-            )
-
-        try:
-            put()
-        except _Refused as problem:
-            if problem.status != 400:
-                raise
-            # Swift looks at the pieces before it looks at the token, and calls one that has expired a bad manifest.
-            # A request that tells gets a new token.
-            self._swift.ask("Reading", "HEAD", container)
-            put()
-
     def _join(self, folder: str) -> None:
         """Make the whole stream of a backup one object, if this run has written its segments."""
         segments = self._segments.pop(folder, {})
         entries = [
-            {"path": f"/{self.container}/{_encoded(f'{folder}/{name}')}", **segments[name]}
+            {"path": path_of(self.container, f"{folder}/{name}"), **segments[name]}
             for name in sorted(segments, key=lambda name: (len(name), name))
             if segments[name]["size_bytes"]
         ]
         if entries:
-            self._put_large(f"{folder}/{STREAM_NAME}", entries)
+            self._swift.put_large(f"{folder}/{STREAM_NAME}", entries)
 
     def _read(self, name: str, start: int, only_if: str | None) -> tuple[Answer, int] | None:
         """A block from `start` on and the size of the whole; None for an object without bytes."""
@@ -520,7 +349,7 @@ class SwiftStorage(Storage):
             headers["If-Match"] = only_if
         try:
             answer = self._swift.ask("Reading", "GET", self.container, name, headers=headers)
-        except _Refused as problem:
+        except Refused as problem:
             if problem.status == 416:
                 return None
             if problem.status == 412:
@@ -528,51 +357,6 @@ class SwiftStorage(Storage):
             raise
         total = answer.headers.get("content-range", "").rpartition("/")[2]
         return answer, int(total) if total.isdigit() else len(answer.document)
-
-    def _listed(self, container: str, prefix: str, delimiter: str = "", may_miss: bool = False) -> Iterator[_Listed]:
-        """Objects and, with a delimiter, folders below a prefix. Raises StorageError if there is no container."""
-        marker = ""
-        while True:
-            query = f"?format=json&limit={_LISTED}&prefix={quote(_encoded(prefix), safe='')}"
-            if delimiter:
-                query += f"&delimiter={quote(delimiter, safe='')}"
-            if marker:
-                query += f"&marker={quote(marker, safe='')}"
-            try:
-                answer = self._swift.ask("Listing", "GET", container, query=query)
-            except ObjectMissing:
-                if may_miss:
-                    return
-                raise StorageError(f"There is no Swift container {container}, so no backup is stored there.") from None
-            entries: list[Mapping[str, Any]] = json.loads(answer.document or b"[]")
-            for entry in entries:
-                name = _decoded(str(entry.get("name") or entry.get("subdir") or ""))
-                yield _Listed(name, int(entry.get("bytes") or 0), "slo_etag" in entry)
-            if len(entries) < _LISTED:
-                return
-            marker = str(entries[-1].get("name") or entries[-1].get("subdir"))
-
-    def _delete(self, container: str, names: list[str]) -> None:
-        for start in range(0, len(names), _DELETED_AT_ONCE):
-            some = names[start : start + _DELETED_AT_ONCE]
-            if len(some) < 4 or not self._delete_at_once(container, some):
-                for name in some:
-                    try:
-                        self._swift.ask("Removing", "DELETE", container, name)
-                    except ObjectMissing:
-                        pass
-
-    def _delete_at_once(self, container: str, names: list[str]) -> bool:
-        """Whether the cluster has removed all of them in one request."""
-        lines = "\n".join(quote(f"{container}/{_encoded(name)}") for name in names)
-        try:
-            answer = self._swift.raw(
-                "POST", "?bulk-delete", data=lines.encode(), headers={"Content-Type": "text/plain"}
-            )
-            said = json.loads(answer.document)
-        except (RestError, ValueError):
-            return False  # a cluster without this middleware; one at a time is slower, and says what is wrong
-        return isinstance(said, dict) and not said.get("Errors") and str(said.get("Response Status")).startswith("200")
 
     def _owner(self, lock: str) -> str | None:
         try:
