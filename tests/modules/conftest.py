@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from typing import Any
 
@@ -79,3 +80,9 @@ def _no_cloud_in_the_environment(monkeypatch):
     for name in list(os.environ):
         if name.startswith("OS_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def own_tmp(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A temporary folder in which nobody else leaves anything: ``prune`` clears the host's away."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("tmp")))

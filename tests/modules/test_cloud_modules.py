@@ -97,6 +97,7 @@ def test_ansible_finds_them_by_their_full_names(world, openrc, module, what):
     assert '"outcome": "planned"' in done.stdout
 
 
+@pytest.mark.usefixtures("own_tmp")
 def test_a_server_is_kept_proved_restored_and_pruned_by_the_modules_of_files(world, openrc):
     action = {
         "action": "backup",

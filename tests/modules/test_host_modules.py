@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -176,12 +175,6 @@ def test_a_proof_fails_when_a_segment_is_damaged(host):
     assert "is not what was written" in host.sentence("verify", check="segments")
 
 
-@pytest.fixture
-def own_tmp(tmp_path_factory, monkeypatch):
-    """A temporary folder in which nobody else leaves anything."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("tmp")))
-
-
 @pytest.mark.usefixtures("own_tmp")
 def test_prune_removes_what_no_rule_keeps_and_the_second_time_nothing(host):
     backups = [host.attempt("backup") for _number in range(3)]
@@ -199,6 +192,7 @@ def test_prune_removes_what_no_rule_keeps_and_the_second_time_nothing(host):
     assert not host.attempt("restore")["failed"]
 
 
+@pytest.mark.usefixtures("own_tmp")
 @pytest.mark.usefixtures("own_tmp")
 def test_an_action_admin_is_a_valid_set_of_options_for_prune_and_for_no_other(host):
     host.run("backup")
