@@ -9,6 +9,7 @@ database once the server has said that it is committed.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from typing import Any
 
 from .guests import Guest
@@ -54,7 +55,7 @@ print(json.dumps({"torn": torn, "numbers": sorted(transactions)}))
 """
 
 
-class Database:
+class Database(ABC):
     """A server in the guest with its files in /srv/data/NAME, and what a restored copy has to stand."""
 
     name = ""
@@ -64,25 +65,25 @@ class Database:
         self.guest = guest
         self.folder = f"/srv/data/{self.name}"
 
+    @abstractmethod
     def create(self) -> None:
         """Make the files of a server that has not run yet."""
-        raise NotImplementedError
 
+    @abstractmethod
     def start(self, folder: str, socket: str) -> None:
         """Start a server over a folder, and wait until it answers at a folder with its socket."""
-        raise NotImplementedError
 
+    @abstractmethod
     def stop(self, folder: str, socket: str) -> None:
         """End it, and wait for that."""
-        raise NotImplementedError
 
+    @abstractmethod
     def check(self, socket: str) -> None:
         """Let the database's own tool look at everything. Fails if it finds something."""
-        raise NotImplementedError
 
+    @abstractmethod
     def connection(self, socket: str) -> str:
         """The Python that defines ``connect``."""
-        raise NotImplementedError
 
     def begin_to_write(self) -> None:
         """Start the writer, with a table that is empty. It goes on until `end_writing`."""

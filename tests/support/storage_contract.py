@@ -8,7 +8,6 @@ import random
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.base import Storage
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import (
     ObjectMissing,
     SetBusy,
@@ -17,15 +16,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.err
 
 
 class StorageContract:
-    """Inherit, and give a fixture ``storage``; ``same_place`` is a second object for the same place."""
-
-    @pytest.fixture
-    def storage(self) -> Storage:
-        raise NotImplementedError
-
-    @pytest.fixture
-    def same_place(self, storage: Storage) -> Storage:
-        raise NotImplementedError
+    """Inherit, and give the fixtures ``storage`` and ``same_place``, which is a second object for the same place."""
 
     def test_an_object_comes_back_as_it_was_written(self, storage, same_place):
         content = random.Random(1).randbytes(3_000_000)

@@ -17,16 +17,15 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from . import databases, planning, results, still
-from .archive import place, tree
+from . import copies, databases, planning, results, still
+from .archive import place
 from .archive.backup_set import BackupSet, StoredBackup, contents
 from .archive.codec import codec_for
 from .archive.create import ArchivePlan, create_archive
 from .archive.errors import ArchiveError, DamagedArchive
-from .archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .archive.levels import LevelPlan
 from .archive.scan import expected_size
-from .archive.scratch import leftovers, need_room, remove_leftover, scratch_folder, size_of
+from .archive.scratch import leftovers, remove_leftover, size_of
 from .archive.segments import FanOut
 from .archive.snar import CannotContinue
 from .archive.tar import Source, below, shown
@@ -35,7 +34,6 @@ from .options import OptionError, Options, parse_options
 from .progress import Progress
 from .pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from .retention import RULES_OF_ACTIONS, Rules
-from .storage.base import Storage
 from .storage.choose import storage_for
 from .storage.errors import StorageError
 from .storage.swift import SwiftStorage
@@ -173,31 +171,6 @@ def _create(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBac
         progress.end()
 
 
-Copy = tuple[Storage, list[StoredBackup]]
-
-
-def _choose(options: Options) -> list[Copy]:
-    """The chain that an action means, in each storage that has it: of all storages the newest such backup counts."""
-    found: list[Copy] = []
-    problems: list[FreezerError] = []
-    for backup_set in _sets(options):
-        try:
-            wanted = backup_set.find(options.backup_id, options.restore_from_date)
-            found.append((backup_set.storage, backup_set.chain(wanted)))
-        except (StorageError, ArchiveError) as obstacle:
-            problems.append(obstacle)
-    if not found:
-        raise problems[0]
-    newest = max((chain[-1].manifest for _storage, chain in found), key=lambda manifest: manifest.timestamp)
-    return [copy for copy in found if copy[1][-1].manifest.backup_id == newest.backup_id]
-
-
-def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
-    sizes = [one.manifest.stream_bytes for one in chain]
-    total = sum(size for size in sizes if size is not None) if None not in sizes else None
-    progress.begin(phase, total)
-
-
 @_told("restore")
 def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Restore the backup that an action means into ``restore_abs_path``.
@@ -213,8 +186,8 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
 
         return cloud_work.restore(options, progress, dry_run or options.dry_run)
     target = os.path.abspath(options.need("restore_abs_path", "say which folder to restore into"))
-    copies = _choose(options)
-    storage, chain = copies[0]
+    found = copies.choose(_sets(options), options)
+    storage, chain = found[0]
     newest = chain[-1].manifest
     if not options.overwrite and not place.is_empty(target):
         raise ArchiveError(
@@ -233,15 +206,15 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
         "container": storage.container,
     }
     if dry_run or options.dry_run:
-        changed = place.is_empty(target) or _would_change(storage, chain, target, progress)
+        changed = place.is_empty(target) or copies.would_change(storage, chain, target, progress)
         return {**result, "changed": changed, "outcome": "planned"}
     started = time.time()
     remarks: list[str] = []
-    for storage, chain in copies:
+    for storage, chain in found:
         try:
-            met, placed = _restore_from(storage, chain, target, progress)
+            met, placed = copies.restore_into(storage, chain, target, progress)
         except (DamagedArchive, StorageError) as problem:
-            if storage is copies[-1][0]:
+            if storage is found[-1][0]:
                 raise
             remarks.append(f"{problem} The next storage was taken.")
         else:
@@ -264,19 +237,6 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     }
 
 
-def _restore_from(
-    storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress
-) -> tuple[Extracted, place.Placed]:
-    whole_folder = chain[-1].manifest.single_file is None
-    _begin(progress, "restore", chain)
-    try:
-        with place.staging(target, with_root=whole_folder) as stage:
-            met = replay_chain(storage, chain, stage.tree, progress)
-            return met, stage.place(with_root=whole_folder)
-    finally:
-        progress.end()
-
-
 @_told("verification")
 def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
     """Prove that a backup and everything it is built on can be read, in every storage that has it.
@@ -295,8 +255,8 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
         return cloud_work.verify(options, progress)
     if options.compare_to is not None:
         options = replace(options, check="restore")
-    copies = _choose(options)
-    storage, chain = copies[0]
+    found = copies.choose(_sets(options), options)
+    storage, chain = found[0]
     newest = chain[-1].manifest
     started = time.time()
     result: dict[str, Any] = {
@@ -313,70 +273,14 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
         "stored_bytes": sum(one.manifest.stored_bytes for one in chain),
         "differences": [],
     }
-    result["differences"] = _prove(storage, chain, options, progress)
-    for storage, chain in copies[1:]:
-        _prove(storage, chain, replace(options, compare_to=None), progress)
+    result["differences"] = copies.prove(storage, chain, options, progress)
+    for storage, chain in found[1:]:
+        copies.prove(storage, chain, replace(options, compare_to=None), progress)
     result["outcome"] = "different" if result["differences"] else "success"
     result["differences_count"] = len(result["differences"])
     result["differences"] = result["differences"][: results.LISTED_AT_MOST]
     result["duration_seconds"] = round(time.time() - started, 3)
     return result
-
-
-def _prove(storage: Storage, chain: Sequence[StoredBackup], options: Options, progress: Progress) -> list[str]:
-    if options.check == "segments":
-        progress.begin("verify", sum(one.manifest.stored_bytes for one in chain))
-    else:
-        _begin(progress, "verify", chain)
-    try:
-        for one in chain:
-            check_side_objects(storage, one)
-            if options.check == "segments":
-                check_segments(storage, one, progress)
-            elif options.check == "stream":
-                check_stream(storage, one, progress)
-        if options.check == "restore":
-            return _compare(storage, chain, options.compare_to, progress)
-        return []
-    finally:
-        progress.end()
-
-
-def _restore_aside(storage: Storage, chain: Sequence[StoredBackup], scratch: str, progress: Progress) -> str:
-    """The tree as it would be restored, below a scratch folder."""
-    target = os.path.join(scratch, "tree")
-    with place.staging(target, with_root=True) as stage:
-        replay_chain(storage, chain, stage.tree, progress)
-        stage.place(with_root=True)
-    return target
-
-
-def _need_room_for(chain: Sequence[StoredBackup]) -> None:
-    # Of each level all is there at once; what a program compressed has left no other size than the stored one.
-    need_room(
-        max(one.manifest.stream_bytes or one.manifest.stored_bytes for one in chain), "a scratch copy to compare with"
-    )
-
-
-def _would_change(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> bool:
-    """Whether a restore over what stands in a target would do anything; other files there do not count."""
-    _need_room_for(chain)
-    with scratch_folder() as scratch:
-        restored = _restore_aside(storage, chain, scratch, progress)
-        found = tree.differences(restored, target, owner=os.geteuid() == 0)
-    ours = [line for line in found if not line.endswith(f": only in {target}")]
-    if chain[-1].manifest.single_file is not None:
-        ours = [line for line in ours if not line.startswith(".:")]
-    return bool(ours)
-
-
-def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None, progress: Progress) -> list[str]:
-    if folder is not None and not os.path.isdir(folder):
-        raise OptionError(f"compare_to {shown(folder)} is not a folder.")
-    _need_room_for(chain)
-    with scratch_folder() as scratch:
-        restored = _restore_aside(storage, chain, scratch, progress)
-        return [] if folder is None else tree.differences(folder, restored, owner=os.geteuid() == 0)
 
 
 @_told("removal of old backups")

@@ -20,6 +20,7 @@ import functools
 import importlib
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
@@ -98,9 +99,10 @@ class DueTimes:
             due = self.after(due)
 
 
-class _Source:
+class _Source(ABC):
+    @abstractmethod
     def after(self, moment: float) -> float | None:
-        raise NotImplementedError
+        """The first moment later than this one; None if there is none."""
 
 
 class _Date(_Source):
@@ -129,8 +131,9 @@ class _Bounded(_Source):
         # Times of schedules are whole microseconds.
         return self._next_after(start - 1e-6)
 
+    @abstractmethod
     def _next_after(self, moment: float) -> float | None:
-        raise NotImplementedError
+        """The same without start and end."""
 
 
 class _Interval(_Bounded):

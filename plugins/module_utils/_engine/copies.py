@@ -1,0 +1,119 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The copies of one backup, each in a storage of its own with all that it is built on: chosen, restored, proved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from .archive import place, tree
+from .archive.backup_set import BackupSet, StoredBackup
+from .archive.errors import ArchiveError
+from .archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
+from .archive.scratch import need_room, scratch_folder
+from .archive.tar import shown
+from .errors import FreezerError
+from .options import OptionError, Options
+from .progress import Progress
+from .storage.base import Storage
+from .storage.errors import StorageError
+
+#: A storage, and the chain in it: level 0 first, the backup that is meant last.
+Copy = tuple[Storage, list[StoredBackup]]
+
+
+def choose(sets: Iterable[BackupSet], options: Options) -> list[Copy]:
+    """The chain that an action means, in each storage that has it: of all storages the newest such backup counts.
+
+    Raises StorageError or ArchiveError if no storage has one.
+    """
+    found: list[Copy] = []
+    problems: list[FreezerError] = []
+    for backup_set in sets:
+        try:
+            wanted = backup_set.find(options.backup_id, options.restore_from_date)
+            found.append((backup_set.storage, backup_set.chain(wanted)))
+        except (StorageError, ArchiveError) as obstacle:
+            problems.append(obstacle)
+    if not found:
+        raise problems[0]
+    newest = max((chain[-1].manifest for _storage, chain in found), key=lambda manifest: manifest.timestamp)
+    return [copy for copy in found if copy[1][-1].manifest.backup_id == newest.backup_id]
+
+
+def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
+    sizes = [one.manifest.stream_bytes for one in chain]
+    total = sum(size for size in sizes if size is not None) if None not in sizes else None
+    progress.begin(phase, total)
+
+
+def restore_into(
+    storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress
+) -> tuple[Extracted, place.Placed]:
+    """Restore a chain; the target becomes visible as a whole, and is as before if this fails."""
+    whole_folder = chain[-1].manifest.single_file is None
+    _begin(progress, "restore", chain)
+    try:
+        with place.staging(target, with_root=whole_folder) as stage:
+            met = replay_chain(storage, chain, stage.tree, progress)
+            return met, stage.place(with_root=whole_folder)
+    finally:
+        progress.end()
+
+
+def prove(storage: Storage, chain: Sequence[StoredBackup], options: Options, progress: Progress) -> list[str]:
+    """Read a chain as ``check`` of an action says; the differences from ``compare_to``. Raises DamagedArchive."""
+    if options.check == "segments":
+        progress.begin("verify", sum(one.manifest.stored_bytes for one in chain))
+    else:
+        _begin(progress, "verify", chain)
+    try:
+        for one in chain:
+            check_side_objects(storage, one)
+            if options.check == "segments":
+                check_segments(storage, one, progress)
+            elif options.check == "stream":
+                check_stream(storage, one, progress)
+        if options.check == "restore":
+            return _compare(storage, chain, options.compare_to, progress)
+        return []
+    finally:
+        progress.end()
+
+
+def _restore_aside(storage: Storage, chain: Sequence[StoredBackup], scratch: str, progress: Progress) -> str:
+    """The tree as it would be restored, below a scratch folder."""
+    target = os.path.join(scratch, "tree")
+    with place.staging(target, with_root=True) as stage:
+        replay_chain(storage, chain, stage.tree, progress)
+        stage.place(with_root=True)
+    return target
+
+
+def _need_room_for(chain: Sequence[StoredBackup]) -> None:
+    # Of each level all is there at once; what a program compressed has left no other size than the stored one.
+    need_room(
+        max(one.manifest.stream_bytes or one.manifest.stored_bytes for one in chain), "a scratch copy to compare with"
+    )
+
+
+def would_change(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> bool:
+    """Whether a restore over what stands in a target would do anything; other files there do not count."""
+    _need_room_for(chain)
+    with scratch_folder() as scratch:
+        restored = _restore_aside(storage, chain, scratch, progress)
+        found = tree.differences(restored, target, owner=os.geteuid() == 0)
+    ours = [line for line in found if not line.endswith(f": only in {target}")]
+    if chain[-1].manifest.single_file is not None:
+        ours = [line for line in ours if not line.startswith(".:")]
+    return bool(ours)
+
+
+def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None, progress: Progress) -> list[str]:
+    if folder is not None and not os.path.isdir(folder):
+        raise OptionError(f"compare_to {shown(folder)} is not a folder.")
+    _need_room_for(chain)
+    with scratch_folder() as scratch:
+        restored = _restore_aside(storage, chain, scratch, progress)
+        return [] if folder is None else tree.differences(folder, restored, owner=os.geteuid() == 0)
