@@ -8,25 +8,16 @@ import json
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support import cloud_lab
-from ansible_collections.freezer.backup.tests.support.cloud_farm import CloudFarm, changed
+from ansible_collections.freezer.backup.tests.support.cloud_farm import CloudFarm, changed, three_servers
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy, answers
-from ansible_collections.freezer.backup.tests.support.cloud_world import World
 
 _NAMES = ("db", "web1", "web2")
 
 
 @pytest.fixture(scope="module")
 def world(nova_lab):
-    made = World(nova_lab, cloud_lab.new_project(nova_lab))
-    image = made.image(b"x" * 5000)
-    made.ids = {name: made.begin_server(image, name) for name in _NAMES}
-    data = made.volume("data")
-    for server_id in made.ids.values():
-        made.wait(lambda server_id=server_id: made.server_status(server_id) == "ACTIVE", "the server")
-    made.attach(made.ids["db"], data)
-    yield made
-    made.clean()
+    with three_servers(nova_lab) as made:
+        yield made
 
 
 @pytest.fixture

@@ -14,21 +14,15 @@ import time
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support import cloud_lab
-from ansible_collections.freezer.backup.tests.support.cloud_farm import CloudFarm, changed
+from ansible_collections.freezer.backup.tests.support.cloud_farm import CloudFarm, changed, three_servers
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy, answers
-from ansible_collections.freezer.backup.tests.support.cloud_world import World
 
 
 @pytest.fixture(scope="module")
 def world(nova_lab):
-    made = World(nova_lab, cloud_lab.new_project(nova_lab))
-    image = made.image(os.urandom(5000))
-    made.ids = {name: made.server(image, name) for name in ("db", "web1", "web2")}
-    made.data, made.spare = made.volume("data"), made.volume("spare")
-    made.attach(made.ids["db"], made.data)
-    yield made
-    made.clean()
+    with three_servers(nova_lab) as made:
+        made.spare = made.volume("spare")
+        yield made
 
 
 @pytest.fixture
@@ -77,6 +71,16 @@ def _nobody_is_held(farm):
     assert list(farm.folder.rglob("run.json")) + list(farm.folder.rglob("api-only-*.json")) == []
 
 
+def _run_as_checked(farm, workflow):
+    """Run a playbook in check mode against a cloud that refuses writes, and then as it is meant."""
+    farm.proxy.refuse_writes = True
+    succeeded, output = farm.run(workflow, "--check", snapshot_name="one")
+    assert (succeeded, farm.proxy.refused) == (True, []), output
+    farm.proxy.refuse_writes = False
+    succeeded, output = farm.run(workflow, snapshot_name="one")
+    assert succeeded, output
+
+
 def test_a_set_of_servers_and_volumes_is_taken_while_its_hosts_are_held_and_restored_and_removed(farm, world):
     farm.proxy.refuse_writes = True
     succeeded, output = farm.run("backup", "--check", snapshot_name="one")
@@ -117,24 +121,14 @@ def test_a_set_of_servers_and_volumes_is_taken_while_its_hosts_are_held_and_rest
 
     world.disk(world.ids["web1"]).write_bytes(b"bad")
     world.write(world.spare, 0, b"bad")
-    farm.proxy.refuse_writes = True
-    succeeded, output = farm.run("restore", "--check", snapshot_name="one")
-    assert (succeeded, farm.proxy.refused) == (True, []), output
-    farm.proxy.refuse_writes = False
-    succeeded, output = farm.run("restore", snapshot_name="one")
-    assert succeeded, output
+    _run_as_checked(farm, "restore")
     assert world.disk(world.ids["web1"]).read_bytes() == b"good"
     assert world.digest(world.spare) == before
     assert [world.server_status(one) for one in world.ids.values()] == ["ACTIVE"] * 3
     assert world.get_volume(world.data)["status"] == "in-use"
     assert "c1 apply" in farm.history()
 
-    farm.proxy.refuse_writes = True
-    succeeded, output = farm.run("remove_backup", "--check", snapshot_name="one")
-    assert (succeeded, farm.proxy.refused) == (True, []), output
-    farm.proxy.refuse_writes = False
-    succeeded, output = farm.run("remove_backup", snapshot_name="one")
-    assert succeeded, output
+    _run_as_checked(farm, "remove_backup")
     _nothing_is_left(farm, world)
     farm.services["db1"]["freezer_hooks"] = farm.compute["c1"]["freezer_hooks"] = {}
     succeeded, output = farm.run("remove_backup", snapshot_name="one")

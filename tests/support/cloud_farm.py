@@ -11,17 +11,34 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from . import labs
+from . import cloud_lab, labs
 from .cloud_proxy import CloudProxy
 from .cloud_world import World
+from .keystone_lab import Keystone
 
 _ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 560
+
+
+@contextmanager
+def three_servers(lab: Keystone) -> Iterator[World]:
+    """A project with the servers db, web1 and web2, and the volume ``data`` of db. ``ids`` are the servers' by name."""
+    made = World(lab, cloud_lab.new_project(lab))
+    image = made.image(os.urandom(5000))
+    made.ids = {name: made.begin_server(image, name) for name in ("db", "web1", "web2")}
+    made.data = made.volume("data")
+    for server_id in made.ids.values():
+        made.wait(lambda server_id=server_id: made.server_status(server_id) == "ACTIVE", "the server")
+    made.attach(made.ids["db"], made.data)
+    yield made
+    made.clean()
 
 
 class CloudFarm:

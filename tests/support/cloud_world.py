@@ -39,6 +39,9 @@ class World:
         self.admin: Cloud = connect_cloud({"auth": admin}, {})
         self._nova = Path(lab.environment["FREEZER_TEST_NOVA_STATE"])
         self._cinder = Path(lab.environment["FREEZER_TEST_CINDER_STATE"])
+        #: Of servers that a test names, their ids; and of its volume with data.
+        self.ids: dict[str, str] = {}
+        self.data = ""
         self._servers: list[str] = []
         self._volumes: list[str] = []
 

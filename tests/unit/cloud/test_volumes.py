@@ -175,6 +175,28 @@ def test_a_snapshot_in_error_is_removed_and_the_next_run_makes_it(world, volume,
     kept(world.cloud, name).absent([volume])
 
 
+def test_what_cinder_still_works_on_is_removed_when_that_has_ended(world, volume, proxy, behind):
+    name = fresh_name()
+    kept(world.cloud, name).present([volume])
+
+    def still_made(exchange):
+        status, headers, body = exchange.forward()
+        return status, headers, body.replace(b'"status": "available"', b'"status": "creating"')
+
+    # The first look is whether there is one, by the second it is still being made.
+    proxy.on("GET .*/snapshots/detail", still_made, times=2)
+    refused = proxy.on("DELETE .*/snapshots/", answers(409), times=2)
+    assert kept(behind, name).absent([volume])["changed"] is True
+    assert refused.met == 3
+    assert not any(name in one for one in snapshots_of(world, volume))
+    kept(world.cloud, name).present([volume])
+    refused.times = 9999
+    with pytest.raises(CloudError, match="which is in the way of its removal, did not happen within 2 seconds"):
+        kept(behind, name, timeout_seconds=2).absent([volume])
+    refused.times = 0
+    kept(world.cloud, name).absent([volume])
+
+
 def test_check_mode_asks_and_never_writes(world, volume, proxy, behind):
     name = fresh_name()
     kept(world.cloud, name).present([volume])

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -25,6 +27,7 @@ class ServerConsistency:
         self._held = held
         self._volumes = Volumes(cloud)
         self._properties: dict[str, Mapping[str, Any]] = {}
+        self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def of(self, server: Resource) -> str:
         """``fs`` also where Nova holds the file systems or they are not in use, else ``crash``. Raises RestError."""
@@ -39,14 +42,15 @@ class ServerConsistency:
         )
 
     def _of_image(self, image_id: str) -> Mapping[str, Any]:
-        """The properties of an image, which many servers may have in common, asked for once."""
-        if image_id not in self._properties:
-            try:
-                answer = self._cloud.service("image").request("GET", f"/v2/images/{quote(image_id)}").document
-            except NotFound:
-                answer = {}
-            self._properties[image_id] = answer
-        return self._properties[image_id]
+        """The properties of an image, which many servers may have in common, asked for once by all threads."""
+        with self._asking[image_id]:
+            if image_id not in self._properties:
+                try:
+                    answer = self._cloud.service("image").request("GET", f"/v2/images/{quote(image_id)}").document
+                except NotFound:
+                    answer = {}
+                self._properties[image_id] = answer
+            return self._properties[image_id]
 
     def _of_volume(self, server: Resource) -> Mapping[str, Any]:
         """Those of the image that the volume was made of which a server boots from."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from ..errors import FreezerError
+from ..rest.errors import Conflict
 from .connection import Cloud
 from .errors import CloudError
 from .listing import BACKUP_VERSION, CopiesOfVolumes, Volumes, backups_of_volumes, snapshots_of_volumes
@@ -22,6 +23,8 @@ from .volume_restore import VolumeRestore
 from .waiting import Clock, once
 
 _BROKEN = ("error", "error_deleting", "error_restoring")
+#: Somebody, or a run that was killed, has asked Cinder for something that ends by itself.
+_AT_WORK = ("creating", "backing-up", "restoring", "updating")
 
 
 @dataclass(frozen=True)
@@ -307,6 +310,18 @@ class VolumeSnapshots:
         outcome = "planned" if dry_run else "success"
         return {**result, "changed": True, "outcome": outcome, "removed": [str(one["id"]) for one in removed]}
 
+    def _asked_to_remove(self, kind: CopiesOfVolumes, wanted: str) -> bool | None:
+        """Whether a removal is under way; None while Cinder works on what is to go and would refuse it."""
+        found = kind.get(wanted)
+        if found is not None and found["status"] in _AT_WORK:
+            return None
+        try:
+            kind.delete(wanted)
+        except Conflict:
+            kind.expire()
+            return None
+        return True
+
     def _remove_one(self, kind: CopiesOfVolumes, one: Resource, clock: Clock) -> None:
         current = kind.get(one["id"])
         if current is None:
@@ -316,7 +331,8 @@ class VolumeSnapshots:
             kind.expire()
             if (kind.get(one["id"]) or {}).get("has_dependent_backups"):
                 raise CloudError(f"{one['name']} has backups that build on it; remove those first.")
-        kind.delete(one["id"])
+        at_work = f"The end of Cinder's work on {one['name']}, which is in the way of its removal,"
+        clock.wait(lambda: self._asked_to_remove(kind, one["id"]), at_work)
 
         def gone() -> bool | None:
             found = kind.get(one["id"])
