@@ -190,6 +190,12 @@ snapshot:
     name: before-upgrade
     group: vg0
     origin: vg0/data
+taken_at:
+  description:
+    - When LVM had just made it, in seconds since 1970 on the host's clock. V(null) if it was there before.
+  returned: with O(state=present), unless check mode would make it
+  type: float
+  sample: 1795337766.25
 removed:
   description: The snapshots that were removed, or would be in check mode.
   returned: with O(leftovers) or O(keep)

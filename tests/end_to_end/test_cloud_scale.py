@@ -50,6 +50,7 @@ def test_requests_for_each_server_do_not_become_more_with_their_number(tmp_path,
         folder.mkdir()
         with CloudProxy(nova_lab.auth_url) as proxy:
             farm = CloudFarm(folder, world, proxy)
+            farm.seconds = 3000
             farm.compute = {
                 f"h{one}": {
                     "freezer_server": f"server{one}",

@@ -67,6 +67,9 @@ def test_snapshots_of_lvm_are_taken_while_applications_are_held_kept_rotated_and
             )
             assert seen.split()[0] == "first"
             assert "held" in seen.split()
+        # No more than an order of magnitude: how far they are apart is up to two guests that share a machine.
+        (note,) = run.notes("lvm_skew_seconds")
+        assert 0 <= note["lvm_skew_seconds"] < 30
 
         run.killed_when_frozen(**lvm, snapshot_name="two")
         # Refused before anything is held, on either guest for a reason of its own; the record of the killed run stays.

@@ -24,7 +24,6 @@ from .cloud_world import World
 from .keystone_lab import Keystone
 
 _ROOT = Path(__file__).resolve().parents[2]
-_SECONDS = 560
 
 
 @contextmanager
@@ -51,6 +50,7 @@ class CloudFarm:
         self.services: dict[str, dict[str, Any]] = {}
         self.compute: dict[str, dict[str, Any]] = {}
         self.variables: dict[str, Any] = {}
+        self.seconds = 560
         #: How Ansible gets to a host; without it as an inventory says that is named in `arguments`.
         self.ways: dict[str, Any] = {
             "ansible_connection": "local",
@@ -118,9 +118,9 @@ class CloudFarm:
         )
 
     def run(self, playbook: str, *arguments: str, **variables: Any) -> tuple[bool, str]:
-        """Whether a playbook succeeded, and what it said."""
+        """Whether a playbook succeeded within ``self.seconds``, and what it said."""
         with self.start(playbook, *arguments, **variables) as process:
-            output, _nothing = process.communicate(timeout=_SECONDS)
+            output, _nothing = process.communicate(timeout=self.seconds)
         return process.returncode == 0, output
 
     def history(self) -> list[str]:

@@ -107,7 +107,7 @@ class GuestRuns:
     def logged(self, guest: Guest) -> list[tuple[str, str]]:
         """Step and event of what is in the event log of a guest, without the notes of all."""
         lines = [json.loads(line) for line in (self.folder / "events").read_text().splitlines()]
-        mine = [line for line in lines if line["host"] == guest.name and "skew_seconds" not in line]
+        mine = [line for line in lines if line["host"] == guest.name and "clock_error_seconds" not in line]
         return [
             (line["step"], line["event"])
             for line in mine

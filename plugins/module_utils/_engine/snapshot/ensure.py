@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,8 @@ class Wanted:
 def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
     """See to it that a snapshot is there, and mounted if it has a mount point. Raises SnapshotError.
 
-    The result has ``changed``, ``snapshot`` (None if it would only be made) and ``diff``.
+    The result has ``changed``, ``snapshot`` (None if it would only be made) and ``diff``; and where it was made
+    ``taken_at``, the moment in seconds since 1970 until which writes of its volume are in it.
     """
     if wanted.size is not None:
         check_size(wanted.size)
@@ -77,6 +79,7 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
         writable = wanted.writable or mounting.needs_writable_volume(kind)
         tags = tags_for("module", wanted.set_name or "")
         lvm.create_snapshot(origin, name, extents, tags, writable, wanted.timeout_seconds)
+        taken_at: float | None = time.time()
         try:
             there = lvm.find_snapshot(origin, name, tags, wanted.timeout_seconds)
             if point:
@@ -86,6 +89,7 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
             raise
         changed = True
     else:
+        taken_at = None
         mounted = [one.point for one in mounting.where_mounted(there)]
         changed = point is not None and point not in mounted
         after = {**before, "mount_point": point} if changed else before
@@ -95,6 +99,7 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
     return {
         "changed": changed,
         "snapshot": _described(there, origin, wanted, mount),
+        "taken_at": taken_at,
         "diff": {"before": before, "after": after},
     }
 
