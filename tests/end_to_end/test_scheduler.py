@@ -14,6 +14,8 @@ import uuid
 
 import pytest
 
+from ansible_collections.freezer.backup.tests.support import cloud_lab
+from ansible_collections.freezer.backup.tests.support.cloud_world import World
 from ansible_collections.freezer.backup.tests.support.scheduler_process import Scheduler, processes_with, wait_for
 
 SECRET = "correct-horse-battery-staple"
@@ -124,6 +126,29 @@ def test_the_records_of_backups_that_a_job_removes_go_with_them(schedulers, api,
     (record,) = wait_for(lambda: len(found := api.backups()) == 1 and found)
     (manifest,) = (tmp_path / "container").rglob("manifest.json")
     assert json.loads(manifest.read_text())["backup_id"] == record["backup_id"]
+
+
+def test_a_server_and_a_volume_of_a_cloud_are_kept_by_a_job(schedulers, api, nova_lab, tmp_path):
+    world = World(nova_lab, cloud_lab.new_project(nova_lab))
+    try:
+        server, volume = world.server(world.image(b"x" * 1000), "web"), world.volume("data")
+        openrc = tmp_path / "openrc"
+        openrc.write_text("".join(f"export {name}={value}\n" for name, value in world.project.environment.items()))
+        openrc.chmod(0o600)
+        common = {"action": "backup", "osrc": str(openrc)}
+        of_server = {**common, "mode": "nova", "nova_inst_id": server, "storage": "swift", "container": "kept"}
+        of_volume = {**common, "mode": "cindernative", "cindernative_vol_id": volume}
+        api.create("cloud", {"freezer_action": of_server}, {"freezer_action": of_volume})
+        schedulers().start()
+        schedule = wait_for(lambda: (found := api.schedule("cloud"))["status"] == "completed" and found, seconds=180)
+        assert schedule["result"] == "success", schedule
+        found = wait_for(lambda: len(found := api.backups()) == 2 and found)
+        records = [record["backup_metadata"] for record in found]
+        assert {record["backup_media"] for record in records} == {"nova", "cindernative"}
+        assert {record["job_id"] for record in records} == {"cloud"}
+        assert world.project.auth["password"] not in str([api.job("cloud"), records])
+    finally:
+        world.clean()
 
 
 def test_after_a_failure_only_what_is_mandatory_runs_and_failures_are_tried_again(schedulers, api, tmp_path):
