@@ -15,29 +15,34 @@ _CALL = """
 import json, sys
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot import ensure
-function, options, check_mode = json.load(sys.stdin)
-try:
-    if function == "without_leftovers":
-        answer = ensure.without_leftovers(60, check_mode)
-    else:
-        answer = getattr(ensure, function)(ensure.Wanted(**options), check_mode)
-except FreezerError as problem:
-    answer = {"problem": str(problem)}
-print(json.dumps(answer))
+for line in sys.stdin:
+    function, options, check_mode = json.loads(line)
+    try:
+        if function == "without_leftovers":
+            answer = ensure.without_leftovers(60, check_mode)
+        else:
+            answer = getattr(ensure, function)(ensure.Wanted(**options), check_mode)
+    except FreezerError as problem:
+        answer = {"problem": str(problem)}
+    print(json.dumps(answer), flush=True)
 """
 
 
 class Lvm:
-    """The engine's snapshots, called in a guest."""
+    """The engine's snapshots, called in a guest; by one process for all calls, since a new one takes long there."""
 
     def __init__(self, guest):
         self.guest = guest
+        self._engine = guest.start(f"PYTHONPATH={COLLECTIONS} exec python3 -c '{_CALL}'")
+
+    def end(self):
+        self._engine.stdin.close()
+        self._engine.wait(60)
 
     def _call(self, function, options, check_mode):
-        asked = json.dumps([function, options, check_mode])
-        done = self.guest.attempt(f"PYTHONPATH={COLLECTIONS} python3 -c '{_CALL}'", asked)
-        assert done.returncode == 0, done.stderr
-        answer = json.loads(done.stdout)
+        self._engine.stdin.write(json.dumps([function, options, check_mode]) + "\n")
+        self._engine.stdin.flush()
+        answer = json.loads(self._engine.stdout.readline())
         if "problem" in answer:
             assert "\n" not in answer["problem"]
             raise EngineProblem(answer["problem"])
@@ -57,19 +62,20 @@ class Lvm:
 def prepared(lvm_guest):
     """The group ``odd-group`` for the volumes of single tests, on the guest's second disk."""
     lvm_guest.run("vgcreate -qq -y odd-group /dev/ubdc; mkdir -p /srv/data/app; echo a >/srv/data/app/a")
-    yield lvm_guest
+    made = Lvm(lvm_guest)
+    yield made
+    made.end()
     lvm_guest.run("vgremove -qq -y odd-group; pvremove -qq -y /dev/ubdc; rm -r /srv/data/app")
 
 
 @pytest.fixture
 def lvm(prepared):
     """The snapshots of a guest, in which nothing may be left by a test."""
-    some = Lvm(prepared)
-    before = prepared.traces()
-    yield some
-    after = prepared.traces()
+    before = prepared.guest.traces()
+    yield prepared
+    after = prepared.guest.traces()
     if after != before:
-        prepared.clear_volumes()
+        prepared.guest.clear_volumes()
     assert after == before
 
 

@@ -111,6 +111,7 @@ class CloudFarm:
         environment.update(
             ANSIBLE_CONFIG=str(_ROOT / "tests/ansible.cfg"),
             ANSIBLE_HOME=str(_ROOT / "build/ansible"),
+            ANSIBLE_PIPELINING="1",
             ANSIBLE_COLLECTIONS_PATH=os.pathsep.join(collections),
         )
         return subprocess.Popen(

@@ -115,7 +115,12 @@ class Guest:
             text=True,
             timeout=180,
             check=False,
-            env={**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal", "ANSIBLE_NOCOLOR": "1"},
+            env={
+                **os.environ,
+                "ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.minimal",
+                "ANSIBLE_NOCOLOR": "1",
+                "ANSIBLE_PIPELINING": "1",
+            },
         )
         # A diff, which ansible takes out of the result, comes first.
         before, arrow, after = done.stdout.partition(f"{self.name} | ")
