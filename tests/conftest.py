@@ -35,15 +35,31 @@ def pytest_configure() -> None:
 
 #: Labs that one test at a time has for itself.
 _ALONE = ("guests", "hosts")
+#: What takes minutes, the longest first: begun last, it would keep one worker at the end while the others have nothing to do.
+_LONG = (
+    *_ALONE,
+    *("test_cloud_sequence", "test_cloud_power_playbooks", "test_sequence_playbooks", "test_agent_servers"),
+    *(
+        "test_api_on_a_cluster",
+        "test_agent_volumes",
+        "test_servers",
+        "test_volumes",
+        "test_taken",
+        "test_elastic_store",
+    ),
+)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What one worker does (`pytest -n 2`): all tests of a lab that is for one alone, else the tests of a file."""
+    """What one worker does (`pytest -n 2`), and when: all tests of a lab that is for one alone, else the tests of a file."""
+    groups: dict[pytest.Item, str] = {}
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
         lab = next((name for name in _ALONE if name in fixtures), None)
-        item.add_marker(pytest.mark.xdist_group(lab or item.path.stem))
+        groups[item] = lab or item.path.stem
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    items.sort(key=lambda item: _LONG.index(groups[item]) if groups[item] in _LONG else len(_LONG))
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,19 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What several files of playbooks in guests share."""
+"""What several files of tests in guests and on hosts share."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.freezer.backup.tests.support import labs
 from ansible_collections.freezer.backup.tests.support.guest_runs import GuestRuns
 from ansible_collections.freezer.backup.tests.support.guests import Guest
+from ansible_collections.freezer.backup.tests.support.role_runs import do_without
 
 
 @pytest.fixture
@@ -20,3 +23,14 @@ def run(tmp_path: Path, guests: list[Guest]) -> Iterator[GuestRuns]:
     yield made
     for guest in guests:
         guest.attempt("rm -rf /srv/data/late /srv/data/written /run/freezer-backup /var/lib/freezer-backup")
+
+
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[dict[str, str]]:
+    """The variables of tests/labs/containers, whose hosts are this module's for now."""
+    with contextlib.ExitStack() as stack:
+        try:
+            variables = stack.enter_context(labs.hosts())
+        except labs.LabUnavailable as reason:
+            do_without(reason)
+        yield variables

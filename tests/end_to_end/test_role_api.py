@@ -29,17 +29,6 @@ from ansible_collections.freezer.backup.tests.support.role_runs import (
 
 
 @pytest.fixture(scope="module")
-def hosts() -> Iterator[dict[str, str]]:
-    """The variables of the lab, whose hosts are this module's for now."""
-    with contextlib.ExitStack() as stack:
-        try:
-            variables = stack.enter_context(labs.hosts())
-        except labs.LabUnavailable as reason:
-            do_without(reason)
-        yield variables
-
-
-@pytest.fixture(scope="module")
 def others() -> dict[str, str]:
     """The variables that lead to collections of others."""
     try:

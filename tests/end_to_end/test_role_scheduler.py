@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support import labs
-from ansible_collections.freezer.backup.tests.support.role_runs import changes, copied_collection, do_without, run
+from ansible_collections.freezer.backup.tests.support.role_runs import changes, copied_collection, run
 
 
 @pytest.fixture
@@ -19,18 +18,14 @@ def collection(tmp_path: Path) -> Path:
     return copied_collection(tmp_path)
 
 
-def test_a_session_backs_two_hosts_up_and_an_upgrade_ends_no_run(collection, tmp_path):
-    try:
-        with labs.hosts() as hosts:
-            said = run(
-                collection,
-                "molecule",
-                *("test", "--scenario-name", "scheduler", "--no-command-borders"),
-                MOLECULE_EPHEMERAL_DIRECTORY=str(tmp_path / "molecule"),
-                **hosts,
-            )
-    except labs.LabUnavailable as reason:
-        do_without(reason)
+def test_a_session_backs_two_hosts_up_and_an_upgrade_ends_no_run(hosts, collection, tmp_path):
+    said = run(
+        collection,
+        "molecule",
+        *("test", "--scenario-name", "scheduler", "--no-command-borders"),
+        MOLECULE_EPHEMERAL_DIRECTORY=str(tmp_path / "molecule"),
+        **hosts,
+    )
     # A playbook that is not found counts as a success for molecule.
     assert " missing=0 " in said.rpartition("SCENARIO RECAP")[2], said
     # The second look of check mode is at hosts that are as they should be.

@@ -22,6 +22,8 @@ from .cloud_lab import Project
 from .keystone_lab import Keystone
 
 _WAIT_SECONDS = 180
+#: What the lab's Cinder takes for a gigabyte, in bytes.
+GIGABYTE = 64 << 20
 
 
 class World:

@@ -28,6 +28,7 @@ from ansible_collections.freezer.backup.tests.support.cloud_proxy import (
     damaged,
     token_expired,
 )
+from ansible_collections.freezer.backup.tests.support.cloud_world import GIGABYTE
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +151,7 @@ def test_a_server_that_boots_from_a_volume_is_kept_with_it_and_restored(world, a
     server = world.server("", "from-volume", imageRef="", block_device_mapping_v2=mapping)
     action = {**action, "nova_inst_id": server, "cloud_timeout_seconds": 600}
     done = agent.backup(action)
-    assert [(one["volume_id"], one["bytes"]) for one in done["disks"]] == [(volume, 1 << 30)]
+    assert [(one["volume_id"], one["bytes"]) for one in done["disks"]] == [(volume, GIGABYTE)]
     assert temporary(world) == []
     new = agent.restore(action)
     assert world.server_status(new["restored_server_id"]) == "ACTIVE"

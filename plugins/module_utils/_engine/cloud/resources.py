@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -56,8 +58,18 @@ def chosen(known: Iterable[Resource], wanted: Sequence[str], what: str) -> list[
 
 
 def newest_first(found: Iterable[Resource], made_last: str = "") -> list[Resource]:
-    """By the time of their creation, which may be a whole second: of two of the same one, `made_last` is the newer."""
-    return sorted(found, key=lambda one: (str(one["created_at"]), one["id"] == made_last), reverse=True)
+    """By the time of their creation. Of those of the same second `made_last` is the newest; else their runs say it."""
+
+    def age(one: Resource) -> tuple[str, bool, str]:
+        run = one.get("freezer_run") or (one.get("metadata") or {}).get("freezer_run") or ""
+        return str(one["created_at"])[:19], one["id"] == made_last, run
+
+    return sorted(found, key=age, reverse=True)
+
+
+def new_run() -> str:
+    """What a run is called in all that it makes: like no other, and after those that this host has called before it."""
+    return f"{time.time_ns():020}-{uuid.uuid4().hex[:12]}"
 
 
 def snapshot_title(kind: str, resource_id: str, name: str, incremental: bool) -> str:

@@ -8,7 +8,6 @@ Lists are asked for once for all servers of a call, so the number of requests fo
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
@@ -20,7 +19,7 @@ from .connection import Cloud
 from .errors import CloudError
 from .listing import Images, Servers, snapshots_of_volumes
 from .many import all_of
-from .resources import OWNER, Resource, age_seconds, newest_first, snapshot_title, utc_stamp
+from .resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
 from .server_consistency import ServerConsistency
 from .server_restore import ServerRestore
 from .waiting import Clock, once
@@ -69,7 +68,7 @@ class ServerSnapshots:
         self._images = Images(cloud)
         self._volume_snapshots = snapshots_of_volumes(cloud)
         self._consistency = ServerConsistency(cloud, options.held)
-        self._run = uuid.uuid4().hex
+        self._run = new_run()
 
     def present(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
         """Make the snapshots that are missing, and wait until they are whole. Raises FreezerError."""

@@ -7,7 +7,6 @@ Lists are asked for once for all volumes of a call, so the number of requests fo
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
@@ -18,7 +17,7 @@ from .connection import Cloud
 from .errors import CloudError
 from .listing import BACKUP_VERSION, CopiesOfVolumes, Volumes, backups_of_volumes, snapshots_of_volumes
 from .many import all_of
-from .resources import OWNER, Resource, age_seconds, newest_first, snapshot_title, utc_stamp
+from .resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
 from .volume_restore import VolumeRestore
 from .waiting import Clock, once
 
@@ -65,7 +64,7 @@ class VolumeSnapshots:
         self._snapshots = snapshots_of_volumes(cloud)
         self._backups = backups_of_volumes(cloud)
         self._own = self._snapshots if options.incremental else self._backups
-        self._run = uuid.uuid4().hex
+        self._run = new_run()
 
     def present(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
         """Make what is missing, and wait until it is whole. Raises FreezerError."""
