@@ -59,6 +59,7 @@ def run(collection: Path, command: str, *arguments: str, **variables: str) -> st
             "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}",
             "ANSIBLE_COLLECTIONS_PATH": str(home),
             "ANSIBLE_HOME": str(home / "home"),
+            "ANSIBLE_PIPELINING": "1",
             "NO_COLOR": "1",
             **variables,
         },
