@@ -16,8 +16,9 @@ _NAMES = ("db", "web1", "web2")
 
 @pytest.fixture(scope="module")
 def world(nova_lab):
-    with three_servers(nova_lab) as made:
-        yield made
+    made = three_servers(nova_lab)
+    yield made
+    made.clean()
 
 
 @pytest.fixture

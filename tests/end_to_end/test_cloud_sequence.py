@@ -20,9 +20,10 @@ from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudPr
 
 @pytest.fixture(scope="module")
 def world(nova_lab):
-    with three_servers(nova_lab) as made:
-        made.spare = made.volume("spare")
-        yield made
+    made = three_servers(nova_lab)
+    made.spare = made.volume("spare")
+    yield made
+    made.clean()
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +24,7 @@ from .keystone_lab import Keystone
 _ROOT = Path(__file__).resolve().parents[2]
 
 
-@contextmanager
-def three_servers(lab: Keystone) -> Iterator[World]:
+def three_servers(lab: Keystone) -> World:
     """A project with the servers db, web1 and web2, and the volume ``data`` of db. ``ids`` are the servers' by name."""
     made = World(lab, cloud_lab.new_project(lab))
     image = made.image(os.urandom(5000))
@@ -36,8 +33,7 @@ def three_servers(lab: Keystone) -> Iterator[World]:
     for server_id in made.ids.values():
         made.wait(lambda server_id=server_id: made.server_status(server_id) == "ACTIVE", "the server")
     made.attach(made.ids["db"], made.data)
-    yield made
-    made.clean()
+    return made
 
 
 class CloudFarm:
