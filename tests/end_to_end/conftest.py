@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.freezer.backup.tests.support import labs
 from ansible_collections.freezer.backup.tests.support.guest_runs import GuestRuns
 from ansible_collections.freezer.backup.tests.support.guests import Guest
-from ansible_collections.freezer.backup.tests.support.role_runs import do_without
+from ansible_collections.freezer.backup.tests.support.role_runs import copied_collection, do_without
 
 
 @pytest.fixture
@@ -34,3 +34,18 @@ def hosts() -> Iterator[dict[str, str]]:
         except labs.LabUnavailable as reason:
             do_without(reason)
         yield variables
+
+
+@pytest.fixture(scope="module")
+def others() -> dict[str, str]:
+    """The variables that lead to collections of others."""
+    try:
+        return labs.start("collections")
+    except labs.LabUnavailable as reason:
+        do_without(reason)
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Path:
+    """The collection as it is now."""
+    return copied_collection(tmp_path)

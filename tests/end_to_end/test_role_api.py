@@ -7,67 +7,26 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import re
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from ansible_collections.freezer.backup.tests.support import labs
 from ansible_collections.freezer.backup.tests.support.role_runs import (
     COMMANDS,
     changes,
-    copied_collection,
-    do_without,
+    play_scenario,
     run,
 )
 
 
-@pytest.fixture(scope="module")
-def others() -> dict[str, str]:
-    """The variables that lead to collections of others."""
-    try:
-        return labs.start("collections")
-    except labs.LabUnavailable as reason:
-        do_without(reason)
-
-
-@pytest.fixture
-def collection(tmp_path: Path) -> Path:
-    """The collection as it is now."""
-    return copied_collection(tmp_path)
-
-
 def test_the_api_is_deployed_found_unchanged_upgraded_and_removed(hosts, collection, tmp_path):
-    looks = _play_scenario("api", collection, tmp_path, **hosts)
+    looks = play_scenario("api", collection, tmp_path, **hosts)
     # The second look of check mode is at hosts that are as they should be.
     assert looks[1:] == [[0, 0]]
-
-
-def test_the_api_is_deployed_as_a_container_and_upgraded_and_removed(hosts, others, collection, tmp_path):
-    collections = f"{collection.parents[2]}:{others['FREEZER_TEST_COLLECTIONS']}"
-    looks = _play_scenario("api_container", collection, tmp_path, ANSIBLE_COLLECTIONS_PATH=collections, **hosts)
-    assert looks[1:] == [[0]]
-
-
-def _play_scenario(name: str, collection: Path, tmp_path: Path, **variables: str) -> list[list[int]]:
-    """Play a scenario of molecule; for every time that it used check mode, how many tasks of each host would change."""
-    said = run(
-        collection,
-        "molecule",
-        *("test", "--scenario-name", name, "--no-command-borders"),
-        MOLECULE_EPHEMERAL_DIRECTORY=str(tmp_path / "molecule"),
-        **variables,
-    )
-    # A playbook that is not found counts as a success for molecule.
-    assert " missing=0 " in said.rpartition("SCENARIO RECAP")[2], said
-    looks = re.findall(rf"\[{name} > check\] Executing(.*?)\[{name} > check\] Executed", said, re.DOTALL)
-    return [changes(look) for look in looks]
 
 
 DEPLOY = """

@@ -34,7 +34,7 @@ _OURS = ["other", "pool", "thin"]
 
 def test_a_guest_whose_cable_is_pulled_while_it_is_frozen_thaws_by_itself_and_finalize_leaves_nothing(run, volumes):
     cut, other = run.guests
-    deadline_seconds = 120
+    deadline_seconds = 80
 
     def unplug():
         labs.lab("guests", "unplug", cut.name)

@@ -73,6 +73,21 @@ def run(collection: Path, command: str, *arguments: str, **variables: str) -> st
     return ran.stdout
 
 
+def play_scenario(name: str, collection: Path, folder: Path, **variables: str) -> list[list[int]]:
+    """Play a scenario of molecule; for every time that it used check mode, how many tasks of each host would change."""
+    said = run(
+        collection,
+        "molecule",
+        *("test", "--scenario-name", name, "--no-command-borders"),
+        MOLECULE_EPHEMERAL_DIRECTORY=str(folder / "molecule"),
+        **variables,
+    )
+    # A playbook that is not found counts as a success for molecule.
+    assert " missing=0 " in said.rpartition("SCENARIO RECAP")[2], said
+    looks = re.findall(rf"\[{name} > check\] Executing(.*?)\[{name} > check\] Executed", said, re.DOTALL)
+    return [changes(look) for look in looks]
+
+
 def changes(said: str) -> list[int]:
     """How many tasks changed something, for each host of the last recap."""
     recap = said.rpartition("PLAY RECAP")[2]
