@@ -21,7 +21,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.errors
 from .cloud_lab import Project
 from .keystone_lab import Keystone
 
-_WAIT_SECONDS = 180
 #: What the lab's Cinder takes for a gigabyte, in bytes.
 GIGABYTE = 64 << 20
 
@@ -41,6 +40,8 @@ class World:
         self.admin: Cloud = connect_cloud({"auth": admin}, {})
         self._nova = Path(lab.environment["FREEZER_TEST_NOVA_STATE"])
         self._cinder = Path(lab.environment["FREEZER_TEST_CINDER_STATE"])
+        #: How long anything is waited for.
+        self.wait_seconds = 180
         #: Of servers that a test names, their ids; and of its volume with data.
         self.ids: dict[str, str] = {}
         self.data = ""
@@ -197,7 +198,7 @@ class World:
 
     def wait(self, predicate: Callable[[], Any], what: str) -> None:
         """Wait until something is so."""
-        deadline = time.monotonic() + _WAIT_SECONDS
+        deadline = time.monotonic() + self.wait_seconds
         while not predicate():
             assert time.monotonic() < deadline, f"{what} took too long"
             time.sleep(0.3)
