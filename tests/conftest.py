@@ -38,15 +38,16 @@ _ALONE = ("guests", "hosts")
 #: What takes minutes, the longest first: begun last, it would keep one worker at the end while the others have nothing to do.
 _LONG = (
     *_ALONE,
-    *("test_cloud_sequence", "test_cloud_power_playbooks", "test_sequence_playbooks", "test_agent_servers"),
-    *(
-        "test_api_on_a_cluster",
-        "test_agent_volumes",
-        "test_servers",
-        "test_volumes",
-        "test_taken",
-        "test_elastic_store",
-    ),
+    "test_cloud_sequence",
+    "test_cloud_power_playbooks",
+    "test_sequence_playbooks",
+    "test_agent_servers",
+    "test_api_on_a_cluster",
+    "test_agent_volumes",
+    "test_servers",
+    "test_volumes",
+    "test_taken",
+    "test_elastic_store",
 )
 
 

@@ -28,10 +28,8 @@ def three_servers(lab: Keystone) -> World:
     """A project with the servers db, web1 and web2, and the volume ``data`` of db. ``ids`` are the servers' by name."""
     made = World(lab, cloud_lab.new_project(lab))
     image = made.image(os.urandom(5000))
-    made.ids = {name: made.begin_server(image, name) for name in ("db", "web1", "web2")}
+    made.ids = made.servers(image, ("db", "web1", "web2"))
     made.data = made.volume("data")
-    for server_id in made.ids.values():
-        made.wait(lambda server_id=server_id: made.server_status(server_id) == "ACTIVE", "the server")
     made.attach(made.ids["db"], made.data)
     return made
 
