@@ -50,6 +50,11 @@ expiration = 86400
 [cache]
 enabled = true
 backend = dogpile.cache.memory
+# Two threads that meet in a fresh cache can keep the roles from before an assignment: a new user then has none.
+[role]
+caching = false
+[assignment]
+caching = false
 """
 
 _SERVER = """\

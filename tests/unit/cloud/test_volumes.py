@@ -199,6 +199,22 @@ def test_what_cinder_still_works_on_is_removed_when_that_has_ended(world, volume
     kept(world.cloud, name).absent([volume])
 
 
+def test_what_cinder_failed_to_delete_names_the_remedy_which_helps(world, volume):
+    name = fresh_name()
+    made = kept(world.cloud, name).present([volume])["snapshots"][0]["snapshot_id"]
+
+    def becomes(status):
+        action = {"os-reset_status": {"status": status}}
+        world.admin.service("volume").request("POST", f"/snapshots/{made}/action", action)
+
+    becomes("error_deleting")
+    with pytest.raises(CloudError, match=f"could not delete .*{made}.* administrator set its status to error"):
+        kept(world.cloud, name).absent([volume])
+    becomes("error")
+    assert kept(world.cloud, name).absent([volume])["changed"] is True
+    assert not any(name in one for one in snapshots_of(world, volume))
+
+
 def test_check_mode_asks_and_never_writes(world, volume, proxy, behind):
     name = fresh_name()
     kept(world.cloud, name).present([volume])

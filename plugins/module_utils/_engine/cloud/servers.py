@@ -14,9 +14,9 @@ from typing import Any, Callable
 from urllib.parse import quote
 
 from ..errors import FreezerError
-from ..rest.errors import NotFound
+from ..rest.errors import Conflict, NotFound, Rejected
 from .connection import Cloud
-from .errors import CloudError
+from .errors import CloudError, deletion_failed
 from .listing import Images, Servers, snapshots_of_volumes
 from .many import all_of
 from .resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
@@ -320,13 +320,14 @@ class ServerSnapshots:
             except NotFound:
                 return True
             if found["status"] == "error_deleting":
-                raise CloudError(f"Cinder could not delete the snapshot {snapshot_id} of a volume.")
+                raise deletion_failed(f"the snapshot {snapshot_id} of a volume")
+            if found["status"] in ("available", "error"):
+                try:
+                    volumes.request("DELETE", f"/snapshots/{quote(snapshot_id)}")
+                except (Conflict, NotFound, Rejected):
+                    pass  # something is still made of it: the next look tells
             return None
 
-        try:
-            volumes.request("DELETE", f"/snapshots/{quote(snapshot_id)}")
-        except NotFound:
-            return
         clock.wait(gone, f"The removal of the snapshot {snapshot_id} of a volume")
 
     # ------------------------------------------------------------------ applied

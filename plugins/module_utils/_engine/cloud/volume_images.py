@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from ..rest.errors import Conflict, NotFound, Rejected
 from .connection import Cloud
-from .errors import CloudError
+from .errors import CloudError, deletion_failed
 from .images import BROKEN, delete_image, get_image, images_named
 from .listing import CopiesOfVolumes, Volumes
 from .resources import Resource
@@ -114,7 +114,7 @@ def remove_volumes(volumes: Volumes, name: str, clock: Clock, metadata: Mapping[
         left = [one for one in volumes.fresh() if one["name"] == name and _has(one, metadata or {})]
         for one in left:
             if one["status"] == "error_deleting":
-                raise CloudError(f"Cinder could not delete the volume {one['id']} ({name}).")
+                raise deletion_failed(f"the volume {one['id']} ({name})")
             if one["status"] in _REMOVABLE:
                 try:
                     volumes.delete(one["id"])
@@ -133,7 +133,7 @@ def remove_snapshots(snapshots: CopiesOfVolumes, is_meant: Callable[[Resource], 
         left = [one for one in snapshots.fresh() if is_meant(one)]
         for one in left:
             if one["status"] == "error_deleting":
-                raise CloudError(f"Cinder could not delete the snapshot {one['id']} ({one['name']}).")
+                raise deletion_failed(f"the snapshot {one['id']} ({one['name']})")
             if one["status"] in ("available", "error"):
                 try:
                     snapshots.delete(one["id"])

@@ -14,7 +14,7 @@ from typing import Any, Callable
 from ..errors import FreezerError
 from ..rest.errors import Conflict
 from .connection import Cloud
-from .errors import CloudError
+from .errors import CloudError, deletion_failed
 from .listing import BACKUP_VERSION, CopiesOfVolumes, Volumes, backups_of_volumes, snapshots_of_volumes
 from .many import all_of
 from .resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
@@ -309,11 +309,16 @@ class VolumeSnapshots:
         outcome = "planned" if dry_run else "success"
         return {**result, "changed": True, "outcome": outcome, "removed": [str(one["id"]) for one in removed]}
 
+    def _check_deletable(self, found: Resource | None) -> None:
+        if found is not None and found["status"] == "error_deleting":
+            raise deletion_failed(f"{found['name']} ({found['id']})", found.get("fail_reason"))
+
     def _asked_to_remove(self, kind: CopiesOfVolumes, wanted: str) -> bool | None:
         """Whether a removal is under way; None while Cinder works on what is to go and would refuse it."""
         found = kind.get(wanted)
         if found is not None and found["status"] in _AT_WORK:
             return None
+        self._check_deletable(found)
         try:
             kind.delete(wanted)
         except Conflict:
@@ -335,8 +340,10 @@ class VolumeSnapshots:
 
         def gone() -> bool | None:
             found = kind.get(one["id"])
+            self._check_deletable(found)
             if found is not None and found["status"] in _BROKEN:
-                raise CloudError(f"{one['name']} could not be removed, it is {found['status']}.")
+                why = found.get("fail_reason") or "Cinder does not say why"
+                raise CloudError(f"{one['name']} could not be removed, it is {found['status']}: {why}.")
             return True if found is None else None
 
         clock.wait(gone, f"The removal of {one['name']}")

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from ..cloud.errors import CloudError
+from ..cloud.errors import CloudError, deletion_failed
 from ..cloud.listing import backups_of_volumes
 from ..cloud.resources import OWNER, Resource
 from ..retention import Survey
@@ -156,11 +156,16 @@ class NativeSet:
             self._remove(backup_id)
 
     def _remove(self, backup_id: str) -> None:
+        known = self._backups.get(backup_id) or {}
+        if known.get("status") == "error_deleting":
+            raise deletion_failed(f"the backup {backup_id}", known.get("fail_reason"))
         self._backups.delete(backup_id)
 
         def gone() -> bool | None:
             self._backups.expire()
             found = self._backups.get(backup_id)
+            if found is not None and found["status"] == "error_deleting":
+                raise deletion_failed(f"the backup {backup_id}", found.get("fail_reason"))
             if found is not None and found["status"] in _BROKEN:
                 why = found.get("fail_reason") or "Cinder does not say why"
                 raise CloudError(f"The backup {backup_id} could not be removed, it is {found['status']}: {why}.")

@@ -29,6 +29,11 @@ def main() -> int:
         # Before anything of Cinder keeps what is changed.
         _make_gigabytes_small()
     module = importlib.import_module(module_name)
+    if module_name.startswith("cinder."):
+        from cinder.image import image_utils
+
+        # Worked out of a gigabyte when it was imported; with less qemu-img cannot start its threads.
+        image_utils.QEMU_IMG_LIMITS.address_space = 1 << 30
     if module_name.startswith("nova."):
         import nova.virt
 
