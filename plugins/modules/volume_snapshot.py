@@ -72,6 +72,14 @@ options:
     description:
       - What O(rotation) counts. Without it O(snapshot_name).
     type: str
+  as_groups:
+    description:
+      - Volumes that are in a group of Cinder get one group snapshot, which is of one moment where the type of the group has
+        C(consistent_group_snapshot_enabled). Volumes that are in none get snapshots of their own.
+      - All volumes of such a group have to be named, also when it is removed, which Cinder does with all of it or nothing.
+      - A backup is made of a snapshot that was taken so.
+    type: bool
+    default: false
   held:
     description:
       - What whoever calls this holds still meanwhile, by the id of the volume, V(fs) for its file systems or V(app) for its
@@ -145,6 +153,13 @@ EXAMPLES = r"""
     incremental: false
     backup_level: auto
     backup_set: daily
+
+- name: Snapshots of the two volumes of a database, which are a group of Cinder, of one moment
+  freezer.backup.volume_snapshot:
+    cloud: mycloud
+    volumes: [db-data, db-journal]
+    snapshot_name: before-upgrade
+    as_groups: true
 
 - name: The volume as it was
   freezer.backup.volume_snapshot:
@@ -236,10 +251,8 @@ snapshots:
       returned: with O(restore_to=new)
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import (
-    VolumeSnapshotOptions,
-    VolumeSnapshots,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import VolumeSnapshotOptions
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import VolumeSnapshots
 from ansible_collections.freezer.backup.plugins.module_utils._module.cloud_module import CloudModule
 
 
@@ -256,6 +269,7 @@ def main():
             "min_age": {"type": "float"},
             "rotation": {"type": "int"},
             "backup_set": {"type": "str"},
+            "as_groups": {"type": "bool", "default": False},
             "held": {"type": "dict", "default": {}},
             "wait_for": {"type": "str", "choices": ["taken", "whole"], "default": "whole"},
             "metadata": {"type": "dict", "default": {}},
@@ -268,7 +282,7 @@ def main():
     given = module.params
     same = ("snapshot_name", "incremental", "backup_level", "container", "require_quiesce", "min_age", "rotation")
     options = VolumeSnapshotOptions(
-        **{name: given[name] for name in (*same, "backup_set", "held", "wait_for", "metadata")},
+        **{name: given[name] for name in (*same, "backup_set", "as_groups", "held", "wait_for", "metadata")},
         **{name: given[name] for name in ("restore_to", "restore_as", "concurrency")},
         timeout_seconds=given["timeout"],
     )

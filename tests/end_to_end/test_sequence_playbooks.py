@@ -22,7 +22,8 @@ from typing import Any
 import pytest
 import yaml
 
-_ROOT = Path(__file__).resolve().parents[2]
+from ansible_collections.freezer.backup.tests.support.ansible_command import start_playbook
+
 _ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "2"))
 #: A program that fails, and the step that it fails: targets that cannot be held, and hooks.
 _BROKEN = [("s2-prepare", "prepare"), ("c1-stop", "freeze"), ("s2-stop", "prepare"), ("c2-freeze", "freeze")]
@@ -42,6 +43,8 @@ class Farm:
         self.journal = folder / "journal"
         self.hosts: dict[str, dict[str, Any]] = {host: {} for host in HOSTS}
         self.variables: dict[str, Any] = {"freezer_deadline_seconds": 300, "freezer_lead_seconds": 1}
+        #: Of ansible-playbook.
+        self.arguments: tuple[str, ...] = ()
         #: Steps with a hook. A hook costs a second or so.
         self.hooks: tuple[str, ...] = ("snapshot", "delete")
         tasks = [
@@ -102,14 +105,7 @@ esac
         return path
 
     def start(self, playbook: str, **variables: Any) -> subprocess.Popen[str]:
-        line = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.inventory())]
-        line += ["-e", json.dumps(variables), f"freezer.backup.{playbook}"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OS_"))}
-        environment["ANSIBLE_CONFIG"] = str(_ROOT / "tests" / "ansible.cfg")
-        environment["ANSIBLE_HOME"] = str(_ROOT / "build" / "ansible")
-        return subprocess.Popen(
-            line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=_ROOT
-        )
+        return start_playbook(playbook, self.inventory(), variables, *self.arguments)
 
     def run(self, playbook: str, **variables: Any) -> tuple[bool, str]:
         with self.start(playbook, **variables) as process:
@@ -118,6 +114,11 @@ esac
 
     def backup(self, **variables: Any) -> tuple[bool, str]:
         return self.run("backup", snapshot_name="one", **variables)
+
+    def hosts_were_held_at_one_moment(self) -> None:
+        """There is one clock for all."""
+        skews = [json.loads(line) for line in self.events.read_text().splitlines() if "skew_seconds" in line]
+        assert 0 <= skews[0]["skew_seconds"] < 1 + skews[0]["clock_error_seconds"]
 
     def history(self) -> list[str]:
         return self.journal.read_text().splitlines() if self.journal.exists() else []
@@ -206,9 +207,7 @@ def test_a_backup_goes_through_the_phases_in_their_order_and_is_restored_and_rem
         "include_types": [],
         "exclude_types": [],
     }
-    skews = [json.loads(line) for line in farm.events.read_text().splitlines() if "skew_seconds" in line]
-    # One clock for all, and one moment.
-    assert 0 <= skews[0]["skew_seconds"] < 1 + skews[0]["clock_error_seconds"]
+    farm.hosts_were_held_at_one_moment()
     farm.nothing_is_left()
 
     farm.events.unlink()
@@ -241,6 +240,16 @@ def test_if_one_host_cannot_be_held_there_is_no_snapshot_and_all_are_finalized(f
     for host in HOSTS:
         assert (host, "finalize", "done") in farm.logged()
     assert farm.snapshots() == []
+    farm.nothing_is_left()
+
+
+def test_where_hosts_are_more_than_forks_they_are_held_at_one_moment_all_the_same(farm):
+    farm.arguments = ("--forks", "1")
+    farm.variables["freezer_lead_seconds"] = 5
+    succeeded, output = farm.backup()
+    assert succeeded, output
+    assert phases(farm.logged()) == [*_sequence("snapshot"), ("backup", "done", {"s1"})]
+    farm.hosts_were_held_at_one_moment()
     farm.nothing_is_left()
 
 

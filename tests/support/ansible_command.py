@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,7 +22,23 @@ def run_ansible(command: str, *arguments: str, **variables: str) -> subprocess.C
     line = [str(Path(sys.executable).with_name(command)), "-i", "localhost,", "-c", "local", *arguments]
     for variable in [f"ansible_python_interpreter={sys.executable}", *extra]:
         line += ["-e", variable]
+    return subprocess.run(line, capture_output=True, text=True, check=False, env=_environment(), cwd=_ROOT)
+
+
+def start_playbook(
+    name: str, inventory: str | Path, variables: Mapping[str, Any], *arguments: str, **settings: str
+) -> subprocess.Popen[str]:
+    """Begin to run a playbook of the collection, whose output is one stream; `settings` are ANSIBLE_* variables."""
+    line = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), *arguments]
+    line += ["-e", json.dumps(variables), f"freezer.backup.{name}"]
+    environment = {**_environment(), **settings}
+    return subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=_ROOT
+    )
+
+
+def _environment() -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OS_"))}
     environment["ANSIBLE_CONFIG"] = str(_ROOT / "tests" / "ansible.cfg")
     environment["ANSIBLE_HOME"] = str(_ROOT / "build" / "ansible")
-    return subprocess.run(line, capture_output=True, text=True, check=False, env=environment, cwd=_ROOT)
+    return environment

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from . import cloud_lab, labs
+from .ansible_command import start_playbook
 from .cloud_proxy import CloudProxy
 from .cloud_world import World
 from .keystone_lab import Keystone
@@ -98,19 +99,9 @@ class CloudFarm:
 
     def start(self, playbook: str, *arguments: str, **variables: Any) -> subprocess.Popen[str]:
         """Begin to run a playbook; `variables` are extra variables."""
-        line = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(self.inventory()), *arguments]
-        line += ["-e", json.dumps(variables), f"freezer.backup.{playbook}"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OS_"))}
         collections = [str(_ROOT / "build/collections"), self._others["FREEZER_TEST_COLLECTIONS"]]
-        environment.update(
-            ANSIBLE_CONFIG=str(_ROOT / "tests/ansible.cfg"),
-            ANSIBLE_HOME=str(_ROOT / "build/ansible"),
-            ANSIBLE_PIPELINING="1",
-            ANSIBLE_COLLECTIONS_PATH=os.pathsep.join(collections),
-        )
-        return subprocess.Popen(
-            line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=_ROOT
-        )
+        settings = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_COLLECTIONS_PATH": os.pathsep.join(collections)}
+        return start_playbook(playbook, self.inventory(), variables, *arguments, **settings)
 
     def run(self, playbook: str, *arguments: str, **variables: Any) -> tuple[bool, str]:
         """Whether a playbook succeeded within ``self.seconds``, and what it said."""

@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import Cloud, connect_cloud
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.listing import GROUP_VERSION
 from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.errors import NotFound, RestError
 
 from .cloud_lab import Project
@@ -151,6 +152,35 @@ class World:
         )
         self.wait(lambda: self.get_volume(volume_id)["status"] == "in-use", "the attachment")
 
+    def group(self, name: str, volumes: Iterable[str]) -> str:
+        """A group of volumes, whose type says that all are taken at the same moment."""
+        kinds = self._group_types()
+        if "lab-consistent" not in kinds:
+            new = {"group_type": {"name": "lab-consistent", "is_public": True}}
+            specs = {"group_specs": {"consistent_group_snapshot_enabled": "<is> True"}}
+            try:
+                made = self.admin.service("volume").request("POST", "/group_types", new, headers=GROUP_VERSION)
+                path = f"/group_types/{made.document['group_type']['id']}/group_specs"
+                self.admin.service("volume").request("POST", path, specs, headers=GROUP_VERSION)
+            except RestError:
+                pass  # another worker was quicker
+            kinds = self._group_types()
+        types = [one["id"] for one in self.ask("volume", "GET", "/types")["volume_types"]]
+        new = {"group": {"name": name, "group_type": kinds["lab-consistent"], "volume_types": types}}
+        group_id = str(self.ask("volume", "POST", "/groups", new, headers=GROUP_VERSION)["group"]["id"])
+        self.wait(lambda: self._group(group_id)["status"] == "available", "the group")
+        more = {"group": {"add_volumes": ",".join(volumes)}}
+        self.cloud.service("volume").request("PUT", f"/groups/{group_id}", more, headers=GROUP_VERSION)
+        self.wait(lambda: self._group(group_id)["status"] == "available", "the group")
+        return group_id
+
+    def _group(self, group_id: str) -> Any:
+        return self.ask("volume", "GET", f"/groups/{group_id}", headers=GROUP_VERSION)["group"]
+
+    def _group_types(self) -> dict[str, str]:
+        found = self.ask("volume", "GET", "/group_types", headers=GROUP_VERSION)["group_types"]
+        return {str(one["name"]): str(one["id"]) for one in found}
+
     def _active_file(self, volume_id: str) -> Path:
         store = self._cinder / "store"
         info = store / f"volume-{volume_id}.info"
@@ -221,20 +251,28 @@ class World:
         self.wait(lambda: not self.ask("compute", "GET", "/servers")["servers"], "the end of the servers")
         for image in self.ask("image", "GET", f"/v2/images?owner={self.project.id}&limit=1000")["images"]:
             self._remove("image", f"/v2/images/{image['id']}")
-        for kind in ("backups", "snapshots", "volumes"):
+        for kind in ("backups", "group_snapshots"):
+            self.wait(lambda kind=kind: self._remove_all("volume", f"/{kind}", kind) == 0, f"the end of the {kind}")
+        for group in self.ask("volume", "GET", "/groups", headers=GROUP_VERSION)["groups"]:
+            action = {"delete": {"delete-volumes": True}}
+            path = f"/groups/{group['id']}/action"
+            self.cloud.service("volume").request("POST", path, action, headers=GROUP_VERSION, raw=True)
+        for kind in ("snapshots", "volumes"):
             self.wait(lambda kind=kind: self._remove_all("volume", f"/{kind}", kind) == 0, f"the end of the {kind}")
         self._empty_containers()
 
     def _remove_all(self, service: str, path: str, key: str) -> int:
         """Ask for the end of everything that is listed, and say how much is left that may end."""
-        left = [one for one in self.ask(service, "GET", path)[key] if one.get("status") != "error_deleting"]
+        found = self.ask(service, "GET", path, headers=GROUP_VERSION if service == "volume" else {})[key]
+        left = [one for one in found if one.get("status") != "error_deleting"]
         for one in left:
             self._remove(service, f"{path}/{one['id']}")
         return len(left)
 
     def _remove(self, service: str, path: str) -> None:
         try:
-            self.cloud.service(service).request("DELETE", path, raw=True)
+            headers = GROUP_VERSION if service == "volume" else {}
+            self.cloud.service(service).request("DELETE", path, headers=headers, raw=True)
         except RestError:
             pass  # gone already, or still needed by what goes first; then it is asked for again
 

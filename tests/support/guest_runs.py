@@ -5,9 +5,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -16,9 +14,9 @@ from typing import Any
 
 import yaml
 
+from .ansible_command import start_playbook
 from .guests import Guest
 
-_ROOT = Path(__file__).resolve().parents[2]
 #: A file system that is written to within three seconds is not frozen.
 WRITES = "timeout 3 sh -c 'echo now >/srv/data/written; sync -f /srv/data'"
 
@@ -53,16 +51,8 @@ class GuestRuns:
         }
 
     def start(self, playbook: str, **variables: Any) -> subprocess.Popen[str]:
-        line = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", self.guests[0].inventory]
-        line += ["-e", json.dumps({**self.variables, **variables}), f"freezer.backup.{playbook}"]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OS_"))}
-        environment["ANSIBLE_CONFIG"] = str(_ROOT / "tests" / "ansible.cfg")
-        environment["ANSIBLE_HOME"] = str(_ROOT / "build" / "ansible")
-        environment["ANSIBLE_TIMEOUT"] = "5"
-        environment["ANSIBLE_PIPELINING"] = str(self.pipelining)
-        return subprocess.Popen(
-            line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=_ROOT
-        )
+        settings = {"ANSIBLE_TIMEOUT": "5", "ANSIBLE_PIPELINING": str(self.pipelining)}
+        return start_playbook(playbook, self.guests[0].inventory, {**self.variables, **variables}, **settings)
 
     def __call__(
         self, when_frozen: Callable[[], object] = lambda: None, playbook: str = "backup", **variables: Any

@@ -50,18 +50,14 @@ expiration = 86400
 [cache]
 enabled = true
 backend = dogpile.cache.memory
-# Two threads that meet in a fresh cache can keep the roles from before an assignment: a new user then has none.
-[role]
-caching = false
-[assignment]
-caching = false
 """
 
 _SERVER = """\
 wsgi_app = "keystone.wsgi.api:application"
 bind = "{address}"
 workers = 1
-threads = 4
+# Not more: with several, a token now and then got the roles of somebody else who logged in at that moment.
+threads = 1
 timeout = 120
 control_socket_disable = True
 """

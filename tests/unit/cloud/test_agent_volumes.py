@@ -15,10 +15,10 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.errors import CloudError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import (
     VolumeSnapshotOptions,
-    VolumeSnapshots,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import VolumeSnapshots
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import (
     accepted_and_lost,
     answers,

@@ -14,10 +14,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.serve
     ServerSnapshots,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.statistics import statistics
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import (
     VolumeSnapshotOptions,
-    VolumeSnapshots,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import VolumeSnapshots
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import answers
 
 _DIAGNOSTICS = "GET .*/diagnostics"

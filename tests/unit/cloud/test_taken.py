@@ -15,10 +15,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.serve
     ServerSnapshotOptions,
     ServerSnapshots,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import (
     VolumeSnapshotOptions,
-    VolumeSnapshots,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import VolumeSnapshots
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import accepted_and_lost, answers
 
 _IMAGES = "GET .*/v2/images[?]"

@@ -11,10 +11,10 @@ import time
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.errors import CloudError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import (
     VolumeSnapshotOptions,
-    VolumeSnapshots,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import VolumeSnapshots
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import accepted_and_lost, answers, token_expired
 
 
@@ -118,6 +118,22 @@ def test_full_and_incremental_backups_restore_and_rotate_as_chains(world):
     assert done["level"] == 0
     assert len(done["removed"]) == 2
     assert list(backups_of(world, volume)) == [f"volume-{volume}-{names[2]}-backup"]
+
+
+def test_backups_of_volumes_with_metadata_become_new_volumes_once(world):
+    # Cinder lets a new volume have the metadata of the old one, and what it had before is gone.
+    volumes = [world.volume(metadata={"team": name}) for name in ("blue", "green")]
+    for volume in volumes:
+        world.write(volume, 0, os.urandom(1000))
+    name = fresh_name()
+    kept(world.cloud, name, incremental=False).present(volumes)
+    done = kept(world.cloud, name, incremental=False, restore_to="new").applied(volumes)["snapshots"]
+    restored = [one["restored_volume_id"] for one in done]
+    assert [world.digest(one) for one in restored] == [world.digest(one) for one in volumes]
+    assert [world.get_volume(one)["metadata"]["team"] for one in restored] == ["blue", "green"]
+    again = kept(world.cloud, name, incremental=False, restore_to="new").applied(volumes)
+    assert again["changed"] is False
+    assert [one["restored_volume_id"] for one in again["snapshots"]] == restored
 
 
 def test_an_attached_volume_is_copied_and_restored_with_its_server(world):

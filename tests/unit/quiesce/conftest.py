@@ -48,6 +48,17 @@ def file_system(make_file_system: MakeFileSystem) -> FileSystem:
     return make_file_system()
 
 
+def _open_files(process: int) -> list[str]:
+    """What a process has open; none if it has ended. A file that is closed meanwhile is left out, and not the process."""
+    found = []
+    folder = f"/proc/{process}/fd"
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                found.append(os.readlink(f"{folder}/{name}"))
+    return found
+
+
 class Host:
     """Holds with a folder of their own."""
 
@@ -71,11 +82,7 @@ class Host:
         lock = self.folder / "default.lock"
         found = []
         for process in sorted(int(name) for name in os.listdir("/proc") if name.isdecimal()):
-            try:
-                links = [os.readlink(f"/proc/{process}/fd/{name}") for name in os.listdir(f"/proc/{process}/fd")]
-            except OSError:
-                continue
-            if str(lock) in links and process != os.getpid():
+            if process != os.getpid() and str(lock) in _open_files(process):
                 found.append(process)
         return found
 

@@ -66,7 +66,7 @@ def proxy(swift_lab):
 @pytest.fixture
 def behind(proxy, project):
     """A storage whose requests pass the proxy; its patience is short."""
-    options = {"auth": {**project.auth, "auth_url": proxy.auth_url}, "timeout_seconds": 1}
+    options = {"auth": {**project.auth, "auth_url": proxy.auth_url}, "timeout_seconds": 3}
     cloud = connect_cloud(options, {})
     return SwiftStorage(f"c-{secrets.token_hex(6)}", lambda: cloud, PIECE)
 

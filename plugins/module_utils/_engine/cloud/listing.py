@@ -22,6 +22,8 @@ from .resources import OWNER, Resource, chosen, newest_first, pages
 _FRESH_SECONDS = 0.5
 #: Metadata of backups.
 BACKUP_VERSION = {"OpenStack-API-Version": "volume 3.43"}
+#: Groups, their snapshots, and which volume and snapshot belongs to which.
+GROUP_VERSION = {"OpenStack-API-Version": "volume 3.14"}
 
 
 class Listing:
@@ -160,7 +162,7 @@ class Volumes(_OfCinder):
     """The volumes of the project."""
 
     def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud, "volumes")
+        super().__init__(cloud, "volumes", GROUP_VERSION)
 
     def idle(self, volume_id: str) -> Resource | None:
         """The volume when Cinder works on it no more, else None. Raises CloudError."""
@@ -183,7 +185,7 @@ class CopiesOfVolumes(_OfCinder):
 
 def snapshots_of_volumes(cloud: Cloud) -> CopiesOfVolumes:
     """Cinder's snapshots."""
-    return CopiesOfVolumes(cloud, "snapshots")
+    return CopiesOfVolumes(cloud, "snapshots", GROUP_VERSION)
 
 
 def backups_of_volumes(cloud: Cloud) -> CopiesOfVolumes:

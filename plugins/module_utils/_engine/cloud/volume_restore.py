@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 from urllib.parse import quote
 
@@ -142,26 +142,38 @@ class VolumeRestore:
             new["backup_id"] = found["id"]
             headers = _FROM_BACKUP_VERSION
 
+        before = {one["id"] for one in self._volumes.fresh()}
+        made: list[str] = []
+
         def do() -> None:
-            self._service.request("POST", "/volumes", {"volume": new}, repeatable=False, headers=headers)
+            answer = self._service.request("POST", "/volumes", {"volume": new}, repeatable=False, headers=headers)
+            made.append(answer.document["volume"]["id"])
 
         def find() -> Resource | None:
             self._volumes.expire()
-            mine = self._volumes.marked({"freezer_run": self._run})
-            return self._volumes.idle(mine[0]["id"]) if mine else None
+            if not made:
+                # Not by the marks: Cinder puts the metadata of the volume that was backed up in their place.
+                made.extend(
+                    one["id"] for one in self._volumes.fresh() if one["name"] == name and one["id"] not in before
+                )
+            return self._volumes.idle(made[0]) if made else None
 
         try:
-            made = once(do, find, clock, f"Making the volume {name}")
+            found_id = once(do, find, clock, f"Making the volume {name}")["id"]
         except CloudError:
-            self._remove_remains()
+            self._remove_remains(made)
             raise
-        return {"changed": True, "outcome": "success", "restored_volume": name, "restored_volume_id": made["id"]}
+        if not is_snapshot:
+            path = f"/volumes/{quote(found_id)}/metadata"
+            self._service.request("POST", path, {"metadata": new["metadata"]})
+            self._volumes.expire()
+        return {"changed": True, "outcome": "success", "restored_volume": name, "restored_volume_id": found_id}
 
-    def _remove_remains(self) -> None:
+    def _remove_remains(self, made: Sequence[str]) -> None:
         self._volumes.expire()
         try:
-            for one in self._volumes.marked({"freezer_run": self._run}):
-                if one["status"].startswith("error"):
+            for one in self._volumes.fresh():
+                if one["id"] in made and one["status"].startswith("error"):
                     self._volumes.delete(one["id"])
         except FreezerError:
             pass  # the problem that led here is the one to tell

@@ -10,8 +10,9 @@ from typing import Any
 
 from ..cloud.listing import snapshots_of_volumes
 from ..cloud.resources import snapshot_title
+from ..cloud.volume_copies import VolumeSnapshotOptions
 from ..cloud.volume_images import remove_snapshots
-from ..cloud.volumes import VolumeSnapshotOptions, VolumeSnapshots
+from ..cloud.volumes import VolumeSnapshots
 from .held import taken_while_held
 from .source import Copy, Source, Taken, Workplace, about_volume
 

@@ -16,9 +16,10 @@ from ..archive.levels import LevelPlan, LevelPolicy, plan_level
 from ..cloud.errors import CloudError
 from ..cloud.listing import snapshots_of_volumes
 from ..cloud.resources import Resource
+from ..cloud.volume_copies import VolumeSnapshotOptions
 from ..cloud.volume_images import remove_snapshots
 from ..cloud.volume_restore import VolumeRestore
-from ..cloud.volumes import VolumeSnapshotOptions, VolumeSnapshots
+from ..cloud.volumes import VolumeSnapshots
 from ..options import Options
 from ..progress import Progress
 from . import results

@@ -13,8 +13,9 @@ from typing import Any
 from ..archive.errors import DamagedArchive
 from ..cloud.images import download, upload
 from ..cloud.resources import Resource
+from ..cloud.volume_copies import VolumeSnapshotOptions
 from ..cloud.volume_images import image_of_volume, volume_of_image
-from ..cloud.volumes import VolumeSnapshotOptions, VolumeSnapshots
+from ..cloud.volumes import VolumeSnapshots
 from ..options import Options
 from ..progress import Progress
 from . import results
