@@ -263,7 +263,7 @@ class World:
 
     def _remove_all(self, service: str, path: str, key: str) -> int:
         """Ask for the end of everything that is listed, and say how much is left that may end."""
-        found = self.ask(service, "GET", path, headers=GROUP_VERSION if service == "volume" else {})[key]
+        found = self.ask(service, "GET", path, headers=GROUP_VERSION)[key]
         left = [one for one in found if one.get("status") != "error_deleting"]
         for one in left:
             self._remove(service, f"{path}/{one['id']}")
@@ -271,8 +271,7 @@ class World:
 
     def _remove(self, service: str, path: str) -> None:
         try:
-            headers = GROUP_VERSION if service == "volume" else {}
-            self.cloud.service(service).request("DELETE", path, headers=headers, raw=True)
+            self.cloud.service(service).request("DELETE", path, headers=GROUP_VERSION, raw=True)
         except RestError:
             pass  # gone already, or still needed by what goes first; then it is asked for again
 

@@ -12,14 +12,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import quote
 
 from ..errors import FreezerError
-from ..rest.errors import Conflict, NotFound, Rejected
 from .connection import Cloud
-from .errors import CloudError, deletion_failed
+from .errors import CloudError
 from .listing import GROUP_VERSION, CopiesOfVolumes
+from .removal import look_up, remove_at
 from .resources import Resource, pages, utc_stamp
 from .waiting import Clock, once
 
@@ -120,19 +119,11 @@ class GroupSnapshots:
 
         return once(do, find, clock, title, busy=f"Cinder works on the group {group_id}, whose end")
 
-    def _get(self, group_snapshot_id: str) -> Resource | None:
-        try:
-            answer = self._service.request("GET", self._path(group_snapshot_id), headers=GROUP_VERSION)
-        except NotFound:
-            return None
-        found: dict[str, Any] = answer.document["group_snapshot"]
-        return found
-
     def _path(self, group_snapshot_id: str) -> str:
         return f"/group_snapshots/{quote(group_snapshot_id)}"
 
     def _finished(self, group_snapshot_id: str) -> bool | None:
-        found = self._get(group_snapshot_id)
+        found = look_up(self._service, self._path(group_snapshot_id), "group_snapshot", GROUP_VERSION)
         if found is None or found["status"].startswith("error"):
             raise CloudError(
                 f"The group snapshot {group_snapshot_id} is {found['status'] if found else 'gone'}: Cinder gave it up."
@@ -146,19 +137,7 @@ class GroupSnapshots:
             pass  # the problem that led here is the one to tell; the next run removes it
 
     def _remove(self, group_snapshot_id: str, clock: Clock) -> None:
-        def gone() -> bool | None:
-            found = self._get(group_snapshot_id)
-            if found is None:
-                return True
-            if found["status"] == "error_deleting":
-                raise deletion_failed(f"the group snapshot {group_snapshot_id}")
-            if found["status"] in ("available", "error"):
-                try:
-                    self._service.request("DELETE", self._path(group_snapshot_id), headers=GROUP_VERSION)
-                except (Conflict, NotFound, Rejected):
-                    pass  # something is still made of a part: the next look tells
-            return None
-
+        what = f"the group snapshot {group_snapshot_id}"
         # Each of its volumes asks for it, and the first one does it for all.
         with self._removing:
-            clock.wait(gone, f"The removal of the group snapshot {group_snapshot_id}")
+            remove_at(self._service, self._path(group_snapshot_id), "group_snapshot", what, clock, GROUP_VERSION)

@@ -14,11 +14,11 @@ from typing import Any, Callable
 from urllib.parse import quote
 
 from ..errors import FreezerError
-from ..rest.errors import Conflict, NotFound, Rejected
 from .connection import Cloud
-from .errors import CloudError, deletion_failed
+from .errors import CloudError
 from .listing import Images, Servers, snapshots_of_volumes
 from .many import all_of
+from .removal import remove_at
 from .resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
 from .server_consistency import ServerConsistency
 from .server_restore import ServerRestore
@@ -312,23 +312,8 @@ class ServerSnapshots:
         }
 
     def _remove_volume_snapshot(self, snapshot_id: str, clock: Clock) -> None:
-        volumes = self._cloud.service("volume")
-
-        def gone() -> bool | None:
-            try:
-                found = volumes.request("GET", f"/snapshots/{quote(snapshot_id)}").document["snapshot"]
-            except NotFound:
-                return True
-            if found["status"] == "error_deleting":
-                raise deletion_failed(f"the snapshot {snapshot_id} of a volume")
-            if found["status"] in ("available", "error"):
-                try:
-                    volumes.request("DELETE", f"/snapshots/{quote(snapshot_id)}")
-                except (Conflict, NotFound, Rejected):
-                    pass  # something is still made of it: the next look tells
-            return None
-
-        clock.wait(gone, f"The removal of the snapshot {snapshot_id} of a volume")
+        what = f"the snapshot {snapshot_id} of a volume"
+        remove_at(self._cloud.service("volume"), f"/snapshots/{quote(snapshot_id)}", "snapshot", what, clock)
 
     # ------------------------------------------------------------------ applied
 

@@ -33,7 +33,7 @@ class VolumeSnapshots:
     def present(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
         """Make what is missing, and wait until it is whole. Raises FreezerError."""
         if self._options.as_groups:
-            self._take_groups(chosen(self._copies.volumes.fresh(), names, "volume"), dry_run)
+            self._take_groups(self._chosen(names), dry_run)
         result = self._all(names, lambda volume: self._ensure(volume, dry_run))
         if not dry_run and not self._options.incremental and self._options.wait_for == "whole":
             self._remove_held_groups()
@@ -42,15 +42,18 @@ class VolumeSnapshots:
     def absent(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
         """Remove what has this name, and nothing else of these volumes. Raises FreezerError."""
         # Known before the first one goes, which may be part of a group snapshot and take those of other volumes with it.
-        known = {one["id"]: self._copies.known(one) for one in chosen(self._copies.volumes.fresh(), names, "volume")}
+        known = {one["id"]: self._copies.known(one) for one in self._chosen(names)}
         return self._all(names, lambda volume: self._remove(volume, known.get(volume["id"], []), dry_run))
 
     def applied(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
         """Let volumes become what was kept of them, or make new ones of it. Raises FreezerError."""
         return self._all(names, lambda volume: self._apply(volume, dry_run))
 
+    def _chosen(self, names: Sequence[str]) -> list[Resource]:
+        return chosen(self._copies.volumes.fresh(), names, "volume")
+
     def _all(self, names: Sequence[str], work: Callable[[Resource], dict[str, Any]]) -> dict[str, Any]:
-        self._copies.asked = frozenset(one["id"] for one in chosen(self._copies.volumes.fresh(), names, "volume"))
+        self._copies.asked = frozenset(one["id"] for one in self._chosen(names))
         return all_of(self._copies.volumes, names, "volume", work, self._options.concurrency)
 
     # ------------------------------------------------------------------ present
