@@ -8,6 +8,7 @@ A volume is copied several times for each image of it: the tests are few and lon
 from __future__ import annotations
 
 import os
+import re
 import secrets
 
 import pytest
@@ -19,6 +20,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volum
     VolumeSnapshotOptions,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import VolumeSnapshots
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud_backup.native_set import in_order
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import (
     accepted_and_lost,
     answers,
@@ -158,6 +160,49 @@ def test_cinders_own_backups_build_on_each_other_restore_by_date_and_rotate_as_c
     assert agent.prune({**action, "keep_last": 1})["changed"] is False
     left = world.ask("volume", "GET", "/backups")["backups"]
     assert {made[2]["backup_id"], full["backup_id"]} < {one["id"] for one in left}
+
+
+def backup_of_second(name, incremental=False, dependents=False, second=7):
+    return {
+        "id": name,
+        "created_at": f"2026-11-28T05:57:{second:02}.000000",
+        "is_incremental": incremental,
+        "has_dependent_backups": dependents,
+    }
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        [backup_of_second("increment", incremental=True), backup_of_second("full")],
+        [backup_of_second("full", dependents=True), backup_of_second("increment", incremental=True)],
+        [
+            backup_of_second("first", incremental=True, dependents=True),
+            backup_of_second("second", incremental=True),
+            backup_of_second("later", second=8),
+        ],
+    ],
+)
+def test_backups_of_one_second_stand_in_the_order_in_which_they_build_on_each_other(made):
+    assert in_order(made) == made
+    assert in_order(made[::-1]) == made
+
+
+@pytest.mark.usefixtures("as_member")
+def test_cinder_is_not_asked_to_build_on_one_of_two_backups_of_one_second(world, through_proxy):
+    volume = world.volume()
+    action = {"cindernative_vol_id": volume, "max_level": 5, "cloud_timeout_seconds": 600}
+    for level in (0, 1):
+        assert agent.backup(action)["level"] == level
+
+    def all_at_once(exchange):
+        status, headers, body = exchange.forward()
+        same = re.sub(rb'"created_at": "[^"]*"', b'"created_at": "2026-11-28T05:57:07.000000"', body)
+        return status, headers, same
+
+    through_proxy.on("GET .*/backups/detail", all_at_once, times=1000)
+    planned = agent.backup(action, dry_run=True)
+    assert (planned["level"], "not alone in its second" in planned["reason"]) == (0, True)
 
 
 def test_a_backup_whose_answer_was_lost_is_made_once_and_check_mode_writes_nothing(world, through_proxy):

@@ -7,6 +7,7 @@ Lists are asked for once for all volumes of a call, so the number of requests fo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ from .waiting import Clock
 BROKEN = ("error", "error_deleting", "error_restoring")
 #: Somebody, or a run that was killed, has asked Cinder for something that ends by itself.
 _AT_WORK = ("creating", "backing-up", "restoring", "updating")
+#: By so much, either way, a clock of the cloud may differ from ours.
+_CLOCKS_AGREE_WITHIN_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,13 @@ class VolumeCopies:
             return None
         # Cinder builds on the newest one, whoever made it.
         return max(known, key=lambda one: str(one["created_at"]))
+
+    def let_second_pass(self, volume: Resource) -> None:
+        """Wait until a new backup cannot be of the same second as the newest one: Cinder keeps whole seconds, and builds on
+        whichever it meets first of two that are equally new."""
+        made = [one["created_at"] for one in self.backups.fresh() if one["volume_id"] == volume["id"]]
+        if any(abs(age_seconds(stamp)) < _CLOCKS_AGREE_WITHIN_SECONDS for stamp in made):
+            time.sleep(1)
 
     def level(self, base: Resource | None) -> int:
         """0 of a full one."""

@@ -145,6 +145,7 @@ class VolumeSnapshots:
         path, key, headers = "/snapshots", "snapshot", {}
         if kind is self._copies.backups:
             path, key, headers = "/backups", "backup", BACKUP_VERSION
+            self._copies.let_second_pass(volume)
             new["incremental"] = base is not None
             if options.container:
                 new["container"] = options.container

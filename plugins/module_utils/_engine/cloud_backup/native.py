@@ -81,7 +81,7 @@ def _level(options: Options, kept: NativeSet, known: list[NativeBackup], now: fl
     if plan.parent is not None:
         newest = kept.newest_of_volume()
         if newest is None or newest["id"] != plan.parent.backup_id:
-            reason = "the volume's newest backup, on which Cinder would build, is none of this name"
+            reason = "the newest backup, on which Cinder would build, is none of this name, or not alone in its second"
             return LevelPlan(0, None, reason)
     return plan
 

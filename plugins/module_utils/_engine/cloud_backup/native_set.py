@@ -83,8 +83,7 @@ class NativeSet:
     def _of_volume(self) -> list[Resource]:
         """All of the volume, oldest first."""
         self._backups.expire()
-        found = [one for one in self._backups.fresh() if one.get("volume_id") == self.folder]
-        return sorted(found, key=lambda one: str(one["created_at"]))
+        return in_order([one for one in self._backups.fresh() if one.get("volume_id") == self.folder])
 
     def _is_wanted(self, one: Resource) -> bool:
         own = one.get("metadata") or {}
@@ -106,9 +105,12 @@ class NativeSet:
         return found[::-1]
 
     def newest_of_volume(self) -> Resource | None:
-        """The one that Cinder would build an increment on, whoever made it."""
+        """The one that Cinder would build an increment on, whoever made it. None also if two are equally new: which one
+        it would be then, Cinder itself leaves open."""
         found = [one for one in self._of_volume() if one["status"] == "available"]
-        return found[-1] if found else None
+        if not found or [one["created_at"] for one in found].count(found[-1]["created_at"]) > 1:
+            return None
+        return found[-1]
 
     # ------------------------------------------------------------------ as prune asks
 
@@ -177,6 +179,16 @@ class NativeSet:
         """Of what Cinder has given up nobody knows the size."""
         del folder
         return 0
+
+
+def in_order(backups: list[Resource]) -> list[Resource]:
+    """The backups of a volume as they were made, oldest first. Cinder tells whole seconds only; of those of one second
+    the last is a full one that nothing builds on, and the first is one that something builds on."""
+
+    def place(one: Resource) -> tuple[str, bool, bool]:
+        return str(one["created_at"]), not one.get("has_dependent_backups"), not one.get("is_incremental")
+
+    return sorted(backups, key=place)
 
 
 @contextmanager
