@@ -75,6 +75,16 @@ options:
     description:
       - What O(keep) counts. Without it O(snapshot_name).
     type: str
+  as_groups:
+    description:
+      - The volumes of a server that boots from a volume get one group snapshot, if they are a group of Cinder. It is of one moment
+        where the type of the group has C(consistent_group_snapshot_enabled). Without it Nova asks for a snapshot of one volume
+        after the other.
+      - Servers whose volumes are in no group are left to Nova. A group that has only some of them, or others too, is an error.
+      - Nova takes no part in it and so does not hold the file systems still; O(held) says who does.
+      - Cinder removes all snapshots of such a group together, as O(state=absent) and O(keep) do.
+    type: bool
+    default: false
   held:
     description:
       - What whoever calls this holds still meanwhile, by the id of the server, V(fs) for its file systems or V(app) for its
@@ -138,6 +148,13 @@ EXAMPLES = r"""
     cloud: mycloud
     servers: [web1, web2]
     snapshot_name: before-upgrade
+
+- name: A database server, all of whose volumes are one group of Cinder, as it was at one moment
+  freezer.backup.server_snapshot:
+    cloud: mycloud
+    servers: db1
+    snapshot_name: before-upgrade
+    as_groups: true
 
 - name: A backup every day, of which seven are kept
   freezer.backup.server_snapshot:
@@ -255,6 +272,7 @@ def main():
             "min_age": {"type": "float"},
             "keep": {"type": "int"},
             "backup_set": {"type": "str"},
+            "as_groups": {"type": "bool", "default": False},
             "held": {"type": "dict", "default": {}},
             "wait_for": {"type": "str", "choices": ["taken", "whole"], "default": "whole"},
             "metadata": {"type": "dict", "default": {}},
@@ -267,7 +285,7 @@ def main():
     given = module.params
     same = ("snapshot_name", "incremental", "backup_type", "rotation", "require_quiesce", "min_age", "metadata")
     options = ServerSnapshotOptions(
-        **{name: given[name] for name in (*same, "keep", "backup_set", "held", "wait_for")},
+        **{name: given[name] for name in (*same, "keep", "backup_set", "as_groups", "held", "wait_for")},
         **{name: given[name] for name in ("restore_as", "force", "concurrency")},
         timeout_seconds=given["timeout"],
     )

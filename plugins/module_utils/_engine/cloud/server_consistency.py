@@ -29,12 +29,17 @@ class ServerConsistency:
         self._properties: dict[str, Mapping[str, Any]] = {}
         self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
-    def of(self, server: Resource) -> str:
-        """``fs`` also where Nova holds the file systems or they are not in use, else ``crash``. Raises RestError."""
+    def of(self, server: Resource, by_nova: bool = True) -> str:
+        """``fs`` also where Nova holds the file systems (if it is `by_nova`) or they are not in use, else ``crash``.
+
+        Raises RestError.
+        """
         if server["id"] in self._held:
             return self._held[server["id"]]
         if server["status"] == "SHUTOFF":
             return "fs"
+        if not by_nova:
+            return "crash"
         image_id = (server.get("image") or {}).get("id")
         properties = self._of_volume(server) if image_id is None else self._of_image(image_id)
         return (

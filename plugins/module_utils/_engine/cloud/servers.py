@@ -7,21 +7,19 @@ Lists are asked for once for all servers of a call, so the number of requests fo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
-from urllib.parse import quote
 
 from ..errors import FreezerError
 from .connection import Cloud
 from .errors import CloudError
-from .listing import Images, Servers, snapshots_of_volumes
+from .listing import Images, Servers
 from .many import all_of
-from .removal import remove_at
 from .resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
 from .server_consistency import ServerConsistency
 from .server_restore import ServerRestore
+from .server_volumes import ServerVolumes, snapshot_ids
 from .waiting import Clock, once
 
 _BROKEN = ("killed", "error", "deleted", "pending_delete", "deactivated")
@@ -49,6 +47,8 @@ class ServerSnapshotOptions:
     backup_set: str | None = None
     #: For ids of servers what is held still meanwhile by whoever asks: ``fs`` or ``app``.
     held: Mapping[str, str] = field(default_factory=dict)
+    #: Servers that boot from volumes which are a group of Cinder get one group snapshot; else Nova takes one after the other.
+    as_groups: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     #: ``taken`` is when what is held still may go on; ``whole`` is when everything has been uploaded and checked.
     wait_for: str = "whole"
@@ -66,7 +66,7 @@ class ServerSnapshots:
         self._options = options
         self._servers = Servers(cloud)
         self._images = Images(cloud)
-        self._volume_snapshots = snapshots_of_volumes(cloud)
+        self._volumes = ServerVolumes(cloud)
         self._consistency = ServerConsistency(cloud, options.held)
         self._run = new_run()
 
@@ -120,21 +120,36 @@ class ServerSnapshots:
                 "Nova makes no backups (incremental: false) of servers that boot from a volume; take an image of it with "
                 "incremental: true, or back up its volumes with volume_snapshot."
             )
-        consistency = self._consistency.of(server)
-        if options.require_quiesce and consistency != "fs":
+        group_id = self._volumes.group_of(server) if options.as_groups and volume_backed else None
+        consistency = self._consistency.of(server, by_nova=group_id is None)
+        if options.require_quiesce and consistency == "crash":
+            if group_id is not None:
+                raise CloudError(
+                    "Its file systems are not held still: Nova does not do that for a group snapshot. Stop the server, hold "
+                    "it with freeze and say so in held, or leave require_quiesce or as_groups out."
+                )
             raise CloudError(
                 "Its file systems cannot be held still: its image does not have hw_qemu_guest_agent and "
                 "os_require_quiesce, so the snapshot would be as after a power failure. Set both on the image, stop the "
                 "server, or leave require_quiesce out."
             )
-        going_on = [one for one in known if one["status"] not in _BROKEN]
+        # Nova goes on with what was begun; an image of a group snapshot is nobody's whose run was killed.
+        going_on = [one for one in known if one["status"] not in _BROKEN and group_id is None]
         if dry_run:
             planned = {"snapshot": title, "consistency": consistency, "changed": True, "outcome": "planned"}
             return {**planned, "image_id": going_on[0]["id"]} if going_on else planned
         clock = Clock(options.timeout_seconds)
-        for broken in [one for one in known if one["status"] in _BROKEN]:
+        for broken in [one for one in known if one not in going_on]:
             self._images.delete(broken["id"])
-        image_id = going_on[0]["id"] if going_on else self._make(server, title, consistency, clock)
+        if volume_backed and not going_on:
+            # What an image stood for that came to nothing.
+            self._volumes.remove([one["id"] for one in self._volumes.named(title)], clock)
+        if going_on:
+            image_id = going_on[0]["id"]
+        elif group_id is not None:
+            image_id = self._make_of_group(server, group_id, title, consistency, clock)
+        else:
+            image_id = self._make(server, title, consistency, clock)
         try:
             if options.wait_for == "taken":
                 image = clock.wait(lambda: self._taken(server["id"], image_id), f"The moment of the snapshot {title}")
@@ -150,10 +165,9 @@ class ServerSnapshots:
         clock.wait(lambda: self._servers.idle(server["id"]), f"The end of Nova's work on {server['name']}")
         return self._rotated(server, self._described(image, changed=True), dry_run)
 
-    def _make(self, server: Resource, title: str, consistency: str, clock: Clock) -> str:
-        options = self._options
-        metadata = {
-            **{str(key): str(value) for key, value in options.metadata.items()},
+    def _metadata(self, server: Resource, consistency: str) -> dict[str, str]:
+        return {
+            **{str(key): str(value) for key, value in self._options.metadata.items()},
             "freezer_owner": OWNER,
             "freezer_server_id": server["id"],
             "freezer_server_name": server["name"][:255],
@@ -162,6 +176,15 @@ class ServerSnapshots:
             "freezer_consistency": consistency,
             "freezer_run": self._run,
         }
+
+    def _make_of_group(self, server: Resource, group_id: str, title: str, consistency: str, clock: Clock) -> str:
+        image = self._volumes.take(server, group_id, title, self._metadata(server, consistency), clock)
+        self._images.add(image)
+        return str(image["id"])
+
+    def _make(self, server: Resource, title: str, consistency: str, clock: Clock) -> str:
+        options = self._options
+        metadata = self._metadata(server, consistency)
         if options.incremental:
             action: dict[str, Any] = {"createImage": {"name": title, "metadata": metadata}}
         else:
@@ -209,16 +232,15 @@ class ServerSnapshots:
         return image
 
     def _is_whole(self, image: Resource) -> bool:
-        parts = [self._volume_snapshots.get(one) for one in _volume_snapshots(image)]
-        return image["status"] == "active" and all(part and part["status"] == "available" for part in parts)
+        parts = self._volumes.snapshots_of(image)
+        return image["status"] == "active" and all(part and part["status"] == "available" for _id, part in parts)
 
     def _finished(self, image_id: str) -> Resource | None:
         """The image when all of it is in Glance, and the snapshots of volumes that it may stand for in Cinder."""
         image = self._there(image_id)
         if image["status"] != "active":
             return None
-        for snapshot_id in _volume_snapshots(image):
-            found = self._volume_snapshots.get(snapshot_id)
+        for snapshot_id, found in self._volumes.snapshots_of(image):
             if found is None or found["status"].startswith("error"):
                 raise CloudError(
                     f"The snapshot {snapshot_id} of a volume is {found['status'] if found else 'gone'}: Cinder gave it up."
@@ -237,7 +259,7 @@ class ServerSnapshots:
 
     def _check(self, image: Resource, volume_backed: bool) -> None:
         if volume_backed:
-            if not _volume_snapshots(image):
+            if not snapshot_ids(image):
                 raise CloudError(f"The image {image['id']} names no snapshot of a volume; it would restore nothing.")
         elif not image.get("size") or not (image.get("os_hash_value") or image.get("checksum")):
             raise CloudError(f"The image {image['id']} has no bytes or no checksum, so it is no snapshot.")
@@ -257,7 +279,7 @@ class ServerSnapshots:
             "size_bytes": image.get("size"),
             "checksum": image.get("os_hash_value") or image.get("checksum"),
             "consistency": image.get("freezer_consistency"),
-            "volume_snapshot_ids": _volume_snapshots(image),
+            "volume_snapshot_ids": snapshot_ids(image),
             "created_at": image.get("created_at"),
         }
 
@@ -289,31 +311,25 @@ class ServerSnapshots:
         return {**result, "changed": True, "outcome": outcome, "removed": [one["id"] for one in removed]}
 
     def _delete(self, image: Resource, clock: Clock) -> None:
+        # Glance knows nothing of what an image of a server with volumes stands for. Without it nobody would find that again.
+        self._volumes.remove(snapshot_ids(image), clock)
         self._images.delete(image["id"])
-        # Glance knows nothing of what an image of a server with volumes stands for.
-        for snapshot_id in _volume_snapshots(image):
-            self._remove_volume_snapshot(snapshot_id, clock)
 
     def _remove(self, server: Resource, dry_run: bool) -> dict[str, Any]:
         title = self._title(server)
         known = self._images.named(title, server["id"])
-        if not known:
+        # Also of a run that was killed before it made the image.
+        parts = [] if server.get("image") else [one["id"] for one in self._volumes.named(title)]
+        if not known and not parts:
             return {"changed": False, "outcome": "unchanged", "snapshot": title}
         if not dry_run:
             clock = Clock(self._options.timeout_seconds)
             for image in known:
                 self._delete(image, clock)
+            self._volumes.remove(parts, clock)
             clock.wait(lambda: True if not self._images.named(title, server["id"]) else None, f"The removal of {title}")
-        return {
-            "changed": True,
-            "outcome": "planned" if dry_run else "success",
-            "snapshot": title,
-            "image_id": known[0]["id"],
-        }
-
-    def _remove_volume_snapshot(self, snapshot_id: str, clock: Clock) -> None:
-        what = f"the snapshot {snapshot_id} of a volume"
-        remove_at(self._cloud.service("volume"), f"/snapshots/{quote(snapshot_id)}", "snapshot", what, clock)
+        done = {"changed": True, "outcome": "planned" if dry_run else "success", "snapshot": title}
+        return {**done, "image_id": known[0]["id"]} if known else done
 
     # ------------------------------------------------------------------ applied
 
@@ -342,12 +358,3 @@ class ServerSnapshots:
         if not dry_run:
             restore.rebuild(server, image)
         return {**about, "changed": True, "outcome": "planned" if dry_run else "success"}
-
-
-def _volume_snapshots(image: Resource) -> list[str]:
-    """The snapshots of volumes that an image of a server with volumes stands for."""
-    try:
-        mapping = json.loads(image.get("block_device_mapping") or "[]")
-    except ValueError:
-        return []
-    return [str(one["snapshot_id"]) for one in mapping if one.get("snapshot_id")]
