@@ -152,6 +152,11 @@ class World:
         )
         self.wait(lambda: self.get_volume(volume_id)["status"] == "in-use", "the attachment")
 
+    def limit_volumes(self, most: int) -> None:
+        """How many volumes the project may have; -1 is any number."""
+        path = f"/os-quota-sets/{self.project.id}"
+        self.admin.service("volume").request("PUT", path, {"quota_set": {"volumes": most}})
+
     def group(self, name: str, volumes: Iterable[str]) -> str:
         """A group of volumes, whose type says that all are taken at the same moment."""
         kinds = self._group_types()

@@ -9,10 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import FreezerError
+from .connection import Cloud
 from .errors import CloudError
-from .listing import Servers
+from .listing import Servers, Volumes
 from .many import made_before
-from .resources import Resource
+from .removal import remove_at
+from .resources import Resource, age_seconds
 from .waiting import Clock, once
 
 #: Servers without a network.
@@ -22,7 +24,8 @@ _NETWORKS_VERSION = {"OpenStack-API-Version": "compute 2.37"}
 class ServerRestore:
     """`run` marks what is made; each piece of work may take `timeout_seconds`."""
 
-    def __init__(self, servers: Servers, run: str, timeout_seconds: float) -> None:
+    def __init__(self, cloud: Cloud, servers: Servers, run: str, timeout_seconds: float) -> None:
+        self._cloud = cloud
         self._servers = servers
         self._run = run
         self._timeout_seconds = timeout_seconds
@@ -86,7 +89,8 @@ class ServerRestore:
     def boot(self, name: str, about: Mapping[str, Any], marks: Mapping[str, str], dry_run: bool) -> dict[str, Any]:
         """A new server, which is made once: one of this name whose metadata has these marks is it. Raises FreezerError.
 
-        `about` is what Nova has to know besides. A server that Nova could not make is removed again.
+        `about` is what Nova has to know besides. A server that Nova could not make is removed again, with the volumes that
+        Nova has made of snapshots for it.
         """
         settled = made_before(self._servers, "server", name, marks, ("ACTIVE", "SHUTOFF"), dry_run)
         if settled is not None:
@@ -126,9 +130,27 @@ class ServerRestore:
         try:
             for one in servers:
                 if one["status"] == "ERROR":
+                    volumes = self._made_for(one)
                     self._servers.delete(one["id"])
+                    self._remove_volumes(volumes)
         except FreezerError:
             pass  # the problem that led here is the one to tell
+
+    def _made_for(self, server: Resource) -> list[str]:
+        """The volumes that Nova has made of snapshots for a server: they are younger than it."""
+        attached = {one["id"] for one in server.get("os-extended-volumes:volumes_attached") or []}
+        return [
+            one["id"]
+            for one in Volumes(self._cloud).fresh()
+            if one["id"] in attached
+            and one.get("snapshot_id")
+            and age_seconds(one["created_at"]) <= age_seconds(server["created"])
+        ]
+
+    def _remove_volumes(self, volumes: Sequence[str]) -> None:
+        service, clock = self._cloud.service("volume"), Clock(self._timeout_seconds)
+        for one in volumes:
+            remove_at(service, f"/volumes/{quote(one)}", "volume", f"the volume {one}", clock)
 
 
 def facts_of(servers: Servers, server: Resource) -> dict[str, Any]:

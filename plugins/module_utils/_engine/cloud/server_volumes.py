@@ -71,10 +71,10 @@ class ServerVolumes:
         Raises CloudError if only some are, or if the group has others as well.
         """
         own = self._attached(server)
-        groups = {one.get("group_id") for one in own} - {None}
+        groups = sorted(str(one["group_id"]) for one in own if one.get("group_id"))
         if not groups:
             return None
-        group_id = str(sorted(groups)[0])
+        group_id = groups[0]
         apart = [one for one in own if one.get("group_id") != group_id]
         more = [one for one in self._volumes.fresh() if one.get("group_id") == group_id and one not in own]
         if apart or more:
@@ -127,7 +127,7 @@ class ServerVolumes:
                 "snapshot_id": taken[one["id"]]["id"],
                 "volume_size": one["size"],
                 "device_name": attachments[one["id"]].get("device"),
-                "boot_index": 0 if one["id"] == root["id"] else None,
+                "boot_index": 0 if one["id"] == root["id"] else -1,
                 "delete_on_termination": bool(attachments[one["id"]].get("delete_on_termination")),
             }
             for one in sorted(volumes, key=lambda one: one["id"] != root["id"])
@@ -142,8 +142,6 @@ class ServerVolumes:
             "block_device_mapping": json.dumps(mapping),
             "bdm_v2": "True",
             "root_device_name": attachments[root["id"]].get("device") or "/dev/vda",
-            "image_type": "snapshot",
-            "instance_uuid": server["id"],
             "visibility": "private",
             "container_format": "bare",
             "disk_format": "raw",

@@ -340,7 +340,7 @@ class ServerSnapshots:
             raise CloudError(f"There is no snapshot {title} that could be applied.")
         image = whole[0]
         about = {"snapshot": title, "image_id": image["id"]}
-        restore = ServerRestore(self._servers, self._run, self._options.timeout_seconds)
+        restore = ServerRestore(self._cloud, self._servers, self._run, self._options.timeout_seconds)
         if self._options.restore_as:
             return {**about, **restore.boot_beside(server, image, self._options.restore_as, dry_run)}
         if not server.get("image"):

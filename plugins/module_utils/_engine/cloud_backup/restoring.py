@@ -158,7 +158,7 @@ class _Restore:
 
     def _boot(self, about: dict[str, Any], dry_run: bool) -> dict[str, Any]:
         work = self._work
-        restore = ServerRestore(work.servers, work.run, work.timeout_seconds)
+        restore = ServerRestore(work.cloud, work.servers, work.run, work.timeout_seconds)
         marks = {"freezer_backup_id": self._manifest.backup_id}
         return restore.boot(self._name, {**self._about_server(), **about}, marks, dry_run)
 

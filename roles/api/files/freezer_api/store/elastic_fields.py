@@ -10,6 +10,7 @@ something else than null at a path; a search for null looks for documents withou
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,15 +26,39 @@ LISTS: Mapping[str, str] = {"job": "job_actions"}
 #: The term of a document whose list has elements.
 HAS_ELEMENTS = "=[*]"
 
+#: What is asked for of a document that is read.
+READ_FIELDS = ("body", "id", "project_id", "user_id", "version", "order", "transaction", "next", "is_absent")
+#: What of it everything else follows from.
+_OWN = ("body", "id", "project_id", "user_id", "version", "order", "write")
+
 #: A term is hashed beyond this; Lucene takes 32766 bytes.
 _LONGEST_TERM_BYTES = 1024
 #: A text is cut into windows of this many characters. Two of them overlap by what is looked for in one piece.
 _WINDOW = 4096
 LONGEST_PIECE = 64
 
+_LONGEST_KEY_BYTES = 512
 _LAST_DATE_SECONDS = 253_402_300_799
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _QUOTED = str.maketrans({"\\": "\\\\", ".": "\\.", "=": "\\="})
+
+
+def document_key(project_id: str, document_id: str) -> str:
+    """The ``_id`` of a document, which may have 512 bytes. Ids have no slash in them."""
+    key = f"{project_id}/{document_id}"
+    if "/" not in project_id and len(key.encode()) <= _LONGEST_KEY_BYTES:
+        return key
+    return hashlib.sha256(json.dumps([project_id, document_id]).encode()).hexdigest()
+
+
+def whole_source(kind: str, source: Mapping[str, Any], document: Document | None = None) -> dict[str, Any]:
+    """The whole document of Elasticsearch for the fields that everything else follows from."""
+    return {
+        **{field: source[field] for field in _OWN if field in source},
+        "key": document_key(source["project_id"], source["id"]),
+        "stored_at": source["order"] // 1_000_000,
+        **searchable(kind, json.loads(source["body"]) if document is None else document),
+    }
 
 
 def searchable(kind: str, document: Document) -> dict[str, Any]:
