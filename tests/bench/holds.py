@@ -37,7 +37,7 @@ def _of(database: Database, rounds: int) -> dict[str, Any]:
         options = {"path_to_backup": database.folder, "mode": database.mode, f"{database.mode}_conf": "/root/login"}
         options.update(snapshot="lvm", storage="local", container="/root/backups", backup_name=database.name)
         options.update(lvm_snapsize="128M", max_level=rounds)
-        held, created = [], []
+        held, created, paused = [], [], []
         for number in range(rounds):
             print(f"bench: {database.name}, hold {number + 1} of {rounds} ...", file=sys.stderr, flush=True)
             result = guest.agent("backup", options)
@@ -45,6 +45,8 @@ def _of(database: Database, rounds: int) -> dict[str, Any]:
                 raise RuntimeError(result["message"])
             held.append(result["held_seconds"] * 1000)
             created.append(result["snapshot"]["create_seconds"] * 1000)
+            moment, seconds = result["snapshot"]["moment"], result["held_seconds"]
+            paused.append(database.longest_pause(moment - seconds, moment + seconds) * 1000)
         database.end_writing()
     finally:
         database.stop(database.folder, "/run/test-db")
@@ -56,16 +58,22 @@ def _of(database: Database, rounds: int) -> dict[str, Any]:
         "lvcreate_milliseconds": round(statistics.median(created), 1),
         "beyond_milliseconds": round(statistics.median(beyond), 1),
         "beyond_worst_milliseconds": round(max(beyond), 1),
+        # For how long nothing was committed: what the users of the database notice.
+        "paused_milliseconds": round(statistics.median(paused), 1),
+        "paused_worst_milliseconds": round(max(paused), 1),
         "goal_milliseconds": GOAL_MILLISECONDS,
     }
 
 
 def table(measured: dict[str, Any]) -> str:
     """The same for readers."""
-    lines = [f"{'held, in ms':<14}{'held':>8}{'lvcreate':>10}{'beyond':>8}{'worst':>8}{'goal':>6}"]
+    lines = [
+        f"{'held, in ms':<14}{'held':>8}{'lvcreate':>10}{'beyond':>8}{'worst':>8}{'goal':>6}{'no commit':>11}{'worst':>8}"
+    ]
     for name, of in measured.items():
         lines.append(
             f"{name:<14}{of['held_milliseconds']:>8.0f}{of['lvcreate_milliseconds']:>10.0f}"
             f"{of['beyond_milliseconds']:>8.0f}{of['beyond_worst_milliseconds']:>8.0f}{of['goal_milliseconds']:>6.0f}"
+            f"{of['paused_milliseconds']:>11.0f}{of['paused_worst_milliseconds']:>8.0f}"
         )
     return "\n".join(lines)

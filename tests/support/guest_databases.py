@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
+from itertools import pairwise
 from typing import Any
 
 from .guests import Guest
@@ -104,10 +105,20 @@ class Database(ABC):
 
     def acknowledged_before(self, moment: float) -> list[int]:
         """The transactions that the server had acknowledged before a moment, in seconds since 1970."""
+        return [number for number, when in self._acknowledged() if when < moment]
+
+    def longest_pause(self, begin: float, end: float) -> float:
+        """The longest time, in seconds, without an acknowledged transaction, of all that overlap with these two moments."""
+        times = [when for _number, when in self._acknowledged()]
+        pauses = [after - before for before, after in pairwise(times) if after > begin and before < end]
+        return max(pauses)
+
+    def _acknowledged(self) -> list[tuple[int, float]]:
+        """The number of each transaction, and when it was acknowledged."""
         lines = self.guest.run(f"cat {_ACKNOWLEDGED}").splitlines()
         # The last line may be half there.
         pairs = [line.split() for line in lines if len(line.split()) == 2]
-        return [int(number) for number, when in pairs if float(when) < moment]
+        return [(int(number), float(when)) for number, when in pairs]
 
     def transactions_of(self, folder: str) -> dict[str, Any]:
         """What a server finds that is started over a restored folder, after its own tool has found no fault."""

@@ -209,25 +209,24 @@ def test_postgresql_is_in_backup_mode_while_it_is_held(host, databases):
     assert databases.sessions_of_holders() == 0
 
 
-def test_postgresql_makes_its_checkpoint_before_it_is_held_where_the_user_may_and_is_held_without_where_not(
-    host, databases
-):
-    quoted = databases.password.replace("'", "''")
+def test_postgresql_is_in_backup_mode_before_anything_is_held_so_that_nothing_waits_for_its_checkpoint(host, databases):
+    moment = time.time() + 5
+    ready = host.freeze(databases.postgresql(), hold_at=moment, deadline_seconds=60)
+    assert (ready["ready"], ready["held"]) == (True, False)
+    last = "SELECT query FROM pg_stat_activity WHERE application_name = 'freezer.backup'"
+    assert "pg_backup_start" in databases.postgresql_says(last)
+    assert host.freeze(databases.postgresql(), hold_at=moment, deadline_seconds=60)["held"]
+    assert "LABEL: freezer.backup\n" in host.thaw()["targets"][0]["backup_label"]
+
+
+def test_postgresql_whose_session_has_ended_before_the_moment_is_not_held(host, databases):
+    moment = time.time() + 5
+    host.freeze(databases.postgresql(), hold_at=moment, deadline_seconds=60)
     databases.postgresql_says(
-        "DROP TABLE IF EXISTS pages; CREATE TABLE pages (id INT, body TEXT); "
-        f"CREATE ROLE plain LOGIN PASSWORD '{quoted}'; "
-        "GRANT EXECUTE ON FUNCTION pg_backup_start, pg_backup_stop TO plain"
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'freezer.backup'"
     )
-    try:
-        for user, allowed in (("postgres", True), ("plain", False)):
-            databases.postgresql_says("INSERT INTO pages SELECT n, repeat('x', 500) FROM generate_series(1, 20000) n")
-            target = host.freeze(databases.postgresql(login_user=user))["targets"][0]
-            assert target["checkpoint_before"] == allowed
-            assert host.thaw()["targets"][0]["backup_label"]
-    finally:
-        databases.postgresql_says(
-            "REVOKE EXECUTE ON FUNCTION pg_backup_start, pg_backup_stop FROM plain; DROP ROLE plain; DROP TABLE pages"
-        )
+    with pytest.raises(QuiesceError, match="postgresql"):
+        host.freeze(databases.postgresql(), hold_at=moment, deadline_seconds=60)
 
 
 @pytest.mark.parametrize("who", [0, 1])

@@ -23,6 +23,8 @@ class PostgreSql(SqlDriver):
     """A server of PostgreSQL. `login` has the keys of the target."""
 
     kind = "postgresql"
+    #: Nobody waits for it, so that it is let go of when all others have been.
+    rank = -1
 
     def __init__(self, login: Mapping[str, Any], timeout_seconds: float) -> None:
         where = login.get("login_unix_socket") or login.get("login_host") or "localhost"
@@ -45,24 +47,19 @@ class PostgreSql(SqlDriver):
         self._version = int(self._ask("SHOW server_version_num;")[0])
         self.facts["server_version"] = self._ask("SHOW server_version;")[0]
         self._ask(f"SET statement_timeout = {int(self.timeout_seconds * 1000)};")
-        self._write_out()
+        self._start()
 
-    def take(self) -> None:
+    def _start(self) -> None:
+        """Enter the backup mode, for which the server makes a checkpoint. Nobody waits for that, nor for the mode itself, so that
+        it comes before the hold: what else is held does not have to be held any longer for it.
+        """
         start = "pg_backup_start" if self._version >= 150000 else "pg_start_backup"
         more = "" if self._version >= 150000 else ", false"
         self.facts["start_lsn"] = self._ask(f"SELECT {start}('{_LABEL}', true{more});")[0]
 
-    def _write_out(self) -> None:
-        """A checkpoint while nothing is held yet: the one that the backup mode begins with has little left to write then.
-
-        Where the user may not make one, the hold is as long as that checkpoint takes.
-        """
-        # The client ends at an error, so that the right is looked at first.
-        role = " OR pg_has_role('pg_checkpoint', 'USAGE')" if self._version >= 150000 else ""
-        allowed = self._ask(f"SELECT current_setting('is_superuser')::boolean{role};") == ["t"]
-        if allowed:
-            self._ask("CHECKPOINT;")
-        self.facts["checkpoint_before"] = allowed
+    def take(self) -> None:
+        # The mode is that of the session: it is on if this is answered.
+        self._ask("SELECT 1;")
 
     def release(self) -> None:
         # Waiting for the archive is the business of whoever copies the log.
