@@ -223,7 +223,7 @@ def test_an_archive_that_unpacks_to_something_else_than_the_manifest_says_is_ref
     write(some.source / "file", b"x" * 100_000)
     folder = some.folder_of(some.backup())
     plain = gzip.decompress((folder / "data.000000").read_bytes())
-    for forgery in (plain + bytes(512), plain[:-10240], plain[: len(plain) // 2]):
+    for forgery in (plain + bytes(512), plain + bytes(1 << 22), plain[:-10240], plain[: len(plain) // 2]):
         forge(folder, gzip.compress(forgery))
         assert_refused(some, some.verify)
         assert_refused(some, some.restore)

@@ -48,7 +48,11 @@ class _LineCounter(threading.Thread):
 
 
 def _feed(reader: process.Program[bytes], storage: Storage, backup: StoredBackup, progress: Progress) -> None:
-    """Give one level to a tar that waits on its standard input. A tar that ends early is not an error here."""
+    """Give one level to a tar that waits on its standard input. A tar that ends early is not an error here.
+
+    tar is content with the end of the archive, whatever comes after it: all of the level is read also then, since only its end
+    shows that there is no more and no less than there should be.
+    """
     sink = cast(IO[bytes], reader.stdin)
     with plain_stream(storage, backup) as blocks:
         try:
@@ -57,7 +61,9 @@ def _feed(reader: process.Program[bytes], storage: Storage, backup: StoredBackup
                 progress.advance(done_bytes=len(block))
             sink.close()
         except BrokenPipeError:
-            pass
+            if reader.wait() == 0:
+                for block in blocks:
+                    progress.advance(done_bytes=len(block))
 
 
 def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progress) -> Extracted:
