@@ -70,7 +70,7 @@ def test_the_deadline_ends_a_hold_also_while_the_hypervisor_has_everything_froze
     hold(inside, _HELD, deadline)
     hypervisor.freeze()
     assert time.monotonic() - began < deadline, "the machine is too slow for this deadline"
-    time.sleep(deadline + 10 - (time.monotonic() - began))
+    time.sleep(deadline + 6 - (time.monotonic() - began))
     hypervisor.thaw()
     done = let_go(inside)
     assert done["released_by"] == "deadline", done
@@ -85,5 +85,4 @@ def test_a_file_system_that_is_held_is_thawed_by_the_hypervisor_too_and_that_is_
     hypervisor.thaw()
     inside.run("timeout 20 sh -c 'echo now >/srv/data/written; sync -f /srv/data'")
     done = let_go(inside)
-    assert done["failed"] is True
-    assert "somebody else has thawed it" in done["msg"]
+    assert "somebody else has thawed it" in done["msg"], done
