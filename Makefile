@@ -60,7 +60,7 @@ format: setup ## Formats the Python code and sorts its imports.
 
 bench: setup ## Measures backup and restore against tar and zstd, and the scheduler; writes build/bench*.json.
 	@.venv/bin/python tests/bench/bench.py $(ARGS)
-	@.venv/bin/python tests/bench/scheduler.py
+	@$(if $(ARGS),:,.venv/bin/python tests/bench/scheduler.py)
 
 docs: setup ## Writes the reference of modules, plugins and roles as HTML to build/docs.
 	@tools/docs
