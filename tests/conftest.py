@@ -42,6 +42,8 @@ _LONG = (
     "test_cloud_power_playbooks",
     "test_sequence_playbooks",
     "test_agent_servers",
+    "test_server_groups",
+    "test_guest_agent",
     "test_api_on_a_cluster",
     "test_agent_volumes",
     "test_servers",

@@ -7,7 +7,7 @@ That is what Nova does for a snapshot of a server whose image has hw_qemu_guest_
 
 from __future__ import annotations
 
-import os
+import contextlib
 import time
 
 import pytest
@@ -21,13 +21,12 @@ _HELD = {"command": {"prepare": ["touch", "/run/prepared"], "finalize": ["touch"
 
 @pytest.fixture(scope="module")
 def variables():
-    try:
-        yield labs.start("machines")
-    except labs.LabUnavailable as reason:
-        do_without(reason)
-    finally:
-        if os.environ.get("CI") == "true":
-            labs.lab("machines", "down")
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(labs.machines())
+        except labs.LabUnavailable as reason:
+            do_without(reason)
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,17 @@ def guests(*names: str) -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
+def machines() -> Iterator[dict[str, str]]:
+    """The variables that lead to the machine under QEMU, which nobody else's tests use meanwhile.
+
+    It is left running, except in CI. Raises LabUnavailable.
+    """
+    inventory = Path(_variables("machines")["FREEZER_TEST_MACHINES_INVENTORY"])
+    with _alone("machines", inventory.parent.parent / f"{inventory.parent.name}.lock") as found:
+        yield found
+
+
+@contextlib.contextmanager
 def _alone(name: str, path: Path, *words: str) -> Iterator[dict[str, str]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w", encoding="utf-8") as lock:
