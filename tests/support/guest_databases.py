@@ -147,7 +147,7 @@ class MariaDb(Database):
 
     def create(self) -> None:
         self.guest.run(
-            f"mkdir -p {self.folder}; chown mysql {self.folder}; mariadb-install-db --user=mysql --datadir={self.folder} "
+            f"rm -rf {self.folder}; mkdir -p {self.folder}; chown mysql {self.folder}; mariadb-install-db --user=mysql --datadir={self.folder} "
             f"--skip-test-db {_SMALL} --auth-root-authentication-method=socket >/dev/null 2>&1"
         )
 
@@ -194,7 +194,7 @@ class Postgres(Database):
 
     def create(self) -> None:
         self.guest.run(
-            f"mkdir -p {self.folder}; chown postgres: {self.folder}; "
+            f"rm -rf {self.folder}; mkdir -p {self.folder}; chown postgres: {self.folder}; "
             f"{self._as_postgres}initdb -D {self.folder} -A peer --no-sync -E UTF8 --locale=C >/dev/null"
         )
 
