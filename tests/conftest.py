@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import uuid
@@ -23,6 +22,7 @@ from ansible_collections.freezer.backup.tests.support import (
 )
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
 from ansible_collections.freezer.backup.tests.support.guests import Guest
+from ansible_collections.freezer.backup.tests.support.role_runs import needed
 
 StartApi = Callable[..., ApiProcess]
 
@@ -125,13 +125,7 @@ def _cloud(*pieces: str) -> keystone_lab.Keystone:
 @pytest.fixture(scope="session")
 def guests() -> Iterator[list[Guest]]:
     """The guests guest1 and guest2 of tests/labs/guests, for this session alone, left running for the next one."""
-    with contextlib.ExitStack() as stack:
-        try:
-            variables = stack.enter_context(labs.guests())
-        except labs.LabUnavailable as reason:
-            if os.environ.get("CI") == "true":
-                pytest.fail(str(reason))
-            pytest.skip(str(reason))
+    with needed(labs.guests()) as variables:
         yield [Guest(name, variables) for name in ("guest1", "guest2")]
 
 

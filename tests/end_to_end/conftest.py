@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from ansible_collections.freezer.backup.tests.support import labs
 from ansible_collections.freezer.backup.tests.support.guest_runs import GuestRuns
 from ansible_collections.freezer.backup.tests.support.guests import Guest
-from ansible_collections.freezer.backup.tests.support.role_runs import copied_collection, do_without
+from ansible_collections.freezer.backup.tests.support.role_runs import copied_collection, do_without, needed
 
 
 @pytest.fixture
@@ -28,11 +27,7 @@ def run(tmp_path: Path, guests: list[Guest]) -> Iterator[GuestRuns]:
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[dict[str, str]]:
     """The variables of tests/labs/containers, whose hosts are this module's for now."""
-    with contextlib.ExitStack() as stack:
-        try:
-            variables = stack.enter_context(labs.hosts())
-        except labs.LabUnavailable as reason:
-            do_without(reason)
+    with needed(labs.hosts()) as variables:
         yield variables
 
 

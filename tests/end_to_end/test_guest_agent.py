@@ -7,25 +7,20 @@ That is what Nova does for a snapshot of a server whose image has hw_qemu_guest_
 
 from __future__ import annotations
 
-import contextlib
 import time
 
 import pytest
 
 from ansible_collections.freezer.backup.tests.support import labs
 from ansible_collections.freezer.backup.tests.support.machines import GuestAgent, machine
-from ansible_collections.freezer.backup.tests.support.role_runs import do_without
+from ansible_collections.freezer.backup.tests.support.role_runs import needed
 
 _HELD = {"command": {"prepare": ["touch", "/run/prepared"], "finalize": ["touch", "/run/finalized"]}}
 
 
 @pytest.fixture(scope="module")
 def variables():
-    with contextlib.ExitStack() as stack:
-        try:
-            found = stack.enter_context(labs.machines())
-        except labs.LabUnavailable as reason:
-            do_without(reason)
+    with needed(labs.machines()) as found:
         yield found
 
 

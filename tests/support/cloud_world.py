@@ -157,6 +157,11 @@ class World:
         path = f"/os-quota-sets/{self.project.id}"
         self.admin.service("volume").request("PUT", path, {"quota_set": {"volumes": most}})
 
+    def snapshots(self) -> list[Any]:
+        """All that Cinder says about the snapshots of its volumes, their groups among it."""
+        found: list[Any] = self.ask("volume", "GET", "/snapshots/detail", headers=GROUP_VERSION)["snapshots"]
+        return found
+
     def group(self, name: str, volumes: Iterable[str]) -> str:
         """A group of volumes, whose type says that all are taken at the same moment."""
         kinds = self._group_types()

@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,7 +19,16 @@ import pytest
 from . import labs
 
 _ROOT = Path(__file__).resolve().parents[2]
-_PARTS = ("extensions", "galaxy.yml", "meta", "playbooks", "plugins", "roles", "tests/labs/containers")
+_PARTS = (
+    "extensions",
+    "galaxy.yml",
+    "meta",
+    "playbooks",
+    "plugins",
+    "roles",
+    "tests/labs/containers",
+    "tests/labs/debian.sh",
+)
 COMMANDS = Path(sys.executable).parent
 _SCENARIO_SECONDS = 1800
 
@@ -27,6 +38,17 @@ def do_without(reason: labs.LabUnavailable) -> NoReturn:
     if os.environ.get("CI") == "true":
         pytest.fail(str(reason))
     pytest.skip(str(reason))
+
+
+@contextlib.contextmanager
+def needed(lab: contextlib.AbstractContextManager[dict[str, str]]) -> Iterator[dict[str, str]]:
+    """The variables of a lab that a test has for itself; see `do_without` where there is none."""
+    with contextlib.ExitStack() as stack:
+        try:
+            variables = stack.enter_context(lab)
+        except labs.LabUnavailable as reason:
+            do_without(reason)
+        yield variables
 
 
 def copied_collection(folder: Path) -> Path:

@@ -10,7 +10,6 @@ import secrets
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.errors import CloudError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.listing import GROUP_VERSION
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import (
     VolumeSnapshotOptions,
 )
@@ -34,20 +33,16 @@ def name(world, pair):
     yield made
     for incremental in (True, False):
         together(world.cloud, made, incremental=incremental).absent(pair)
-    assert snapshots(world) == []
+    assert world.snapshots() == []
 
 
 def together(cloud, name, **options):
     return VolumeSnapshots(cloud, VolumeSnapshotOptions(name, **{"timeout_seconds": 180, "as_groups": True, **options}))
 
 
-def snapshots(world):
-    return world.ask("volume", "GET", "/snapshots/detail", headers=GROUP_VERSION)["snapshots"]
-
-
 def of_one_group(world):
     """Of all snapshots the name and what group snapshot they belong to, which is the same one of all."""
-    found = snapshots(world)
+    found = world.snapshots()
     assert len({one["group_snapshot_id"] for one in found}) == 1
     assert found[0]["group_snapshot_id"]
     return sorted(one["name"] for one in found)
@@ -75,7 +70,7 @@ def test_a_part_is_not_removed_without_the_others(world, pair, name):
     assert len(of_one_group(world)) == 2
     done = together(world.cloud, name, concurrency=1).absent(pair)["snapshots"]
     assert [one["changed"] for one in done] == [True, True]
-    assert snapshots(world) == []
+    assert world.snapshots() == []
     assert together(world.cloud, name).absent(pair)["changed"] is False
 
 
@@ -89,7 +84,7 @@ def test_backups_are_made_of_what_was_taken_as_one(world, pair, name):
     for volume in pair:
         world.write(volume, 0, b"written later")
     assert together(world.cloud, name, **options).present(pair)["changed"] is True
-    assert snapshots(world) == []
+    assert world.snapshots() == []
     beside = together(world.cloud, name, restore_to="new", **options).applied(pair)["snapshots"]
     assert [world.digest(one["restored_volume_id"]) for one in beside] == before
 
@@ -113,19 +108,19 @@ def test_what_a_killed_run_has_taken_gets_its_names_from_the_next(world, pair, n
     with pytest.raises(CloudError, match="2 of 2 volumes failed"):
         together(behind, name).present(pair)
     assert rule.met == 2
-    taken = {one["group_snapshot_id"] for one in snapshots(world)}
+    taken = {one["group_snapshot_id"] for one in world.snapshots()}
     assert together(world.cloud, name).present(pair)["changed"] is True
     assert of_one_group(world) == sorted(f"volume-{volume}-{name}-increment" for volume in pair)
-    assert taken == {one["group_snapshot_id"] for one in snapshots(world)}
+    assert taken == {one["group_snapshot_id"] for one in world.snapshots()}
 
 
 def test_what_a_killed_run_has_taken_is_removed_without_its_names(world, pair, name, proxy, behind):
     proxy.on("PUT .*/snapshots/", answers(403), times=99)
     with pytest.raises(CloudError):
         together(behind, name).present(pair)
-    assert all(one["name"].startswith("group-") for one in snapshots(world))
+    assert all(one["name"].startswith("group-") for one in world.snapshots())
     assert together(world.cloud, name).absent(pair)["changed"] is True
-    assert snapshots(world) == []
+    assert world.snapshots() == []
 
 
 @pytest.mark.parametrize("fault", [answers(500), accepted_and_lost, answers(409)], ids=["500", "lost", "409"])
@@ -145,7 +140,7 @@ def test_one_in_error_is_removed_and_the_next_run_makes_it(world, pair, name, pr
     with pytest.raises(CloudError, match="Cinder gave it up"):
         together(behind, name).present(pair)
     rule.times = 0
-    world.wait(lambda: not snapshots(world), "the removal")
+    world.wait(lambda: not world.snapshots(), "the removal")
     assert together(world.cloud, name).present(pair)["changed"] is True
 
 

@@ -53,25 +53,16 @@ def name(world, server):
     yield made
     for own in (made, f"{made}-nova", f"{made}-older"):
         together(world.cloud, own).absent([server])
-    assert snapshots(world) == []
-    assert images(world) == []
+    assert world.snapshots() == []
+    assert world.images() == []
 
 
 def together(cloud, name, **options):
     return ServerSnapshots(cloud, ServerSnapshotOptions(name, **{"timeout_seconds": 180, "as_groups": True, **options}))
 
 
-def snapshots(world):
-    return world.ask("volume", "GET", "/snapshots/detail", headers=GROUP_VERSION)["snapshots"]
-
-
-def images(world):
-    """Those that this collection has made."""
-    return world.ask("image", "GET", f"/v2/images?owner={world.project.id}&freezer_owner=freezer.backup")["images"]
-
-
 def group_snapshots(world):
-    return {one["group_snapshot_id"] for one in snapshots(world)}
+    return {one["group_snapshot_id"] for one in world.snapshots()}
 
 
 def booted(world, server, name):
@@ -104,9 +95,9 @@ def test_a_server_is_taken_as_one_once_and_a_new_one_boots_from_it(world, server
     before = [world.digest(volume) for volume in volumes]
     done = together(world.cloud, name).present([server])["snapshots"][0]
     assert (done["changed"], done["outcome"], done["consistency"]) == (True, "success", "crash")
-    assert {one["name"] for one in snapshots(world)} == {f"snapshot for vm-{server}-{name}-increment"}
+    assert {one["name"] for one in world.snapshots()} == {f"snapshot for vm-{server}-{name}-increment"}
     assert len(group_snapshots(world) - {None}) == 1
-    assert set(done["volume_snapshot_ids"]) == {one["id"] for one in snapshots(world)}
+    assert set(done["volume_snapshot_ids"]) == {one["id"] for one in world.snapshots()}
     assert together(world.cloud, name).present([server])["changed"] is False
     world.write(volumes[1], 0, b"written later")
     new = booted(world, server, name)
@@ -140,17 +131,17 @@ def test_absent_and_keep_remove_the_image_and_all_parts(world, server, name):
     older = together(world.cloud, f"{name}-older", backup_set="nightly").present([server])["snapshots"][0]
     done = together(world.cloud, name, backup_set="nightly", keep=1).present([server])["snapshots"][0]
     assert done["removed"] == [older["image_id"]]
-    assert len(snapshots(world)) == 2
+    assert len(world.snapshots()) == 2
     assert together(world.cloud, name).absent([server], dry_run=True)["changed"] is True
     assert together(world.cloud, name).absent([server])["changed"] is True
-    assert (snapshots(world), images(world)) == ([], [])
+    assert (world.snapshots(), world.images()) == ([], [])
     assert together(world.cloud, name).absent([server])["changed"] is False
 
 
 def test_what_is_held_is_recorded_and_what_is_not_is_refused(world, server, name):
     with pytest.raises(CloudError, match="Nova does not do that for a group snapshot"):
         together(world.cloud, name, require_quiesce=True).present([server])
-    assert snapshots(world) == []
+    assert world.snapshots() == []
     held = together(world.cloud, name, require_quiesce=True, held={server: "app"}, wait_for="taken")
     done = held.present([server])["snapshots"][0]
     assert (done["outcome"], done["consistency"]) == ("taken", "app")
@@ -195,7 +186,7 @@ def test_a_fault_in_passing_makes_one_and_not_two(world, server, name, proxy, be
     rule = proxy.on(pattern, what)
     assert together(behind, name).present([server])["changed"] is True
     assert rule.met >= 1
-    assert (len(snapshots(world)), len(images(world))) == (2, 1)
+    assert (len(world.snapshots()), len(world.images())) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -218,8 +209,8 @@ def test_what_a_run_leaves_that_ends_in_the_middle_is_made_anew_or_removed(
     assert len(left) == 1
     if how == "absent":
         assert together(world.cloud, name).absent([server])["changed"] is True
-        assert (snapshots(world), images(world)) == ([], [])
+        assert (world.snapshots(), world.images()) == ([], [])
     else:
         assert together(world.cloud, name).present([server])["changed"] is True
-        assert (len(snapshots(world)), len(images(world))) == (2, 1)
+        assert (len(world.snapshots()), len(world.images())) == (2, 1)
         assert group_snapshots(world) != left
