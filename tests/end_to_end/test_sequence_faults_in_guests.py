@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ansible_collections.freezer.backup.tests.support import labs
-from ansible_collections.freezer.backup.tests.support.guest_runs import WRITES, snapshots_of
+from ansible_collections.freezer.backup.tests.support.guest_runs import NO_RECORD, WRITES, snapshots_of
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_a_guest_whose_cable_is_pulled_while_it_is_frozen_thaws_by_itself_and_fi
         assert run.released_by(other) == "request"
         other.run(WRITES)
         assert sorted(snapshots_of(other)) == _OURS
-        other.run("test ! -e /var/lib/freezer-backup/run.json")
+        other.run(NO_RECORD)
     finally:
         labs.lab("guests", "plug", cut.name)
     until = time.monotonic() + deadline_seconds
@@ -62,7 +62,7 @@ def test_a_guest_whose_cable_is_pulled_while_it_is_frozen_thaws_by_itself_and_fi
     succeeded, output = run(playbook="finalize", **volumes, snapshot_name="")
     assert succeeded, output
     assert sorted(snapshots_of(cut)) == _OURS
-    cut.run("test ! -e /var/lib/freezer-backup/run.json")
+    cut.run(NO_RECORD)
 
 
 def test_lvm_that_fails_on_one_guest_in_the_middle_leaves_no_snapshot_on_any(run, volumes):
@@ -84,7 +84,7 @@ def test_lvm_that_fails_on_one_guest_in_the_middle_leaves_no_snapshot_on_any(run
         guest.run(WRITES)
         assert run.released_by(guest) == "request"
         assert sorted(snapshots_of(guest)) == _OURS
-        guest.run("test ! -e /var/lib/freezer-backup/run.json")
+        guest.run(NO_RECORD)
 
 
 def test_thin_volumes_and_classic_ones_get_their_snapshots_in_one_run_and_lose_them_in_another(run, volumes):
@@ -124,7 +124,7 @@ def test_a_disk_that_is_full_on_one_guest_makes_no_backup_and_one_with_space_is_
         assert "No space left on device" in output
         for guest in run.guests:
             assert guest.run("find /mnt/store -type f; ls /run/held 2>/dev/null || :") == ""
-            guest.run("test ! -e /var/lib/freezer-backup/run.json")
+            guest.run(NO_RECORD)
         # The record of the run has no place: nothing is held on any host.
         (run.folder / "events").unlink()
         full.run("head -c 1M /dev/zero >/mnt/store/filler 2>/dev/null || :")

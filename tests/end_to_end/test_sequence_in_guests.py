@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.freezer.backup.tests.support.guest_runs import WRITES, snapshots_of
+from ansible_collections.freezer.backup.tests.support.guest_runs import NO_RECORD, WRITES, snapshots_of
 
 
 def test_file_systems_of_all_guests_are_frozen_at_one_moment_whatever_their_clocks_say(run):
@@ -21,7 +21,7 @@ def test_file_systems_of_all_guests_are_frozen_at_one_moment_whatever_their_cloc
     for guest in run.guests:
         guest.run(WRITES)
         assert run.released_by(guest) == "request"
-        assert guest.run("ls -A /var/lib/freezer-backup").split() == []
+        guest.run(NO_RECORD)
     (note,) = run.notes("skew_seconds")
     assert 0 <= note["skew_seconds"] < 1 + note["clock_error_seconds"]
     first, second = (run.record(guest)["held_from"] for guest in run.guests)
@@ -87,7 +87,7 @@ def test_snapshots_of_lvm_are_taken_while_applications_are_held_kept_rotated_and
         assert succeeded, output
         for guest in run.guests:
             assert snapshots_of(guest) == ["srv-one"]
-            guest.run("test ! -e /srv/data/held; test ! -e /var/lib/freezer-backup/run.json")
+            guest.run(f"test ! -e /srv/data/held; {NO_RECORD}")
 
         succeeded, output = run(**lvm, snapshot_name="three", snapshot_rotation=1)
         assert succeeded, output

@@ -139,7 +139,7 @@ esac
         return [host for host in HOSTS if history.count(f"{host} stop") > history.count(f"{host} start")]
 
     def records(self) -> list[str]:
-        return sorted(str(path) for path in self.folder.glob("*.record/run.json"))
+        return sorted(str(path) for path in self.folder.glob("*.record/*"))
 
     def nothing_is_left(self) -> None:
         """Nobody is held, no record of a run is there."""
@@ -316,6 +316,34 @@ def test_finalize_changes_nothing_where_nothing_is_held(farm):
     succeeded, output = farm.run("finalize")
     assert succeeded, output
     assert all("changed=0" in line for line in output.splitlines() if "unreachable=" in line)
+
+
+def test_a_run_does_not_hide_one_that_was_killed_before_it_and_finalize_removes_what_that_left(farm):
+    with farm.start("backup", snapshot_name="one") as process:
+        while [line[1:] for line in farm.logged()].count(("snapshot", "done")) < 4:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    farm.events.unlink()
+    succeeded, output = farm.run("backup", snapshot_name="two")
+    assert succeeded, output
+    assert "Not ended on this host, so either still under way or killed: one." in " ".join(output.split())
+    assert farm.held() == []
+    assert len(farm.snapshots()) == 8
+    succeeded, output = farm.run("finalize")
+    assert succeeded, output
+    assert farm.snapshots() == [f"{host}.snapshot.two" for host in sorted(HOSTS)]
+    farm.nothing_is_left()
+
+
+def test_a_hold_that_somebody_else_has_released_makes_no_backup(farm):
+    release = "from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce import hold; hold.thaw"
+    farm.script("c1-snapshot", f"""exec {sys.executable} -c '{release}("{farm.folder}/c1.holds", "sequence")'\n""")
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert "c1: finalize: the hold was over before it was released (another run or finalize has released it" in output
+    assert farm.snapshots() == []
+    farm.nothing_is_left()
 
 
 @pytest.mark.parametrize("seed", range(_ROUNDS))

@@ -20,6 +20,9 @@ from .guests import Guest
 #: A file system that is written to within three seconds is not frozen.
 WRITES = "timeout 3 sh -c 'echo now >/srv/data/written; sync -f /srv/data'"
 
+#: No run is on record.
+NO_RECORD = 'test -z "$(find /var/lib/freezer-backup -type f 2>/dev/null)"'
+
 
 class GuestRuns:
     """The playbook, with a hook that calls back when every guest is frozen."""
