@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 from urllib.parse import quote
 
-from ..rest.errors import Conflict, NotFound, Rejected
+from ..rest.errors import Conflict, Rejected
 from .connection import Cloud
 from .errors import CloudError, deletion_failed
 from .images import BROKEN, delete_image, get_image, images_named
@@ -16,7 +16,7 @@ from .listing import CopiesOfVolumes, Volumes
 from .resources import Resource
 from .waiting import Clock, once
 
-#: States of a volume that somebody works on, and that ends in a state in which it can be removed.
+#: States in which a volume or a snapshot can be removed. Of all others something is waited for.
 _REMOVABLE = ("available", "error", "error_restoring", "error_extending", "error_managing")
 
 
@@ -108,37 +108,25 @@ def _has(volume: Resource, metadata: Mapping[str, str]) -> bool:
 
 def remove_volumes(volumes: Volumes, name: str, clock: Clock, metadata: Mapping[str, str] | None = None) -> None:
     """Remove the volumes with a name (and metadata), waiting for what is still done with them. Raises FreezerError."""
+    remove_those(volumes, lambda one: one["name"] == name and _has(one, metadata or {}), clock, f"the volume {name}")
+
+
+def remove_those(
+    kind: Volumes | CopiesOfVolumes, is_meant: Callable[[Resource], bool], clock: Clock, what: str
+) -> None:
+    """Remove the volumes or the snapshots that are meant, waiting for what is still done with them. Raises FreezerError."""
 
     def gone() -> bool | None:
-        volumes.expire()
-        left = [one for one in volumes.fresh() if one["name"] == name and _has(one, metadata or {})]
+        kind.expire()
+        left = [one for one in kind.fresh() if is_meant(one)]
         for one in left:
             if one["status"] == "error_deleting":
-                raise deletion_failed(f"the volume {one['id']} ({name})")
+                raise deletion_failed(f"{one['name']} ({one['id']})")
             if one["status"] in _REMOVABLE:
                 try:
-                    volumes.delete(one["id"])
-                except (Conflict, NotFound, Rejected):
-                    pass  # something is still done with it: the next look tells
-        return None if left else True
-
-    clock.wait(gone, f"The removal of the volume {name}")
-
-
-def remove_snapshots(snapshots: CopiesOfVolumes, is_meant: Callable[[Resource], bool], clock: Clock, what: str) -> None:
-    """Remove the snapshots that are meant, waiting for what is still done with them. Raises FreezerError."""
-
-    def gone() -> bool | None:
-        snapshots.expire()
-        left = [one for one in snapshots.fresh() if is_meant(one)]
-        for one in left:
-            if one["status"] == "error_deleting":
-                raise deletion_failed(f"the snapshot {one['id']} ({one['name']})")
-            if one["status"] in ("available", "error"):
-                try:
-                    snapshots.delete(one["id"])
+                    kind.delete(one["id"])
                 except (Conflict, Rejected):
-                    pass  # something is still made of it: the next look tells
+                    pass  # something is still done with it: the next look tells
         return None if left else True
 
     clock.wait(gone, f"The removal of {what}")

@@ -11,7 +11,7 @@ from typing import Any
 from ..cloud.listing import snapshots_of_volumes
 from ..cloud.resources import snapshot_title
 from ..cloud.volume_copies import VolumeSnapshotOptions
-from ..cloud.volume_images import remove_snapshots
+from ..cloud.volume_images import remove_those
 from ..cloud.volumes import VolumeSnapshots
 from .held import taken_while_held
 from .source import Copy, Source, Taken, Workplace, about_volume
@@ -43,7 +43,7 @@ class VolumeSource(Source):
     def _remove_snapshot(self) -> None:
         title = snapshot_title("volume", self.resource["id"], self._work.temporary, True)
         known = snapshots_of_volumes(self._work.cloud)
-        remove_snapshots(known, lambda one: one["name"] == title, self._work.cleaning_clock(), title)
+        remove_those(known, lambda one: one["name"] == title, self._work.cleaning_clock(), title)
 
     def take(self, stack: ExitStack) -> Taken:
         stack.callback(self._work.quietly, f"The snapshot {self._work.temporary}", self._remove_snapshot)

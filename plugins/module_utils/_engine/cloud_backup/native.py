@@ -17,7 +17,7 @@ from ..cloud.errors import CloudError
 from ..cloud.listing import snapshots_of_volumes
 from ..cloud.resources import Resource
 from ..cloud.volume_copies import VolumeSnapshotOptions
-from ..cloud.volume_images import remove_snapshots
+from ..cloud.volume_images import remove_those
 from ..cloud.volume_restore import VolumeRestore
 from ..cloud.volumes import VolumeSnapshots
 from ..options import Options
@@ -126,7 +126,7 @@ def _remove_held(work: Workplace, volume_id: str, name: str) -> None:
     def is_meant(one: Resource) -> bool:
         return one["volume_id"] == volume_id and title.fullmatch(one["name"] or "") is not None
 
-    remove_snapshots(snapshots, is_meant, work.cleaning_clock(), f"the snapshots of {volume_id} that were held for")
+    remove_those(snapshots, is_meant, work.cleaning_clock(), f"the snapshots of {volume_id} that were held for")
 
 
 def _described(manifest: NativeManifest, volume: Resource | None) -> dict[str, Any]:
