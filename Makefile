@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 ROUNDS ?= 100
-WORKERS ?= 2
+# One more than the processors that the tests are meant for: those of a cloud wait most of the time.
+WORKERS ?= 3
 STAMP := .venv/.ready
 
 # Ansible looks at this checkout only, whatever the environment and ~/.ansible of whoever runs it say.
@@ -34,7 +35,7 @@ $(STAMP): pyproject.toml tools/setup
 quickstart: setup ## Backs a folder up twice and restores it, through API, modules and a playbook (SRC=/any/folder).
 	@.venv/bin/python tools/quickstart.py "$(SRC)" $(if $(STATE),--state "$(STATE)")
 
-test: setup lint ## Runs every check and every test, two at a time (WORKERS=2).
+test: setup lint ## Runs every check and every test, three at a time (WORKERS=3).
 	@.venv/bin/python -m pytest --numprocesses $(WORKERS)
 
 test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k levels".

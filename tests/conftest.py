@@ -55,7 +55,7 @@ _LONG = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What one worker does (`pytest -n 2`), and when: all tests of a lab that is for one alone, else the tests of a file."""
+    """What one worker does (`pytest -n 3`), and when: all tests of a lab that is for one alone, else the tests of a file."""
     groups: dict[pytest.Item, str] = {}
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
