@@ -66,6 +66,7 @@ def test_each_run_has_a_record_of_its_own_until_it_is_taken_off(host):
     assert result["diff"] == {"before": {"runs": [ONE]}, "after": {"runs": [ONE, TWO]}}
     assert "Not ended on this host, so either still under way or killed: one." in str(result["warnings"])
     assert host.runs() == [ONE, TWO]
+    assert not host.run(run=dict(reversed(ONE.items())))["changed"]
     assert host.run(run={**ONE, "snapshot_type": "weekly"})["changed"]
     result = host.run(run=TWO, state="absent")
     assert (result["changed"], result["others"]) == (True, [{**ONE, "snapshot_type": "weekly"}])

@@ -46,20 +46,16 @@ class RunRecords:
         names = self._storage.children("")
         return [self._read(name) for name in names if name.startswith(f"{self._owner}.") and name.endswith(".json")]
 
-    def others(self, run: Run) -> list[dict[str, Any]]:
-        """All runs that are on record but this one."""
-        own = self._name(run)
-        return [other for other in self.runs() if self._name(other) != own]
-
     def put(self, run: Run) -> None:
         """Put a run on record: a dictionary with `workflow` and `snapshot_name`. It is on disk when this returns."""
-        self._storage.put(self._name(run), json.dumps(run).encode())
+        self._storage.put(self.file_name(run), json.dumps(run).encode())
 
     def remove(self, run: Run) -> None:
         """Take a run off the record, if it is there."""
-        self._storage.delete(self._name(run))
+        self._storage.delete(self.file_name(run))
 
-    def _name(self, run: Run) -> str:
+    def file_name(self, run: Run) -> str:
+        """The file of a run, the same for whatever else is said of it. Raises OptionError if that can be none."""
         workflow, name = str(run.get("workflow", "")), str(run.get("snapshot_name", ""))
         if not _WORD.fullmatch(workflow) or not _NAME.fullmatch(name):
             raise OptionError(
@@ -73,7 +69,7 @@ class RunRecords:
             text = file.read()
         try:
             run = json.loads(text)
-            if self._name(run) == name:
+            if self.file_name(run) == name:
                 return dict(run)
         except (ValueError, AttributeError, OptionError):
             pass

@@ -28,14 +28,16 @@ def run_record_module() -> None:
     try:
         records = RunRecords(wanted["folder"], wanted["owner"])
         before = records.runs()
-        meant, others = ([wanted["run"]], records.others(wanted["run"])) if wanted["run"] is not None else (before, [])
-        after = [*others, *meant] if wanted["state"] == "present" else others
-        if not module.check_mode:
+        meant = [wanted["run"]] if wanted["run"] is not None else before
+        files = [records.file_name(run) for run in meant]
+        others = [run for run in before if records.file_name(run) not in files]
+        if wanted["state"] == "present":
+            changed, after, write = wanted["run"] not in before, [*others, *meant], records.put
+        else:
+            changed, after, write = others != before, others, records.remove
+        if changed and not module.check_mode:
             for run in meant:
-                if wanted["state"] == "absent":
-                    records.remove(run)
-                elif run not in before:
-                    records.put(run)
+                write(run)
     except FreezerError as problem:
         module.fail_json(msg=str(problem))
     if wanted["state"] == "present" and others:
@@ -44,8 +46,8 @@ def run_record_module() -> None:
             f"Not ended on this host, so either still under way or killed: {names}. What a killed run has left is removed by the "
             f"playbook freezer.backup.finalize."
         )
-    changed = sorted(map(str, before)) != sorted(map(str, after))
-    module.exit_json(changed=changed, others=others, diff={"before": {"runs": before}, "after": {"runs": after}})
+    diff = {"before": {"runs": before}, "after": {"runs": after if changed else before}}
+    module.exit_json(changed=changed, others=others, diff=diff)
 
 
 def run_record_info_module() -> None:
