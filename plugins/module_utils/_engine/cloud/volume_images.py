@@ -16,7 +16,7 @@ from .listing import CopiesOfVolumes, Volumes
 from .resources import Resource
 from .waiting import Clock, once
 
-#: States in which a volume or a snapshot can be removed. Of all others something is waited for.
+#: States in which a volume or a snapshot can be removed. What is in another one is waited for.
 _REMOVABLE = ("available", "error", "error_restoring", "error_extending", "error_managing")
 
 
@@ -108,20 +108,24 @@ def _has(volume: Resource, metadata: Mapping[str, str]) -> bool:
 
 def remove_volumes(volumes: Volumes, name: str, clock: Clock, metadata: Mapping[str, str] | None = None) -> None:
     """Remove the volumes with a name (and metadata), waiting for what is still done with them. Raises FreezerError."""
-    remove_those(volumes, lambda one: one["name"] == name and _has(one, metadata or {}), clock, f"the volume {name}")
+
+    def is_meant(one: Resource) -> bool:
+        return one["name"] == name and _has(one, metadata or {})
+
+    remove_those(volumes, "volume", is_meant, clock, f"the volume {name}")
 
 
 def remove_those(
-    kind: Volumes | CopiesOfVolumes, is_meant: Callable[[Resource], bool], clock: Clock, what: str
+    kind: Volumes | CopiesOfVolumes, noun: str, is_meant: Callable[[Resource], bool], clock: Clock, what: str
 ) -> None:
-    """Remove the volumes or the snapshots that are meant, waiting for what is still done with them. Raises FreezerError."""
+    """Remove what is meant of a kind, waiting for what is still done with it; `noun` is one of it. Raises FreezerError."""
 
     def gone() -> bool | None:
         kind.expire()
         left = [one for one in kind.fresh() if is_meant(one)]
         for one in left:
             if one["status"] == "error_deleting":
-                raise deletion_failed(f"{one['name']} ({one['id']})")
+                raise deletion_failed(f"the {noun} {one['id']} ({one['name']})")
             if one["status"] in _REMOVABLE:
                 try:
                     kind.delete(one["id"])

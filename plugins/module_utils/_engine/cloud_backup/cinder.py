@@ -43,7 +43,7 @@ class VolumeSource(Source):
     def _remove_snapshot(self) -> None:
         title = snapshot_title("volume", self.resource["id"], self._work.temporary, True)
         known = snapshots_of_volumes(self._work.cloud)
-        remove_those(known, lambda one: one["name"] == title, self._work.cleaning_clock(), title)
+        remove_those(known, "snapshot", lambda one: one["name"] == title, self._work.cleaning_clock(), title)
 
     def take(self, stack: ExitStack) -> Taken:
         stack.callback(self._work.quietly, f"The snapshot {self._work.temporary}", self._remove_snapshot)

@@ -126,7 +126,9 @@ def _remove_held(work: Workplace, volume_id: str, name: str) -> None:
     def is_meant(one: Resource) -> bool:
         return one["volume_id"] == volume_id and title.fullmatch(one["name"] or "") is not None
 
-    remove_those(snapshots, is_meant, work.cleaning_clock(), f"the snapshots of {volume_id} that were held for")
+    remove_those(
+        snapshots, "snapshot", is_meant, work.cleaning_clock(), f"the snapshots of {volume_id} that were held for"
+    )
 
 
 def _described(manifest: NativeManifest, volume: Resource | None) -> dict[str, Any]:
