@@ -194,7 +194,7 @@ def test_a_storage_that_fails_makes_the_outcome_partial(call, source, tmp_path):
     (tmp_path / "file").write_text("no folder")
     storages = [{"storage": "local", "container": str(tmp_path / name)} for name in ("good", "file")]
     action = {"action": "backup", "path_to_backup": str(source), "backup_name": "etc", "storages": storages}
-    ran = call("--stdin", "--result-fd", "1", input=json.dumps({"freezer_action": action}))
+    ran = call("--stdin", "--result-fd", "1", input=json.dumps(action))
     assert ran.returncode == 3
     result = json.loads(ran.stdout)
     assert result["outcome"] == "partial"
@@ -206,12 +206,13 @@ def test_a_storage_that_fails_makes_the_outcome_partial(call, source, tmp_path):
 
 def test_a_scheduler_gets_the_result_on_its_descriptor(call, source, place, tmp_path):
     action = {"action": "backup", "path_to_backup": str(source), "backup_name": "etc", "storage": "local"}
-    action.update(container=str(tmp_path / "store"), hostname=False, log_file=str(tmp_path / "agent.log"), quiet=True)
+    action.update(container=str(tmp_path / "store"), hostname=False)
     for wrong in (False, True):
         if wrong:
             action["max_level"] = "many"
         read, write = os.pipe()
-        ran = call("--stdin", "--result-fd", write, input=json.dumps(action), pass_fds=[write])
+        words = ["--stdin", "--quiet", "--log-file", tmp_path / "agent.log", "--result-fd", write]
+        ran = call(*words, input=json.dumps(action), pass_fds=[write])
         os.close(write)
         with os.fdopen(read) as stream:
             result = json.load(stream)

@@ -14,6 +14,8 @@ import uuid
 
 import pytest
 
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Scope
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
 from ansible_collections.freezer.backup.tests.support import cloud_lab
 from ansible_collections.freezer.backup.tests.support.cloud_world import World
 from ansible_collections.freezer.backup.tests.support.scheduler_process import Scheduler, processes_with, wait_for
@@ -175,6 +177,36 @@ def test_a_command_is_not_run_unless_that_is_allowed(schedulers, api, tmp_path):
     assert schedule["result"] == "fail"
     assert "disable_exec = false" in schedule["reason"]
     assert not mark.exists()
+
+
+@pytest.mark.parametrize("disable_exec", ["true", "false"])
+def test_a_command_that_hides_in_an_action_is_not_run(freezer_api, schedulers, api, project, tmp_path, disable_exec):
+    """Neither the scheduler nor the agent looks for what to do below another key than the one that was checked."""
+    mark = tmp_path / "mark"
+    hidden = {"action": "exec", "command": ["/bin/sh", "-c", f"id > {mark}"]}
+    api.create("hidden", backup(tmp_path))
+    # As an API may have it that checks nothing, or one that others can write to.
+    store = SqliteStore(freezer_api.database)
+    stored = store.get("job", "hidden", Scope(project_id=project))
+    attack = {"freezer_action": {"action": "backup", "freezer_action": hidden}}
+    store.replace(stored, {**stored.document, "job_actions": [{**stored.document["job_actions"][0], **attack}]})
+    schedulers(disable_exec=disable_exec).start()
+    schedule = wait_for(lambda: (found := api.schedule("hidden"))["status"] == "completed" and found)
+    assert schedule["result"] == "fail"
+    assert "has freezer_action; give the bare action" in schedule["reason"]
+    assert not mark.exists()
+
+
+def test_a_job_decides_no_file_that_the_agent_writes_for_itself(schedulers, api, tmp_path):
+    written = {key: str(tmp_path / key) for key in ("metadata_out", "log_file")}
+    api.create("written", backup(tmp_path, **written, config="/etc/shadow", quiet=True))
+    scheduler = schedulers().start()
+    schedule = wait_for(lambda: (found := api.schedule("written"))["status"] == "completed" and found)
+    assert (schedule["result"], schedule["reason"]) == ("success", "")
+    assert [path for path in written.values() if os.path.exists(path)] == []
+    said = (scheduler.state / "logs" / "written.log").read_text()
+    for key in (*written, "config", "quiet"):
+        assert f"warning: {key} of the document on standard input is not used" in said
 
 
 @pytest.mark.parametrize("kind", ["obedient", "stubborn"])

@@ -41,6 +41,10 @@ WITHOUT_EFFECT = frozenset(
      "os_identity_api_version", "metadata_out", "config", "job_id", "client_id", "hostname_restore"}
 )  # fmt: skip
 
+#: Keys that name a file which the program reads or writes for itself, or say how it behaves. They are for the node to
+#: say. Documents that Freezer's clients store have them too; there they are not used.
+NODE_KEYS = frozenset({"config", "insecure", "log_file", "metadata_out", "proxy", "quiet"})
+
 #: Keys that say who asks a cloud.
 _ACCESS = ("cloud", "osrc")
 
@@ -375,6 +379,7 @@ def parse_options(action: Mapping[str, Any]) -> Options:
 __all__ = [
     "ALIASES",
     "DEFAULT_SEGMENT_BYTES",
+    "NODE_KEYS",
     "RETENTION_KEYS",
     "WITHOUT_EFFECT",
     "OptionError",

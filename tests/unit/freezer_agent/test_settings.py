@@ -113,14 +113,59 @@ def test_a_percent_sign_is_only_a_percent_sign(settings):
     assert settings("", "[default]\nexclude = 100%%(x)s\n").options == {"exclude": "100%%(x)s"}
 
 
-def test_an_action_document_is_taken_apart(settings):
-    document = {"freezer_action": {"action": "verify", "backup_name": "etc"}, "max_retries": 5}
-    assert settings(document=document) == Settings("verify", {"backup_name": "etc"})
+def test_a_document_is_a_bare_action(settings):
+    assert settings(document={"action": "verify", "backup_name": "etc"}) == Settings("verify", {"backup_name": "etc"})
 
 
-def test_output_of_a_document_is_respected(settings):
-    document = {"action": "backup", "log_file": "/tmp/a.log", "quiet": True, "metadata_out": None}
-    assert settings(document=document) == Settings("backup", {}, log_file="/tmp/a.log", quiet=True)
+@pytest.mark.parametrize(
+    ("document", "sentence"),
+    [
+        ({"freezer_action": {"action": "verify"}, "max_retries": 5}, "has freezer_action; give the bare action, which"),
+        ({"action": "backup", "freezer-action": {}}, "has freezer-action; give the bare action"),
+        ({"action": "backup", "path_to_backup": {"action": "exec"}}, "below 'path_to_backup', and nothing in an"),
+        ({"action": "backup", "exclude": [["a"]]}, "below 'exclude', and nothing in an action nests"),
+        ({"storages": [{"storage": "local", "container": {"a": 1}}]}, "below 'storages', and nothing in an"),
+        ({"storages": {"storage": "local"}}, "below 'storages', and nothing in an action nests"),
+        ({"result_fd": 3}, "has result_fd, which can be given on the command line only"),
+        ({"allow-exec": True}, "has allow-exec, which can be given on the command line only"),
+        ({"debug": True}, "has debug, which can be given on the command line only"),
+    ],
+    ids=str,
+)
+def test_a_document_that_is_more_than_an_action_is_refused(settings, document, sentence):
+    with pytest.raises(UsageError, match=r"^The document on standard input has ") as refused:
+        settings(document=document)
+    assert sentence in str(refused.value)
+
+
+def test_what_is_the_nodes_to_say_is_not_taken_from_a_document(settings):
+    asked = {"log_file": "/tmp/a.log", "quiet": True, "metadata-out": "/tmp/b", "config": "/tmp/c", "insecure": True}
+    asked["proxy"] = "http://198.51.100.1:8080"
+    read = settings(document={"action": "backup", "backup_name": "etc", **asked})
+    assert read == Settings("backup", {"backup_name": "etc"}, warnings=read.warnings)
+    assert [sentence.split()[0] for sentence in read.warnings] == [
+        "config", "insecure", "log_file", "metadata_out", "proxy", "quiet",
+    ]  # fmt: skip
+    nothing = {"log_file": "", "quiet": False, "metadata_out": None}
+    assert settings(document=nothing) == Settings("backup", {})
+
+
+def test_the_nodes_own_file_says_where_the_log_is(settings):
+    read = settings("--quiet", "[default]\nlog_file = /var/log/agent\n", {"log_file": "/tmp/b", "quiet": False})
+    assert (read.log_file, read.quiet) == ("/var/log/agent", True)
+
+
+@pytest.mark.parametrize("words", ["", "--action exec"])
+def test_a_command_from_outside_is_run_only_if_the_caller_allows_it(settings, words):
+    document = {"action": "exec", "command": "true"}
+    with pytest.raises(UsageError, match=r"^An exec that comes on standard input is run only with --allow-exec; "):
+        settings(words, document=document)
+    allowed = settings(f"--allow-exec {words}", document=document)
+    assert (allowed.action, allowed.options) == ("exec", {"command": "true"})
+
+
+def test_a_command_of_the_node_itself_needs_no_permission(settings):
+    assert settings("--action exec --command true").action == "exec"
 
 
 def test_what_is_to_go_can_be_said_with_upstreams_names(settings):

@@ -193,6 +193,7 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         (
             Flag("config", "take options from an ini file; the command line wins over it", "FILE"),
             Flag("stdin", "take options from a JSON object on standard input; it wins over the file"),
+            Flag("allow_exec", "run the command of an exec also if it came on standard input"),
             Flag("metadata_out", "write the metadata of a backup, or the result of another action, as JSON", "FILE|-"),
             Flag("result_fd", "write the whole result, also of a failure, as JSON to this descriptor", "N"),
             Flag("progress_fd", "write how far it is, as JSON in one place, to this descriptor of a file", "N"),
@@ -211,7 +212,7 @@ IGNORED_SWITCHES = ("insecure", "max_cpu_priority", "max_priority", "sync")
 #: Keys that are freezer-agent's own; all others are the engine's. The second set says where to read and to answer, so
 #: it can be given on the command line only.
 OWN_KEYS = frozenset({"action", "debug", "log_file", "metadata_out", "quiet"})
-COMMAND_LINE_KEYS = frozenset({"config", "progress_fd", "result_fd", "stdin"})
+COMMAND_LINE_KEYS = frozenset({"allow_exec", "config", "progress_fd", "result_fd", "stdin"})
 
 _EXAMPLES = """
 examples:

@@ -71,6 +71,8 @@ class Run:
         self._debug = settings.debug
         log_file = LogFile(settings.log_file) if settings.log_file else None
         self._output = output = Output(settings.quiet, log_file)
+        for sentence in settings.warnings:
+            output.warn(sentence)
         metadata = answer_to_path(settings.metadata_out) if settings.metadata_out else None
         result = _ask_engine(settings, output, record)
         signals.release()

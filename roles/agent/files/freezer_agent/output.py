@@ -54,6 +54,13 @@ class Output:
         if not self._quiet and not self._lively:
             print(printable(text), file=sys.stderr, flush=True)
 
+    def warn(self, sentence: str) -> None:
+        """Say what is not as it was asked for, and does not end the run."""
+        if self._log is not None:
+            self._log.write(sentence, "WARNING")
+        if not self._quiet:
+            print(f"freezer-agent: warning: {printable(sentence)}", file=sys.stderr, flush=True)
+
     @contextmanager
     def progress(self, record: Progress | None = None) -> Iterator[Progress]:
         """A listener for the engine, shown as long as the context lasts; ``record`` listens as well."""

@@ -4,6 +4,9 @@
 
 The file is Freezer's: an ini file with ``[default]`` or ``[action]``, and a section ``[storage:NAME]`` for each of
 several storages that are written at the same time.
+
+The file and the command line are the node's. The document comes from outside, through a scheduler for example: it says
+what to back up or restore, and neither how this program behaves nor which files of the node it writes.
 """
 
 from __future__ import annotations
@@ -14,13 +17,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES, NODE_KEYS
 
 from . import flags
 from .errors import UsageError
 
 _SECTIONS = ("default", "DEFAULT", "action")
 _STORAGE = "storage:"
+_DOCUMENT = "The document on standard input"
 #: How upstream's scheduler writes Python's own values into the files of its agent.
 _PYTHON_WORDS = {"None": None, "False": False, "True": True}
 
@@ -35,6 +39,8 @@ class Settings:
     log_file: str | None = None
     quiet: bool = False
     debug: bool = False
+    #: What was asked for and is not done, as sentences.
+    warnings: tuple[str, ...] = ()
 
 
 def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
@@ -43,8 +49,16 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
     config = command_line.get("config")
     if config:
         layers.append(_canonical(read_ini(str(config)), f"The file {config}"))
+    warnings: list[str] = []
     if command_line.get("stdin"):
-        layers.append(_canonical(read_document(stdin), "The document on standard input"))
+        document = _canonical(read_document(stdin), _DOCUMENT)
+        warnings = [
+            f"{key} of the document on standard input is not used: it is for this node to say, on the command line or "
+            "in the file of --config."
+            for key in NODE_KEYS & set(document)
+            if document[key] is not False
+        ]
+        layers.append({key: value for key, value in document.items() if key not in NODE_KEYS})
     typed = {key: value for key, value in command_line.items() if key not in flags.COMMAND_LINE_KEYS}
     layers.append(_canonical(typed, "The command line"))
     merged: dict[str, Any] = {}
@@ -53,7 +67,13 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
             # Whoever names one place means that one, not the several of a source that this one overrides.
             merged.pop("storages", None)
         merged.update(layer)
-    return _settings(merged)
+    settings = _settings(merged, tuple(sorted(warnings)))
+    if settings.action == "exec" and command_line.get("stdin") and not command_line.get("allow_exec"):
+        raise UsageError(
+            "An exec that comes on standard input is run only with --allow-exec; a scheduler gives that if its "
+            "configuration has disable_exec = false."
+        )
+    return settings
 
 
 def _canonical(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
@@ -72,7 +92,7 @@ def _canonical(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
     return found
 
 
-def _settings(merged: dict[str, Any]) -> Settings:
+def _settings(merged: dict[str, Any], warnings: tuple[str, ...]) -> Settings:
     own = {key: merged.pop(key) for key in flags.OWN_KEYS if key in merged}
     action = str(own.get("action") or "backup")
     if action not in flags.ACTIONS:
@@ -84,6 +104,7 @@ def _settings(merged: dict[str, Any]) -> Settings:
         log_file=_text_or_none(own, "log_file"),
         quiet=_switch(own, "quiet"),
         debug=_switch(own, "debug"),
+        warnings=warnings,
     )
 
 
@@ -153,13 +174,27 @@ def _ini_value(value: str) -> Any:
 
 
 def read_document(stdin: IO[str]) -> dict[str, Any]:
-    """The ``freezer_action`` on standard input, bare or in an action document. Raises UsageError."""
+    """The bare ``freezer_action`` on standard input. Raises UsageError for anything else, and for what nests in it."""
     try:
         document = json.load(stdin)
     except (ValueError, RecursionError):
         raise UsageError("What came on standard input is not JSON.") from None
-    if isinstance(document, dict) and isinstance(document.get("freezer_action"), dict):
-        document = document["freezer_action"]
     if not isinstance(document, dict):
         raise UsageError("What came on standard input is JSON, but not an object with the options of an action.")
+    for key, value in document.items():
+        name = key.replace("-", "_")
+        if name == "freezer_action":
+            raise UsageError(f"{_DOCUMENT} has {key}; give the bare action, which is what stands below that key.")
+        if name in flags.COMMAND_LINE_KEYS | {"debug"} and name not in NODE_KEYS:
+            raise UsageError(f"{_DOCUMENT} has {key}, which can be given on the command line only.")
+        if _nests(name, value):
+            raise UsageError(f"{_DOCUMENT} has an object or a list below {key!r}, and nothing in an action nests.")
     return document
+
+
+def _nests(name: str, value: Any) -> bool:
+    """Whether a value is more than a scalar or a list of them; of a list of storages each is an object of scalars."""
+    parts = value if isinstance(value, list) else [value]
+    if name == "storages" and isinstance(value, list):
+        parts = [inner for part in parts for inner in (part.values() if isinstance(part, dict) else [part])]
+    return any(isinstance(part, (dict, list)) for part in parts)

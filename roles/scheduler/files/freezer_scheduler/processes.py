@@ -49,7 +49,8 @@ class _Watched:
 
 class Processes:
     """The agents of one scheduler. ``folder`` is where their runs have files. ``scope`` makes the words that put a
-    command into a unit of systemd by a name; None where there is no systemd."""
+    command into a unit of systemd by a name; None where there is no systemd. An agent that is handed an ``exec`` runs it
+    only while ``allow_exec`` is true."""
 
     def __init__(
         self,
@@ -63,6 +64,7 @@ class Processes:
         self._logs = folder / "logs"
         for one in (self._runs, self._logs):
             one.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.allow_exec = False
         self._scope = scope
         self._clock = clock
         self._watched: dict[str, _Watched] = {}
@@ -73,7 +75,7 @@ class Processes:
         folder = self._runs / run.run_id
         folder.mkdir(mode=0o700, exist_ok=True)
         mark = _mark(run)
-        words = [*self._agent, "--stdin"]
+        words = [*self._agent, "--stdin", *(["--allow-exec"] if self.allow_exec else [])]
         document = json.dumps(action.get("freezer_action") or {}).encode()
         scope = ""
         with contextlib.ExitStack() as stack:

@@ -48,6 +48,7 @@ class Service:
         self._reread = reread
         self._journal = Journal(self._path)
         self._processes = Processes(settings.agent, folder, scopes(settings))
+        self._processes.allow_exec = settings.limits.allow_exec
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._processes.selector.register(self._wake_read, selectors.EVENT_READ, "wake")
@@ -178,6 +179,7 @@ class Service:
         else:
             self._settings = settings
             self._core.reload(settings.limits)
+            self._processes.allow_exec = settings.limits.allow_exec
             if self._api is not None:
                 self._api.interval_seconds = settings.interval_seconds
                 self._api.look_now()
