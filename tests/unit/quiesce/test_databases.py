@@ -155,7 +155,8 @@ def test_a_lock_in_the_way_is_not_waited_for_longer_than_allowed(host, databases
         began = time.monotonic()
         with pytest.raises(QuiesceError, match="mysql"):
             host.freeze(databases.mysql(lock="global_read_lock"), timeout_seconds=1)
-        assert time.monotonic() - began < 8
+        assert other.poll() is None
+        assert time.monotonic() - began < 50, "the lock of 60 seconds was waited for"
         other.kill()
     host.wait_until_over()
     sleeping = "SELECT id FROM information_schema.processlist WHERE info = 'SELECT SLEEP(60)'"
@@ -171,7 +172,7 @@ def test_a_server_that_hangs_is_given_up(host, databases):
         began = time.monotonic()
         with pytest.raises(QuiesceError, match=r"was not held in 1\.0 s"):
             host.freeze(databases.mysql(), timeout_seconds=1)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
     finally:
         os.kill(server, signal.SIGCONT)
     host.wait_until_over()

