@@ -35,8 +35,8 @@ $(STAMP): pyproject.toml tools/setup
 quickstart: setup ## Backs a folder up twice and restores it, through API, modules and a playbook (SRC=/any/folder).
 	@.venv/bin/python tools/quickstart.py "$(SRC)" $(if $(STATE),--state "$(STATE)")
 
-test: setup lint ## Runs every check and every test, three at a time (WORKERS=3).
-	@.venv/bin/python -m pytest --numprocesses $(WORKERS)
+test: setup ## Runs every check and every test, three at a time (WORKERS=3); says what took longest.
+	@tools/labs & tools/lint && .venv/bin/python -m pytest --numprocesses $(WORKERS) --durations 10
 
 test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k levels".
 	@.venv/bin/python -m pytest $(ARGS)

@@ -22,12 +22,13 @@ from ansible_collections.freezer.backup.tests.support import (
 )
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
 from ansible_collections.freezer.backup.tests.support.guests import Guest
+from ansible_collections.freezer.backup.tests.support.lab_minutes import LabMinutes, note_labs
 from ansible_collections.freezer.backup.tests.support.role_runs import needed
 
 StartApi = Callable[..., ApiProcess]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Programs under test hear every signal, also where pytest was started in the background or with nohup.
 
     A signal that is ignored is ignored in children too; one that has a handler has its default there.
@@ -37,6 +38,8 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # pytest itself still outlives its terminal.
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(LabMinutes())
 
 
 #: Labs that one test at a time has for itself.
@@ -62,6 +65,7 @@ _LONG = (
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What one worker does (`pytest -n 3`), and when: all tests of a lab that is for one alone, else the tests of a file."""
+    note_labs(items)
     groups: dict[pytest.Item, str] = {}
     for item in items:
         fixtures = getattr(item, "fixturenames", ())
