@@ -190,10 +190,16 @@ MEMBER = Context("alice", "web", frozenset(["member"]))
 ADMIN = Context("root", "ops", frozenset(["admin"]))
 
 
-def test_v1_is_about_the_documents_of_the_user():
+def test_v1_is_about_the_documents_that_the_user_has_in_the_project_of_the_request():
     found = access.access(MEMBER, None)
-    assert found.scope == Scope(user_id="alice", home_project_id="web")
+    assert found.scope == Scope(project_id="web", user_id="alice", home_project_id="web")
     assert found.owner == Owner("alice", "web")
+
+
+def test_v1_is_about_all_documents_of_a_user_who_may_act_in_every_project():
+    found = access.access(ADMIN, None, in_all_projects=True)
+    assert found.scope == Scope(user_id="root", home_project_id="ops")
+    assert found.owner == Owner("root", "ops")
 
 
 def test_v2_is_about_the_documents_of_the_project():

@@ -111,9 +111,9 @@ class World:
     #: Loading the rules takes longer than all the rest.
     defaults = Policy()
 
-    def __init__(self, store, strategy):
+    def __init__(self, store, strategy, policy=defaults):
         self.store = store
-        self.app = create_app(store, strategy, policy=self.defaults)
+        self.app = create_app(store, strategy, policy=policy)
         self.client = falcon.testing.TestClient(self.app)
 
     def fill(self, headers):
@@ -182,6 +182,8 @@ def test_the_address_of_another_project_is_forbidden(world, template, verb, role
         ("/v2/other", token("alice", "other", "member")),
         ("/v1", token("mallory", "other", "member")),
         ("/v1", token("mallory", "web", "member")),
+        # The one who made them, with a token for another project.
+        ("/v1", token("alice", "other", "member")),
         ("/v1", token("mallory", "other", "admin")),
     ],
 )
@@ -200,6 +202,34 @@ def test_documents_of_others_are_not_there(world, template, verb, base, sender):
         assert [item["status"] for item in reply.json["items"]] == [404]
     if verb == "GET" and "{document_id}" not in template:
         assert next(iter(reply.json.values())) == []
+
+
+def test_on_v1_who_may_act_in_every_project_reaches_documents_of_hers_in_all(world):
+    for role, status in (("reader", 404), ("member", 404), ("service", 200), ("admin", 200)):
+        headers = token("alice", "other", role)
+        reply = world.client.simulate_get("/v1/jobs/one", headers=headers)
+        assert reply.status_code == status
+        listed = world.client.simulate_get("/v1/jobs", headers=headers)
+        assert (MARKER in reply.text, MARKER in listed.text) == (status == 200, status == 200)
+
+
+def test_on_v1_each_item_of_a_batch_reaches_as_far_as_its_own_rule(tmp_path, policy_with):
+    world = World(SqliteStore(tmp_path / "api.db"), NoAuth(), policy_with('"jobs:delete": "role:member"\n'))
+    world.fill(ALICE)
+    items = [{"op": "patch", "job_id": ID, "changes": {"description": "mine now"}}, {"op": "delete", "job_id": ID}]
+    headers = token("alice", "other", "member")
+    reply = world.client.simulate_post("/v1/jobs:batch", json={"items": items}, headers=headers)
+    assert [item["status"] for item in reply.json["items"]] == [404, 204]
+    assert [kind for kind, *_rest in world.documents()] == ["action", "backup", "client", "session"]
+
+
+def test_on_v1_a_job_joins_only_sessions_of_its_own_project(world):
+    admin = token("alice", "other", "admin")
+    far = {"session_id": "far", "schedule": {}}
+    assert world.client.simulate_post("/v1/sessions", json=far, headers=admin).status_code == 201
+    before = world.documents()
+    assert world.client.simulate_put("/v1/sessions/far/jobs/one", headers=admin).status_code == 404
+    assert world.documents() == before
 
 
 def test_users_of_a_password_file_may_do_everything_everywhere(tmp_path):

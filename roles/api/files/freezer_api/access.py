@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import ID_PATTERN, Kind
 
 from .errors import NotFoundError
-from .store.base import Owner, Scope
+from .store.base import Owner, Scope, Stored
 
 _PROJECT = Kind(name="project", plural="projects", schema={}, id_pattern=ID_PATTERN)
 
@@ -33,15 +33,22 @@ class Access:
     scope: Scope
     owner: Owner
 
+    def beside(self, stored: Stored) -> Access:
+        """The same access, only to what is in the project of a document."""
+        return replace(self, scope=replace(self.scope, project_id=stored.owner.project_id))
 
-def access(context: Context, project_id: str | None) -> Access:
+
+def access(context: Context, project_id: str | None, *, in_all_projects: bool = False) -> Access:
     """The access of a v1 request (``project_id`` None: documents of the user) or of a v2 request (of the project).
 
-    Raises NotFoundError for what cannot be a project. Whether the sender may work there the policy says.
+    ``in_all_projects`` says that the policy lets the sender act in whatever project: only then a v1 request is about
+    documents that the user has in another project than the one that the request is for. Raises NotFoundError for what
+    cannot be a project. Whether the sender may act in a project the policy says.
     """
     if project_id is None:
-        scope = Scope(user_id=context.user_id, home_project_id=context.project_id)
-        return Access(scope, Owner(context.user_id, context.project_id))
+        home = context.project_id
+        scope = Scope(None if in_all_projects else home, context.user_id, home_project_id=home)
+        return Access(scope, Owner(context.user_id, home))
     if not _PROJECT.is_id(project_id):
         raise NotFoundError("There is no project of this name: letters, digits, _ and - make one")
     return Access(Scope(project_id=project_id), Owner(context.user_id, project_id))

@@ -25,8 +25,8 @@ MAX_ITEMS = 1000
 #: What can be done to a document, and the key that says with what.
 OPERATIONS: Mapping[str, str | None] = {"replace": "document", "patch": "changes", "delete": None}
 
-#: Raises ApiError for an operation, and what it writes, that the sender may not do.
-Check = Callable[[str, Mapping[str, Any]], None]
+#: What an operation is about; raises ApiError for one, and what it writes, that the sender may not do.
+Check = Callable[[str, Mapping[str, Any]], Access]
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,13 @@ class _Write:
     plan: Callable[[], Plan]
 
 
-def run_batch(
-    store: Store, planner: Planner, rules: Rules, access: Access, items: list[Any], check: Check
-) -> list[Outcome]:
+def run_batch(store: Store, planner: Planner, rules: Rules, items: list[Any], check: Check) -> list[Outcome]:
     """Make all writes that can be made. Raises StoreError if the store refuses the first of them, for all."""
     outcomes: dict[int, Outcome] = {}
     waiting: list[_Write] = []
     for index, item in enumerate(items):
         try:
-            waiting.append(_checked(planner, rules, access, check, index, item))
+            waiting.append(_checked(planner, rules, check, index, item))
         except ApiError as error:
             outcomes[index] = _failure(_id_of(rules, item), error)
 
@@ -85,7 +83,7 @@ def run_batch(
     return [outcomes[index] for index in range(len(items))]
 
 
-def _checked(planner: Planner, rules: Rules, access: Access, check: Check, index: int, item: Any) -> _Write:
+def _checked(planner: Planner, rules: Rules, check: Check, index: int, item: Any) -> _Write:
     if not isinstance(item, dict):
         raise BadRequestError("An item must be an object")
     operation = item.get("op")
@@ -104,7 +102,7 @@ def _checked(planner: Planner, rules: Rules, access: Access, check: Check, index
     payload = item.get(payload_key) if payload_key else {}
     if not isinstance(payload, dict):
         raise BadRequestError(f"An item that says {operation} must have an object {payload_key}")
-    check(operation, payload)
+    access = check(operation, payload)
 
     if operation == "replace":
         sent = rules.checked_as(document_id, payload)

@@ -89,13 +89,13 @@ class Service:
 
         until_no_conflict(attempt)
 
-    def batch(self, rules: Rules, access: Access, items: list[Any], check: Check) -> list[Outcome]:
+    def batch(self, rules: Rules, items: list[Any], check: Check) -> list[Outcome]:
         """Write many documents of one kind, each as if it came alone; what came of each, in their order.
 
-        ``check`` raises ApiError for what the sender may not do. Raises StoreError, with nothing written, if the store
+        ``check`` says what an item is about, or raises ApiError for what the sender may not do. Raises StoreError, with nothing written, if the store
         takes none of them.
         """
-        return run_batch(self.store, self._planner, rules, access, items, check)
+        return run_batch(self.store, self._planner, rules, items, check)
 
     def request_event(self, access: Access, job_id: str, event: str) -> bool:
         """Ask a job's scheduler for an event; whether it was not asked already. Raises NotFoundError."""
@@ -131,10 +131,10 @@ class Service:
 
         def attempt() -> None:
             session = self._planner.existing("session", access, session_id)
-            job = self._planner.existing("job", access, job_id)
+            job = self._planner.existing("job", access.beside(session), job_id)
             with_job, associated = session_rounds.with_job(session.document, job.document)
             changes = [Replace(session, with_job), Replace(job, associated)]
-            earlier = self._session_of(access, job)
+            earlier = self._session_of(access.beside(job), job)
             if earlier is not None and earlier.id != session.id and job_id in earlier.document.get("jobs", {}):
                 changes.append(Replace(earlier, session_rounds.without_job(earlier.document, job_id)))
             self.store.apply(changes)
@@ -147,7 +147,7 @@ class Service:
         def attempt() -> None:
             session = self._planner.existing("session", access, session_id)
             changes = [Replace(session, session_rounds.without_job(session.document, job_id))]
-            job = self.store.get("job", job_id, access.scope)
+            job = self.store.get("job", job_id, access.beside(session).scope)
             if job is not None and job.document.get("session_id") == session_id:
                 changes.append(Replace(job, session_rounds.job_alone(job.document)))
             self.store.apply(changes)

@@ -20,13 +20,20 @@ from ..policy import Policy
 from ..secrets import masked_text
 from ..store.base import Stored
 
+#: What a rule is asked about to know whether it holds in whatever project: no project has this name.
+NO_PROJECT = ""
+
 
 def access_of(request: falcon.Request, project_id: str | None, rule: str) -> Access:
     """Whose documents a request is about, if a rule of the policy lets its sender act there.
 
-    ``project_id`` comes from the URL of a v2 request. Raises ForbiddenError, NotFoundError.
+    ``project_id`` comes from the URL of a v2 request. On v1 no URL says which project a document is in: there only
+    those whom the rule lets act in every project reach what lies outside their own. Raises ForbiddenError,
+    NotFoundError.
     """
-    found = access(sender_of(request), project_id)
+    sender = sender_of(request)
+    in_all_projects = project_id is None and policy_of(request).allows(sender, rule, NO_PROJECT)
+    found = access(sender, project_id, in_all_projects=in_all_projects)
     authorize(request, found, rule)
     return found
 

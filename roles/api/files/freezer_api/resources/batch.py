@@ -14,7 +14,7 @@ from ..batches import MAX_ITEMS, Outcome
 from ..errors import BadRequestError, ForbiddenError
 from ..kinds.base import Rules
 from ..service import Service
-from .base import access_of, authorize, authorize_body, body_of, write_json
+from .base import access_of, authorize_body, body_of, write_json
 
 #: How many times larger than that of another request the body of a batch may be.
 BODY_TIMES_USUAL = 8
@@ -31,7 +31,7 @@ class Batch:
 
     def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
         """Make many writes, each with an answer of its own: ``{"items": [{"op": "delete", "job_id": ...}]}``."""
-        access = self._access(request, project_id)
+        self._refuse_the_powerless(request, project_id)
         body = body_of(request, BODY_TIMES_USUAL)
         items = body.get("items")
         if set(body) != {"items"} or not isinstance(items, list):
@@ -41,22 +41,25 @@ class Batch:
         if len(items) > MAX_ITEMS:
             raise BadRequestError(f"There are {len(items)} items; at most {MAX_ITEMS} can be in one request")
 
-        def check(operation: str, payload: Mapping[str, Any]) -> None:
-            authorize(request, access, self._policy[operation])
+        def check(operation: str, payload: Mapping[str, Any]) -> Access:
+            access = access_of(request, project_id, self._policy[operation])
             authorize_body(request, access, self._rules.kind, payload)
+            return access
 
-        outcomes = self._service.batch(self._rules, access, items, check)
+        outcomes = self._service.batch(self._rules, items, check)
         write_json(response, {"items": [self._shown(outcome) for outcome in outcomes]})
 
-    def _access(self, request: falcon.Request, project_id: str | None) -> Access:
-        """Whose documents it is about. Raises ForbiddenError if the sender may do none of the operations there."""
+    def _refuse_the_powerless(self, request: falcon.Request, project_id: str | None) -> None:
+        """Raise ForbiddenError if the sender may do none of the operations in the project."""
         refused: ForbiddenError | None = None
         for rule in self._policy.values():
             try:
-                return access_of(request, project_id, rule)
+                access_of(request, project_id, rule)
+                return
             except ForbiddenError as error:
                 refused = refused or error
-        raise refused or ForbiddenError("There is nothing to do")
+        if refused is not None:
+            raise refused
 
     def _shown(self, outcome: Outcome) -> dict[str, Any]:
         shown: dict[str, Any] = {self._rules.kind.id_key: outcome.document_id, "status": outcome.status}

@@ -18,6 +18,7 @@ from ..secrets import without_secret_conditions
 from ..service import Service, Written
 from ..store.base import EVERYBODY
 from .base import (
+    NO_PROJECT,
     access_of,
     authorize,
     authorize_body,
@@ -52,8 +53,8 @@ class Collection:
         if _is_wanted(request, "all_projects"):
             authorize(request, access, f"{self._kind.plural}:get_all_projects")
             scope = EVERYBODY
-        # Of everybody's documents only those see all who may do so in whatever project.
-        with_secrets = may_see_secrets(request, self._kind, "" if scope == EVERYBODY else access.owner.project_id)
+        # Of documents in several projects only those see all who may do so in whatever project.
+        with_secrets = may_see_secrets(request, self._kind, scope.project_id or NO_PROJECT)
         with_etags = _is_wanted(request, "etags")
         wanted = page(request.get_param("limit"), request.get_param("offset"))
         search = query(self._kind, body_of(request), request.get_param("search"), parameters)
@@ -117,7 +118,7 @@ class Single:
         """Show a document."""
         access = access_of(request, project_id, f"{self._kind.plural}:get")
         stored = self._service.get(self._rules, access, document_id)
-        text, tag = shown(stored, with_secrets=may_see_secrets(request, self._kind, access.owner.project_id))
+        text, tag = shown(stored, with_secrets=may_see_secrets(request, self._kind, stored.owner.project_id))
         if not is_unchanged(request, response, tag):
             write_document(response, text, stored.version if self._version == 1 else None)
 
@@ -146,7 +147,7 @@ class Single:
         written = self._service.change(self._rules, access, document_id, body, request.get_header("If-Match"))
         if self._kind.name == "backup":
             # freezer-api 19 has brought this route, with this answer.
-            with_secrets = may_see_secrets(request, self._kind, access.owner.project_id)
+            with_secrets = may_see_secrets(request, self._kind, written.document["project_id"])
             write_json(response, written.document if with_secrets else without_secrets(written.document))
         else:
             self._write_version(response, written)
