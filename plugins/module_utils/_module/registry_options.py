@@ -51,7 +51,7 @@ def secret_values(params: Mapping[str, Any]) -> set[str]:
         for auth in found
         if isinstance(auth, Mapping)
         for key, value in auth.items()
-        if value and (is_secret(key) or key == "passcode")
+        if value and is_secret(key)
     }
 
 

@@ -164,12 +164,39 @@ def test_defaults_that_cannot_be_expanded_are_told_in_a_sentence(wrong):
         job.with_action_defaults(wrong)
 
 
-@pytest.mark.parametrize("key", ["ssh_password", "ftp-password", "secret_key", "Passphrase", "os_auth_token"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(
+            "ssh_password",
+            "ftp-password",
+            "secret_key",
+            "Passphrase",
+            "os_auth_token",
+            "api_key",
+            "X-API-Key",
+            "apiKey",
+        ),
+        *("passwd", "ftp_pass", "smb-pwd", "passcode", "private-key", "encryption_key"),
+    ],
+)
 def test_these_keys_are_secret(key):
     assert action.is_secret(key)
 
 
-@pytest.mark.parametrize("key", ["encrypt_pass_file", "path_to_backup", "ssh_key", "container"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "encrypt_pass_file",
+        "user_credentials",
+        "access_key",
+        "session_tag",
+        "path",
+        "path_to_backup",
+        "ssh_key",
+        "container",
+    ],
+)
 def test_these_keys_are_not(key):
     assert not action.is_secret(key)
 

@@ -78,7 +78,8 @@ ADDED_BY_SERVERS: Mapping[str, Any] = {"mandatory": False, "max_retries": 5, "ma
 MASK = "********"
 
 #: What the name of a key has in it, in small letters and with _ for -, if its value is a secret.
-SECRET_WORDS = ("password", "passphrase", "secret", "token", "private_key")
+SECRET_WORDS = ("password", "passphrase", "passwd", "passcode", "_pass", "pwd", "secret", "token", "api_key", "apikey",
+                "private_key", "privatekey", "encryption_key")  # fmt: skip
 
 
 def is_secret(key: str) -> bool:
