@@ -12,14 +12,23 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
+
+import daemon
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 
 STOP_SECONDS = 30.0
+_PROBE_SECONDS = 2.0
+_READY = b"\0ready"
 
 
 class AlreadyRuns(FreezerError):
     """There is a scheduler of this client."""
+
+
+class NotStarted(FreezerError):
+    """The scheduler has ended before it was ready; the message says why."""
 
 
 class Lock:
@@ -33,11 +42,18 @@ class Lock:
         """Be the only one, until this process ends. Raises AlreadyRuns, OSError."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise AlreadyRuns(f"A scheduler of this client runs already (process {self.holder()}).") from None
+        deadline = time.monotonic() + _PROBE_SECONDS
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                pid = self.holder()
+                # `status` and `stop` take it for a moment too, to see whether it is free.
+                if pid or time.monotonic() > deadline:
+                    os.close(descriptor)
+                    raise AlreadyRuns(f"A scheduler of this client runs already (process {pid}).") from None
+                time.sleep(0.01)
         self._descriptor = descriptor
         self.sign()
 
@@ -63,7 +79,8 @@ class Lock:
         pid = self.holder()
         if not pid:
             return None
-        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while self.holder() == pid:
             if time.monotonic() > deadline:
@@ -72,43 +89,78 @@ class Lock:
         return pid
 
 
-def in_background(work: Callable[[Callable[[], None]], int], lock: Lock, log: Path) -> int:
-    """Do the work in a process of its own, and return when it says that it is ready, or ends: its exit status.
+def in_background(work: Callable[[Callable[[], None]], str], lock: Lock, log: Path) -> None:
+    """Do the work in a daemon, and return when it says that it is ready; what it prints goes to the file ``log``.
 
-    What it says from then on goes to the file ``log``.
+    The work returns what went wrong, or nothing. Raises NotStarted with that if it ends before it is ready.
     """
     reader, writer = os.pipe()
-    if os.fork():
-        os.close(writer)
-        with open(reader, "rb") as pipe:
-            word = pipe.read()
-        if word == b"ready":
-            return 0
-        return word[0] if word else 1
-    os.close(reader)
-    os.setsid()
-    if os.fork():
-        os._exit(0)
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        _be_daemon(work, lock, log, writer)
+    os.close(writer)
+    with open(reader, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    if said != _READY:
+        raise NotStarted(said.decode(errors="replace") or f"The scheduler ended before it was ready; {log} says more.")
+
+
+def _be_daemon(work: Callable[[Callable[[], None]], str], lock: Lock, log: Path, writer: int) -> NoReturn:
     status = 1
-
-    def ready() -> None:
-        descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        null = os.open(os.devnull, os.O_RDONLY)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.dup2(null, 0)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        os.chdir("/")
-        os.write(writer, b"ready")
-        os.close(writer)
-
     try:
-        lock.sign()
-        status = work(ready)
+        with open(writer, "wb", buffering=0) as pipe:
+            mask = os.umask(0o077)
+            with (
+                open(log, "ab", buffering=0) as output,
+                daemon.DaemonContext(
+                    detach_process=True,
+                    files_preserve=_own_descriptors(),
+                    stdout=output,
+                    stderr=output,
+                    # What agents inherit stays as the caller has it.
+                    umask=mask,
+                    prevent_core=False,
+                    signal_map={},
+                ),
+            ):
+
+                def say(text: bytes) -> None:
+                    if not pipe.closed:
+                        # The starter may have been killed meanwhile.
+                        with contextlib.suppress(BrokenPipeError):
+                            pipe.write(text)
+                        pipe.close()
+
+                lock.sign()
+                problem = work(lambda: say(_READY))
+                say(problem.encode())
+                status = 1 if problem else 0
     finally:
-        with contextlib.suppress(OSError):
-            os.write(writer, bytes([status or 1]))
-        sys.stdout.flush()
-        sys.stderr.flush()
         os._exit(status)
+
+
+def _own_descriptors() -> list[int]:
+    """The descriptors that this program has opened: objects have them, and will close them.
+
+    Those that the caller has handed down have survived an exec, so they are inheritable, and ours are not.
+    """
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        # One of them was that of this folder.
+        with contextlib.suppress(OSError):
+            if not os.get_inheritable(int(name)):
+                found.append(int(name))
+    return found
+
+
+def open_standard_streams() -> None:
+    """Open those that the caller has closed, or the next file that is opened would be taken for them."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.close(number)
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115

@@ -69,23 +69,35 @@ class Known(NamedTuple):
 
 
 class Journal:
-    """The file, through one connection. Each thread needs its own. Methods raise JournalError."""
+    """The file, through one connection. Each thread needs its own. ``is_reader`` is for those that do not own the file.
 
-    def __init__(self, path: Path) -> None:
+    Methods raise JournalError.
+    """
+
+    def __init__(self, path: Path, *, is_reader: bool = False) -> None:
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Only if there is none: to close a file lets go of all locks that this process has on it, and those of SQLite,
-            # of another connection, would be among them.
-            if not path.exists():
-                os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("PRAGMA cache_size=-2048")
-            self._db.executescript(_SCHEMA)
+            if is_reader:
+                # Not a byte of the file is changed, nor is its log folded in: that is for the one that owns it.
+                self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
+                self._db.execute("SELECT COUNT(*) FROM jobs")
+            else:
+                self._db = self._opened(path)
         except (OSError, sqlite3.Error) as error:
             raise JournalError(f"The scheduler's own file {path} cannot be used: {error}.") from error
         self.path = path
+
+    def _opened(self, path: Path) -> sqlite3.Connection:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Only if there is none: to close a file gives up all locks that this process has on it, and those of SQLite,
+        # of another connection, would be among them.
+        if not path.exists():
+            os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        db = sqlite3.connect(path, isolation_level=None, timeout=30)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA cache_size=-2048")
+        db.executescript(_SCHEMA)
+        return db
 
     def close(self) -> None:
         """Let go of the file; what was not committed is undone."""

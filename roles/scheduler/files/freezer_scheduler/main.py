@@ -44,20 +44,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         _say(str(error))
         return 2
-    except (FreezerError, DocumentError, ScheduleError) as error:
-        _say(f"{str(error).rstrip('.')}.")
-        return 1
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        _say(f"{error.filename or 'The system'}: {error.strerror or error}.")
-        return 1
-    except Exception as error:  # noqa: BLE001 - nobody should have to read a traceback
-        if is_debugged:
+    except Exception as error:  # noqa: BLE001 - a user gets a sentence, not a traceback
+        if is_debugged and _is_fault(error):
             traceback.print_exc()
-        _say(f"This is a fault of the program: {type(error).__name__}: {error}. With --debug it says where.")
+        _say(_sentence(error))
         return 1
+
+
+def _is_fault(error: Exception) -> bool:
+    return not isinstance(error, (FreezerError, DocumentError, ScheduleError, OSError))
+
+
+def _sentence(error: Exception) -> str:
+    """What an error says to the user."""
+    if _is_fault(error):
+        return f"This is a fault of the program: {type(error).__name__}: {error}. With --debug it says where."
+    if isinstance(error, OSError):
+        return f"{error.filename or 'The system'}: {error.strerror or error}."
+    return f"{str(error).rstrip('.')}."
 
 
 def _documents(flags: argparse.Namespace) -> int:
@@ -74,8 +81,9 @@ def _documents(flags: argparse.Namespace) -> int:
 
 def _daemon(flags: argparse.Namespace) -> int:
     from .config import client_id_of, remember_client_id
-    from .daemon import Lock
+    from .daemon import Lock, open_standard_streams
 
+    open_standard_streams()
     settings = _settings(flags)
     client_id = client_id_of(settings)
     folder = settings.state_dir / client_id
@@ -109,26 +117,27 @@ def _start(flags: argparse.Namespace, settings: Settings, client_id: str, folder
     from .service import Service
 
     log = settings.log_file or (None if settings.no_daemon else folder / "scheduler.log")
-    # Before it goes into the background, so that it can still be said to whoever started it.
+    # Before it goes into the background, so that the starter says what is wrong with the file.
     _set_up_log(log, settings.debug)
     for warning in settings.warnings:
         LOG.warning("%s", warning)
 
-    def work(ready: Callable[[], None]) -> int:
+    def work(ready: Callable[[], None]) -> str:
         try:
             Service(settings, client_id, folder, lambda: _settings(flags)).run(ready)
-        except FreezerError as error:
-            _say(str(error))
-            LOG.error("%s", error)
-            return 1
-        return 0
+        except Exception as error:
+            LOG.error("%s", _sentence(error), exc_info=error if _is_fault(error) else None)
+            return _sentence(error)
+        return ""
 
     if settings.no_daemon:
-        return work(lambda: None)
-    status = in_background(work, lock, log or folder / "scheduler.log")
-    if status == 0:
-        print(f"The scheduler of {client_id} runs (process {lock.holder()}); it logs to {log}.", file=sys.stderr)
-    return status
+        problem = work(lambda: None)
+        if problem and log is not None:
+            _say(problem)
+        return 1 if problem else 0
+    in_background(work, lock, log or folder / "scheduler.log")
+    print(f"The scheduler of {client_id} runs (process {lock.holder()}); it logs to {log}.", file=sys.stderr)
+    return 0
 
 
 def _settings(flags: argparse.Namespace) -> Settings:

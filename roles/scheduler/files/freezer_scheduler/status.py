@@ -20,7 +20,7 @@ def show_status(client_id: str, pid: int | None, folder: Path, how: str | None) 
     """Print it; returns 0 if the scheduler runs, else 3."""
     found: dict[str, Any] = {"client_id": client_id, "running": bool(pid), "pid": pid}
     if (folder / JOURNAL_NAME).exists():
-        journal = Journal(folder / JOURNAL_NAME)
+        journal = Journal(folder / JOURNAL_NAME, is_reader=True)
         now = time.time()
         found["jobs"] = dict(Counter(known.state.status or "new" for known in journal.jobs()))
         found["runs"] = [
