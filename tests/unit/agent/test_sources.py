@@ -147,6 +147,24 @@ def test_the_container_inside_the_source_is_not_backed_up_into_itself(tmp_path):
         assert result["source_bytes"] < 100
 
 
+def test_folders_are_backed_up_also_when_something_of_ours_is_left_out_below_them(tmp_path):
+    """The container, or the temporary folder: without their folders increments would bring deleted files back."""
+    some = Set(tmp_path, max_level=3)
+    some.container = some.source / "inside" / "container"
+    some.options["container"] = str(some.container)
+    (some.source / "empty").mkdir(mode=0o700)
+    write(some.source / "goes")
+    result = some.backup(exclude=["*.tmp"])
+    assert result["counts"]["directories"] == 3
+    (some.source / "goes").unlink()
+    write(some.source / "left out.tmp")
+    assert some.backup(exclude=["*.tmp"])["level"] == 1
+    target = some.new_target()
+    some.restore(target)
+    assert sorted(path.name for path in target.rglob("*")) == ["empty", "inside"]
+    assert (target / "empty").stat().st_mode & 0o777 == 0o700
+
+
 def test_a_container_inside_the_source_is_known_behind_links(tmp_path):
     some = Set(tmp_path)
     write(some.source / "inside" / "keep")

@@ -234,10 +234,10 @@ def create_argv(source: Source, snar: str, index_descriptor: int, increment: boo
         argv.append("--dereference")
     if source.one_file_system:
         argv.append("--one-file-system")
-    if source.own_output:
-        argv += ["--anchored", "--no-wildcards", *(f"--exclude={path}" for path in source.own_output)]
-        argv += ["--no-anchored", "--wildcards"]
     argv += [f"--exclude={pattern}" for pattern in source.exclude]
+    if source.own_output:
+        # Last, because these switches are for the member as well: with --wildcards tar would leave all folders out.
+        argv += ["--anchored", "--no-wildcards", *(f"--exclude={path}" for path in source.own_output)]
     return [*argv, f"--directory={source.folder}", "--", source.member]
 
 
