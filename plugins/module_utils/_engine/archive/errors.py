@@ -17,3 +17,7 @@ class DamagedArchive(ArchiveError):
 
 class ForeignBackup(ArchiveError):
     """A folder holds the backups of another set."""
+
+
+class UnsafeArchive(DamagedArchive):
+    """What is stored would not stay in the folder that it is extracted into, or was never written by this software."""

@@ -17,6 +17,7 @@ from ..storage.base import Storage
 from . import mend, process, tar
 from .backup_set import StoredBackup
 from .errors import ArchiveError, DamagedArchive
+from .gate import Gate
 from .plain_stream import plain_stream
 from .segments import READ_BYTES, open_verified
 from .tree import attributes
@@ -50,13 +51,17 @@ class _LineCounter(threading.Thread):
 def _feed(reader: process.Program[bytes], storage: Storage, backup: StoredBackup, progress: Progress) -> None:
     """Give one level to a tar that waits on its standard input. A tar that ends early is not an error here.
 
+    Raises UnsafeArchive before tar gets a member that it must not extract.
+
     tar is content with the end of the archive, whatever comes after it: all of the level is read also then, since only its end
     shows that there is no more and no less than there should be.
     """
     sink = cast(IO[bytes], reader.stdin)
+    gate = Gate(backup.folder, increment=backup.manifest.level > 0)
     with plain_stream(storage, backup) as blocks:
         try:
             for block in blocks:
+                gate.check(block)
                 sink.write(block)
                 progress.advance(done_bytes=len(block))
             sink.close()
