@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ansible_command import run_ansible
+from support.ansible_command import handed_on_by, run_ansible
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
 
@@ -44,6 +45,12 @@ class Runner:
         result = run_ansible(
             "ansible-playbook", "freezer.backup.run_job", **{**self.variables, "job_id": "nightly", **variables}
         )
+        return result.returncode == 0, result.stdout + result.stderr
+
+    def run_with(self, variables: dict[str, Any], *arguments: str) -> tuple[bool, str]:
+        """Run it with variables that are not texts."""
+        extra = json.dumps({**self.variables, "job_id": "nightly", **variables})
+        result = run_ansible("ansible-playbook", *arguments, "-e", extra, "freezer.backup.run_job")
         return result.returncode == 0, result.stdout + result.stderr
 
     def job(self) -> dict[str, Any]:
@@ -169,6 +176,106 @@ def test_a_job_that_cannot_be_meant_is_not_run(runner, variables, sentence):
     assert sentence in output
     assert runner.recorded() == []
     assert "status" not in runner.schedule()
+
+
+# What the playbook takes besides job_id and what the tests need to find their API.
+OPTIONAL = [
+    "freezer_host",
+    "freezer_cloud",
+    "freezer_auth",
+    "freezer_auth_type",
+    "freezer_username",
+    "freezer_password",
+    "freezer_token",
+    "freezer_region_name",
+    "freezer_interface",
+    "freezer_api_version",
+    "freezer_ca_file",
+    "freezer_validate_certs",
+    "freezer_client_cert",
+    "freezer_client_key",
+    "freezer_timeout_seconds",
+    "freezer_retries",
+]
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_an_empty_answer_is_no_answer(runner, empty):
+    runner.store(runner.backup("etc"), client_id="localhost")
+    succeeded, output = runner.run_with({"freezer_client_id": empty, **dict.fromkeys(OPTIONAL, empty)})
+    assert succeeded, output
+    assert runner.recorded() == [("etc", 0)]
+
+
+def test_an_answer_that_is_false_or_zero_is_an_answer(runner):
+    runner.store(runner.backup("etc"))
+    succeeded, output = runner.run_with(
+        {"freezer_validate_certs": False, "freezer_retries": 0, "freezer_timeout_seconds": 0}
+    )
+    assert not succeeded
+    assert "timeout_seconds" in output
+
+
+def three_hosts(folder: Path, **clients: str) -> str:
+    inventory = folder / "inventory"
+    hosts = {name: {"freezer_client_id": clients.get(name, name)} for name in ("db1", "web1", "web2")}
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    return str(inventory)
+
+
+def test_of_several_hosts_the_job_runs_on_the_one_that_it_belongs_to(runner, tmp_path):
+    del runner.variables["freezer_client_id"]
+    runner.store(runner.backup("etc"))
+    succeeded, output = runner.run_with({}, "-i", three_hosts(tmp_path))
+    assert succeeded, output
+    assert runner.recorded() == [("etc", 0)]
+    assert "fatal" not in output
+    assert "failed=0" in output
+    assert "web1 -> " not in output
+
+
+@pytest.mark.parametrize(
+    ("clients", "arguments", "sentence"),
+    [
+        ({"db1": "db7"}, [], "belongs to the client db1, which none of the 4 hosts is."),
+        ({"web1": "db1"}, [], "belongs to the client db1, and that is what all of these say they are: db1, web1."),
+        ({}, ["--limit", "web1"], "belongs to the client db1, and web1 is web1."),
+        ({}, ["-e", "freezer_host=db9"], "No host is meant: db9 fits none of the inventory. Nothing was done."),
+        (
+            {},
+            ["-e", "freezer_host=db1", "--limit", "web1,web2"],
+            "No host is meant: db1 fits none of the inventory with --limit web1,web2. Nothing was done.",
+        ),
+    ],
+)
+def test_a_job_that_belongs_to_no_host_or_to_several_is_not_run(runner, tmp_path, clients, arguments, sentence):
+    del runner.variables["freezer_client_id"]
+    runner.store(runner.backup("etc"))
+    succeeded, output = runner.run_with({}, "-i", three_hosts(tmp_path, **clients), *arguments)
+    assert not succeeded
+    assert sentence in " ".join(output.split())
+    assert runner.recorded() == []
+    assert "status" not in runner.schedule()
+
+
+def test_the_controller_needs_no_privileges_of_the_hosts(runner):
+    runner.store(runner.backup("etc"))
+    succeeded, output = runner.run_with({}, "-b", "--become-user", "freezer_no_such_user")
+    assert not succeeded
+    assert "Job nightly failed: action 1 (backup): " in output
+    assert runner.schedule()["result"] == "fail"
+
+
+def test_what_came_of_the_job_is_handed_on(runner):
+    runner.store(runner.backup("etc"), runner.backup("broken", path_to_backup=str(runner.data / "nowhere")))
+    succeeded, output = runner.run_with({})
+    assert not succeeded
+    (backup,) = runner.registry.backups.all()
+    handed_on = handed_on_by(output)
+    assert handed_on["freezer_job_id"] == "nightly"
+    assert handed_on["freezer_job_result"] == "fail"
+    assert "nowhere" in handed_on["freezer_job_failures"][0]
+    assert handed_on["freezer_backup_ids"] == [backup["backup_metadata"]["backup_id"]]
 
 
 def test_a_job_of_a_session_runs_in_a_round_of_it(runner):

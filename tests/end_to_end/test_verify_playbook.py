@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ansible_command import run_ansible
+from support.ansible_command import handed_on_by, run_ansible
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 
@@ -38,9 +38,9 @@ def kept(tmp_path):
     return Kept(tmp_path)
 
 
-def verify(**variables: Any) -> tuple[bool, str]:
+def verify(*arguments: str, **variables: Any) -> tuple[bool, str]:
     extra = json.dumps({"freezer_host": "localhost", **variables})
-    ran = run_ansible("ansible-playbook", "freezer.backup.verify", "-e", extra)
+    ran = run_ansible("ansible-playbook", "freezer.backup.verify", "-e", extra, *arguments)
     return ran.returncode == 0, ran.stdout + ran.stderr
 
 
@@ -69,9 +69,40 @@ def test_one_that_cannot_be_proven_keeps_no_other_from_being_looked_at(kept):
     told = said.partition("Not proven on localhost: ")[2]
     assert "broken: " in told
     assert "never made: There is no backup" in told
+    handed_on = handed_on_by(said)
+    assert [(proof["host"], proof["backup_name"], proof["level"]) for proof in handed_on["freezer_verified"]] == [
+        ("localhost", "good", 0)
+    ]
+    assert [missed["backup_name"] for missed in handed_on["freezer_not_verified"]] == ["broken", "never made"]
+    assert "There is no backup" in handed_on["freezer_not_verified"][1]["sentence"]
 
 
 def test_a_backup_has_to_be_named():
     proven, said = verify()
     assert not proven
     assert "Which backup is meant?" in said
+
+
+@pytest.mark.parametrize("empty", ["", None])
+def test_an_empty_answer_is_no_answer(kept, empty):
+    optional = dict.fromkeys(["freezer_host", "storage", "hostname", "backup_id", "restore_from_date", "check"], empty)
+    proven, said = verify(**optional, compare_to=empty, backup_name="good", container=str(kept.container))
+    assert proven, said
+    assert ": stream of " in said
+    proven, said = verify(**optional, backup_name=empty, container=empty, freezer_backups=[kept.action("good")])
+    assert proven, said
+
+
+def test_of_several_hosts_those_without_backups_are_left_out(kept, tmp_path):
+    inventory = tmp_path / "inventory"
+    hosts = {"db1": {"freezer_backups": [kept.action("good")]}, "web1": {}}
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}))
+    proven, said = verify("-i", str(inventory), freezer_host="all")
+    assert proven, said
+    assert [proof["host"] for proof in handed_on_by(said)["freezer_verified"]] == ["db1"]
+    proven, said = verify("-i", str(inventory), freezer_host="web1")
+    assert not proven
+    assert "Which backup is meant?" in said
+    proven, said = verify("-i", str(inventory), freezer_host="db9")
+    assert not proven
+    assert "No host is meant: db9 fits none of the inventory." in said

@@ -37,8 +37,15 @@ def start_playbook(
     )
 
 
+def handed_on_by(output: str) -> dict[str, Any]:
+    """What a playbook has handed on with set_stats, from what run_ansible printed."""
+    told: dict[str, Any] = json.JSONDecoder().raw_decode(output.rpartition("RUN: ")[2])[0]
+    return told
+
+
 def _environment() -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "OS_"))}
     environment["ANSIBLE_CONFIG"] = str(_ROOT / "tests" / "ansible.cfg")
+    environment["ANSIBLE_SHOW_CUSTOM_STATS"] = "true"
     environment["ANSIBLE_HOME"] = str(_ROOT / "build" / "ansible")
     return environment

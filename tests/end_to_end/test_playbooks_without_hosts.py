@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""Playbooks whose variables are empty, or which have no host to work on: statistics.yml and deploy.yml."""
+
+from __future__ import annotations
+
+import json
+
+from support.ansible_command import run_ansible
+
+
+def test_statistics_with_empty_answers_ask_the_cloud_as_the_user_of_the_controller():
+    names = [
+        "freezer_cloud",
+        "freezer_cloud_host",
+        "freezer_cloud_concurrency",
+        "freezer_hosts",
+        "statistics_file",
+        "statistics_diagnostics",
+        "include_instances",
+        "include_types",
+        "exclude_types",
+        "freezer_event_log",
+        "freezer_api_only",
+        "skip_actions",
+    ]
+    as_nobody = ("-b", "--become-user", "freezer_no_such_user")
+    for empty in ("", None):
+        extra = json.dumps(dict.fromkeys(names, empty))
+        ran = run_ansible("ansible-playbook", *as_nobody, "-e", extra, "freezer.backup.statistics")
+        # There is no cloud here: that the module says so means that it took its options, and ran.
+        assert "OS_CLOUD" in ran.stdout
+        assert "freezer_no_such_user" not in ran.stdout + ran.stderr
+
+
+def test_a_deployment_on_no_host_is_a_failure():
+    ran = run_ansible("ansible-playbook", "freezer.backup.deploy")
+    assert ran.returncode != 0
+    assert "No host is meant: freezer_api:freezer_scheduler fits none of the inventory. Nothing was done." in ran.stdout
