@@ -61,9 +61,9 @@ class FaultyStorage(Storage):
         self._met("create")
         return _FaultyWriter(self, self.inner.create(name))
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str, most_bytes: int | None = None) -> BinaryIO:
         self._met("open")
-        return _FaultyStream(self, self.inner.open(name))  # type: ignore[return-value]
+        return _FaultyStream(self, self.inner.open(name, most_bytes))  # type: ignore[return-value]
 
     def delete_folder(self, folder: str) -> None:
         self._met("delete_folder")

@@ -19,7 +19,7 @@ from typing import Any
 
 from . import copies, databases, planning, results, still
 from .archive import place
-from .archive.backup_set import BackupSet, StoredBackup, contents
+from .archive.backup_set import BackupSet, StoredBackup, contents, next_timestamp
 from .archive.codec import codec_for
 from .archive.create import ArchivePlan, create_archive
 from .archive.errors import ArchiveError, DamagedArchive
@@ -123,15 +123,14 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
 
     with ExitStack() as stack:
         fan_out = FanOut([backup_set.storage for backup_set in sets])
-        timestamp = int(started)
         for backup_set in sets:
             try:
                 stack.enter_context(backup_set.storage.hold(backup_set.folder))
                 backup_set.check_owner()
-                timestamp = max(timestamp, backup_set.newest_timestamp() + 1)
             except StorageError as problem:
                 fan_out.failed(backup_set.storage, problem)
         working = [backup_set for backup_set in sets if backup_set.storage in fan_out.working()]
+        timestamp = next_timestamp(working, started)
         level, parent = planning.plan_backup(options, working, source, path, started)
         held = stack.enter_context(still.held_still(options, source, sets[0].folder))
         plan = ArchivePlan(
@@ -362,14 +361,11 @@ def info(action: Mapping[str, Any]) -> dict[str, Any]:
     damaged: list[str] = []
     for kind, container in options.places():
         storage = storage_for(kind, container, options.access(kind, container))
-        found = contents(storage)
-        surveys = [survey for folder, survey in found.orphans.items() if _may_mean(options, folder)]
-        for backup_set in found.sets:
-            if options.backup_name not in (None, backup_set.backup_name):
-                continue
-            if options.hostname not in (None, backup_set.hostname):
-                continue
-            surveys.append(backup_set.survey())
+        found = contents(storage, lambda folder: _may_mean(options, folder))
+        surveys = list(found.orphans.values())
+        for (hostname, backup_name), survey in found.sets.items():
+            if options.backup_name in (None, backup_name) and options.hostname in (None, hostname):
+                surveys.append(survey)
         for survey in surveys:
             backups += [results.listed(storage, one) for one in survey.backups]
             incomplete += survey.incomplete

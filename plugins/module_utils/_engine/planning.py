@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 
 from .archive.backup_set import BackupSet, StoredBackup
-from .archive.errors import DamagedArchive
+from .archive.errors import DamagedArchive, ForeignBackup
 from .archive.levels import LevelPlan, LevelPolicy, plan_level
 from .archive.manifest import Manifest
 from .archive.segments import open_verified
@@ -36,10 +36,10 @@ def generation(backup_set: BackupSet) -> list[StoredBackup]:
 
 
 def newest(backup_set: BackupSet) -> StoredBackup | None:
-    """The newest backup of a set, or None if there is none that could be continued."""
+    """The newest backup of a set, or None if there is none that could be continued, or that can be read."""
     try:
         found = generation(backup_set)
-    except DamagedArchive:
+    except (DamagedArchive, ForeignBackup, StorageError):
         return None
     return found[-1] if found else None
 
@@ -57,7 +57,10 @@ def plan_backup(
         return plan_level(policy, [], now), None
     try:
         generations = [generation(backup_set) for backup_set in sets]
-    except (DamagedArchive, StorageError) as problem:
+    except (DamagedArchive, ForeignBackup, StorageError) as problem:
+        if isinstance(problem, ForeignBackup):
+            for backup_set in sets:
+                backup_set.check_owner()
         return _full(f"the earlier backups cannot be continued: {problem}")
     hashes = [[backup.manifest_sha256 for backup in one] for one in generations]
     if any(other != hashes[0] for other in hashes[1:]):

@@ -81,6 +81,12 @@ class Survey(Generic[Backup]):
     #: The folders of the unreadable, where backups are built on each other.
     damaged_folders: list[str] = field(default_factory=list)
 
+    def add_rest_of(self, other: Survey[Backup]) -> None:
+        """Add what another survey has beside whole backups."""
+        self.incomplete += other.incomplete
+        self.damaged += other.damaged
+        self.damaged_folders += other.damaged_folders
+
 
 @dataclass
 class Decision(Generic[Backup]):

@@ -5,15 +5,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Callable
 
 from ..retention import Survey
 from ..storage.base import Storage
-from ..storage.errors import ObjectMissing, StorageError
+from ..storage.errors import ObjectMissing, OddObject, StorageError
 from .errors import ArchiveError, DamagedArchive, ForeignBackup
-from .manifest import Manifest, digest, parse_manifest
+from .manifest import MOST_LEVEL, MOST_MANIFEST_BYTES, Manifest, digest, parse_manifest
+from .shape import LATEST_SECONDS
 
 MANIFEST_NAME = "manifest.json"
 _FOLDER = re.compile(r"([0-9]{1,15})_([0-9]{1,9})")
@@ -29,6 +31,14 @@ def set_folder(hostname: str, backup_name: str) -> str:
                 "without a slash or a line break, and must not begin with a dot."
             )
     return f"{hostname}_{backup_name}"
+
+
+def read_manifest(storage: Storage, name: str) -> bytes:
+    """The bytes of an object that should be a manifest. Raises ObjectMissing, StorageError or DamagedArchive."""
+    try:
+        return storage.read(name, MOST_MANIFEST_BYTES)
+    except OddObject as problem:
+        raise DamagedArchive(str(problem)) from problem
 
 
 @dataclass(frozen=True)
@@ -51,41 +61,42 @@ class BackupSet:
 
     def _folders(self) -> list[str]:
         """Folders of backups, newest first, with or without a manifest."""
-        found = []
-        for name in self.storage.children(self.folder):
-            match = _FOLDER.fullmatch(name)
-            if match:
-                found.append((int(match.group(1)), int(match.group(2)), name))
-        return [name for _time, _level, name in sorted(found, reverse=True)]
+        return _folders_among(self.storage.children(self.folder))
 
-    def newest_timestamp(self) -> int:
-        """The time of the newest folder, whole backup or not; 0 if there is none."""
-        folders = self._folders()
-        return int(folders[0].partition("_")[0]) if folders else 0
+    def times(self) -> set[int]:
+        """The times of all folders, whole backups or not."""
+        return {int(name.partition("_")[0]) for name in self._folders()}
 
     def load(self, name: str) -> StoredBackup:
-        """The backup in one folder of the set. Raises ObjectMissing, StorageError or DamagedArchive."""
+        """The backup in one folder of the set. Raises ObjectMissing, StorageError, ForeignBackup or DamagedArchive."""
         folder = f"{self.folder}/{name}"
         where = f"{folder}/{MANIFEST_NAME} of {self.storage.describe()}"
-        stored = _read(self.storage, f"{folder}/{MANIFEST_NAME}")
-        manifest = parse_manifest(stored, where)
+        found = _load(self.storage, self.folder, name)
+        manifest = found.manifest
         if (manifest.hostname, manifest.backup_name) != (self.hostname, self.backup_name):
             raise ForeignBackup(
                 f"{where} belongs to {manifest.backup_name!r} of host {manifest.hostname!r}, "
                 f"not to {self.backup_name!r} of {self.hostname!r}; choose another backup_name or container."
             )
-        if manifest.folder != name:
-            raise DamagedArchive(f"{where} says that it belongs in the folder {manifest.folder}.")
-        return StoredBackup(manifest, folder, digest(stored))
+        return found
 
     def check_owner(self) -> None:
-        """Raise ForeignBackup if the folder belongs to another set: ``a_b`` and ``c`` name the same as ``a`` and ``b_c``."""
+        """Raise ForeignBackup if the folder belongs to another set: ``a_b`` and ``c`` name the same as ``a`` and ``b_c``.
+
+        What cannot be read says nothing about that, and one manifest that does not belong there takes it from nobody.
+        """
+        foreign: ForeignBackup | None = None
         for name in self._folders():
             try:
                 self.load(name)
-            except (ObjectMissing, DamagedArchive):
+            except ForeignBackup as problem:
+                foreign = foreign or problem
+            except (DamagedArchive, StorageError):
                 continue
-            return
+            else:
+                return
+        if foreign is not None:
+            raise foreign
 
     def is_empty(self) -> bool:
         """Whether nothing at all is there. Raises StorageError."""
@@ -118,19 +129,24 @@ class BackupSet:
     def survey(self, strict: bool = False) -> Survey[StoredBackup]:
         """Everything that is there, newest first, whatever its state.
 
-        If `strict`, raises StorageError where a manifest cannot be fetched, and ForeignBackup for one of another set.
+        If `strict`, raises StorageError where a manifest cannot be fetched, and ForeignBackup where all are another set's.
         """
         survey: Survey[StoredBackup] = Survey()
+        foreign: ForeignBackup | None = None
         for name in self._folders():
             try:
                 survey.backups.append(self.load(name))
             except ObjectMissing:
                 survey.incomplete.append(f"{self.folder}/{name}")
             except (DamagedArchive, ForeignBackup, StorageError) as problem:
-                if strict and not isinstance(problem, DamagedArchive):
+                if strict and isinstance(problem, StorageError):
                     raise
+                if isinstance(problem, ForeignBackup):
+                    foreign = foreign or problem
                 survey.damaged.append(str(problem))
                 survey.damaged_folders.append(f"{self.folder}/{name}")
+        if strict and foreign is not None and not survey.backups:
+            raise foreign
         return survey
 
     def generation(self) -> list[StoredBackup]:
@@ -145,7 +161,7 @@ class BackupSet:
     def find(self, backup_id: str | None = None, not_after: float | None = None) -> StoredBackup:
         """The backup with an id, else the newest one that began at or before a time (seconds since 1970), else the
         newest. Raises ArchiveError if there is none."""
-        damage: DamagedArchive | None = None
+        damage: ArchiveError | StorageError | None = None
         for name in self._folders():
             if not_after is not None and int(name.partition("_")[0]) > not_after:
                 continue
@@ -153,11 +169,11 @@ class BackupSet:
                 backup = self.load(name)
             except (ObjectMissing, ForeignBackup):
                 continue
-            except DamagedArchive as problem:
+            except (DamagedArchive, StorageError) as problem:
                 # An older backup in place of a damaged one would be a silent surprise; another one by id is not.
                 if backup_id is None:
-                    raise
-                damage = problem
+                    raise _or_another(problem) from problem
+                damage = damage or problem
                 continue
             if backup_id in (None, backup.manifest.backup_id):
                 return backup
@@ -190,45 +206,96 @@ class BackupSet:
         return links
 
 
+def next_timestamp(sets: Sequence[BackupSet], now: float) -> int:
+    """The time in seconds since 1970 that names a new backup in all of these sets: now, or right after their newest one.
+
+    Where somebody put a folder of the end of time, it is the first one from now on that is free.
+    """
+    taken: set[int] = set()
+    for backup_set in sets:
+        taken |= backup_set.times()
+    wanted = int(now)
+    after = max(taken, default=0) + 1
+    if after <= wanted:
+        return wanted
+    if after <= LATEST_SECONDS:
+        return after
+    while wanted in taken:
+        wanted += 1
+    return wanted
+
+
+def _folders_among(names: Iterable[str]) -> list[str]:
+    """Those that name backups, newest first. What is beyond every date and level was named by no writer."""
+    found = []
+    for name in names:
+        match = _FOLDER.fullmatch(name)
+        if match and int(match.group(1)) <= LATEST_SECONDS and int(match.group(2)) <= MOST_LEVEL:
+            found.append((int(match.group(1)), int(match.group(2)), name))
+    return [name for _time, _level, name in sorted(found, reverse=True)]
+
+
+def _load(storage: Storage, set_name: str, name: str) -> StoredBackup:
+    """What lies in a folder of a set, of whichever names. Raises ObjectMissing, StorageError or DamagedArchive."""
+    folder = f"{set_name}/{name}"
+    where = f"{folder}/{MANIFEST_NAME} of {storage.describe()}"
+    stored = read_manifest(storage, f"{folder}/{MANIFEST_NAME}")
+    manifest = parse_manifest(stored, where)
+    if f"{manifest.hostname}_{manifest.backup_name}/{manifest.folder}" != folder:
+        raise DamagedArchive(
+            f"{where} says that it belongs in the folder {manifest.hostname}_{manifest.backup_name}/{manifest.folder}."
+        )
+    return StoredBackup(manifest, folder, digest(stored))
+
+
+def _or_another(problem: DamagedArchive | StorageError) -> DamagedArchive | StorageError:
+    if not isinstance(problem, DamagedArchive):
+        return problem
+    return DamagedArchive(f"{problem} Another backup is chosen with backup_id, or an older one with restore_from_date.")
+
+
 @dataclass
 class Contents:
-    """What a container holds: sets, and by their names the folders in which no manifest says whose backups they are."""
+    """What a container holds: of each set what is there, and of folders of sets in which no manifest says whose they are.
 
-    sets: list[BackupSet] = field(default_factory=list)
+    Sets are keyed by hostname and backup_name, the others by the names of their folders.
+    """
+
+    sets: dict[tuple[str, str], Survey[StoredBackup]] = field(default_factory=dict)
     orphans: dict[str, Survey[StoredBackup]] = field(default_factory=dict)
 
 
-def contents(storage: Storage) -> Contents:
+def contents(storage: Storage, wanted: Callable[[str], bool] = lambda _folder: True) -> Contents:
     """All sets of a container, by their manifests, since the name of a folder can be split in more ways than one.
 
-    Raises StorageError if the container cannot be read; what cannot be read in it is none of ours.
+    Only folders of sets that are `wanted` are looked into. Raises StorageError if the container cannot be read; what
+    cannot be read in it is none of ours, and a manifest that is damaged hides no other one.
     """
     found = Contents()
     for folder in storage.children(""):
+        if "_" not in folder or not wanted(folder):
+            continue
         try:
-            names = [name for name in storage.children(folder) if _FOLDER.fullmatch(name)]
+            names = _folders_among(storage.children(folder))
         except StorageError:
             continue
-        without_manifest: Survey[StoredBackup] = Survey()
+        rest: Survey[StoredBackup] = Survey()
+        owners: list[Survey[StoredBackup]] = []
         for name in names:
             try:
-                manifest = parse_manifest(_read(storage, f"{folder}/{name}/{MANIFEST_NAME}"), f"{folder}/{name}")
+                backup = _load(storage, folder, name)
             except ObjectMissing:
-                without_manifest.incomplete.append(f"{folder}/{name}")
+                rest.incomplete.append(f"{folder}/{name}")
             except (StorageError, DamagedArchive) as problem:
-                without_manifest.damaged.append(str(problem))
+                rest.damaged.append(str(problem))
+                rest.damaged_folders.append(f"{folder}/{name}")
             else:
-                found.sets.append(BackupSet(storage, manifest.hostname, manifest.backup_name))
-                break
-        else:
-            if names and "_" in folder:
-                found.orphans[folder] = without_manifest
+                survey = found.sets.setdefault((backup.manifest.hostname, backup.manifest.backup_name), Survey())
+                survey.backups.append(backup)
+                if survey not in owners:
+                    owners.append(survey)
+        if len(owners) == 1:
+            owners[0].add_rest_of(rest)
+        elif names:
+            found.orphans[folder] = rest
     return found
-
-
-def _read(storage: Storage, name: str) -> bytes:
-    with storage.open(name) as stream:
-        try:
-            return stream.read()
-        except OSError as problem:
-            raise StorageError(f"Reading {name} of {storage.describe()} failed: {problem.strerror}.") from problem

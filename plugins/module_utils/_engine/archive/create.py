@@ -24,10 +24,10 @@ from .catalogue import CatalogueTap, Tally
 from .codec import Codec, Gzip
 from .compress import compress_stream
 from .errors import ArchiveError
-from .manifest import Manifest, Parent, StoredObject, digest, folder_name
+from .manifest import MOST_MANIFEST_BYTES, Manifest, Parent, StoredObject, digest, folder_name, parse_manifest
 from .scratch import scratch_folder
 from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
-from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, set_moment, settle
+from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, set_moment, settle
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
 _PIPE_BYTES = 1 << 20
@@ -95,7 +95,8 @@ def _fetch_snar(plan: ArchivePlan, path: str) -> int:
     with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
         try:
             with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
-                return settle(cast(BinaryIO, plain), snar, plan.source.folder, unread)
+                bounded = Unpacked(cast(BinaryIO, plain), plan.parent.manifest.snar.bytes)
+                return settle(bounded, snar, plan.source.folder, unread)
         except (OSError, EOFError, zlib.error) as problem:
             raise CannotContinue(f"the snapshot file of the last level cannot be read: {problem}") from problem
 
@@ -266,6 +267,12 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             **more,
         )
         stored = manifest.to_bytes()
+        if len(stored) > MOST_MANIFEST_BYTES:
+            raise ArchiveError(
+                f"The manifest would have {len(stored)} bytes, and {MOST_MANIFEST_BYTES} are the most: choose a larger "
+                "max_segment_size, or leave out with exclude what cannot be read."
+            )
+        parse_manifest(stored, "What was about to be written")  # no backup is written that nothing reads
         fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))
         return StoredBackup(manifest, plan.folder, digest(stored))
     except BaseException:

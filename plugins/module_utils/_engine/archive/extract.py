@@ -22,6 +22,9 @@ from .plain_stream import plain_stream
 from .segments import READ_BYTES, open_verified
 from .tree import attributes
 
+#: Of the catalogue: two names, however deep the tree, and what stands beside them.
+_LINE_CHARACTERS = 1 << 21
+
 
 @dataclass
 class Extracted:
@@ -188,4 +191,7 @@ def catalogue_lines(storage: Storage, backup: StoredBackup) -> Iterator[str]:
     """The lines of the verified catalogue of one level."""
     stored = open_verified(storage, backup.folder, backup.manifest.catalogue)
     with stored, gzip.open(stored, "rt", encoding="utf-8", errors="surrogateescape") as plain:
-        yield from plain
+        while line := plain.readline(_LINE_CHARACTERS):
+            if len(line) == _LINE_CHARACTERS:
+                raise DamagedArchive(f"The catalogue of {backup.folder} has a line that is longer than any name.")
+            yield line

@@ -16,10 +16,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from . import shape
 from .errors import DamagedArchive
 
 FORMAT = "freezer-backup"
 FORMAT_VERSION = 1
+#: What a reader takes into its memory at most; a larger one is damage, and no writer makes one.
+MOST_MANIFEST_BYTES = 64 << 20
+#: Of the two objects beside the segments, as stored: they are made of lines for each file, whose contents they do not hold.
+MOST_SIDE_BYTES = 16 << 30
+MOST_LEVEL = 999_999
+_FOLDER = r"[0-9]{1,12}_[0-9]{1,6}"
 _ZEROS = "0" * 64
 _SELF = re.compile(rb'"self_sha256": "([0-9a-f]{64})"')
 
@@ -119,31 +126,114 @@ def is_itself(stored: bytes) -> bool:
     return digest(stored[: found.start(1)] + _ZEROS.encode("ascii") + stored[found.end(1) :]).encode() == found.group(1)
 
 
+def _object(most: int) -> shape.Check:
+    return shape.record(
+        {"name": shape.text(255, r"[^/\0\n.][^/\0\n]*"), "bytes": shape.whole(0, most), "sha256": shape.SHA256}
+    )
+
+
+_REMARK = {"path": shape.PATH, "message": shape.text(1 << 20)}
+_LIMITED_TEXT = shape.text(4096)
+#: Every field of a manifest of this version and what it has to be, as docs/archive-format.md has it. `sealing` is looked
+#: at before: what is in it is another format.
+_SHAPE = shape.record(
+    {
+        "format": shape.one_of(FORMAT),
+        "format_version": shape.whole(FORMAT_VERSION, FORMAT_VERSION),
+        "self_sha256": shape.SHA256,
+        "backup_id": shape.UUID,
+        "hostname": shape.NAME,
+        "backup_name": shape.NAME,
+        "timestamp": shape.SECONDS,
+        "level": shape.whole(0, MOST_LEVEL),
+        "parent": shape.optional(
+            shape.record({"folder": shape.text(20, _FOLDER), "backup_id": shape.UUID, "manifest_sha256": shape.SHA256})
+        ),
+        "path": shape.PATH,
+        "real_path": shape.PATH,
+        "single_file": shape.optional(shape.text(1024, r"[^/\0]+")),
+        "selection": shape.record(
+            {
+                "exclude": shape.list_of(shape.PATH),
+                "dereference": shape.one_of("none", "soft", "hard", "all"),
+                "one_file_system": shape.switch,
+            }
+        ),
+        "codec": shape.one_of("zstd", "gzip", "none"),
+        "codec_level": shape.whole(-1000, 1000),
+        "segments": shape.list_of(_object(shape.MOST_BYTES), least=1),
+        "catalogue": _object(MOST_SIDE_BYTES),
+        "snar": _object(MOST_SIDE_BYTES),
+        "stream_bytes": shape.optional(shape.whole()),
+        "source_bytes": shape.whole(),
+        "counts": shape.mapping_of(shape.whole()),
+        "tar": shape.record({"version": _LIMITED_TEXT, "exit_status": shape.whole(0, 255)}),
+        "host": shape.record({"system": _LIMITED_TEXT, "release": _LIMITED_TEXT, "python": _LIMITED_TEXT}),
+        "outcome": shape.one_of("success", "partial"),
+        "consistency": shape.one_of("crash", "fs", "app"),
+        "time_started": shape.number(),
+        "time_ended": shape.number(),
+        "sealing": shape.optional(shape.facts),
+        "snapshot": shape.optional(shape.facts),
+        "hold": shape.optional(shape.facts),
+        "unreadable": shape.list_of(shape.record(_REMARK)),
+        "warnings": shape.list_of(shape.record({**_REMARK, "kind": _LIMITED_TEXT})),
+    }
+)
+
+
 def parse_manifest(stored: bytes, where: str) -> Manifest:
-    """The manifest behind stored bytes. Raises DamagedArchive if they are not one that this release can read."""
+    """The manifest behind stored bytes. Raises DamagedArchive if they are not one that this release can read.
+
+    Every field has the type and the range that the format says, names lead nowhere else, and the parent is of the level
+    below and older.
+    """
     try:
-        document = json.loads(stored)
-        if document.pop("format") != FORMAT:
-            raise KeyError("format")
-        version = document.pop("format_version")
-        if version != FORMAT_VERSION:
-            raise DamagedArchive(
-                f"{where} has the archive format version {version!r}, and this release reads {FORMAT_VERSION}; "
-                "use the release that wrote it, or a newer one."
-            )
-        if document.pop("self_sha256") is None or not is_itself(stored):
+        document = shape.loads(stored)
+        if document.get("format") != FORMAT:
+            raise shape.Misshapen("its format is another one")
+        _check_version(document.get("format_version"), where)
+        if document.get("sealing") is not None:
+            raise DamagedArchive(f"{where} is sealed, and this release cannot open sealed backups; use a newer one.")
+        _SHAPE(document)
+        if not is_itself(stored):
             raise DamagedArchive(f"{where} is not what was written (its SHA-256 differs).")
-        document["segments"] = [StoredObject(**segment) for segment in document["segments"]]
-        document["catalogue"] = StoredObject(**document["catalogue"])
-        document["snar"] = StoredObject(**document["snar"])
-        if document["parent"] is not None:
-            document["parent"] = Parent(**document["parent"])
-        manifest = Manifest(**document)
-        for stored_object in (*manifest.segments, manifest.catalogue, manifest.snar):
-            if "/" in stored_object.name or stored_object.name.startswith("."):
-                raise DamagedArchive(f"{where} names an object {stored_object.name!r} outside its backup.")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise DamagedArchive(f"{where} is not a manifest of a backup ({problem}).") from problem
-    if manifest.sealing is not None:
-        raise DamagedArchive(f"{where} is sealed, and this release cannot open sealed backups; use a newer one.")
+        manifest = _built(document)
+        _check_relations(manifest)
+    except (ValueError, RecursionError) as problem:
+        raise DamagedArchive(f"{where} is not a manifest of a backup ({shape.said(problem)}).") from problem
     return manifest
+
+
+def _check_version(version: Any, where: str) -> None:
+    shape.whole(0, 1 << 31)(version)
+    if version != FORMAT_VERSION:
+        raise DamagedArchive(
+            f"{where} has the archive format version {version!r}, and this release reads {FORMAT_VERSION}; "
+            "use the release that wrote it, or a newer one."
+        )
+
+
+def _built(document: dict[str, Any]) -> Manifest:
+    fields = {
+        name: value for name, value in document.items() if name not in ("format", "format_version", "self_sha256")
+    }
+    fields["segments"] = [StoredObject(**segment) for segment in fields["segments"]]
+    fields["catalogue"] = StoredObject(**fields["catalogue"])
+    fields["snar"] = StoredObject(**fields["snar"])
+    if fields["parent"] is not None:
+        fields["parent"] = Parent(**fields["parent"])
+    return Manifest(**fields)
+
+
+def _check_relations(manifest: Manifest) -> None:
+    """Raise Misshapen where two fields do not go together."""
+    names = [one.name for one in (*manifest.segments, manifest.catalogue, manifest.snar)]
+    if len(set(names)) != len(names):
+        raise shape.Misshapen("names one object twice")
+    if (manifest.parent is None) != (manifest.level == 0):
+        raise shape.Misshapen(f"is of level {manifest.level} and {'has no' if manifest.level else 'has a'} parent")
+    if manifest.parent is not None:
+        timestamp, level = (int(part) for part in manifest.parent.folder.split("_"))
+        if level != manifest.level - 1 or timestamp >= manifest.timestamp:
+            raise shape.Misshapen(f"is of level {manifest.level} and continues {manifest.parent.folder}")

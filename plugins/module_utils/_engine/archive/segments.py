@@ -11,13 +11,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, Callable
 
 from ..storage.base import Buffer, ObjectWriter, Storage
-from ..storage.errors import ObjectMissing, StorageError
-from .errors import DamagedArchive
+from ..storage.errors import ObjectMissing, OddObject, StorageError
+from .errors import ArchiveError, DamagedArchive
 from .manifest import StoredObject
 
 READ_BYTES = 1 << 20
 #: So many full segments may wait for their fsync or their upload while the next one is written.
 COMMITS_IN_FLIGHT = 2
+#: What a manifest of MOST_MANIFEST_BYTES has room for, beside everything else.
+MOST_SEGMENTS = 300_000
 
 
 class FanOut:
@@ -115,6 +117,11 @@ class SegmentWriter:
         rest = memoryview(data)
         while rest:
             if self._current is None:
+                if self._started == MOST_SEGMENTS:
+                    raise ArchiveError(
+                        f"A backup has at most {MOST_SEGMENTS} segments, and these of {self._segment_bytes} bytes do not hold "
+                        "this one: choose a larger max_segment_size."
+                    )
                 self._current = FannedObject(self._fan_out, self._folder, f"{self._stem}.{self._started:06d}")
                 self._started += 1
             room = self._segment_bytes - self._current.size
@@ -154,6 +161,8 @@ def open_verified(storage: Storage, folder: str, wanted: StoredObject) -> Binary
         stream = storage.open(f"{folder}/{wanted.name}")
     except ObjectMissing:
         raise DamagedArchive(f"{where} is missing.") from None
+    except OddObject as problem:
+        raise DamagedArchive(str(problem)) from problem
     try:
         found = hashlib.sha256()
         size = 0
@@ -163,6 +172,8 @@ def open_verified(storage: Storage, folder: str, wanted: StoredObject) -> Binary
                 break
             size += len(block)
             found.update(block)
+            if size > wanted.bytes + READ_BYTES:
+                break  # however much more there is: it may be without an end
         if size != wanted.bytes:
             raise DamagedArchive(f"{where} has {size} bytes and should have {wanted.bytes}.")
         if found.hexdigest() != wanted.sha256:

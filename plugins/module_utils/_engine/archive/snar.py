@@ -22,7 +22,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from .errors import ArchiveError
 
@@ -32,13 +32,46 @@ _NANOSECONDS = 10**9
 #: File times come from a clock that ticks up to 100 times a second, tar's own from a finer one. A file that changes
 #: between a tick and tar's start must still count as changed after it.
 CLOCK_TICK_NANOSECONDS = 10_000_000
+#: What one folder takes in it at most: about five million names. It is what has to be in memory at once.
+_MOST_FOLDER_BYTES = 128 << 20
+_LINE_BYTES = 100
+_FREE_BYTES = 64 << 20
+_MOST_RATIO = 200
 
 
 class CannotContinue(ArchiveError):
     """An increment would not restore to what is there; a full backup would."""
 
 
-def settle(snar: BinaryIO, settled: BinaryIO, top: str, unread: Iterable[bytes] = ()) -> int:
+class Unpacked:
+    """A snapshot file as it is unpacked from `stored_bytes`, with an end to how much can come out of them.
+
+    It comes from a storage. Names compress to a tenth, and not to a thousandth.
+    """
+
+    def __init__(self, plain: BinaryIO, stored_bytes: int) -> None:
+        self._plain = plain
+        self._left = _FREE_BYTES + _MOST_RATIO * stored_bytes
+
+    def read(self, size: int) -> bytes:
+        """Up to so many bytes. Raises CannotContinue if there are more than there can be."""
+        block = self._plain.read(size)
+        self._left -= len(block)
+        if self._left < 0:
+            raise CannotContinue("the snapshot file of the last level is larger than it can be")
+        return block
+
+    def readline(self, size: int) -> bytes:
+        """Up to the end of a line."""
+        return self._plain.readline(size)
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+    def readline(self, size: int, /) -> bytes: ...
+
+
+def settle(snar: _Readable, settled: BinaryIO, top: str, unread: Iterable[bytes] = ()) -> int:
     """Copy a snapshot file without the folders below `top` that are gone or have another inode now.
 
     `unread` are the names (``./...``) of files and folders that the last level could not read. Returns when that level
@@ -49,13 +82,13 @@ def settle(snar: BinaryIO, settled: BinaryIO, top: str, unread: Iterable[bytes] 
     for name in unread:
         folder, _slash, last = name.rpartition(b"/")
         again.setdefault(folder, set()).add(last)
-    version = snar.readline()
+    version = snar.readline(_LINE_BYTES)
     parts = _parts(snar)
     try:
         if not (version.startswith(b"GNU tar-") and version.endswith(b"-2\n")):
             raise ValueError
         seconds, nanoseconds, first = next(parts, b"").split(b"\0", 2)
-        began = int(seconds) * _NANOSECONDS + int(nanoseconds)
+        began = _number(seconds) * _NANOSECONDS + _number(nanoseconds)
         settled.write(version + b"%d\0%d\0" % divmod(began - CLOCK_TICK_NANOSECONDS, _NANOSECONDS))
         for folder in chain([first] if first else [], parts):
             _copy_if_in_place(folder, settled, top, again)
@@ -81,17 +114,29 @@ def set_moment(snar: BinaryIO, result: BinaryIO, moment_ns: int) -> None:
         result.write(block)
 
 
-def _parts(snar: BinaryIO) -> Iterator[bytes]:
+def _number(digits: bytes) -> int:
+    if len(digits) > 20:
+        raise ValueError
+    return int(digits)
+
+
+def _parts(snar: _Readable) -> Iterator[bytes]:
     """What stands between the ends of folders; the first part begins with the time."""
-    rest = b""
+    rest = bytearray()
     while True:
         block = snar.read(_READ_BYTES)
         if not block:
             break
-        *whole, rest = (rest + block).split(_FOLDER_END)
-        yield from whole
+        # An end may lie across two blocks, and what was searched is not searched again.
+        start = max(0, len(rest) - len(_FOLDER_END) + 1)
+        rest += block
+        if rest.find(_FOLDER_END, start) >= 0:
+            *whole, rest = rest.split(_FOLDER_END)
+            yield from map(bytes, whole)
+        elif len(rest) > _MOST_FOLDER_BYTES:
+            raise CannotContinue("the snapshot file of the last level has a folder that is larger than it can be")
     if rest:
-        yield rest
+        yield bytes(rest)
 
 
 def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[bytes, set[bytes]]) -> None:
@@ -106,7 +151,7 @@ def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[by
         found = os.lstat(os.path.join(os.fsencode(top), name))
     except OSError:
         return
-    if not stat.S_ISDIR(found.st_mode) or found.st_ino != int(inode):
+    if not stat.S_ISDIR(found.st_mode) or found.st_ino != _number(inode):
         return
     if name in again and len(fields) > 6:
         # Each of them is a letter and a name.

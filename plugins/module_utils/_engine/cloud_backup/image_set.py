@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from contextlib import AbstractContextManager
 
-from ..archive.backup_set import MANIFEST_NAME
+from ..archive.backup_set import MANIFEST_NAME, read_manifest
 from ..archive.errors import ArchiveError, DamagedArchive
+from ..archive.shape import LATEST_SECONDS
 from ..retention import Survey
 from ..storage.errors import ObjectMissing, StorageError
 from ..storage.swift import SwiftStorage
@@ -39,7 +40,9 @@ class ImageSet:
 
     def _timestamps(self) -> list[int]:
         names = self.storage.children(self.folder)
-        return sorted((int(name) for name in names if _TIMESTAMP.fullmatch(name)), reverse=True)
+        found = {int(name) for name in names if _TIMESTAMP.fullmatch(name)}
+        # A name of the end of time would leave no room for the next one.
+        return sorted((one for one in found if one < LATEST_SECONDS), reverse=True)
 
     def newest_timestamp(self) -> int:
         """Of whole images and of others; 0 if there is none."""
@@ -49,8 +52,7 @@ class ImageSet:
         """The image of a moment. Raises ObjectMissing, StorageError or DamagedArchive."""
         name = f"{self.folder}/{timestamp}/{MANIFEST_NAME}"
         where = f"{name} of {self.storage.describe()}"
-        with self.storage.open(name) as stream:
-            found = stored_image(stream.read(), self.folder, where)
+        found = stored_image(read_manifest(self.storage, name), self.folder, where)
         if (found.manifest.resource_id, found.manifest.timestamp) != (self.folder, timestamp):
             raise DamagedArchive(f"{where} says that it is of {found.manifest.resource_id}/{found.manifest.timestamp}.")
         return found

@@ -7,15 +7,16 @@ docs/clouds.md explains every field.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ..archive import shape
 from ..archive.errors import DamagedArchive
 from ..archive.manifest import digest, is_itself, with_digest
 
 FORMAT = "freezer-cloud-image"
 FORMAT_VERSION = 1
+_HEAD = ("format", "format_version", "self_sha256")
 
 
 @dataclass(frozen=True)
@@ -90,26 +91,71 @@ class StoredImage:
     manifest_sha256: str
 
 
+_TEXT = shape.text(4096)
+_VOLUME = {
+    "id": _TEXT,
+    "name": shape.optional(_TEXT),
+    "size_gib": shape.whole(0, 1 << 40),
+    "volume_type": shape.optional(_TEXT),
+    "bootable": shape.switch,
+}
+_DISK = {
+    "name": shape.text(64, r"[0-9]{1,15}(/[^/\0.][^/\0]*)?"),
+    "bytes": shape.whole(),
+    "sha256": shape.SHA256,
+    "disk_format": _TEXT,
+    "container_format": _TEXT,
+    "min_disk_gib": shape.whole(0, 1 << 40),
+    "min_ram_mib": shape.whole(0, 1 << 40),
+    "properties": shape.mapping_of(shape.text()),
+    "boot_index": shape.optional(shape.whole(-1, 1 << 20)),
+    "device_name": shape.optional(_TEXT),
+    "volume": shape.optional(shape.record(_VOLUME)),
+}
+_SHAPE = shape.record(
+    {
+        "format": shape.one_of(FORMAT),
+        "format_version": shape.whole(FORMAT_VERSION, FORMAT_VERSION),
+        "self_sha256": shape.SHA256,
+        "medium": _TEXT,
+        "backup_id": shape.UUID,
+        "hostname": shape.NAME,
+        "backup_name": shape.NAME,
+        "resource_id": shape.text(255, r"[^/\0\n.][^/\0\n]*"),
+        "resource_name": _TEXT,
+        "timestamp": shape.SECONDS,
+        "time_started": shape.number(),
+        "time_ended": shape.number(),
+        "consistency": shape.one_of("crash", "fs", "app"),
+        "hold": shape.optional(shape.facts),
+        "server": shape.optional(shape.facts),
+        "disks": shape.list_of(shape.record(_DISK), least=1),
+    }
+)
+
+
 def parse(stored: bytes, where: str) -> CloudManifest:
     """Raises DamagedArchive if these bytes are no manifest that this release can read."""
     try:
-        document = json.loads(stored)
-        if document.pop("format") != FORMAT:
-            raise KeyError("format")
-        version = document.pop("format_version")
+        document = shape.loads(stored)
+        if document.get("format") != FORMAT:
+            raise shape.Misshapen("its format is another one")
+        version = document.get("format_version")
         if version != FORMAT_VERSION:
             raise DamagedArchive(
                 f"{where} has the format version {version!r}, and this release reads {FORMAT_VERSION}; use a newer one."
             )
-        if document.pop("self_sha256") is None or not is_itself(stored):
+        _SHAPE(document)
+        if not is_itself(stored):
             raise DamagedArchive(f"{where} is not what was written (its SHA-256 differs).")
-        document["disks"] = [Disk(**disk) for disk in document["disks"]]
-        manifest = CloudManifest(**document)
+        fields = {name: value for name, value in document.items() if name not in _HEAD}
+        fields["disks"] = [Disk(**disk) for disk in fields["disks"]]
+        manifest = CloudManifest(**fields)
         for disk in manifest.disks:
-            if disk.name.partition("/")[0] != manifest.folder or disk.name.count("/") > 1 or ".." in disk.name:
+            if disk.name.partition("/")[0] != manifest.folder:
                 raise DamagedArchive(f"{where} names an object {disk.name!r} outside its backup.")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
-        raise DamagedArchive(f"{where} is not the manifest of an image ({problem}).") from problem
+    except (ValueError, RecursionError) as problem:
+        raise DamagedArchive(f"{where} is not the manifest of an image ({shape.said(problem)}).") from problem
     return manifest
 
 

@@ -33,6 +33,8 @@ FIRST_BACK_OFF_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 30.0
 RETRIED_STATUSES = (502, 503, 504)
 _BLOCK_BYTES = 1 << 20
+#: Of an answer that is taken into memory; what is longer is asked for in parts, or poured into a sink.
+_MOST_ANSWER_BYTES = 256 << 20
 
 #: Bytes to send, or what gives them anew each time that they are sent.
 Data = Union[bytes, bytearray, memoryview, Callable[[], Iterable[bytes]]]
@@ -208,7 +210,7 @@ class Connection:
             if sink is not None and 200 <= response.status < 300:
                 self._pour(response, sink)
                 return _Reply(response.status, response.msg, b"")
-            return _Reply(response.status, response.msg, response.read())
+            return _Reply(response.status, response.msg, self._whole(response))
         except socket.timeout as error:
             self.close()
             if self._retries_silence:
@@ -235,6 +237,19 @@ class Connection:
             # What gives the data or takes the answer failed, or a signal came: the rest must not be the next answer.
             self.close()
             raise
+
+    def _whole(self, response: http.client.HTTPResponse) -> bytes:
+        """The body, as far as it is one that fits into memory."""
+        if response.length is not None and response.length <= _MOST_ANSWER_BYTES:
+            return response.read()
+        body = bytearray()
+        while response.length is None and len(body) <= _MOST_ANSWER_BYTES:
+            block = response.read(_BLOCK_BYTES)
+            if not block:
+                return bytes(body)
+            body += block
+        self.close()
+        raise WrongService(f"{self._service} answers with more than {_MOST_ANSWER_BYTES >> 20} MiB at once.")
 
     def _pour(self, response: http.client.HTTPResponse, sink: Sink) -> None:
         while block := response.read(_BLOCK_BYTES):

@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Union
 
+from .errors import OddObject, StorageError
+
 Buffer = Union[bytes, bytearray, memoryview]
 
 
@@ -54,8 +56,11 @@ class Storage(ABC):
         """Begin a new object, making its folders. Raises StorageError."""
 
     @abstractmethod
-    def open(self, name: str) -> BinaryIO:
-        """A seekable stream over a committed object. Raises ObjectMissing or StorageError."""
+    def open(self, name: str, most_bytes: int | None = None) -> BinaryIO:
+        """A seekable stream over a committed object. Never waits for a writer, as a FIFO would.
+
+        Raises ObjectMissing, OddObject for what is no object or has more than `most_bytes`, or StorageError.
+        """
 
     @abstractmethod
     def delete_folder(self, folder: str) -> None:
@@ -83,6 +88,24 @@ class Storage(ABC):
             writer.discard()
             raise
 
+    def read(self, name: str, most_bytes: int) -> bytes:
+        """A small object, whole. Raises ObjectMissing, OddObject for one of more than `most_bytes`, or StorageError."""
+        with self.open(name, most_bytes) as stream:
+            try:
+                found = stream.read(most_bytes + 1)
+            except OSError as problem:
+                raise StorageError(
+                    f"Reading {name} of {self.describe()} failed: {problem.strerror or problem}."
+                ) from problem
+        if len(found) > most_bytes:
+            raise too_large(f"{name} of {self.describe()}", most_bytes)
+        return found
+
     def describe(self) -> str:
         """How messages name this place."""
         return f"{self.kind} storage {self.container}"
+
+
+def too_large(where: str, most_bytes: int) -> OddObject:
+    """The error for an object of more bytes than it may have."""
+    return OddObject(f"{where} is larger than such an object can be ({most_bytes} bytes).")

@@ -15,5 +15,9 @@ class ObjectMissing(StorageError):
     """The storage answered, and the object is not there."""
 
 
+class OddObject(StorageError):
+    """What has the name of an object is none: a folder, a link, a FIFO, a device; or it is larger than it may be."""
+
+
 class SetBusy(StorageError):
     """Another run is writing the same backup set."""

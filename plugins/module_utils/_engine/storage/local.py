@@ -13,12 +13,13 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
-from .base import Buffer, ObjectWriter, Storage
-from .errors import ObjectMissing, SetBusy, StorageError
+from .base import Buffer, ObjectWriter, Storage, too_large
+from .errors import ObjectMissing, OddObject, SetBusy, StorageError
 
 LOCK_NAME = ".lock"
 
@@ -30,6 +31,47 @@ def _explain(doing: str, path: str, problem: OSError) -> StorageError:
     elif problem.errno in (errno.EACCES, errno.EPERM):
         hint = f"; the user with id {os.geteuid()} needs access to it"
     return StorageError(f"{doing} {path} failed: {problem.strerror or problem}{hint}.")
+
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFBLK: "a device",
+    stat.S_IFCHR: "a device",
+}
+
+
+def _check_regular(found: os.stat_result, path: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "of an unknown kind")
+        raise OddObject(f"{path} is {kind} and not a regular file, so it is nothing that a backup has written.")
+
+
+def open_regular(path: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    """A descriptor of a regular file, which a link, a FIFO or a device in its place is refused for.
+
+    Others may write to the folder. Raises OddObject or OSError.
+    """
+    try:
+        # Merely to open a device can do something, so it is looked at before.
+        _check_regular(os.lstat(path), path)
+    except FileNotFoundError:
+        if not flags & os.O_CREAT:
+            raise
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    except OSError as problem:
+        if problem.errno == errno.ELOOP:
+            raise OddObject(f"{path} is a symbolic link and not a regular file.") from None
+        raise
+    try:
+        _check_regular(os.fstat(descriptor), path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def _sync_folder(path: str) -> None:
@@ -131,19 +173,26 @@ class LocalStorage(Storage):
         self._make_folder(os.path.dirname(path))
         return _LocalWriter(path)
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str, most_bytes: int | None = None) -> BinaryIO:
         path = self._path(name)
         try:
-            return open(path, "rb")
+            stream = os.fdopen(open_regular(path), "rb")
         except (FileNotFoundError, NotADirectoryError):
             raise ObjectMissing(f"{path} is missing.") from None
         except OSError as problem:
             raise _explain("Opening", path, problem) from problem
+        if most_bytes is not None and os.fstat(stream.fileno()).st_size > most_bytes:
+            stream.close()
+            raise too_large(path, most_bytes)
+        return stream
 
     def delete_folder(self, folder: str) -> None:
         path = self._path(folder)
         try:
-            shutil.rmtree(path)
+            if stat.S_ISDIR(os.stat(path).st_mode):
+                shutil.rmtree(path)
+            else:
+                os.unlink(path)  # no folder, so nothing that a backup has written
         except FileNotFoundError:
             pass
         except OSError as problem:
@@ -178,7 +227,9 @@ class LocalStorage(Storage):
         self._make_folder(path)
         lock = os.path.join(path, LOCK_NAME)
         try:
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = open_regular(lock, os.O_RDWR | os.O_CREAT)
+        except OddObject as problem:
+            raise StorageError(f"{problem} Remove it.") from None
         except OSError as problem:
             raise _explain("Opening", lock, problem) from problem
         try:

@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from ..cloud.connection import Cloud
 from ..rest.connection import Answer
-from .base import Buffer, ObjectWriter, Storage
+from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, SetBusy, StorageError
 from .swift_requests import Refused, SwiftRequests, path_of
 
@@ -152,11 +152,13 @@ class SwiftStorage(Storage):
         self._swift.ensure_container(self.container)
         return _SwiftWriter(self, name)
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str, most_bytes: int | None = None) -> BinaryIO:
         _check(name, self)
         first = self._read(name, 0, None)
         if first is None:
             return io.BytesIO()
+        if most_bytes is not None and first[1] > most_bytes:
+            raise too_large(f"{name} of {self.describe()}", most_bytes)
         whole: BinaryIO = io.BytesIO()
         if first[1] > _MEMORY_BYTES:
             whole = cast(BinaryIO, tempfile.TemporaryFile("w+b"))  # noqa: SIM115
@@ -184,8 +186,10 @@ class SwiftStorage(Storage):
         position = 0
         while found is not None:
             answer, total = found
-            yield answer
             position += len(answer.document)
+            if position > total:
+                raise StorageError(f"{name} of {self.describe()} came with more than the {total} bytes that it has.")
+            yield answer
             if position >= total:
                 return
             found = self._read(name, position, answer.headers.get("etag"))

@@ -43,6 +43,11 @@ def path_of(container: str, name: str) -> str:
     return f"/{container}/{_encoded(name)}"
 
 
+def _entry(one: Any) -> tuple[str, int, bool]:
+    """The name, the size and whether it is a manifest. Raises ValueError, TypeError or AttributeError."""
+    return str(one.get("name") or one.get("subdir") or ""), int(one.get("bytes") or 0), "slo_etag" in one
+
+
 class Refused(StorageError):
     """What Swift said no to; ``status`` is its answer's."""
 
@@ -180,13 +185,15 @@ class SwiftRequests:
                 if may_miss:
                     return
                 raise StorageError(f"There is no Swift container {container}, so no backup is stored there.") from None
-            entries: list[Mapping[str, Any]] = json.loads(answer.document or b"[]")
-            for entry in entries:
-                name = _decoded(str(entry.get("name") or entry.get("subdir") or ""))
-                yield Listed(name, int(entry.get("bytes") or 0), "slo_etag" in entry)
+            try:
+                entries = [_entry(one) for one in json.loads(answer.document or b"[]")]
+            except (ValueError, TypeError, AttributeError, RecursionError):
+                raise StorageError(f"What Swift lists of the container {container} is no list of objects.") from None
+            for name, size, is_manifest in entries:
+                yield Listed(_decoded(name), size, is_manifest)
             if len(entries) < _LISTED:
                 return
-            marker = str(entries[-1].get("name") or entries[-1].get("subdir"))
+            marker = entries[-1][0]
 
     def delete(self, container: str, names: list[str]) -> None:
         """Delete objects; no error for those that are gone already. Raises StorageError."""

@@ -1,0 +1,347 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Others write to the storage: whatever stands there, it is damage to one backup, and hides and stops nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import tracemalloc
+import zlib
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.manifest import (
+    MOST_MANIFEST_BYTES,
+    parse_manifest,
+    with_digest,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import OddObject, StorageError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
+from ansible_collections.freezer.backup.tests.support.guards import no_hang
+from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences
+from ansible_collections.freezer.backup.tests.support.trees import write
+
+#: A value of a manifest in a place, and what stands there in its stead. Its own SHA-256 is made right again.
+ODD_VALUES = [
+    (("timestamp",), "soon"),
+    (("timestamp",), 1.5),
+    (("timestamp",), None),
+    (("timestamp",), True),
+    (("timestamp",), -1),
+    (("timestamp",), 10**15),
+    (("timestamp",), 10**400),
+    (("level",), "0"),
+    (("level",), 10**9),
+    (("source_bytes",), "many"),
+    (("source_bytes",), [[]]),
+    (("stream_bytes",), {}),
+    (("counts",), None),
+    (("counts",), {"files": "x"}),
+    (("counts",), [1]),
+    (("backup_id",), 5),
+    (("backup_id",), "../../x"),
+    (("backup_id",), "\x1b[2J" + 28 * "0"),
+    (("hostname",), 5),
+    (("hostname",), None),
+    (("hostname",), "../../x"),
+    (("hostname",), ".."),
+    (("hostname",), "another"),
+    (("backup_name",), ["tree"]),
+    (("backup_name",), "tree/../../x"),
+    (("path",), 7),
+    (("path",), "\ud800"),
+    (("real_path",), {}),
+    (("parent",), "1_0"),
+    (("parent",), {"folder": "../../etc", "backup_id": 32 * "0", "manifest_sha256": 64 * "0"}),
+    (("parent",), {"folder": "1_7", "backup_id": 32 * "0", "manifest_sha256": 64 * "0"}),
+    (("segments",), {}),
+    (("segments",), []),
+    (("segments",), [5]),
+    (("segments", 0, "bytes"), "1"),
+    (("segments", 0, "bytes"), -1),
+    (("segments", 0, "name"), "../../x"),
+    (("segments", 0, "name"), "snar.gz"),
+    (("segments", 0, "sha256"), None),
+    (("catalogue",), None),
+    (("snar", "bytes"), 10**19),
+    (("selection",), []),
+    (("selection", "exclude"), "x"),
+    (("codec",), "rot13"),
+    (("codec",), []),
+    (("outcome",), "splendid"),
+    (("unreadable",), [{"path": 5, "message": "x"}]),
+    (("unreadable",), [{"path": "\ud800", "message": "x"}]),
+    (("warnings",), 1),
+    (("tar",), "1.34"),
+    (("host",), {}),
+    (("hold",), 5),
+    (("snapshot",), [{}]),
+    (("time_started",), float("nan")),
+    (("time_ended",), float("inf")),
+    (("time_ended",), "x"),
+    (("a new field",), 1),
+]
+
+
+def set_in(document, path, value):
+    for name in path[:-1]:
+        document = document[name]
+    document[path[-1]] = value
+
+
+def forged(stored, path, value):
+    """A manifest with another value, and with the right SHA-256 of itself."""
+    document = json.loads(stored)
+    head = {name: document.pop(name) for name in ("format", "format_version")}
+    document.pop("self_sha256")
+    set_in(document, path, value)
+    return with_digest(head, document)
+
+
+def fifo(path):
+    os.mkfifo(path)
+
+
+def listening_socket(path):
+    listener = socket.socket(socket.AF_UNIX)
+    folder = os.open(os.path.dirname(path), os.O_RDONLY)
+    listener.bind(f"/proc/self/fd/{folder}/{os.path.basename(path)}")
+    os.close(folder)
+    listener.close()
+
+
+def link_without_end(path):
+    os.symlink("/dev/zero", path)
+
+
+def link_to_a_file(path):
+    os.symlink("/etc/passwd", path)
+
+
+def link_to_itself(path):
+    os.symlink(path, path)
+
+
+def folder(path):
+    os.mkdir(path)
+
+
+def device(path):
+    try:
+        os.mknod(path, 0o020666, os.makedev(1, 5))  # /dev/zero
+    except OSError:
+        pytest.skip("devices cannot be made here")
+
+
+def endless_file(path):
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+
+
+def deep_json(path):
+    with open(path, "wb") as file:
+        file.write(b'{"a":' * 200_000)
+
+
+def many_digits(path):
+    with open(path, "wb") as file:
+        file.write(b'{"format": ' + b"1" * 4_000_000 + b"}")
+
+
+ODD_OBJECTS = [
+    fifo,
+    listening_socket,
+    link_without_end,
+    link_to_a_file,
+    link_to_itself,
+    folder,
+    device,
+    endless_file,
+    deep_json,
+    many_digits,
+]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Level 0, level 1 and a second level 0 of one set, and one backup of another; never changed by a test."""
+    some = Set(tmp_path_factory.mktemp("stored"), max_level=1)
+    write(some.source / "file", b"content")
+    some.backup()
+    write(some.source / "second", b"more")
+    some.backup()
+    some.backup()
+    some.backup(backup_name="other")
+    return some
+
+
+@pytest.fixture
+def copy(stored, tmp_path):
+    shutil.copytree(stored.container, tmp_path / "container")
+    some = Set(tmp_path, **{**stored.options, "container": str(tmp_path / "container")})
+    some.container = tmp_path / "container"
+    return some
+
+
+def newest_manifest(some):
+    return some.set_folder / some.backup_folders()[-1] / "manifest.json"
+
+
+def assert_only_one_is_damaged(some, stored):
+    """Every verb, with a set of three of which the newest has a manifest that is none."""
+    with no_hang(30):
+        found = some.info(backup_name=None, hostname=None)
+        assert len(found["backups"]) == 3
+        assert len(found["damaged"]) == 1
+        assert some.backup_folders()[-1] in found["damaged"][0]
+        json.dumps(found).encode("utf-8")
+        oldest = found["backups"][-1]
+        for refused in (attempt(some.restore), attempt(some.verify, check="segments")):
+            assert isinstance(refused[1], ArchiveError), refused
+            assert "backup_id" in str(refused[1])
+        target = some.new_target()
+        some.restore(target, backup_id=oldest["backup_id"])
+        assert (target / "file").read_bytes() == b"content"
+        assert some.verify(backup_id=oldest["backup_id"], check="segments")["outcome"] == "success"
+        planned = some.prune(keep_last=1, dry_run=True)
+        assert len(planned["damaged"]) == 1
+        made = some.backup(max_level=3)
+        assert (made["outcome"], made["level"]) == ("success", 0)
+        assert "the earlier backups cannot be continued" in made["reason"]
+        assert differences(stored.source, target) != []
+        assert some.prune(keep_last=1)["outcome"] == "success"
+        some.restore(backup_id=made["backup_id"])
+
+
+@pytest.mark.parametrize("odd", ODD_OBJECTS, ids=lambda odd: odd.__name__)
+def test_what_is_no_regular_file_is_damage_to_one_backup_and_hangs_nothing(copy, stored, odd):
+    manifest = newest_manifest(copy)
+    manifest.unlink()
+    odd(str(manifest))
+    copy.options["path_to_backup"] = str(stored.source)
+    assert_only_one_is_damaged(copy, stored)
+
+
+@pytest.mark.parametrize(("path", "value"), [ODD_VALUES[0], ODD_VALUES[20], ODD_VALUES[22], ODD_VALUES[12]])
+def test_odd_values_in_a_manifest_are_damage_to_one_backup(copy, stored, path, value):
+    manifest = newest_manifest(copy)
+    manifest.write_bytes(forged(manifest.read_bytes(), path, value))
+    copy.options["path_to_backup"] = str(stored.source)
+    assert_only_one_is_damaged(copy, stored)
+
+
+@pytest.mark.parametrize(("path", "value"), ODD_VALUES, ids=lambda part: ascii(part)[:40])
+def test_a_manifest_whose_values_are_not_those_of_its_format_is_refused_in_a_sentence(copy, path, value):
+    manifest = newest_manifest(copy)
+    changed = forged(manifest.read_bytes(), path, value)
+    if path == ("hostname",) and value == "another":
+        parse_manifest(changed, "it")  # whole by itself, and not the one of this folder
+    else:
+        with pytest.raises(ArchiveError, match=r"^it is not a manifest of a backup \(.*\)\.$"):
+            parse_manifest(changed, "it")
+    manifest.write_bytes(changed)
+    found = copy.info(backup_name=None, hostname=None)
+    assert (len(found["backups"]), len(found["damaged"])) == (3, 1)
+
+
+def test_a_forged_set_of_the_same_folder_takes_it_from_nobody(copy, stored):
+    """``host_tree`` is also the folder of ``tree`` of ``host``; one manifest cannot say that all of it is another's."""
+    copy.options.update(path_to_backup=str(stored.source), backup_name="tr_ee")
+    copy.backup()
+    copy.backup()
+    manifest = newest_manifest(copy)
+    document = json.loads(manifest.read_bytes())
+    head = {name: document.pop(name) for name in ("format", "format_version")}
+    document.pop("self_sha256")
+    manifest.write_bytes(with_digest(head, {**document, "hostname": "host_tr", "backup_name": "ee"}))
+    assert copy.backup(max_level=2)["outcome"] == "success"
+    assert len(copy.info(hostname=None, backup_name="tr_ee")["backups"]) == 2
+    assert len(copy.prune(keep_last=1)["damaged"]) == 1
+
+
+def test_a_folder_of_the_end_of_time_leaves_room_for_new_backups(copy, stored):
+    copy.options["path_to_backup"] = str(stored.source)
+    for name in ("253370764800_0", "253370764799_0", "999999999999999_0", "1_999999999"):
+        (copy.set_folder / name).mkdir()
+    first, second = copy.backup(), copy.backup()
+    found = [one["backup_id"] for one in copy.info()["backups"]]
+    assert {first["backup_id"], second["backup_id"]} <= set(found)
+    assert copy.prune(keep_daily=3)["outcome"] == "success"
+
+
+@pytest.mark.parametrize("odd", [fifo, link_without_end, folder, link_to_a_file], ids=lambda odd: odd.__name__)
+@pytest.mark.parametrize("name", ["data.000000", "snar.gz", "catalogue.gz"])
+def test_an_odd_segment_is_damage_that_is_named(copy, stored, name, odd):
+    copy.options["path_to_backup"] = str(stored.source)
+    path = newest_manifest(copy).with_name(name)
+    path.unlink()
+    odd(str(path))
+    with no_hang(30):
+        _result, problem = attempt(copy.verify, check="segments")
+        assert isinstance(problem, ArchiveError)
+        assert name in str(problem)
+        assert copy.backup(max_level=3)["outcome"] == "success"
+
+
+@pytest.mark.parametrize("odd", [fifo, link_to_a_file, link_without_end], ids=lambda odd: odd.__name__)
+def test_a_lock_that_is_no_file_is_refused_in_a_sentence(copy, odd):
+    lock = copy.set_folder / ".lock"
+    lock.unlink()
+    odd(str(lock))
+    with no_hang(10), pytest.raises(StorageError, match="not a regular file.*Remove it"):
+        copy.backup()
+
+
+def test_what_is_no_folder_at_all_is_incomplete_and_pruned(copy, stored):
+    copy.options["path_to_backup"] = str(stored.source)
+    os.mkfifo(copy.set_folder / "1700000000_0")
+    write(copy.set_folder / "1700000001_0", b"a file")
+    assert len(copy.info()["incomplete"]) == 2
+    assert copy.prune(keep_last=5)["leftovers_count"] == 2
+    assert len(copy.info()["incomplete"]) == 0
+
+
+def with_snar(some, head, byte, mebibytes):
+    """Put another snapshot file into the newest backup, with the right hashes; its size."""
+    manifest = newest_manifest(some)
+    squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = squeeze.compress(head) + b"".join(squeeze.compress(byte * (1 << 20)) for _ in range(mebibytes))
+    packed += squeeze.flush()
+    manifest.with_name("snar.gz").write_bytes(packed)
+    facts = {"name": "snar.gz", "bytes": len(packed), "sha256": hashlib.sha256(packed).hexdigest()}
+    manifest.write_bytes(forged(manifest.read_bytes(), ("snar",), facts))
+    return len(packed)
+
+
+@pytest.mark.parametrize(
+    ("head", "byte"),
+    [(b"GNU tar-1.34-2\n0\x000\x00", b"x"), (b"", b"x"), (b"GNU tar-1.34-2\n", b"1")],
+    ids=["one folder", "one line", "one number"],
+)
+def test_a_snapshot_file_that_unpacks_to_much_more_takes_little_memory_and_a_full_backup_is_made(
+    copy, stored, head, byte
+):
+    copy.options["path_to_backup"] = str(stored.source)
+    assert with_snar(copy, head, byte, 400) < 1 << 20
+    tracemalloc.start()
+    try:
+        made = copy.backup(max_level=5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (made["outcome"], made["level"]) == ("success", 0)
+    assert "the snapshot file of the last level" in made["reason"]
+    assert peak < 300 << 20, f"{peak >> 20} MiB"
+
+
+def test_a_manifest_has_a_largest_size(tmp_path):
+    storage = LocalStorage(str(tmp_path))
+    with open(tmp_path / "x", "wb") as file:
+        file.truncate(MOST_MANIFEST_BYTES + 1)
+    with pytest.raises(OddObject, match="is larger than such an object can be"):
+        storage.read("x", MOST_MANIFEST_BYTES)
