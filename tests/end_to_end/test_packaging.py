@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -26,9 +27,11 @@ TOP_LEVEL = {
     "CONTRIBUTING.md",
     "FILES.json",
     "LICENSES",
+    "MAINTAINERS.md",
     "MANIFEST.json",
     "README.md",
     "REUSE.toml",
+    "SECURITY.md",
     "changelogs",
     "docs",
     "extensions",
@@ -101,6 +104,11 @@ def test_wheel_and_archive_hold_the_same_run_time_files(archive, wheel):
     assert at_run_time(files_of_wheel(wheel)) == at_run_time(files_of_archive(archive))
 
 
+def test_the_wheel_holds_the_documentation_and_the_licences(wheel):
+    documents = set(run("git", "ls-files", "docs", "LICENSES", cwd=CHECKOUT).split())
+    assert documents | {"README.md", "CHANGELOG.rst", "SECURITY.md"} <= files_of_wheel(wheel)
+
+
 def test_an_installed_archive_documents_every_module_of_the_action_groups(archive, tmp_path):
     environment = {
         "ANSIBLE_HOME": str(tmp_path / "home"),
@@ -121,19 +129,55 @@ def members_of_the_action_groups():
     return {name for group in runtime["action_groups"].values() for name in group if isinstance(name, str)}
 
 
-def test_an_installed_wheel_has_commands_that_run_without_the_checkout(wheel, tmp_path):
-    run(sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv")
-    python = tmp_path / "venv/bin/python"
-    run(COMMANDS / "pip", "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel)
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The folder of a virtual environment with the wheel and nothing else."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    run(sys.executable, "-m", "venv", "--without-pip", folder)
+    run(COMMANDS / "pip", "--python", folder / "bin/python", "install", "--quiet", "--no-deps", "--no-index", wheel)
+    return folder
+
+
+def test_an_installed_wheel_has_commands_that_run_without_the_checkout(installed):
     # Third-party libraries come from the environment of the tests; Python reads no .pth file there, so that nothing
     # leads to the checkout.
     (libraries,) = (path for path in sys.path if path.startswith(sys.prefix) and path.endswith("/site-packages"))
-    for command in ("freezer-api", "freezer-agent", "freezer-manage"):
-        assert "usage" in run(tmp_path / "venv/bin" / command, "--help", PYTHONPATH=libraries).lower()
+    for command in ("freezer-api", "freezer-agent", "freezer-manage", "freezer-scheduler"):
+        assert "usage" in run(installed / "bin" / command, "--help", PYTHONPATH=libraries).lower()
     where = run(
-        python,
+        installed / "bin/python",
         "-c",
         "import ansible_collections.freezer.backup.plugins.module_utils._engine.agent as agent; print(agent.__file__)",
         PYTHONPATH=libraries,
     )
-    assert where.startswith(str(tmp_path / "venv"))
+    assert where.startswith(str(installed))
+
+
+@pytest.mark.parametrize(
+    ("command", "extra", "missing"),
+    [
+        ("freezer-agent", "agent", "rich and zstandard are"),
+        ("freezer-scheduler", "scheduler", "apscheduler, oslo-config, python-daemon, rich, shtab and zstandard are"),
+        ("freezer-api", "api", "bcrypt, elasticsearch, falcon, "),
+        ("freezer-manage", "api", "bcrypt, elasticsearch, falcon, "),
+    ],
+)
+def test_a_command_without_its_libraries_says_which_extra_is_missing(installed, command, extra, missing):
+    done = subprocess.run(
+        [installed / "bin" / command, "--help"],
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTHON")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{command}: {missing}")
+    assert done.stderr.endswith(f" missing; install freezer-backup[{extra}].\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_package_alone_brings_no_library_along():
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["dependencies"] == []
+    wanted = {extra for extra in project["optional-dependencies"] if extra not in ("all", "dev")}
+    assert project["optional-dependencies"]["all"] == [f"freezer-backup[{','.join(sorted(wanted))}]"]
