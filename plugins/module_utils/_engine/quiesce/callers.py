@@ -74,14 +74,13 @@ def _answer(callers: list[socket.socket], answer: dict[str, Any]) -> None:
 def _listen(state: State) -> socket.socket:
     state.remove_socket()
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    address, folder = state.address()
     before = os.umask(0o177)
     try:
-        listener.bind(address)
+        with state.address() as address:
+            listener.bind(address)
     except OSError as error:
         raise QuiesceError(f"The holder cannot listen at {state.path('sock')}: {error.strerror}.") from None
     finally:
         os.umask(before)
-        os.close(folder)
     listener.listen(8)
     return listener

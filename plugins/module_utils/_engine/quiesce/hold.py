@@ -156,7 +156,7 @@ def thaw(folder: str | None = None, name: str = "default", wait_seconds: float =
     something was held until now.
     """
     state = State(folder, name)
-    if not os.path.isdir(state.folder):
+    if not state.exists():
         return {"changed": False}
     final = _ask(state, "release", wait_seconds)
     if final is not None:
@@ -184,7 +184,7 @@ def look(folder: str | None = None, name: str = "default") -> dict[str, Any]:
     ``left`` is True if the holder is dead and has left something that `thaw` has to clean up.
     """
     state = State(folder, name)
-    if not os.path.isdir(state.folder):
+    if not state.exists():
         return {}
     report = _ask(state, "status", 10)
     if report is not None:
@@ -216,12 +216,8 @@ def left(folder: str | None = None) -> list[str]:
 
 
 def names(folder: str | None = None) -> list[str]:
-    """The names of all holds that this host has a record of."""
-    try:
-        found = os.listdir(State(folder).folder)
-    except OSError:
-        return []
-    return sorted(name[: -len(".json")] for name in found if name.endswith(".json"))
+    """The names of all holds that this host has a record of. Raises QuiesceError if the folder is not this user's."""
+    return State(folder).names()
 
 
 def _clean_up(state: State, record: dict[str, Any]) -> dict[str, Any]:
@@ -339,16 +335,14 @@ def _wait(state: State, wait_seconds: float) -> dict[str, Any]:
 def _ask(state: State, word: str, wait_seconds: float) -> dict[str, Any] | None:
     """What a holder answers to a word, see `callers`. None if there is none, or none in that time."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
-        address, folder = state.address()
         try:
-            caller.connect(address)
+            with state.address() as address:
+                caller.connect(address)
             caller.settimeout(wait_seconds)
             caller.sendall(f"{word}\n".encode())
             return _read_line(caller)
         except OSError:
             return None
-        finally:
-            os.close(folder)
 
 
 def _read_line(connection: socket.socket) -> dict[str, Any] | None:
@@ -383,6 +377,4 @@ def _remove_files(state: State) -> None:
     if descriptor is None:
         return  # a holder that the system still blocks needs its record
     os.close(descriptor)
-    for ending in ("json", "sock", "lock", "log", "json.partial"):
-        with contextlib.suppress(OSError):
-            os.unlink(state.path(ending))
+    state.remove("json", "sock", "lock", "log", "json.partial")

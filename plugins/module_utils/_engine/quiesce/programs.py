@@ -13,12 +13,16 @@ import pwd
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from .base import QuiesceError
 
-_MORE_PATHS = ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#: What a program of the same user keeps: how databases are reached, and where that user's own things are. Nothing else
+#: of ours, among which are passwords of clouds and of the API.
+_KEPT = ("HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "TZ", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "LD_LIBRARY_PATH")
+_KEPT_BEGINNINGS = ("PG", "MYSQL", "MARIADB", "MONGO")
 _SHOWN = 500
 
 
@@ -32,13 +36,30 @@ def find(names: Sequence[str], what: str) -> str:
 
 
 def _search_path() -> str:
-    return os.environ.get("PATH", "") + _MORE_PATHS
+    return f"{os.environ.get('PATH', '')}:{_PATHS}"
+
+
+def environment(os_user: str | None, variables: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What a program gets: little, and nothing of this process if it runs as another user."""
+    found = _user(os_user) if os_user else None
+    if found is not None and found.pw_uid != os.geteuid():
+        own = {
+            "HOME": found.pw_dir,
+            "USER": found.pw_name,
+            "LOGNAME": found.pw_name,
+            "SHELL": "/bin/sh",
+            "PATH": _PATHS,
+        }
+    else:
+        own = {name: value for name, value in os.environ.items() if name in _KEPT or name.startswith(_KEPT_BEGINNINGS)}
+        own["PATH"] = _search_path()
+    return {**own, "LC_ALL": "C", **(variables or {})}
 
 
 class Program:
     """A program that was started, in a session of its own.
 
-    `os_user` is the user that it runs as; only root can name another than itself. `variables` come to the environment,
+    `os_user` is the user that it runs as; only root can name another than itself. `variables` come to its `environment`,
     which only that user and root can read.
     """
 
@@ -62,7 +83,7 @@ class Program:
                 pass_fds=tuple(pass_fds),
                 start_new_session=True,
                 cwd="/",
-                env={**os.environ, "LC_ALL": "C", "PATH": _search_path(), **(variables or {})},
+                env=environment(os_user, variables),
                 **(_as_user(os_user) if os_user else {}),
             )
         except (OSError, ValueError) as error:

@@ -8,33 +8,62 @@
     NAME.log    a line for each step
 
 The record has the targets as they were given while something is held, with their passwords; afterwards without.
+
+A record names commands that `thaw` runs, so that only a folder and files of this user are believed. They are looked at by
+descriptor, and used by the same one: what was checked is what is read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import pwd
 import re
 import stat
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from .base import QuiesceError, uptime
 
 _LOG_BYTES = 256 * 1024
+#: Of a record; a hold has some targets, and PostgreSQL's label among what is known of them.
+_RECORD_BYTES = 16 << 20
 
 
 def default_folder() -> str:
-    """Where root keeps its holds, or where this user does."""
-    if os.geteuid() == 0:
+    """Where root keeps its holds, or where this user does: never where another user could have made it before."""
+    user = os.geteuid()
+    if user == 0:
         return "/run/freezer-backup"
-    runtime = os.environ.get("XDG_RUNTIME_DIR")
-    return os.path.join(runtime, "freezer-backup") if runtime else f"/tmp/freezer-backup-{os.geteuid()}"
+    for runtime in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{user}"):
+        if runtime and os.path.isabs(runtime) and _is_own_folder(runtime):
+            return os.path.join(runtime, "freezer-backup")
+    return os.path.join(_home(user), ".local", "state", "freezer-backup")
+
+
+def _is_own_folder(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def _home(user: int) -> str:
+    try:
+        return pwd.getpwuid(user).pw_dir
+    except KeyError:
+        return os.path.expanduser("~")
 
 
 class State:
-    """The files of the hold called `name`. Makes nothing until `make`."""
+    """The files of the hold called `name`. Makes nothing until `make`.
+
+    Everything else raises QuiesceError where the folder is there and is not one that this user owns and only it can enter.
+    """
 
     def __init__(self, folder: str | None = None, name: str = "default") -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", name):
@@ -45,61 +74,118 @@ class State:
         self.name = name
 
     def path(self, ending: str) -> str:
-        """The file with this ending."""
+        """The file with this ending, for messages."""
         return os.path.join(self.folder, f"{self.name}.{ending}")
 
     def make(self) -> None:
         """Make the folder, or see that it is ours alone."""
         try:
-            os.makedirs(os.path.dirname(self.folder), exist_ok=True)
-            try:
+            os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
                 os.mkdir(self.folder, 0o700)
-            except FileExistsError:
-                pass
-            found = os.lstat(self.folder)
         except OSError as error:
             raise QuiesceError(f"The holder's folder {self.folder} cannot be made: {error.strerror}.") from None
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            raise QuiesceError(
-                f"The holder's folder {self.folder} has to be a folder that only this user can enter (0700)."
-            )
+        with self._opened():
+            pass
+
+    def exists(self) -> bool:
+        """Whether there is a folder. Raises QuiesceError if it is not ours."""
+        try:
+            with self._opened():
+                return True
+        except FileNotFoundError:
+            return False
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[int]:
+        """A descriptor of the folder, which is ours. Raises FileNotFoundError if there is none."""
+        try:
+            descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except (FileNotFoundError, InterruptedError):
+            raise
+        except OSError:
+            raise self._foreign() from None
+        try:
+            found = os.fstat(descriptor)
+            if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+                raise self._foreign()
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _foreign(self) -> QuiesceError:
+        return QuiesceError(
+            f"The holder's folder {self.folder} has to be a folder, and no link to one, that belongs to the user with id "
+            f"{os.geteuid()} and that only this user can enter (0700); nothing in it is believed. See whose it is, and remove it "
+            "or name another one."
+        )
+
+    @contextlib.contextmanager
+    def _file(self, ending: str, flags: int) -> Iterator[int]:
+        """A descriptor of a file of ours in the folder, closed by the caller if the body ends well. Raises OSError."""
+        with self._opened() as folder:
+            name = f"{self.name}.{ending}"
+            descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=folder)
+            try:
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+                    raise QuiesceError(
+                        f"{self.path(ending)} is not a file that only the user with id {os.geteuid()} can write; remove it."
+                    )
+                yield descriptor
+            except BaseException:
+                os.close(descriptor)
+                raise
 
     def read(self) -> dict[str, Any]:
         """The record, empty if there is none."""
         try:
-            with open(self.path("json"), encoding="utf-8") as file:
-                record = json.load(file)
+            with self._file("json", os.O_RDONLY) as descriptor:
+                size = os.fstat(descriptor).st_size
+            with open(descriptor, "rb") as file:
+                text = file.read(_RECORD_BYTES + 1)
+            if max(size, len(text)) > _RECORD_BYTES:
+                raise ValueError("it is too large")
+            record = json.loads(text)
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise QuiesceError(f"The record {self.path('json')} cannot be read: {error}.") from None
         return record if isinstance(record, dict) else {}
 
     def write(self, record: dict[str, Any]) -> None:
         """Replace the record."""
-        partial = self.path("json.partial")
         try:
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            with self._file("json.partial", os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as descriptor:
+                pass
             with open(descriptor, "w", encoding="utf-8") as file:
                 json.dump(record, file)
-            os.replace(partial, self.path("json"))
+            with self._opened() as folder:
+                os.replace(f"{self.name}.json.partial", f"{self.name}.json", src_dir_fd=folder, dst_dir_fd=folder)
         except OSError as error:
             raise QuiesceError(f"The record {self.path('json')} cannot be written: {error.strerror}.") from None
 
     def open_log(self) -> int:
         """A descriptor that appends to the log. One that has grown is begun anew."""
-        path = self.path("log")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
-            if os.path.exists(path) and os.path.getsize(path) > _LOG_BYTES:
-                os.replace(path, path + ".old")
-            return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+            with self._file("log", flags) as descriptor:
+                grown = os.fstat(descriptor).st_size > _LOG_BYTES
+            if not grown:
+                return descriptor
+            os.close(descriptor)
+            with self._opened() as folder:
+                os.replace(f"{self.name}.log", f"{self.name}.log.old", src_dir_fd=folder, dst_dir_fd=folder)
+            with self._file("log", flags) as descriptor:
+                return descriptor
         except OSError as error:
-            raise QuiesceError(f"The log {path} cannot be opened: {error.strerror}.") from None
+            raise QuiesceError(f"The log {self.path('log')} cannot be opened: {error.strerror}.") from None
 
     def lock(self, wait_seconds: float = 0) -> int | None:
         """A descriptor that keeps the hold's lock, None if a holder or a guard has it. Children share it."""
         try:
-            descriptor = os.open(self.path("lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            with self._file("lock", os.O_RDWR | os.O_CREAT) as descriptor:
+                pass
         except OSError as error:
             raise QuiesceError(f"The lock {self.path('lock')} cannot be opened: {error.strerror}.") from None
         until = uptime() + wait_seconds
@@ -113,14 +199,31 @@ class State:
                     return None
             time.sleep(0.05)
 
-    def address(self) -> tuple[str, int]:
-        """The socket's path by way of a descriptor of the folder, which the caller closes: a full one may be too long."""
-        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        return f"/proc/self/fd/{folder}/{self.name}.sock", folder
+    @contextlib.contextmanager
+    def address(self) -> Iterator[str]:
+        """The socket's path by way of a descriptor of the folder: a full one may be too long. Raises FileNotFoundError."""
+        with self._opened() as folder:
+            yield f"/proc/self/fd/{folder}/{self.name}.sock"
+
+    def names(self) -> list[str]:
+        """The names of all holds that have a record in this folder."""
+        try:
+            with self._opened() as folder:
+                found = os.listdir(folder)
+        except FileNotFoundError:
+            return []
+        return sorted(name[: -len(".json")] for name in found if name.endswith(".json"))
+
+    def remove(self, *endings: str) -> None:
+        """Take files away, as far as they are there."""
+        try:
+            with self._opened() as folder:
+                for ending in endings:
+                    with contextlib.suppress(OSError):
+                        os.unlink(f"{self.name}.{ending}", dir_fd=folder)
+        except OSError:
+            pass
 
     def remove_socket(self) -> None:
         """Take the socket away, if it is there."""
-        try:
-            os.unlink(self.path("sock"))
-        except OSError:
-            pass
+        self.remove("sock")
