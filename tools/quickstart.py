@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Starts a freezer-api for itself on loopback, lets playbooks/quickstart.yml use it, and stops it."""
+"""Starts a freezer-api for itself at a Unix socket, lets playbooks/quickstart.yml use it, and stops it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import argparse
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
-import urllib.request
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -44,16 +43,9 @@ def folders() -> tuple[Path, Path]:
     return source, state
 
 
-def free_port() -> int:
-    """A port of loopback that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def start_api(state: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """A freezer-api that answers, and its address."""
-    address = f"127.0.0.1:{free_port()}"
+def start_api(state: Path, socket: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """A freezer-api that answers at a socket, and its address."""
+    address = f"unix://{socket}"
     argv = [COMMANDS / "freezer-api", "--store", f"sqlite:///{state}/api.db", "--auth-strategy", "noauth"]
     log = state / "api.log"
     # stevedore, of which oslo.policy loads its checks, would keep its cache in the user's home.
@@ -62,15 +54,12 @@ def start_api(state: Path) -> tuple[subprocess.Popen[bytes], str]:
         api = subprocess.Popen(
             [*argv, "--bind", address], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
-    # A proxy of the user's environment does not know this machine's loopback.
-    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START_SECONDS
     while api.poll() is None and time.monotonic() < deadline:
-        try:
-            with ask.open(f"http://{address}/healthcheck", timeout=2):
-                return api, f"http://{address}"
-        except OSError:
-            time.sleep(0.05)
+        # It says so when it is ready.
+        if address in log.read_text(errors="replace") and socket.exists():
+            return api, address
+        time.sleep(0.05)
     api.kill()
     api.wait()
     stop(f"the API did not start. It said: {log.read_text(errors='replace').strip()}")
@@ -106,7 +95,9 @@ def main() -> None:
     """Start, play, stop."""
     source, state = folders()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    api, url = start_api(state)
+    # A folder of its own, because the path of a socket has to be short.
+    sockets = tempfile.TemporaryDirectory(prefix="freezer-quickstart-")
+    api, url = start_api(state, Path(sockets.name, "api.sock"))
     try:
         status = play(source, state, url)
         if status == 0:
@@ -117,6 +108,7 @@ def main() -> None:
     finally:
         api.terminate()
         api.wait()
+        sockets.cleanup()
 
 
 if __name__ == "__main__":

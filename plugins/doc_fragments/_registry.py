@@ -11,7 +11,8 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - The address of the Freezer API, such as V(http://127.0.0.1:9090).
+      - The address of the Freezer API, such as V(https://backup.example.org:9090), or a Unix socket of the host, such as
+        V(unix:///run/freezer/api.sock).
       - It may end in C(/v1), C(/v2) or C(/v2/<project_id>), as endpoints in Keystone's catalogue do.
       - If it is not given, the environment variable E(OS_BACKUP_URL) is used, then E(OS_ENDPOINT), then Keystone's
         catalogue, in which it has the service type C(backup).

@@ -60,11 +60,12 @@ def slow_clients(freezer_api):
 
 BEGINNINGS = {
     "nothing": b"",
-    "headers": b"GET /v2/slow/jobs HTTP/1.1\r\nHost: x\r\nX-Slow: ",
-    "body": b"POST /v2/slow/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{",
-    "large body": b"POST /v2/slow/jobs:batch HTTP/1.1\r\nHost: x\r\nContent-Length: 5000000\r\n\r\n" + b" " * 100_000,
-    "chunks": b"POST /v2/slow/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
-    "reading": b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "headers": b"GET /v2/slow/jobs HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
+    "body": b"POST /v2/slow/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n{",
+    "large body": b"POST /v2/slow/jobs:batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000000\r\n\r\n"
+    + b" " * 100_000,
+    "chunks": b"POST /v2/slow/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    "reading": b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
 
@@ -85,7 +86,7 @@ def test_a_hundred_slow_clients_hold_nobody_up(freezer_api, project, slow_client
 
 
 def test_a_client_that_dawdles_is_served_in_the_end(freezer_api, project):
-    raw = b'POST /v2/slow/jobs/dawdled HTTP/1.1\r\nHost: x\r\nContent-Length: 38\r\n\r\n{"client_id": "a", "job_actions": []} '
+    raw = b'POST /v2/slow/jobs/dawdled HTTP/1.1\r\nHost: localhost\r\nContent-Length: 38\r\n\r\n{"client_id": "a", "job_actions": []} '
     with connect(freezer_api) as client:
         for position in range(0, len(raw), 10):
             client.sendall(raw[position : position + 10])
@@ -97,7 +98,7 @@ def test_a_client_that_dawdles_is_served_in_the_end(freezer_api, project):
 def test_a_large_answer_that_is_read_slowly_is_whole(freezer_api, project):
     expected = freezer_api.get(f"{project}/actions?limit=1000").text
     with connect(freezer_api) as client:
-        client.sendall(b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         received = b""
         while data := client.recv(1_000_000):
             received += data
@@ -107,7 +108,7 @@ def test_a_large_answer_that_is_read_slowly_is_whole(freezer_api, project):
 
 
 def test_a_client_can_wait_for_a_word_before_it_sends_the_body(freezer_api, project):
-    head = b"POST /v2/slow/jobs/waits HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: "
+    head = b"POST /v2/slow/jobs/waits HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: "
     body = b'{"client_id": "a", "job_actions": []}'
     with connect(freezer_api) as client:
         client.sendall(head + b"%d\r\n\r\n" % len(body))
@@ -119,8 +120,11 @@ def test_a_client_can_wait_for_a_word_before_it_sends_the_body(freezer_api, proj
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
-        (b"GET /healthcheck HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n", b"200"),
-        (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 10000000\r\n\r\n", b"413"),
+        (b"GET /healthcheck HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n", b"200"),
+        (
+            b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 10000000\r\n\r\n",
+            b"413",
+        ),
     ],
 )
 def test_a_client_that_waits_for_a_word_without_need_is_answered_at_once(freezer_api, raw, status):
@@ -132,7 +136,7 @@ def test_a_client_that_waits_for_a_word_without_need_is_answered_at_once(freezer
 def test_requests_that_are_sent_without_waiting_are_answered_in_their_order(freezer_api, project):
     paths = [f"{project}/jobs/unknown{number}" for number in range(20)]
     with connect(freezer_api) as client:
-        client.sendall(b"".join(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode() for path in paths))
+        client.sendall(b"".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths))
         client.shutdown(socket.SHUT_WR)
         received = b""
         while data := client.recv(100_000):
@@ -159,10 +163,13 @@ def impatient_api(tmp_path_factory):
 
 DRIPS = {
     "headers": (b"GET /v1/jobs HTTP/1.1\r\nX-Slow: ", b"x"),
-    "a body": (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n", b" "),
-    "a chunked body": (b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    "a body": (b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500\r\n\r\n", b" "),
+    "a chunked body": (
+        b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"1\r\n \r\n",
+    ),
     "empty lines": (b"\r\n\r\n", b"\r\n\r\n"),
-    "the next request": (b"GET /v1 HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/jobs HTTP/1.1\r\n", b"x"),
+    "the next request": (b"GET /v1 HTTP/1.1\r\nHost: localhost\r\n\r\nGET /v1/jobs HTTP/1.1\r\n", b"x"),
 }
 
 
@@ -201,7 +208,7 @@ def test_a_client_that_is_refused_or_does_not_take_its_answer_loses_its_connecti
     with contextlib.ExitStack() as stack:
         for _number in range(10):
             client = stack.enter_context(connect(impatient_api))
-            client.sendall(b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n")
+            client.sendall(b"GET /v2/slow/actions?limit=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert wait_for(before + 10) == before + 10
         assert wait_for(before) == before
     assert impatient_api.get("/v2/slow/actions?limit=1000").status == 200
@@ -213,10 +220,12 @@ def test_a_request_that_takes_long_to_answer_is_not_one_that_arrives_slowly(impa
         lock.execute("BEGIN IMMEDIATE")
         with connect(impatient_api) as client:
             body = b'{"client_id": "a", "job_actions": []}'
-            client.sendall(b"POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            client.sendall(
+                b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
             client.sendall(b"GET /v1 HTTP/1.1\r\n")
             time.sleep(2)
             lock.execute("ROLLBACK")
             assert client.recv(12) == b"HTTP/1.1 201"
-            client.sendall(b"Host: x\r\nConnection: close\r\n\r\n")
+            client.sendall(b"Host: localhost\r\nConnection: close\r\n\r\n")
             assert b"HTTP/1.1 200" in client.makefile("rb").read()

@@ -20,8 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.unix_socket import (
+    UnixConnection,
+    is_unix,
+    path_of,
+)
+
 _MODULE = "ansible_collections.freezer.backup.roles.api.files.freezer_api.main"
-_READY = re.compile(r"freezer-api is ready at (http://(\S+):(\d+)) ")
+_READY = re.compile(r"freezer-api is ready at (http://(\S+):(\d+)|unix:///\S+) ")
 _START_SECONDS = 60
 _STOP_SECONDS = 60
 
@@ -55,7 +61,11 @@ class ApiProcess:
     def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One request on a connection of its own; a body that is not bytes is sent as JSON."""
         raw = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
+        connection = (
+            UnixConnection(path_of(self.url), timeout=60)
+            if is_unix(self.url)
+            else http.client.HTTPConnection(self.host, self.port, timeout=60)
+        )
         try:
             connection.request(method, path, raw, {**self.headers, **(headers or {})})
             response = connection.getresponse()
@@ -113,23 +123,23 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", _MODULE, *arguments]
 
 
-def start(folder: Path, *arguments: str, auth_strategy: str = "noauth", **options: Any) -> ApiProcess:
+def start(
+    folder: Path, *arguments: str, auth_strategy: str = "noauth", bind: str = "127.0.0.1:0", **options: Any
+) -> ApiProcess:
     """Start a freezer-api with its database in a folder and return when it is ready.
 
     ``options`` go to the process, for example ``preexec_fn``.
     """
     database = folder / "store" / "api.db"
     log = folder / "freezer-api.log"
-    line = command(
-        "--store", f"sqlite:///{database}", "--auth-strategy", auth_strategy, "--bind", "127.0.0.1:0", *arguments
-    )
+    line = command("--store", f"sqlite:///{database}", "--auth-strategy", auth_strategy, "--bind", bind, *arguments)
     with log.open("a") as stderr:
         process = subprocess.Popen(
             line, stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=folder, env=dict(os.environ), **options
         )
     match = _READY.match(_first_line(process, log))
     assert match is not None, log.read_text()
-    return ApiProcess(process, match[1], match[2], int(match[3]), database, log)
+    return ApiProcess(process, match[1], match[2] or "localhost", int(match[3] or 0), database, log)
 
 
 def _first_line(process: subprocess.Popen[str], log: Path) -> str:

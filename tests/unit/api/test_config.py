@@ -77,6 +77,8 @@ def test_the_file_is_read_and_flags_go_before_it(config_file):
         htpasswd=Path("/etc/freezer/htpasswd"),
         host="::1",
         port=8080,
+        socket_group=None,
+        allowed_hosts=(),
         workers=3,
         threads=2,
         max_body_bytes=2048,

@@ -25,6 +25,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from .auth import AuthMethod, NoAuth
 from .errors import BadAddress, RestError, Unreachable, Untrusted, WrongService, error_from
+from .unix_socket import UnixConnection, check_path, is_unix, path_of
 
 TIMEOUT_SECONDS = 30.0
 RETRIES = 3
@@ -99,6 +100,7 @@ class _Lost(Exception):
 class Connection:
     """A connection to the server at ``url``, opened with the first request and kept until ``close``.
 
+    ``url`` is an address of HTTP, or ``unix:///path`` for a Unix socket of this machine.
     ``timeout_seconds`` is the longest silence of the server that is borne. ``retries`` is how often a request is
     repeated after a lost connection or one of the ``retried_statuses``, with a pause that doubles each time, or as long
     as the server's ``Retry-After`` says. A status of 401 makes ``auth`` renew itself once. ``service`` is what messages
@@ -119,7 +121,9 @@ class Connection:
         retries_silence: bool = False,
     ) -> None:
         self.url = url.rstrip("/")
-        self._address = _address(url)
+        self._socket_path = _socket_path(url) if is_unix(url) else None
+        # The names of HTTP stand in for a socket that has none.
+        self._address = _address("http://localhost" if self._socket_path else url)
         self._auth = auth or NoAuth()
         self._tls = tls or Tls()
         if timeout_seconds <= 0:
@@ -264,7 +268,9 @@ class Connection:
         self.close()
         host, port = str(self._address.hostname), self._address.port
         connection: http.client.HTTPConnection
-        if self._address.scheme == "https":
+        if self._socket_path:
+            connection = UnixConnection(self._socket_path, timeout=self._timeout_seconds)
+        elif self._address.scheme == "https":
             context = self._tls.context()
             connection = http.client.HTTPSConnection(host, port, timeout=self._timeout_seconds, context=context)
         else:
@@ -312,8 +318,19 @@ def _address(url: str) -> SplitResult:
     if address.username is not None or address.password is not None:
         raise BadAddress("url carries a user or password; give them as username and password.")
     if not has_server or address.query or address.fragment or not url.isprintable() or " " in url:
-        raise BadAddress(f"url {url!r} is not an address such as http://127.0.0.1:9090.")
+        raise BadAddress(
+            f"url {url!r} is not an address such as http://127.0.0.1:9090 or unix:///run/freezer/api.sock."
+        )
     return address
+
+
+def _socket_path(url: str) -> str:
+    """The path of a Unix socket in an address."""
+    path = path_of(url)
+    reason = check_path(path)
+    if reason:
+        raise BadAddress(f"url {url!r} names no Unix socket: {reason}.")
+    return path
 
 
 def _has_news(kept: socket.socket) -> bool:

@@ -11,6 +11,7 @@ from .app import Application, create_app
 from .auth.base import Strategy
 from .auth.http_basic import HttpBasic
 from .auth.noauth import NoAuth
+from .browsers import BrowserChecks, own_names
 from .config import Settings
 from .conversation import Observer, Surroundings
 from .logs import AccessLog
@@ -20,6 +21,7 @@ from .store.base import Store
 from .store.cluster import Cluster
 from .store.errors import StoreUnreachableError
 from .store.sqlite import SqliteStore
+from .unix_listener import LocalUsers, group_id
 
 LOG = logging.getLogger("freezer_api")
 
@@ -76,7 +78,12 @@ def make_app(settings: Settings) -> Application:
         store = MeasuredStore(store, metrics.store_called)
         observers.append(metrics)
     surroundings = Surroundings(
-        settings.allowed_networks, settings.trusted_proxies, settings.metrics_networks or NOWHERE, observers
+        settings.allowed_networks,
+        settings.trusted_proxies,
+        settings.metrics_networks or NOWHERE,
+        observers,
+        _browser_checks(settings),
+        _local_users(settings),
     )
     app = create_app(
         store,
@@ -91,3 +98,18 @@ def make_app(settings: Settings) -> Application:
 
         app.add_route("/metrics", MetricsPage(metrics, store))
     return app
+
+
+def _browser_checks(settings: Settings) -> BrowserChecks | None:
+    if settings.auth_strategy == "keystone":
+        return None
+    # The password of http_basic is one for a name: under another one a browser does not send it.
+    if settings.auth_strategy == "http_basic":
+        return BrowserChecks()
+    return BrowserChecks(own_names(settings.host, settings.allowed_hosts))
+
+
+def _local_users(settings: Settings) -> LocalUsers | None:
+    if settings.auth_strategy != "noauth" or settings.socket_path is None:
+        return None
+    return LocalUsers(group_id(settings.socket_group) if settings.socket_group else None)

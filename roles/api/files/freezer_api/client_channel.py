@@ -13,10 +13,11 @@ from typing import Any, cast
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
 from .conversation import Observer, Refusal, new_request_id
+from .unix_listener import PEER_KEY, Peer, peer_of
 
 #: What a client may send after it was refused, until it reads why.
 _LINGER_BYTES = 67_108_864
@@ -73,6 +74,19 @@ def _what_is_wrong(error: Any) -> str:
     return "is not HTTP as the API understands it"
 
 
+class _Task(WSGITask):
+    """A request for the application."""
+
+    def get_environment(self) -> dict[str, Any]:
+        """The WSGI environment; with who has sent the request, if the kernel knows that."""
+        environ: dict[str, Any] = super().get_environment()
+        channel = cast(ClientChannel, self.channel)
+        if channel.peer is not None:
+            # The port of a server at a Unix socket would be its path.
+            environ.update({PEER_KEY: channel.peer, "SERVER_PORT": "0"})
+        return environ
+
+
 class _Request(HTTPRequestParser):
     """A request while it arrives on a channel."""
 
@@ -110,7 +124,10 @@ class ClientChannel(HTTPChannel):
     timeout_seconds: float
     observers: Sequence[Observer] = ()
 
+    task_class = _Task
     error_task_class = _Refusal
+    #: Who is at the other end of a Unix socket.
+    peer: Peer | None = None
     is_refused = False
     #: Since when (of the monotonic clock) there is a beginning of a request, and no end.
     arriving_since: float | None = None
@@ -121,6 +138,10 @@ class ClientChannel(HTTPChannel):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         cast(Any, self).parser_class = lambda _adjustments: _Request(self)
+        self.peer = peer_of(cast(socket.socket, self.socket))
+        if self.peer is not None:
+            # Who comes through a file of this machine is on this machine, for whatever is decided by networks.
+            cast(Any, self).addr = ("127.0.0.1", 0)
 
     def end_if_overdue(self, now: float) -> None:
         """Refuse a request that takes too long to arrive, and let go of a client that does not take its answer."""

@@ -14,6 +14,12 @@ from typing import Any
 
 from oslo_config import cfg, types
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.unix_socket import (
+    check_path,
+    is_unix,
+    path_of,
+)
+
 from .networks import Networks
 from .options import AUTH_STRATEGIES, DEFAULT_PORT, LIBRARY_SECTIONS, OPTIONS, UPSTREAM_ONLY, register
 from .store.cluster import Cluster, is_cluster, parse_cluster
@@ -33,8 +39,13 @@ class Settings:
     store: Path | Cluster
     auth_strategy: str
     htpasswd: Path | None
+    #: An address or a name to listen on, or ``unix:///path``.
     host: str
     port: int
+    #: The group whose members may use a Unix socket.
+    socket_group: str | None
+    #: Names of the API, besides its own and its addresses.
+    allowed_hosts: tuple[str, ...]
     workers: int
     threads: int
     max_body_bytes: int
@@ -55,6 +66,11 @@ class Settings:
     warnings: tuple[str, ...]
     #: For the libraries that read sections of their own.
     options: cfg.ConfigOpts = field(compare=False, repr=False)
+
+    @property
+    def socket_path(self) -> str | None:
+        """The path of the Unix socket to listen on, None if it is not one."""
+        return path_of(self.host) if is_unix(self.host) else None
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,9 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     if strategy == "http_basic" and not htpasswd:
         raise ConfigError("http_basic needs a password file; make one with htpasswd -B and name it with --htpasswd")
     host = get("bind_host").strip("[]")
+    reason = check_path(path_of(host)) if is_unix(host) else None
+    if reason:
+        raise ConfigError(f"{host} cannot be listened on: {reason}")
     if strategy == "noauth" and not flags.force and not _is_loopback(host):
         raise ConfigError(
             f"with noauth everybody who reaches {host} can read and delete everything; bind to 127.0.0.1, "
@@ -93,6 +112,8 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         htpasswd=Path(htpasswd) if htpasswd else None,
         host=host,
         port=get("bind_port"),
+        socket_group=get("socket_group"),
+        allowed_hosts=tuple(get("allowed_hosts")),
         workers=get("workers"),
         threads=get("threads"),
         max_body_bytes=get("max_request_body_size", "oslo_middleware"),
@@ -190,7 +211,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--auth-strategy", metavar="NAME", help=f"who may come in: {', '.join(AUTH_STRATEGIES)}")
     parser.add_argument("--htpasswd", metavar="FILE", help="users and bcrypt hashes for http_basic (htpasswd -B)")
     parser.add_argument(
-        "--bind", metavar="HOST:PORT", help=f"where to listen (127.0.0.1:{DEFAULT_PORT}); port 0 takes a free one"
+        "--bind",
+        metavar="WHERE",
+        help=f"where to listen: HOST:PORT (127.0.0.1:{DEFAULT_PORT}; port 0 takes a free one), or unix:///path, a Unix "
+        "socket that root, the user of the API and a group (socket_group) may use",
     )
     parser.add_argument("--workers", metavar="N", help="processes (1)")
     parser.add_argument("--threads", metavar="N", help="threads in each process (8)")
@@ -217,11 +241,14 @@ def _override(options: cfg.ConfigOpts, flags: argparse.Namespace) -> None:
     override(options, "--workers", flags.workers, "workers")
     override(options, "--threads", flags.threads, "threads")
     override(options, "--max-body-bytes", flags.max_body_bytes, "max_request_body_size", "oslo_middleware")
-    if flags.bind is not None:
+    if flags.bind is not None and is_unix(flags.bind):
+        override(options, "--bind", flags.bind, "bind_host")
+    elif flags.bind is not None:
         host, colon, port = flags.bind.rpartition(":")
         if not colon or not host:
             raise ConfigError(
-                f"--bind is {flags.bind!r}; write an address and a port, such as 127.0.0.1:{DEFAULT_PORT}"
+                f"--bind is {flags.bind!r}; write an address and a port, such as 127.0.0.1:{DEFAULT_PORT}, or "
+                "unix:///run/freezer/api.sock"
             )
         override(options, "--bind", host, "bind_host")
         override(options, "the port of --bind", port, "bind_port")
@@ -300,6 +327,8 @@ def _is_auth_section(section: str) -> bool:
 
 
 def _is_loopback(host: str) -> bool:
+    if is_unix(host):
+        return True
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

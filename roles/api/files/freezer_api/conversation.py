@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import time
 import uuid
@@ -13,11 +14,14 @@ from typing import Protocol
 
 import falcon
 
+from .access import Context
 from .auth.base import Strategy
+from .browsers import HOST_KEY, BrowserChecks
 from .errors import ForbiddenError, NotAcceptableError
 from .networks import NOWHERE, Networks
 from .policy import Policy
 from .proxies import see_through
+from .unix_listener import LocalUsers, peer_in
 
 #: Paths that are answered whoever asks.
 _PUBLIC = re.compile(r"/?|/v[12]|/healthcheck|/openapi\.json")
@@ -58,6 +62,10 @@ class Surroundings:
     #: Where /metrics needs nobody to be known.
     metrics_networks: Networks = NOWHERE
     observers: Sequence[Observer] = ()
+    #: Where a browser could be made to send requests that are believed.
+    browser_checks: BrowserChecks | None = None
+    #: Who may come in through a Unix socket without more; None if that is for the authentication to say.
+    local_users: LocalUsers | None = None
 
 
 def new_request_id() -> str:
@@ -76,6 +84,7 @@ class Watch:
         request.context.started = time.perf_counter()
         request.context.request_id = new_request_id()
         response.set_header("x-openstack-request-id", request.context.request_id)
+        request.env[HOST_KEY] = request.env.get("HTTP_HOST")
         if self._trusted:
             see_through(request.env, self._trusted)
 
@@ -96,6 +105,8 @@ class Conversation:
         self._max_body_bytes = max_body_bytes
         self._allowed = surroundings.allowed_networks
         self._metrics_networks = surroundings.metrics_networks
+        self._browser_checks = surroundings.browser_checks
+        self._local_users = surroundings.local_users
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         request.context.max_body_bytes = self._max_body_bytes
@@ -106,16 +117,30 @@ class Conversation:
             raise ForbiddenError(f"Requests from {request.remote_addr} are not allowed here")
         if _PUBLIC.fullmatch(path):
             return
+        if self._browser_checks is not None:
+            self._browser_checks.check(request)
         if path == _METRICS:
             self._let_measure(request)
             return
         if not request.client_accepts_json:
             raise NotAcceptableError("The API answers in JSON; send Accept: application/json, or no Accept")
-        request.context.sender = self._strategy.authenticate(request)
+        request.context.sender = self._authenticated(request)
+
+    def _authenticated(self, request: falcon.Request) -> Context:
+        """The sender of a request. Raises UnauthorizedError, ForbiddenError."""
+        peer = peer_in(request.env)
+        if peer is None or self._local_users is None:
+            return self._strategy.authenticate(request)
+        if peer not in self._local_users:
+            raise ForbiddenError(
+                f"The user {peer.name} may not use this socket; root, the user of the API and the group of socket_group may"
+            )
+        sender = self._strategy.authenticate(request)
+        return sender if sender.user_name else dataclasses.replace(sender, user_name=peer.name)
 
     def _let_measure(self, request: falcon.Request) -> None:
         if request.remote_addr in self._metrics_networks:
             return
-        sender = self._strategy.authenticate(request)
+        sender = self._authenticated(request)
         request.context.sender = sender
         self._policy.authorize(sender, "metrics:get", sender.project_id)

@@ -83,6 +83,13 @@ class TooLargeError(ApiError):
     title = "Request Entity Too Large"
 
 
+class MediaTypeError(ApiError):
+    """The body is of a type that a foreign site can have a browser send."""
+
+    status = 415
+    title = "Unsupported Media Type"
+
+
 class UnavailableError(ApiError):
     """The store cannot serve the request now."""
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 import falcon
 
 from .conversation import Refusal
+from .unix_listener import peer_in
 
 ACCESS = logging.getLogger("freezer_api.access")
 
@@ -53,7 +54,7 @@ class AccessLog:
             '%s %s %s %s %s "%s %s" %s %d %.4f',
             request.context.request_id,
             theirs if _GLOBAL_ID.fullmatch(theirs) else "-",
-            request.remote_addr,
+            _address(request),
             sender.user_id if sender else "-",
             sender.project_id if sender else "-",
             quote(request.method, safe=""),
@@ -75,6 +76,13 @@ class AccessLog:
             refusal.answer_bytes,
             refusal.seconds,
         )
+
+
+def _address(request: falcon.Request) -> str:
+    """Where a request came from: an address, or the user of this machine at the other end of a Unix socket."""
+    peer = peer_in(request.env)
+    # What a proxy behind the socket says of its client is the better address.
+    return f"unix:{peer.name}" if peer is not None and request.remote_addr == "127.0.0.1" else str(request.remote_addr)
 
 
 def _size(text: str | None) -> int:

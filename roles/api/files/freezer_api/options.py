@@ -37,7 +37,22 @@ DEFAULT_OPTIONS = [
         help="The password file of http_basic: a line user:bcrypt-hash for each user, as htpasswd -B writes it. "
         "It is read again when it changes.",
     ),
-    cfg.StrOpt("bind_host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 or :: are all of them."),
+    cfg.StrOpt(
+        "bind_host",
+        default="127.0.0.1",
+        help="The address to listen on; 0.0.0.0 or :: are all of them. Or unix:///run/freezer/api.sock, a Unix socket, "
+        "which only root, the user of the API and the group of socket_group can open.",
+    ),
+    cfg.StrOpt(
+        "socket_group", help="The group whose members may use the Unix socket, and are administrators in noauth."
+    ),
+    cfg.ListOpt(
+        "allowed_hosts",
+        default=[],
+        sample_default=["backup.example.org"],
+        help="Names under which the API is asked in noauth, besides localhost, the name of the machine and bind_host. "
+        "Requests that name another host get 403: a foreign site whose name leads here would be such a one.",
+    ),
     cfg.PortOpt("bind_port", default=DEFAULT_PORT, help="The port to listen on; 0 takes a free one."),
     cfg.IntOpt("workers", default=1, min=1, max=64, help="How many processes serve. They share the store."),
     cfg.IntOpt("threads", default=8, min=1, max=256, help="How many threads serve in each process."),

@@ -12,6 +12,7 @@ from typing import Any
 
 import gunicorn.app.base
 
+from . import unix_listener
 from .building import make_app
 from .config import ConfigError, Settings
 from .resources.batch import BODY_TIMES_USUAL
@@ -23,6 +24,11 @@ _METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 def listen(settings: Settings) -> socket.socket:
     """A socket that listens where the settings say. Raises ConfigError if it cannot."""
+    if settings.socket_path is not None:
+        try:
+            return unix_listener.listen(settings.socket_path, settings.socket_group)
+        except unix_listener.SocketError as error:
+            raise ConfigError(f"{settings.host} cannot be listened on: {error}") from error
     try:
         family, kind, protocol, _name, address = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -41,6 +47,8 @@ def listen(settings: Settings) -> socket.socket:
 
 def url_of(listener: socket.socket) -> str:
     """The URL that leads to a listening socket."""
+    if listener.family == socket.AF_UNIX:
+        return f"unix://{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -91,7 +91,8 @@ API_OPTIONS = [
     cfg.StrOpt(
         "url",
         sample_default="http://backup.example.org:9090",
-        help="The Freezer API. Without it Keystone's catalogue is asked, or the environment (OS_BACKUP_URL).",
+        help="The Freezer API; unix:///run/freezer/api.sock is a Unix socket of this machine. "
+        "Without it Keystone's catalogue is asked, or the environment (OS_BACKUP_URL).",
     ),
     cfg.StrOpt("cloud", help="The name of a cloud in a clouds.yaml."),
     cfg.StrOpt("auth_type", help="How to log in: none, http_basic, password, v3applicationcredential, token, ..."),
