@@ -13,6 +13,9 @@ description:
     the target, and moves the finished tree to its place. A restore that fails leaves the target as it was.
   - Files that were deleted before the backup was made are not there afterwards. Files that the backup does not know
     are never deleted.
+  - The target, every folder above it, and every folder in it that files are moved into must belong to root or to the user who
+    restores, and nobody else may write to them. As root restore into a new folder and move it to its place, for example into
+    a home.
   - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) a new server or volume is made beside whatever there
     is; what it was made of need not exist any more. A second run finds it, and changes nothing.
   - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
@@ -36,7 +39,7 @@ attributes:
     support: partial
     details:
       - With O(overwrite=true) a second run finds everything equal and changes nothing. Without it a folder that is
-        not empty is refused.
+        not empty is refused, and so is one that belongs to another user by then.
   action_group:
     version_added: 1.0.0
 seealso:

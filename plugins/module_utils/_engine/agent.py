@@ -185,6 +185,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
 
         return cloud_work.restore(options, progress, dry_run or options.dry_run)
     target = os.path.abspath(options.need("restore_abs_path", "say which folder to restore into"))
+    place.check_target(target)
     found = copies.choose(_sets(options), options)
     storage, chain = found[0]
     newest = chain[-1].manifest

@@ -9,10 +9,11 @@ import fcntl
 import os
 import shutil
 import stat
+import tempfile
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import place
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import place, trust
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY, folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
@@ -276,7 +277,7 @@ def test_a_target_with_default_acls_gives_the_files_of_the_backup_none(saved, tm
     assert differences(tmp_path / "second", target) == []
 
 
-def test_a_target_that_belongs_to_somebody_else_is_restored_into_and_its_own_attributes_are_reported():
+def test_a_target_of_root_that_the_users_own_group_may_write_to_is_restored_into_and_its_own_attributes_are_reported():
     def work(folder):
         some = Set(folder)
         write(some.source / "file", b"content")
@@ -289,15 +290,116 @@ def test_a_target_that_belongs_to_somebody_else_is_restored_into_and_its_own_att
     with folder_without_root() as folder:
         if os.geteuid() == 0:
             (folder / "shared").mkdir()
-            (folder / "shared").chmod(0o777)
+            os.chown(folder / "shared", 0, NOBODY)
+            (folder / "shared").chmod(0o775)
         result, names = without_root(work, folder)
         assert names == ["file"]
         if os.geteuid() == 0:
             assert result["outcome"] == "partial"
             assert [entry["path"] for entry in result["not_restored"]] == [str(folder / "shared")]
-            assert stat.S_IMODE((folder / "shared").stat().st_mode) == 0o777
+            assert stat.S_IMODE((folder / "shared").stat().st_mode) == 0o775
         else:
             assert result["outcome"] == "success"
+
+
+def give_away(folder):
+    """Let another user do in a folder what he likes."""
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    else:
+        os.chmod(folder, 0o777)
+
+
+@pytest.mark.parametrize(
+    "which", ["target", "above", "far above", "merged", "above a link", "above the target of a link"]
+)
+def test_a_target_that_others_could_exchange_is_refused_before_anything_is_written(saved, tmp_path, which):
+    top = tmp_path / "theirs"
+    target = top / "above" / "target"
+    (target / "folder").mkdir(parents=True)
+    (tmp_path / "ours").mkdir()
+    theirs = {"target": target, "above": target.parent, "far above": top, "merged": target / "folder"}.get(which, top)
+    if which == "above a link":
+        os.symlink(tmp_path / "ours", top / "link")
+        target = top / "link"
+    elif which == "above the target of a link":
+        os.symlink(target, tmp_path / "ours" / "link")
+        target = tmp_path / "ours" / "link"
+    give_away(theirs)
+    before = snapshot(tmp_path)
+    with pytest.raises(
+        ArchiveError, match=r"Nothing was restored into .*/(target|link).* new folder that only"
+    ) as refusal:
+        saved.restore(target, overwrite=True)
+    assert str(theirs) in str(refusal.value)
+    assert ("nobody" if os.geteuid() == 0 else "every user") in str(refusal.value)
+    after = snapshot(tmp_path)
+    assert {name: found[0::2] for name, found in after.items()} == {name: found[0::2] for name, found in before.items()}
+    if which != "merged":
+        with pytest.raises(ArchiveError, match="Nothing was restored into"):
+            saved.restore(target, overwrite=True, dry_run=True)
+        with pytest.raises(ArchiveError, match="Nothing was restored into"):
+            saved.restore(target / "new" / "folder")
+    assert snapshot(tmp_path) == after
+
+
+def test_a_temporary_folder_that_others_could_exchange_is_refused_for_a_proof(saved, tmp_path, monkeypatch):
+    (tmp_path / "theirs").mkdir()
+    give_away(tmp_path / "theirs")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "theirs"))
+    with pytest.raises(ArchiveError, match=r"The temporary folder .*/theirs cannot be used: .* TMPDIR"):
+        saved.verify(check="restore")
+    assert os.listdir(tmp_path / "theirs") == []
+    os.chmod(tmp_path / "theirs", 0o1777)
+    if os.geteuid() == 0:
+        os.chown(tmp_path / "theirs", 0, 0)
+    assert saved.verify(check="restore")["outcome"] == "success"
+
+
+def test_the_folder_for_everybodys_temporary_files_is_a_way_to_ones_own_folder_and_no_target(saved, tmp_path):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    assert saved.restore(tmp_path / "tmp" / "new")["outcome"] == "success"
+    (tmp_path / "tmp" / "mine").mkdir()
+    assert saved.restore(tmp_path / "tmp" / "mine")["outcome"] == "success"
+    with pytest.raises(ArchiveError, match="every user may write to"):
+        saved.restore(tmp_path / "tmp", overwrite=True)
+
+
+def test_a_lock_of_another_user_on_what_looks_like_a_staging_folder_stops_nobody(saved, tmp_path, monkeypatch):
+    target = saved.new_target()
+    other = target / ".freezer-restore-0123abcd"
+    other.mkdir(parents=True)
+    if os.geteuid() == 0:
+        os.chown(other, NOBODY, NOBODY)
+    else:
+        theirs = (other.stat().st_dev, other.stat().st_ino)
+        monkeypatch.setattr(trust, "is_ours", lambda found: (found.st_dev, found.st_ino) != theirs)
+    lock = os.open(other, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        assert saved.restore(target)["outcome"] == "success"
+    finally:
+        os.close(lock)
+    assert other.is_dir()
+    assert differences(tmp_path / "second", target) == [f"{other.name}: only in {target}"]
+
+
+def test_a_folder_becomes_another_users_when_all_is_in_its_place_and_the_staging_folder_gone(saved, monkeypatch):
+    """From then on he may put what he likes in the place of anything in it."""
+    target = saved.new_target()
+    (target / "folder").mkdir(parents=True)
+    events = []
+    real = place._set_attributes
+
+    def watched(folder, name, *arguments):
+        left = [one for one in os.listdir(target) if one.startswith(place.STAGING_PREFIX)]
+        events.append((os.path.relpath(name, target), (target / "folder" / "in it").exists(), len(left)))
+        real(folder, name, *arguments)
+
+    monkeypatch.setattr(place, "_set_attributes", watched)
+    saved.restore(target, overwrite=True)
+    assert events == [("folder", True, 1), (".", True, 0)]
 
 
 def test_a_target_that_cannot_be_written_to_is_refused_in_a_sentence_and_nothing_is_left():

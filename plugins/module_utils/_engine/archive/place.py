@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from . import process
+from . import process, trust
 from .errors import ArchiveError
 from .extract import make_writable
 from .tar import shown
@@ -26,6 +26,7 @@ from .tree import attributes, same_file
 STAGING_PREFIX = ".freezer-restore-"
 #: So deep a tree can be merged into one that is there; Python's own stack sets the limit.
 MERGED_DEPTH = 200
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_empty(target: str) -> bool:
@@ -51,6 +52,25 @@ class Placed:
     not_restored: list[dict[str, str]] = field(default_factory=list)
 
 
+def check_target(target: str) -> str:
+    """The real path of a target that nobody else can exchange meanwhile. Raises ArchiveError if others could."""
+    try:
+        real, obstacle = trust.own_way(target)
+    except OSError as problem:
+        raise ArchiveError(f"{shown(target)} cannot be restored into: {problem.strerror or problem}.") from problem
+    if obstacle is not None:
+        raise _not_safe(target, obstacle)
+    return real
+
+
+def _not_safe(target: str, obstacle: str) -> ArchiveError:
+    owner = "root" if os.geteuid() == 0 else "this user"
+    return ArchiveError(
+        f"Nothing was restored into {shown(target)}: {obstacle}, and files could be led somewhere else while they are put "
+        f"there. Restore into a new folder that only {owner} may write to, and move it to its place afterwards."
+    )
+
+
 class Staging:
     """The folder inside the target that holds a tree until it is complete.
 
@@ -58,23 +78,43 @@ class Staging:
     """
 
     def __init__(self, target: str) -> None:
-        self._target = os.path.realpath(target)
+        self._target = check_target(target)
         self._made: list[str] = []
         self._placed = Placed()
+        self._open: list[int] = []
         try:
             self._make_target()
             self._root_before = (os.lstat(self._target), attributes(self._target))
             _let_owner_in(self._target)
+            self._top = os.open(self._target, _FOLDER_FLAGS)
+            self._open.append(self._top)
             self._remove_leftovers()
-            self._folder = os.path.join(self._target, STAGING_PREFIX + secrets.token_hex(4))
-            os.mkdir(self._folder, 0o700)
-            self._lock = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            self._folder = os.path.join(self._target, self._make_folder())
             self.tree = os.path.join(self._folder, "tree")
             os.mkdir(self.tree, 0o700)
         except OSError as problem:
+            self._close_all()
             self._remove_made()
             raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
+        except BaseException:
+            self._close_all()
+            raise
+
+    def _make_folder(self) -> str:
+        """A new folder in the target, locked, by its name. Raises OSError if it is not what was made."""
+        name = STAGING_PREFIX + secrets.token_hex(4)
+        os.mkdir(name, 0o700, dir_fd=self._top)
+        lock = os.open(name, _FOLDER_FLAGS, dir_fd=self._top)
+        self._open.append(lock)
+        found = os.fstat(lock)
+        if not trust.is_ours(found) or found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise PermissionError(errno.EPERM, "a folder in it does not stay this user's own")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return name
+
+    def _close_all(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
 
     def _make_target(self) -> None:
         missing = []
@@ -94,14 +134,17 @@ class Staging:
                 return  # somebody has put something into it
 
     def _remove_leftovers(self) -> None:
-        for name in os.listdir(self._target):
+        for name in os.listdir(self._top):
             if not name.startswith(STAGING_PREFIX):
                 continue
             leftover = os.path.join(self._target, name)
-            if not _is_folder(leftover):
+            found = os.lstat(leftover)
+            if not trust.is_ours(found):
+                continue  # no restore of this user's left it, and a lock on it says nothing
+            if not stat.S_ISDIR(found.st_mode):
                 os.unlink(leftover)
                 continue
-            lock = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            lock = os.open(name, _FOLDER_FLAGS, dir_fd=self._top)
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 remove_tree(leftover)
@@ -111,10 +154,11 @@ class Staging:
                 os.close(lock)
 
     def place(self, with_root: bool) -> Placed:
-        """Move the tree into the target. With `with_root` the target takes the attributes of the tree's top too.
+        """Move the tree into the target. With `with_root` the target takes the attributes of the tree's top too, at the end.
 
-        Raises ArchiveError: before anything is moved if a folder stands where the backup has something else; later if
-        the target cannot be written to, and then what was moved stays.
+        Raises ArchiveError: before anything is moved if a folder stands where the backup has something else, or others may
+        write to a folder that something is moved into; later if the target cannot be written to, and then what was moved
+        stays.
         """
         conflicts = list(_conflicts(self.tree, self._target))
         if conflicts:
@@ -123,40 +167,49 @@ class Staging:
                 f"{', '.join(shown(path) for path in conflicts[:3])}. Move them away; nothing was changed."
             )
         placed = self._placed
+        merge = _Merge(placed)
         try:
             with _open_folder(self.tree) as wanted:
-                _merge(self.tree, self._target, placed, {})
+                merge.folder(self.tree, self._target)
+            merge.finish()
         except OSError as problem:
             raise ArchiveError(
                 f"The restore stopped at {shown(problem.filename or self._target)}: {problem.strerror}. What was put "
                 "in place until then stays; repeat the restore with overwrite when that is mended."
             ) from problem
         if with_root:
+            self._root_wanted = (wanted, attributes(self.tree))
             before, before_attributes = self._root_before
             same = (before.st_mode, before.st_mtime_ns) == (wanted.st_mode, wanted.st_mtime_ns)
             same = same and (os.geteuid() != 0 or (before.st_uid, before.st_gid) == (wanted.st_uid, wanted.st_gid))
-            if not same or before_attributes != attributes(self.tree):
+            if not same or before_attributes != self._root_wanted[1]:
                 placed.replaced += 1
-            _copy_attributes(self.tree, self._target, placed)
         return placed
 
     def close(self, placed: bool, with_root: bool) -> None:
         """Remove the staging folder, and after a failure also the folders that were made for the target."""
-        root = os.lstat(self.tree) if placed and with_root else self._root_before[0]
-        # The target may have the mode of a read-only top by now.
-        _let_owner_in(self._target)
-        remove_tree(self._folder)
-        os.close(self._lock)
-        if not placed and self._made:
-            self._remove_made()
-            return
         try:
-            if os.lstat(self._target).st_mode != root.st_mode:
-                os.chmod(self._target, stat.S_IMODE(root.st_mode))
-            if with_root or not (self._placed.created or self._placed.replaced):
-                os.utime(self._target, ns=(root.st_atime_ns, root.st_mtime_ns))
+            remove_tree(self._folder)
+            if not placed and self._made:
+                self._remove_made()
+            elif placed and with_root:
+                # The last thing of all: the target may become another user's.
+                found, wanted = self._root_wanted
+                _set_attributes(self._top, self._target, self._root_before[1], found, wanted, self._placed)
+            else:
+                self._put_back(keep_time=with_root or not (self._placed.created or self._placed.replaced))
+        finally:
+            self._close_all()
+
+    def _put_back(self, keep_time: bool) -> None:
+        before = self._root_before[0]
+        try:
+            if os.fstat(self._top).st_mode != before.st_mode:
+                os.chmod(self._top, stat.S_IMODE(before.st_mode))
+            if keep_time:
+                os.utime(self._top, ns=(before.st_atime_ns, before.st_mtime_ns))
         except PermissionError:
-            pass  # a folder of somebody else keeps the mode and the time that it has
+            pass  # a folder of another user keeps the mode and the time that it has
 
 
 @contextmanager
@@ -194,31 +247,40 @@ def _conflicts(staged: str, target: str, depth: int = 0) -> Iterator[str]:
         if not os.path.lexists(there) or not _is_folder(there):
             continue
         if _is_folder(here):
+            obstacle = trust.others_may_exchange(there, os.lstat(there))
+            if obstacle is not None:
+                raise _not_safe(there, obstacle)
             yield from _conflicts(here, there, depth + 1)
         else:
             yield there
 
 
-def _copy_attributes(source: str, target: str, placed: Placed) -> None:
+def _set_attributes(
+    target: int | str,
+    name: str,
+    present: dict[str, bytes],
+    found: os.stat_result,
+    wanted: dict[str, bytes],
+    placed: Placed,
+) -> None:
+    """Give a folder, by its path or its descriptor, owner, mode, attributes and time of another one."""
     try:
-        wanted, present = attributes(source), attributes(target)
-        found = os.lstat(source)
         if os.geteuid() == 0:
             os.chown(target, found.st_uid, found.st_gid)
         os.chmod(target, stat.S_IMODE(found.st_mode))
-        for name in present.keys() - wanted.keys():
-            os.removexattr(target, name)
-        for name, value in wanted.items():
-            if present.get(name) != value:
-                os.setxattr(target, name, value)
+        for key in present.keys() - wanted.keys():
+            os.removexattr(target, key)
+        for key, value in wanted.items():
+            if present.get(key) != value:
+                os.setxattr(target, key, value)
         os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
     except OSError as problem:
         if problem.errno not in (errno.EPERM, errno.EACCES, errno.ENOTSUP):
             raise
-        placed.not_restored.append({"path": shown(target), "message": f"Cannot set attributes: {problem.strerror}"})
+        placed.not_restored.append({"path": shown(name), "message": f"Cannot set attributes: {problem.strerror}"})
 
 
-def _move(source: str, target: str) -> None:
+def _move(source: str, target: str, across: bool = True) -> None:
     """Rename over whatever file is there; across file systems copy beside it first."""
     mode = os.lstat(source).st_mode
     closed = os.geteuid() != 0 and stat.S_ISDIR(mode) and not mode & stat.S_IWUSR
@@ -228,7 +290,7 @@ def _move(source: str, target: str) -> None:
     try:
         os.rename(source, target)
     except OSError as problem:
-        if problem.errno != errno.EXDEV:
+        if problem.errno != errno.EXDEV or not across:
             raise
         _copy_over(source, target)
     if closed:
@@ -237,13 +299,16 @@ def _move(source: str, target: str) -> None:
 
 def _copy_over(source: str, target: str) -> None:
     """Put a copy where a rename cannot lead, whole or not at all."""
+    # In a folder of its own: what is copied may belong to another user, who must not get at it before it is whole.
     beside = os.path.join(os.path.dirname(target), f"{STAGING_PREFIX}{secrets.token_hex(4)}")
+    copied = os.path.join(beside, "copy")
     try:
-        copy = ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, beside]
+        os.mkdir(beside, 0o700)
+        copy = ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, copied]
         status, _output, said = process.run(copy)
         if status != 0:
             raise ArchiveError(f"{shown(target)} cannot be copied to its file system: {said}.")
-        os.rename(beside, target)
+        _move(copied, target, across=False)
     finally:
         if os.path.lexists(beside):
             remove_tree(beside)
@@ -268,49 +333,63 @@ def _open_folder(folder: str) -> Iterator[os.stat_result]:
     os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-def _merge(staged: str, target: str, placed: Placed, kept: dict[tuple[int, int], str]) -> None:
-    """Move what is in one folder into another one. `kept` maps linked files of the backup to their equals."""
-    for name in sorted(os.listdir(staged)):
-        here, there = os.path.join(staged, name), os.path.join(target, name)
-        found = os.lstat(here)
-        inode = (found.st_dev, found.st_ino)
-        linked = found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode)
-        if not os.path.lexists(there):
-            _put(here, there, kept, inode if linked else None)
-            placed.created += 1
-        elif stat.S_ISDIR(found.st_mode) and _is_folder(there):
-            _merge_folder(here, there, placed, kept)
-        elif _equal(here, there, linked, kept.get(inode)):
-            if linked:
-                kept.setdefault(inode, there)
-            placed.equal += 1
+class _Merge:
+    """Moves what is in one folder into another one that is there."""
+
+    def __init__(self, placed: Placed) -> None:
+        self._placed = placed
+        #: Files of the backup that have several links: where the first of them, or its equal, is in the target.
+        self._kept: dict[tuple[int, int], str] = {}
+        #: What folders become when all is in its place: until then no other user gets into them.
+        self._later: list[tuple[str, dict[str, bytes], os.stat_result, dict[str, bytes]]] = []
+
+    def folder(self, staged: str, target: str) -> None:
+        """Move all entries. Raises OSError, ArchiveError."""
+        for name in sorted(os.listdir(staged)):
+            here, there = os.path.join(staged, name), os.path.join(target, name)
+            found = os.lstat(here)
+            inode = (found.st_dev, found.st_ino)
+            linked = found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode)
+            if not os.path.lexists(there):
+                self._put(here, there, inode if linked else None)
+                self._placed.created += 1
+            elif stat.S_ISDIR(found.st_mode) and _is_folder(there):
+                self._folder_over(here, there)
+            elif _equal(here, there, linked, self._kept.get(inode)):
+                if linked:
+                    self._kept.setdefault(inode, there)
+                self._placed.equal += 1
+            else:
+                if stat.S_ISDIR(found.st_mode) or (linked and inode in self._kept):
+                    os.unlink(there)
+                self._put(here, there, inode if linked else None)
+                self._placed.replaced += 1
+
+    def finish(self) -> None:
+        """Give the folders that were there the attributes that they have in the backup."""
+        for there, present, found, wanted in self._later:
+            _set_attributes(there, there, present, found, wanted, self._placed)
+
+    def _put(self, here: str, there: str, linked_inode: tuple[int, int] | None) -> None:
+        """Move a file into the target, or link it to the first of its links that is there already."""
+        if linked_inode in self._kept:
+            os.link(self._kept[linked_inode], there, follow_symlinks=False)
+            return
+        _move(here, there)
+        if linked_inode is not None:
+            self._kept[linked_inode] = there
+
+    def _folder_over(self, here: str, there: str) -> None:
+        unlike = same_file(here, there, owner=os.geteuid() == 0)
+        present, wanted = attributes(there), attributes(here)
+        _let_owner_in(there)
+        with _open_folder(here) as found:
+            self.folder(here, there)
+        self._later.append((there, present, found, wanted))
+        if unlike:
+            self._placed.replaced += 1
         else:
-            if stat.S_ISDIR(found.st_mode) or (linked and inode in kept):
-                os.unlink(there)
-            _put(here, there, kept, inode if linked else None)
-            placed.replaced += 1
-
-
-def _put(here: str, there: str, kept: dict[tuple[int, int], str], linked_inode: tuple[int, int] | None) -> None:
-    """Move a file into the target, or link it to the first of its links that is there already."""
-    if linked_inode in kept:
-        os.link(kept[linked_inode], there, follow_symlinks=False)
-        return
-    _move(here, there)
-    if linked_inode is not None:
-        kept[linked_inode] = there
-
-
-def _merge_folder(here: str, there: str, placed: Placed, kept: dict[tuple[int, int], str]) -> None:
-    unlike = same_file(here, there, owner=os.geteuid() == 0)
-    _let_owner_in(there)
-    with _open_folder(here):
-        _merge(here, there, placed, kept)
-    _copy_attributes(here, there, placed)
-    if unlike:
-        placed.replaced += 1
-    else:
-        placed.equal += 1
+            self._placed.equal += 1
 
 
 def _equal(here: str, there: str, linked: bool, kept: str | None) -> bool:

@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from . import place
+from . import place, trust
 from .errors import ArchiveError
 from .tar import shown
 
@@ -26,9 +26,13 @@ _NAME = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """A new folder that only this user may look into; it is removed afterwards. Raises OSError."""
+    """A new folder that only this user may look into; it is removed afterwards. Raises OSError, ArchiveError.
+
+    As root a backup is read back into it: where others could exchange it, that would be a restore to anywhere.
+    """
     path, lock = _make()
     try:
+        _refuse_of_others(path)
         yield path
     finally:
         try:
@@ -50,6 +54,16 @@ def _make() -> tuple[str, int]:
         except FileNotFoundError:
             pass
         os.close(lock)
+
+
+def _refuse_of_others(path: str) -> None:
+    _real, obstacle = trust.own_way(path)
+    if obstacle is not None:
+        owner = "root" if os.geteuid() == 0 else "this user"
+        raise ArchiveError(
+            f"The temporary folder {shown(os.path.dirname(path))} cannot be used: {obstacle}. Name one that only {owner} may "
+            "write to, or one like /tmp with the sticky bit, in the environment variable TMPDIR."
+        )
 
 
 def need_room(bytes_needed: int, why: str) -> None:

@@ -8,6 +8,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from .tar import shown
 
@@ -35,10 +36,21 @@ def _next_data(descriptor: int, offset: int, size: int) -> int:
         return size if problem.errno == errno.ENXIO else offset
 
 
+@contextmanager
+def _opened(path: str) -> Iterator[int]:
+    """A descriptor of a file. Raises OSError, also if another user has put something else there a moment ago."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EAGAIN, "It was replaced while it was compared", path)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def _same_content(left: str, right: str) -> bool:
     """Whether two files of one size hold the same; what is a hole in both is not read."""
-    with open(left, "rb") as one, open(right, "rb") as other:
-        here, there = one.fileno(), other.fileno()
+    with _opened(left) as here, _opened(right) as there:
         size, offset = os.fstat(here).st_size, 0
         while True:
             offset = min(_next_data(here, offset, size), _next_data(there, offset, size))
