@@ -18,7 +18,7 @@ from typing import IO, Any, BinaryIO, Callable, cast
 from ..progress import Progress
 from ..storage.base import Storage
 from ..storage.errors import StorageError
-from . import process, tar
+from . import process, tar, trust
 from .backup_set import MANIFEST_NAME, StoredBackup
 from .catalogue import CatalogueTap, Tally
 from .codec import Codec, Gzip
@@ -33,6 +33,8 @@ _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 o
 _PIPE_BYTES = 1 << 20
 #: Catalogue and snar: a third of the time of gzip's usual level, for a tenth more bytes.
 _SIDE_LEVEL = 1
+#: How often a level 0 is begun in which something was replaced while it was read.
+_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,21 @@ class ArchivePlan:
     confirm: Callable[[], dict[str, Any]] | None = None
     #: What is not in the source though it is below the path, as the manifest's ``warnings``.
     left_out: Sequence[dict[str, str]] = ()
+    #: Names (``./...``) that are left out because earlier tries to read them came to nothing.
+    given_up: Sequence[str] = ()
 
     @property
     def folder(self) -> str:
         """Where the backup will be, below its container."""
         return f"{self.set_folder}/{folder_name(self.timestamp, self.level)}"
+
+
+class Replaced(CannotContinue):
+    """Something was replaced while it was read, so that the archive would not restore; `paths` are what, as tar has it."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__(f"the folder {tar.shown(paths[0])} was replaced by something else while it was read")
+        self.paths = list(dict.fromkeys(paths))
 
 
 def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program[bytes], BufferedReader]:
@@ -134,11 +146,10 @@ def _check_continues(plan: ArchivePlan, parent_began: int, messages: tar.TarMess
             raise CannotContinue(f"the hard links of {tar.shown(name)}, which was moved with its folder, would be lost")
 
 
-def _without_work_folder(plan: ArchivePlan, work: str) -> ArchivePlan:
+def _without_what_is_left_out(plan: ArchivePlan, work: str) -> ArchivePlan:
     below = tar.below(plan.source.folder, work)
-    if below is None:
-        return plan
-    return replace(plan, source=replace(plan.source, own_output=[*plan.source.own_output, below]))
+    more = [*plan.given_up, *([] if below is None else [below])]
+    return replace(plan, source=replace(plan.source, own_output=[*plan.source.own_output, *more])) if more else plan
 
 
 def _host() -> dict[str, str]:
@@ -181,7 +192,14 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
             running.append(process.start(plan.codec.filter_argv, stdin=pipe))
             pipe.close()
             pipe = cast(BinaryIO, running[-1].stdout)
-        read = compress_stream(pipe, plan.codec, segments.write, lambda size: progress.advance(done_bytes=size))
+        order = tap.order
+
+        def advance(size: int) -> None:
+            progress.advance(done_bytes=size)
+            if order.obstacles:
+                raise Replaced(order.obstacles)  # what is still to be read would be of no use
+
+        read = compress_stream(pipe, plan.codec, segments.write, advance)
         tap.join()
         errors.join()
         status = archiver.wait()
@@ -191,6 +209,8 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
                 raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {said}.")
         if tap.failure is not None:
             raise tap.failure
+        if order.obstacles:
+            raise Replaced(order.obstacles)
         return _Stored(segments.finish(), catalogue.commit(), read, tap.tally, errors.messages, status)
     except BaseException:
         for program in running:
@@ -209,10 +229,43 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
     """Write one backup to all storages of the fan-out that take it, manifest last.
 
     Raises ArchiveError or StorageError if there is no backup at all then; what was written has been removed, as far
-    as the storage still answers.
+    as the storage still answers. Raises CannotContinue if a level 0 is needed.
+
+    A level 0 in which something was replaced while it was read is taken again, then without what was replaced, and then
+    without the highest folder above it that another user may change: one user does not keep all others from a backup.
     """
-    with scratch_folder() as work:
-        return _create_with(work, plan, fan_out, progress)
+    replaced: list[str] = []
+    for attempt in range(_TRIES):
+        if attempt:
+            # What was removed of the last try must not be in the way, whatever a storage remembers of it.
+            plan = replace(plan, timestamp=plan.timestamp + 1)
+        if attempt > 1:
+            paths = replaced if attempt < _TRIES - 1 else [_highest_of_others(plan.source.folder, p) for p in replaced]
+            plan = replace(plan, given_up=list(dict.fromkeys(paths)))
+        try:
+            with scratch_folder() as work:
+                return _create_with(work, plan, fan_out, progress)
+        except Replaced as problem:
+            if plan.parent is not None:
+                raise
+            replaced += problem.paths
+    raise ArchiveError(
+        f"There is no backup of {plan.path}: it was begun {_TRIES} times, and each time something else was where a folder had "
+        f"been, the last time at {tar.shown(replaced[-1])}. Leave that out (exclude), or have a snapshot read (snapshot)."
+    )
+
+
+def _highest_of_others(top: str, path: str) -> str:
+    """The highest folder on the way to a path, or the path itself, that another user may change."""
+    parts = path.split("/")
+    for length in range(2, len(parts)):
+        above = "/".join(parts[:length])
+        try:
+            if trust.others_may_change(above, os.lstat(os.path.join(top, above))) is not None:
+                return above
+        except OSError:
+            return above  # gone for the moment: what moves is just this
+    return path
 
 
 def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:
@@ -220,7 +273,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
     ours = fan_out.working()
     tar_version = tar.version()
     try:
-        plan = _without_work_folder(plan, work)
+        plan = _without_what_is_left_out(plan, work)
         snar = os.path.join(work, "snar")
         parent_began = _fetch_snar(plan, snar)
         tree = _store_tree(plan, fan_out, snar, progress)
@@ -232,6 +285,10 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         _check_continues(plan, parent_began, messages)
         messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
         messages.warnings += plan.left_out
+        messages.unreadable += [
+            {"path": tar.shown(path), "message": "Left out: replaced while it was read, each time"}
+            for path in plan.given_up
+        ]
         parent = None
         if plan.parent is not None:
             above = plan.parent.manifest

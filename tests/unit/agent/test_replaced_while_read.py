@@ -1,0 +1,132 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Folders that are replaced between tar's look at them and its reading of what is in them: the backup restores all the same."""
+
+from __future__ import annotations
+
+import os
+import shlex
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
+from ansible_collections.freezer.backup.tests.support.trees import write
+
+#: So many folders make more than one record of 128 KiB, after which tar can be made to wait.
+FOLDERS = 100
+
+
+class Moving(Set):
+    """A set with a folder P between many others, and commands that are run while tar archives folders."""
+
+    def __init__(self, folder, monkeypatch):
+        super().__init__(folder, max_level=5)
+        self.outside = folder / "outside"
+        write(self.outside / "a" / "passwd", b"root")
+        write(self.source / "P" / "kept", b"kept")
+        for number in range(FOLDERS):
+            (self.source / f"A{number}").mkdir()
+            (self.source / f"Z{number}").mkdir()
+        self._script = folder / "script"
+        monkeypatch.setattr(create.tar, "create_argv", self._argv)
+        self._real, self._events = create_argv, []
+
+    def between(self, *commands):
+        """What happens after the first records: when the folders A have been written, when the folders Z have."""
+        self._events = list(commands)
+
+    def _argv(self, *arguments, **options):
+        argv = self._real(*arguments, **options)
+        events, self._events = self._events, self._events if self.again else []
+        if not events:
+            return argv
+        cases = "".join(f"{number}) {command} ;;\n" for number, command in enumerate(events, 1))
+        self._script.write_text(f"cd {shlex.quote(str(self.source))}\ncase $TAR_CHECKPOINT in\n{cases}esac\n")
+        action = f"--checkpoint-action=exec=sh {shlex.quote(str(self._script))}"
+        return [argv[0], "--checkpoint=1", action, *argv[1:]]
+
+    again = False
+
+
+create_argv = create.tar.create_argv
+
+
+@pytest.fixture
+def moving(tmp_path, monkeypatch):
+    some = Moving(tmp_path, monkeypatch)
+    tick()
+    return some
+
+
+def assert_restores(some):
+    assert some.verify()["outcome"] == "success"
+    target = some.new_target()
+    some.restore(target)
+    assert differences(some.source, target) == []
+
+
+def test_what_is_hidden_while_folders_are_written_and_back_for_its_files_makes_a_new_level_0(moving):
+    """Level 0 has P/a, a link to a folder of root's; level 1 would have P/a/passwd and no folder P/a."""
+    os.symlink(moving.outside, moving.source / "P" / "a")
+    assert moving.backup()["level"] == 0
+    (moving.source / "P" / "a").unlink()
+    write(moving.source / "P" / "a" / "passwd", b"mine")
+    moving.between("mv P ../hidden", "mv ../hidden P")
+    result = moving.backup()
+    assert (result["level"], result["outcome"]) == (0, "success")
+    assert result["reason"] == "the folder ./P was replaced by something else while it was read"
+    assert_restores(moving)
+    assert [one["level"] for one in moving.info()["backups"]] == [0, 0]
+    assert moving.info()["incomplete"] == []
+    assert (moving.outside / "a" / "passwd").read_bytes() == b"root"
+
+
+def test_a_folder_that_becomes_a_link_during_level_0_is_read_again_as_what_it_is_now(moving):
+    write(moving.source / "P" / "a" / "passwd", b"mine")
+    moving.between(f"mv P ../hidden; ln -s {shlex.quote(str(moving.outside))} P")
+    result = moving.backup()
+    assert (result["level"], result["outcome"], result["unreadable"]) == (0, "success", [])
+    assert_restores(moving)
+    assert len(moving.backup_folders()) == 1
+
+
+@pytest.mark.parametrize("another", [False, True], ids=["below ones own", "below another user's"])
+def test_what_is_replaced_again_and_again_is_left_out_and_named_and_read_by_the_next_level(moving, another):
+    write(moving.source / "P" / "sub" / "a" / "passwd", b"mine")
+    write(moving.source / "P" / "sub" / "b" / "passwd", b"mine")
+    if another:
+        # Each time another one: in the end all that such a user can change is left out.
+        os.chmod(moving.source / "P", 0o777)
+    moving.again = True
+    moving.between(
+        "touch ../run-$$; n=$(ls .. | grep -c run-); d=$([ $n -lt 3 ] && echo a || echo b);"
+        f" [ {int(another)} = 0 ] && d=a; rm -rf ../hidden; mv P/sub/$d ../hidden; ln -s /nowhere P/sub/$d",
+        "for d in a b; do [ -L P/sub/$d ] && rm P/sub/$d && mv ../hidden P/sub/$d; done; true",
+    )
+    result = moving.backup()
+    assert (result["level"], result["outcome"]) == (0, "partial")
+    assert [one["path"] for one in result["unreadable"]] == (["./P"] if another else ["./P/sub/a"])
+    assert "replaced while it was read" in result["unreadable"][0]["message"]
+    moving.again = False
+    moving.between()
+    target = moving.new_target()
+    moving.restore(target)
+    assert (target / "A0").is_dir()
+    result = moving.backup()
+    assert (result["level"], result["outcome"]) == (1, "success")
+    assert_restores(moving)
+
+
+def test_a_source_in_which_ever_other_folders_are_replaced_gives_an_error_that_says_what_to_do_and_no_backup(moving):
+    for number in range(9):
+        write(moving.source / f"P{number}" / "a" / "file")
+    moving.again = True
+    moving.between(
+        "touch ../run-$$; n=$(ls .. | grep -c run-); mv P$n ../hidden; ln -s /nowhere P$n",
+        "for d in P?; do [ -L $d ] && rm $d && mv ../hidden $d; done; true",
+    )
+    with pytest.raises(ArchiveError, match=r"There is no backup of .*: it was begun 4 times, .* \./P4. Leave that out"):
+        moving.backup()
+    assert moving.backup_folders() == []
