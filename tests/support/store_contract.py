@@ -82,6 +82,51 @@ class StoreContract:
             stored = store.get("job", "j", Scope(user_id="alice", home_project_id=project))
             assert stored.document["description"] == project
 
+    def test_of_a_project_a_client_sees_itself_its_jobs_their_sessions_and_its_backups(self, store):
+        own, carol = Scope(project_id="p1", client_id="db1"), Owner("carol", "p1")
+        for client in ("db1", "db2", "db1.more"):
+            store.create("client", client, carol, {"client": {"client_id": client}})
+            store.create("job", f"of-{client}", ALICE, a_job(f"of-{client}", client, session_id=f"s-{client}"))
+            store.create("session", f"s-{client}", ALICE, {"session_id": f"s-{client}", "jobs": {}})
+            metadata = {"client_id": client, "hostname": "db1"}
+            store.create("backup", f"b-{client}", ALICE, {"backup_id": f"b-{client}", "backup_metadata": metadata})
+            store.create("action", f"a-{client}", ALICE, {"action_id": f"a-{client}", "client_id": client})
+        store.create("job", "alone", ALICE, a_job("alone", session_id=""))
+        store.create("job", "of-others", BOB, a_job("of-others"))
+        store.create("backup", "nameless", ALICE, {"backup_id": "nameless", "backup_metadata": {"hostname": "db1"}})
+        expected = {
+            "client": ["db1"],
+            "job": ["of-db1", "alone"],
+            "session": ["s-db1"],
+            "backup": ["b-db1"],
+            "action": [],
+        }
+        for kind, wanted in expected.items():
+            assert ids(store.search(kind, own)) == wanted
+            everything = ids(store.search(kind, P1, limit=100))
+            assert [name for name in everything if store.get(kind, name, own) is not None] == wanted
+        assert ids(store.search("job", own, limit=1, offset=1)) == ["alone"]
+        assert store.search("session", own, Query(match=(FieldMatches(("session_id",), "s-db2"),))) == []
+
+    def test_the_state_of_a_client_changes_with_its_own_documents_only(self, store):
+        own = Scope(project_id="p1", client_id="db1")
+        states = [store.state("job", own)]
+        store.create("job", "theirs", ALICE, a_job("theirs", "db2"))
+        assert store.state("job", own) == states[0]
+        for write in (
+            lambda: store.create("job", "a", ALICE, a_job("a")),
+            lambda: store.replace(store.get("job", "a", P1), a_job("a", n=1)),
+            lambda: store.replace(store.get("job", "theirs", P1), a_job("theirs")),
+            lambda: store.replace(store.get("job", "a", P1), a_job("a", "db2")),
+            lambda: store.create("job", "b", ALICE, a_job("b")),
+            lambda: store.delete(store.get("job", "b", P1)),
+        ):
+            write()
+            states.append(store.state("job", own))
+        assert all(earlier != later for earlier, later in itertools.pairwise(states))
+        store.replace(store.get("job", "a", P1), a_job("a", "db2", n=2))
+        assert store.state("job", own) == states[-1]
+
     def test_an_id_is_created_once(self, store):
         store.create("job", "j", ALICE, a_job(description="first"))
         with pytest.raises(ConflictError) as caught:

@@ -299,7 +299,7 @@ def test_what_policy_yaml_changes_is_marked(tmp_path, capsys):
     assert manage.main(["policy", "list", "--config-file", str(config)]) == 0
     said = capsys.readouterr().out
     assert "    role:admin    # the default is: rule:admin_or_owner\n" in said
-    assert "    @    # the default is: rule:admin_or_reader_or_service\n" in said
+    assert "    @    # the default is: rule:admin_or_reader_or_service or rule:project_node\n" in said
     assert "\nown\n    role:auditor\n" in said
     (tmp_path / "policy.yaml").write_text("]")
     assert manage.main(["policy", "list", "--config-file", str(config)]) == 1

@@ -11,6 +11,9 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.k
 from .errors import NotFoundError
 from .store.base import Owner, Scope, Stored
 
+#: The role of what runs the jobs of one client. A sender who has it and is bound to no client has no role.
+NODE = "node"
+
 _PROJECT = Kind(name="project", plural="projects", schema={}, id_pattern=ID_PATTERN)
 
 
@@ -24,6 +27,8 @@ class Context:
     user_name: str = ""
     user_domain_id: str = ""
     project_domain_id: str = ""
+    #: The client that the sender is bound to: of what there is, only this client's is to be seen.
+    client_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,16 @@ def access(context: Context, project_id: str | None, *, in_all_projects: bool = 
     documents that the user has in another project than the one that the request is for. Raises NotFoundError for what
     cannot be a project. Whether the sender may act in a project the policy says.
     """
+    if project_id is not None and not _PROJECT.is_id(project_id):
+        raise NotFoundError("There is no project of this name: letters, digits, _ and - make one")
+    if context.client_id:
+        # What a client has, others have written for it: it is the same on v1.
+        return Access(
+            Scope(project_id or context.project_id, client_id=context.client_id),
+            Owner(context.user_id, project_id or context.project_id),
+        )
     if project_id is None:
         home = context.project_id
         scope = Scope(None if in_all_projects else home, context.user_id, home_project_id=home)
         return Access(scope, Owner(context.user_id, home))
-    if not _PROJECT.is_id(project_id):
-        raise NotFoundError("There is no project of this name: letters, digits, _ and - make one")
     return Access(Scope(project_id=project_id), Owner(context.user_id, project_id))

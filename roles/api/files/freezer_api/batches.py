@@ -25,8 +25,8 @@ MAX_ITEMS = 1000
 #: What can be done to a document, and the key that says with what.
 OPERATIONS: Mapping[str, str | None] = {"replace": "document", "patch": "changes", "delete": None}
 
-#: What an operation is about; raises ApiError for one, and what it writes, that the sender may not do.
-Check = Callable[[str, Mapping[str, Any]], Access]
+#: What an operation on an id is about, and what it writes; raises ApiError for one that the sender may not do.
+Check = Callable[[str, str, Mapping[str, Any]], tuple[Access, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _checked(planner: Planner, rules: Rules, check: Check, index: int, item: Any
     payload = item.get(payload_key) if payload_key else {}
     if not isinstance(payload, dict):
         raise BadRequestError(f"An item that says {operation} must have an object {payload_key}")
-    access = check(operation, payload)
+    access, payload = check(operation, document_id, payload)
 
     if operation == "replace":
         sent = rules.checked_as(document_id, payload)

@@ -92,9 +92,11 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     strategy = get("auth_strategy")
     if strategy is None:
         raise ConfigError(f"no authentication strategy is named; say --auth-strategy {' or '.join(AUTH_STRATEGIES)}")
-    htpasswd = get("http_basic_auth_user_file")
+    htpasswd = password_file(options)
     if strategy == "http_basic" and not htpasswd:
-        raise ConfigError("http_basic needs a password file; make one with htpasswd -B and name it with --htpasswd")
+        raise ConfigError(
+            "http_basic needs a password file; make one with freezer-manage user add and name it with --htpasswd"
+        )
     host = get("bind_host").strip("[]")
     reason = check_path(path_of(host)) if is_unix(host) else None
     if reason:
@@ -109,7 +111,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     return Settings(
         store=store_location(options),
         auth_strategy=strategy,
-        htpasswd=Path(htpasswd) if htpasswd else None,
+        htpasswd=htpasswd,
         host=host,
         port=get("bind_port"),
         socket_group=get("socket_group"),
@@ -128,7 +130,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         disable_by_file=Path(disabling) if disabling else None,
         metrics_networks=_networks(get, "networks", "metrics") if get("enabled", "metrics") else None,
         config_files=configuration.files,
-        warnings=configuration.warnings,
+        warnings=(*configuration.warnings, *_warnings(strategy, host)),
         options=options,
     )
 
@@ -153,6 +155,12 @@ def read_files(files: Sequence[str] | None, folders: Sequence[str] | None = None
     except cfg.Error as error:
         raise ConfigError(f"the configuration cannot be read: {_first_line(error)}") from error
     return Configuration(options, tuple(named), tuple(warnings))
+
+
+def password_file(options: cfg.ConfigOpts) -> Path | None:
+    """The file with the accounts of http_basic, if one is named. Raises ConfigError."""
+    name = _getter(options)("http_basic_auth_user_file")
+    return Path(name) if name else None
 
 
 def store_location(options: cfg.ConfigOpts) -> Path | Cluster:
@@ -209,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
         "user and password, or an API key, in the section [elasticsearch] of the configuration file)",
     )
     parser.add_argument("--auth-strategy", metavar="NAME", help=f"who may come in: {', '.join(AUTH_STRATEGIES)}")
-    parser.add_argument("--htpasswd", metavar="FILE", help="users and bcrypt hashes for http_basic (htpasswd -B)")
+    parser.add_argument("--htpasswd", metavar="FILE", help="accounts for http_basic (freezer-manage user add)")
     parser.add_argument(
         "--bind",
         metavar="WHERE",
@@ -324,6 +332,17 @@ def _is_ours(path: Path, section: str, name: str) -> bool:
 def _is_auth_section(section: str) -> bool:
     # [keystone_authtoken] may name a section of its own for the login, and several services share it.
     return section.endswith("_auth") or section in ("service_user", "service_credentials")
+
+
+def _warnings(strategy: str, host: str) -> list[str]:
+    """What is unsafe about a strategy on an address."""
+    if strategy != "http_basic" or _is_loopback(host):
+        return []
+    warning = (
+        f"passwords of http_basic cross the network to {host} as they are, since freezer-api has no TLS; bind to "
+        "127.0.0.1 and put a server with TLS in front"
+    )
+    return [warning]
 
 
 def _is_loopback(host: str) -> bool:

@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for warning in settings.warnings:
             LOG.warning("%s", warning)
         # What cannot work is said here, in one sentence, and not by every worker.
-        make_strategy(settings)
+        for warning in make_strategy(settings).warnings():
+            LOG.warning("%s", warning)
         make_policy(settings).check()
         open_store(settings).close()
         listener = listen(settings)

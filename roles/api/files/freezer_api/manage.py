@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import PLURALS
 
-from . import manage_copy, manage_db, manage_policy
+from . import manage_copy, manage_db, manage_policy, manage_users
+from .auth.accounts import ROLES
+from .auth.base import AuthError
 from .config import DEFAULT_CONFIG_FILE, ConfigError, override, read_files
 from .policy import PolicyError
 from .store.errors import StoreError
@@ -27,7 +29,13 @@ _COMMANDS: Mapping[tuple[str, str], Command] = {
     ("db", "rollback"): manage_db.roll_back,
     ("db", "copy"): manage_copy.copy,
     ("policy", "list"): manage_policy.show,
+    ("user", "add"): manage_users.add,
+    ("user", "passwd"): manage_users.passwd,
+    ("user", "remove"): manage_users.remove,
+    ("user", "list"): manage_users.show,
 }
+#: Commands that take the name of an account after their two words.
+_WITH_NAME = (manage_users.add, manage_users.passwd, manage_users.remove)
 
 _EPILOG = f"""\
 commands:
@@ -41,6 +49,12 @@ commands:
   db rollback   take a copy to a new index back that has not come to its end
   db copy       copy all documents of the store --from to the store --to; what is there already is not copied again
   policy list   show who may do what, and what policy.yaml changes about it
+  user add NAME make an account for http_basic, with --role and --project
+  user passwd NAME
+                give an account another password
+  user remove NAME
+                remove an account
+  user list     show the accounts
 
 Options can stand anywhere. Exit codes: 0 done, or nothing to do; 65 something would change, with --test-only, or
 documents were not taken in by db copy; 1 it has failed; 2 the command line is wrong. Without --config-file {DEFAULT_CONFIG_FILE} is read, if it is there.
@@ -51,16 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Do one thing and say what came of it."""
     parser = _parser()
     flags = parser.parse_intermixed_args(arguments)
-    command = _COMMANDS.get(tuple(flags.command))
-    if command is None:
+    command = _COMMANDS.get(tuple(flags.command[:2]))
+    flags.arguments = flags.command[2:]
+    if command is None or (flags.arguments and command not in _WITH_NAME):
         known = ", ".join(" ".join(words) for words in _COMMANDS)
         parser.error(f"say what to do: {known}")
     try:
         configuration = read_files(flags.config_file, flags.config_dir)
         override(configuration.options, "--store", flags.store, "connection", "database")
+        override(configuration.options, "--htpasswd", flags.htpasswd, "http_basic_auth_user_file")
         flags.options, flags.files = configuration.options, configuration.files
         return command(flags)
-    except (ConfigError, PolicyError, StoreError) as error:
+    except (AuthError, ConfigError, PolicyError, StoreError) as error:
         print(f"freezer-manage: {error}", file=sys.stderr)
     except BrokenPipeError:
         # Whoever reads has seen enough.
@@ -73,12 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="freezer-manage",
-        description="Look after the store of freezer-api, and look at its policies.",
+        description="Look after the store and the accounts of freezer-api, and look at its policies.",
         usage="freezer-manage COMMAND [options]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", nargs="*", metavar="COMMAND", help="two words, see below")
+    parser.add_argument("command", nargs="*", metavar="COMMAND", help="two words, and a name for some; see below")
     parser.add_argument(
         "--store",
         metavar="URL",
@@ -120,6 +136,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     copying.add_argument(
         "--report", metavar="FILE", help="a file for the documents that were not taken in: a line of JSON for each"
+    )
+    users = parser.add_argument_group("user")
+    users.add_argument(
+        "--htpasswd", metavar="FILE", help="the password file; the one of the configuration file without it"
+    )
+    users.add_argument("--role", choices=ROLES, help="what the account may do; a node runs the jobs of one client")
+    users.add_argument("--project", metavar="ID", help="the project in which it may do so; an admin may in all of them")
+    users.add_argument(
+        "--client", metavar="ID", help="the client of a node, PROJECT_NAME without it, as freezer-scheduler has it"
+    )
+    users.add_argument(
+        "--password-stdin", action="store_true", help="read the password from standard input, not from the terminal"
     )
     return parser
 

@@ -26,7 +26,7 @@ DEFAULT_OPTIONS = [
         "auth_strategy",
         choices=[
             ("noauth", "everybody is who they say they are; for loopback addresses"),
-            ("http_basic", "users of a password file administer every project"),
+            ("http_basic", "accounts of a password file, each with a role in a project"),
             ("keystone", "tokens of OpenStack; see [keystone_authtoken]"),
         ],
         help="Who may come in. There is no default: whoever sets the API up has to decide.",
@@ -34,8 +34,9 @@ DEFAULT_OPTIONS = [
     cfg.StrOpt(
         "http_basic_auth_user_file",
         sample_default="/etc/freezer/freezer-api.htpasswd",
-        help="The password file of http_basic: a line user:bcrypt-hash for each user, as htpasswd -B writes it. "
-        "It is read again when it changes.",
+        help="The password file of http_basic, which freezer-manage user add writes: a line name:bcrypt-hash:role:project "
+        "for each account, with :client at its end for a node. A line name:bcrypt-hash, as htpasswd -B writes it, is an "
+        "administrator. It is read again when it changes.",
     ),
     cfg.StrOpt(
         "bind_host",

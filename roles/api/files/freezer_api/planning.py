@@ -71,8 +71,8 @@ class Planner:
         if stored is not None:
             return self._changed(rules, stored, rules.replacement(sent, stored, self.now))
         project = Scope(project_id=access.owner.project_id)
-        if access.scope.user_id is not None and self._store.get(rules.kind.name, document_id, project):
-            # Another user of the project has it, which v1 does not show.
+        if access.scope.is_partial and self._store.get(rules.kind.name, document_id, project):
+            # Another one of the project has it, whose documents are not shown.
             raise taken(rules, document_id)
         return self._new(rules, access, document_id, sent)
 

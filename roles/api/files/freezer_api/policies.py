@@ -12,6 +12,8 @@ from typing import Any
 
 from oslo_policy import policy
 
+from .access import NODE
+
 _PROJECT = ["project"]
 
 #: Roles that several rules name.
@@ -20,6 +22,8 @@ _BASE = (
     ("admin_or_service", "role:admin or role:service"),
     ("project_member", "role:member and project_id:%(project_id)s"),
     ("project_reader", "role:reader and project_id:%(project_id)s"),
+    # A node is bound to a client, and of all that these rules are about it reaches what is that client's.
+    ("project_node", f"role:{NODE} and project_id:%(project_id)s"),
     ("admin_or_owner", "rule:context_is_admin or rule:project_member"),
     ("admin_or_owner_or_service", "rule:admin_or_service or rule:project_member"),
     ("admin_or_reader_or_service", "rule:admin_or_owner_or_service or rule:project_reader"),
@@ -28,6 +32,7 @@ _BASE = (
 _WRITE = "rule:admin_or_owner"
 _READ = "rule:admin_or_reader_or_service"
 _ALL = "rule:admin_or_service"
+_OR_NODE = " or rule:project_node"
 _WRITE_OR_SERVICE = "rule:admin_or_owner_or_service"
 
 _KINDS = ("backups", "clients", "jobs", "actions", "sessions")
@@ -42,7 +47,9 @@ def list_rules() -> list[policy.RuleDefault]:
         *own,
         _rule("clients:create_central", _ALL, "Register a client that is central (is_central).", "POST /clients"),
         _rule("jobs:event:create", _WRITE, "Ask for an event of a job.", "POST /jobs/{job_id}/event"),
-        _rule("sessions:action:create", _WRITE, "Start or end a round.", "POST /sessions/{session_id}/action"),
+        _rule(
+            "sessions:action:create", _WRITE + _OR_NODE, "Start or end a round.", "POST /sessions/{session_id}/action"
+        ),
         _rule("sessions:job:add", _WRITE, "Put a job into a session.", "PUT /sessions/{session_id}/jobs/{job_id}"),
         _rule(
             "sessions:job:remove", _WRITE, "Take a job out of a session.", "DELETE /sessions/{session_id}/jobs/{job_id}"
@@ -61,13 +68,23 @@ def _rules_of(plural: str) -> Iterator[policy.DocumentedRuleDefault]:
     single = f"/{plural}/{{{plural[:-1]}_id}}"
     # The scheduler of a service records backups wherever it makes them.
     write = _WRITE_OR_SERVICE if plural == "backups" else _WRITE
+    read, create, update, delete = _READ, write, write, write
+    # What the scheduler of a node does: runs jobs, joins sessions, makes itself known, records backups.
+    if plural != "actions":
+        read += _OR_NODE
+    if plural in ("backups", "clients"):
+        create += _OR_NODE
+    if plural in ("backups", "clients", "jobs"):
+        update += _OR_NODE
+    if plural == "backups":
+        delete += _OR_NODE
     # Upstream has rules of this name for two kinds; for the others to replace is to create.
     replace = write if plural in ("actions", "sessions") else f"rule:{plural}:create"
     # Whoever runs actions needs what is in them, and whoever writes them has put it there.
-    secrets = _WRITE_OR_SERVICE
-    yield _rule(f"{plural}:create", write, f"Create {plural}.", f"POST /{plural}")
-    yield _rule(f"{plural}:get", _READ, f"Show {plural}.", f"GET {single}")
-    yield _rule(f"{plural}:get_all", _READ, f"List and search {plural}.", f"GET /{plural}")
+    secrets = _WRITE_OR_SERVICE + (_OR_NODE if plural == "jobs" else "")
+    yield _rule(f"{plural}:create", create, f"Create {plural}.", f"POST /{plural}")
+    yield _rule(f"{plural}:get", read, f"Show {plural}.", f"GET {single}")
+    yield _rule(f"{plural}:get_all", read, f"List and search {plural}.", f"GET /{plural}")
     yield _rule(
         f"{plural}:get_all_projects", _ALL, f"List {plural} of all projects.", f"GET /{plural}?all_projects=true"
     )
@@ -79,8 +96,8 @@ def _rules_of(plural: str) -> Iterator[policy.DocumentedRuleDefault]:
         f"GET {single}",
     )
     yield _rule(f"{plural}:replace", replace, f"Create or replace {plural} by id.", f"POST {single}")
-    yield _rule(f"{plural}:update", write, f"Change {plural}.", f"PATCH {single}")
-    yield _rule(f"{plural}:delete", write, f"Delete {plural}.", f"DELETE {single}")
+    yield _rule(f"{plural}:update", update, f"Change {plural}.", f"PATCH {single}")
+    yield _rule(f"{plural}:delete", delete, f"Delete {plural}.", f"DELETE {single}")
 
 
 def _rule(name: str, check: str, description: str, *operations: str) -> policy.DocumentedRuleDefault:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
-from .access import Context
+from .access import NODE, Context
 from .errors import ForbiddenError, UnavailableError
 
 if TYPE_CHECKING:
@@ -110,7 +110,8 @@ class Policy:
         return found
 
     def _decide(self, context: Context, rule: str, project_id: str) -> bool:
-        credentials: dict[str, Any] = {**asdict(context), "roles": sorted(context.roles)}
+        roles = context.roles if context.client_id else context.roles - {NODE}
+        credentials: dict[str, Any] = {**asdict(context), "roles": sorted(roles)}
         target = {"project_id": project_id, "user_id": context.user_id}
         with self._lock:
             enforcer = self._enforcer()

@@ -92,8 +92,8 @@ class Service:
     def batch(self, rules: Rules, items: list[Any], check: Check) -> list[Outcome]:
         """Write many documents of one kind, each as if it came alone; what came of each, in their order.
 
-        ``check`` says what an item is about, or raises ApiError for what the sender may not do. Raises StoreError, with nothing written, if the store
-        takes none of them.
+        ``check`` says what an item is about and what it writes, or raises ApiError for what the sender may not do.
+        Raises StoreError, with nothing written, if the store takes none of them.
         """
         return run_batch(self.store, self._planner, rules, items, check)
 
@@ -113,7 +113,10 @@ class Service:
     def start_in_session(self, access: Access, session_id: str, job_id: str, current_tag: int) -> session_rounds.Answer:
         """Ask to run a job in a round of a session. Raises BadRequestError, NotFoundError."""
         return self._session_action(
-            access, session_id, lambda session: session_rounds.start(session, job_id, current_tag, self._planner.now)
+            access,
+            session_id,
+            job_id,
+            lambda session: session_rounds.start(session, job_id, current_tag, self._planner.now),
         )
 
     def end_in_session(
@@ -123,6 +126,7 @@ class Service:
         return self._session_action(
             access,
             session_id,
+            job_id,
             lambda session: session_rounds.end(session, job_id, current_tag, result, self._planner.now),
         )
 
@@ -159,10 +163,13 @@ class Service:
         return self.store.get("session", session_id, access.scope) if session_id else None
 
     def _session_action(
-        self, access: Access, session_id: str, act: Callable[[Document], session_rounds.Answer]
+        self, access: Access, session_id: str, job_id: str, act: Callable[[Document], session_rounds.Answer]
     ) -> session_rounds.Answer:
         def attempt() -> session_rounds.Answer:
             session = self._planner.existing("session", access, session_id)
+            if access.scope.client_id is not None:
+                # In a session of its own a node speaks for its own jobs only.
+                self._planner.existing("job", access, job_id)
             answer = act(session.document)
             if answer.session is not None:
                 self.store.replace(session, answer.session)

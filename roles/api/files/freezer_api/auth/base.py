@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Sequence
 
 import falcon
 
@@ -21,3 +22,7 @@ class Strategy(abc.ABC):
     @abc.abstractmethod
     def authenticate(self, request: falcon.Request) -> Context:
         """The sender of a request. Raises UnauthorizedError if it is nobody that the strategy knows."""
+
+    def warnings(self) -> Sequence[str]:
+        """What is unsafe about how the strategy is set up, each as a sentence for the operator."""
+        return ()

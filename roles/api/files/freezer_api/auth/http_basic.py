@@ -1,9 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP basic authentication against a file of ``user:bcrypt-hash`` lines, as ``htpasswd -B`` writes it.
-
-As in other standalone OpenStack services, whoever is in the file administers every project.
-"""
+"""HTTP basic authentication against a file of accounts: see ``accounts``."""
 
 from __future__ import annotations
 
@@ -11,13 +8,10 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
-import re
 import secrets
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import bcrypt
@@ -25,78 +19,98 @@ import falcon
 
 from ..access import Context
 from ..errors import UnauthorizedError, UnavailableError
+from .accounts import MOST_PASSWORD_BYTES, Account, Accounts, read, state_of
 from .base import AuthError, Strategy
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="freezer", charset="UTF-8"'}
-_HASH = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
-_USER = re.compile(r"[\w-]{1,255}")
-#: bcrypt reads no more of a password, and htpasswd has cut it there too.
-_BCRYPT_BYTES = 72
 
-_REMEMBER_SECONDS = 60.0
+_REMEMBER_SECONDS = 600.0
 _REMEMBER_MOST = 1024
-
-
-@dataclass(frozen=True)
-class _Users:
-    """The file as it was read: what identified that state of it, and the hash of each user."""
-
-    state: tuple[int, ...]
-    hashes: Mapping[str, bytes]
+_ADMINISTRATOR = "admin"
 
 
 class HttpBasic(Strategy):
-    """Knows the users of one htpasswd file, which is read again whenever it changes.
+    """Knows the accounts of one file, which is read again whenever it changes.
 
-    A password costs bcrypt some tenths of a second, so a verified one is remembered for a minute, as an HMAC under a
-    key that only this process has. Raises AuthError if the file cannot be used.
+    A password costs bcrypt some tenths of a second, so a verified one is remembered for ten minutes, as an HMAC under a
+    key that only this process has; it counts no longer than the hash stays in the file. A password that is wrong costs
+    the same whatever the name: the time does not tell which accounts there are. Raises AuthError if the file
+    cannot be used.
     """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._users = _read(self._path)
+        self._accounts = _read(self._path)
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, float] = {}
         self._lock = threading.Lock()
-        # What an unknown user's password is compared with, so that the answer takes as long as for a known one.
-        rounds = max((int(_rounds(value)) for value in self._users.hashes.values()), default=10)
-        self._nobody = bcrypt.hashpw(secrets.token_bytes(16), bcrypt.gensalt(rounds))
 
     def authenticate(self, request: falcon.Request) -> Context:
-        user, password = _credentials(request.get_header("Authorization"))
-        stored = self._current_users().hashes.get(user)
-        if not self._is_right(user, password, stored):
+        name, password = _credentials(request.get_header("Authorization"))
+        accounts = self._current_accounts()
+        account = accounts.by_name.get(name)
+        if not self._is_right(account, password, accounts.highest_cost) or account is None:
             raise UnauthorizedError("The user or the password is wrong", headers=_CHALLENGE)
-        return Context(user, "default", frozenset(("admin",)))
+        return Context(
+            name, account.project_id, frozenset((account.role or _ADMINISTRATOR,)), client_id=account.client_id
+        )
 
-    def _is_right(self, user: str, password: bytes, stored: bytes | None) -> bool:
-        proof = hmac.new(self._key, b"\0".join((user.encode(), stored or b"", password)), hashlib.sha256).digest()
+    def warnings(self) -> Sequence[str]:
+        return self._accounts.warnings()
+
+    def _is_right(self, account: Account | None, password: bytes, highest_cost: int) -> bool:
+        if account is None:
+            _spend(password, 0, highest_cost)
+            return False
+        proof = hmac.new(
+            self._key, b"\0".join((account.name.encode(), account.hash.encode(), password)), hashlib.sha256
+        ).digest()
         now = time.monotonic()
         with self._lock:
-            if stored is not None and self._verified.get(proof, 0.0) > now:
+            if self._verified.get(proof, 0.0) > now:
                 return True
+        spent = account.cost
         try:
-            is_right = bcrypt.checkpw(password, stored or self._nobody) and stored is not None
+            is_right = bcrypt.checkpw(password, account.hash.encode())
         except ValueError:
             # The hash in the file only looks like one.
-            is_right = False
-        if is_right:
-            with self._lock:
-                if len(self._verified) >= _REMEMBER_MOST:
-                    self._verified.clear()
-                self._verified[proof] = now + _REMEMBER_SECONDS
-        return is_right
+            is_right, spent = False, 0
+        if not is_right:
+            _spend(password, spent, highest_cost)
+            return False
+        with self._lock:
+            if len(self._verified) >= _REMEMBER_MOST:
+                self._verified.clear()
+            self._verified[proof] = now + _REMEMBER_SECONDS
+        return True
 
-    def _current_users(self) -> _Users:
+    def _current_accounts(self) -> Accounts:
         try:
-            if _state(self._path) != self._users.state:
-                self._users = _read(self._path)
+            if state_of(self._path) != self._accounts.state:
+                self._accounts = _read(self._path)
         except (OSError, AuthError) as error:
             # Who was in the file before may have been taken out: nobody comes in until it can be read.
             raise UnavailableError(
                 f"Nobody can be authenticated now: {error}", headers={"Retry-After": "10"}
             ) from error
-        return self._users
+        return self._accounts
+
+
+def _spend(password: bytes, spent: int, wanted: int) -> None:
+    """Take as long as a hash of the cost ``wanted`` takes, of which one of the cost ``spent`` was made; 0 for none."""
+    # Each cost takes twice as long as the one before: 2^5 + (2^5 + 2^6 + 2^7) is 2^8.
+    for cost in range(spent, wanted) if spent else (wanted,):
+        bcrypt.hashpw(password, bcrypt.gensalt(cost))
+
+
+def _read(path: Path) -> Accounts:
+    accounts = read(path)
+    if not accounts.by_name:
+        raise AuthError(
+            f"the password file {path} has no user in it; make one with freezer-manage user add admin --role admin "
+            f"--htpasswd {path}"
+        )
+    return accounts
 
 
 def _credentials(header: str | None) -> tuple[str, bytes]:
@@ -109,37 +123,4 @@ def _credentials(header: str | None) -> tuple[str, bytes]:
         raise UnauthorizedError("The Authorization header is not user:password in base64", headers=_CHALLENGE) from None
     if not colon or b"\0" in password:
         raise UnauthorizedError("Send a user and a password with HTTP basic authentication", headers=_CHALLENGE)
-    return name, password[:_BCRYPT_BYTES]
-
-
-def _read(path: Path) -> _Users:
-    try:
-        # The state first: a change while the file is read is seen the next time.
-        state = _state(path)
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise AuthError(f"the password file {path} cannot be read: {reason}") from error
-    hashes: dict[str, bytes] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        user, _colon, value = line.strip().partition(":")
-        if not _USER.fullmatch(user):
-            raise AuthError(f"line {number} of the password file {path} has no user name of letters, digits, _ and -")
-        if not _HASH.fullmatch(value):
-            raise AuthError(f"line {number} of the password file {path} has no bcrypt hash; write it with htpasswd -B")
-        hashes[user] = value.encode()
-    if not hashes:
-        raise AuthError(f"the password file {path} has no user in it; write one with htpasswd -B -c {path} admin")
-    return _Users(state, hashes)
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    found = os.stat(path)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _rounds(value: bytes) -> str:
-    match = _HASH.fullmatch(value.decode())
-    return match[1] if match else "10"
+    return name, password[:MOST_PASSWORD_BYTES]

@@ -15,6 +15,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.k
 from ..access import Access, Context, access
 from ..errors import TooLargeError
 from ..json_body import parse_object
+from ..node_writes import body_of_node
 from ..planning import etag
 from ..policy import Policy
 from ..secrets import masked_text
@@ -43,11 +44,27 @@ def authorize(request: falcon.Request, found: Access, rule: str) -> None:
     policy_of(request).authorize(sender_of(request), rule, found.owner.project_id)
 
 
-def authorize_body(request: falcon.Request, found: Access, kind: Kind, body: Mapping[str, Any]) -> None:
-    """Raise ForbiddenError unless the sender of a request may write what is special about a document."""
+def authorized_body(
+    request: falcon.Request,
+    found: Access,
+    kind: Kind,
+    body: Mapping[str, Any],
+    document_id: str | None = None,
+    *,
+    is_change: bool = False,
+) -> dict[str, Any]:
+    """A body that the sender of a request may write, completed by what the sender's account says.
+
+    ``document_id`` is the id that a whole document is sent to, None where the body says it. ``is_change`` says that the
+    body changes a document, and is no whole one. Raises ForbiddenError.
+    """
     if kind.name == "client" and body.get("is_central"):
         # It is said to run jobs of every project.
         authorize(request, found, "clients:create_central")
+    client_id = found.scope.client_id
+    if client_id is None:
+        return dict(body)
+    return body_of_node(kind, body, client_id, document_id, is_change=is_change)
 
 
 def may_see_secrets(request: falcon.Request, kind: Kind, project_id: str) -> bool:

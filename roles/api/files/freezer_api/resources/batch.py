@@ -14,7 +14,7 @@ from ..batches import MAX_ITEMS, Outcome
 from ..errors import BadRequestError, ForbiddenError
 from ..kinds.base import Rules
 from ..service import Service
-from .base import access_of, authorize_body, body_of, write_json
+from .base import access_of, authorized_body, body_of, write_json
 
 #: How many times larger than that of another request the body of a batch may be.
 BODY_TIMES_USUAL = 8
@@ -41,10 +41,10 @@ class Batch:
         if len(items) > MAX_ITEMS:
             raise BadRequestError(f"There are {len(items)} items; at most {MAX_ITEMS} can be in one request")
 
-        def check(operation: str, payload: Mapping[str, Any]) -> Access:
+        def check(operation: str, document_id: str, payload: Mapping[str, Any]) -> tuple[Access, Mapping[str, Any]]:
             access = access_of(request, project_id, self._policy[operation])
-            authorize_body(request, access, self._rules.kind, payload)
-            return access
+            is_change = operation != "replace"
+            return access, authorized_body(request, access, self._rules.kind, payload, document_id, is_change=is_change)
 
         outcomes = self._service.batch(self._rules, items, check)
         write_json(response, {"items": [self._shown(outcome) for outcome in outcomes]})

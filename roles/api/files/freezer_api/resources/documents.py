@@ -21,7 +21,7 @@ from .base import (
     NO_PROJECT,
     access_of,
     authorize,
-    authorize_body,
+    authorized_body,
     body_of,
     is_unchanged,
     may_see_secrets,
@@ -52,7 +52,8 @@ class Collection:
         parameters = self._parameters(request)
         if _is_wanted(request, "all_projects"):
             authorize(request, access, f"{self._kind.plural}:get_all_projects")
-            scope = EVERYBODY
+            # Of a client's documents there are none elsewhere.
+            scope = scope if scope.client_id else EVERYBODY
         # Of documents in several projects only those see all who may do so in whatever project.
         with_secrets = may_see_secrets(request, self._kind, scope.project_id or NO_PROJECT)
         with_etags = _is_wanted(request, "etags")
@@ -89,8 +90,7 @@ class Collection:
     def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
         """Create a document."""
         access = access_of(request, project_id, f"{self._kind.plural}:create")
-        body = body_of(request)
-        authorize_body(request, access, self._kind, body)
+        body = authorized_body(request, access, self._kind, body_of(request))
         try:
             written = self._service.create(self._rules, access, body)
         except ConflictingError:
@@ -129,8 +129,7 @@ class Single:
         access = access_of(request, project_id, f"{self._kind.plural}:replace")
         if not self._kind.is_id(document_id):
             raise BadRequestError(f"{document_id[:100]!r} cannot be the ID of a {self._kind.name}")
-        body = body_of(request)
-        authorize_body(request, access, self._kind, body)
+        body = authorized_body(request, access, self._kind, body_of(request), document_id)
         written = self._service.create_or_replace(
             self._rules, access, document_id, body, request.get_header("If-Match")
         )
@@ -142,8 +141,7 @@ class Single:
     ) -> None:
         """Change the keys of a document that the body names."""
         access = access_of(request, project_id, f"{self._kind.plural}:update")
-        body = body_of(request)
-        authorize_body(request, access, self._kind, body)
+        body = authorized_body(request, access, self._kind, body_of(request), is_change=True)
         written = self._service.change(self._rules, access, document_id, body, request.get_header("If-Match"))
         if self._kind.name == "backup":
             # freezer-api 19 has brought this route, with this answer.

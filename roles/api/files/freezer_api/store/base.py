@@ -28,12 +28,28 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 class Scope:
     """Whose documents can be seen: those of a project, of a user, or (with neither) of everybody.
 
-    Where a user has one id in several projects, ``home_project_id`` says which of them is meant.
+    Where a user has one id in several projects, ``home_project_id`` says which of them is meant. ``client_id`` leaves of
+    the documents of a project those of one client: itself, its jobs, the sessions that these are in, and the records of
+    backups that name it.
     """
 
     project_id: str | None = None
     user_id: str | None = None
     home_project_id: str | None = None
+    client_id: str | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a project can have documents that are not to be seen."""
+        return self.user_id is not None or self.client_id is not None
+
+
+#: Where a document says whose client it is about. What a session is about, the jobs in it say; actions say nothing.
+CLIENT_PATHS: Mapping[str, tuple[str, ...]] = {
+    "client": ("client", "client_id"),
+    "job": ("client_id",),
+    "backup": ("backup_metadata", "client_id"),
+}
 
 
 EVERYBODY = Scope()

@@ -21,7 +21,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_
     own_indices,
 )
 
-from .base import EVERYBODY, Change, Owner, Scope, Store, Stored
+from .base import CLIENT_PATHS, EVERYBODY, Change, Owner, Scope, Store, Stored
 from .cluster import Cluster
 from .elastic_changes import ElasticStored
 from .elastic_connection import Connection, Found, found_in
@@ -32,6 +32,7 @@ from .elastic_transactions import Transactions, settled
 from .elastic_waves import Waves
 from .errors import ConflictError, DocumentTooLargeError, StoreBusyError, StoreSchemaError
 from .query import EVERYTHING, FieldMatches, Query
+from .values import as_object, as_text
 
 _WHOLE = ("*",)
 #: Documents in the middle of a change of several.
@@ -61,7 +62,7 @@ class ElasticStore(Store):
         project_id = scope.project_id or scope.home_project_id
         if project_id is not None:
             found = self._current(kind, document_key(project_id, document_id))
-            if found is not None and scope.user_id in (None, found.owner.user_id):
+            if found is not None and scope.user_id in (None, found.owner.user_id) and self._is_of_client(found, scope):
                 return found
             if scope.project_id is not None:
                 return None
@@ -73,7 +74,7 @@ class ElasticStore(Store):
     def search(
         self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
     ) -> list[Stored]:
-        asked = question(kind, scope, query)
+        asked = self._question(kind, scope, query)
         if asked.is_exact:
             return [_stored(kind, found) for found in self._pages.page(self._aliases[kind], asked.query, limit, offset)]
         return list(islice(self._met(kind, asked), offset, offset + limit))
@@ -83,7 +84,7 @@ class ElasticStore(Store):
             yield _stored(kind, found)
 
     def state(self, kind: str, scope: Scope) -> str:
-        query = question(kind, scope, EVERYTHING).query
+        query = self._question(kind, scope, EVERYTHING).query
         # The last write of all that is there, and how many there are: what was deleted is missing from their number.
         last = {
             "query": query,
@@ -100,6 +101,9 @@ class ElasticStore(Store):
         if not hits:
             return f"{total}"
         source = hits[0]["_source"]
+        if scope.client_id is not None:
+            # The number of the write counts those of others too.
+            return f"{total}-{source['order']}-{source['version']}"
         return f"{total}-{hits[0]['sort'][0]}-{source['order']}-{source['version']}"
 
     def apply(self, changes: Sequence[Change]) -> list[int]:
@@ -160,6 +164,26 @@ class ElasticStore(Store):
         return self._connection
 
     # Reading
+
+    def _question(self, kind: str, scope: Scope, query: Query) -> Question:
+        """What finds documents; which sessions are a client's, its jobs say."""
+        if kind != "session" or scope.client_id is None:
+            return question(kind, scope, query)
+        jobs = self._pages.every(self._aliases["job"], question("job", scope, EVERYTHING).query)
+        named = {as_text(_stored("job", found).document.get("session_id")) for found in jobs}
+        return question(kind, scope, query, only_ids=sorted(name for name in named if name))
+
+    def _is_of_client(self, found: Stored, scope: Scope) -> bool:
+        """Whether a document is one of the client's that a scope is about, if it is about one."""
+        if scope.client_id is None:
+            return True
+        if found.kind == "session":
+            in_it = Query(match=(FieldMatches(("session_id",), found.id),))
+            return bool(self.search("job", scope, in_it, 1))
+        value: Any = found.document
+        for key in CLIENT_PATHS.get(found.kind, ("",)):
+            value = as_object(value).get(key)
+        return bool(value == scope.client_id)
 
     def _current(self, kind: str, key: str) -> ElasticStored | None:
         """A document as it is at this moment."""

@@ -4,10 +4,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .base import Document, Scope
+from .base import CLIENT_PATHS, Document, Scope
 from .elastic_fields import HAS_ELEMENTS, LISTS, LONGEST_PIECE, contains, lowered, presence_term, value_term
 from .query import AnyValueContains, Condition, FieldMatches, Query
 
@@ -34,8 +35,11 @@ class Question:
         )
 
 
-def question(kind: str, scope: Scope, query: Query) -> Question:
-    """What finds the documents of a kind that a scope can see and a query asks for."""
+def question(kind: str, scope: Scope, query: Query, only_ids: Sequence[str] | None = None) -> Question:
+    """What finds the documents of a kind that a scope can see and a query asks for.
+
+    ``only_ids`` are the sessions of the client that a scope is about: what a session is about, other documents say.
+    """
     wanted: list[dict[str, Any]] = []
     # Documents that will exist only when a change of several is decided.
     unwanted: list[dict[str, Any]] = [_term("is_absent", True)]
@@ -43,6 +47,12 @@ def question(kind: str, scope: Scope, query: Query) -> Question:
         wanted.append(_term("project_id", scope.project_id))
     if scope.user_id is not None:
         wanted.append(_term("user_id", scope.user_id))
+    if only_ids is not None:
+        wanted.append({"terms": {"id": list(only_ids)}})
+    elif scope.client_id is not None and kind in CLIENT_PATHS:
+        wanted.append(_clause(kind, FieldMatches(CLIENT_PATHS[kind], scope.client_id)))
+    elif scope.client_id is not None:
+        wanted.append({"match_none": {}})
     wanted += [_clause(kind, condition) for condition in query.match]
     long_ones = [condition for condition in query.match_not if _is_long(condition)]
     unwanted += [_clause(kind, condition) for condition in query.match_not if condition not in long_ones]

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import SECRET_WORDS
 
-from .base import Scope
-from .query import AnyValueContains, Condition, FieldMatches, Query, Scalar
+from .base import CLIENT_PATHS, Scope
+from .query import EVERYTHING, AnyValueContains, Condition, FieldMatches, Query, Scalar
 
 #: Paths that a column repeats: the indices are on the columns.
 _COLUMNS: dict[str, dict[tuple[str, ...], str]] = {
@@ -52,6 +52,8 @@ def where(kind: str, scope: Scope, query: Query) -> Where:
         clause.add("project_id = ?", scope.project_id)
     if scope.user_id is not None:
         clause.add("user_id = ?", scope.user_id)
+    if scope.client_id is not None:
+        clause.add(*_of_client(kind, scope, scope.client_id))
     for condition in query.match:
         sql, values = _expression(kind, condition)
         clause.add(sql, *values)
@@ -64,6 +66,17 @@ def where(kind: str, scope: Scope, query: Query) -> Where:
     if query.time_before is not None:
         clause.add("time_stamp <= ?", query.time_before)
     return clause
+
+
+def _of_client(kind: str, scope: Scope, client_id: str) -> tuple[str, *tuple[Scalar, ...]]:
+    """An expression that holds for the documents of a kind that are a client's, and its values."""
+    if kind == "session":
+        jobs = where("job", scope, EVERYTHING)
+        return (f"id IN (SELECT json_extract(body, '$.session_id') FROM document WHERE {jobs})", *jobs.values)
+    if kind not in CLIENT_PATHS:
+        return ("FALSE",)
+    sql, values = _expression(kind, FieldMatches(CLIENT_PATHS[kind], client_id))
+    return (sql, *values)
 
 
 def _expression(kind: str, condition: Condition) -> tuple[str, list[Scalar]]:
