@@ -34,61 +34,66 @@ attributes:
 
     # A module that asks a Freezer API.
     ACTION_GROUP = r"""
+requirements:
+  - Python 3.9 or later
 options: {}
 attributes:
   action_group:
     description: Use C(group/freezer.backup.registry) in C(module_defaults) to say once which API is meant.
     support: full
     membership:
-      - freezer.backup.all
       - freezer.backup.registry
 """
 
     # A module that works on the data of a host.
     ACTION_GROUP_HOST = r"""
+requirements:
+  - Python 3.9 or later
 options: {}
 attributes:
   action_group:
     description: Use C(group/freezer.backup.host) in C(module_defaults) to say once where backups are kept.
     support: full
     membership:
-      - freezer.backup.all
       - freezer.backup.host
 """
 
     # A module that asks an OpenStack cloud.
     ACTION_GROUP_CLOUD = r"""
+requirements:
+  - Python 3.9 or later
 options: {}
 attributes:
   action_group:
     description: Use C(group/freezer.backup.cloud) in C(module_defaults) to say once which cloud is meant.
     support: full
     membership:
-      - freezer.backup.all
       - freezer.backup.cloud
 """
 
     # A module that asks Elasticsearch.
     ACTION_GROUP_SEARCH = r"""
+requirements:
+  - Python 3.9 or later
 options: {}
 attributes:
   action_group:
     description: Use C(group/freezer.backup.search) in C(module_defaults) to say once which Elasticsearch is meant.
     support: full
     membership:
-      - freezer.backup.all
       - freezer.backup.search
 """
 
     # A module that holds something of a host still.
     ACTION_GROUP_HOLD = r"""
+requirements:
+  - Python 3.9 or later
 options: {}
 attributes:
   action_group:
     description: Use C(group/freezer.backup.hold) in C(module_defaults) to say once how long things may be held.
     support: full
     membership:
-      - freezer.backup.all
       - freezer.backup.hold
 """
 
@@ -111,12 +116,8 @@ attributes:
 """
 
     # A module that works on a host and keeps no backups.
-    ACTION_GROUP_ALL = r"""
+    ON_HOST = r"""
+requirements:
+  - Python 3.9 or later
 options: {}
-attributes:
-  action_group:
-    description: Use C(group/freezer.backup.all) in C(module_defaults) to say once what all modules have in common.
-    support: full
-    membership:
-      - freezer.backup.all
 """

@@ -14,6 +14,8 @@ options:
       - The name of a cloud in a C(clouds.yaml), or a dictionary with what stands there below a name.
       - If neither this nor O(auth) is given, the environment variable E(OS_CLOUD) is used, or E(OS_AUTH_URL) and what
         belongs to it.
+      - If these are not set either, E(OS_CLIENT_CONFIG_FILE) can name a C(clouds.yaml) with one cloud, as the credential
+        of AWX for OpenStack does.
       - A name needs the Python library openstacksdk where the module runs, as does a dictionary with a C(profile).
     type: raw
   auth_type:
@@ -35,27 +37,33 @@ options:
     description:
       - The interface of the services in the catalogue. Without it V(public).
     type: str
+    aliases: [endpoint_type]
     choices: [public, internal, admin]
   ca_file:
     description:
       - The file of the authority that the servers' certificates come from.
     type: path
+    aliases: [ca_cert, cacert]
   validate_certs:
     description:
       - Whether certificates are checked. Without it they are.
     type: bool
+    aliases: [verify]
   client_cert:
     description:
       - The file of a certificate to show to the servers.
     type: path
+    aliases: [cert]
   client_key:
     description:
       - The file of its key, if that is not in O(client_cert).
     type: path
+    aliases: [key]
   timeout_seconds:
     description:
       - The longest silence of a service that is borne.
     type: float
+    aliases: [api_timeout]
     default: 60.0
   retries:
     description:

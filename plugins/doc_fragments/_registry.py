@@ -22,7 +22,8 @@ options:
       - The name of a cloud in a C(clouds.yaml), or a dictionary with what stands there below a name.
       - What the other options say goes before what the cloud says. The environment is not looked at then.
       - If neither this nor O(auth) is given, and O(url) is not or O(auth_type) needs Keystone, the environment variable
-        E(OS_CLOUD) is used.
+        E(OS_CLOUD) is used. If neither that nor E(OS_AUTH_URL) is set, E(OS_CLIENT_CONFIG_FILE) can name a C(clouds.yaml)
+        with one cloud, as the credential of AWX for OpenStack does.
       - A name needs the Python library openstacksdk where the module runs, as does a dictionary with a C(profile).
     type: raw
   auth_type:
@@ -79,6 +80,7 @@ options:
       - The interface in Keystone's catalogue.
       - If it is not given, the environment variable E(OS_INTERFACE) is used, then V(public).
     type: str
+    aliases: [endpoint_type]
     choices: [public, internal, admin]
   api_version:
     description:
@@ -93,24 +95,29 @@ options:
         for the Freezer API and for Keystone, as are the other options about TLS, time and retries.
       - If it is not given, the environment variable E(OS_CACERT) is used.
     type: path
+    aliases: [ca_cert, cacert]
   validate_certs:
     description:
       - Whether the servers have to prove with their certificates that they are the ones that are meant.
       - They have to, unless this or the O(cloud) says no.
     type: bool
+    aliases: [verify]
   client_cert:
     description:
       - A file with the certificate to show to the server, in PEM format.
       - If it is not given, the environment variable E(OS_CERT) is used.
     type: path
+    aliases: [cert]
   client_key:
     description:
       - A file with the key of O(client_cert), in PEM format, if O(client_cert) does not hold it.
       - If it is not given, the environment variable E(OS_KEY) is used.
     type: path
+    aliases: [key]
   timeout_seconds:
     description: For how many seconds a silence of the server is borne.
     type: float
+    aliases: [api_timeout]
     default: 30.0
   retries:
     description:

@@ -51,7 +51,7 @@ def network(value: Any, address: bool = False) -> str:
     try:
         return str(ipaddress.ip_address(text) if address else ipaddress.ip_network(text))
     except ValueError as error:
-        raise AnsibleFilterError(f"{text!r} is not {kind}: {error}.") from error
+        raise AnsibleFilterError(f"{text!r} is not {kind}: {error}.") from None
 
 
 class FilterModule:

@@ -80,14 +80,14 @@ def next_runs(document: Any, count: int = 5, since: str | None = None, timezone:
         start = time.time() if since is None else _moment(since, zone)
         return [run.isoformat(timespec="seconds") for run in runs_of(document, start, int(count), zone)]
     except (FreezerError, ScheduleError) as error:
-        raise AnsibleFilterError(f"{str(error).rstrip('.')}.") from error
+        raise AnsibleFilterError(f"{str(error).rstrip('.')}.") from None
 
 
 def _moment(text: str, zone: Any) -> float:
     try:
         found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
-    except ValueError as error:
-        raise AnsibleFilterError(f"since is {text!r}; write a date such as 2026-11-22T08:30:00+01:00.") from error
+    except ValueError:
+        raise AnsibleFilterError(f"since is {text!r}; write a date such as 2026-11-22T08:30:00+01:00.") from None
     return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
 
 

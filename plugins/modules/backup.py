@@ -96,7 +96,9 @@ EXAMPLES = r"""
     osrc: /root/backup.openrc
 
 - name: Hand over an action document as it is
-  freezer.backup.backup: "{{ lookup('ansible.builtin.file', 'nightly.json') | from_json }}"
+  freezer.backup.backup:
+  module_defaults:
+    freezer.backup.backup: "{{ lookup('ansible.builtin.file', 'nightly.json') | from_json }}"
 """
 
 RETURN = r"""
@@ -268,6 +270,7 @@ metadata:
   sample: {backup_id: 46fa5551dc454a6287eb71ab921fa24a, backup_name: etc, hostname: web1, level: 1}
 """
 
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
 

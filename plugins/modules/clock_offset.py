@@ -22,7 +22,6 @@ options:
 extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.info
-  - freezer.backup._attributes.action_group_all
 attributes:
   action:
     description: Has an action plugin of its own.

@@ -71,6 +71,7 @@ job:
       result: ''
 """
 
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import request_event
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 

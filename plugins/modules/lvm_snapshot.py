@@ -23,7 +23,7 @@ requirements:
   - lvm2, and btrfs-progs to mount a snapshot of btrfs
 extends_documentation_fragment:
   - freezer.backup._attributes
-  - freezer.backup._attributes.action_group_all
+  - freezer.backup._attributes.on_host
 attributes:
   check_mode:
     support: full
@@ -31,8 +31,6 @@ attributes:
     support: full
   idempotent:
     support: full
-  action_group:
-    version_added: 1.0.0
 options:
   state:
     description:
@@ -204,6 +202,7 @@ removed:
   sample: [vg0/freezer_backup_snap_4a7c2e5f01bb]
 """
 
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
 from ansible_collections.freezer.backup.plugins.module_utils._module.snapshot_module import run_snapshot_module
 
 

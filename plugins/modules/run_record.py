@@ -37,7 +37,7 @@ options:
     default: run
 extends_documentation_fragment:
   - freezer.backup._attributes
-  - freezer.backup._attributes.action_group_all
+  - freezer.backup._attributes.on_host
 attributes:
   check_mode:
     support: full
@@ -75,6 +75,7 @@ others:
   sample: [{workflow: backup, snapshot_name: backup-1795337766}]
 """
 
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
 from ansible_collections.freezer.backup.plugins.module_utils._module.record_module import run_record_module
 
 

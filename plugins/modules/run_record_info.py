@@ -25,7 +25,7 @@ options:
 extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.info
-  - freezer.backup._attributes.action_group_all
+  - freezer.backup._attributes.on_host
 seealso:
   - module: freezer.backup.run_record
 """
@@ -45,6 +45,7 @@ runs:
   sample: [{workflow: backup, snapshot_name: backup-1795337766}]
 """
 
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
 from ansible_collections.freezer.backup.plugins.module_utils._module.record_module import run_record_info_module
 
 

@@ -109,7 +109,7 @@ def test_the_wheel_holds_the_documentation_and_the_licences(wheel):
     assert documents | {"README.md", "CHANGELOG.rst", "SECURITY.md"} <= files_of_wheel(wheel)
 
 
-def test_an_installed_archive_documents_every_module_of_the_action_groups(archive, tmp_path):
+def test_an_installed_archive_documents_every_module(archive, tmp_path):
     environment = {
         "ANSIBLE_HOME": str(tmp_path / "home"),
         "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"),
@@ -119,7 +119,9 @@ def test_an_installed_archive_documents_every_module_of_the_action_groups(archiv
     printed = run("ansible-doc", "--metadata-dump", "--no-fail-on-errors", "freezer.backup", **environment)
     modules = json.loads(printed)["all"]["module"]
     assert {name: text["error"] for name, text in modules.items() if "error" in text} == {}
-    assert {name.rsplit(".", 1)[1] for name in modules} == members_of_the_action_groups()
+    names = {name.rsplit(".", 1)[1] for name in modules}
+    assert names == {path.stem for path in (CHECKOUT / "plugins/modules").glob("*.py")}
+    assert members_of_the_action_groups() <= names
     for module in modules.values():
         assert module["doc"]["filename"].startswith(str(tmp_path / "collections"))
 

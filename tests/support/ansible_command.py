@@ -37,6 +37,12 @@ def start_playbook(
     )
 
 
+def run_documentation(*arguments: str) -> str:
+    """What ``ansible-doc`` prints."""
+    command = [str(Path(sys.executable).with_name("ansible-doc")), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=_environment(), cwd=_ROOT).stdout
+
+
 def handed_on_by(output: str) -> dict[str, Any]:
     """What a playbook has handed on with set_stats, from what run_ansible printed."""
     told: dict[str, Any] = json.JSONDecoder().raw_decode(output.rpartition("RUN: ")[2])[0]

@@ -19,19 +19,22 @@ Work = Callable[[Sequence[str], bool], dict[str, Any]]
 
 
 def cloud_options() -> dict[str, dict[str, Any]]:
-    """The argument spec of the connection; the doc fragment C(freezer.backup._cloud) describes it."""
+    """The argument spec of the connection; the doc fragment C(freezer.backup._cloud) describes it.
+
+    The aliases are what the collection openstack.cloud calls the same options.
+    """
     return {
         "cloud": {"type": "raw"},
         "auth_type": {"type": "str"},
         # Its secrets are made known by secret_values: all of its values would blot names and ids out of every result.
         "auth": {"type": "dict", "no_log": False},
         "region_name": {"type": "str"},
-        "interface": {"type": "str", "choices": ["public", "internal", "admin"]},
-        "ca_file": {"type": "path"},
-        "validate_certs": {"type": "bool"},
-        "client_cert": {"type": "path"},
-        "client_key": {"type": "path", "no_log": False},
-        "timeout_seconds": {"type": "float", "default": 60.0},
+        "interface": {"type": "str", "choices": ["public", "internal", "admin"], "aliases": ["endpoint_type"]},
+        "ca_file": {"type": "path", "aliases": ["ca_cert", "cacert"]},
+        "validate_certs": {"type": "bool", "aliases": ["verify"]},
+        "client_cert": {"type": "path", "aliases": ["cert"]},
+        "client_key": {"type": "path", "no_log": False, "aliases": ["key"]},
+        "timeout_seconds": {"type": "float", "default": 60.0, "aliases": ["api_timeout"]},
         "retries": {"type": "int", "default": 3},
     }
 

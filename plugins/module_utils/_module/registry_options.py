@@ -18,6 +18,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.en
 def registry_options() -> dict[str, dict[str, Any]]:
     """The argument spec of the connection; the doc fragment C(freezer.backup._registry) describes it.
 
+    The aliases are what the collection openstack.cloud calls the same options.
+
     The environment is looked at by the engine, which knows what belongs together.
     """
     return {
@@ -31,13 +33,13 @@ def registry_options() -> dict[str, dict[str, Any]]:
         "token": {"type": "str", "no_log": True},
         "project_id": {"type": "str"},
         "region_name": {"type": "str"},
-        "interface": {"type": "str", "choices": ["public", "internal", "admin"]},
+        "interface": {"type": "str", "choices": ["public", "internal", "admin"], "aliases": ["endpoint_type"]},
         "api_version": {"type": "int", "choices": [1, 2]},
-        "ca_file": {"type": "path"},
-        "validate_certs": {"type": "bool"},
-        "client_cert": {"type": "path"},
-        "client_key": {"type": "path", "no_log": False},
-        "timeout_seconds": {"type": "float", "default": 30.0},
+        "ca_file": {"type": "path", "aliases": ["ca_cert", "cacert"]},
+        "validate_certs": {"type": "bool", "aliases": ["verify"]},
+        "client_cert": {"type": "path", "aliases": ["cert"]},
+        "client_key": {"type": "path", "no_log": False, "aliases": ["key"]},
+        "timeout_seconds": {"type": "float", "default": 30.0, "aliases": ["api_timeout"]},
         "retries": {"type": "int", "default": 3},
     }
 

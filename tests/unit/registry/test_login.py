@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.auth import Token
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
@@ -203,6 +205,32 @@ def test_a_cloud_is_found_by_its_name(clouds_yaml):
     assert {key: known["auth"][key] for key in PASSWORD} == PASSWORD
     assert (known["region_name"], known["validate_certs"]) == ("north", False)
     assert connect(cloud="mine", project_id="p1").url == "http://freezer.example:9090"
+
+
+def test_the_name_of_a_file_with_one_cloud_is_enough(clouds_yaml):
+    # All that AWX's credential for OpenStack sets.
+    environ = {"OS_CLIENT_CONFIG_FILE": os.environ["OS_CLIENT_CONFIG_FILE"]}
+    assert {**complete(with_environment({}, environ)), "cloud": "mine"} == complete({"cloud": "mine"})
+    assert connect(**with_environment({"project_id": "p1"}, environ)).url == "http://freezer.example:9090"
+    connect_cloud({}, environ)
+    assert "cloud" not in with_environment({"url": "http://freezer:9090"}, environ)
+    assert "cloud" not in with_environment({}, {**environ, **OPENRC})
+
+
+def test_of_a_file_with_several_clouds_one_has_to_be_named(clouds_yaml, tmp_path):
+    (tmp_path / "secure.yaml").unlink()
+    (tmp_path / "clouds.yaml").write_text("clouds: {north: {auth: {}}, south: {auth: {}}}\n")
+    environ = {"OS_CLIENT_CONFIG_FILE": os.environ["OS_CLIENT_CONFIG_FILE"]}
+    with pytest.raises(errors.BadAddress, match=r"has 2 clouds \(north, south\); name the one that is meant in cloud"):
+        complete(with_environment({}, environ))
+
+
+def test_a_caller_without_auth_is_told_of_its_own_option(clouds_yaml, monkeypatch):
+    with pytest.raises(errors.BadAddress, match="Give cloud or osrc, or set OS_CLOUD"):
+        connect_cloud({}, {}, "osrc")
+    monkeypatch.setitem(sys.modules, "openstack.config.loader", None)
+    with pytest.raises(errors.MissingLibrary, match="or give osrc, which needs no library"):
+        connect_cloud({"cloud": "mine"}, {}, "osrc")
 
 
 def test_a_cloud_that_is_not_there_is_a_sentence(clouds_yaml):

@@ -138,19 +138,21 @@ class Cloud:
         raise problem or BadAddress("These credentials come without a catalogue that says where the services are.")
 
 
-def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str]) -> Cloud:
+def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], credentials: str = "auth") -> Cloud:
     """The cloud that options and environment mean, asked when an answer is needed first.
 
     ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there; ``auth`` and ``auth_type`` are those of
-    keystoneauth. Without both the variables ``OS_CLOUD``, or ``OS_AUTH_URL`` and the like, say who asks. Raises a
-    RestError if they make no sense.
+    keystoneauth. Without both the variables ``OS_CLOUD``, or ``OS_AUTH_URL`` and the like, say who asks, or a file with
+    one cloud that ``OS_CLIENT_CONFIG_FILE`` names. ``credentials`` is what the caller calls the option to give in place of
+    ``cloud``. Raises a RestError if they make no sense.
     """
     given = {name: options[name] for name in CLOUD_OPTIONS if options.get(name) is not None}
     # The address and the version of a Freezer API have nothing to do with it.
-    known = complete({**with_environment(given, environ), "url": None, "api_version": None})
+    known = complete({**with_environment(given, environ), "url": None, "api_version": None}, credentials)
     if known["auth_type"] == NoAuth.auth_type:
         raise BadAddress(
-            "Who asks the cloud? Give cloud or auth, or set OS_CLOUD, or OS_AUTH_URL and what belongs to it."
+            f"Who asks the cloud? Give cloud or {credentials}, or set OS_CLOUD, OS_CLIENT_CONFIG_FILE, or OS_AUTH_URL and "
+            "what belongs to it."
         )
     tls = Tls(
         ca_file=known.get("ca_file"),

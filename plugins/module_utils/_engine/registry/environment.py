@@ -24,13 +24,17 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
     "interface": ("OS_INTERFACE", "OS_ENDPOINT_TYPE"),
 }
 CLOUD_VARIABLE = "OS_CLOUD"
+CLOUDS_FILE_VARIABLE = "OS_CLIENT_CONFIG_FILE"
 AUTH_URL_VARIABLE = "OS_AUTH_URL"
+
+#: As the name of a cloud: the only one of ``clouds.yaml``.
+ONLY_CLOUD = ""
 
 # Those of all variables that begin like the ones of credentials, and are none.
 _NO_CREDENTIALS = {
     *(variable for variables in VARIABLES.values() for variable in variables),
     CLOUD_VARIABLE,
-    "OS_CLIENT_CONFIG_FILE",
+    CLOUDS_FILE_VARIABLE,
     "OS_CLIENT_SECURE_FILE",
     "OS_CLIENT_VENDOR_FILE",
     "OS_IDENTITY_API_VERSION",
@@ -55,6 +59,9 @@ def with_environment(options: Mapping[str, Any], environ: Mapping[str, str]) -> 
             known[name] = next((environ[variable] for variable in variables if environ.get(variable)), None)
     if wants_keystone and environ.get(AUTH_URL_VARIABLE):
         known["auth"] = _credentials(environ, with_project=options.get("project_id") is None)
+    elif wants_keystone and known["auth_type"] is None and environ.get(CLOUDS_FILE_VARIABLE):
+        # AWX's credential for OpenStack sets nothing else, and writes a file with one cloud.
+        return {**options, "cloud": ONLY_CLOUD}
     return known
 
 

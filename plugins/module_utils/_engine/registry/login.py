@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..rest.auth import AuthMethod, HttpBasic, NoAuth
 from .auth import Token
+from .environment import ONLY_CLOUD
 from .errors import BadAddress, MissingLibrary
 from .keystone import METHODS, Keystone, Transport
 from .keystoneauth import Keystoneauth
@@ -32,13 +33,14 @@ _CLOUD_KEYS = {
 _CREDENTIALS = ("username", "password", "token")
 
 
-def complete(options: Mapping[str, Any]) -> dict[str, Any]:
+def complete(options: Mapping[str, Any], credentials: str = "auth") -> dict[str, Any]:
     """The options of a connection with what their ``cloud`` says where they say nothing, and ``auth`` put together.
 
-    ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there below a name. An option that is None says
+    ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there below a name; ``credentials`` is what the
+    option is called that the caller has for those who cannot have a ``clouds.yaml``. An option that is None says
     nothing. In the result there is always an ``auth_type``.
     """
-    cloud = _cloud(options.get("cloud"))
+    cloud = _cloud(options.get("cloud"), credentials)
     known = {ours: cloud[theirs] for theirs, ours in _CLOUD_KEYS.items() if cloud.get(theirs) is not None}
     known.update({name: value for name, value in options.items() if value is not None})
     auth = dict(cloud.get("auth") or {})
@@ -92,18 +94,19 @@ def _likely_auth_type(auth: Mapping[str, Any]) -> str:
     return "token" if auth.get("token") and not auth.get("password") else "password"
 
 
-def _cloud(cloud: Any) -> Mapping[str, Any]:
+def _cloud(cloud: Any, credentials: str) -> Mapping[str, Any]:
     """What is known of a cloud, in the keys of ``clouds.yaml``."""
     if cloud is None:
         return {}
     if isinstance(cloud, str):
-        return _configured({"cloud": cloud}, f"cloud {cloud}")
+        what = f"cloud {cloud}" if cloud != ONLY_CLOUD else "The file that OS_CLIENT_CONFIG_FILE names"
+        return _configured({"cloud": cloud}, what, credentials)
     if not isinstance(cloud, Mapping):
         raise BadAddress(f"cloud is {cloud!r}; it must be the name of a cloud in clouds.yaml, or what stands there.")
-    return _configured(cloud, "cloud with a profile") if cloud.get("profile") else cloud
+    return _configured(cloud, "cloud with a profile", credentials) if cloud.get("profile") else cloud
 
 
-def _configured(arguments: Mapping[str, Any], what: str) -> Mapping[str, Any]:
+def _configured(arguments: Mapping[str, Any], what: str, credentials: str) -> Mapping[str, Any]:
     """What openstacksdk makes of ``clouds.yaml``, ``secure.yaml`` and the profiles that it brings along."""
     try:
         loader = importlib.import_module("openstack.config.loader")
@@ -111,11 +114,24 @@ def _configured(arguments: Mapping[str, Any], what: str) -> Mapping[str, Any]:
     except ImportError as error:
         raise MissingLibrary(
             f"{what} needs the Python library openstacksdk, which {sys.executable} does not have ({error}). Install it "
-            "there, or give auth, which needs no library for passwords and application credentials."
+            f"there, or give {credentials}, which needs no library for passwords and application credentials."
         ) from error
     try:
-        region = loader.OpenStackConfig().get_one(validate=False, **arguments)
+        clouds = loader.OpenStackConfig()
+        if arguments.get("cloud") == ONLY_CLOUD:
+            arguments = {"cloud": _only(clouds.get_cloud_names(), what)}
+        region = clouds.get_one(validate=False, **arguments)
     except problems.ConfigException as error:
         raise BadAddress(f"{what} cannot be used: {' '.join(str(error).split()).rstrip('.')}.") from error
     config: Mapping[str, Any] = region.config
     return config
+
+
+def _only(names: Iterable[str], what: str) -> str:
+    """The name of the only cloud. ``envvars`` is what openstacksdk makes of other variables."""
+    found = sorted(set(names) - {"envvars"})
+    if len(found) != 1:
+        raise BadAddress(
+            f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); name the one that is meant in cloud."
+        )
+    return found[0]

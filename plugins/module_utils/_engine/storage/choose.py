@@ -33,5 +33,5 @@ def storage_for(kind: str, container: str, access: Mapping[str, str] | None = No
 def cloud_for(access: Mapping[str, str]) -> Cloud:
     """The cloud that `access` names, as for storage_for. Raises RestError."""
     if access.get("osrc"):
-        return connect_cloud({}, read_openrc(access["osrc"]))
-    return connect_cloud({"cloud": access.get("cloud")}, os.environ)
+        return connect_cloud({}, read_openrc(access["osrc"]), "osrc")
+    return connect_cloud({"cloud": access.get("cloud")}, os.environ, "osrc")
