@@ -194,7 +194,6 @@ def test_a_started_job_is_found_again_by_its_scheduler(tenant):
     ("body", "title"),
     [
         ({"explode": None}, "Bad Action Method"),
-        ({"remove": None}, "Bad Action Method"),
         ({}, "Bad request format"),
         ({"start": None, "stop": None}, "Bad request format"),
     ],

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
-from .kind import ID_SCHEMA, Kind
+from .kind import ID_MAX_LENGTH, Kind
 
 STATUSES = ("creating", "available", "error", "deleting", "deleted")
 
 #: Statuses in which a backup may not know yet, or any more, where it lies.
 INCOMPLETE_STATUSES = ("creating", "error", "deleting")
+
+#: Freezer's README makes the id of container, host, name, time and level: host names have dots.
+ID_PATTERN = r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$"
 
 _NAME = {"type": "string", "minLength": 1}
 
@@ -19,7 +22,7 @@ KIND = Kind(
     schema={
         "type": "object",
         "properties": {
-            "backup_id": ID_SCHEMA,
+            "backup_id": {"type": "string", "pattern": ID_PATTERN, "maxLength": ID_MAX_LENGTH},
             "backup_name": _NAME,
             "container": {"type": "string"},
             "hostname": {"type": "string"},
@@ -31,4 +34,5 @@ KIND = Kind(
     },
     server_keys=("backup_id", "user_id", "user_name", "project_id", "status"),
     wrapped_in="backup_metadata",
+    id_pattern=ID_PATTERN,
 )

@@ -50,6 +50,9 @@ TRIGGER_KEYS = (
     "schedule_catch_up",
 )
 
+#: A number is stored as text.
+_CALENDAR_FIELD = {"type": ["string", "integer"], "minimum": 0, "maximum": 9999}
+
 _PROPERTIES: dict[str, Any] = {
     "time_created": {"type": "integer"},
     "time_started": {"type": "integer"},
@@ -76,14 +79,14 @@ _PROPERTIES: dict[str, Any] = {
     "schedule_interval": {"type": "string", "pattern": INTERVAL_PATTERN},
     "schedule_start_date": {"type": "string", "pattern": DATE_PATTERN},
     "schedule_end_date": {"type": "string", "pattern": DATE_PATTERN},
-    "schedule_year": {"type": "string", "pattern": r"^\d{4}$"},
-    "schedule_month": {"type": "string"},
-    "schedule_day": {"type": "string"},
-    "schedule_week": {"type": "string"},
-    "schedule_day_of_week": {"type": "string"},
-    "schedule_hour": {"type": "string"},
-    "schedule_minute": {"type": "string"},
-    "schedule_second": {"type": "string"},
+    "schedule_year": {"type": ["string", "integer"], "pattern": r"^\d{4}$", "minimum": 1000, "maximum": 9999},
+    "schedule_month": _CALENDAR_FIELD,
+    "schedule_day": _CALENDAR_FIELD,
+    "schedule_week": _CALENDAR_FIELD,
+    "schedule_day_of_week": _CALENDAR_FIELD,
+    "schedule_hour": _CALENDAR_FIELD,
+    "schedule_minute": _CALENDAR_FIELD,
+    "schedule_second": _CALENDAR_FIELD,
     # These three are this project's own.
     "schedule_timezone": {"type": "string", "maxLength": 64},
     "schedule_misfire_grace_time": {"type": "integer", "minimum": 1},

@@ -19,10 +19,10 @@ KIND = Kind(
             "hold_off": {"type": "integer"},
             "schedule": SCHEDULE_SCHEMA,
             "jobs": {
-                # An old client may send back the empty list that it was given for "no jobs".
+                # Upstream takes a list of such objects as well, an empty one for "no jobs".
                 "type": ["object", "array", "null"],
                 "additionalProperties": {"type": "object"},
-                "maxItems": 0,
+                "items": {"type": "object", "additionalProperties": {"type": "object"}},
             },
             "time_start": {"type": "integer"},
             "time_end": {"type": "integer"},

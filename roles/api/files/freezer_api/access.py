@@ -61,5 +61,5 @@ def access(context: Context, project_id: str | None, *, in_all_projects: bool = 
     if project_id is None:
         home = context.project_id
         scope = Scope(None if in_all_projects else home, context.user_id, home_project_id=home)
-        return Access(scope, Owner(context.user_id, home))
-    return Access(Scope(project_id=project_id), Owner(context.user_id, project_id))
+        return Access(scope, Owner(context.user_id, home, context.user_name))
+    return Access(Scope(project_id=project_id), Owner(context.user_id, project_id, context.user_name))

@@ -102,6 +102,7 @@ def _checked(planner: Planner, rules: Rules, check: Check, index: int, item: Any
     payload = item.get(payload_key) if payload_key else {}
     if not isinstance(payload, dict):
         raise BadRequestError(f"An item that says {operation} must have an object {payload_key}")
+    payload = rules.usual(payload)
     access, payload = check(operation, document_id, payload)
 
     if operation == "replace":

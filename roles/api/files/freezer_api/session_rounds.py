@@ -56,7 +56,8 @@ def start(session: Mapping[str, Any], job_id: str, current_tag: int, now: int) -
         return Answer(SUCCESS, tag, {**session, "jobs": {**jobs, job_id: running}})
     # What the other jobs did in an earlier round must not count as done in this one.
     waiting = {other: {**entry, "status": "", "result": ""} for other, entry in jobs.items()}
-    started = {"session_tag": tag + 1, "time_start": now, "status": "running", "result": ""}
+    started: Document = {"session_tag": tag + 1, "time_start": now, "time_started": now, "time_ended": -1}
+    started.update(status="running", result="")
     return Answer(SUCCESS, tag + 1, {**session, **started, "jobs": {**waiting, job_id: running}})
 
 
@@ -74,7 +75,7 @@ def end(session: Mapping[str, Any], job_id: str, current_tag: int | None, result
     ended: Document = {**session, "jobs": jobs}
     outcome = _outcome(jobs)
     if outcome in ("success", "fail") and session.get("status") != "completed":
-        ended.update(time_end=now, result=outcome, status="completed")
+        ended.update(time_end=now, time_ended=now, result=outcome, status="completed")
     return Answer(SUCCESS, tag, ended)
 
 

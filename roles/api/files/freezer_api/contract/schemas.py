@@ -142,7 +142,7 @@ def _stored(kind: Kind) -> Schema:
             wrapped["required"] = ["client_id"]
         properties = {**owner, kind.wrapped_in: wrapped}
         if kind.name == "backup":
-            properties.update(backup_id=id_schema(kind), status={"enum": list(backup.STATUSES)})
+            properties.update(backup_id=id_schema(kind), user_name=TEXT, status={"enum": list(backup.STATUSES)})
             return _object(properties, ("backup_id", *names, "status", "backup_metadata"))
         return _object(properties, (*names, kind.wrapped_in))
     properties = {**kind.schema["properties"], **owner, kind.id_key: id_schema(kind), "_version": VERSION}

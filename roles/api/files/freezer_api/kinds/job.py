@@ -17,12 +17,13 @@ from typing import Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
 
 from ..errors import BadRequestError
 from ..store.base import Change, Create, Delete, Document, Owner, Replace, Scope, Store, Stored
 from .base import Rules, carried_over
 
-EVENTS = ("start", "stop", "abort")
+EVENTS = ("start", "stop", "abort", "remove")
 
 #: A job stays in its session when it is replaced: only the session's own routes put it in and take it out.
 _ASSOCIATION = ("session_id", "session_tag", "session_name")
@@ -34,6 +35,12 @@ class JobRules(Rules):
 
     def __init__(self) -> None:
         super().__init__(KIND)
+
+    def usual(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return usual_job(body)
+        except DocumentError as error:
+            raise BadRequestError(str(error)) from error
 
     def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         # An empty body is told what a job needs, as it always was.

@@ -7,15 +7,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_session
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.session import KIND
 
+from ..errors import BadRequestError
 from ..store.base import Document, Owner, Stored
 from .base import Rules, carried_over
 
 _NEW_HOLD_OFF_SECONDS = 30
 
 #: What rounds and association write: a session that is replaced keeps it, or its jobs would be out of step.
-_STATE = ("session_tag", "jobs", "status", "result", "time_start", "time_end", "last_start")
+_STATE = (
+    "session_tag",
+    "jobs",
+    "status",
+    "result",
+    "time_start",
+    "time_end",
+    "time_started",
+    "time_ended",
+    "last_start",
+)
 
 
 class SessionRules(Rules):
@@ -23,6 +36,12 @@ class SessionRules(Rules):
 
     def __init__(self) -> None:
         super().__init__(KIND)
+
+    def usual(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return usual_session(body)
+        except DocumentError as error:
+            raise BadRequestError(str(error)) from error
 
     def without_owner(self, body: Mapping[str, Any]) -> dict[str, Any]:
         sent = super().without_owner(body)

@@ -90,7 +90,7 @@ class Collection:
     def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
         """Create a document."""
         access = access_of(request, project_id, f"{self._kind.plural}:create")
-        body = authorized_body(request, access, self._kind, body_of(request))
+        body = authorized_body(request, access, self._kind, self._rules.usual(body_of(request)))
         try:
             written = self._service.create(self._rules, access, body)
         except ConflictingError:
@@ -129,7 +129,7 @@ class Single:
         access = access_of(request, project_id, f"{self._kind.plural}:replace")
         if not self._kind.is_id(document_id):
             raise BadRequestError(f"{document_id[:100]!r} cannot be the ID of a {self._kind.name}")
-        body = authorized_body(request, access, self._kind, body_of(request), document_id)
+        body = authorized_body(request, access, self._kind, self._rules.usual(body_of(request)), document_id)
         written = self._service.create_or_replace(
             self._rules, access, document_id, body, request.get_header("If-Match")
         )
@@ -141,7 +141,7 @@ class Single:
     ) -> None:
         """Change the keys of a document that the body names."""
         access = access_of(request, project_id, f"{self._kind.plural}:update")
-        body = authorized_body(request, access, self._kind, body_of(request), is_change=True)
+        body = authorized_body(request, access, self._kind, self._rules.usual(body_of(request)), is_change=True)
         written = self._service.change(self._rules, access, document_id, body, request.get_header("If-Match"))
         if self._kind.name == "backup":
             # freezer-api 19 has brought this route, with this answer.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import abc
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -57,10 +57,11 @@ EVERYBODY = Scope()
 
 @dataclass(frozen=True)
 class Owner:
-    """Who a new document belongs to."""
+    """Who a new document belongs to. What identifies them is the ids; the name is what people call them."""
 
     user_id: str
     project_id: str
+    user_name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
