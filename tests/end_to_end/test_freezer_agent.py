@@ -121,6 +121,29 @@ def test_two_levels_and_a_restore_of_each_are_bit_for_bit(call, source, place, t
     assert differences(str(before), str(tmp_path / "older"), owner=True) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "document", "key"),
+    [
+        (["-F", "/etc/ssh"], None, "--path-to-backup"),
+        (["--exclude", "*.log"], None, "--exclude"),
+        (["--stdin"], {"path_to_backup": "/etc/ssh"}, "path_to_backup"),
+        (["--stdin"], {"exclude": "*.log", "action": "restore"}, "exclude"),
+    ],
+)
+def test_a_restore_of_a_part_is_refused_in_the_words_that_were_typed(
+    call, source, place, tmp_path, words, document, key
+):
+    assert call("-F", source, *place).returncode == 0
+    target = tmp_path / "target"
+    given = {} if document is None else {"input": json.dumps(document)}
+    for more in ([], ["--dry-run"]):
+        ran = call("--action", "restore", *place, "--restore-abs-path", target, *words, *more, **given)
+        assert (ran.returncode, target.exists()) == (2, False)
+        assert f"freezer-agent: {key} says what a backup reads, and a restore brings back all of it" in ran.stderr
+    ran = call("--action", "restore", *place)
+    assert "freezer-agent: --restore-abs-path is missing" in ran.stderr
+
+
 def test_the_restore_example_of_the_readme_takes_the_state_of_that_date(call, source, tmp_path):
     # freezerc --action restore --container /local_backup_storage/ --backup-name adminui.git --hostname git-HP-DL380-host-001
     #   --restore-abs-path /home/git/repositories/adminui.git/ --restore-from-date "2014-05-23T23:23:23" --storage local
@@ -182,6 +205,10 @@ container = {tmp_path}/backup2/
         ran = call("--action", "restore", *where, "--restore-abs-path", tmp_path / f"restored{number}")
         assert ran.returncode == 0, ran.stderr
         assert differences(str(source), str(tmp_path / f"restored{number}"), owner=True) == []
+
+    # The file is one of a backup: what it says of that does not matter to a restore from the same place.
+    ran = call("--config", config, "--action", "restore", "--restore-abs-path", tmp_path / "by file")
+    assert ran.returncode == 0, ran.stderr
 
     # The file says backup; the command line wins, and so does the one container that it names.
     listed = metadata_of(
@@ -278,7 +305,7 @@ def test_quiet_shows_nothing_but_errors(call, source, place, tmp_path):
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
     ran = call("-F", tmp_path / "none", *place, "--quiet")
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr == f"freezer-agent: path_to_backup {tmp_path}/none cannot be read: No such file or directory.\n"
+    assert ran.stderr == f"freezer-agent: --path-to-backup {tmp_path}/none cannot be read: No such file or directory.\n"
 
 
 @pytest.mark.parametrize(
@@ -302,7 +329,7 @@ def test_quiet_shows_nothing_but_errors(call, source, place, tmp_path):
 def test_a_mistake_is_one_sentence_and_a_status(call, arguments, status):
     ran = call(*arguments)
     assert (ran.returncode, ran.stdout) == (status, "")
-    assert re.fullmatch(r"((backup|admin)( of etc)?: started\n)?freezer-agent: [A-Za-z_].*\.\n", ran.stderr)
+    assert re.fullmatch(r"((backup|admin)( of etc)?: started\n)?freezer-agent: (--)?[A-Za-z_].*\.\n", ran.stderr)
     assert "Traceback" not in ran.stderr
 
 

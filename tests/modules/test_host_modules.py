@@ -108,8 +108,10 @@ def test_an_action_document_is_a_set_of_options(host):
         **host.place,
     }
     assert host.run("backup", **document)["changed"]
-    assert host.run("restore", **document)["changed"]
     assert not host.run("verify", **document)["changed"]
+    # A restore must not be given what a backup reads: it would bring back more than was asked for.
+    del document["path_to_backup"], document["exclude"]
+    assert host.run("restore", **document)["changed"]
 
 
 def test_a_restore_gives_back_what_was_there(host):
@@ -212,6 +214,16 @@ def test_an_action_admin_is_a_valid_set_of_options_for_prune_and_for_no_other(ho
         ("backup", {"backup_name": "a/b"}, "The backup_name 'a/b' cannot name a folder"),
         ("restore", {"restore_from_date": "yesterday"}, "restore_from_date has to be a date"),
         ("restore", {}, "There is no"),
+        (
+            "restore",
+            {"path_to_backup": "/etc/ssh"},
+            "path_to_backup says what a backup reads, and a restore brings back all",
+        ),
+        (
+            "restore",
+            {"exclude": ["*.log"]},
+            "exclude says what a backup reads, and a restore brings back all of it; leave it",
+        ),
         ("verify", {}, "There is no"),
         ("restore", {"restore_abs_path": None}, "missing required arguments: restore_abs_path"),
         ("backup", {"path_to_backup": None}, "missing required arguments: path_to_backup"),

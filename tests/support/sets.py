@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tree
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ONLY_OF_BACKUPS
 
 Result = dict[str, Any]
 
@@ -41,7 +42,11 @@ class Set:
 
     def restore(self, target: Path | None = None, **options: Any) -> Result:
         """Restore into a folder, by default a new one."""
-        return agent.restore({**self.options, "restore_abs_path": str(target or self.new_target()), **options})
+        return agent.restore(self.action_to_restore(target or self.new_target(), **options))
+
+    def action_to_restore(self, target: Path, **options: Any) -> dict[str, Any]:
+        """The action that restores into a folder."""
+        return to_restore(self.options, target, **options)
 
     def verify(self, **options: Any) -> Result:
         """Verify the newest backup or the one that the options name."""
@@ -72,6 +77,12 @@ class Set:
     def backup_folders(self) -> list[str]:
         """The names of all folders of backups, whole or not."""
         return sorted(path.name for path in self.set_folder.glob("*_*")) if self.set_folder.is_dir() else []
+
+
+def to_restore(action: Mapping[str, Any], target: Path, **options: Any) -> dict[str, Any]:
+    """The action that restores what an action for backups has made; what a backup reads has no place in it."""
+    ours = {key: value for key, value in action.items() if key not in ONLY_OF_BACKUPS}
+    return {**ours, "restore_abs_path": str(target), **options}
 
 
 def attempt(work: Callable[..., Result], *arguments: Any, **options: Any) -> tuple[Result | None, FreezerError | None]:

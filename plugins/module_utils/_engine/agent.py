@@ -180,6 +180,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     progress = progress or Progress()
     options = parse_options(action)
     options.refuse_retention("restore")
+    options.refuse_part()
     if options.of_cloud:
         from .cloud_backup import work as cloud_work
 

@@ -54,6 +54,10 @@ RETENTION_KEYS = ("remove_older_than", "remove_before_date", "keep_last", "keep_
                   "keep_yearly")  # fmt: skip
 
 
+#: Keys that say what a backup reads, and that a restore must not be given.
+ONLY_OF_BACKUPS = ("path_to_backup", "exclude")
+
+
 def _text(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("a text")
@@ -310,6 +314,15 @@ class Options:
                     f"{name} belongs to an action admin of its own, and not to a {work}; nothing was done."
                 )
 
+    def refuse_part(self) -> None:
+        """Raise OptionError if a restore is asked for a part of a backup, which no release can do so far."""
+        for name in ONLY_OF_BACKUPS:
+            if getattr(self, name):
+                raise OptionError(
+                    f"{name} says what a backup reads, and a restore brings back all of it; leave it out, restore into a new "
+                    "folder, and take from there what you need. Nothing was done."
+                )
+
     def places(self) -> list[tuple[str, str]]:
         """The kind and container of each storage: those of ``storages``, else the one of the action itself."""
         given = self.storages or [{"storage": self.storage, "container": self.container}]
@@ -380,6 +393,7 @@ __all__ = [
     "ALIASES",
     "DEFAULT_SEGMENT_BYTES",
     "NODE_KEYS",
+    "ONLY_OF_BACKUPS",
     "RETENTION_KEYS",
     "WITHOUT_EFFECT",
     "OptionError",

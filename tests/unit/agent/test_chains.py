@@ -122,6 +122,21 @@ def test_a_parent_that_was_made_again_at_the_same_place_is_noticed(chain):
     assert some.restore(backup_id=results[1]["backup_id"])["level"] == 1
 
 
+@pytest.mark.parametrize("level", [0, 1, 3, 7])
+def test_a_chain_that_leaves_a_level_out_or_has_one_twice_is_refused(chain, level):
+    some, results = chain
+    folder = some.folder_of(results[2])
+    manifest = parse_manifest((folder / "manifest.json").read_bytes(), "it")
+    manifest.level = level
+    (folder / "manifest.json").write_bytes(manifest.to_bytes())
+    os.rename(folder, folder.with_name(f"{results[2]['timestamp']}_{level}"))
+    with pytest.raises(DamagedArchive, match="not of the level below|not a manifest of a backup|is of level 0"):
+        some.restore()
+    with pytest.raises(DamagedArchive):
+        some.verify(check="segments")
+    assert_full_backup_that_restores(some, "")
+
+
 def test_a_backup_folder_under_another_name_is_refused(chain):
     some, results = chain
     folder = some.folder_of(results[2])

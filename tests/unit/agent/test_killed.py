@@ -123,7 +123,7 @@ def test_a_restore_killed_at_any_moment_is_mended_by_the_next_one(tmp_path):
     fill(some, 1000)
     some.backup()
     target = some.new_target()
-    action = {**some.options, "restore_abs_path": str(target), "overwrite": True}
+    action = some.action_to_restore(target, overwrite=True)
     began = time.monotonic()
     agent_process.run("restore", action)
     duration = time.monotonic() - began

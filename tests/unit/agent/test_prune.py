@@ -371,7 +371,7 @@ def test_too_little_room_for_a_scratch_copy_is_told_before_anything_is_read(aged
         patch.setattr(os, "statvfs", full)
         for work_of in (
             lambda: aged.verify(compare_to=str(target)),
-            lambda: agent.restore({**aged.options, "restore_abs_path": str(target), "overwrite": True}, dry_run=True),
+            lambda: agent.restore(aged.action_to_restore(target, overwrite=True), dry_run=True),
         ):
             with pytest.raises(
                 ArchiveError, match=r"has room for 0 bytes, and .* needs at least \d+\. .*TMPDIR.*Nothing"

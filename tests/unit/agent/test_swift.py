@@ -18,7 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.err
 from ansible_collections.freezer.backup.tests.support import cloud_lab
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy, answers
 from ansible_collections.freezer.backup.tests.support.modules import run_module
-from ansible_collections.freezer.backup.tests.support.sets import differences
+from ansible_collections.freezer.backup.tests.support.sets import differences, to_restore
 
 
 @pytest.fixture(scope="module")
@@ -65,10 +65,10 @@ def test_levels_in_swift_restore_and_the_full_one_restores_with_plain_tools(acti
     second = agent.backup(action)
     assert [first["level"], second["level"]] == [0, 1]
     target = tmp_path / "newest"
-    agent.restore({**action, "restore_abs_path": str(target)})
+    agent.restore(to_restore(action, target))
     assert differences(source, target) == []
     older = tmp_path / "older"
-    agent.restore({**action, "restore_abs_path": str(older), "backup_id": first["backup_id"]})
+    agent.restore(to_restore(action, older, backup_id=first["backup_id"]))
     assert differences(copy, older) == []
     assert agent.verify({**action, "check": "restore"})["outcome"] == "success"
     folder = first["storages"][0]["folder"]
@@ -92,7 +92,7 @@ def test_a_backup_goes_to_a_folder_and_to_swift_at_once(action, source, tmp_path
     assert [one["outcome"] for one in result["storages"]] == ["success", "success"]
     for place in places:
         target = tmp_path / f"from {place['storage']}"
-        agent.restore({**action, **place, "restore_abs_path": str(target)})
+        agent.restore(to_restore(action, target, **place))
         assert differences(source, target) == []
 
 
@@ -114,7 +114,7 @@ def test_swift_fails_in_the_middle_and_the_folder_has_the_backup(
         assert "status 500" in result["storages"][0]["message"]
         assert agent.info({**action, **places[0]})["backups"] == []
         target = tmp_path / "target"
-        agent.restore({**action, "storages": places, "restore_abs_path": str(target)})
+        agent.restore(to_restore(action, target, storages=places))
         assert differences(source, target) == []
 
 

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.endings import status_of
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.reports import Concern, Report, report_on
+from ansible_collections.freezer.backup.tests.support.sets import to_restore
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def test_a_young_backup_is_a_reason(action):
 
 def test_a_restore_says_what_it_did(action, tmp_path):
     agent.backup(action)
-    result = agent.restore({**action, "restore_abs_path": str(tmp_path / "target")})
+    result = agent.restore(to_restore(action, tmp_path / "target"))
     report = report_on("restore", result)
     facts = dict(report.facts)
     assert (report.good, report.title) == (True, "Restored etc of web1.")
@@ -88,13 +89,13 @@ def test_a_restore_says_what_it_did(action, tmp_path):
 
 def test_a_planned_restore_says_so(action, tmp_path):
     agent.backup(action)
-    result = agent.restore({**action, "restore_abs_path": str(tmp_path / "target")}, dry_run=True)
+    result = agent.restore(to_restore(action, tmp_path / "target"), dry_run=True)
     assert report_on("restore", result).title == "Nothing was written. etc of web1 would be restored."
 
 
 def test_a_restore_of_a_backup_with_gaps_is_not_called_good(action, tmp_path):
     agent.backup(action)
-    result = agent.restore({**action, "restore_abs_path": str(tmp_path / "target")})
+    result = agent.restore(to_restore(action, tmp_path / "target"))
     result.update(unreadable_count=1, unreadable=[{"path": "./c", "message": "Permission denied"}])
     report = report_on("restore", result)
     assert (report.good, report.title) == (False, "Restored etc of web1 from a backup that has gaps.")

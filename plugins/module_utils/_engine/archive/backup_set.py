@@ -200,6 +200,11 @@ class BackupSet:
                 ) from None
             if found.manifest_sha256 != parent.manifest_sha256:
                 raise DamagedArchive(f"The manifest of {found.folder} is not the one that {links[0].folder} continues.")
+            if found.manifest.level != links[0].manifest.level - 1:
+                raise DamagedArchive(
+                    f"{links[0].folder} is of level {links[0].manifest.level} and continues {found.folder}, which is not of the "
+                    "level below."
+                )
             links.insert(0, found)
         if links[0].manifest.level != 0:
             raise DamagedArchive(f"{links[0].folder} is of level {links[0].manifest.level} and continues nothing.")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -331,6 +331,16 @@ def parse_command_line(arguments: Sequence[str]) -> dict[str, Any]:
     if unknown:
         raise UsageError(_about_unknown(unknown, parser))
     return vars(given)
+
+
+def as_typed(sentence: str, command_line: Mapping[str, Any]) -> str:
+    """The same sentence, with the option that it begins with spelled as on the command line if it was meant there."""
+    key, blank, rest = sentence.partition(" ")
+    flag = next((flag for _title, members in GROUPS for flag in members if flag.key == key), None)
+    elsewhere = {"config", "stdin"} & set(command_line)
+    if flag is None or (elsewhere and key not in {ALIASES.get(name, name) for name in command_line}):
+        return sentence
+    return f"{_spelling(flag.name or flag.key)}{blank}{rest}"
 
 
 def _about_unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:

@@ -18,7 +18,7 @@ from . import endings
 from .answers import Answer, answer_to_descriptor, answer_to_path
 from .endings import Interrupted, Signals
 from .errors import UsageError
-from .flags import parse_command_line
+from .flags import as_typed, parse_command_line
 from .log_file import LogFile
 from .output import Output, say_error
 from .settings import Settings, read_settings
@@ -29,6 +29,7 @@ class Run:
 
     def __init__(self) -> None:
         self._debug = False
+        self._command_line: Mapping[str, Any] = {}
         self._output: Output | None = None
         self._result: Answer | None = None
 
@@ -42,7 +43,9 @@ class Run:
             # Whoever read standard output has seen enough; Python must not try to flush the rest.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return endings.FAILED
-        except (UsageError, OptionError) as problem:
+        except OptionError as problem:
+            return self._failed(as_typed(str(problem), self._command_line), endings.UNUSABLE)
+        except UsageError as problem:
             return self._failed(str(problem), endings.UNUSABLE)
         except FreezerError as problem:
             if signals.received is not None:
@@ -58,7 +61,7 @@ class Run:
             )
 
     def _work(self, arguments: Sequence[str], signals: Signals) -> int:
-        command_line = parse_command_line(arguments)
+        self._command_line = command_line = parse_command_line(arguments)
         self._debug = bool(command_line.get("debug"))
         if "result_fd" in command_line:
             self._result = answer_to_descriptor(command_line["result_fd"])

@@ -17,7 +17,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES, NODE_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import (
+    ALIASES,
+    NODE_KEYS,
+    ONLY_OF_BACKUPS,
+)
 
 from . import flags
 from .errors import UsageError
@@ -48,7 +52,11 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
     layers: list[dict[str, Any]] = []
     config = command_line.get("config")
     if config:
-        layers.append(_canonical(read_ini(str(config)), f"The file {config}"))
+        file = _canonical(read_ini(str(config)), f"The file {config}")
+        if command_line.get("action") == "restore" and file.get("action") != "restore":
+            # The file is that of a backup, and says for it what a restore must not be given.
+            file = {key: value for key, value in file.items() if key not in ONLY_OF_BACKUPS}
+        layers.append(file)
     warnings: list[str] = []
     if command_line.get("stdin"):
         document = _canonical(read_document(stdin), _DOCUMENT)
