@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from functools import partial
 
@@ -45,6 +46,22 @@ def test_wrong_credentials_are_a_sentence(guarded, options):
     assert "does not accept the credentials" in result["msg"]
     assert "Check the user, password, token or key." in result["msg"]
     assert "wr0ng-word" not in str(result)
+
+
+def test_a_secret_inside_auth_is_blotted_out_of_all_that_is_shown(tmp_path):
+    # The password is a part of what the module says, because the server's address has it too.
+    auth = {"auth_url": "http://127.0.0.1:9/s3cret-word", "username": "anna", "password": "s3cret-word"}
+    tasks = [
+        {"freezer.backup.client_info": {"auth": auth, "retries": 0}, "register": "asked", "ignore_errors": True},
+        {"ansible.builtin.debug": {"var": "asked"}},
+    ]
+    (tmp_path / "playbook.yml").write_text(json.dumps([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+    ran = run_ansible("ansible-playbook", str(tmp_path / "playbook.yml"))
+    assert ran.returncode == 0
+    assert "127.0.0.1:9/" in ran.stdout
+    shown = [line for line in ran.stdout.splitlines() if "msg" in line]
+    assert shown
+    assert "s3cret-word" not in "".join(shown)
 
 
 def test_the_environment_says_what_the_task_does_not(guarded, monkeypatch):

@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import Cloud, connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._module.masking import mask
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import secret_values
 
 Work = Callable[[Sequence[str], bool], dict[str, Any]]
@@ -44,7 +45,7 @@ class CloudModule(AnsibleModule):
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
         super().__init__(argument_spec={**cloud_options(), **argument_spec}, supports_check_mode=True, **kwargs)
-        self.no_log_values.update(secret_values(self.params))
+        mask(self, secret_values(self.params))
 
     def run(self, names: Sequence[str], flow: Callable[[Cloud], Mapping[str, Work]]) -> None:
         """Bring several things into the state that C(state) names and return what became of each."""

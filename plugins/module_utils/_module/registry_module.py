@@ -17,6 +17,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.errors impo
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.plan import Result
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._module.masking import mask
 from ansible_collections.freezer.backup.plugins.module_utils._module.query import compiled_query
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import (
     registry_from,
@@ -32,7 +33,7 @@ class RegistryModule(AnsibleModule):
         # An action may carry passwords, which Ansible cannot know; so it is not told to log the options.
         kwargs.update(supports_check_mode=True, no_log=True)
         super().__init__(argument_spec={**registry_options(), **argument_spec}, **kwargs)
-        self.no_log_values.update(secret_values(self.params))
+        mask(self, secret_values(self.params))
 
     def document(self, *keys: str) -> dict[str, Any]:
         """The options with these names, as a document."""
