@@ -1,5 +1,5 @@
 # Copyright (c) 2026 The freezer.backup authors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Runs `ansible-test sanity` without a container engine and without touching the checkout or ~/.ansible.
 
 ansible-test wants the path ansible_collections/freezer/backup, a git repository, and a bootstrap script for pip that it

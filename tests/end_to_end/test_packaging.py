@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -109,13 +110,19 @@ def test_the_wheel_holds_the_documentation_and_the_licences(wheel):
     assert documents | {"README.md", "CHANGELOG.rst", "SECURITY.md"} <= files_of_wheel(wheel)
 
 
-def test_an_installed_archive_documents_every_module(archive, tmp_path):
+def install(archive, folder):
+    """Install the archive below a folder, and return the environment in which Ansible finds that and no other."""
     environment = {
-        "ANSIBLE_HOME": str(tmp_path / "home"),
-        "ANSIBLE_COLLECTIONS_PATH": str(tmp_path / "collections"),
+        "ANSIBLE_HOME": str(folder / "home"),
+        "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
         "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "false",
     }
-    run("ansible-galaxy", "collection", "install", archive, "--offline", "-p", tmp_path / "collections", **environment)
+    run("ansible-galaxy", "collection", "install", archive, "--offline", "-p", folder / "collections", **environment)
+    return environment
+
+
+def test_an_installed_archive_documents_every_module(archive, tmp_path):
+    environment = install(archive, tmp_path)
     printed = run("ansible-doc", "--metadata-dump", "--no-fail-on-errors", "freezer.backup", **environment)
     modules = json.loads(printed)["all"]["module"]
     assert {name: text["error"] for name, text in modules.items() if "error" in text} == {}
@@ -129,6 +136,38 @@ def test_an_installed_archive_documents_every_module(archive, tmp_path):
 def members_of_the_action_groups():
     runtime = yaml.safe_load((CHECKOUT / "meta/runtime.yml").read_text(encoding="utf-8"))
     return {name for group in runtime["action_groups"].values() for name in group if isinstance(name, str)}
+
+
+def test_an_execution_environment_gets_what_the_collection_uses_there(archive, tmp_path):
+    install(archive, tmp_path)
+    found = yaml.safe_load(run("ansible-builder", "introspect", tmp_path / "collections"))
+    python = {line.partition("  #")[0] for line in found["python"]}
+    extras = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert python >= {*extras["openstack"], *extras["query"]}
+    assert python <= {line for lines in extras.values() for line in lines}
+    assert {re.split("[<>=]", line)[0] for line in python} == {
+        "apscheduler",
+        "bcrypt",
+        "jmespath",
+        "keystoneauth1",
+        "openstacksdk",
+        "zstandard",
+    }
+    assert {line.split()[0] for line in found["system"]} == {"openssh-client", "openssh-clients", "tar"}
+
+
+def test_the_execution_environment_of_the_documentation_can_be_built_from(archive, tmp_path):
+    text = (CHECKOUT / "docs/execution-environment.md").read_text(encoding="utf-8")
+    definition = (
+        text.partition("```yaml\n")[2].partition("```")[0].replace("/path/to/freezer-backup-1.0.0.tar.gz", str(archive))
+    )
+    (tmp_path / "execution-environment.yml").write_text(definition)
+    context = ("--context", tmp_path / "context", "--output-filename", "Containerfile")
+    run("ansible-builder", "create", "--file", tmp_path / "execution-environment.yml", *context)
+    assert "FROM" in (tmp_path / "context/Containerfile").read_text()
+    assert str(archive) in (tmp_path / "context/_build/requirements.yml").read_text()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 # Copyright (c) 2026 The freezer.backup authors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Whole backups in the Swift of tests/labs/openstack, alone and beside a folder."""
 
 from __future__ import annotations
