@@ -49,7 +49,8 @@ soak: setup ## Breaks backups at random for an hour: trees, damage, faults, kill
 		tests/end_to_end/test_api_on_a_cluster.py \
 		tests/unit/search/test_migration.py tests/unit/api/test_copying.py \
 		tests/unit/quiesce/test_what_happens_to_a_holder.py tests/end_to_end/test_sequence_playbooks.py \
-		tests/unit/scheduler tests/end_to_end/test_scheduler_background.py tests/end_to_end/test_snapshot_backup.py tests/end_to_end/test_cloud_sequence.py \
+		tests/unit/scheduler tests/end_to_end/test_scheduler_background.py \
+		tests/end_to_end/test_snapshot_backup.py tests/end_to_end/test_cloud_sequence.py \
 		tests/end_to_end/soak_cloud_scale.py tests/end_to_end/soak_role_api_container.py $(ARGS)
 
 lint: setup ## Runs every static check, ansible-test sanity included; choose some with ARGS="ruff mypy-engine".

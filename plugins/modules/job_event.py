@@ -21,9 +21,11 @@ options:
     required: true
   event:
     description:
-      - V(start) runs the job by its schedule again, or now if it has none, even if it has completed before.
-      - V(stop) takes it off its schedule.
-      - V(abort) ends a run that is under way.
+      - V(start) runs the job now; its schedule stays. A job that was stopped is put back into its schedule, and is run now
+        if it has none. The result of the last run stays until the next one begins.
+      - V(stop) takes it out of its schedule; a run that is under way comes to its end first.
+      - V(abort) ends a run that is under way; the schedule goes on.
+      - There is nothing to stop or to abort of a job that has completed, so nothing is changed then.
     type: str
     choices: [start, stop, abort]
     required: true
@@ -67,8 +69,8 @@ job:
     job_actions: []
     job_schedule:
       event: start
-      status: ''
-      result: ''
+      status: scheduled
+      result: success
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others

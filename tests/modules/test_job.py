@@ -144,11 +144,22 @@ def test_a_job_that_is_removed_leaves_its_session(api):
 
 @pytest.mark.parametrize("event", ["start", "stop", "abort"])
 def test_an_event_is_asked_for_once(api, job, event):
+    api.run("job_status", job_id="nightly", status="scheduled")
     result = api.run_as_checked("job_event", job_id="nightly", event=event)
     assert result["changed"]
     assert result["job"]["job_schedule"]["event"] == event
     assert result["diff"] == {"before": {"event": ""}, "after": {"event": event}}
     assert not api.run_as_checked("job_event", job_id="nightly", event=event)["changed"]
+
+
+def test_there_is_nothing_to_stop_or_abort_of_a_completed_job_and_a_start_opens_it(api, job):
+    api.run("job_status", job_id="nightly", status="completed", result="success")
+    for event in ("stop", "abort"):
+        result = api.run_as_checked("job_event", job_id="nightly", event=event)
+        assert not result["changed"]
+        assert result["job"]["job_schedule"].get("event", "") == ""
+    schedule = api.run_as_checked("job_event", job_id="nightly", event="start")["job"]["job_schedule"]
+    assert (schedule["event"], schedule["status"], schedule["result"]) == ("start", "", "success")
 
 
 @pytest.mark.parametrize(

@@ -271,8 +271,8 @@ class World:
         self.outcome: Callable[[Run, Mapping[str, Any]], Outcome] = self._outcome
         self._folder = folder
         self._pid = 1000
-        store = SqliteStore(folder / "api.db")
-        self._client = falcon.testing.TestClient(create_app(store, NoAuth(), clock=lambda: self.now))
+        self.store = SqliteStore(folder / "api.db")
+        self._client = falcon.testing.TestClient(create_app(self.store, NoAuth(), clock=lambda: self.now))
 
     def node(self, name: str, zone: tzinfo, limits: Limits | None = None, **options: Any) -> Node:
         """A node with a scheduler."""

@@ -169,16 +169,63 @@ def test_a_job_that_cannot_be_created_leaves_no_actions(tenant):
 
 @pytest.mark.parametrize("event", ["start", "stop", "abort"])
 def test_an_event_is_requested_once(tenant, event):
-    tenant.post("/jobs/j", a_job(job_schedule={"status": "completed", "result": "fail", "schedule_hour": "3"}))
+    kept = {"status": "scheduled", "result": "fail", "schedule_hour": "3"}
+    tenant.post("/jobs/j", a_job(job_schedule=kept))
     reply = tenant.post("/jobs/j/event", {event: None})
     assert (reply.status, reply.json) == (202, {"result": "success"})
     schedule = tenant.get("/jobs/j").json["job_schedule"]
-    assert schedule["event"] == event
-    cleared = ("", "") if event == "start" else ("completed", "fail")
-    assert (schedule["status"], schedule["result"], schedule["schedule_hour"]) == (*cleared, "3")
+    assert {key: schedule[key] for key in (*kept, "event")} == {**kept, "event": event}
     etag = tenant.get("/jobs/j").headers["etag"]
     reply = tenant.post("/jobs/j/event", {event: "anything"})
     assert (reply.status, reply.json) == (202, {"result": f"{event} already requested"})
+    assert tenant.get("/jobs/j").headers["etag"] == etag
+
+
+def ask_by_event(tenant, event):
+    tenant.post("/jobs/j/event", {event: None})
+
+
+def ask_by_change(tenant, event):
+    assert tenant.patch("/jobs/j", {"job_schedule": {"event": event}}).status == 200
+
+
+def ask_by_batch(tenant, event):
+    item = {"op": "patch", "job_id": "j", "changes": {"job_schedule": {"event": event}}}
+    assert tenant.post("/jobs:batch", {"items": [item]}).status == 200
+
+
+@pytest.mark.parametrize(
+    ("ask", "event", "expected"),
+    [(ask, event, expected)
+     for ask in (ask_by_event, ask_by_change, ask_by_batch)
+     for event, expected in (("start", ("", "start")), ("stop", ("completed", "")), ("abort", ("completed", "")),
+                            ("remove", ("", "remove")))]
+)  # fmt: skip
+def test_a_completed_job_is_open_again_for_a_start_and_keeps_no_event_that_changes_nothing(
+    tenant, ask, event, expected
+):
+    tenant.post("/jobs/j", a_job(job_schedule={"status": "completed", "result": "fail"}))
+    ask(tenant, event)
+    schedule = tenant.get("/jobs/j").json["job_schedule"]
+    assert (schedule["status"], schedule.get("event", "")) == expected
+    # The last result stays until there is a new run.
+    assert schedule["result"] == "fail"
+
+
+def test_a_job_that_completes_while_something_is_asked_of_it_is_open_again_or_forgets_it(tenant):
+    for event, expected in (("start", ("", "start")), ("abort", ("completed", ""))):
+        tenant.post(f"/jobs/{event}", a_job(job_schedule={"status": "running"}))
+        tenant.post(f"/jobs/{event}/event", {event: None})
+        tenant.patch(f"/jobs/{event}", {"job_schedule": {"status": "completed"}})
+        schedule = tenant.get(f"/jobs/{event}").json["job_schedule"]
+        assert (schedule["status"], schedule["event"]) == expected
+
+
+def test_a_stop_of_a_completed_job_is_answered_with_the_reason_why_nothing_is_done(tenant):
+    tenant.post("/jobs/j", a_job(job_schedule={"status": "completed"}))
+    etag = tenant.get("/jobs/j").headers["etag"]
+    reply = tenant.post("/jobs/j/event", {"stop": None})
+    assert (reply.status, reply.json) == (202, {"result": "nothing to stop: the job is completed"})
     assert tenant.get("/jobs/j").headers["etag"] == etag
 
 

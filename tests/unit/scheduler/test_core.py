@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.query import Query
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.surroundings import Limits
 from ansible_collections.freezer.backup.tests.support.scheduler_world import World, job
 
@@ -132,6 +134,104 @@ def test_a_stop_while_it_runs_takes_effect_at_the_end_and_a_start_takes_it_back(
     assert (schedule_of(world, "stopped")["status"], schedule_of(world, "stopped")["result"]) == ("stop", "success")
     assert sum(1 for one in world.started if one.job_id == "stopped") == 1
     assert sum(1 for one in world.started if one.job_id == "again") == 3
+
+
+def test_a_start_of_a_scheduled_job_runs_it_now_and_its_schedule_stays(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("daily", "node", 1, {"schedule_interval": "1 hours"}, seconds=30))
+    world.run_until(START + 3700)
+    assert schedule_of(world, "daily")["result"] == "success"
+    world.event("daily", "start")
+    asked = schedule_of(world, "daily")
+    assert (asked["status"], asked["result"]) == ("scheduled", "success")
+    world.run_until(START + 3800)
+    assert (schedule_of(world, "daily")["status"], schedule_of(world, "daily")["event"]) == ("scheduled", "")
+    world.run_until(START + 2.1 * 3600)
+    first, now, second = [one.started - START for one in world.started]
+    assert (first, second) == (3600, 7200)
+    assert 3700 <= now <= 3710
+
+
+@pytest.mark.parametrize("schedule", [{}, {"schedule_date": "2026-06-01T12:00:30"}], ids=["once", "date"])
+@pytest.mark.parametrize("ask", ["event", "change", "left by another release"])
+def test_a_start_of_a_completed_job_runs_it_again(world, schedule, ask):
+    node = world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("done", "node", 1, schedule, seconds=10))
+    world.run_until(START + 100)
+    assert schedule_of(world, "done")["status"] == "completed"
+    if ask == "event":
+        world.event("done", "start")
+    elif ask == "change":
+        world.ask("PATCH", "/v2/world/jobs/done", {"job_schedule": {"event": "start"}})
+    else:
+        leave_event(world, "done", "start")
+        node.crash()
+        node.boot()
+    world.run_until(START + 200)
+    assert len(world.started) == 2
+    found = schedule_of(world, "done")
+    assert (found["status"], found["result"], found["event"]) == ("completed", "success", "")
+    assert found["time_started"] >= START + 100
+
+
+def leave_event(world, job_id, event):
+    """An event of a completed job as an API of upstream's keeps it."""
+    (stored,) = [one for one in world.store.search("job", EVERYBODY, Query(), 10, 0) if one.id == job_id]
+    document = {**stored.document, "job_schedule": {**stored.document["job_schedule"], "event": event}}
+    world.store.replace(stored, document)
+
+
+@pytest.mark.parametrize(("event", "status"), [("stop", "completed"), ("abort", "completed"), ("remove", "removed")])
+def test_an_event_that_waits_at_a_completed_job_is_answered(world, event, status):
+    world.create("jobs", job("done", "node", 1, {"status": "completed"}))
+    leave_event(world, "done", event)
+    world.node("node", UTC, poll_seconds=5)
+    world.run_until(START + 30)
+    assert world.started == []
+    assert (schedule_of(world, "done")["status"], schedule_of(world, "done")["event"]) == (status, "")
+
+
+def test_an_abort_ends_the_run_of_a_recurring_job_and_its_schedule_goes_on(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("often", "node", 1, {"schedule_interval": "1 hours"}, seconds=600))
+    world.run_until(START + 3700)
+    world.event("often", "abort")
+    world.run_until(START + 3800)
+    found = schedule_of(world, "often")
+    assert (found["status"], found["result"], found["event"]) == ("scheduled", "aborted", "")
+    # There is no run now: nothing is ended, and nothing is left behind.
+    world.event("often", "abort")
+    world.run_until(START + 3 * 3600 - 1)
+    found = schedule_of(world, "often")
+    assert [one.started - START for one in world.started] == [3600, 7200]
+    assert (found["status"], found["result"], found["event"]) == ("scheduled", "success", "")
+    world.event("often", "stop")
+    world.run_until(START + 5 * 3600)
+    assert schedule_of(world, "often")["status"] == "stop"
+
+
+def test_a_stop_that_was_asked_for_before_an_abort_still_holds(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("often", "node", 1, {"schedule_interval": "1 hours"}, seconds=600))
+    for moment, event in ((3700, "stop"), (3720, "abort")):
+        world.run_until(START + moment)
+        world.event("often", event)
+    world.run_until(START + 3 * 3600)
+    assert (schedule_of(world, "often")["status"], schedule_of(world, "often")["result"]) == ("stop", "aborted")
+    assert len(world.started) == 1
+
+
+def test_a_start_while_it_is_aborted_runs_it_again_at_once(world):
+    world.node("node", UTC, poll_seconds=1)
+    world.create("jobs", job("once", "node", 1, {}, seconds=600))
+    world.run_until(START + 30)
+    world.event("once", "abort")
+    world.run_until(START + 31.5)
+    assert schedule_of(world, "once")["status"] == "aborting"
+    world.event("once", "start")
+    world.run_until(START + 50)
+    assert len(world.started) == 2
+    assert schedule_of(world, "once")["status"] == "running"
 
 
 def test_a_job_of_another_client_now_is_let_go_and_taken_over_there(world):

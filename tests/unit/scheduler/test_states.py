@@ -54,13 +54,83 @@ def reachable():
     return found
 
 
+def cell_of(state, what):
+    """What the table says about a pair: the next state, and whether the job is then due at once."""
+    following, do = step(state, what)
+    if do == states.ARM_NOW:
+        return f"{name_of(following)}, due now"
+    return "" if following == state else name_of(following)
+
+
 def test_the_table_in_the_documentation_is_that_of_the_program():
     table = written_table()
     assert {state for state, _what in table} == {name_of(state) for state in reachable()}
+    assert {what for _state, what in table} == set(states.INPUTS)
     for state in reachable():
         for what in states.INPUTS:
-            following = step(state, what).state
-            assert table[name_of(state), what] == ("" if following == state else name_of(following)), (state, what)
+            assert table[name_of(state), what] == cell_of(state, what), (state, what)
+
+
+#: How a job comes into each state: what happens to it, one after the other.
+WAYS = {
+    "(new)": None,
+    "scheduled": [],
+    "running": ["run"],
+    "running, then remove": ["run", "remove"],
+    "running, then stop": ["run", "stop"],
+    "aborting": ["run", "abort"],
+    "aborting, then remove": ["run", "abort", "remove"],
+    "aborting, then start": ["run", "abort", "start"],
+    "aborting, then stop": ["run", "abort", "stop"],
+    "completed": ["run", "end"],
+    "stop": ["stop"],
+    "removed": ["remove"],
+}
+
+
+@pytest.mark.parametrize("event", states.EVENTS)
+@pytest.mark.parametrize("name", WAYS)
+def test_every_event_on_every_state_is_answered_as_the_table_says(tmp_path, name, event):
+    """From the API to the agent and back: what the documentation says becomes of the job and of the event."""
+    schedule = {"schedule_interval": "1 hours", "schedule_start_date": "2026-11-18T11:06:42Z"}
+    if name == "completed":
+        schedule["schedule_end_date"] = "2026-11-18T11:30:00Z"
+    world = World(tmp_path, START)
+    world.create("jobs", job("job", "node", 1, schedule, seconds=10))
+
+    def ask(wanted):
+        world.ask("PATCH", "/v2/world/jobs/job", {"job_schedule": {"event": wanted}})
+        world.run_until(world.now + 0.3)
+
+    if WAYS[name] is None:
+        ask(event)
+    node = world.node("node", UTC, poll_seconds=0.1)
+    world.run_until(START + 1)
+    for what in WAYS[name] or []:
+        if what in states.EVENTS:
+            ask(what)
+        else:
+            world.run_until(START + (2.5 if what == "run" else 20))
+    before = 0
+    if WAYS[name] is not None:
+        before = len(world.started)
+        # What has ended is forgotten.
+        assert name in ("completed", "removed") or name_of(state_of(node)) == name
+        ask(event)
+
+    said = written_table()[name, event] or name
+    found = world.get("jobs", "job")["job_schedule"]
+    assert found.get("event", "") == "", found
+    if said.endswith(", due now"):
+        assert (len(world.started), found["status"]) == (before + 1, "running")
+    else:
+        assert (len(world.started), found["status"]) == (before, said.partition(",")[0])
+        assert said in ("completed", "removed") or name_of(state_of(node)) == said
+
+
+def state_of(node):
+    entry = node.core.entries.get("job")
+    return entry.state if entry is not None else State()
 
 
 def test_every_state_comes_to_rest():
@@ -142,9 +212,7 @@ def test_whatever_is_asked_for_and_whenever_the_scheduler_dies_every_job_ends_in
     assert node.core.journal.waiting_count() == 0
     for job_id in sorted(alive):
         schedule = world.get("jobs", job_id)["job_schedule"]
-        assert schedule["event"] in ("", "stop") if schedule["status"] == "completed" else schedule["event"] == "", (
-            schedule
-        )
+        assert schedule.get("event", "") == "", schedule
         assert schedule["status"] in ("stop", "completed"), schedule
         if any(process.job_id == job_id for process in world.started):
             assert schedule["time_ended"] >= schedule["time_started"] > 0, schedule

@@ -59,7 +59,7 @@ class Registry:
         self.backups = Collection(connection, backup.KIND, self._root, owner)
 
     def job_event(self, job_id: str, event: str) -> bool:
-        """Ask for ``start``, ``stop`` or ``abort`` of a job; False when that has been asked for already."""
+        """Ask for ``start``, ``stop`` or ``abort`` of a job; False when that was asked for before, or changes nothing."""
         path = f"{self._root}/jobs/{quote(job_id, safe='')}/event"
         # Not repeatable: the scheduler may have taken the first event, and a second would run the job twice.
         answer = self._connection.request("POST", path, document={event: None}, repeatable=False).document

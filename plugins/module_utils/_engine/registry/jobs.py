@@ -87,9 +87,13 @@ def ensure_action(registry: Registry, wanted: Mapping[str, Any], state: str, che
 
 
 def request_event(registry: Registry, job_id: str, event: str, check_mode: bool) -> Result:
-    """Ask for ``start``, ``stop`` or ``abort`` of a job, unless that has been asked for already."""
+    """Ask for ``start``, ``stop`` or ``abort`` of a job, unless that was asked for before, or the job has ended."""
     job = existing_job(registry, job_id)
-    asked_before = (job.get("job_schedule") or {}).get("event") or ""
+    job_schedule = job.get("job_schedule") or {}
+    asked_before = job_schedule.get("event") or ""
+    if event != "start" and job_schedule.get("status") in ("completed", "removed"):
+        # There is no run to end, and no schedule to leave; an API of upstream's would keep the event for ever.
+        return Result(False, {"event": asked_before}, {"event": asked_before}, job_id, job)
     if check_mode:
         changed = asked_before != event
     else:

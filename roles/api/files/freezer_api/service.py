@@ -97,16 +97,15 @@ class Service:
         """
         return run_batch(self.store, self._planner, rules, items, check)
 
-    def request_event(self, access: Access, job_id: str, event: str) -> bool:
-        """Ask a job's scheduler for an event; whether it was not asked already. Raises NotFoundError."""
+    def request_event(self, access: Access, job_id: str, event: str) -> str:
+        """Ask a job's scheduler for an event: ``success``, or why there is nothing to ask for. Raises NotFoundError."""
 
-        def attempt() -> bool:
+        def attempt() -> str:
             job = self._planner.existing("job", access, job_id)
-            wanted = with_event(job.document, event)
-            if wanted is None:
-                return False
-            self.store.replace(job, wanted)
-            return True
+            wanted, answer = with_event(job.document, event)
+            if wanted is not None:
+                self.store.replace(job, wanted)
+            return answer
 
         return until_no_conflict(attempt)
 

@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import TRIGGER_KEYS
 
 from .errors import BadRequestError, NotFoundError
+from .kinds.job import answerable
 from .store.base import Document
 
 #: Seconds, for a session that does not say.
@@ -113,7 +114,7 @@ def without_job(session: Mapping[str, Any], job_id: str) -> Document:
 
 def job_alone(job: Mapping[str, Any]) -> Document:
     """A job that was taken out of its session: its scheduler is asked to stop it."""
-    schedule = {**job["job_schedule"], "event": "stop"}
+    schedule = answerable({**job["job_schedule"], "event": "stop"})
     return {**job, "session_id": "", "session_tag": 0, "job_schedule": schedule}
 
 

@@ -29,6 +29,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.er
 )
 
 from .journal import BACKUP, BACKUPS_GONE, JOB, Journal, Report
+from .states import COMPLETED, EVENTS
 from .surroundings import Join, Joined
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -57,6 +58,7 @@ class Conversation:
         self._sessions_tag: str | None = None
         self._has_batches = True
         self._takes_own_keys = True
+        self._has_looked_at_completed = False
 
     @property
     def registry(self) -> Registry:
@@ -79,11 +81,12 @@ class Conversation:
         ensure_client(self.registry, {"client_id": self._client_id, **self._about}, "present", check_mode=False)
 
     def jobs(self) -> Iterator[list[tuple[dict[str, Any], str | None]]] | None:
-        """The jobs of this client that are not completed, in pages; None if none has changed since the last time.
+        """The jobs of this client that are not completed, or of which something is asked, in pages; None if none has
+        changed since the last time.
 
         They count as read when the last page was taken.
         """
-        search = {"match": [{"client_id": self._client_id}], "match_not": [{"status": "completed"}]}
+        search = {"match": [{"client_id": self._client_id}], "match_not": [{"status": COMPLETED}]}
         tag, pages, tags = self.registry.jobs.all_unless_known(self._jobs_tag, search)
         if pages is None:
             return None
@@ -92,9 +95,26 @@ class Conversation:
             self._jobs_tag = None
             for page in pages:
                 yield [(job, tags.get(str(job.get("job_id")))) for job in page]
+            # Our API opens a completed job when something is asked of it, and tags its answers. One of upstream's does
+            # neither, and earlier releases of ours left some as they were.
+            if tag is None or not self._has_looked_at_completed:
+                yield self._asked_of_completed()
+                self._has_looked_at_completed = True
             self._jobs_tag = tag
 
         return read()
+
+    def _asked_of_completed(self) -> list[tuple[dict[str, Any], str | None]]:
+        """The completed jobs of this client with an event."""
+        found = []
+        for event in EVENTS:
+            match = [{"client_id": self._client_id}, {"status": COMPLETED}, {"event": event}]
+            for job, tag in self.registry.jobs.all_tagged({"match": match}):
+                schedule = job.get("job_schedule") or {}
+                # Upstream's searches find what is alike, too.
+                if job.get("client_id") == self._client_id and schedule.get("event") == event:
+                    found.append((job, tag))
+        return found
 
     def sessions(self) -> list[dict[str, Any]]:
         """The sessions, if one has changed since the last time."""

@@ -220,16 +220,19 @@ class Core:
         job_id = str(job.get("job_id"))
         entry = self.entries.get(job_id)
         schedule = job.get("job_schedule") or {}
+        status = str(schedule.get("status") or "")
+        event = schedule.get("event") if schedule.get("event") in states.EVENTS else ""
         if entry is not None and tag is not None and entry.tag == tag:
             return
         text = json.dumps(job, ensure_ascii=False, separators=(",", ":"))
         if entry is None:
             entry = self.entries[job_id] = Entry(job_id, first_state(job))
-            entry.last_due = now if schedule.get("event") == states.START else first_last_due(job, now)
+            entry.last_due = now if event == states.START else first_last_due(job, now)
             entry.session_tag = _whole(job.get("session_tag"))
             is_changed = entry.read(job, self._zone)
         else:
-            if entry.state.status == states.COMPLETED and schedule.get("status") in (states.COMPLETED, states.REMOVED):
+            ended = (states.COMPLETED, states.REMOVED)
+            if entry.state.status == states.COMPLETED and schedule.get("status") in ended and not event:
                 return
             was_in = entry.session_id
             is_changed = entry.read(job, self._zone)
@@ -237,26 +240,27 @@ class Core:
                 entry.session_tag = _whole(job.get("session_tag"))
         entry.tag = tag
         self.journal.keep_job(Known(job_id, text, tag, entry.state, entry.last_due, entry.session_tag, entry.is_open))
-        event = schedule.get("event") or ""
-        if event in states.EVENTS:
+        if entry.state.status in states.ACTIVE and not entry.run_id:
+            # It is said to run here, and does not: this scheduler, or its disk, is another one than then.
+            self._settle(entry, None, now)
+        # One that another scheduler has put into its schedule is not new any more for what is asked of it.
+        is_found = entry.state.status == states.NEW and (not event or status == states.SCHEDULED)
+        if is_found:
+            self._step(entry, states.FOUND, now, known_status=status)
+        if event:
             if "event" in self.journal.waiting_for(job_id):
                 # The API does not know yet that the last one was heard; this one is looked at when it does.
                 entry.tag = None
             else:
                 self._report(job_id, event="", seen_event=event)
-                self._step(entry, event, now, known_status=str(schedule.get("status") or ""))
-        elif entry.state.status == states.NEW:
-            self._step(entry, states.START, now, known_status=str(schedule.get("status") or ""))
-        elif is_changed and entry.state.status == states.SCHEDULED:
+                self._step(entry, event, now, known_status=status)
+        elif not is_found and is_changed and entry.state.status == states.SCHEDULED:
             if entry.times is not None and not entry.times.once:
                 # What would have been due in the past by the new schedule, is not made up for.
                 entry.last_due = max(entry.last_due or 0, now - 1)
             self._arm(entry, now)
             if entry.problem:
                 self._report(job_id, reason=entry.problem)
-        if entry.state.status in states.ACTIVE and not entry.run_id:
-            # It is said to run here, and does not: this scheduler, or its disk, is another one than then.
-            self._settle(entry, None, now)
 
     def _step(self, entry: Entry, what: str, now: float, known_status: str | None = None) -> None:
         """Go on in the table of states, and do what it says. ``known_status`` is what the API has."""
@@ -268,14 +272,14 @@ class Core:
         if do == states.FORGET:
             self._forget(entry)
             return
-        if do == states.ARM and what == states.START:
-            entry.is_open = True
-            if before.status in (states.STOPPED, states.COMPLETED):
+        if do in (states.ARM, states.ARM_NOW):
+            is_begun = what in (states.FOUND, states.START)
+            entry.is_open = do == states.ARM_NOW or (is_begun and entry.times is not None and entry.times.once)
+            if before.status in (states.STOPPED, states.COMPLETED, states.REMOVED):
                 # What passed while it was stopped is not made up for.
                 entry.last_due = now
-        if do == states.ARM:
             self._arm(entry, now)
-            if entry.next_due is None and what == states.START:
+            if entry.next_due is None and (is_begun or do == states.ARM_NOW):
                 self._nothing_to_run(entry, now)
         elif do == states.DISARM:
             entry.next_due, entry.is_open = None, False

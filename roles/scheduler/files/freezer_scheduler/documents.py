@@ -42,9 +42,15 @@ def run(flags: argparse.Namespace, registry: Registry, client_id: Callable[[], s
     elif verb == "delete":
         _delete(kind, registry, collection, document_id)
     elif kind == "job":
-        is_new = registry.job_event(document_id, verb)
-        said = "is asked for" if is_new else "was asked for already"
-        print(f"The {verb} of the job {document_id} {said}.", file=sys.stderr)
+        result = registry_jobs.request_event(registry, document_id, verb, check_mode=False)
+        schedule = (result.document or {}).get("job_schedule") or {}
+        if result.changed:
+            said = f"The {verb} of the job {document_id} is asked for."
+        elif schedule.get("event") == verb:
+            said = f"The {verb} of the job {document_id} was asked for already."
+        else:
+            said = f"There is nothing to {verb}: the job {document_id} is {schedule.get('status') or 'new'}."
+        print(said, file=sys.stderr)
     elif verb == "add-job":
         registry.add_session_job(document_id, flags.job_id)
     elif verb == "remove-job":

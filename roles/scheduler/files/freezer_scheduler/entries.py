@@ -23,7 +23,8 @@ CONTINUOUS_PAUSE_SECONDS = 1.0
 
 
 class Entry:
-    """One job. ``problem`` says why it can never be due; ``is_open`` that a start has not led to a run yet."""
+    """One job. ``problem`` says why it can never be due by its schedule; ``is_open`` that a run was asked for, or is due
+    because there is no schedule, and has not begun yet."""
 
     __slots__ = ("is_gone", "is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id", "session_tag", "state",
                  "tag", "times", "triggers")  # fmt: skip
@@ -64,7 +65,7 @@ class Entry:
         self.next_due = None
         if self.times is None or self.state.status != SCHEDULED:
             return
-        if self.times.once:
+        if self.is_open or self.times.once:
             self.next_due = now if self.is_open else None
             return
         since = self.last_due if self.last_due is not None else now
@@ -84,8 +85,11 @@ class Entry:
         """Of the times up to now the one to run; None if all of them are too long ago. They are then dealt with."""
         if self.times is None or self.next_due is None:
             return None
-        if self.times.once:
+        if self.is_open or self.times.once:
+            # Beside the schedule: what is due by it stays due.
             self.is_open = False
+            if self.times.continuous:
+                self.last_due = now
             return self.next_due
         if self.times.continuous:
             self.last_due = now
@@ -103,11 +107,9 @@ class Entry:
 
 
 def first_state(job: Mapping[str, Any]) -> State:
-    """The state in which a job is taken over that is not known here: one that is not stopped is started."""
+    """The state in which a job is taken over that is not known here."""
     schedule = job.get("job_schedule") or {}
     status = schedule.get("status") or NEW
-    if schedule.get("event") == "start":
-        return State(NEW)
     if status in (STOPPED, COMPLETED, REMOVED):
         return State(status)
     return State(RUNNING) if status in ACTIVE else State(NEW)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What state a job is in, and what becomes of it: a table, and nothing else. docs/scheduler.md shows the same table.
 
-An input is an event that somebody asks for (``start``, ``stop``, ``abort``, ``remove``), or something that happens: the
-job is ``due``, or its run has ``ended``. What is asked for while a job runs, and takes effect at its end, is kept in
-``after``.
+An input is an event that is asked for (``start``, ``stop``, ``abort``, ``remove``), or something that happens: a job is
+``found``, or is ``due``, or its run has ``ended``. What is asked for while a job runs, and takes effect at its end, is
+kept in ``after``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ ACTIVE = (RUNNING, ABORTING)
 
 START, STOP, ABORT, REMOVE = "start", "stop", "abort", "remove"
 EVENTS = (START, STOP, ABORT, REMOVE)
-DUE, ENDED, LAST_ENDED = "due", "ended", "last ended"
-INPUTS = (*EVENTS, DUE, ENDED, LAST_ENDED)
+FOUND, DUE, ENDED, LAST_ENDED = "found", "due", "ended", "last ended"
+INPUTS = (*EVENTS, FOUND, DUE, ENDED, LAST_ENDED)
 
-#: What has to be done about a step: find out when the job is due next, forget about that, start its actions, end them,
-#: or forget the job.
-ARM, DISARM, RUN, KILL, FORGET, NOTHING = "arm", "disarm", "run", "kill", "forget", "nothing"
+#: What has to be done about a step: find out when the job is due next by its schedule, make it due now as well, forget
+#: when it is due, start its actions, end them, or forget the job.
+ARM, ARM_NOW, DISARM, RUN, KILL, FORGET, NOTHING = "arm", "arm now", "disarm", "run", "kill", "forget", "nothing"
 
 
 class State(NamedTuple):
@@ -42,19 +42,18 @@ class Step(NamedTuple):
 
 _IDLE = {
     # (status, input): (next status, what to do)
-    (NEW, START): (SCHEDULED, ARM),
+    (NEW, FOUND): (SCHEDULED, ARM),
+    (NEW, START): (SCHEDULED, ARM_NOW),
     (NEW, STOP): (STOPPED, DISARM),
     (NEW, ABORT): (STOPPED, DISARM),
-    (SCHEDULED, START): (SCHEDULED, ARM),
+    (SCHEDULED, START): (SCHEDULED, ARM_NOW),
     (SCHEDULED, STOP): (STOPPED, DISARM),
-    (SCHEDULED, ABORT): (STOPPED, DISARM),
     (SCHEDULED, DUE): (RUNNING, RUN),
     (STOPPED, START): (SCHEDULED, ARM),
-    (COMPLETED, START): (SCHEDULED, ARM),
-    (COMPLETED, STOP): (COMPLETED, DISARM),
-    (COMPLETED, ABORT): (COMPLETED, DISARM),
+    (COMPLETED, START): (SCHEDULED, ARM_NOW),
+    (REMOVED, START): (SCHEDULED, ARM_NOW),
 }
-_AFTER_ITS_RUN = {STOP: (STOPPED, DISARM), REMOVE: (REMOVED, FORGET), START: (SCHEDULED, ARM)}
+_AFTER_ITS_RUN = {STOP: (STOPPED, DISARM), REMOVE: (REMOVED, FORGET), START: (SCHEDULED, ARM_NOW)}
 
 
 def step(state: State, what: str) -> Step:
@@ -68,14 +67,12 @@ def step(state: State, what: str) -> Step:
     if what in (ENDED, LAST_ENDED):
         if after:
             following, do = _AFTER_ITS_RUN[after]
-        elif status == ABORTING or what == LAST_ENDED:
-            following, do = COMPLETED, DISARM
         else:
-            following, do = SCHEDULED, ARM
+            following, do = (COMPLETED, DISARM) if what == LAST_ENDED else (SCHEDULED, ARM)
         return Step(State(following), do)
     if what == ABORT:
-        # What was asked for after an abort still holds: a job that is to be removed is not merely aborted.
-        return Step(State(ABORTING, after if after == REMOVE else ""), KILL)
+        # What is to become of the job after this run still holds; another run of it, that was asked for, is not wanted.
+        return Step(State(ABORTING, "" if after == START else after), KILL)
     if what in (STOP, REMOVE):
         return Step(State(status, REMOVE if after == REMOVE else what))
     if what == START:

@@ -24,6 +24,7 @@ from ..store.base import Change, Create, Delete, Document, Owner, Replace, Scope
 from .base import Rules, carried_over
 
 EVENTS = ("start", "stop", "abort", "remove")
+_ENDED = ("completed", "removed")
 
 #: A job stays in its session when it is replaced: only the session's own routes put it in and take it out.
 _ASSOCIATION = ("session_id", "session_tag", "session_name")
@@ -49,7 +50,7 @@ class JobRules(Rules):
 
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
         schedule = {"time_created": now, "time_started": -1, "time_ended": -1, **sent.get("job_schedule", {})}
-        return super().new({**_expanded(sent), "job_schedule": schedule}, document_id, owner, now)
+        return super().new({**_expanded(sent), "job_schedule": answerable(schedule)}, document_id, owner, now)
 
     def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
         created = stored.document["job_schedule"].get("time_created", now)
@@ -58,7 +59,8 @@ class JobRules(Rules):
         return carried_over(document, stored.document, _ASSOCIATION)
 
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
-        return _expanded(merged(stored.document, changes))
+        job = _expanded(merged(stored.document, changes))
+        return {**job, "job_schedule": answerable(job["job_schedule"])}
 
     def companions(
         self, store: Store, old: Stored | None, new: Document | None, owner: Owner
@@ -92,16 +94,30 @@ class JobRules(Rules):
         return {**new, "job_actions": elements}, list(changes.values())
 
 
-def with_event(job: Mapping[str, Any], event: str) -> Document | None:
-    """The job with an event requested of its scheduler, or None if that event is requested already.
-
-    A start also clears the status and the result, so that a completed job is found by its scheduler again.
-    """
+def with_event(job: Mapping[str, Any], event: str) -> tuple[Document | None, str]:
+    """The job with an event requested of its scheduler, None if it stays as it is; and what the requester is told."""
     schedule = job["job_schedule"]
-    if schedule.get("event") == event:
-        return None
-    cleared = {"status": "", "result": ""} if event == "start" else {}
-    return {**job, "job_schedule": {**schedule, "event": event, **cleared}}
+    wanted = answerable({**schedule, "event": event})
+    if wanted["event"] != event:
+        cleared = {**job, "job_schedule": wanted} if schedule.get("event") else None
+        return cleared, f"nothing to {event}: the job is {schedule['status']}"
+    if wanted == schedule:
+        return None, f"{event} already requested"
+    return {**job, "job_schedule": wanted}, "success"
+
+
+def answerable(schedule: Mapping[str, Any]) -> Document:
+    """A schedule with an event that its scheduler sees and answers, as the table in docs/scheduler.md says.
+
+    Schedulers look for jobs that are not completed: one that is to start again, or to be removed, is open again. An
+    event that changes nothing about a job that has ended is dropped, for it would wait for ever.
+    """
+    event, status = schedule.get("event"), schedule.get("status")
+    if not event or status not in _ENDED:
+        return dict(schedule)
+    if event == "start" or (event == "remove" and status == "completed"):
+        return {**schedule, "status": ""}
+    return {**schedule, "event": ""}
 
 
 def _expanded(job: Mapping[str, Any]) -> Document:

@@ -33,9 +33,9 @@ class JobEvent:
             raise BadRequestError(
                 f"{event[:100]!r} is no event; the events are {', '.join(EVENTS)}", title="Bad Action Method"
             )
-        is_new = self._service.request_event(access, document_id, event)
+        answer = self._service.request_event(access, document_id, event)
         response.status = falcon.HTTP_202
-        write_json(response, {"result": "success" if is_new else f"{event} already requested"})
+        write_json(response, {"result": answer})
 
 
 class SessionAction:
