@@ -26,6 +26,8 @@ class Scheduler:
     folder: Path
     url: str | None
     config: Mapping[str, Any] = field(default_factory=dict)
+    #: Further options of ``[api]``, such as ``username``.
+    login: Mapping[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,6 +47,7 @@ class Scheduler:
         lines += [f"{name} = {value}" for name, value in {"interval": 1, **self.config}.items()]
         if self.url:
             lines += ["[api]", f"url = {self.url}"]
+            lines += [f"{name} = {value}" for name, value in self.login.items()]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
         return [COMMAND, "--config-file", str(path), "-c", self.client_id, *arguments]
 
