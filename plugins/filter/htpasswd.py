@@ -8,9 +8,9 @@ DOCUMENTATION = r"""
 name: htpasswd
 short_description: What a password file of freezer-api should hold
 description:
-  - Writes a line with a bcrypt hash for every user. A hash carries random salt, so a line of the existing file is kept
-    while its hash verifies the password, and the file changes only when a user or a password does.
-  - A value that is a bcrypt hash itself is taken as it is.
+  - Writes a line with a bcrypt hash for every account. A hash carries random salt, so the hash of the existing file is kept
+    while it verifies the password, and the file changes only when an account or a password does.
+  - A password that is a bcrypt hash itself is taken as it is.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -22,7 +22,12 @@ options:
     type: str
     required: true
   users:
-    description: Names, made of letters, digits, V(_) and V(-), with passwords of at most 72 bytes, or with hashes.
+    description:
+      - Accounts by name, which is made of letters, digits, V(_), V(.) and V(-).
+      - The value is a dictionary with C(password) (of at most 72 bytes, or a hash), C(role) (V(admin), V(member), V(reader) or
+        V(node)), C(project_id) (for V(admin) it can be missing) and, for a V(node), C(client_id), which without it is the
+        project and the name with V(_) between them.
+      - A value that is only a password, or a hash, makes an administrator whose line has no role.
     type: dict
     required: true
   rounds:
@@ -41,6 +46,15 @@ EXAMPLES = r"""
     group: freezer-api
     mode: "0640"
   no_log: true
+  vars:
+    users:
+      admin:
+        password: "{{ vaulted_admin_password }}"
+        role: admin
+      db1:
+        password: "{{ vaulted_db1_password }}"
+        role: node
+        project_id: web
 """
 
 RETURN = r"""
@@ -49,37 +63,43 @@ _value:
   type: str
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import (
+    COST,
+    Account,
+    is_hash,
+    parse_line,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account_options import (
+    account_of,
+    faults_of,
+    password_of,
+)
 
 try:
     import bcrypt
 except ImportError:
     bcrypt = None
 
-_USER = re.compile(r"[\w-]{1,255}")
-_HASH = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
-#: bcrypt reads no more of a password.
-_MOST_BYTES = 72
 
-
-def htpasswd(existing: str, users: Mapping[str, str], rounds: int = 12) -> str:
-    """The password file for these users, with the lines of the existing one where they still hold."""
-    lines = (line.partition(":") for line in existing.splitlines())
-    hashes = {user.strip(): value.strip() for user, _colon, value in lines}
+def htpasswd(existing: str, users: Mapping[str, Any], rounds: int = COST) -> str:
+    """The password file for these accounts, with the hashes of the existing one where they still hold."""
+    faults = faults_of(users)
+    if faults:
+        raise AnsibleFilterError(" ".join(faults))
+    known = {account.name: account for account in map(parse_line, existing.splitlines()) if account is not None}
     return "".join(
-        f"{user}:{_hash(user, str(password), hashes.get(user, ''), rounds)}\n"
-        for user, password in sorted(users.items())
+        f"{account_of(name, options, _hash(name, password_of(options), known.get(name), rounds)).line}\n"
+        for name, options in sorted(users.items())
     )
 
 
-def _hash(user: str, password: str, existing: str, rounds: int) -> str:
-    if not _USER.fullmatch(user):
-        raise AnsibleFilterError(f"{user!r} is no name of a user: it is made of letters, digits, _ and -.")
-    if _HASH.fullmatch(password):
+def _hash(user: str, password: str, existing: Account | None, rounds: int) -> str:
+    if is_hash(password):
         return password
     if bcrypt is None:
         raise AnsibleFilterError(
@@ -87,17 +107,14 @@ def _hash(user: str, password: str, existing: str, rounds: int) -> str:
             "install it on the controller, or give hashes instead of passwords (htpasswd -nB)."
         )
     secret = password.encode()
-    if not 1 <= len(secret) <= _MOST_BYTES or b"\0" in secret:
-        raise AnsibleFilterError(f"The password of {user} must have 1 to {_MOST_BYTES} bytes, none of them zero.")
-    if _holds(secret, existing, rounds):
-        return existing
+    if existing is not None and _holds(secret, existing, rounds):
+        return existing.hash
     return bcrypt.hashpw(secret, bcrypt.gensalt(rounds)).decode()
 
 
-def _holds(secret: bytes, existing: str, rounds: int) -> bool:
-    found = _HASH.fullmatch(existing)
+def _holds(secret: bytes, existing: Account, rounds: int) -> bool:
     try:
-        return found is not None and int(found[1]) >= rounds and bcrypt.checkpw(secret, existing.encode())
+        return existing.cost >= rounds and bcrypt.checkpw(secret, existing.hash.encode())
     except ValueError:
         # It only looks like a hash.
         return False

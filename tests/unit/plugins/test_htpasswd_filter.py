@@ -4,11 +4,18 @@
 
 from __future__ import annotations
 
+import base64
+import inspect
+
 import bcrypt
+import falcon.testing
 import pytest
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.freezer.backup.plugins.filter import htpasswd as plugin
+from ansible_collections.freezer.backup.plugins.filter.account_faults import account_faults
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import COST
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.access import Context
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.http_basic import HttpBasic
 
 ROUNDS = 4
@@ -58,12 +65,80 @@ def test_a_line_that_only_looks_like_a_hash_is_replaced():
 
 @pytest.mark.parametrize("user", ["", "a:b", "a b", "a\nb", "x" * 256])
 def test_a_name_that_the_api_would_refuse_is_refused(user):
-    with pytest.raises(AnsibleFilterError, match="is no name of a user"):
+    with pytest.raises(AnsibleFilterError, match="has no user name of letters"):
         htpasswd("", {user: "secret"})
 
 
 @pytest.mark.parametrize("password", ["", "x" * 73, "ä" * 37, "a\0b"])
 def test_a_password_that_bcrypt_would_cut_or_refuse_is_refused_without_being_shown(password):
-    with pytest.raises(AnsibleFilterError, match="The password of admin must have 1 to 72 bytes") as refused:
+    with pytest.raises(AnsibleFilterError, match="The account 'admin' needs a password of 1 to 72 bytes") as refused:
         htpasswd("", {"admin": password})
     assert not password or password not in str(refused.value)
+
+
+NODE = {"password": "secret", "role": "node", "project_id": "web"}
+
+
+@pytest.mark.parametrize(
+    ("options", "line", "context"),
+    [
+        ("secret", "db1:{}", Context("db1", "default", frozenset(["admin"]))),
+        (
+            {"password": "secret", "role": "admin"},
+            "db1:{}:admin:default",
+            Context("db1", "default", frozenset(["admin"])),
+        ),
+        (
+            {"password": "secret", "role": "member", "project_id": "web"},
+            "db1:{}:member:web",
+            Context("db1", "web", frozenset(["member"])),
+        ),
+        (NODE, "db1:{}:node:web:web_db1", Context("db1", "web", frozenset(["node"]), client_id="web_db1")),
+        (
+            {**NODE, "client_id": "db1.example.org"},
+            "db1:{}:node:web:db1.example.org",
+            Context("db1", "web", frozenset(["node"]), client_id="db1.example.org"),
+        ),
+    ],
+    ids=["password", "admin", "member", "node", "client"],
+)
+def test_the_api_knows_the_accounts_of_an_inventory(tmp_path, options, line, context):
+    written = htpasswd("", {"db1": options})
+    assert written == line.format(written.split(":")[1].strip()) + "\n"
+    assert htpasswd(written, {"db1": options}) == written
+    (tmp_path / "accounts").write_text(written)
+    token = base64.b64encode(b"db1:secret").decode()
+    request = falcon.testing.create_req(headers={"Authorization": f"Basic {token}"})
+    assert HttpBasic(tmp_path / "accounts").authenticate(request) == context
+
+
+def test_a_hash_stays_while_the_role_of_an_account_changes():
+    plain = htpasswd("", {"db1": "secret"})
+    bound = htpasswd(plain, {"db1": NODE})
+    assert bound == f"{plain.strip()}:node:web:web_db1\n"
+    assert htpasswd(bound, {"db1": "secret"}) == plain
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"password": "secret"}, "has the role ''; the roles are admin, member, reader, node"),
+        ({"password": "secret", "role": "member"}, "has the project ''"),
+        ({**NODE, "client": "db1"}, "has 'client', which no account has; it has password, role, project_id, client_id"),
+        ({**NODE, "client_id": "db 1"}, "has the client 'db 1'"),
+        ({**NODE, "role": "reader", "client_id": "db1"}, "which only a node has"),
+        ({**NODE, "password": None}, "needs a password"),
+        ({"role": "admin"}, "needs a password"),
+    ],
+)
+def test_what_is_wrong_with_an_account_is_told_without_its_password(options, says):
+    (fault,) = account_faults({"fine": NODE, "db1": options})
+    assert fault.startswith("The account 'db1' ")
+    assert says in fault
+    assert "secret" not in fault
+    with pytest.raises(AnsibleFilterError, match="The account 'db1'"):
+        htpasswd("", {"db1": options})
+
+
+def test_the_roles_hashes_have_the_cost_that_freezer_manage_gives_them():
+    assert inspect.signature(plugin.htpasswd).parameters["rounds"].default == COST == 12

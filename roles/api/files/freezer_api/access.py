@@ -11,9 +11,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.k
 from .errors import NotFoundError
 from .store.base import Owner, Scope, Stored
 
-#: The role of what runs the jobs of one client. A sender who has it and is bound to no client has no role.
-NODE = "node"
-
 _PROJECT = Kind(name="project", plural="projects", schema={}, id_pattern=ID_PATTERN)
 
 

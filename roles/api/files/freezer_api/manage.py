@@ -8,10 +8,10 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import ROLES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import PLURALS
 
 from . import manage_copy, manage_db, manage_policy, manage_users
-from .auth.accounts import ROLES
 from .auth.base import AuthError
 from .config import DEFAULT_CONFIG_FILE, ConfigError, override, read_files
 from .policy import PolicyError

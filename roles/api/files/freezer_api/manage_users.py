@@ -11,9 +11,15 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .access import NODE
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import (
+    DEFAULT_PROJECT,
+    NODE,
+    ROLES,
+    Account,
+    default_client_id,
+)
+
 from .auth import accounts
-from .auth.accounts import DEFAULT_PROJECT, ROLES, Account
 from .auth.base import AuthError
 from .config import ConfigError, password_file
 
@@ -26,7 +32,7 @@ def add(flags: argparse.Namespace) -> int:
     project_id = flags.project or (DEFAULT_PROJECT if flags.role == "admin" else "")
     if not project_id:
         raise ConfigError(f"a {flags.role} is one in a project; name it with --project")
-    client_id = flags.client or (f"{project_id}_{name}" if flags.role == NODE else "")
+    client_id = flags.client or (default_client_id(project_id, name) if flags.role == NODE else "")
     if path.exists():
         # Before a password is typed for nothing.
         _refuse_existing(accounts.read(path).by_name, name, path)

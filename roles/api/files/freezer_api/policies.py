@@ -12,7 +12,7 @@ from typing import Any
 
 from oslo_policy import policy
 
-from .access import NODE
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import NODE
 
 _PROJECT = ["project"]
 

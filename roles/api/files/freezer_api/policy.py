@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
-from .access import NODE, Context
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import NODE
+
+from .access import Context
 from .errors import ForbiddenError, UnavailableError
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ class Policy:
         return found
 
     def _decide(self, context: Context, rule: str, project_id: str) -> bool:
+        # A node is one of a client: without that the role is none.
         roles = context.roles if context.client_id else context.roles - {NODE}
         credentials: dict[str, Any] = {**asdict(context), "roles": sorted(roles)}
         target = {"project_id": project_id, "user_id": context.user_id}

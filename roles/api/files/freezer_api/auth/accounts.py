@@ -1,17 +1,12 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The file of users for HTTP basic authentication: a line for each account, and a change of one of them.
-
-``name:hash:role:project`` is an account, ``name:hash:node:project:client_id`` one of a node, which is bound to a client.
-``name:hash``, as ``htpasswd -B`` writes it, is an administrator. Lines of other programs and comments stay.
-"""
+"""The password file of HTTP basic authentication: its accounts, and a change of one of them."""
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
 import os
-import re
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,51 +16,17 @@ from pathlib import Path
 
 import bcrypt
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.client import KIND as CLIENT
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import ID_PATTERN, Kind
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import (
+    COST,
+    DEFAULT_PROJECT,
+    MOST_PASSWORD_BYTES,
+    Account,
+    parse_line,
+)
 
-from ..access import NODE
 from .base import AuthError
 
-ROLES = ("admin", "member", "reader", NODE)
-#: The project of an administrator who names none.
-DEFAULT_PROJECT = "default"
-
-#: The cost of every hash that is written here: two to the power of it are the rounds of bcrypt.
-COST = 12
-#: bcrypt reads no more of a password.
-MOST_PASSWORD_BYTES = 72
-
-_HASH = re.compile(r"\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
-_NAME = re.compile(r"[\w.-]{1,255}")
-_PROJECT = Kind(name="project", plural="projects", schema={}, id_pattern=ID_PATTERN)
-
 _OTHERS_READ, _OTHERS_WRITE = stat.S_IROTH, stat.S_IWOTH
-
-
-@dataclass(frozen=True)
-class Account:
-    """One user of the API. ``role`` is None for an administrator whose line says nothing of roles."""
-
-    name: str
-    hash: str
-    role: str | None = None
-    project_id: str = DEFAULT_PROJECT
-    client_id: str = ""
-
-    @property
-    def line(self) -> str:
-        """The account as a line of the file."""
-        if self.role is None:
-            return f"{self.name}:{self.hash}"
-        words = [self.name, self.hash, self.role, self.project_id]
-        return ":".join([*words, self.client_id] if self.client_id else words)
-
-    @property
-    def cost(self) -> int:
-        """The cost of the hash, as a power of two."""
-        match = _HASH.fullmatch(self.hash)
-        return int(match[1]) if match else COST
 
 
 @dataclass(frozen=True)
@@ -100,9 +61,9 @@ class Accounts:
 def made(name: str, password: bytes, role: str | None, project_id: str = "", client_id: str = "") -> Account:
     """An account with a hash of its password. Raises AuthError for what cannot be one."""
     account = Account(name, hashed(password), role, project_id or DEFAULT_PROJECT, client_id)
-    wrong = _wrong(account)
-    if wrong:
-        raise AuthError(f"the account {name!r} {wrong}")
+    fault = account.fault()
+    if fault:
+        raise AuthError(f"the account {name!r} {fault}")
     return account
 
 
@@ -137,12 +98,16 @@ def read(path: Path) -> Accounts:
     for number, line in enumerate(lines, start=1):
         if _is_comment(line):
             continue
-        account = _parsed(line.strip())
-        wrong = account if isinstance(account, str) else _wrong(account)
-        if wrong:
-            raise AuthError(f"line {number} of the password file {path} {wrong}")
-        if isinstance(account, Account):
-            by_name[account.name] = account
+        account = parse_line(line)
+        if account is None:
+            raise AuthError(
+                f"line {number} of the password file {path} must be name:hash:role:project, with :client_id at its end "
+                "for a node"
+            )
+        fault = account.fault()
+        if fault:
+            raise AuthError(f"line {number} of the password file {path} {fault}")
+        by_name[account.name] = account
     return Accounts(path, state, by_name)
 
 
@@ -172,37 +137,6 @@ def _name_in(line: str) -> str:
 
 def _is_comment(line: str) -> bool:
     return not line.strip() or line.startswith("#")
-
-
-def _parsed(line: str) -> Account | str:
-    """The account of a line, or what is wrong with it, after "line 3 of ..."."""
-    name, _colon, rest = line.partition(":")
-    value, *more = rest.split(":")
-    if not more:
-        return Account(name, value)
-    if len(more) == 1 or len(more) > 3:
-        return "must be name:hash:role:project, with :client_id at its end for a node"
-    role, project_id, *client = more
-    return Account(name, value, role, project_id, client[0] if client else "")
-
-
-def _wrong(account: Account) -> str | None:
-    """What is wrong with an account, after "line 3 of ..."."""
-    if not _NAME.fullmatch(account.name):
-        return "has no user name of letters, digits, _, . and -"
-    if not _HASH.fullmatch(account.hash):
-        return "has no bcrypt hash; write it with freezer-manage user add, or htpasswd -B"
-    if account.role is None:
-        return None
-    if account.role not in ROLES:
-        return f"has the role {account.role[:100]!r}; the roles are {', '.join(ROLES)}"
-    if not _PROJECT.is_id(account.project_id):
-        return f"has the project {account.project_id[:100]!r}; letters, digits, _ and - make one"
-    if account.role == NODE and not CLIENT.is_id(account.client_id):
-        return f"has the client {account.client_id[:100]!r}; a node needs the id of its client, [project_]host.name"
-    if account.role != NODE and account.client_id:
-        return f"has a client, which only a {NODE} has"
-    return None
 
 
 @contextlib.contextmanager

@@ -17,9 +17,14 @@ from pathlib import Path
 import bcrypt
 import falcon
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import (
+    MOST_PASSWORD_BYTES,
+    Account,
+)
+
 from ..access import Context
 from ..errors import UnauthorizedError, UnavailableError
-from .accounts import MOST_PASSWORD_BYTES, Account, Accounts, read, state_of
+from .accounts import Accounts, read, state_of
 from .base import AuthError, Strategy
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="freezer", charset="UTF-8"'}
