@@ -187,10 +187,12 @@ options:
     type: bool
   one_file_system:
     description:
-      - Do not descend into other file systems that are mounted below O(path_to_backup); each one is listed in the
-        warnings of the result.
+      - Do not descend into other file systems that are mounted below O(path_to_backup). What is left out that way is named in
+        RV(ignore:left_out) and RV(ignore:reason) of the result, and is no failure.
+      - Without it they are backed up as well, unless a snapshot is read, which holds one file system. What holds no files is always left
+        out and named, such as C(/proc), C(/sys) and C(devtmpfs).
+      - Not given, it is C(false), and C(true) with O(snapshot).
     type: bool
-    default: true
   osrc:
     description:
       - The path of an openrc file on the host, which says who asks the cloud that O(storage=swift) is in. Its lines

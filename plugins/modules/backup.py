@@ -263,6 +263,18 @@ remarks:
   elements: dict
   sample:
     - {path: ./run/app.sock, kind: socket, message: socket ignored}
+left_out_count:
+  description: How many other file systems below the path are not in the backup. They are in the O(ignore:remarks) as well.
+  returned: when a backup of files was made
+  type: int
+  sample: 1
+left_out:
+  description: The first 200 of them.
+  returned: when a backup of files was made
+  type: list
+  elements: dict
+  sample:
+    - {path: ./proc, kind: other_file_system, message: proc holds no files; not dumped}
 metadata:
   description: The backup as M(freezer.backup.backup_record) takes it, the body of a POST to C(/backups).
   returned: when a backup was made

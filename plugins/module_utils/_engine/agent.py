@@ -71,7 +71,7 @@ def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
         if not os.access(path, os.R_OK):
             raise OptionError(f"path_to_backup {shown(path)} cannot be read by the user with id {os.geteuid()}.")
         folder, name = os.path.split(path)
-        return Source(folder, name, options.dereference_symlink, options.one_file_system, exclude), path
+        return Source(folder, name, options.dereference_symlink, exclude=exclude), path
     if not os.access(path, os.R_OK | os.X_OK):
         raise OptionError(f"path_to_backup {shown(path)} cannot be read by the user with id {os.geteuid()}.")
     own_output = []
@@ -85,7 +85,7 @@ def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
         if inside is not None:
             own_output.append(inside)
     return (
-        Source(path, None, options.dereference_symlink, options.one_file_system, exclude, own_output),
+        Source(path, None, options.dereference_symlink, still.one_file_system(options, path), exclude, own_output),
         path,
     )
 
@@ -158,6 +158,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             stored = _create(replace(plan, level=0, parent=None), fan_out, progress)
     result = results.described(options, path, level, parent)
     result.update(results.done(options, stored, sets, fan_out, held.problems))
+    result["reason"] = "; ".join(filter(None, (result["reason"], results.left_out_said(result))))
     return result
 
 

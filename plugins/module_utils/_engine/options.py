@@ -269,7 +269,8 @@ class Options:
     nova_inst_id: str | None = None
     nova_inst_name: str | None = None
     nova_restore_network: str | None = None
-    one_file_system: bool = True
+    #: None: without a snapshot no, with one yes, because it holds no others.
+    one_file_system: bool | None = None
     osrc: str | None = None
     overwrite: bool = False
     path_to_backup: str | None = None

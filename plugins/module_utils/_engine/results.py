@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .archive.backup_set import BackupSet, StoredBackup
@@ -24,6 +24,7 @@ from .version import VERSION
 #: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.
 LISTED_AT_MOST = 200
 _MEBIBYTE = 1 << 20
+_NAMED_AT_MOST = 5
 
 
 def described(options: Options, path: str, level: LevelPlan[Manifest], parent: StoredBackup | None) -> dict[str, Any]:
@@ -73,6 +74,7 @@ def done(
         else:
             storages.append({**place_of, "outcome": "failed", "message": str(problem)})
     outcome = "partial" if fan_out.failures else manifest.outcome
+    left_out = [one for one in manifest.warnings if one["kind"] == "other_file_system"]
     return {
         "changed": True,
         "outcome": outcome,
@@ -92,8 +94,20 @@ def done(
         "unreadable": manifest.unreadable[:LISTED_AT_MOST],
         "remarks_count": len(manifest.warnings),
         "remarks": manifest.warnings[:LISTED_AT_MOST],
+        "left_out_count": len(left_out),
+        "left_out": left_out[:LISTED_AT_MOST],
         "metadata": metadata(options, stored, outcome, fan_out),
     }
+
+
+def left_out_said(result: Mapping[str, Any]) -> str:
+    """What a backup does not hold because it is on other file systems, as a part of a sentence; empty if that is nothing."""
+    count, entries = result.get("left_out_count") or 0, result.get("left_out") or []
+    if not count:
+        return ""
+    named = ", ".join(str(one["path"]) for one in entries[:_NAMED_AT_MOST])
+    more = f" and {count - _NAMED_AT_MOST} more" if count > _NAMED_AT_MOST else ""
+    return f"{count} other file system{'s were' if count > 1 else ' was'} left out: {named}{more}"
 
 
 def _held_seconds(manifest: Manifest) -> float | None:

@@ -205,6 +205,31 @@ def _left_out(source: Source, table: list[mounts.Mount]) -> list[dict[str, str]]
     ]
 
 
+def one_file_system(options: Options, folder: str) -> bool:
+    """Whether a backup stays on the file system of its path: what the options say, else as a snapshot has to.
+
+    Where nothing is mounted below, the answer makes no difference, and is the one of the releases that always said yes: sets
+    of theirs go on.
+    """
+    if options.one_file_system is not None:
+        return options.one_file_system
+    return options.wants_snapshot or not mounts.mounted_below(os.path.realpath(folder), mounts.read_mounts())
+
+
+def _without_what_holds_no_files(source: Source) -> tuple[Source, list[dict[str, str]]]:
+    """The source without /proc and the like, and what to say of them. With `one_file_system` tar says it."""
+    if source.one_file_system or source.single_file is not None:
+        return source, []
+    real = os.path.realpath(source.folder)
+    found = mounts.without_files(real, mounts.read_mounts())
+    inside = [f"./{os.path.relpath(mount.point, real)}" for mount in found]
+    said = [
+        {"path": shown(path), "kind": "other_file_system", "message": f"{mount.kind} holds no files; not dumped"}
+        for path, mount in zip(inside, found)
+    ]
+    return replace(source, not_entered=inside), said
+
+
 @contextmanager
 def held_still(options: Options, source: Source, of_set: str) -> Iterator[Still]:
     """The source as it was at one moment, for as long as the body runs.
@@ -217,7 +242,8 @@ def held_still(options: Options, source: Source, of_set: str) -> Iterator[Still]
         lvm.collect(lvm.leftovers(of_set), _TIMEOUT_SECONDS, problems.append)
     plan = plan_still(options, source, of_set)
     if plan is None:
-        yield Still(source)
+        read, left_out = _without_what_holds_no_files(source)
+        yield Still(read, left_out=left_out)
         return
     os.sync()  # what is written now need not be written while everything stands still
     with ExitStack() as stack:

@@ -69,7 +69,7 @@ def action_spec() -> dict[str, Any]:
         "nova_inst_id": {"type": "str"},
         "nova_inst_name": {"type": "str"},
         "nova_restore_network": {"type": "str"},
-        "one_file_system": {"type": "bool", "default": True},
+        "one_file_system": {"type": "bool"},
         "osrc": {"type": "path"},
         "overwrite": {"type": "bool", "default": False},
         "path_to_backup": {"type": "path", "aliases": ["src_file"]},

@@ -44,7 +44,7 @@ def expected_size(source: Source, since: float | None = None) -> tuple[int, int]
             if (source.one_file_system and found.st_dev != device) or _left_out(source, name, entry.name):
                 continue
             if stat.S_ISDIR(found.st_mode):
-                if not entry.is_symlink():
+                if not entry.is_symlink() and name not in source.not_entered:
                     waiting.append((entry.path, name))
             elif since is None or max(found.st_mtime, found.st_ctime) >= since:
                 members += 1

@@ -7,6 +7,8 @@ files directly in the folder), and what it writes cannot always be replayed: a f
 that changed places with its parent, makes ``tar --extract`` fail. So folders that are no longer where the snapshot file
 has them are taken out of it: to tar they are gone at the old place and new at the other one, which always replays.
 
+So are folders of a file system that was mounted below the source, and has another device number now.
+
 A file that could not be read is in the snapshot file like any other, and tar would not try it again unless it changed.
 It is taken out as well, so that every level reads it or says that it cannot.
 
@@ -82,6 +84,7 @@ def settle(snar: _Readable, settled: BinaryIO, top: str, unread: Iterable[bytes]
     for name in unread:
         folder, _slash, last = name.rpartition(b"/")
         again.setdefault(folder, set()).add(last)
+    device = os.stat(top).st_dev
     version = snar.readline(_LINE_BYTES)
     parts = _parts(snar)
     try:
@@ -91,7 +94,7 @@ def settle(snar: _Readable, settled: BinaryIO, top: str, unread: Iterable[bytes]
         began = _number(seconds) * _NANOSECONDS + _number(nanoseconds)
         settled.write(version + b"%d\0%d\0" % divmod(began - CLOCK_TICK_NANOSECONDS, _NANOSECONDS))
         for folder in chain([first] if first else [], parts):
-            _copy_if_in_place(folder, settled, top, again)
+            _copy_if_in_place(folder, settled, top, again, device)
     except ValueError:
         raise CannotContinue("the snapshot file of the last level has an unknown format") from None
     if began > time.time_ns():
@@ -139,7 +142,8 @@ def _parts(snar: _Readable) -> Iterator[bytes]:
         yield bytes(rest)
 
 
-def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[bytes, set[bytes]]) -> None:
+def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[bytes, set[bytes]], device: int) -> None:
+    """`device` is the number of the one that the top is on."""
     fields = folder.split(b"\0", 6)
     if len(fields) < 6:
         raise ValueError
@@ -152,6 +156,10 @@ def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[by
     except OSError:
         return
     if not stat.S_ISDIR(found.st_mode) or found.st_ino != _number(inode):
+        return
+    if found.st_dev != device and _number(fields[3]) != found.st_dev:
+        # Another file system than before may be mounted there, with inodes of the same numbers: its files can be older
+        # than the last level, and would be overlooked. The top itself is another one with every snapshot.
         return
     if name in again and len(fields) > 6:
         # Each of them is a letter and a name.

@@ -205,6 +205,8 @@ class Source:
     exclude: Sequence[str] = ()
     #: Paths relative to the folder (``./...``) that hold our own output and are never read.
     own_output: Sequence[str] = ()
+    #: Folders of the same form that are archived as empty ones: what is mounted there holds no files.
+    not_entered: Sequence[str] = ()
 
     @property
     def member(self) -> str:
@@ -235,10 +237,17 @@ def create_argv(source: Source, snar: str, index_descriptor: int, increment: boo
     if source.one_file_system:
         argv.append("--one-file-system")
     argv += [f"--exclude={pattern}" for pattern in source.exclude]
-    if source.own_output:
+    if source.not_entered:
+        argv += ["--anchored", "--wildcards", *(f"--exclude={_literally(path)}/*" for path in source.not_entered)]
+    if source.own_output or source.not_entered:
         # Last, because these switches are for the member as well: with --wildcards tar would leave all folders out.
         argv += ["--anchored", "--no-wildcards", *(f"--exclude={path}" for path in source.own_output)]
     return [*argv, f"--directory={source.folder}", "--", source.member]
+
+
+def _literally(path: str) -> str:
+    """A pattern with wildcards that means this path and no other one."""
+    return re.sub(r"([\\*?\[\]])", r"\\\1", path)
 
 
 def extract_argv(folder: str, increment: bool) -> list[str]:

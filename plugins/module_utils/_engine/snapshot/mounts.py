@@ -15,6 +15,43 @@ _TABLE = "/proc/self/mountinfo"
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 
 
+#: Kinds of file systems that hold no files of anybody: what the kernel or a program says, in the form of files.
+WITHOUT_FILES = frozenset(
+    [
+        "autofs",
+        "binder",
+        "binfmt_misc",
+        "bpf",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "debugfs",
+        "devfs",
+        "devpts",
+        "devtmpfs",
+        "efivarfs",
+        "fusectl",
+        "hugetlbfs",
+        "mqueue",
+        "nfsd",
+        "nsfs",
+        "proc",
+        "pstore",
+        "resctrl",
+        "rpc_pipefs",
+        "securityfs",
+        "selinuxfs",
+        "smackfs",
+        "sysfs",
+        "tracefs",
+        "xenfs",
+        "fuse.gvfsd-fuse",
+        "fuse.lxcfs",
+        "fuse.portal",
+    ]
+)
+
+
 class Mount(NamedTuple):
     """One mount. `root` is the folder of the file system that is seen at the mount point: not ``/`` for a bind mount."""
 
@@ -61,6 +98,16 @@ def mounted_below(path: str, mounts: Sequence[Mount]) -> list[str]:
     """The mount points inside a folder, each once."""
     inside = {mount.point for mount in mounts if mount.point != path and is_below(mount.point, path)}
     return sorted(inside)
+
+
+def without_files(path: str, mounts: Sequence[Mount]) -> list[Mount]:
+    """What is mounted inside a folder and holds no files, without what is mounted below that again."""
+    covering = {mount.point: mount for mount in mounts if mount.point != path and is_below(mount.point, path)}
+    found: list[Mount] = []
+    for point in sorted(covering):
+        if covering[point].kind in WITHOUT_FILES and not any(is_below(point, one.point) for one in found):
+            found.append(covering[point])
+    return found
 
 
 def device_number(mount: Mount) -> str:

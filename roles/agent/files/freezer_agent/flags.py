@@ -34,8 +34,6 @@ class Flag:
     repeated: bool = False
     #: The spelling that upstream's command line has, where it is not the key's.
     name: str = ""
-    #: A switch that is on unless it is turned off: shown and named as --no-KEY.
-    on_by_default: bool = False
 
 
 GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
@@ -71,7 +69,7 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
                 "none, soft, hard or all: store what links lead to in place of links (default: none)",
                 "WHICH",
             ),
-            Flag("one_file_system", "descend into other file systems too", on_by_default=True),
+            Flag("one_file_system", "leave out what is mounted below the path (with a snapshot it always is)"),
         ),
     ),
     (
@@ -268,7 +266,7 @@ def _add_switch_opposite(group: Any, flag: Flag) -> None:
         action="store_const",
         const=False,
         default=argparse.SUPPRESS,
-        help=flag.about if flag.on_by_default else argparse.SUPPRESS,
+        help=argparse.SUPPRESS,
     )
 
 
@@ -292,8 +290,7 @@ def build_parser() -> argparse.ArgumentParser:
         group = parser.add_argument_group(title)
         for flag in members:
             names = [flag.short] if flag.short else []
-            hidden = argparse.SUPPRESS if flag.on_by_default else flag.about
-            _add(group, flag, [*names, _spelling(flag.name or flag.key)], hidden)
+            _add(group, flag, [*names, _spelling(flag.name or flag.key)], flag.about)
             if not flag.value:
                 _add_switch_opposite(group, flag)
             if flag.key == "action":

@@ -224,9 +224,14 @@ def _backup(result: Result) -> Report:
     if failed:
         report.concerns.append(Concern("Not stored in", len(failed), failed))
     report.add_paths("could not be read", result["unreadable_count"], result["unreadable"])
-    if result["remarks_count"]:
-        title = f"{counted(result['remarks_count'], 'remark')} on files that changed or cannot be archived"
-        report.concerns.append(Concern(title, result["remarks_count"], _entries(result["remarks"])))
+    remarks = [one for one in result["remarks"] if one.get("kind") != "other_file_system"]
+    count = result["remarks_count"] - result["left_out_count"]
+    if count:
+        title = f"{counted(count, 'remark')} on files that changed or cannot be archived"
+        report.concerns.append(Concern(title, count, _entries(remarks)))
+    if result["left_out_count"]:
+        title = f"{counted(result['left_out_count'], 'other file system')} left out"
+        report.concerns.append(Concern(title, result["left_out_count"], _entries(result["left_out"])))
     if result["problems"]:
         report.concerns.append(Concern("Beside the backup", len(result["problems"]), list(result["problems"])))
     return report

@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.results import left_out_said
+
 from . import process_table
 from .runs import FAIL, SUCCESS, Outcome, Run
 from .surroundings import Started
@@ -219,7 +221,8 @@ class Processes:
             return Outcome(FAIL, f"the agent ended without a result{how}{': ' + said if said else ''}.")
         outcome = document.get("outcome", "success")
         if outcome in ("success", "unchanged", "planned"):
-            return Outcome(SUCCESS, "", document)
+            said = left_out_said(document)
+            return Outcome(SUCCESS, f"{said}." if said else "", document)
         if outcome == "partial":
             unreadable = document.get("unreadable_count") or 0
             why = f"{unreadable} paths could not be read" if unreadable else "a storage or a path failed"

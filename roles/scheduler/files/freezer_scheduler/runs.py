@@ -77,7 +77,7 @@ class Run:
 
     @property
     def message(self) -> str:
-        """What went wrong, in sentences; empty if nothing did."""
+        """What went wrong or was left out, in sentences; empty if nothing was."""
         return " ".join(self.messages)
 
     def ended(self, outcome: Outcome, actions: list[Mapping[str, Any]], now: float) -> None:
@@ -91,7 +91,7 @@ class Run:
             self.attempt += 1
             return
         self.results.append(outcome.result)
-        if outcome.message and outcome.result != SUCCESS:
+        if outcome.message:
             self.messages.append(f"{described(action, self.index)}: {outcome.message}")
         self.next_action(actions, aborted=outcome.result == ABORTED)
 
