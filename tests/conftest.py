@@ -5,7 +5,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,6 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # pytest itself still outlives its terminal.
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    # What this host knows of containers is that of the tests of this run, in whatever process they work.
+    if "FREEZER_BACKUP_STATE" not in os.environ:
+        folder = tempfile.mkdtemp(prefix="freezer-backup-state-")
+        os.chmod(folder, 0o1777)  # some tests give root up; each user of the machine has a folder of its own otherwise
+        os.environ["FREEZER_BACKUP_STATE"] = os.path.join(folder, "state")
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(LabMinutes())
 

@@ -91,6 +91,14 @@ options:
     description:
       - Taken so that action documents fit; the module reports through Ansible and writes no log.
     type: str
+  init:
+    description:
+      - Take the container as it is now. A folder is made with all folders above it; without it the folder above has to be there.
+      - The first backup writes a marker with an id into a container, and the host remembers it. A container that was used from a host is
+        refused there when it is gone, has lost its marker or has another id, which is what a storage looks like that is not
+        mounted. With this option it is used all the same, and remembered anew.
+    type: bool
+    default: false
   lvm_auto_snap:
     description:
       - The same as O(snapshot=lvm), as Freezer's older documents have it. A path has to be on the volume that

@@ -150,7 +150,9 @@ timestamp:
   type: int
   sample: 1795337766
 storages:
-  description: What became of each storage, and the folder of the backup in its container.
+  description:
+    - What became of each storage, and the folder of the backup in its container. C(made) is V(true) where this backup has made the
+      container.
   returned: when not in check mode
   type: list
   elements: dict

@@ -189,7 +189,7 @@ options:
     description:
       - Where the holder keeps its socket, record and log, in a folder that only this user can enter.
       - The default is C(/run/freezer-backup) for root. For others it is C(freezer-backup) in C($XDG_RUNTIME_DIR) or C(/run/user/UID)
-        if that is theirs, else C(.local/state/freezer-backup) in the home of the user.
+        if that is theirs, else C(.local/state/freezer-backup/holds) in the home of the user.
       - A folder that belongs to another user, that others can enter, or that is a link is refused, and nothing in it is believed.
     type: path
   force:

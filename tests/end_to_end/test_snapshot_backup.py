@@ -53,7 +53,7 @@ def some(lvm_guest):
     """Backups in a guest, in which no test leaves a volume, a mount, a suspended device or a temporary folder."""
     guest = lvm_guest
     guest.run(
-        "rm -rf /root/backups /srv/data/*; echo first >/srv/data/file; mkdir /srv/data/app; echo a >/srv/data/app/a"
+        "rm -rf /root/backups /var/lib/freezer-backup /srv/data/*; echo first >/srv/data/file; mkdir /srv/data/app; echo a >/srv/data/app/a"
     )
     before = guest.traces()
     yield Backups(guest)
@@ -61,7 +61,7 @@ def some(lvm_guest):
     if after != before:
         guest.clear_volumes()
     assert after == before
-    guest.run("rm -rf /root/backups /var/restored /root/bin")
+    guest.run("rm -rf /root/backups /var/lib/freezer-backup /var/restored /root/bin")
 
 
 def in_the_way(guest, program, script):
@@ -172,7 +172,7 @@ def test_what_cannot_be_held_still_is_refused_before_anything_is_done(some):
     assert "outside of /srv/data, so one snapshot cannot hold" in some.refused(mode="postgresql")
     assert (
         guest.attempt("test -e /root/backups").returncode != 0
-        or guest.run("find /root/backups -type f ! -name .lock") == ""
+        or guest.run("find /root/backups -type f ! -name '.*'") == ""
     )
 
 
@@ -304,5 +304,5 @@ def test_a_database_that_is_written_restores_with_every_transaction_before_the_h
         if number % 4 == 3:
             # However long it is done: what is written fits the volume, and its copies the disk.
             database.end_writing()
-            guest.run("rm -rf /root/backups")
+            guest.run("rm -rf /root/backups /var/lib/freezer-backup")
             database.begin_to_write()

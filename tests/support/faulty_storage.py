@@ -65,6 +65,19 @@ class FaultyStorage(Storage):
         self._met("open")
         return _FaultyStream(self, self.inner.open(name, most_bytes))  # type: ignore[return-value]
 
+    def identity(self) -> str:
+        return self.inner.identity()
+
+    def make(self, parents: bool, dry_run: bool = False) -> bool:
+        return self.inner.make(parents, dry_run)
+
+    def put_new(self, name: str, data: Buffer) -> None:
+        self.inner.put_new(name, data)
+
+    def read(self, name: str, most_bytes: int) -> bytes:
+        # The marker of the container is no object of a backup, and no call of the script.
+        return self.inner.read(name, most_bytes) if "/" not in name else super().read(name, most_bytes)
+
     def delete_folder(self, folder: str) -> None:
         self._met("delete_folder")
         self.inner.delete_folder(folder)

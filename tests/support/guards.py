@@ -53,6 +53,7 @@ def without_root(work: Callable[..., Result], *arguments: Any) -> Result:
             os.setresgid(NOBODY, NOBODY, NOBODY)
             os.setresuid(NOBODY, NOBODY, NOBODY)
             os.environ["HOME"] = "/nonexistent"
+            os.environ["FREEZER_BACKUP_STATE"] = f"{os.environ.get('FREEZER_BACKUP_STATE', '/nonexistent')}-{NOBODY}"
             answer = (True, work(*arguments), "")
         except BaseException as problem:  # noqa: BLE001 (it is raised again in the parent)
             answer = (False, problem, traceback.format_exc())

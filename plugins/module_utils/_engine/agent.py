@@ -29,11 +29,13 @@ from .archive.scratch import leftovers, remove_leftover, size_of
 from .archive.segments import FanOut
 from .archive.snar import CannotContinue
 from .archive.tar import Source, below, shown
+from .containers import Containers
 from .errors import FreezerError
 from .options import OptionError, Options, parse_options
 from .progress import Progress
 from .pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from .retention import RULES_OF_ACTIONS, Rules
+from .storage.base import Storage
 from .storage.choose import storage_for
 from .storage.errors import StorageError
 from .storage.swift import SwiftStorage
@@ -110,21 +112,27 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     source, path = _source(options, sets)
     codec = codec_for(options.compression, options.compression_level)
     started = time.time()
+    containers = Containers(options.init)
+    lost = containers.lost(backup_set.storage for backup_set in sets)
+    there = [backup_set for backup_set in sets if backup_set.storage not in lost]
     if options.min_age is not None:
-        found = [planning.newest(backup_set) for backup_set in sets]
+        found = [planning.newest(backup_set) for backup_set in there]
         # A date in the future is a clock that was wrong; it must not put off backups until then.
         young = [one for one in found if one and abs(started - one.manifest.timestamp) < options.min_age]
         if len(young) == len(sets):
             return results.unchanged(options, young[0], sets)
     if dry_run or options.dry_run:
         still.plan_still(options, source, sets[0].folder)
-        level, parent = planning.plan_backup(options, sets, source, path, started)
+        level, parent = planning.plan_backup(options, there, source, path, started)
         return {**results.described(options, path, level, parent), "changed": True, "outcome": "planned"}
 
     with ExitStack() as stack:
         fan_out = FanOut([backup_set.storage for backup_set in sets])
         for backup_set in sets:
             try:
+                if backup_set.storage in lost:
+                    raise lost[backup_set.storage]
+                containers.prepare(backup_set.storage)
                 stack.enter_context(backup_set.storage.hold(backup_set.folder))
                 backup_set.check_owner()
             except StorageError as problem:
@@ -157,7 +165,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             level, parent = LevelPlan(0, None, str(obstacle)), None
             stored = _create(replace(plan, level=0, parent=None), fan_out, progress)
     result = results.described(options, path, level, parent)
-    result.update(results.done(options, stored, sets, fan_out, held.problems))
+    result.update(results.done(options, stored, sets, fan_out, held.problems, containers))
     result["reason"] = "; ".join(filter(None, (result["reason"], results.left_out_said(result))))
     return result
 
@@ -301,9 +309,12 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
     now = time.time()
     pruned: list[tuple[PrunableSet, PrunePlan]] = []
     failures: list[tuple[PrunableSet, FreezerError]] = []
+    containers = Containers(options.init)
     for backup_set in _prunable(options):
         plan = PrunePlan()
         try:
+            if isinstance(backup_set.storage, Storage):
+                containers.check(backup_set.storage)
             _prune_set(backup_set, plan, rules, min_age, now, progress, dry_run)
         except FreezerError as problem:
             failures.append((backup_set, problem))
@@ -362,8 +373,10 @@ def info(action: Mapping[str, Any]) -> dict[str, Any]:
     backups: list[dict[str, Any]] = []
     incomplete: list[str] = []
     damaged: list[str] = []
+    containers = Containers(options.init)
     for kind, container in options.places():
         storage = storage_for(kind, container, options.access(kind, container))
+        containers.check(storage)
         found = contents(storage, lambda folder: _may_mean(options, folder))
         surveys = list(found.orphans.values())
         for (hostname, backup_name), survey in found.sets.items():

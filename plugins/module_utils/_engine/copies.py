@@ -13,6 +13,7 @@ from .archive.errors import ArchiveError
 from .archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .archive.scratch import need_room, scratch_folder
 from .archive.tar import shown
+from .containers import Containers
 from .errors import FreezerError
 from .options import OptionError, Options
 from .progress import Progress
@@ -30,8 +31,10 @@ def choose(sets: Iterable[BackupSet], options: Options) -> list[Copy]:
     """
     found: list[Copy] = []
     problems: list[FreezerError] = []
+    containers = Containers(options.init)
     for backup_set in sets:
         try:
+            containers.check(backup_set.storage)
             wanted = backup_set.find(options.backup_id, options.restore_from_date)
             found.append((backup_set.storage, backup_set.chain(wanted)))
         except (StorageError, ArchiveError) as obstacle:

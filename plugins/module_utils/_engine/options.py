@@ -180,6 +180,7 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "exclude": _texts,
     "hostname": _text,
     "incremental": _switch,
+    "init": _switch,
     "keep_daily": _whole,
     "keep_last": _whole,
     "keep_monthly": _whole,
@@ -247,6 +248,7 @@ class Options:
     exclude: list[str] = field(default_factory=list)
     hostname: str | None = None
     incremental: bool = True
+    init: bool = False
     keep_daily: int | None = None
     keep_last: int | None = None
     keep_monthly: int | None = None

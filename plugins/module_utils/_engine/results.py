@@ -14,6 +14,7 @@ from .archive.levels import LevelPlan
 from .archive.manifest import Manifest
 from .archive.segments import FanOut
 from .archive.tar import shown
+from .containers import Containers
 from .errors import FreezerError
 from .options import Options
 from .pruning import PrunableSet, PrunePlan
@@ -61,7 +62,8 @@ def done(
     stored: StoredBackup,
     sets: Sequence[BackupSet],
     fan_out: FanOut,
-    problems: Sequence[str] = (),
+    problems: Sequence[str],
+    containers: Containers,
 ) -> dict[str, Any]:
     """What became of a backup: outcome, where it lies, sizes, what could not be read, and what went wrong beside it."""
     manifest = stored.manifest
@@ -70,7 +72,8 @@ def done(
         problem = fan_out.failures.get(backup_set.storage)
         place_of = {"storage": backup_set.storage.kind, "container": backup_set.storage.container}
         if problem is None:
-            storages.append({**place_of, "outcome": "success", "folder": stored.folder})
+            made = {"made": True} if backup_set.storage in containers.made else {}
+            storages.append({**place_of, "outcome": "success", "folder": stored.folder, **made})
         else:
             storages.append({**place_of, "outcome": "failed", "message": str(problem)})
     outcome = "partial" if fan_out.failures else manifest.outcome
@@ -88,7 +91,7 @@ def done(
         "consistency": manifest.consistency,
         "snapshot": manifest.snapshot,
         "held_seconds": _held_seconds(manifest),
-        "problems": list(problems),
+        "problems": [*problems, *containers.problems],
         "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
         "unreadable_count": len(manifest.unreadable),
         "unreadable": manifest.unreadable[:LISTED_AT_MOST],

@@ -57,6 +57,7 @@ def action_spec() -> dict[str, Any]:
         "lvm_snapname": {"type": "str"},
         "lvm_snapperm": {"type": "str", "choices": ["ro", "rw"], "aliases": ["lvm_snap_perm"]},
         "lvm_snapsize": {"type": "str"},
+        "init": {"type": "bool", "default": False},
         "lvm_srcvol": {"type": "str"},
         "lvm_volgroup": {"type": "str"},
         "max_level": {"type": "int"},

@@ -50,7 +50,9 @@ def copy(stored, tmp_path):
 
 
 def objects(some, needed=None):
-    found = sorted(path for path in some.container.rglob("*") if path.is_file() and path.name != ".lock")
+    found = sorted(
+        path for path in some.container.rglob("*") if path.is_file() and path.name not in (".lock", ".freezer-backup")
+    )
     return [path for path in found if needed is None or path.name.startswith(NEEDED_TO_RESTORE) == needed]
 
 

@@ -91,7 +91,7 @@ def test_if_one_of_two_storages_fails_the_outcome_is_partial_and_nothing_is_left
         for container in ("one", "two"):
             subprocess.run(["rm", "-rf", two.folder / container], check=True)
     two.scripts["two"] = {(operation, call): fault}
-    result = two.backup()
+    result = two.backup(init=True)
     assert result["outcome"] == "partial"
     assert [storage["outcome"] for storage in result["storages"]] == ["success", "failed"]
     assert f"(injected into {operation})." in result["storages"][1]["message"]

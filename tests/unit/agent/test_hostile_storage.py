@@ -249,7 +249,7 @@ def test_a_manifest_whose_values_are_not_those_of_its_format_is_refused_in_a_sen
     assert (len(found["backups"]), len(found["damaged"])) == (3, 1)
 
 
-def test_a_forged_set_of_the_same_folder_takes_it_from_nobody(copy, stored):
+def test_a_forged_set_of_the_same_folder_does_not_take_it_away(copy, stored):
     """``host_tree`` is also the folder of ``tree`` of ``host``; one manifest cannot say that all of it is another's."""
     copy.options.update(path_to_backup=str(stored.source), backup_name="tr_ee")
     copy.backup()

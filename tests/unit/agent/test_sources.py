@@ -154,7 +154,7 @@ def test_folders_are_backed_up_also_when_something_of_ours_is_left_out_below_the
     some.options["container"] = str(some.container)
     (some.source / "empty").mkdir(mode=0o700)
     write(some.source / "goes")
-    result = some.backup(exclude=["*.tmp"])
+    result = some.backup(init=True, exclude=["*.tmp"])
     assert result["counts"]["directories"] == 3
     (some.source / "goes").unlink()
     write(some.source / "left out.tmp")

@@ -129,7 +129,7 @@ def test_holds_are_never_kept_where_another_user_could_make_the_folder_first(mon
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))  # root's, or this user's: not that of 54321
     home = pwd.struct_passwd(("some", "x", 54321, 54321, "", "/home/some", "/bin/sh"))
     monkeypatch.setattr(state.pwd, "getpwuid", lambda _user: home)
-    assert state.default_folder() == "/home/some/.local/state/freezer-backup"
+    assert state.default_folder() == "/home/some/.local/state/freezer-backup/holds"
     os.chown(tmp_path, os.getuid(), -1)
     monkeypatch.setattr(state.os, "geteuid", lambda: tmp_path.stat().st_uid or 54321)
     if tmp_path.stat().st_uid:

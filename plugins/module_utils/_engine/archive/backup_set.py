@@ -83,7 +83,8 @@ class BackupSet:
     def check_owner(self) -> None:
         """Raise ForeignBackup if the folder belongs to another set: ``a_b`` and ``c`` name the same as ``a`` and ``b_c``.
 
-        What cannot be read says nothing about that, and one manifest that does not belong there takes it from nobody.
+        What cannot be read says nothing about that, and one manifest that does not belong there does not take it
+        away.
         """
         foreign: ForeignBackup | None = None
         for name in self._folders():
@@ -214,7 +215,7 @@ class BackupSet:
 def next_timestamp(sets: Sequence[BackupSet], now: float) -> int:
     """The time in seconds since 1970 that names a new backup in all of these sets: now, or right after their newest one.
 
-    Where somebody put a folder of the end of time, it is the first one from now on that is free.
+    Where there is a folder of the end of time, it is the first one from now on that is free.
     """
     taken: set[int] = set()
     for backup_set in sets:

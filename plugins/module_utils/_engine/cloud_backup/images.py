@@ -15,6 +15,7 @@ from ..archive.backup_set import MANIFEST_NAME, set_folder
 from ..archive.segments import FannedObject, FanOut
 from ..cloud.images import download
 from ..cloud.resources import Resource
+from ..containers import Containers
 from ..options import Options
 from ..progress import Progress
 from ..storage.errors import StorageError
@@ -56,8 +57,10 @@ def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any
     set_folder(options.host, name)  # the same names as for files
     sets = [ImageSet(storage, resource["id"], name) for storage in storages_of(options)]
     started = time.time()
+    containers = Containers(options.init)
+    lost = containers.lost(one.storage for one in sets)
     if options.min_age is not None:
-        found = [_newest(one) for one in sets]
+        found = [_newest(one) for one in sets if one.storage not in lost]
         young = [one for one in found if one and abs(started - one.manifest.timestamp) < options.min_age]
         if len(young) == len(sets):
             return results.unchanged(options, young[0], sets)
@@ -68,6 +71,9 @@ def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any
         timestamp = int(started)
         for one in sets:
             try:
+                if one.storage in lost:
+                    raise lost[one.storage]
+                containers.prepare(one.storage)
                 stack.enter_context(one.hold())
                 timestamp = max(timestamp, one.newest_timestamp() + 1)
             except StorageError as problem:
@@ -77,7 +83,7 @@ def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any
         with ExitStack() as temporary:
             taken = source.take(temporary)
             stored = _store(run, taken, started)
-    return results.done(options, stored, sets, fan_out, work.problems)
+    return results.done(options, stored, sets, fan_out, [*work.problems, *containers.problems])
 
 
 def _newest(one: ImageSet) -> StoredImage | None:

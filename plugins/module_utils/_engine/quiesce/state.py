@@ -41,7 +41,7 @@ def default_folder() -> str:
     for runtime in (os.environ.get("XDG_RUNTIME_DIR"), f"/run/user/{user}"):
         if runtime and os.path.isabs(runtime) and _is_own_folder(runtime):
             return os.path.join(runtime, "freezer-backup")
-    return os.path.join(_home(user), ".local", "state", "freezer-backup")
+    return os.path.join(_home(user), ".local", "state", "freezer-backup", "holds")
 
 
 def _is_own_folder(path: str) -> bool:

@@ -78,6 +78,24 @@ class Storage(ABC):
     def hold(self, folder: str) -> AbstractContextManager[None]:
         """Be the only writer below a folder as long as the context lasts. Raises SetBusy at once if there is another."""
 
+    @abstractmethod
+    def identity(self) -> str:
+        """What tells this container from all others that a host may use. Raises StorageError."""
+
+    @abstractmethod
+    def make(self, parents: bool, dry_run: bool = False) -> bool:
+        """Make the container if it is not there, with `parents` also what is above it; whether it was made.
+
+        Raises StorageError, with `dry_run` if that is known to be impossible.
+        """
+
+    @abstractmethod
+    def put_new(self, name: str, data: Buffer) -> None:
+        """Write one small object whole, unless there is one of this name: of several writers one wins.
+
+        Raises StorageError.
+        """
+
     def put(self, name: str, data: Buffer) -> None:
         """Write one small object whole. Raises StorageError."""
         writer = self.create(name)

@@ -24,7 +24,7 @@ def storage_for(kind: str, container: str, access: Mapping[str, str] | None = No
     without both the environment does. Raises StorageError for a kind that there is not.
     """
     if kind == "local":
-        return LocalStorage(container)
+        return LocalStorage(container, makes_container=False)
     if kind == "swift":
         return SwiftStorage(container, lambda: cloud_for(access or {}))
     raise StorageError(f"There is no storage of the kind {kind!r}; use 'local' or 'swift'.")

@@ -115,6 +115,24 @@ class _LocalWriter(ObjectWriter):
         except OSError as problem:
             raise _explain("Committing", self._path, problem) from problem
 
+    def commit_new(self) -> None:
+        """Commit, unless there is an object of this name."""
+        try:
+            os.fsync(self._descriptor)
+            try:
+                os.link(self._partial, self._path)
+            except FileExistsError:
+                return
+            except OSError as problem:
+                # A file system without links; who comes second in this moment replaces the first one.
+                if problem.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
+                    raise
+                if not os.path.lexists(self._path):
+                    os.rename(self._partial, self._path)
+            _sync_folder(os.path.dirname(self._path))
+        except OSError as problem:
+            raise _explain("Committing", self._path, problem) from problem
+
     def discard(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
@@ -126,16 +144,18 @@ class _LocalWriter(ObjectWriter):
 
 
 class LocalStorage(Storage):
-    """`container` is the path of the folder; it is made with the first object that is written to it."""
+    """`container` is the path of the folder. It is made with the first object that is written to it, unless only `make`
+    is to do that: then it is an error if it is not there."""
 
     kind = "local"
 
-    def __init__(self, container: str) -> None:
+    def __init__(self, container: str, makes_container: bool = True) -> None:
         if not os.path.isabs(container) or "\0" in container:
             raise StorageError(
                 f"The container of a local storage is the absolute path of a folder, and {container!r} is not one."
             )
         self.container = os.path.normpath(container)
+        self._makes_container = makes_container
 
     def _path(self, name: str) -> str:
         parts = name.split("/")
@@ -144,6 +164,11 @@ class LocalStorage(Storage):
         return os.path.join(self.container, *parts)
 
     def _make_folder(self, path: str) -> None:
+        if not self._makes_container and not os.path.isdir(self.container):
+            raise StorageError(f"The folder {self.container} is not there any more. Is the storage mounted?")
+        self._make_folders(path)
+
+    def _make_folders(self, path: str) -> None:
         missing = []
         while not os.path.isdir(path):
             missing.append(path)
@@ -156,6 +181,31 @@ class LocalStorage(Storage):
                 pass  # another run made it in the same moment
             except OSError as problem:
                 raise _explain("Making the folder", folder, problem) from problem
+
+    def identity(self) -> str:
+        return f"local:{os.path.realpath(self.container)}"
+
+    def make(self, parents: bool, dry_run: bool = False) -> bool:
+        if os.path.isdir(self.container):
+            return False
+        above = os.path.dirname(self.container)
+        if not parents and not os.path.isdir(above):
+            raise StorageError(
+                f"There is no folder {above} to make the container {os.path.basename(self.container)} in. Is the storage "
+                "mounted? Make the folder, or set init to have it made."
+            )
+        if not dry_run:
+            self._make_folders(self.container)
+        return True
+
+    def put_new(self, name: str, data: Buffer) -> None:
+        path = self._path(name)
+        writer = _LocalWriter(path)
+        try:
+            writer.write(data)
+            writer.commit_new()
+        finally:
+            writer.discard()
 
     def children(self, folder: str) -> list[str]:
         path = self._path(folder) if folder else self.container

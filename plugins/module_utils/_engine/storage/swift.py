@@ -128,6 +128,27 @@ class SwiftStorage(Storage):
 
     # ------------------------------------------------------------------ what archives see
 
+    def identity(self) -> str:
+        return f"swift:{self._swift.url()}/{quote(self.container, safe='')}"
+
+    def make(self, parents: bool, dry_run: bool = False) -> bool:
+        if dry_run:
+            return False
+        try:
+            self._swift.ask("Looking for the container", "HEAD", self.container)
+        except ObjectMissing:
+            self._swift.ensure_container(self.container)
+            return True
+        return False
+
+    def put_new(self, name: str, data: Buffer) -> None:
+        _check(name, self)
+        try:
+            self._swift.put(self.container, name, data, {"If-None-Match": "*"})
+        except Refused as problem:
+            if problem.status != 412:
+                raise
+
     def children(self, folder: str) -> list[str]:
         if folder:
             _check(folder, self)

@@ -91,6 +91,10 @@ class SwiftRequests:
                 hint = " A quota or the cluster is full: free some space, or choose another container."
             raise Refused(f"{doing} {container}/{name} failed. {problem}{hint}", problem.status) from problem
 
+    def url(self) -> str:
+        """The address of the account. Raises StorageError."""
+        return self._opened().url
+
     def ensure_container(self, container: str) -> None:
         """Make a container that is missing; once."""
         if container not in self._made:

@@ -51,6 +51,7 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
             Flag("hostname", "the host that the backup is of (default: this one)", "HOST"),
             Flag("storage", "where backups are kept: local or swift", "KIND"),
             Flag("container", "for local the path of a folder, for swift a container's name", "PATH", "-C"),
+            Flag("init", "use the container as it is now, also one that is gone, and make the folders above it"),
             Flag(
                 "cloud",
                 "for swift and clouds: one of clouds.yaml (default: OS_CLOUD, or OS_AUTH_URL and so on)",

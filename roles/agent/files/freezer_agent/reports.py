@@ -218,7 +218,8 @@ def _backup(result: Result) -> Report:
     failed = []
     for storage in result["storages"]:
         if storage["outcome"] == "success":
-            report.facts.append(("in", _where(storage, storage["folder"])))
+            made = ", a new container" if storage.get("made") else ""
+            report.facts.append(("in", f"{_where(storage, storage['folder'])}{made}"))
         else:
             failed.append(f"{storage['container']}: {storage['message']}")
     if failed:

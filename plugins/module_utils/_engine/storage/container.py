@@ -1,0 +1,202 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a container is the one that it was: a NAS that is not mounted is an empty folder, and takes backups readily.
+
+Each container has a marker with an id, which the first backup writes. The host remembers the ids of the containers that
+it has written to, as ssh remembers hosts, and refuses one that is gone, has lost its marker or has another id, until it
+is told that this is right (``init``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pwd
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Iterator
+
+from .base import Storage
+from .errors import ObjectMissing, OddObject, StorageError
+from .local import open_regular
+
+MARKER_NAME = ".freezer-backup"
+_FORMAT = "freezer-backup-container"
+_MARKER_BYTES = 4096
+_KNOWN_BYTES = 4 << 20
+_ID = re.compile(r"[0-9a-f]{32}")
+#: Where another folder than the default one has what this host remembers.
+STATE_VARIABLE = "FREEZER_BACKUP_STATE"
+
+
+def default_state_folder() -> str:
+    """Where root keeps what a host remembers, or where this user does."""
+    named = os.environ.get(STATE_VARIABLE)
+    if named:
+        return named
+    if os.geteuid() == 0:
+        return "/var/lib/freezer-backup"
+    try:
+        home = pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        home = os.path.expanduser("~")
+    return os.path.join(home, ".local", "state", "freezer-backup")
+
+
+class KnownContainers:
+    """The ids of containers by the names that storages have for themselves, in a file of this user.
+
+    Raises StorageError where the file cannot be used.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder or default_state_folder()
+        self._path = os.path.join(self._folder, "known_containers.json")
+
+    def get(self, identity: str) -> str | None:
+        """The id that a container had when it was written to the last time; None if it never was from here."""
+        return self._read().get(identity)
+
+    def remember(self, identity: str, container_id: str) -> None:
+        """Keep the id of a container. It is on disk when this returns."""
+        try:
+            os.makedirs(self._folder, mode=0o700, exist_ok=True)
+            with self._locked():
+                known = self._read()
+                if known.get(identity) == container_id:
+                    return
+                partial = f"{self._path}.{secrets.token_hex(4)}.partial"
+                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+                try:
+                    with open(descriptor, "w", encoding="ascii") as file:
+                        json.dump({**known, identity: container_id}, file, indent=1)
+                        file.flush()
+                        os.fsync(file.fileno())
+                    os.rename(partial, self._path)
+                except BaseException:
+                    with contextlib.suppress(OSError):
+                        os.unlink(partial)
+                    raise
+        except OSError as problem:
+            raise StorageError(f"{self._path} cannot be written: {problem.strerror or problem}.") from problem
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        descriptor = open_regular(f"{self._path}.lock", os.O_RDWR | os.O_CREAT)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _read(self) -> dict[str, str]:
+        try:
+            with os.fdopen(open_regular(self._path), "rb") as file:
+                found = os.fstat(file.fileno())
+                if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
+                    raise StorageError(
+                        f"{self._path} can be written by others, so nothing in it is believed; remove it."
+                    )
+                known = json.loads(file.read(_KNOWN_BYTES))
+            if not isinstance(known, dict):
+                raise ValueError
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except (ValueError, RecursionError):
+            raise StorageError(
+                f"{self._path} is not what was written, so it is not known which containers were used; remove it."
+            ) from None
+        except OSError as problem:
+            raise StorageError(f"{self._path} cannot be read: {problem.strerror or problem}.") from problem
+        return {name: found for name, found in known.items() if isinstance(found, str)}
+
+
+def check(storage: Storage, init: bool, known: KnownContainers) -> None:
+    """Raise StorageError if a container that was written to from here is not there, or is another one. Writes nothing."""
+    if init:
+        return
+    expected = known.get(storage.identity())
+    if expected is None:
+        return
+    try:
+        found = read_marker(storage)
+    except OddObject as problem:
+        raise _lost(storage, f"its marker cannot be read ({problem})") from problem
+    if found is None:
+        raise _lost(storage, "it is not there, or has lost its marker")
+    if found != expected:
+        raise _lost(storage, f"what is there now is another one (its id is {found}, and was {expected})")
+
+
+def _lost(storage: Storage, what: str) -> StorageError:
+    return StorageError(
+        f"The {storage.describe()} was used from this host before, and {what}. Is the storage mounted? Nothing was written "
+        "to it. Set init if it is to be used as it is now."
+    )
+
+
+def prepare(storage: Storage, init: bool, known: KnownContainers) -> bool:
+    """Make sure that a container is there, is the known one, and is known from now on; whether it was made.
+
+    A container of an earlier release gets its marker now. Raises StorageError, NotRemembered if all is well but for that
+    the host could not keep it.
+    """
+    check(storage, init, known)
+    marked = _marker_or_none(storage)
+    made = False
+    if marked is None:
+        made = storage.make(parents=init)
+        document = {
+            "format": _FORMAT,
+            "format_version": 1,
+            "container_id": uuid.uuid4().hex,
+            "created": int(time.time()),
+        }
+        storage.put_new(MARKER_NAME, json.dumps(document).encode("ascii") + b"\n")
+        # Another host may have been quicker: what is there is the id.
+        marked = read_marker(storage)
+        if marked is None:
+            raise StorageError(f"The marker of the {storage.describe()} is gone as soon as it was written.")
+    try:
+        known.remember(storage.identity(), marked)
+    except StorageError as problem:
+        raise NotRemembered(
+            f"The {storage.describe()} was not remembered, so that it is not noticed when it is missing: {problem}",
+            made,
+        ) from problem
+    return made
+
+
+def _marker_or_none(storage: Storage) -> str | None:
+    try:
+        return read_marker(storage)
+    except OddObject as problem:
+        raise StorageError(f"{problem} Remove it, or choose another container.") from problem
+
+
+class NotRemembered(StorageError):
+    """A container can be used, and this host has not kept its id; ``made`` says whether it was made."""
+
+    def __init__(self, message: str, made: bool) -> None:
+        super().__init__(message)
+        self.made = made
+
+
+def read_marker(storage: Storage) -> str | None:
+    """The id of a container, None if it is not there or has no marker. Raises OddObject or StorageError."""
+    try:
+        stored = storage.read(MARKER_NAME, _MARKER_BYTES)
+    except ObjectMissing:
+        return None
+    where = f"{MARKER_NAME} of the {storage.describe()}"
+    try:
+        document = json.loads(stored)
+        if document["format"] == _FORMAT and _ID.fullmatch(document["container_id"]):
+            return str(document["container_id"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise OddObject(f"{where} is not the marker of a container.")
