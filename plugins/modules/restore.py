@@ -55,7 +55,9 @@ EXAMPLES = r"""
     storage: local
     container: /srv/backups
 
-- name: Put the state of a Sunday evening back in place
+- name: Put the state of a Sunday evening back in place, as the user that the folder belongs to
+  become: true
+  become_user: app
   freezer.backup.restore:
     restore_abs_path: /var/lib/app
     backup_name: app

@@ -366,6 +366,23 @@ def test_the_folder_for_everybodys_temporary_files_is_a_way_to_ones_own_folder_a
         saved.restore(tmp_path / "tmp", overwrite=True)
 
 
+@pytest.mark.parametrize("made", ["new", "new/deeper"])
+def test_a_folder_that_another_user_makes_a_moment_before_is_refused(saved, tmp_path, monkeypatch, made):
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp").chmod(0o1777)
+    real = place.Staging._make_target
+
+    def later(stage):
+        (tmp_path / "tmp" / "new").mkdir()
+        give_away(tmp_path / "tmp" / "new")
+        real(stage)
+
+    monkeypatch.setattr(place.Staging, "_make_target", later)
+    with pytest.raises(ArchiveError, match=r"Nothing was restored into .*/new"):
+        saved.restore(tmp_path / "tmp" / made)
+    assert os.listdir(tmp_path / "tmp" / "new") == []
+
+
 def test_a_lock_of_another_user_on_what_looks_like_a_staging_folder_stops_nobody(saved, tmp_path, monkeypatch):
     target = saved.new_target()
     other = target / ".freezer-restore-0123abcd"

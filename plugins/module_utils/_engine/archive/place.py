@@ -88,6 +88,7 @@ class Staging:
             _let_owner_in(self._target)
             self._top = os.open(self._target, _FOLDER_FLAGS)
             self._open.append(self._top)
+            self._check_what_is_open()
             self._remove_leftovers()
             self._folder = os.path.join(self._target, self._make_folder())
             self.tree = os.path.join(self._folder, "tree")
@@ -98,7 +99,15 @@ class Staging:
             raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
         except BaseException:
             self._close_all()
+            self._remove_made()
             raise
+
+    def _check_what_is_open(self) -> None:
+        """Look once more, now that it is there: where all may make folders, another user may have been faster."""
+        if check_target(self._target) != self._target or not os.path.samestat(
+            os.fstat(self._top), os.lstat(self._target)
+        ):
+            raise _not_safe(self._target, "it was replaced a moment ago")
 
     def _make_folder(self) -> str:
         """A new folder in the target, locked, by its name. Raises OSError if it is not what was made."""
