@@ -20,7 +20,8 @@ options:
     type: int
   backup_id:
     description:
-      - The backup to restore or verify. Without it and O(restore_from_date) it is the newest one.
+      - The backup to restore or verify, by its id or by the first digits of it (4 or more, as many as no other has).
+      - Without it and O(restore_from_date) it is the newest one.
     type: str
   backup_name:
     description:
@@ -244,7 +245,8 @@ options:
   restore_from_date:
     description:
       - Take the newest backup that began at or before this moment, an ISO 8601 date such as
-        V(2026-11-22T08:30:00). Without a time zone it is local time of the host.
+        V(2026-11-22T08:30:00), or words such as V(yesterday 18:00) or V(3 days ago). Without a time zone it is local
+        time of the host; a day without a time is the end of that day.
     type: str
   snapshot:
     description:

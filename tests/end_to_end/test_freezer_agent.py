@@ -389,7 +389,8 @@ def test_a_signal_ends_a_backup_and_leaves_nothing_behind(slow, place, tmp_path,
     assert metadata_of(call("-F", slow, *place, "--metadata-out", "-"))["level"] == 0
 
 
-def test_a_signal_during_a_restore_leaves_the_target_as_it_was(place, tmp_path, call):
+@pytest.mark.parametrize("impatient", [False, True], ids=["once", "again_and_again"])
+def test_a_signal_during_a_restore_leaves_the_target_as_it_was(place, tmp_path, call, impatient):
     folder = tmp_path / "zeros"
     folder.mkdir()
     with (folder / "file").open("wb") as file:
@@ -398,20 +399,30 @@ def test_a_signal_during_a_restore_leaves_the_target_as_it_was(place, tmp_path, 
     assert call("-F", folder, *place).returncode == 0
     target = tmp_path / "target"
     words = [COMMAND, "--action", "restore", *place, "--restore-abs-path", target]
-    process = subprocess.Popen([str(word) for word in words], env=environment(tmp_path), stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [str(word) for word in words], env=environment(tmp_path), stderr=subprocess.PIPE, start_new_session=True
+    )
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not list(target.glob(".freezer-restore-*/tree/file")):
         assert time.monotonic() < deadline
         assert process.poll() is None, "it ended before it could be disturbed"
         time.sleep(0.001)
-    process.terminate()
-    process.communicate(timeout=_PATIENCE_SECONDS)
-    assert process.returncode == 143
+    # A terminal sends Ctrl-C to the program and to all that it has started.
+    os.killpg(process.pid, signal.SIGINT)
+    while impatient and process.poll() is None and target.exists() and time.monotonic() < deadline:
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.0005)
+    _out, err = process.communicate(timeout=_PATIENCE_SECONDS)
+    assert process.returncode == 130, err.decode()
+    assert err.decode().splitlines()[-1] == "freezer-agent: Ended by SIGINT; what was begun has been removed."
     assert not target.exists()
 
 
-def on_terminal(words: list[str], columns: int, folder: Path) -> tuple[int, str]:
-    """Runs a command on a terminal of its own; returns its exit status and all that it wrote there."""
+def on_terminal(words: list[str], columns: int, folder: Path, interrupt_after: bytes = b"") -> tuple[int, str]:
+    """Runs a command on a terminal of its own; returns its exit status and all that it wrote there.
+
+    It gets SIGINT when it has written `interrupt_after`.
+    """
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = subprocess.Popen(
@@ -430,6 +441,9 @@ def on_terminal(words: list[str], columns: int, folder: Path) -> tuple[int, str]
             if not block:
                 break
             seen += block
+            if interrupt_after and interrupt_after in seen:
+                process.send_signal(signal.SIGINT)
+                interrupt_after = b""
     except OSError:
         pass  # how a terminal says that nobody has it open any more
     os.close(controller)
@@ -472,10 +486,10 @@ def test_the_bar_of_an_increment_expects_the_increment_only(slow, place, tmp_pat
 
 
 def test_an_interrupted_bar_gives_the_cursor_back(slow, place, tmp_path):
-    words = ["timeout", "--signal=INT", "1", COMMAND, "-F", slow, *place, *SLOWLY]
-    status, seen = on_terminal([str(word) for word in words], 100, tmp_path)
-    assert status == 124  # timeout's own way to say that it sent the signal
-    assert seen.count("\x1b[?25l") == seen.count("\x1b[?25h") > 0
+    words = [COMMAND, "-F", slow, *place, *SLOWLY]
+    status, seen = on_terminal([str(word) for word in words], 100, tmp_path, interrupt_after=b"\x1b[?25l")
+    assert status == 130, seen
+    assert 0 < seen.rfind("\x1b[?25l") + 1 < seen.rfind("\x1b[?25h")
     assert without_colours(seen).rstrip().endswith("Ended by SIGINT; what was begun has been removed.")
 
 

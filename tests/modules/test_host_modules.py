@@ -213,7 +213,7 @@ def test_an_action_admin_is_a_valid_set_of_options_for_prune_and_for_no_other(ho
         ("backup", {"container": "relative"}, "absolute path"),
         ("backup", {"max_segment_size": "some"}, "max_segment_size has to be a size in bytes"),
         ("backup", {"backup_name": "a/b"}, "The backup_name 'a/b' cannot name a folder"),
-        ("restore", {"restore_from_date": "yesterday"}, "restore_from_date has to be a date"),
+        ("restore", {"restore_from_date": "tomorrow"}, "restore_from_date has to be a date"),
         ("restore", {}, "There is no"),
         (
             "restore",

@@ -309,13 +309,14 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
     now = time.time()
     pruned: list[tuple[PrunableSet, PrunePlan]] = []
     failures: list[tuple[PrunableSet, FreezerError]] = []
+    anything = False
     containers = Containers(options.init)
     for backup_set in _prunable(options):
         plan = PrunePlan()
         try:
             if isinstance(backup_set.storage, Storage):
                 containers.check(backup_set.storage)
-            _prune_set(backup_set, plan, rules, min_age, now, progress, dry_run)
+            anything |= _prune_set(backup_set, plan, rules, min_age, now, progress, dry_run)
         except FreezerError as problem:
             failures.append((backup_set, problem))
         pruned.append((backup_set, plan))
@@ -324,6 +325,9 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
     found = [(path, size_of(path)) for path in leftovers(min_age, now)]
     scratch = [(path, size) for path, size in found if dry_run or remove_leftover(path)]
     scratch += still.leftover_snapshots(dry_run)
+    if not (anything or failures):
+        looked_in = ", ".join(backup_set.storage.container for backup_set, _plan in pruned)
+        raise FreezerError(f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed there.")
     return {
         **results.pruned(options, pruned, failures, scratch),
         "outcome": "partial" if failures else "planned" if dry_run else "success",
@@ -347,10 +351,13 @@ def _prune_set(
     now: float,
     progress: Progress,
     dry_run: bool,
-) -> None:
-    """Look through a set, and remove what is to go. The plan is filled with what has come of it, also if that fails."""
+) -> bool:
+    """Look through a set and remove what no rule keeps; whether there was anything at all.
+
+    The plan is filled with what has become of it, also if that fails.
+    """
     if backup_set.is_empty():
-        return
+        return False
     # Nobody else writes below the folder then, so what has no manifest is nobody's.
     with nullcontext() if dry_run else backup_set.hold():
         fill_plan(plan, backup_set, rules, min_age, now)
@@ -360,6 +367,7 @@ def _prune_set(
                 carry_out(backup_set, plan, progress)
             finally:
                 progress.end()
+    return True
 
 
 @_told("list of backups")

@@ -13,11 +13,11 @@ import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Callable
 
 from .errors import OptionError
 from .media import CLOUD_MEDIA, medium_of
+from .moments import moment
 
 DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 
@@ -109,15 +109,8 @@ def _size(value: Any) -> int:
     return int(match.group(1)) * factor
 
 
-def _moment(value: Any) -> float:
-    """Seconds since 1970; an ISO date without a zone is local time, as Freezer's always were."""
-    text = str(value).strip()
-    if re.match(r"^\d+(\.\d+)?$", text):
-        return float(text)
-    try:
-        return datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text)).timestamp()
-    except (ValueError, OverflowError):
-        raise ValueError("a date such as 2026-11-22T08:30:00 or 2026-11-22T08:30:00+01:00") from None
+def _end_of(value: Any) -> float:
+    return moment(value, end_of_day=True)
 
 
 def _storages(value: Any) -> list[dict[str, Any]]:
@@ -208,16 +201,19 @@ _PARSERS: dict[str, Callable[[Any], Any]] = {
     "overwrite": _switch,
     "path_to_backup": _text,
     "postgresql_conf": _text,
-    "remove_before_date": _moment,
+    "remove_before_date": moment,
     "remove_older_than": _number,
     "restart_always_level": _number,
     "restore_abs_path": _text,
     "restore_as": _text,
-    "restore_from_date": _moment,
+    "restore_from_date": _end_of,
     "snapshot": _snapshot,
     "storage": _choice("local", "swift"),
     "storages": _storages,
 }
+
+#: Every key of an action that the engine reads.
+OPTION_KEYS = frozenset(_PARSERS)
 
 
 @dataclass

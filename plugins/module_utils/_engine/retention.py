@@ -151,7 +151,16 @@ def _keep_ancestors(decisions: Sequence[Decision[Backup]]) -> None:
     for decision in decisions:
         parent = decision.backup.manifest.parent
         if decision.reasons and parent is not None and parent.folder in by_folder:
-            by_folder[parent.folder].reasons.append(f"{decision.backup.manifest.folder} continues it")
+            by_folder[parent.folder].reasons.append(f"{_called(decision.backup.manifest)} continues it")
+
+
+def _called(manifest: _Manifest) -> str:
+    return _named(manifest.level, manifest.timestamp)
+
+
+def _named(level: int, timestamp: int) -> str:
+    """A backup as people know it: its level, and when it was made in local time."""
+    return f"level {level} of {datetime.fromtimestamp(timestamp).astimezone():%Y-%m-%dT%H:%M:%S}"
 
 
 def _keep_what_may_be_below(decisions: Sequence[Decision[Backup]], folder: str) -> None:
@@ -164,6 +173,6 @@ def _keep_what_may_be_below(decisions: Sequence[Decision[Backup]], folder: str) 
         manifest = decision.backup.manifest
         if manifest.timestamp >= timestamp:
             continue
-        decision.reasons.append(f"{name}, whose manifest cannot be read, may continue it")
+        decision.reasons.append(f"{_named(level, timestamp)}, whose manifest cannot be read, may continue it")
         if manifest.level == 0:
             return

@@ -124,7 +124,7 @@ def test_keys_that_change_nothing_about_the_backup_are_passed_over():
         ({"engine_name": "rsync"}, "engine_name has to be one of tar, nova"),
         ({"storage": "ftp"}, "storage has to be one of"),
         ({"dereference_symlink": "yes"}, "dereference_symlink has to be one of none, soft, hard, all"),
-        ({"restore_from_date": "yesterday"}, "restore_from_date has to be a date such as"),
+        ({"restore_from_date": "tomorrow"}, "restore_from_date has to be a date such as"),
         ({"restore_from_date": "2026-13-45"}, "restore_from_date has to be a date such as"),
         ({"restore_from_date": "0001-01-01T00:00:00"}, "restore_from_date has to be a date such as"),
         ({"path_to_backup": ["/a", "/b"]}, "path_to_backup has to be a text"),

@@ -17,9 +17,11 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import scratch
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.options import OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.wording import moment
 from ansible_collections.freezer.backup.tests.support import agent_process
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage, fails
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
@@ -94,8 +96,8 @@ def test_what_no_rule_keeps_is_removed_and_the_rest_restores(aged):
     assert [one["backup_id"] for one in result["removed"]] == [one["backup_id"] for one in before[3:]]
     assert [one["reasons"] for one in result["kept"]] == [
         ["keep_last"],
-        [f"{before[0]['folder'].rpartition('/')[2]} continues it"],
-        [f"{before[1]['folder'].rpartition('/')[2]} continues it"],
+        [f"level 2 of {moment(before[0]['timestamp'])} continues it"],
+        [f"level 1 of {moment(before[1]['timestamp'])} continues it"],
     ]
     assert result["freed_bytes"] == sum(one["stored_bytes"] for one in before[3:])
     assert aged.assert_all_that_is_left_restores() == [3, 4, 5]
@@ -257,12 +259,6 @@ def test_halves_of_backups_go_unless_they_are_too_young_or_somebody_writes(aged)
     assert aged.assert_all_that_is_left_restores() == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_set_that_has_nothing_is_nothing_to_prune(aged):
-    result = aged.prune(backup_name="none", keep_last=1)
-    assert (result["changed"], result["kept"]) == (False, [])
-    assert not (aged.container / "host_none").exists()
-
-
 PAUSE = """
 import os, signal
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
@@ -379,3 +375,10 @@ def test_too_little_room_for_a_scratch_copy_is_told_before_anything_is_read(aged
                 work_of()
         assert aged.verify()["outcome"] == "success"
     assert aged.verify(compare_to=str(target))["outcome"] == "success"
+
+
+def test_a_name_or_a_host_without_backups_is_an_error(aged):
+    for other in ({"backup_name": "nosuch"}, {"hostname": "nosuch"}):
+        with pytest.raises(FreezerError, match="There is no backup of .*nosuch.* so nothing was removed"):
+            aged.prune(keep_last=1, **other)
+    assert not [name for name in os.listdir(aged.container) if "nosuch" in name]

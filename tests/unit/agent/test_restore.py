@@ -10,6 +10,7 @@ import os
 import shutil
 import stat
 import tempfile
+from datetime import datetime
 
 import pytest
 
@@ -470,3 +471,18 @@ def test_an_obstacle_in_the_middle_of_a_restore_is_a_sentence_that_says_what_sta
     assert sorted(path.name for path in target.iterdir()) == ["changes", "comes"]
     saved.restore(target, overwrite=True)
     assert differences(tmp_path / "second", target) == []
+
+
+def test_a_backup_is_named_by_the_first_digits_of_its_id_if_no_other_begins_so(saved):
+    older = saved.info()["backups"][1]
+    assert saved.restore(backup_id=older["backup_id"][:8])["backup_id"] == older["backup_id"]
+    with pytest.raises(ArchiveError, match="no backup with the id '(.{3})'"):
+        saved.restore(backup_id=older["backup_id"][:3])
+
+
+def test_what_is_not_there_is_answered_with_what_is(saved):
+    oldest = datetime.fromtimestamp(saved.info()["backups"][1]["timestamp"]).astimezone()
+    with pytest.raises(ArchiveError, match=f"that is old enough .* The oldest is of {oldest:%Y-%m-%dT%H:%M:%S}"):
+        saved.restore(restore_from_date="2001-01-01")
+    with pytest.raises(ArchiveError, match="There is one of host; name the host with hostname"):
+        saved.restore(hostname="other")

@@ -97,6 +97,13 @@ def test_an_unknown_option_is_refused_without_its_value():
         assert "geheim" not in str(refused.value)
 
 
+def test_a_word_too_many_is_named_by_its_place_and_an_action_is_understood():
+    with pytest.raises(UsageError, match=r"^The word after --quiet belongs to no option, so nothing was done"):
+        flags.parse_command_line(["--quiet", "geheim"])
+    with pytest.raises(UsageError, match=r"^Word 1 belongs to no option.* Did you mean --action restore\?"):
+        flags.parse_command_line(["restore", "-N", "etc"])
+
+
 def test_a_mistyped_option_is_answered_with_the_right_one():
     with pytest.raises(UsageError, match=r"Did you mean --max-level\?"):
         flags.parse_command_line(["--max-levl", "3"])

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.endings import status_of
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.reports import Concern, Report, report_on
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.wording import moment, size
 from ansible_collections.freezer.backup.tests.support.sets import to_restore
 
 
@@ -136,16 +137,28 @@ def test_what_admin_removes_is_listed(action, tmp_path, monkeypatch):
     first, second = (agent.backup({**action, "max_level": None}) for _number in range(2))
     rules = {**action, "keep_last": 1}
     planned = report_on("admin", agent.prune(rules, dry_run=True))
-    assert planned.title == "Nothing was removed. 1 backup of etc of web1 would go."
+    assert planned.title == "Nothing was removed. 1 backup of etc of web1 would be removed."
+    assert [row[0] for row in planned.table] == ["", "keep", "would go"]
     result = agent.prune(rules)
     report = report_on("admin", result)
     assert report.good
     assert report.title == "Removed 1 backup of etc of web1."
-    assert dict(report.facts)["stay"] == "1 backup"
-    (concern,) = report.concerns
-    assert concern.title == "Backups that go"
-    assert concern.entries[0].startswith(f"{action['container']}/{first['storages'][0]['folder']} (")
-    assert report_on("admin", agent.prune(rules)).title == "No backup of etc of web1 had to go."
+    assert dict(report.facts)["kept"] == "1 backup"
+    assert report.concerns == []
+    assert [list(row) for row in report.table] == [
+        ["", "time", "level", "stored", "id", "because of"],
+        [
+            "kept",
+            moment(second["timestamp"]),
+            "0",
+            size(second["stored_bytes"]),
+            second["backup_id"][:8],
+            "--keep-last",
+        ],
+        ["removed", moment(first["timestamp"]), "0", size(first["stored_bytes"]), first["backup_id"][:8], ""],
+    ]
+    assert report.lines(5)[-1] == "  " + report.log_lines()[-1]
+    assert report_on("admin", agent.prune(rules)).title == "No backup of etc of web1 was to be removed."
     assert status_of(result) == 0
     manifest = tmp_path / "store" / second["storages"][0]["folder"] / "manifest.json"
     manifest.write_text("{}")

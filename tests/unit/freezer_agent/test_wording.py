@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import OPTION_KEYS, parse_options
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import wording
 
 
@@ -53,3 +53,19 @@ def test_a_moment_is_what_restore_from_date_takes():
 
 def test_things_are_counted_in_the_right_number():
     assert (wording.counted(1, "file"), wording.counted(12345, "file")) == ("1 file", "12,345 files")
+
+
+@pytest.mark.parametrize(
+    ("engine", "shell"),
+    [
+        ("backup_name is missing: it is what", "--backup-name is missing: it is what"),
+        ("container is missing: for the", "--container is missing: for the"),
+        ("Choose another folder, or set overwrite: then", "Choose another folder, or give --overwrite: then"),
+        ("name the host with hostname.", "name the host with --hostname."),
+        ("an older one with restore_from_date.", "an older one with --restore-from-date."),
+        ("the container /srv/backup_id/x stays", "the container /srv/backup_id/x stays"),
+        ("There is no backup 'backup_id' here", "There is no backup 'backup_id' here"),
+    ],
+)
+def test_options_in_messages_are_named_as_they_are_typed_at_a_shell(engine, shell):
+    assert wording.as_typed(engine, OPTION_KEYS) == shell

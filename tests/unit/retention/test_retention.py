@@ -154,7 +154,12 @@ def test_what_an_increment_continues_stays():
         decision.backup.manifest.timestamp: decision.reasons
         for decision in decide([full, first, other, second], [], Rules(keep_last=1), 5000)
     }
-    assert reasons == {4000: ["keep_last"], 3000: [], 2000: ["4000_2 continues it"], 1000: ["2000_1 continues it"]}
+    assert reasons == {
+        4000: ["keep_last"],
+        3000: [],
+        2000: ["level 2 of 1970-01-01T02:06:40 continues it"],
+        1000: ["level 1 of 1970-01-01T01:33:20 continues it"],
+    }
 
 
 def test_what_a_damaged_one_may_be_built_on_stays():

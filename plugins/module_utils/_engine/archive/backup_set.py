@@ -8,18 +8,23 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Callable
 
 from ..retention import Survey
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
 from .errors import ArchiveError, DamagedArchive, ForeignBackup
+from .ids import is_beginning, only_one
 from .manifest import MOST_LEVEL, MOST_MANIFEST_BYTES, Manifest, digest, parse_manifest
 from .shape import LATEST_SECONDS
+from .tar import shown
 
 MANIFEST_NAME = "manifest.json"
 _FOLDER = re.compile(r"([0-9]{1,15})_([0-9]{1,9})")
 _NAME = re.compile(r"[^/\0\n.][^/\0\n]*")
+#: So many hosts a message names.
+_NAMED_AT_MOST = 5
 
 
 def set_folder(hostname: str, backup_name: str) -> str:
@@ -160,9 +165,10 @@ class BackupSet:
         return found[::-1]
 
     def find(self, backup_id: str | None = None, not_after: float | None = None) -> StoredBackup:
-        """The backup with an id, else the newest one that began at or before a time (seconds since 1970), else the
-        newest. Raises ArchiveError if there is none."""
+        """The backup with an id, or with the only one that begins so, else the newest one that began at or before a
+        time (seconds since 1970), else the newest. Raises ArchiveError if there is none."""
         damage: ArchiveError | StorageError | None = None
+        alike: list[StoredBackup] = []
         for name in self._folders():
             if not_after is not None and int(name.partition("_")[0]) > not_after:
                 continue
@@ -178,12 +184,29 @@ class BackupSet:
                 continue
             if backup_id in (None, backup.manifest.backup_id):
                 return backup
+            if backup_id is not None and is_beginning(backup_id, backup.manifest.backup_id):
+                alike.append(backup)
+        found = only_one(backup_id, alike) if backup_id is not None else None
+        if found is not None:
+            return found
         if damage is not None:
             raise damage
         wanted = f"with the id {backup_id!r} " if backup_id else "that is old enough " if not_after else ""
         raise ArchiveError(
             f"There is no backup {wanted}of {self.backup_name!r} of host {self.hostname!r} in {self.storage.describe()}."
+            + self._what_there_is()
         )
+
+    def _what_there_is(self) -> str:
+        """A sentence about the oldest backup of this set, or about hosts that have one of this name."""
+        folders = self._folders()
+        if folders:
+            oldest = datetime.fromtimestamp(int(folders[-1].partition("_")[0])).astimezone()
+            return f" The oldest is of {oldest:%Y-%m-%dT%H:%M:%S}."
+        ending = f"_{self.backup_name}"
+        hosts = sorted(name[: -len(ending)] for name in self.storage.children("") if name.endswith(ending))
+        hosts = [shown(name) for name in hosts[:_NAMED_AT_MOST]]
+        return f" There is one of {', '.join(hosts)}; name the host with hostname." if hosts else ""
 
     def chain(self, backup: StoredBackup) -> list[StoredBackup]:
         """The backups that a restore replays, from level 0 to the given one.

@@ -238,7 +238,8 @@ def remove_tree(path: str) -> None:
     make_writable(path)
     status, _output, said = process.run(["rm", "-rf", "--", path])
     if status != 0:
-        raise ArchiveError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {said}.")
+        why = said or f"rm ended with {status}"
+        raise ArchiveError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {why}.")
 
 
 def _is_folder(path: str) -> bool:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 
 from ..archive.backup_set import MANIFEST_NAME, read_manifest
 from ..archive.errors import ArchiveError, DamagedArchive
+from ..archive.ids import is_beginning, only_one
 from ..archive.shape import LATEST_SECONDS
 from ..retention import Survey
 from ..storage.errors import ObjectMissing, StorageError
@@ -82,10 +83,12 @@ class ImageSet:
         return next(iter(self.survey().backups), None)
 
     def find(self, backup_id: str | None, not_after: float | None) -> StoredImage:
-        """The image with an id, else the newest one that began at or before a moment, else the newest.
+        """The image with an id, or with the only one that begins so, else the newest one that began at or before a
+        moment, else the newest.
 
         Raises ArchiveError if there is none, DamagedArchive rather than giving an older one in place of a damaged one.
         """
+        alike: list[StoredImage] = []
         for timestamp in self._timestamps():
             if not_after is not None and timestamp > not_after:
                 continue
@@ -97,8 +100,14 @@ class ImageSet:
                 if backup_id is None:
                     raise
                 continue
-            if self._is_wanted(found.manifest) and backup_id in (None, found.manifest.backup_id):
-                return found
+            if self._is_wanted(found.manifest):
+                if backup_id in (None, found.manifest.backup_id):
+                    return found
+                if backup_id is not None and is_beginning(backup_id, found.manifest.backup_id):
+                    alike.append(found)
+        meant = only_one(backup_id, alike) if backup_id is not None else None
+        if meant is not None:
+            return meant
         wanted = f"with the id {backup_id!r} " if backup_id else "that is old enough " if not_after else ""
         named = f" named {self.backup_name!r}" if self.backup_name else ""
         raise ArchiveError(f"There is no backup {wanted}of {self.folder}{named} in {self.storage.describe()}.")

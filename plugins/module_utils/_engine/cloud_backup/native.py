@@ -12,6 +12,7 @@ from typing import Any
 
 from ..archive.backup_set import set_folder
 from ..archive.errors import ArchiveError, DamagedArchive
+from ..archive.ids import is_beginning, only_one
 from ..archive.levels import LevelPlan, LevelPolicy, plan_level
 from ..cloud.errors import CloudError
 from ..cloud.listing import snapshots_of_volumes
@@ -235,6 +236,9 @@ def _choose(options: Options) -> tuple[NativeSet, list[NativeBackup]]:
         for one in known
         if (wanted_id in (None, one.manifest.backup_id)) and (limit is None or one.manifest.timestamp <= limit)
     ]
+    if not fitting and wanted_id is not None:
+        meant = only_one(wanted_id, [one for one in known if is_beginning(wanted_id, one.manifest.backup_id)])
+        fitting = [] if meant is None else [meant]
     if not fitting:
         wanted = f"with the id {wanted_id!r} " if wanted_id else "that is old enough " if limit else ""
         named = f" named {options.backup_name!r}" if options.backup_name else ""

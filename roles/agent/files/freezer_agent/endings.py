@@ -42,14 +42,19 @@ class Signals:
 
     def release(self) -> None:
         """The work is done and there is nothing to clean up any more: signals do what they always do."""
-        for number in _ENDING:
-            if signal.getsignal(number) == self._receive:
-                signal.signal(number, signal.SIG_DFL)
+        self._replace(signal.SIG_DFL)
 
     def _receive(self, number: int, _frame: object) -> None:
         if self.received is None:
             self.received = number
+            # Ignored, and not only unheard: what cleans up is a program too now and then, which a second Ctrl-C reaches as well.
+            self._replace(signal.SIG_IGN)
             raise Interrupted
+
+    def _replace(self, handler: signal.Handlers) -> None:
+        for number in _ENDING:
+            if signal.getsignal(number) == self._receive:
+                signal.signal(number, handler)
 
     @property
     def status(self) -> int:

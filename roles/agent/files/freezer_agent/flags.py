@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -150,9 +150,12 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         (
             Flag("restore_abs_path", "the folder to restore into", "PATH"),
             Flag(
-                "restore_from_date", "the newest backup that is not younger than this, as 2026-11-22T08:30:00", "DATE"
+                "restore_from_date",
+                "the newest backup that is not younger than this: 2026-11-22T08:30:00, 2026-11-22 (all of that day), "
+                "yesterday 18:00, 3 days ago",
+                "DATE",
             ),
-            Flag("backup_id", "the backup with this id", "ID"),
+            Flag("backup_id", "the backup with this id, or with the only one that begins so", "ID"),
             Flag("overwrite", "restore into a folder that is not empty: what is not in the backup stays"),
             Flag(
                 "check",
@@ -327,24 +330,19 @@ def parse_command_line(arguments: Sequence[str]) -> dict[str, Any]:
     parser = build_parser()
     given, unknown = parser.parse_known_args(list(arguments))
     if unknown:
-        raise UsageError(_about_unknown(unknown, parser))
+        raise UsageError(_about_unknown(unknown, list(arguments), parser))
     return vars(given)
 
 
-def as_typed(sentence: str, command_line: Mapping[str, Any]) -> str:
-    """The same sentence, with the option that it begins with spelled as on the command line if it was meant there."""
-    key, blank, rest = sentence.partition(" ")
-    flag = next((flag for _title, members in GROUPS for flag in members if flag.key == key), None)
-    elsewhere = {"config", "stdin"} & set(command_line)
-    if flag is None or (elsewhere and key not in {ALIASES.get(name, name) for name in command_line}):
-        return sentence
-    return f"{_spelling(flag.name or flag.key)}{blank}{rest}"
-
-
-def _about_unknown(unknown: Sequence[str], parser: argparse.ArgumentParser) -> str:
+def _about_unknown(unknown: Sequence[str], arguments: Sequence[str], parser: argparse.ArgumentParser) -> str:
     names = [word.partition("=")[0] for word in unknown if word.startswith("-") and len(word) > 1]
     if not names:
-        return "There is a word on the command line that belongs to no option; see freezer-agent --help."
+        word, place = unknown[0], list(arguments).index(unknown[0])
+        before = arguments[place - 1] if place else ""
+        # Not the word itself: it may be somebody's password.
+        named = f"The word after {before.partition('=')[0]}" if before.startswith("-") else f"Word {place + 1}"
+        hint = f" Did you mean --action {word}?" if word in ACTIONS else ""
+        return f"{named} belongs to no option, so nothing was done; see freezer-agent --help.{hint}"
     known = [name for action in parser._actions for name in action.option_strings]
     close = difflib.get_close_matches(names[0], known, n=1, cutoff=0.8)
     hint = f" Did you mean {close[0]}?" if close else ""

@@ -11,17 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import OptionError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES, OPTION_KEYS, OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
 
 from . import endings
 from .answers import Answer, answer_to_descriptor, answer_to_path
 from .endings import Interrupted, Signals
 from .errors import UsageError
-from .flags import as_typed, parse_command_line
+from .flags import parse_command_line
 from .log_file import LogFile
 from .output import Output, say_error
 from .settings import Settings, read_settings
+from .wording import as_typed
 
 
 class Run:
@@ -43,9 +44,7 @@ class Run:
             # Whoever read standard output has seen enough; Python must not try to flush the rest.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return endings.FAILED
-        except OptionError as problem:
-            return self._failed(as_typed(str(problem), self._command_line), endings.UNUSABLE)
-        except UsageError as problem:
+        except (UsageError, OptionError) as problem:
             return self._failed(str(problem), endings.UNUSABLE)
         except FreezerError as problem:
             if signals.received is not None:
@@ -89,9 +88,16 @@ class Run:
             metadata.write(result.get("metadata", result))
         if self._result is not None:
             self._result.write(result)
+        if settings.action == "info" and (nothing := _nothing_found(settings, result)):
+            output.error(nothing)
+            return endings.FAILED
         return endings.status_of(result)
 
     def _failed(self, sentence: str, status: int) -> int:
+        # A key of a document or of a configuration file is named as it stands there.
+        elsewhere = {"config", "stdin"} & set(self._command_line)
+        typed = {ALIASES.get(key, key) for key in self._command_line} & OPTION_KEYS if elsewhere else OPTION_KEYS
+        sentence = as_typed(sentence, typed)
         if self._output is not None:
             self._output.error(sentence)
         else:
@@ -102,6 +108,16 @@ class Run:
             except OSError as problem:
                 say_error(f"The result could not be written to {self._result.describe()}: {problem.strerror}.")
         return status
+
+
+def _nothing_found(settings: Settings, result: Mapping[str, Any]) -> str:
+    """A sentence if a list was asked for by name and has nothing in it, else nothing."""
+    asked = {key: settings.options.get(key) for key in ("backup_name", "hostname")}
+    if not any(asked.values()) or any(result[key] for key in ("backups", "incomplete", "damaged")):
+        return ""
+    named = f" called {asked['backup_name']}" if asked["backup_name"] else ""
+    of_host = f" of host {asked['hostname']}" if asked["hostname"] else ""
+    return f"There is no backup{named}{of_host}. Without --backup-name and --hostname the list has all that there are."
 
 
 def _ask_engine(settings: Settings, output: Output, record: Progress | None) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from types import TracebackType
 
 from rich import progress as rich_progress
@@ -81,7 +82,14 @@ class ProgressBar(Progress):
         self._task = self._bar.add_task("looking", total=None, files=0)
 
     def __enter__(self) -> ProgressBar:
-        self._bar.start()
+        try:
+            self._bar.start()
+        except BaseException:
+            # A signal in this moment: the terminal gets its cursor back, whether or not a half-started bar can be ended.
+            with contextlib.suppress(Exception):
+                self._bar.stop()
+            self._bar.console.show_cursor()
+            raise
         return self
 
     def __exit__(

@@ -8,9 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import RETENTION_KEYS
+
 from .wording import counted, duration, moment, printable, size
 
 Result = Mapping[str, Any]
+
+#: So much of an id is shown in a table, and is enough to name a backup by.
+_ID_DIGITS = 8
 
 #: The members of a level, in the order in which they are told.
 _KINDS = (
@@ -51,6 +56,8 @@ class Report:
     title: str
     good: bool = True
     facts: list[tuple[str, str]] = field(default_factory=list)
+    #: Rows that are shown whole, the first one with the names of the columns.
+    table: list[Sequence[str]] = field(default_factory=list)
     concerns: list[Concern] = field(default_factory=list)
 
     def add_paths(self, what: str, count: int, found: Sequence[Mapping[str, str]]) -> None:
@@ -60,7 +67,7 @@ class Report:
 
     def log_lines(self) -> list[str]:
         """Everything, in lines that stand for themselves."""
-        lines = [self.title, *(f"{label}: {value}" for label, value in self.facts)]
+        lines = [self.title, *(f"{label}: {value}" for label, value in self.facts), *self._table_lines()]
         for concern in self.concerns:
             lines += [f"{concern.title}: {entry}" for entry in concern.entries]
         return lines
@@ -69,6 +76,7 @@ class Report:
         """A block of text, the title first."""
         lines = [printable(self.title)]
         lines += [f"  {label:<12}{printable(value)}" for label, value in self.facts]
+        lines += [f"  {printable(line)}" for line in self._table_lines()]
         for concern in self.concerns:
             shown = concern.entries[:entries_at_most]
             lines.append(f"  {concern.title}:")
@@ -76,6 +84,13 @@ class Report:
             if concern.count > len(shown):
                 lines.append(f"    and {concern.count - len(shown):,} more")
         return lines
+
+    def _table_lines(self) -> list[str]:
+        widths = [max(map(len, column)) for column in zip(*self.table, strict=True)]
+        return [
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+            for row in self.table
+        ]
 
 
 def report_on(action: str, result: Result, compare_to: str | None = None) -> Report:
@@ -319,22 +334,21 @@ def _verify(result: Result) -> Report:
 def _admin(result: Result) -> Report:
     backups = counted(result["removed_count"], "backup")
     if result["outcome"] == "planned":
-        report = Report(f"Nothing was removed. {backups} of {_who(result)} would go.")
+        report = Report(f"Nothing was removed. {backups} of {_who(result)} would be removed.")
     elif result["changed"]:
         report = Report(f"Removed {backups} of {_who(result)}.")
     else:
-        report = Report(f"No backup of {_who(result)} had to go.")
+        report = Report(f"No backup of {_who(result)} was to be removed.")
     failed = [f"{one['container']}: {one['message']}" for one in result["storages"] if one["outcome"] == "failed"]
     report.good = not failed and not result["damaged"]
     report.facts = [
-        ("stay", counted(result["kept_count"], "backup")),
+        ("kept", counted(result["kept_count"], "backup")),
         ("space", f"{size(result['freed_bytes'])} {'to be freed' if result['outcome'] == 'planned' else 'freed'}"),
         ("time", duration(result["duration_seconds"])),
     ]
-    gone = [f"{_where(one, one['folder'])} ({size(one['stored_bytes'])})" for one in result["removed"]]
+    report.table = _decisions(result)
     left = [f"{one['path']} ({size(one['bytes'])})" for one in result["leftovers"]]
     for title, entries in (
-        ("Backups that go", gone),
         ("Left by runs that were killed", left),
         ("Left alone, with all that it may be built on", list(result["damaged"])),
         ("Not looked through to the end", failed),
@@ -342,3 +356,29 @@ def _admin(result: Result) -> Report:
         if entries:
             report.concerns.append(Concern(title, len(entries), entries))
     return report
+
+
+def _decisions(result: Result) -> list[Sequence[str]]:
+    """A row for each backup, newest first: whether it is kept, and why."""
+    places = {(one["storage"], one["container"]) for one in result["storages"]}
+    keep, remove = ("keep", "would go") if result["outcome"] == "planned" else ("kept", "removed")
+    rows = [(one, keep, ", ".join(_as_option(reason) for reason in one["reasons"])) for one in result["kept"]] + [
+        (one, remove, "") for one in result["removed"]
+    ]
+    if not rows:
+        return []
+    rows.sort(key=lambda row: row[0]["timestamp"], reverse=True)
+    table: list[Sequence[str]] = [
+        ("", "time", "level", "stored", "id", *(["in"] if len(places) > 1 else []), "because of")
+    ]
+    for one, what, why in rows:
+        where = [_where(one, one["folder"])] if len(places) > 1 else []
+        told = (moment(one["timestamp"]), str(one["level"]), size(one["stored_bytes"]), one["backup_id"][:_ID_DIGITS])
+        table.append((what, *told, *where, why))
+    return table
+
+
+def _as_option(reason: str) -> str:
+    """A reason that begins with the name of an option, with its name as it is typed."""
+    name, blank, rest = reason.partition(" ")
+    return f"--{name.replace('_', '-')}{blank}{rest}" if name in RETENTION_KEYS else reason

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import datetime
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -16,6 +18,23 @@ def printable(text: str) -> str:
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
     )
+
+
+def as_typed(text: str, keys: Iterable[str]) -> str:
+    """A sentence of the engine with the names of options as flags: ``backup_id`` is ``--backup-id`` at a shell.
+
+    A key that is a word of English too is the name of an option where the sentence begins with it, and after "set" and
+    "with". Paths stay as they are.
+    """
+    words = "|".join(sorted(keys, key=len, reverse=True)) or "(?!)"
+
+    def flag(match: re.Match[str]) -> str:
+        before, key = match.groups(default="")
+        if match.start() and not before and "_" not in key:
+            return match.group(0)
+        return f"{'give ' if before == 'set ' else before}--{key.replace('_', '-')}"
+
+    return re.sub(rf"(?<![\w/.'\"=-])((?:set|with) )?({words})(?![\w/'\"=-]|\.\w)", flag, text)
 
 
 def size(number: float) -> str:
