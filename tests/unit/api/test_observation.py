@@ -276,3 +276,39 @@ def test_a_file_sends_requests_elsewhere_and_nothing_else_changes(tmp_path):
     assert client.simulate_get("/v1/jobs").status_code == 200
     file.unlink()
     assert client.simulate_get("/healthcheck").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v2", "/healthcheck", "/openapi.json", "/metrics", "/v1/jobs", "/v2/web/jobs"]
+)
+def test_head_is_answered_as_get_is_without_the_body(start_freezer_api, path):
+    api = start_freezer_api()
+    token = {"X-Auth-Token": "alice:web:member"}
+    got, head = (api.request(method, path, None, token) for method in ("GET", "HEAD"))
+    assert (head.status, head.text) == (got.status, "")
+    assert head.headers["content-type"] == got.headers["content-type"]
+    lines = access_lines(api.log, 2)
+    # The numbers of a page of metrics are others each time.
+    assert int(lines[0]["bytes"]) == len(got.text.encode()) > 0
+    assert (lines[1]["method"], lines[1]["bytes"]) == ("HEAD", "0")
+
+
+def test_the_home_document_leads_to_every_route(start_freezer_api):
+    api = start_freezer_api()
+    for version, base in (("v1", "/v1"), ("v2", "/v2/{project_id}")):
+        resources = api.get(f"/{version}").json["resources"]
+        places = {name: resource["href-template"] for name, resource in resources.items()}
+        assert places["rel/job_event"] == f"{base}/jobs/{{job_id}}/event"
+        assert places["rel/session_action"] == f"{base}/sessions/{{session_id}}/action"
+        assert places["rel/session_job"] == f"{base}/sessions/{{session_id}}/jobs/{{job_id}}"
+        assert places["rel/jobs_batch"] == f"{base}/jobs:batch"
+        for resource in resources.values():
+            named = re.findall(r"\{(?!\?)(\w+)\}", resource["href-template"])
+            assert set(named) <= set(resource["href-vars"])
+
+
+@pytest.mark.parametrize(("module", "name"), [("main", "freezer-api"), ("manage", "freezer-manage")])
+def test_the_commands_say_their_version(module, name):
+    path = f"ansible_collections.freezer.backup.roles.api.files.freezer_api.{module}"
+    ran = subprocess.run([sys.executable, "-m", path, "--version"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(rf"{name} \d+\.\d+\.\d+.*\n", ran.stdout)

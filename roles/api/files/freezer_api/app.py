@@ -14,7 +14,7 @@ import falcon
 
 from .auth.base import Strategy
 from .conversation import Conversation, Observer, Surroundings, Watch
-from .errors import ApiError, TooLargeError, UnavailableError, sentence
+from .errors import ApiError, BadRequestError, TooLargeError, UnavailableError, sentence
 from .kinds.all import RULES
 from .options import MAX_BODY_BYTES
 from .policy import Policy
@@ -23,9 +23,10 @@ from .resources.base import write_json
 from .resources.batch import Batch
 from .resources.discovery import Contract, Health, Home, Versions
 from .resources.documents import Collection, Single
+from .resources.long_answers import DEFAULT_MOST, LongAnswers
 from .service import Service
 from .store.base import Store
-from .store.errors import DocumentTooLargeError, StoreError
+from .store.errors import DocumentTooLargeError, SearchTooLongError, StoreError
 
 LOG = logging.getLogger("freezer_api")
 
@@ -46,11 +47,12 @@ def create_app(
     surroundings: Surroundings = _NOTHING_AROUND,
     disable_by_file: Path | None = None,
     clock: Callable[[], float] = time.time,
+    long_answers: int = DEFAULT_MOST,
 ) -> Application:
     """The application on a store, for whoever the strategy lets in, to do what the policy lets them.
 
     While the file ``disable_by_file`` exists, /healthcheck says that requests should go elsewhere. ``clock`` gives the
-    seconds since 1970.
+    seconds since 1970. ``long_answers`` is how many long lists are sent at once.
     """
     conversation = Conversation(strategy, policy or Policy(), max_body_bytes, surroundings)
     app = Application(middleware=[Watch(surroundings), conversation])
@@ -68,10 +70,11 @@ def create_app(
     app.add_route("/healthcheck", Health(store, disable_by_file))
     app.add_route("/openapi.json", Contract())
     service = Service(store, clock)
+    answers = LongAnswers(long_answers)
     for version, base in ((1, "/v1"), (2, "/v2/{project_id}")):
         app.add_route(f"/v{version}", Home(version))
         for plural, rules in RULES.items():
-            app.add_route(f"{base}/{plural}", Collection(service, rules, version))
+            app.add_route(f"{base}/{plural}", Collection(service, rules, version, answers))
             app.add_route(f"{base}/{plural}:batch", Batch(service, rules))
             app.add_route(f"{base}/{plural}/{{document_id}}", Single(service, rules, version))
         app.add_route(f"{base}/jobs/{{document_id}}/event", JobEvent(service))
@@ -89,6 +92,9 @@ def _handle_api_error(request: falcon.Request, response: falcon.Response, error:
 def _handle_store_error(request: falcon.Request, response: falcon.Response, error: StoreError, params: Any) -> None:
     if isinstance(error, DocumentTooLargeError):
         _handle_api_error(request, response, TooLargeError(sentence(error)), params)
+        return
+    if isinstance(error, SearchTooLongError):
+        _handle_api_error(request, response, BadRequestError(sentence(error)), params)
         return
     LOG.error("%s %s %s: %s", request.context.request_id, request.method, request.path, error)
     answer = UnavailableError(sentence(error), headers={"Retry-After": str(error.retry_after_seconds)})

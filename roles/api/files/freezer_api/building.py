@@ -92,6 +92,8 @@ def make_app(settings: Settings) -> Application:
         make_policy(settings),
         surroundings,
         settings.disable_by_file,
+        # Some threads are left for everybody else.
+        long_answers=max(1, settings.threads - 2),
     )
     if metrics is not None:
         from .metrics import MetricsPage

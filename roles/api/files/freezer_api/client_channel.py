@@ -17,6 +17,7 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
 from .conversation import Observer, Refusal, new_request_id
+from .resources.long_answers import BrokenAnswer
 from .unix_listener import PEER_KEY, Peer, peer_of
 
 #: What a client may send after it was refused, until it reads why.
@@ -76,6 +77,13 @@ def _what_is_wrong(error: Any) -> str:
 
 class _Task(WSGITask):
     """A request for the application."""
+
+    def service(self) -> None:
+        """Have it answered; an answer without its end has no last chunk, by which the client knows."""
+        try:
+            super().service()
+        except BrokenAnswer:
+            self.close_on_finish = True
 
     def get_environment(self) -> dict[str, Any]:
         """The WSGI environment; with who has sent the request, if the kernel knows that."""

@@ -19,6 +19,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.unix_s
     is_unix,
     path_of,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .networks import Networks
 from .options import AUTH_STRATEGIES, DEFAULT_PORT, LIBRARY_SECTIONS, OPTIONS, UPSTREAM_ONLY, register
@@ -209,6 +210,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="freezer-api",
         description="Serve the Freezer REST API: clients, jobs, actions, sessions and backups, v1 and v2.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"freezer-api {VERSION}", help="show the version and exit"
     )
     parser.add_argument(
         "--store",

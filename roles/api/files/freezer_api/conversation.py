@@ -8,9 +8,9 @@ import dataclasses
 import re
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import falcon
 
@@ -45,8 +45,8 @@ class Refusal:
 class Observer(Protocol):
     """Somebody who wants to know about requests."""
 
-    def ended(self, request: falcon.Request, response: falcon.Response, seconds: float) -> None:
-        """A request has its answer, after this time."""
+    def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
+        """A request has its answer, after this time; its body had so many bytes."""
 
     def refused(self, refusal: Refusal) -> None:
         """A request had its answer before it became one for the application."""
@@ -91,9 +91,48 @@ class Watch:
     def process_response(
         self, request: falcon.Request, response: falcon.Response, _resource: object, _succeeded: bool
     ) -> None:
-        seconds = time.perf_counter() - request.context.started
-        for observer in self._observers:
-            observer.ended(request, response, seconds)
+        def ended(sent_bytes: int) -> None:
+            seconds = time.perf_counter() - request.context.started
+            for observer in self._observers:
+                observer.ended(request, response, seconds, sent_bytes)
+
+        stream: Any = response.stream
+        if stream is None:
+            ended(0 if request.method == "HEAD" else _size(response))
+        elif request.method == "HEAD":
+            # Nothing of it is sent, and nothing would close it.
+            stream.close()
+            response.stream = None
+            ended(0)
+        else:
+            response.stream = _Counted(stream, ended)
+
+
+class _Counted:
+    """The pieces of a body, and a word about their bytes when no more of them are sent."""
+
+    def __init__(self, pieces: Any, ended: Callable[[int], None]) -> None:
+        self._pieces = pieces
+        self._ended = ended
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self._bytes += len(piece)
+            yield piece
+
+    def close(self) -> None:
+        """Called by the server, also when the client has gone."""
+        self._pieces.close()
+        self._ended(self._bytes)
+
+
+def _size(response: falcon.Response) -> int:
+    """How many bytes the body of an answer has."""
+    if response.data is not None:
+        return len(response.data)
+    text = response.text or ""
+    return len(text) if text.isascii() else len(text.encode())
 
 
 class Conversation:

@@ -46,7 +46,7 @@ class AccessLog:
     Neither headers nor the query string, which may have a search for a secret in it, are in the log.
     """
 
-    def ended(self, request: falcon.Request, response: falcon.Response, seconds: float) -> None:
+    def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
         """A request has its answer."""
         sender = getattr(request.context, "sender", None)
         theirs = request.get_header("X-Openstack-Request-Id") or ""
@@ -60,7 +60,7 @@ class AccessLog:
             quote(request.method, safe=""),
             quote(request.path[:_MAX_PATH], safe="/:"),
             response.status_code,
-            _size(response.text),
+            sent_bytes,
             seconds,
         )
 
@@ -83,9 +83,3 @@ def _address(request: falcon.Request) -> str:
     peer = peer_in(request.env)
     # What a proxy behind the socket says of its client is the better address.
     return f"unix:{peer.name}" if peer is not None and request.remote_addr == "127.0.0.1" else str(request.remote_addr)
-
-
-def _size(text: str | None) -> int:
-    if text is None:
-        return 0
-    return len(text) if text.isascii() else len(text.encode())

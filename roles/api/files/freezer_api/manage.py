@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import ROLES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import PLURALS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from . import manage_copy, manage_db, manage_policy, manage_users
 from .auth.base import AuthError
@@ -95,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", nargs="*", metavar="COMMAND", help="two words, and a name for some; see below")
+    parser.add_argument(
+        "--version", action="version", version=f"freezer-manage {VERSION}", help="show the version and exit"
+    )
     parser.add_argument(
         "--store",
         metavar="URL",

@@ -21,6 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .conversation import Refusal
+from .resources.base import Readable
 from .store.base import Store
 from .store.errors import StoreError
 
@@ -62,7 +63,7 @@ class Metrics:
             buckets=_SECONDS,
         )
 
-    def ended(self, request: falcon.Request, response: falcon.Response, seconds: float) -> None:
+    def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
         """A request has its answer."""
         self._count(request.uri_template or "none", request.method, response.status_code, seconds)
 
@@ -90,7 +91,7 @@ class Metrics:
         return generate_latest(registry) + _stock(store)
 
 
-class MetricsPage:
+class MetricsPage(Readable):
     """``/metrics``. Who may read it is decided before."""
 
     def __init__(self, metrics: Metrics, store: Store) -> None:

@@ -25,6 +25,8 @@ DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
 MAX_OFFSET = 2**31 - 1
 MAX_CONDITIONS = 100
+#: Each of them looks at every value of every document.
+MAX_ANYWHERE = 10
 
 _FIELD = re.compile(r"[\w-]+(\.[\w-]+)*")
 
@@ -97,6 +99,9 @@ def query(
     count = len(asked.match) + len(asked.match_not)
     if count > MAX_CONDITIONS:
         raise BadRequestError(f"The search has {count} conditions; at most {MAX_CONDITIONS} can be")
+    everywhere = sum(isinstance(one, AnyValueContains) for one in (*asked.match, *asked.match_not))
+    if everywhere > MAX_ANYWHERE:
+        raise BadRequestError(f"The search has {everywhere} conditions on _all; at most {MAX_ANYWHERE} can be")
     return asked
 
 

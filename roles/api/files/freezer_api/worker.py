@@ -24,6 +24,7 @@ from .client_channel import ClientChannel
 #: How long a connection may be silent.
 SILENCE_SECONDS = 75
 _TICK_SECONDS = 1.0
+_WAITING_BYTES = 4_194_304
 _WANTED_CONNECTIONS = 16_384
 #: Files of a process that are no connections.
 _SPARE_FILES = 64
@@ -49,6 +50,8 @@ class WaitressWorker(Worker):
             threads=self.cfg.threads,
             backlog=self.cfg.backlog,
             connection_limit=_most_connections(),
+            # What a client has not taken of a long answer: more of it is read from the store when this is sent.
+            outbuf_high_watermark=_WAITING_BYTES,
             channel_timeout=SILENCE_SECONDS,
             max_request_header_size=self.max_head_bytes,
             max_request_body_size=self.max_body_bytes,

@@ -25,6 +25,14 @@ from ..store.base import Stored
 NO_PROJECT = ""
 
 
+class Readable:
+    """What can be read by GET can be asked for by HEAD too (RFC 9110, 9.3.2): the same answer without its body."""
+
+    def on_head(self, request: falcon.Request, response: falcon.Response, **parameters: str) -> None:
+        """Answer as to a GET; falcon leaves the body out."""
+        cast(Any, self).on_get(request, response, **parameters)
+
+
 def access_of(request: falcon.Request, project_id: str | None, rule: str) -> Access:
     """Whose documents a request is about, if a rule of the policy lets its sender act there.
 

@@ -13,13 +13,13 @@ from ..contract import document
 from ..errors import UnavailableError
 from ..kinds.all import RULES
 from ..store.base import Store
-from .base import write_json
+from .base import Readable, write_json
 
 _JSON_HOME = "application/json-home"
 _UPDATED = "2018-02-21T13:30:00"
 
 
-class Versions:
+class Versions(Readable):
     """``/``: the versions of the API."""
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
@@ -42,7 +42,7 @@ class Versions:
         )
 
 
-class Home:
+class Home(Readable):
     """``/v1`` and ``/v2``: a JSON home document."""
 
     def __init__(self, version: int) -> None:
@@ -65,7 +65,23 @@ class Home:
             }
             # rel/backups has led to one backup since the first version.
             self._resources[f"rel/{rules.kind.name}"] = one
+            self._resources[f"rel/{plural}_batch"] = {
+                "href-template": f"{base}/{plural}:batch",
+                "href-vars": project,
+                "hints": _hints("POST"),
+            }
             self._resources[f"rel/{plural}"] = one if plural == "backups" else many
+        job, session = ({f"{kind}_id": f"param/{kind}_id"} for kind in ("job", "session"))
+        for name, path, variables, hints in (
+            ("job_event", "jobs/{job_id}/event", job, _hints("POST")),
+            ("session_action", "sessions/{session_id}/action", session, _hints("POST")),
+            ("session_job", "sessions/{session_id}/jobs/{job_id}", {**session, **job}, _hints("PUT", "DELETE")),
+        ):
+            self._resources[f"rel/{name}"] = {
+                "href-template": f"{base}/{path}",
+                "href-vars": {**project, **variables},
+                "hints": hints,
+            }
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Show where everything lies."""
@@ -73,7 +89,7 @@ class Home:
         response.content_type = _JSON_HOME
 
 
-class Health:
+class Health(Readable):
     """``/healthcheck``: whether the API can serve requests."""
 
     def __init__(self, store: Store, disable_by_file: Path | None = None) -> None:
@@ -89,7 +105,7 @@ class Health:
         response.text = "OK"
 
 
-class Contract:
+class Contract(Readable):
     """``/openapi.json``: what can be asked and what is answered, for programs."""
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Iterator
 
 import falcon
 
@@ -19,6 +20,7 @@ from ..service import Service, Written
 from ..store.base import EVERYBODY
 from .base import (
     NO_PROJECT,
+    Readable,
     access_of,
     authorize,
     authorized_body,
@@ -30,16 +32,18 @@ from .base import (
     write_document,
     write_json,
 )
+from .long_answers import LongAnswers
 
 _PARAMETERS = ("limit", "offset", "all_projects", "search", "etags")
 _TRUE = ("true", "1", "yes")
 _FALSE = ("false", "0", "no")
 
 
-class Collection:
+class Collection(Readable):
     """``/jobs`` and the like."""
 
-    def __init__(self, service: Service, rules: Rules, version: int) -> None:
+    def __init__(self, service: Service, rules: Rules, version: int, answers: LongAnswers) -> None:
+        self._answers = answers
         self._service = service
         self._rules = rules
         self._kind = rules.kind
@@ -66,11 +70,23 @@ class Collection:
         asked = (scope, sorted(sender_of(request).roles), with_secrets, wanted, search, with_etags)
         if is_unchanged(request, response, f'W/"{state}-{zlib.crc32(repr(asked).encode("utf-8", "replace")):08x}"'):
             return
-        found = self._service.store.search(self._kind.name, scope, search, wanted.limit, wanted.offset)
-        documents = [shown(stored, with_secrets=with_secrets) for stored in found]
+        found = self._service.store.stream(self._kind.name, scope, search, wanted.limit, wanted.offset)
+        documents = (shown(stored, with_secrets=with_secrets) for stored in found)
         response.content_type = falcon.MEDIA_JSON
-        etags = f',"etags":{json.dumps([tag for _text, tag in documents])}' if with_etags else ""
-        response.text = f'{{"{self._kind.plural}":[{",".join(text for text, _tag in documents)}]{etags}}}'
+        self._answers.send(request.context.request_id, response, self._pieces(documents, with_etags=with_etags))
+
+    def _pieces(self, documents: Iterator[tuple[str, str]], *, with_etags: bool) -> Iterator[str]:
+        """The JSON of a list, document by document."""
+        tags = []
+        separator = f'{{"{self._kind.plural}":['
+        for text, tag in documents:
+            yield separator + text
+            separator = ","
+            if with_etags:
+                tags.append(tag)
+        begin = "" if separator == "," else separator
+        etags = f',"etags":{json.dumps(tags)}' if with_etags else ""
+        yield f"{begin}]{etags}}}"
 
     def _parameters(self, request: falcon.Request) -> list[tuple[str, str]]:
         """The query parameters that name fields. Raises BadRequestError for one that is not understood."""
@@ -103,7 +119,7 @@ class Collection:
         write_json(response, {self._kind.id_key: written.id})
 
 
-class Single:
+class Single(Readable):
     """``/jobs/{id}`` and the like."""
 
     def __init__(self, service: Service, rules: Rules, version: int) -> None:

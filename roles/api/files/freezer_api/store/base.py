@@ -146,6 +146,15 @@ class Store(abc.ABC):
         """Documents of one kind in the order in which they were created."""
 
     @abc.abstractmethod
+    def stream(
+        self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
+    ) -> Iterator[Stored]:
+        """The documents of ``search`` one after the other, few of which are in memory at a time.
+
+        For one thread, which closes what it does not read to the end.
+        """
+
+    @abc.abstractmethod
     def every(self, kind: str) -> Iterator[Stored]:
         """All documents of a kind, of everybody, in the order in which they were created.
 

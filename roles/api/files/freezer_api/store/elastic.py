@@ -74,10 +74,17 @@ class ElasticStore(Store):
     def search(
         self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
     ) -> list[Stored]:
+        return list(self.stream(kind, scope, query, limit, offset))
+
+    def stream(
+        self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
+    ) -> Iterator[Stored]:
         asked = self._question(kind, scope, query)
         if asked.is_exact:
-            return [_stored(kind, found) for found in self._pages.page(self._aliases[kind], asked.query, limit, offset)]
-        return list(islice(self._met(kind, asked), offset, offset + limit))
+            for found in self._pages.page(self._aliases[kind], asked.query, limit, offset):
+                yield _stored(kind, found)
+        else:
+            yield from islice(self._met(kind, asked), offset, offset + limit)
 
     def every(self, kind: str) -> Iterator[Stored]:
         for found in self._pages.every(self._aliases[kind], question(kind, EVERYBODY, EVERYTHING).query):

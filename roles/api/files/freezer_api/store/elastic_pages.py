@@ -19,6 +19,9 @@ from .elastic_connection import Found, found_in
 
 _WINDOW = 10_000
 _STEP = 1000
+#: Documents are read without knowing how large they are: first a few, and then so many as those let expect.
+_FIRST_STEP = 10
+_STEP_CHARACTERS = 2_097_152
 _REMEMBERED = 256
 _REMEMBERED_SECONDS = 60.0
 _SOURCE = ["body", "id", "project_id", "user_id", "version", "order", "transaction"]
@@ -38,31 +41,55 @@ class Pages:
         self._ends: OrderedDict[tuple[str, int], tuple[float, Position]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def page(self, alias: str, query: Mapping[str, Any], limit: int, offset: int) -> list[Found]:
+    def page(self, alias: str, query: Mapping[str, Any], limit: int, offset: int) -> Iterator[Found]:
         """Documents that a query finds, from an offset on."""
         if offset + limit <= _WINDOW:
-            return [found_in(hit) for hit in self._hits(alias, query, limit, offset=offset)]
+            yield from self._walk(alias, query, limit, offset=offset)
+            return
         asked = f"{alias} {json.dumps(query, sort_keys=True)}"
         at, position = self._nearest(asked, offset)
         while at < offset:
             hits = self._hits(alias, query, min(_WINDOW, offset - at), position, with_source=False)
             if not hits:
-                return []
+                return
             at, position = at + len(hits), hits[-1]["sort"]
-        hits = self._hits(alias, query, limit, position)
-        if hits:
-            self._remember(asked, offset + len(hits), hits[-1]["sort"])
-        return [found_in(hit) for hit in hits]
+        read, end = 0, position
+        for hit in self._hits_in_steps(alias, query, limit, position):
+            read, end = read + 1, hit["sort"]
+            yield found_in(hit)
+        if read and end is not None:
+            self._remember(asked, offset + read, end)
 
     def every(self, alias: str, query: Mapping[str, Any]) -> Iterator[Found]:
         """All documents that a query finds."""
-        position: Position | None = None
-        while True:
-            hits = self._hits(alias, query, _STEP, position)
-            yield from (found_in(hit) for hit in hits)
-            if len(hits) < _STEP:
+        return self._walk(alias, query, None)
+
+    def _walk(self, alias: str, query: Mapping[str, Any], limit: int | None, *, offset: int = 0) -> Iterator[Found]:
+        return (found_in(hit) for hit in self._hits_in_steps(alias, query, limit, offset=offset))
+
+    def _hits_in_steps(
+        self,
+        alias: str,
+        query: Mapping[str, Any],
+        limit: int | None,
+        position: Position | None = None,
+        *,
+        offset: int = 0,
+    ) -> Iterator[Any]:
+        """Hits in as few requests as there can be, none of which brings more than some megabytes."""
+        step, left = _FIRST_STEP, limit
+        while left is None or left > 0:
+            size = step if left is None else min(step, left)
+            hits = self._hits(alias, query, size, position, offset=offset if position is None else 0)
+            if not hits:
                 return
             position = hits[-1]["sort"]
+            read, average = len(hits), sum(len(hit["_source"]["body"]) for hit in hits) // len(hits)
+            yield from hits
+            if read < size:
+                return
+            left = None if left is None else left - read
+            step = max(1, min(_STEP, step * 100, _STEP_CHARACTERS // max(average, 1)))
 
     def _hits(
         self,

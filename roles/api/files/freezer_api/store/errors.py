@@ -32,6 +32,10 @@ class StoreFullError(StoreError):
     """There is no room for the document. Reading goes on."""
 
 
+class SearchTooLongError(StoreError):
+    """A search took more time than the store gives to one."""
+
+
 class DocumentTooLargeError(StoreError):
     """A document is larger than the store was told to keep."""
 

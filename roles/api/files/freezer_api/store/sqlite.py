@@ -14,7 +14,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ from .errors import ConflictError, DocumentTooLargeError, StoreBusyError, StoreE
 from .query import EVERYTHING, Query
 from .sqlite_schema import migrate
 from .sqlite_search import where
+from .sqlite_watch import SEARCH_SECONDS, Watch
 from .values import as_object, as_text, time_stamp
 
 _COLUMNS = "kind, id, user_id, project_id, version, seq, body"
@@ -44,16 +45,23 @@ _EVERY_AT_ONCE = 1000
 class SqliteStore(Store):
     """Documents in one SQLite file, which is made (0600, its folder 0700) if it is not there.
 
-    ``busy_timeout_seconds`` is how long a write waits for other processes. Raises StoreError if the file cannot be
+    ``busy_timeout_seconds`` is how long a write waits for other processes, ``search_seconds`` how long a search may look
+    for documents. Raises StoreError if the file cannot be
     used, with a sentence that names it.
     """
 
     def __init__(
-        self, path: str | Path, *, busy_timeout_seconds: float = 5.0, max_document_bytes: int = 1_048_576
+        self,
+        path: str | Path,
+        *,
+        busy_timeout_seconds: float = 5.0,
+        max_document_bytes: int = 1_048_576,
+        search_seconds: float = SEARCH_SECONDS,
     ) -> None:
         self.path = Path(path)
         self._busy_timeout_seconds = busy_timeout_seconds
         self._max_document_bytes = max_document_bytes
+        self._search_seconds = search_seconds
         self._local = threading.local()
         # SQLite lets waiting processes poll for its lock; the threads of one process can queue instead.
         self._write_lock = threading.Lock()
@@ -80,11 +88,20 @@ class SqliteStore(Store):
     def search(
         self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
     ) -> list[Stored]:
+        return list(self.stream(kind, scope, query, limit, offset))
+
+    def stream(
+        self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
+    ) -> Iterator[Stored]:
         clause = where(kind, scope, query)
         sql = f"SELECT {_COLUMNS} FROM document WHERE {clause} ORDER BY seq LIMIT ? OFFSET ?"
         with self._errors():
-            rows = self._connection().execute(sql, (*clause.values, limit, offset)).fetchall()
-        return [_stored(row) for row in rows]
+            connection = self._connection()
+            watch = Watch(connection, self._search_seconds)
+            with closing(connection.cursor()) as cursor:
+                watch.run(lambda: cursor.execute(sql, (*clause.values, limit, offset)))
+                while row := watch.run(cursor.fetchone):
+                    yield _stored(row)
 
     def every(self, kind: str) -> Iterator[Stored]:
         sql = f"SELECT {_COLUMNS} FROM document WHERE kind = ? AND seq > ? ORDER BY seq LIMIT {_EVERY_AT_ONCE}"
