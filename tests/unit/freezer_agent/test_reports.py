@@ -40,7 +40,7 @@ def test_a_backup_says_what_was_read_and_where_it_lies(action):
     assert facts["id"] == result["backup_id"]
     assert facts["read"] == "8.00 KiB in 2 files, 1 folder, 1 symbolic link"
     assert facts["level"] == "0 (there is no earlier backup to continue)"
-    assert facts["in"] == f"{action['container']}/{result['storages'][0]['folder']}"
+    assert facts["in"] == f"{action['container']}/{result['storages'][0]['folder']}, a new container"
     assert status_of(result) == 0
 
 
