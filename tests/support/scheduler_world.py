@@ -105,8 +105,7 @@ class Agents:
         self.left: dict[str, Outcome] = {}
         self.crash_at_start = False
 
-    def start(self, run: Run, action: Mapping[str, Any]) -> Started:
-        what = action.get("freezer_action") or {}
+    def start(self, run: Run, what: Mapping[str, Any]) -> Started:
         now = self._node.now
         outcome = self._world.outcome(run, what)
         mark = f"{run.run_id}-{run.index}-{run.attempt}"

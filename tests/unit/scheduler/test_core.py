@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,9 @@ import pytest
 
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.query import Query
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import Known
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.runs import Run
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.surroundings import Limits
 from ansible_collections.freezer.backup.tests.support.scheduler_world import World, job
 
@@ -176,9 +180,13 @@ def test_a_start_of_a_completed_job_runs_it_again(world, schedule, ask):
 
 def leave_event(world, job_id, event):
     """An event of a completed job as an API of upstream's keeps it."""
+    store_as_it_is(world, job_id, job_schedule={**schedule_of(world, job_id), "event": event})
+
+
+def store_as_it_is(world, job_id, **keys):
+    """Store what our API would refuse, or put into another form."""
     (stored,) = [one for one in world.store.search("job", EVERYBODY, Query(), 10, 0) if one.id == job_id]
-    document = {**stored.document, "job_schedule": {**stored.document["job_schedule"], "event": event}}
-    world.store.replace(stored, document)
+    world.store.replace(stored, {**stored.document, **keys})
 
 
 @pytest.mark.parametrize(("event", "status"), [("stop", "completed"), ("abort", "completed"), ("remove", "removed")])
@@ -232,6 +240,81 @@ def test_a_start_while_it_is_aborted_runs_it_again_at_once(world):
     world.run_until(START + 50)
     assert len(world.started) == 2
     assert schedule_of(world, "once")["status"] == "running"
+
+
+def test_a_job_that_waits_for_its_place_is_queued(world):
+    node = world.node("node", UTC, Limits(concurrent_jobs=1), poll_seconds=5)
+    for number in range(2):
+        schedule = {"schedule_date": f"2026-06-01T12:01:0{number}"}
+        world.create("jobs", job(f"job{number}", "node", 1, schedule, seconds=60))
+    world.run_until(START + 70)
+    passing = node.core.take_passing()
+    assert (passing["job0"]["progress"]["phase"], passing["job1"]["progress"]["phase"]) == ("started", "queued")
+    world.ask("PATCH", "/v2/world/jobs/job1", {"job_schedule": passing["job1"]})
+    assert schedule_of(world, "job1")["progress"]["phase"] == "queued"
+    # What is stopped before its place is free is not queued any more.
+    world.event("job1", "abort")
+    world.run_until(START + 100)
+    found = schedule_of(world, "job1")
+    assert (found["status"], found["result"], found["progress"]["phase"]) == ("completed", "aborted", "")
+
+
+@pytest.mark.parametrize("job_id", ["../../../x", "a/b", "", ".", "..", None, "x" * 256, "line\n"])
+def test_a_job_whose_id_could_name_another_file_is_not_run(world, job_id, caplog):
+    node = world.node("node", UTC, poll_seconds=5)
+    logger = logging.getLogger("freezer_scheduler")
+    logger.propagate = True
+    for _look in range(2):
+        node.core.saw([({**job("good", "node", 1), "job_id": job_id}, None)], START)
+    world.run_until(START + 30)
+    assert world.started == []
+    assert node.core.entries == {}
+    assert sum("is no id of a job" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_a_journal_of_an_earlier_release_with_such_a_job_is_rid_of_it(world):
+    node = world.node("node", UTC, poll_seconds=5)
+    node.core.journal.keep_job(Known("../x", "{}", None, State("scheduled"), None, 0, True))
+    node.core.journal.keep_run(Run("r1", "../x", START, START))
+    node.crash()
+    node.boot()
+    assert list(node.core.journal.jobs()) == []
+    assert node.core.journal.runs() == []
+
+
+def test_the_old_name_of_the_interval_of_retries_holds(world):
+    """An API of upstream's keeps it as it was sent."""
+    failing = job("failing", "node", 1, {"schedule_date": "2026-06-01T12:01:00"}, seconds=10, fails=1)
+    world.create("jobs", failing)
+    action = {**failing["job_actions"][0], "max_retries": 1, "max_retry_interval": 100}
+    store_as_it_is(world, "failing", job_actions=[action])
+    world.node("node", UTC, poll_seconds=5)
+    world.run_until(START + 300)
+    assert [round(one.started - START) for one in world.started] == [60, 170]
+
+
+@pytest.mark.parametrize("inner", [{"freezer_action": {"action": "exec", "command": ["id"]}}, {"job_actions": []}])
+def test_an_action_within_an_action_is_not_run(world, inner):
+    world.create("jobs", job("nested", "node", 1))
+    action = {"freezer_action": {"action": "backup", **inner}, "max_retries": 3}
+    store_as_it_is(world, "nested", job_actions=[action])
+    world.node("node", UTC, poll_seconds=5)
+    world.run_until(START + 30)
+    assert world.started == []
+    found = schedule_of(world, "nested")
+    assert (found["status"], found["result"]) == ("completed", "fail")
+    assert "give the bare action" in found["reason"]
+
+
+def test_what_a_known_client_says_of_itself_is_not_written_again(world):
+    node = world.node("node", UTC, poll_seconds=5)
+    node.conversation.register()
+    assert world.get("clients", "node")["client"]["hostname"] == "node"
+    described = {"hostname": "db.example.org", "description": "The database"}
+    world.ask("PATCH", "/v2/world/clients/node", described)
+    node.conversation.register()
+    client = world.get("clients", "node")["client"]
+    assert {key: client[key] for key in described} == described
 
 
 def test_a_job_of_another_client_now_is_let_go_and_taken_over_there(world):

@@ -145,17 +145,16 @@ def client_id_of(settings: Settings) -> str:
     if settings.client_id:
         return settings.client_id
     host = socket.gethostname()
-    if settings.no_api:
-        return host
     remembered = settings.state_dir / _REMEMBERED
     try:
-        client_id = f"{settings.connect().project_id}_{host}"
+        client_id = host if settings.no_api else f"{settings.connect().project_id}_{host}"
     except FreezerError:
         try:
-            return remembered.read_text(encoding="utf-8").strip()
+            client_id = remembered.read_text(encoding="utf-8").strip()
         except OSError:
-            pass
-        raise
+            client_id = ""
+        if not client_id:
+            raise
     if not CLIENT.is_id(client_id):
         raise ConfigError(f"{client_id!r} is no id of a client; name one in client_id.")
     return client_id

@@ -77,8 +77,12 @@ class Conversation:
         self._jobs_tag = self._sessions_tag = None
 
     def register(self) -> None:
-        """Make this client known. Raises RegistryError."""
-        ensure_client(self.registry, {"client_id": self._client_id, **self._about}, "present", check_mode=False)
+        """Make this client known, if it is not: what a known one says of itself is its user's to write.
+
+        Raises RegistryError.
+        """
+        if self.registry.clients.get(self._client_id) is None:
+            ensure_client(self.registry, {"client_id": self._client_id, **self._about}, "present", check_mode=False)
 
     def jobs(self) -> Iterator[list[tuple[dict[str, Any], str | None]]] | None:
         """The jobs of this client that are not completed, or of which something is asked, in pages; None if none has

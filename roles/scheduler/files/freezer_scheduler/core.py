@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
+
 from . import states
 from .dispatch import JOIN_SECONDS, Dispatcher
 from .entries import Entry, first_last_due, first_state
@@ -45,19 +47,30 @@ class Core:
         self._dispatcher = Dispatcher(self, journal, executor, limits, client_id, ask)
         self._zone = zone
         self._due: list[tuple[float, str]] = []
+        self._refused: set[str] = set()
 
     # What happens.
 
     def recover(self, now: float) -> None:
         """Take up what the journal knows: jobs, and runs that an earlier scheduler left, whose truth is found out."""
         self.journal.begin()
+        refused = []
         for known in self.journal.jobs():
+            if not KIND.is_id(known.job_id):
+                # An earlier release has taken it from an API.
+                refused.append(known.job_id)
+                continue
             entry = Entry(known.job_id, known.state)
             entry.tag, entry.last_due, entry.session_tag = known.tag, known.last_due, known.session_tag
             entry.is_open = known.is_open
             entry.read(json.loads(known.document), self._zone)
             self.entries[known.job_id] = entry
+        for job_id in refused:
+            self.journal.forget_job(job_id)
         for run in self.journal.runs():
+            if not KIND.is_id(run.job_id):
+                self.journal.forget_run(run.run_id)
+                continue
             self._dispatcher.runs[run.run_id] = run
             entry = self.entries.setdefault(run.job_id, Entry(run.job_id, State(states.RUNNING)))
             entry.run_id = run.run_id
@@ -218,6 +231,12 @@ class Core:
 
     def _saw(self, job: Mapping[str, Any], tag: str | None, now: float) -> None:
         job_id = str(job.get("job_id"))
+        if not KIND.is_id(job.get("job_id")):
+            # Files are named after it.
+            if job_id not in self._refused:
+                LOG.error("A job is not run, for %.100r is no id of a job: letters, digits, _ and - only", job_id)
+            self._refused.add(job_id)
+            return
         entry = self.entries.get(job_id)
         schedule = job.get("job_schedule") or {}
         status = str(schedule.get("status") or "")

@@ -16,7 +16,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.e
 
 from . import runs, states
 from .journal import BACKUP, BACKUPS_GONE, JOB, SESSION_END, Journal
-from .runs import ABORTED, FAIL, JOINING, READY, RUNNING, STARTING, SUCCESS, WAITING, Outcome, Run
+from .runs import ABORTED, FAIL, JOINING, QUEUED, READY, RUNNING, STARTING, SUCCESS, WAITING, Outcome, Run
 from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -182,7 +182,10 @@ class Dispatcher:
         for run in self._active.values():
             if run.phase == RUNNING and run.deadline and now >= run.deadline:
                 run.deadline = 0.0
-                run.messages.append(f"{self._described(run)}: it took longer than its timeout and was ended.")
+                run.messages.append(
+                    f"{self._described(run)}: it took longer than its timeout and was ended; a longer one can be given "
+                    "with timeout of the action, or action_timeout of the scheduler."
+                )
                 self._to_abort.append(run)
 
     def act(self, now: float) -> None:
@@ -242,6 +245,8 @@ class Dispatcher:
 
     def _make_ready(self, run: Run) -> None:
         run.phase = READY
+        # The list of jobs shows that it waits for its place, if it does so for long enough.
+        self.passing.setdefault(run.job_id, {})["progress"] = {"phase": QUEUED}
         self._count += 1
         heapq.heappush(self._ready, (run.due, self._count, run.run_id))
 
@@ -280,14 +285,17 @@ class Dispatcher:
         if run.index >= len(actions):
             return Outcome(FAIL, "The job was taken away before it could run.", may_retry=False)
         action = actions[run.index]
-        what = action.get("freezer_action") or {}
+        try:
+            what = runs.bare_action(action)
+        except DocumentError as error:
+            return Outcome(FAIL, f"{error}.", may_retry=False)
         if what.get("action") == "exec" and not self.limits.allow_exec:
             return Outcome(
                 FAIL, "this scheduler runs no commands; its operator can allow them with disable_exec = false.",
                 may_retry=False,
             )  # fmt: skip
         try:
-            started = self._executor.start(run, action)
+            started = self._executor.start(run, what)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one action, the others are run
             return Outcome(FAIL, f"The agent could not be started: {error}".rstrip(".") + ".")
         run.pid, run.born, run.scope = started
@@ -304,7 +312,8 @@ class Dispatcher:
             if run.session_id:
                 keys["session_tag"] = run.session_tag
         self._journal.report(JOB, run.job_id, keys)
-        self.passing.setdefault(run.job_id, {})["current_pid"] = run.pid
+        begun = {"phase": "started", "action": run.index + 1, "attempt": run.attempt}
+        self.passing.setdefault(run.job_id, {}).update(current_pid=run.pid, progress=begun)
         return None
 
     def _attempt_ended(self, run: Run, outcome: Outcome, now: float) -> None:
@@ -372,6 +381,8 @@ class Dispatcher:
         }
         if run.session_id:
             keys["session_tag"] = self._jobs.tag_of(run.job_id)
+        if not run.told:
+            keys["progress"] = {"phase": ""}
         if not run.told and ran:
             keys["time_started"] = int(run.started)
         self._journal.report(JOB, run.job_id, keys)

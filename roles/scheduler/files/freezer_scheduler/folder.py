@@ -11,7 +11,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -41,7 +43,7 @@ class JobFolder:
                     raise FreezerError(f"another file has the job {job['job_id']} already")
                 found[job["job_id"]] = (job, tag)
                 self._said.pop(name, None)
-            except (OSError, ValueError, FreezerError) as error:
+            except (OSError, ValueError, FreezerError, DocumentError) as error:
                 # Once, and not with every look.
                 if self._said.get(name) != str(error):
                     LOG.error("The job file %s is not used: %s", self._path / name, error)
@@ -56,6 +58,8 @@ class JobFolder:
             if state.st_uid not in (os.geteuid(), 0):
                 raise FreezerError("it belongs to another user")
             job = json.load(file)
+            if isinstance(job, dict):
+                job = usual_job(job)
         if not isinstance(job, dict) or not isinstance(job.get("job_actions"), list):
             raise FreezerError("it is no job: an object with job_actions")
         job.setdefault("job_id", path.stem.removeprefix(_PREFIX))

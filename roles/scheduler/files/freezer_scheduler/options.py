@@ -49,9 +49,10 @@ DEFAULT_OPTIONS = [
     ),
     cfg.FloatOpt(
         "action_timeout",
-        default=0,
+        default=86400,
         min=0,
-        help="After how many seconds an action is ended that has no timeout of its own; 0 for never.",
+        help="After how many seconds an action is ended that has no timeout of its own: a day, so that one that hangs does "
+        "not keep the others waiting for ever. 0 for never.",
     ),
     cfg.FloatOpt(
         "progress_interval", default=15, min=0.5, help="How many seconds pass between two reports of how far a run is."

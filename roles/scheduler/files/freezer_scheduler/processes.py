@@ -72,13 +72,13 @@ class Processes:
         self._watched: dict[str, _Watched] = {}
         self.selector = selectors.DefaultSelector()
 
-    def start(self, run: Run, action: Mapping[str, Any]) -> Started:
-        """Start the agent. Raises OSError."""
+    def start(self, run: Run, what: Mapping[str, Any]) -> Started:
+        """Start the agent with a bare ``freezer_action``. Raises OSError."""
         folder = self._runs / run.run_id
         folder.mkdir(mode=0o700, exist_ok=True)
         mark = _mark(run)
         words = [*self._agent, "--stdin", *(["--allow-exec"] if self.allow_exec else [])]
-        document = json.dumps(action.get("freezer_action") or {}).encode()
+        document = json.dumps(what).encode()
         scope = ""
         with contextlib.ExitStack() as stack:
             stdin = os.memfd_create("action")

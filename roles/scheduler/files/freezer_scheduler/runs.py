@@ -10,12 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import with_action_defaults
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_action
 
 SUCCESS, FAIL, ABORTED = "success", "fail", "aborted"
 
 #: Where a run stands: it asks its session, waits for a place to run, is about to start, runs, or waits for a retry.
 JOINING, READY, STARTING, RUNNING, WAITING = "joining", "ready", "starting", "running", "waiting"
+
+#: How a run that is ready and waits for its place is shown.
+QUEUED = "queued"
 
 RETRY_INTERVAL_SECONDS = 60
 #: More would end in a number that no calendar has.
@@ -113,7 +118,19 @@ class Run:
 def actions_of(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The actions of a job, completed by its ``action_defaults``. Raises DocumentError."""
     found = with_action_defaults(job).get("job_actions") or []
-    return [action for action in found if isinstance(action, Mapping)]
+    return [usual_action(action) for action in found if isinstance(action, Mapping)]
+
+
+def bare_action(action: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the agent is to do, which is all that it gets. Raises DocumentError for what has another action in it."""
+    what = action.get("freezer_action") or {}
+    if not isinstance(what, Mapping):
+        raise DocumentError("freezer_action is no object")
+    nested = next((key for key in what if key.replace("-", "_") in ("freezer_action", "job_actions")), None)
+    if nested is not None:
+        # The agent refuses that as well. What was checked here is then all that there is.
+        raise DocumentError(f"freezer_action has {nested}; give the bare action, which is what stands below that key")
+    return what
 
 
 def timeout_of(action: Mapping[str, Any], default_seconds: float) -> float:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from .runs import QUEUED
+
 if TYPE_CHECKING:
     from rich.box import Box
     from rich.console import Console
@@ -43,10 +45,18 @@ def _moment(value: Callable[[Document], Any]) -> Callable[[Document], Any]:
     return text
 
 
+def _status(document: Document) -> str:
+    """The status of a job; one that is due and waits for its place is queued."""
+    schedule = document.get("job_schedule") or {}
+    status = str(schedule.get("status") or "")
+    is_queued = (schedule.get("progress") or {}).get("phase") == QUEUED
+    return QUEUED if is_queued and status in ("scheduled", "running") else status
+
+
 def _progress(document: Document) -> str:
     schedule = document.get("job_schedule") or {}
     found = schedule.get("progress") or {}
-    if schedule.get("status") not in ("running", "aborting") or not found:
+    if schedule.get("status") not in ("running", "aborting") or not found or found.get("phase") == QUEUED:
         return ""
     done, total = found.get("done_bytes") or 0, found.get("total_bytes")
     share = f"{min(done / total, 1):.0%} " if total else ""
@@ -59,7 +69,7 @@ COLUMNS: Mapping[str, Sequence[tuple[str, Callable[[Document], Any]]]] = {
         ("job_id", _top("job_id")),
         ("description", _top("description")),
         ("# actions", lambda document: len(document.get("job_actions") or [])),
-        ("status", _schedule("status")),
+        ("status", _status),
         ("event", _schedule("event")),
         ("result", _schedule("result")),
         ("session_id", _top("session_id")),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .journal import Journal
+from .runs import QUEUED, READY
 from .service import JOURNAL_NAME
 from .showing import show_document
 
@@ -22,11 +23,13 @@ def show_status(client_id: str, pid: int | None, folder: Path, how: str | None) 
     if (folder / JOURNAL_NAME).exists():
         journal = Journal(folder / JOURNAL_NAME, is_reader=True)
         now = time.time()
-        found["jobs"] = dict(Counter(known.state.status or "new" for known in journal.jobs()))
+        queued = {run.job_id for run in journal.runs() if run.phase == READY}
+        shown = (QUEUED if known.job_id in queued else known.state.status or "new" for known in journal.jobs())
+        found["jobs"] = dict(Counter(shown))
         found["runs"] = [
             {
                 "job_id": run.job_id,
-                "phase": run.phase,
+                "phase": QUEUED if run.phase == READY else run.phase,
                 "action": run.index + 1,
                 "attempt": run.attempt,
                 "pid": run.pid or None,

@@ -51,8 +51,8 @@ class Started(NamedTuple):
 class Executor(Protocol):
     """What runs actions."""
 
-    def start(self, run: Run, action: Mapping[str, Any]) -> Started:
-        """Start an action; raises OSError or FreezerError if that is not possible."""
+    def start(self, run: Run, what: Mapping[str, Any]) -> Started:
+        """Start an action, a bare ``freezer_action``; raises OSError or FreezerError if that is not possible."""
 
     def adopt(self, run: Run) -> bool:
         """Watch the process of a run that an earlier scheduler started; False if it has ended."""
