@@ -90,6 +90,13 @@ class MediaTypeError(ApiError):
     title = "Unsupported Media Type"
 
 
+class TooManyRequestsError(ApiError):
+    """The sender has asked too often."""
+
+    status = 429
+    title = "Too Many Requests"
+
+
 class UnavailableError(ApiError):
     """The store cannot serve the request now."""
 

@@ -25,6 +25,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
 from ..access import Context
 from ..errors import UnauthorizedError, UnavailableError
 from .accounts import Accounts, read, state_of
+from .attempts import Attempts
 from .base import AuthError, Strategy
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="freezer", charset="UTF-8"'}
@@ -49,12 +50,13 @@ class HttpBasic(Strategy):
         self._key = secrets.token_bytes(32)
         self._verified: dict[bytes, float] = {}
         self._lock = threading.Lock()
+        self._attempts = Attempts()
 
     def authenticate(self, request: falcon.Request) -> Context:
         name, password = _credentials(request.get_header("Authorization"))
         accounts = self._current_accounts()
         account = accounts.by_name.get(name)
-        if not self._is_right(account, password, accounts.highest_cost) or account is None:
+        if not self._is_right(account, password, accounts.highest_cost, request.remote_addr) or account is None:
             raise UnauthorizedError("The user or the password is wrong", headers=_CHALLENGE)
         return Context(
             name, account.project_id, frozenset((account.role or _ADMINISTRATOR,)), client_id=account.client_id
@@ -63,9 +65,10 @@ class HttpBasic(Strategy):
     def warnings(self) -> Sequence[str]:
         return self._accounts.warnings()
 
-    def _is_right(self, account: Account | None, password: bytes, highest_cost: int) -> bool:
+    def _is_right(self, account: Account | None, password: bytes, highest_cost: int, address: str) -> bool:
         if account is None:
-            _spend(password, 0, highest_cost)
+            with self._attempts.one(address):
+                _spend(password, 0, highest_cost)
             return False
         proof = hmac.new(
             self._key, b"\0".join((account.name.encode(), account.hash.encode(), password)), hashlib.sha256
@@ -74,15 +77,17 @@ class HttpBasic(Strategy):
         with self._lock:
             if self._verified.get(proof, 0.0) > now:
                 return True
-        spent = account.cost
-        try:
-            is_right = bcrypt.checkpw(password, account.hash.encode())
-        except ValueError:
-            # The hash in the file only looks like one.
-            is_right, spent = False, 0
-        if not is_right:
-            _spend(password, spent, highest_cost)
-            return False
+        with self._attempts.one(address) as was_right:
+            spent = account.cost
+            try:
+                is_right = bcrypt.checkpw(password, account.hash.encode())
+            except ValueError:
+                # The hash in the file only looks like one.
+                is_right, spent = False, 0
+            if not is_right:
+                _spend(password, spent, highest_cost)
+                return False
+            was_right()
         with self._lock:
             if len(self._verified) >= _REMEMBER_MOST:
                 self._verified.clear()

@@ -17,10 +17,10 @@ from .schemas import INTEGER, TEXT, Schema, id_schema, reference, stored_name
 Described = dict[str, Any]
 
 #: What every request with a sender can come to, and what every one with a body.
-ALWAYS = (401, 403, 406, 408, 415, 431, 503)
+ALWAYS = (401, 403, 406, 408, 415, 429, 431, 503)
 WITH_BODY = (400, *ALWAYS, 413)
 
-_ERRORS = (400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 431, 503)
+_ERRORS = (400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 429, 431, 503)
 _HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate", "x-openstack-request-id")
 _EVERYWHERE = ("x-openstack-request-id",)
 
@@ -131,7 +131,7 @@ def components() -> Described:
 
 
 def _error(status: int) -> Described:
-    own = {401: ("WWW-Authenticate",), 503: ("Retry-After",)}
+    own = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
     return {
         "description": HTTPStatus(status).phrase,
         "headers": headers(*own.get(status, ())),
