@@ -30,7 +30,8 @@ _JOB = r"""  job_id:
       freezer_action:
         description:
           - What to do, in the keys that M(freezer.backup.backup) and M(freezer.backup.restore) have as options, and
-            C(action), which is V(backup), V(restore), V(info), V(admin) or V(exec).
+            C(action), which is V(backup), V(restore), V(verify), V(info), V(admin) or V(exec).
+          - What no agent could ever do is refused. What the agent of this release does not know is stored, with a warning.
           - Everybody who may read the project can read it, so do not put secrets here. Name a file on the client that
             holds them.
         type: dict

@@ -34,6 +34,7 @@ notes:
   - A job that belongs to a session follows the session's schedule. Another O(job_schedule) is then left alone, with a
     warning.
   - A job that is removed leaves its session first.
+  - A O(client_id) that is not registered is warned of. The job is run when a client of that name is.
 seealso:
   - module: freezer.backup.job_info
   - module: freezer.backup.job_event

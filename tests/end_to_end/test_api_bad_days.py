@@ -96,7 +96,7 @@ def test_a_full_disk_is_told_while_reads_go_on_and_room_is_used_when_it_is_there
     api = start_freezer_api("--workers", "2", preexec_fn=small_disk.limit)
     written = []
     for number in range(200):
-        reply = api.post(f"/v2/web/actions/a{number}", {"freezer_action": {"filler": "x" * 50_000}})
+        reply = api.post(f"/v2/web/actions/a{number}", {"freezer_action": {"action": "info", "filler": "x" * 50_000}})
         if reply.status != 201:
             break
         written.append(f"a{number}")
@@ -106,7 +106,13 @@ def test_a_full_disk_is_told_while_reads_go_on_and_room_is_used_when_it_is_there
     assert int(reply.headers["retry-after"]) > 0
     assert len(written) >= 3
 
-    items = [{"op": "replace", "action_id": "more", "document": {"freezer_action": {"filler": "x" * 100_000}}}]
+    items = [
+        {
+            "op": "replace",
+            "action_id": "more",
+            "document": {"freezer_action": {"action": "info", "filler": "x" * 100_000}},
+        }
+    ]
     assert api.post("/v2/web/actions:batch", {"items": items}).status == 503
     for _number in range(5):
         assert [action["action_id"] for action in everything(api, "actions")] == written

@@ -25,7 +25,11 @@ PATIENCE_SECONDS = 5.0
 def project(freezer_api):
     """A project whose actions are together five times as large as what the sockets of a connection hold."""
     items = [
-        {"op": "replace", "action_id": f"a{number}", "document": {"freezer_action": {"filler": "x" * 7000}}}
+        {
+            "op": "replace",
+            "action_id": f"a{number}",
+            "document": {"freezer_action": {"action": "info", "filler": "x" * 7000}},
+        }
         for number in range(1000)
     ]
     assert freezer_api.post("/v2/slow/actions:batch", {"items": items}).status == 200
@@ -153,7 +157,11 @@ def impatient_api(tmp_path_factory):
     config.write_text("[DEFAULT]\nrequest_timeout_seconds = 1\n")
     process = api_process.start(folder, "--config-file", str(config))
     items = [
-        {"op": "replace", "action_id": f"a{number}", "document": {"freezer_action": {"filler": "x" * 7000}}}
+        {
+            "op": "replace",
+            "action_id": f"a{number}",
+            "document": {"freezer_action": {"action": "info", "filler": "x" * 7000}},
+        }
         for number in range(1000)
     ]
     assert process.post("/v2/slow/actions:batch", {"items": items}).status == 200

@@ -102,7 +102,7 @@ def test_every_list_can_be_queried(api, kind):
 
 
 def test_a_query_sees_no_secret(api):
-    action = {"action": "backup", "ssh_password": "s3cret-word"}
+    action = {"action": "info", "ssh_password": "s3cret-word"}
     api.run("action", action_id="etc", freezer_action=action)
     assert api.check("action_info", query="[].freezer_action.ssh_password")["query_result"] == ["********"]
 

@@ -188,3 +188,39 @@ def test_the_round_of_a_session_is_written_beside_the_schedule(api, job):
 
 def test_a_status_of_nothing_is_a_sentence(api, job):
     assert "one of the following is required" in api.sentence("job_status", job_id="nightly")
+
+
+def test_what_the_agent_will_not_do_and_a_client_that_is_not_there_are_warned_of(api):
+    odd = {**ETC, "path_to_bakup": "/x", "storage": "s3"}
+    result = api.run("job", **{**JOB, "job_actions": [{"freezer_action": odd}]})
+    place = "job_actions.0.freezer_action"
+    warnings = str(result["warnings"])
+    for sentence in (
+        f"No client db1 is registered at {api.registry.url}; the job is run when one is.",
+        f"The agent of this release has no storage s3, agents of Freezer do (in {place}.storage).",
+        f"not known to this release (in {place}). Did you mean path_to_backup?",
+    ):
+        assert sentence in warnings
+    api.run("client", client_id="db1")
+    result = api.run("job_set", jobs=[{**JOB, "job_id": "other"}])
+    assert not result.get("warnings")
+    result = api.run("job_set", jobs=[{**JOB, "job_id": "third", "client_id": "db9"}])
+    assert len(result["warnings"]) == 1
+    assert "No client db9 is registered" in str(result["warnings"])
+
+
+@pytest.mark.parametrize("module", ["job", "job_set", "action"])
+def test_what_no_agent_could_do_is_refused_before_anything_is_sent(api, module):
+    six = {**ETC, "max_level": "six"}
+    options = {**JOB, "job_actions": [{"freezer_action": six}]}
+    if module == "job_set":
+        options = {"jobs": [options]}
+    elif module == "action":
+        options = {"action_id": "etc", "freezer_action": six}
+    assert "max_level has to be a whole number, and is 'six' (in " in api.sentence(module, **options)
+
+
+def test_a_bare_action_is_refused_unless_the_defaults_complete_it(api):
+    bare = {**JOB, "job_actions": [{"freezer_action": {"action": "backup"}}]}
+    assert "path_to_backup is missing" in api.sentence("job", **bare)
+    assert api.run("job", **{**bare, "action_defaults": ETC})["changed"]

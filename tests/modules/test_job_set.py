@@ -162,7 +162,7 @@ BAD = [
     (job("a"), "jobs[1] (a): jobs[0] (a) is the same job. Name each job once."),
     (
         {"job_id": "x", "client_id": "db1", "job_actions": [{"freezer_action": {"action": "fly"}}]},
-        "jobs[1] (x): freezer_action.action is 'fly'",
+        "jobs[1] (x): action is 'fly'",
     ),
 ]
 

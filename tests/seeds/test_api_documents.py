@@ -242,7 +242,7 @@ def made(api, plural, document):
     """The document as it is stored."""
     created = api.simulate_post(f"/v1/{plural}", json=document)
     assert created.status_code == 201, created.text
-    (document_id,) = created.json.values()
+    document_id = created.json[f"{plural[:-1]}_id"]
     return api.simulate_get(f"/v1/{plural}/{document_id}").json
 
 

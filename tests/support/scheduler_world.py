@@ -29,6 +29,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.er
 from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.connection import Answer
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.app import create_app
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.noauth import NoAuth
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Scope
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.conversation import Conversation
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import Core
@@ -320,6 +321,14 @@ class World:
         """Store a document."""
         self.ask("POST", f"/v2/{PROJECT}/{plural}", dict(document))
 
+    def create_unchecked(self, job: Mapping[str, Any]) -> None:
+        """Store a job as an API does that looks at no schedules."""
+        self.create("jobs", {**job, "job_schedule": {}})
+        stored = self.store.get("job", job["job_id"], Scope(project_id=PROJECT))
+        assert stored is not None
+        schedule = {**stored.document["job_schedule"], **job["job_schedule"]}
+        self.store.replace(stored, {**stored.document, "job_schedule": schedule})
+
     def get(self, plural: str, document_id: str) -> dict[str, Any]:
         """A document."""
         found: dict[str, Any] = self.ask("GET", f"/v2/{PROJECT}/{plural}/{document_id}").document
@@ -384,7 +393,9 @@ def job(
     job_id: str, client_id: str, actions: int = 1, schedule: Mapping[str, Any] | None = None, **what: Any
 ) -> dict[str, Any]:
     """A job of backups that take ``seconds`` and fail with the probability ``fails``."""
-    action = {"freezer_action": {"action": "backup", "backup_name": job_id, "storage": "local", **what}}
+    action = {
+        "freezer_action": {"action": "backup", "path_to_backup": "/", "backup_name": job_id, "storage": "local", **what}
+    }
     return {
         "job_id": job_id,
         "client_id": client_id,

@@ -11,3 +11,7 @@ class FreezerError(Exception):
 
 class OptionError(FreezerError):
     """An option has no usable value, is missing, or asks for what this release cannot do."""
+
+
+class UnknownOption(OptionError):
+    """An action has a key that this release does not know."""

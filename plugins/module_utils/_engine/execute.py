@@ -12,15 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import FreezerError
-from .options import OptionError
+from .options import OptionError, is_known, option_name
 
-#: The options of an exec.
+#: The options of an exec. What other actions have besides means nothing here: the defaults of a job are for all of them.
 OWN_KEYS = frozenset({"command", "script", "arguments"})
-#: What a document of an action may carry besides, which means nothing here.
-_MEANINGLESS = frozenset(
-    {"action", "mode", "log_file", "quiet", "storage", "container", "backup_name", "hostname", "timeout", "job_id"}
-    | {"client_id", "engine_name", "engine", "path_to_backup", "max_level", "always_level", "dry_run", "proxy"}
-)
 
 
 def words_of(action: Mapping[str, Any]) -> list[str]:
@@ -30,7 +25,7 @@ def words_of(action: Mapping[str, Any]) -> list[str]:
     file that can be executed; ``arguments`` are its words.
     """
     given = {key: value for key, value in action.items() if value not in (None, "", False)}
-    unknown = sorted(set(given) - OWN_KEYS - _MEANINGLESS)
+    unknown = sorted(key for key in given if key not in OWN_KEYS and not is_known(option_name(key)))
     if unknown:
         raise OptionError(f"The option {unknown[0]!r} is not one of an exec, so nothing was done.")
     command, script, arguments = given.get("command"), given.get("script"), given.get("arguments", [])

@@ -9,15 +9,14 @@ must not be written in the clear.
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any
 
-from .errors import OptionError
+from . import option_values as values
+from .errors import OptionError, UnknownOption
 from .media import CLOUD_MEDIA, medium_of
-from .moments import moment
 
 DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 
@@ -41,6 +40,22 @@ WITHOUT_EFFECT = frozenset(
      "os_identity_api_version", "metadata_out", "config", "job_id", "client_id", "hostname_restore"}
 )  # fmt: skip
 
+#: Keys of Freezer's own agents, of any release, that ask for what this one cannot do.
+UPSTREAM_KEYS = frozenset(
+    {"access_key", "cinderbrick_vol_id", "cindernative_backup_az", "cindernative_freezer_only", "consistency_check",
+     "consistency_checksum", "download_limit", "encrypt_pass_file", "endpoint", "ftp_certfile", "ftp_host", "ftp_keyfile",
+     "ftp_password", "ftp_port", "ftp_username", "fullbackup_rotation", "glance_image_id", "glance_image_name",
+     "glance_image_name_filter", "os_auth_ver", "os_auth_version", "os_trust_id", "priority", "project_id",
+     "rsync_block_size", "secret_key", "sql_server_conf", "ssh_host", "ssh_key", "ssh_password", "ssh_port",
+     "ssh_username", "temp_resource_prefix", "trickle_command", "upload", "upload_limit", "use_trickle", "vssadmin",
+     "windows_volume"}
+)  # fmt: skip
+#: Values that only agents of Freezer know, by their option.
+UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
+    "compression": ("bzip2", "xz"),
+    "engine_name": ("rsync", "rsyncv2", "osbrick", "glance"),
+    "storage": ("s3", "ssh", "ftp", "ftps"),
+}
 #: Keys that name a file which the program reads or writes for itself, or say how it behaves. They are for the node to
 #: say. Documents that Freezer's clients store have them too; there they are not used.
 NODE_KEYS = frozenset({"config", "insecure", "log_file", "metadata_out", "proxy", "quiet"})
@@ -58,158 +73,67 @@ RETENTION_KEYS = ("remove_older_than", "remove_before_date", "keep_last", "keep_
 ONLY_OF_BACKUPS = ("path_to_backup", "exclude")
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("a text")
-    if "\0" in str(value):
-        raise ValueError("a text without NUL bytes")
-    return str(value)
-
-
-def _whole(value: Any) -> int:
-    text = str(value).strip()
-    if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
-        raise ValueError("a whole number")
-    if int(text) < 0:
-        raise ValueError("a number that is not negative")
-    return int(text)
-
-
-def _number(value: Any) -> float:
-    try:
-        if isinstance(value, bool):
-            raise ValueError
-        number = float(str(value))
-    except ValueError:
-        raise ValueError("a number") from None
-    if not 0 <= number < float("inf"):
-        raise ValueError("a number that is not negative")
-    return number
-
-
-def _switch(value: Any) -> bool:
-    text = str(value).strip().lower()
-    if text in ("true", "yes", "on", "1"):
-        return True
-    if text in ("false", "no", "off", "0"):
-        return False
-    raise ValueError("true or false")
-
-
-def _texts(value: Any) -> list[str]:
-    return [_text(item) for item in value] if isinstance(value, (list, tuple)) else [_text(value)]
-
-
-def _size(value: Any) -> int:
-    """Bytes, also with a suffix K, M or G (powers of 1024)."""
-    match = re.match(r"^(\d+)\s*([kmg]?)(?:i?b)?$", str(value).strip(), re.IGNORECASE)
-    if match is None or int(match.group(1)) == 0:
-        raise ValueError("a size in bytes such as 67108864 or 64M")
-    factor: int = 1024 ** " kmg".index(match.group(2).lower() or " ")
-    return int(match.group(1)) * factor
-
-
-def _end_of(value: Any) -> float:
-    return moment(value, end_of_day=True)
-
-
-def _storages(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise ValueError("a list of storages, each with 'storage' and 'container'")
-    return [dict(item) for item in value]
-
-
-def _choice(*choices: str) -> Callable[[Any], str]:
-    def parse(value: Any) -> str:
-        if value not in choices:
-            raise ValueError("one of " + ", ".join(choices))
-        return str(value)
-
-    return parse
-
-
-def _snapshot(value: Any) -> str:
-    """The kind of snapshot, empty for none. Freezer's documents say true."""
-    if str(value).strip().lower() == "lvm":
-        return "lvm"
-    try:
-        return "lvm" if _switch(value) else ""
-    except ValueError:
-        raise ValueError("lvm, true or false") from None
-
-
-def _auto_snap(value: Any) -> str:
-    """A path, ``true`` for the one that is backed up, or empty."""
-    text = _text(str(value).lower() if isinstance(value, bool) else value)
-    return {"true": "true", "false": ""}.get(text.lower(), text)
-
-
-def _mode(value: Any) -> str:
-    mode = _choice("fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUD_MEDIA)(value)
-    return "mongodb" if mode == "mongo" else mode
-
-
-_PARSERS: dict[str, Callable[[Any], Any]] = {
-    "always_level": _whole,
-    "backup_id": _text,
-    "backup_media": _choice("fs", *CLOUD_MEDIA),
-    "backup_name": _text,
-    "check": _choice("segments", "stream", "restore"),
-    "cinder_vol_id": _text,
-    "cinder_vol_name": _text,
-    "cindernative_backup_container": _text,
-    "cindernative_backup_id": _text,
-    "cindernative_vol_id": _text,
-    "cloud": _text,
-    "cloud_timeout_seconds": _number,
-    "compare_to": _text,
-    "compression": _choice("zstd", "gzip", "none"),
-    "compression_level": _whole,
-    "container": _text,
-    "deadline_seconds": _number,
-    "dereference_symlink": _choice("none", "soft", "hard", "all"),
-    "dry_run": _switch,
-    "engine_name": _choice("tar", "nova"),
-    "exclude": _texts,
-    "hostname": _text,
-    "incremental": _switch,
-    "init": _switch,
-    "keep_daily": _whole,
-    "keep_last": _whole,
-    "keep_monthly": _whole,
-    "keep_weekly": _whole,
-    "keep_yearly": _whole,
-    "lvm_auto_snap": _auto_snap,
-    "lvm_dirmount": _text,
-    "lvm_snapname": _text,
-    "lvm_snapperm": _choice("ro", "rw"),
-    "lvm_snapsize": _text,
-    "lvm_srcvol": _text,
-    "lvm_volgroup": _text,
-    "max_level": _whole,
-    "max_segment_size": _size,
-    "min_age": _number,
-    "mode": _mode,
-    "mongodb_conf": _text,
-    "mysql_conf": _text,
-    "no_incremental": _switch,
-    "nova_inst_id": _text,
-    "nova_inst_name": _text,
-    "nova_restore_network": _text,
-    "one_file_system": _switch,
-    "osrc": _text,
-    "overwrite": _switch,
-    "path_to_backup": _text,
-    "postgresql_conf": _text,
-    "remove_before_date": moment,
-    "remove_older_than": _number,
-    "restart_always_level": _number,
-    "restore_abs_path": _text,
-    "restore_as": _text,
-    "restore_from_date": _end_of,
-    "snapshot": _snapshot,
-    "storage": _choice("local", "swift"),
-    "storages": _storages,
+_PARSERS: dict[str, values.Parser] = {
+    "always_level": values.whole,
+    "backup_id": values.text,
+    "backup_media": values.Choice("fs", *CLOUD_MEDIA),
+    "backup_name": values.text,
+    "check": values.Choice("segments", "stream", "restore"),
+    "cinder_vol_id": values.text,
+    "cinder_vol_name": values.text,
+    "cindernative_backup_container": values.text,
+    "cindernative_backup_id": values.text,
+    "cindernative_vol_id": values.text,
+    "cloud": values.text,
+    "cloud_timeout_seconds": values.number,
+    "compare_to": values.text,
+    "compression": values.Choice("zstd", "gzip", "none"),
+    "compression_level": values.whole,
+    "container": values.text,
+    "deadline_seconds": values.number,
+    "dereference_symlink": values.Choice("none", "soft", "hard", "all"),
+    "dry_run": values.switch,
+    "engine_name": values.Choice("tar", "nova"),
+    "exclude": values.texts,
+    "hostname": values.text,
+    "incremental": values.switch,
+    "init": values.switch,
+    "keep_daily": values.whole,
+    "keep_last": values.whole,
+    "keep_monthly": values.whole,
+    "keep_weekly": values.whole,
+    "keep_yearly": values.whole,
+    "lvm_auto_snap": values.auto_snap,
+    "lvm_dirmount": values.text,
+    "lvm_snapname": values.text,
+    "lvm_snapperm": values.Choice("ro", "rw"),
+    "lvm_snapsize": values.text,
+    "lvm_srcvol": values.text,
+    "lvm_volgroup": values.text,
+    "max_level": values.whole,
+    "max_segment_size": values.size,
+    "min_age": values.number,
+    "mode": values.mode,
+    "mongodb_conf": values.text,
+    "mysql_conf": values.text,
+    "no_incremental": values.switch,
+    "nova_inst_id": values.text,
+    "nova_inst_name": values.text,
+    "nova_restore_network": values.text,
+    "one_file_system": values.switch,
+    "osrc": values.text,
+    "overwrite": values.switch,
+    "path_to_backup": values.text,
+    "postgresql_conf": values.text,
+    "remove_before_date": values.moment,
+    "remove_older_than": values.number,
+    "restart_always_level": values.number,
+    "restore_abs_path": values.text,
+    "restore_as": values.text,
+    "restore_from_date": values.end_of,
+    "snapshot": values.snapshot,
+    "storage": values.Choice("local", "swift"),
+    "storages": values.storages,
 }
 
 #: Every key of an action that the engine reads.
@@ -353,6 +277,38 @@ class Options:
         return {key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}
 
 
+def option_name(key: str) -> str:
+    """The name of the option that a key of an action stands for, known or not."""
+    name = str(key).replace("-", "_")
+    return ALIASES.get(name, name)
+
+
+def is_known(name: str) -> bool:
+    """Whether an option is one of this release, or of Freezer's own agents."""
+    return name in _PARSERS or name in WITHOUT_EFFECT or name in UPSTREAM_KEYS
+
+
+def is_given(name: str, value: Any) -> bool:
+    """Whether a value of an option says anything: null, empty text and, but for switches and choices, false do not."""
+    if value is None or value == "":
+        return False
+    return value is not False or not (name not in _PARSERS or _PARSERS[name] in values.FALSE_IS_NOTHING)
+
+
+def value_of(key: str, value: Any) -> Any:
+    """The value of an option. Raises UnknownOption, and OptionError with what the value has to be."""
+    name = option_name(key)
+    parser = _PARSERS.get(name)
+    if parser is None:
+        raise UnknownOption(f"The option {key!r} is not known to this release, so nothing was done.")
+    try:
+        return parser(value)
+    except ValueError as problem:
+        # A list of storages may hold a password, and must not be shown.
+        found = f", and is {value!r}" if isinstance(value, (str, int, float)) and name != "storages" else ""
+        raise OptionError(f"{key} has to be {problem}{found}.") from None
+
+
 def parse_options(action: Mapping[str, Any]) -> Options:
     """The options of a freezer_action. Keys with null and empty text count as not given, as Horizon and AWX send them.
 
@@ -360,21 +316,10 @@ def parse_options(action: Mapping[str, Any]) -> Options:
     """
     given: dict[str, Any] = {}
     for key, value in action.items():
-        name = str(key).replace("-", "_")
-        name = ALIASES.get(name, name)
-        if value is None or value == "" or name in WITHOUT_EFFECT:
+        name = option_name(key)
+        if not is_given(name, value) or name in WITHOUT_EFFECT:
             continue
-        parser = _PARSERS.get(name)
-        if value is False and parser in (None, _text):
-            continue  # documents say so for "no such thing": the README's own example has "hostname": false
-        if parser is None:
-            raise OptionError(f"The option {key!r} is not known to this release, so nothing was done.")
-        try:
-            parsed = parser(value)
-        except ValueError as problem:
-            # A list of storages may hold a password, and must not be shown.
-            found = f", and is {value!r}" if isinstance(value, (str, int, float)) and parser is not _storages else ""
-            raise OptionError(f"{key} has to be {problem}{found}.") from None
+        parsed = value_of(key, value)
         if given.setdefault(name, parsed) != parsed:
             raise OptionError(f"{key} and another spelling of {name} ask for different things; keep one of them.")
     options = Options(**given)

@@ -11,13 +11,30 @@ import pytest
 JOB = {
     "client_id": "db1.example.org",
     "description": "nightly",
-    "job_actions": [{"freezer_action": {"action": "backup", "path_to_backup": "/etc"}, "mandatory": True}],
+    "job_actions": [
+        {
+            "freezer_action": {"action": "backup", "path_to_backup": "/etc", "backup_name": "etc", "storage": "local"},
+            "mandatory": True,
+        }
+    ],
     "job_schedule": {"schedule_interval": "1 days"},
 }
 #: What a client sends for each kind, the id that it chooses, and a change.
 KINDS = {
     "jobs": (JOB, "nightly_etc", {"description": "changed"}),
-    "actions": ({"freezer_action": {"action": "backup", "container": "c"}}, "etc", {"freezer_action": {"mode": "fs"}}),
+    "actions": (
+        {
+            "freezer_action": {
+                "action": "backup",
+                "path_to_backup": "/etc",
+                "backup_name": "etc",
+                "storage": "local",
+                "container": "c",
+            }
+        },
+        "etc",
+        {"freezer_action": {"mode": "fs"}},
+    ),
     "sessions": ({"schedule": {"schedule_interval": "1 days"}, "description": "s"}, "all_etc", {"hold_off": 5}),
     "clients": ({"client_id": "db1.example.org", "hostname": "db1"}, "db1.example.org", {"description": "changed"}),
     "backups": ({"backup_name": "etc", "container": "c", "hostname": "db1", "level": 0}, "b1", {"level": 1}),
@@ -244,14 +261,17 @@ def test_changes_can_depend_on_the_state_that_was_seen(tenant, plural):
         reply = tenant.request(method, path, KINDS[plural][0], If_Match=seen)
         assert reply.status == 412
         assert reply.json["title"] == "Precondition Failed"
-    assert tenant.post("/actions/none", {"freezer_action": {}}, If_Match="*").status == 412
+    assert (
+        tenant.post("/actions/none", {"freezer_action": {"action": "info", "storage": "local"}}, If_Match="*").status
+        == 412
+    )
     assert tenant.delete(path, If_Match=f'"other", {tenant.get(path).headers["etag"]}').status == 204
 
 
 def test_pages_are_stable_and_bounded(tenant):
     names = [f"a{number:02}" for number in range(23)]
     for name in names:
-        tenant.post(f"/actions/{name}", {"freezer_action": {}})
+        tenant.post(f"/actions/{name}", {"freezer_action": {"action": "info", "storage": "local"}})
     assert tenant.ids("/actions", "action_id") == names[:10]
     assert tenant.ids("/actions?limit=0", "action_id") == names[:10]
     assert tenant.ids("/actions?limit=15&offset=10", "action_id") == names[10:]
@@ -263,7 +283,7 @@ def test_pages_are_stable_and_bounded(tenant):
 
 
 def test_an_administrator_sees_all_projects_and_a_member_does_not(tenant):
-    tenant.post("/actions/mine", {"freezer_action": {"container": tenant.project_id}})
+    tenant.post("/actions/mine", {"freezer_action": {"action": "info", "container": tenant.project_id}})
     search = f'/actions?all_projects=true&search={{"match":[{{"container":"{tenant.project_id}"}}]}}'
     assert tenant.get(search.replace('"', "%22")).status == 403
     root = type(tenant)(tenant.process, tenant.version, "root", "ops")
@@ -273,10 +293,10 @@ def test_an_administrator_sees_all_projects_and_a_member_does_not(tenant):
 
 
 def test_documents_are_shared_by_both_versions(tenant):
-    tenant.post("/actions/one", {"freezer_action": {"container": "c"}})
+    tenant.post("/actions/one", {"freezer_action": {"action": "info", "container": "c"}})
     for version in (1, 2):
         shown = tenant.on(version).get("/actions/one").json
-        assert shown["freezer_action"] == {"container": "c"}
+        assert shown["freezer_action"] == {"action": "info", "container": "c"}
         assert ("_version" in shown) == (version == 1)
 
 
@@ -284,7 +304,7 @@ def test_on_v1_an_id_is_taken_once_in_a_project(tenant):
     v1 = tenant.on(1)
     elsewhere = f"{tenant.user_id}:{tenant.project_id}x:member"
     colleague = f"{tenant.user_id}x:{tenant.project_id}:member"
-    body = {"action_id": "same", "freezer_action": {}}
+    body = {"action_id": "same", "freezer_action": {"action": "info"}}
     assert v1.post("/actions", body).status == 201
     assert v1.post("/actions", body, X_Auth_Token=elsewhere).status == 201
     assert v1.get("/actions/same", X_Auth_Token=elsewhere).json["project_id"] == tenant.project_id + "x"
@@ -296,7 +316,7 @@ def test_on_v1_an_id_is_taken_once_in_a_project(tenant):
 
 def test_search_in_the_body_and_in_the_query_string_find_the_same(tenant):
     for name, container in (("a", "red"), ("b", "blue"), ("c", "red")):
-        tenant.post(f"/actions/{name}", {"freezer_action": {"container": container}})
+        tenant.post(f"/actions/{name}", {"freezer_action": {"action": "info", "container": container}})
     search = {"match": [{"container": "red"}], "match_not": [{"action_id": "c"}]}
     in_body = tenant.get("/actions", search).json
     quoted = '{"match":[{"container":"red"}],"match_not":[{"action_id":"c"}]}'.replace('"', "%22")

@@ -195,7 +195,7 @@ def base(request, connection):
     for plural, body in (
         ("jobs", {"client_id": "a", "job_actions": [{"freezer_action": {"action": "info"}}]}),
         ("sessions", {"schedule": {}}),
-        ("actions", {"freezer_action": {}}),
+        ("actions", {"freezer_action": {"action": "info"}}),
         ("clients", {"client_id": "hostile"}),
         ("backups", {"backup_name": "n", "container": "c", "hostname": "h"}),
     ):
@@ -258,7 +258,9 @@ def test_a_value_of_any_type_under_a_known_key_is_answered_on_every_route(connec
     ids=lambda value: repr(value[:10]),
 )
 def test_a_hostile_id_is_answered_on_every_route(connection, base, document_id):
-    body = json.dumps({"client_id": "a", "job_actions": [], "schedule": {}, "freezer_action": {}}).encode()
+    body = json.dumps(
+        {"client_id": "a", "job_actions": [], "schedule": {}, "freezer_action": {"action": "info"}}
+    ).encode()
     quoted = document_id if document_id in ("%00", "%", "%ff", "..", ".") else quote(document_id, safe="/")
     for plural in ("jobs", "actions", "sessions", "clients", "backups"):
         for method in ("GET", "POST", "PATCH", "DELETE"):
@@ -402,7 +404,7 @@ def chunked(*chunks):
 
 
 def test_a_chunked_body_is_read(freezer_api):
-    body = b'{"freezer_action": {"action": "backup"}}'
+    body = b'{"freezer_action": {"action": "info"}}'
     assert " 201 " in exchange(freezer_api, chunked(body[:10], body[10:]))
 
 
@@ -416,7 +418,7 @@ def test_a_body_over_the_limit_is_refused_however_it_is_sent(freezer_api):
 
 def test_a_document_does_not_grow_over_the_limit_by_changes(freezer_api, project_id):
     path = f"/v2/{project_id}/actions/growing"
-    assert freezer_api.post(path, {"freezer_action": {"a": "x" * 600_000}}).status == 201
+    assert freezer_api.post(path, {"freezer_action": {"action": "info", "a": "x" * 600_000}}).status == 201
     reply = freezer_api.patch(path, {"freezer_action": {"b": "x" * 600_000}})
     assert reply.status == 413
     assert "b" not in freezer_api.get(path).json["freezer_action"]
@@ -430,7 +432,7 @@ def test_of_a_million_mistakes_in_one_body_some_are_looked_at():
 
 
 def test_a_job_has_at_most_a_thousand_actions(freezer_api, project_id):
-    actions = [{"freezer_action": {"action": "backup"}}] * 1001
+    actions = [{"freezer_action": {"action": "info"}}] * 1001
     path = f"/v2/{project_id}/jobs/j"
     reply = freezer_api.post(path, {"client_id": "a", "job_actions": actions})
     assert reply.status == 400

@@ -13,8 +13,16 @@ def a_job(*actions, **keys):
     return {"client_id": "db1", "job_actions": list(actions), **keys}
 
 
-BACKUP = {"freezer_action": {"action": "backup", "container": "c"}}
-RESTORE = {"freezer_action": {"action": "restore", "container": "c"}}
+BACKUP = {
+    "freezer_action": {
+        "action": "backup",
+        "path_to_backup": "/etc",
+        "backup_name": "etc",
+        "storage": "local",
+        "container": "c",
+    }
+}
+RESTORE = {"freezer_action": {"action": "restore", "restore_abs_path": "/x", "container": "c"}}
 
 
 def action_ids(tenant):
@@ -41,16 +49,46 @@ def test_no_client_needs_to_be_registered_for_a_job(tenant):
 
 def test_defaults_of_actions_are_expanded_and_gone(tenant):
     body = a_job(
-        {"freezer_action": {"action": "backup", "container": None}},
-        {"freezer_action": {"action": "backup", "container": "own"}},
+        {
+            "freezer_action": {
+                "action": "backup",
+                "path_to_backup": "/etc",
+                "backup_name": "etc",
+                "storage": "local",
+                "container": None,
+            }
+        },
+        {
+            "freezer_action": {
+                "action": "backup",
+                "path_to_backup": "/etc",
+                "backup_name": "etc",
+                "storage": "local",
+                "container": "own",
+            }
+        },
         action_defaults={"container": "common", "log_file": "/tmp/log"},
     )
     job_id = tenant.post("/jobs", body).json["job_id"]
     job = tenant.get(f"/jobs/{job_id}").json
     assert "action_defaults" not in job
     assert [action["freezer_action"] for action in job["job_actions"]] == [
-        {"action": "backup", "container": "common", "log_file": "/tmp/log"},
-        {"action": "backup", "container": "own", "log_file": "/tmp/log"},
+        {
+            "action": "backup",
+            "path_to_backup": "/etc",
+            "backup_name": "etc",
+            "storage": "local",
+            "container": "common",
+            "log_file": "/tmp/log",
+        },
+        {
+            "action": "backup",
+            "path_to_backup": "/etc",
+            "backup_name": "etc",
+            "storage": "local",
+            "container": "own",
+            "log_file": "/tmp/log",
+        },
     ]
     tenant.patch(f"/jobs/{job_id}", {"action_defaults": {"mode": "fs"}})
     job = tenant.get(f"/jobs/{job_id}").json
@@ -120,11 +158,14 @@ def test_a_job_that_is_read_changed_and_sent_back_keeps_its_actions(tenant):
 
 def test_an_action_that_is_named_by_its_id_completes_the_job_and_is_left_alone(tenant):
     tenant.post("/actions/shared", {**BACKUP, "max_retries": 4})
-    tenant.post("/jobs/j", a_job({"action_id": "shared"}, {"action_id": "shared", "freezer_action": {"mode": "fs"}}))
+    tenant.post(
+        "/jobs/j",
+        a_job({"action_id": "shared"}, {"action_id": "shared", "freezer_action": {"action": "info", "mode": "fs"}}),
+    )
     actions = tenant.get("/jobs/j").json["job_actions"]
     assert actions[0]["freezer_action"] == BACKUP["freezer_action"]
     assert actions[0]["max_retries"] == 4
-    assert actions[1]["freezer_action"] == {"mode": "fs"}
+    assert actions[1]["freezer_action"] == {"action": "info", "mode": "fs"}
     assert tenant.get("/actions/shared").json["freezer_action"] == BACKUP["freezer_action"]
     tenant.delete("/jobs/j")
     assert tenant.get("/actions/shared").status == 200
@@ -256,7 +297,7 @@ def test_an_event_for_an_unknown_job_is_not_found(tenant):
 
 
 def test_jobs_are_found_by_what_is_in_their_actions(tenant):
-    tenant.post("/jobs/a", a_job(BACKUP, {"freezer_action": {"container": "other"}}))
+    tenant.post("/jobs/a", a_job(BACKUP, {"freezer_action": {"action": "info", "container": "other"}}))
     tenant.post("/jobs/b", a_job(BACKUP))
     assert tenant.ids("/jobs", "job_id") == ["a", "b"]
     found = tenant.get("/jobs", {"match": [{"container": "other"}]}).json["jobs"]

@@ -15,7 +15,11 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.token_c
 from ansible_collections.freezer.backup.tests.support import api_process
 from ansible_collections.freezer.backup.tests.support.keystone_api import write_config
 
-JOB = {"client_id": "db1", "job_actions": [{"freezer_action": {"action": "backup"}}], "job_schedule": {}}
+JOB = {
+    "client_id": "db1",
+    "job_actions": [{"freezer_action": {"action": "backup", "path_to_backup": "/etc"}}],
+    "job_schedule": {},
+}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-ACTION = {"freezer_action": {"action": "backup", "container": "c1", "mode": "fs"}}
+ACTION = {"freezer_action": {"action": "backup", "path_to_backup": "/etc", "container": "c1", "mode": "fs"}}
 BACKUP = {"backup_name": "n", "container": "c", "hostname": "h"}
 
 

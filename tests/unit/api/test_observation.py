@@ -26,7 +26,10 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.measur
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
 from ansible_collections.freezer.backup.tests.support import api_process
 
-ACTION = {"action_id": "a", "freezer_action": {"action": "backup", "ssh_password": "hunter2-in-body"}}
+ACTION = {
+    "action_id": "a",
+    "freezer_action": {"action": "backup", "path_to_backup": "/etc", "ssh_password": "hunter2-in-body"},
+}
 LINE = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3} \d+ INFO freezer_api\.access "
     r"(?P<id>req-[0-9a-f-]{36}) (?P<theirs>\S+) (?P<address>\S+) (?P<user>\S+) (?P<project>\S+) "

@@ -78,9 +78,12 @@ def document_of(kind):
             "client_id": "db1",
             "description": MARKER,
             "job_schedule": {},
-            "job_actions": [{"freezer_action": {"action": "backup", "backup_name": MARKER}}],
+            "job_actions": [{"freezer_action": {"action": "backup", "path_to_backup": "/etc", "backup_name": MARKER}}],
         },
-        "actions": {"action_id": ID, "freezer_action": {"action": "backup", "backup_name": MARKER}},
+        "actions": {
+            "action_id": ID,
+            "freezer_action": {"action": "backup", "path_to_backup": "/etc", "backup_name": MARKER},
+        },
         "sessions": {"session_id": ID, "description": MARKER, "schedule": {}},
     }[kind]
 

@@ -29,7 +29,13 @@ SECRETS = {
     "Encrypt_Passphrase": SECRET,
     "auth": {"token": {"value": SECRET, "more": [SECRET]}},
 }
-PLAIN = {"action": "backup", "backup_name": "web", "encrypt_pass_file": "/etc/key-file", "access_key": "AKIA"}
+PLAIN = {
+    "action": "backup",
+    "path_to_backup": "/etc",
+    "backup_name": "web",
+    "encrypt_pass_file": "/etc/key-file",
+    "access_key": "AKIA",
+}
 ACTION = {"freezer_action": {**PLAIN, **SECRETS}}
 BASES = ("/v1", "/v2/web")
 

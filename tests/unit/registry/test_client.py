@@ -25,18 +25,18 @@ def registry(request, freezer_api, project_id):
 
 def test_a_document_can_be_made_read_changed_replaced_and_deleted(registry, project_id):
     action_id = project_id
-    registry.actions.replace(action_id, {"freezer_action": {"action": "backup"}})
+    registry.actions.replace(action_id, {"freezer_action": {"action": "info"}})
     registry.actions.patch(action_id, {"freezer_action": {"mode": "fs"}})
-    assert registry.actions.get(action_id)["freezer_action"] == {"action": "backup", "mode": "fs"}
-    registry.actions.replace(action_id, {"freezer_action": {"action": "restore"}})
-    assert registry.actions.get(action_id)["freezer_action"] == {"action": "restore"}
+    assert registry.actions.get(action_id)["freezer_action"] == {"action": "info", "mode": "fs"}
+    registry.actions.replace(action_id, {"freezer_action": {"action": "admin"}})
+    assert registry.actions.get(action_id)["freezer_action"] == {"action": "admin"}
     assert registry.actions.delete(action_id)
     assert registry.actions.get(action_id) is None
     assert not registry.actions.delete(action_id)
 
 
 def test_a_new_document_gets_an_id(registry):
-    action_id = registry.actions.create({"freezer_action": {"action": "backup"}})
+    action_id = registry.actions.create({"freezer_action": {"action": "info"}})
     assert registry.actions.get(action_id)["action_id"] == action_id
 
 
@@ -45,7 +45,7 @@ def test_all_goes_through_every_page(registry, project_id, monkeypatch):
     monkeypatch.setattr(collection, "SMALLEST_CUT_PAGE", 5)
     ids = {f"{project_id}_{number}" for number in range(33)}
     for action_id in ids:
-        registry.actions.replace(action_id, {"freezer_action": {"backup_name": project_id}})
+        registry.actions.replace(action_id, {"freezer_action": {"action": "info", "backup_name": project_id}})
     found = [action["action_id"] for action in registry.actions.all({"match": [{"backup_name": project_id}]})]
     assert len(found) == 33
     assert set(found) == ids
@@ -160,7 +160,7 @@ def test_what_a_scheduler_writes_while_a_job_is_replaced_is_not_lost(freezer_api
 def test_a_document_that_never_rests_is_a_conflict(freezer_api, project_id, monkeypatch):
     registry = connect(freezer_api.url, project_id=project_id)
     scheduler = connect(freezer_api.url, project_id=project_id)
-    action = {"action_id": "a", "freezer_action": {"action": "backup", "max_level": 1}}
+    action = {"action_id": "a", "freezer_action": {"action": "info", "max_level": 1}}
     ensure(registry.actions, action)
     read = registry.actions.read
 
@@ -171,4 +171,4 @@ def test_a_document_that_never_rests_is_a_conflict(freezer_api, project_id, monk
 
     monkeypatch.setattr(registry.actions, "read", read_slowly)
     with pytest.raises(errors.Conflict, match="changes too quickly"):
-        ensure(registry.actions, {"action_id": "a", "freezer_action": {"action": "backup"}})
+        ensure(registry.actions, {"action_id": "a", "freezer_action": {"action": "info"}})

@@ -93,7 +93,7 @@ def test_a_job_goes_the_way_of_the_readme(run, tmp_path):
     ("kind", "document"),
     [
         ("session", {"session_id": "s1", "description": "together", "schedule": {"schedule_hour": "2"}}),
-        ("action", {"action_id": "a1", "freezer_action": {"action": "backup", "backup_name": "b", "password": "pw"}}),
+        ("action", {"action_id": "a1", "freezer_action": {"action": "info", "backup_name": "b", "password": "pw"}}),
         ("client", {"client_id": "node1", "hostname": "node1", "description": "one"}),
         ("backup", {"backup_id": "b1", "container": "c", "hostname": "h", "backup_name": "n", "time_stamp": 1}),
     ],
@@ -116,7 +116,7 @@ def test_every_kind_of_document_is_stored_shown_changed_and_deleted(run, tmp_pat
 
 
 def test_passwords_are_shown_only_to_whoever_asks(run, tmp_path):
-    (tmp_path / "a.json").write_text('{"action_id": "a", "freezer_action": {"action": "backup", "password": "pw"}}')
+    (tmp_path / "a.json").write_text('{"action_id": "a", "freezer_action": {"action": "info", "password": "pw"}}')
     run("action-create", "--file", "a.json")
     assert '"password": "********"' in run("action-get", "a")[1]
     assert '"password": "pw"' in run("action-get", "a", "--show-secrets")[1]

@@ -107,7 +107,7 @@ def test_a_date_that_was_missed_for_too_long_is_said_to_be(world):
 
 
 def test_a_schedule_that_makes_no_sense_is_said_to(world):
-    world.create("jobs", job("wrong", "node", 1, {"schedule_hour": "25"}))
+    world.create_unchecked(job("wrong", "node", 1, {"schedule_hour": "25"}))
     world.node("node", UTC, poll_seconds=5)
     world.run_until(START + 60)
     schedule = schedule_of(world, "wrong")

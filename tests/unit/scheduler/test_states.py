@@ -174,7 +174,7 @@ def test_whatever_is_asked_for_and_whenever_the_scheduler_dies_every_job_ends_in
         wanted["job_actions"][0].update(
             max_retries=chance.randrange(3), max_retries_interval=5, mandatory=chance.random() < 0.5
         )
-        world.create("jobs", wanted)
+        world.create_unchecked(wanted)
     alive = {f"job{number}" for number in range(len(kinds) * 2)}
     for _turn in range(60):
         what = chance.randrange(12)

@@ -13,7 +13,7 @@ from typing import Any
 from .errors import DocumentError
 from .kind import ID_SCHEMA, Kind
 
-ACTIONS = ("backup", "restore", "info", "admin", "exec")
+ACTIONS = ("backup", "restore", "verify", "info", "admin", "exec")
 MODES = ("fs", "mongo", "mongodb", "mysql", "postgresql", "sqlserver", "cinder", "glance", "cindernative", "nova")
 
 _TEXT_OR_NULL = {"type": ["string", "null"]}

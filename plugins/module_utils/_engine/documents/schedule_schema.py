@@ -93,6 +93,48 @@ _PROPERTIES: dict[str, Any] = {
     "schedule_catch_up": {"type": "string", "enum": list(CATCH_UPS)},
 }
 
+_HOUR, _SIXTIETH = "([01]?[0-9]|2[0-3])", "[0-5]?[0-9]"
+_MONTH = "(0?[1-9]|1[0-2]|[jJ]an|[fF]eb|[mM]ar|[aA]pr|[mM]ay|[jJ]un|[jJ]ul|[aA]ug|[sS]ep|[oO]ct|[nN]ov|[dD]ec)"
+_WEEKDAY = "([0-6]|[mM]on|[tT]ue|[wW]ed|[tT]hu|[fF]ri|[sS]at|[sS]un)"
+_DAY = rf"(0?[1-9]|[12][0-9]|3[01]|last|(1st|2nd|3rd|4th|5th|last) +[a-zA-Z]{{3}}|{_WEEKDAY})"
+_CHECKED_DATE = (
+    r"^[0-9]{3}[1-9]-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
+)
+
+
+def _field(value: str, lowest: int, highest: int) -> dict[str, Any]:
+    """A calendar field: ranges, lists and steps of values as text, or one value as a number."""
+    each = rf"(\*|{value}(-{value})?)(/[1-9])?"
+    pattern = rf"^( *{each} *(, *{each} *)*)?$"
+    return {"type": ["string", "integer"], "pattern": pattern, "minimum": lowest, "maximum": highest}
+
+
+#: What can stand in a schedule that is sent, as far as a schema can tell; ``schedule.parse`` decides.
+CHECKED_TRIGGERS: Mapping[str, Mapping[str, Any]] = {
+    "schedule_interval": {
+        "type": "string",
+        "pattern": r"^(continuous|0*[1-9][0-9]{0,6} +(weeks|days|hours|minutes|seconds))$",
+    },
+    **{
+        key: {"type": "string", "pattern": _CHECKED_DATE}
+        for key in ("schedule_date", "schedule_start_date", "schedule_end_date")
+    },
+    "schedule_year": {
+        "type": ["string", "integer"],
+        "pattern": r"^(19[7-9][0-9]|[2-9][0-9]{3})$",
+        "minimum": 1970,
+        "maximum": 9999,
+    },
+    "schedule_month": _field(_MONTH, 1, 12),
+    "schedule_day": _field(_DAY, 1, 31),
+    "schedule_week": _field("(0?[1-9]|[1-4][0-9]|5[0-3])", 1, 53),
+    "schedule_day_of_week": _field(_WEEKDAY, 0, 6),
+    "schedule_hour": _field(_HOUR, 0, 23),
+    "schedule_minute": _field(_SIXTIETH, 0, 59),
+    "schedule_second": _field(_SIXTIETH, 0, 59),
+}
+
 SCHEDULE_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": _PROPERTIES,

@@ -18,7 +18,7 @@ from .batch import carry_out_all
 from .client import Registry
 from .collection import Document
 from .errors import Ambiguous, BadAddress, Incomplete, Unidentified
-from .jobs import UNIQUE_BY, checked_job, leave_session, plan_for_job
+from .jobs import UNIQUE_BY, about_clients, checked_job, leave_session, plan_for_job
 from .plan import CREATE, DELETE, NOTHING, Plan, Result, removal
 
 # A list up to this long is looked up job by job: others may have thousands of jobs in the same project.
@@ -43,6 +43,8 @@ class _Item:
     result: Result | None = None
     outcome: str = ""
     error: str = ""
+    #: What the user should hear about the job as it was given.
+    remarks: tuple[str, ...] = ()
 
     def failed(self, error: Exception) -> _Item:
         return replace(self, outcome="failed", error=str(error).rstrip(".") + ".")
@@ -88,7 +90,7 @@ def ensure_jobs(
     if prune and not _failures(items):
         unwanted = _to_prune(items, found, client_ids)
         items += unwanted if check_mode else _done(registry, unwanted, existing, True)
-    return _summary(items)
+    return _summary(items, about_clients(registry, [item.plan for item in items if item.plan]))
 
 
 def _item(number: int, job: Mapping[str, Any]) -> _Item:
@@ -99,7 +101,9 @@ def _item(number: int, job: Mapping[str, Any]) -> _Item:
     if job.get("ignore"):
         return replace(item, outcome="ignored")
     try:
-        return replace(item, wanted=checked_job(document)) if item.state == "present" else item
+        remarks: list[str] = []
+        wanted = checked_job(document, remarks) if item.state == "present" else document
+        return replace(item, wanted=wanted, remarks=tuple(f"{item.name}: {remark}" for remark in remarks))
     except _MISTAKES as error:
         return item.failed(error)
 
@@ -221,7 +225,7 @@ def _failures(items: Iterable[_Item]) -> list[_Item]:
     return [item for item in items if item.error]
 
 
-def _summary(items: Sequence[_Item]) -> Result:
+def _summary(items: Sequence[_Item], about: tuple[str, ...]) -> Result:
     failures = _failures(items)
     changes = {_title(item): item.result for item in items if item.result and item.result.changed}
     before = {title: result.before for title, result in changes.items()}
@@ -231,8 +235,9 @@ def _summary(items: Sequence[_Item]) -> Result:
         first = next((item for item in failures if item.outcome == "failed"), failures[0])
         message = f"{len(failures)} of {len(items)} jobs are not as wanted; {first.name}: {first.error}"
         raise Incomplete(message, values={"changed": bool(changes), **values})
+    remarks = tuple(remark for item in items for remark in item.remarks)
     warnings = tuple(warning for item in items if item.result for warning in item.result.warnings)
-    return Result(bool(changes), before, after, warnings=warnings, values=values)
+    return Result(bool(changes), before, after, warnings=remarks + about + warnings, values=values)
 
 
 def _description(job: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -6,24 +6,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from .. import schedule
-from ..documents.action import ACTIONS, MODES
+from ..action_check import check_action
 from ..documents.comparison import merged
-from ..documents.errors import DocumentError
 from ..documents.job import KIND, with_action_defaults
 from ..documents.schedule_schema import TRIGGER_KEYS
 from .client import Registry
 from .collection import Document
 from .ensure import carry_out, change_whole, ensure, find
-from .errors import NotFound
+from .errors import NotFound, RegistryError
 from .plan import DELETE, Plan, Result, removal, storage
 
 #: What tells a job from others where nobody gives its id.
 UNIQUE_BY = ("client_id", "description")
+#: Up to so many clients are looked for one by one.
+_FEW_CLIENTS = 5
 
 
 def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
@@ -33,8 +34,10 @@ def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_
     the session's schedule: another ``job_schedule`` is then left alone, with a warning. A job that goes leaves its
     session first, because the session would wait for it for ever. Raises ScheduleError, DocumentError, RegistryError.
     """
-    wanted = checked_job(wanted) if state == "present" else wanted
+    remarks: list[str] = []
+    wanted = checked_job(wanted, remarks) if state == "present" else wanted
     plan, warnings = plan_for_job(wanted, find(registry.jobs, wanted, UNIQUE_BY), state)
+    warnings = (*remarks, *about_clients(registry, [plan]), *warnings)
     if check_mode:
         return replace(plan.result(), warnings=warnings)
     if plan.operation == DELETE:
@@ -43,11 +46,17 @@ def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_
     return replace(result, warnings=warnings + result.warnings)
 
 
-def checked_job(wanted: Mapping[str, Any]) -> Document:
-    """A job with its ``action_defaults`` in its actions, after a look at what the API would refuse."""
+def checked_job(wanted: Mapping[str, Any], remarks: list[str] | None = None) -> Document:
+    """A job with its ``action_defaults`` in its actions, after a look at what the API would refuse.
+
+    ``remarks`` gets what the agent will make of it otherwise than it says.
+    """
     wanted = with_action_defaults(wanted)
-    for job_action in wanted.get("job_actions") or []:
-        check_freezer_action(job_action.get("freezer_action") or {})
+    for number, job_action in enumerate(wanted.get("job_actions") or []):
+        place = f"job_actions.{number}.freezer_action"
+        found = check_action(job_action.get("freezer_action") or {}, place)
+        if remarks is not None:
+            remarks += found
     return {**wanted, "job_schedule": checked_schedule(wanted.get("job_schedule"))}
 
 
@@ -72,6 +81,25 @@ def plan_for_job(
     return storage(KIND, wanted, existing, initial={"job_schedule": {}}), warnings
 
 
+def about_clients(registry: Registry, plans: Iterable[Plan]) -> tuple[str, ...]:
+    """What to tell of clients that jobs are meant for and that are not registered; they may be, later."""
+    wanted = {
+        str(plan.body["client_id"]): plan for plan in plans if plan.operation != DELETE and plan.body.get("client_id")
+    }
+    try:
+        if len(wanted) > _FEW_CLIENTS:
+            known = {registry.clients.kind.id_of(client) for client in registry.clients.all()}
+        else:
+            known = {client_id for client_id in wanted if registry.clients.get(client_id) is not None}
+    except RegistryError:
+        # Not all who may write jobs may look at clients.
+        return ()
+    return tuple(
+        f"No client {client_id} is registered at {registry.url}; the job is run when one is."
+        for client_id in sorted(set(wanted) - known)
+    )
+
+
 def leave_session(registry: Registry, plan: Plan) -> None:
     """Take a job that will be deleted out of the session that it may belong to."""
     session_id = (plan.existing or {}).get("session_id")
@@ -82,8 +110,11 @@ def leave_session(registry: Registry, plan: Plan) -> None:
 
 def ensure_action(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
     """Make a stored action so, or make it go."""
-    check_freezer_action(wanted.get("freezer_action") or {})
-    return ensure(registry.actions, wanted, state, check_mode, unique_by=("description",))
+    remarks: list[str] = []
+    if state == "present" and wanted.get("freezer_action") is not None:
+        remarks = check_action(wanted["freezer_action"])
+    result = ensure(registry.actions, wanted, state, check_mode, unique_by=("description",))
+    return replace(result, warnings=(*remarks, *result.warnings))
 
 
 def request_event(registry: Registry, job_id: str, event: str, check_mode: bool) -> Result:
@@ -145,14 +176,6 @@ def checked_schedule(wanted: Mapping[str, Any] | None) -> Document | None:
         return None
     schedule.parse(wanted)
     return {key: value for key, value in wanted.items() if value not in (None, "") or key not in TRIGGER_KEYS}
-
-
-def check_freezer_action(freezer_action: Mapping[str, Any]) -> None:
-    """Refuse what the API would refuse; DocumentError names the key and what may stand there."""
-    for key, choices in (("action", ACTIONS), ("mode", MODES)):
-        value = freezer_action.get(key)
-        if value is not None and value not in choices:
-            raise DocumentError(f"freezer_action.{key} is {value!r}; it must be one of {', '.join(choices)}.")
 
 
 def _with_known_ids(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> Mapping[str, Any]:

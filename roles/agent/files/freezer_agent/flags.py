@@ -15,12 +15,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .errors import UsageError
-
-ACTIONS = ("backup", "restore", "verify", "info", "admin", "exec")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.options import (
     ALIASES,
     NODE_KEYS,
@@ -103,8 +104,8 @@ def _canonical(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
 def _settings(merged: dict[str, Any], warnings: tuple[str, ...]) -> Settings:
     own = {key: merged.pop(key) for key in flags.OWN_KEYS if key in merged}
     action = str(own.get("action") or "backup")
-    if action not in flags.ACTIONS:
-        raise UsageError(f"There is no action {action!r}; use {_listed(flags.ACTIONS)}.")
+    if action not in ACTIONS:
+        raise UsageError(f"There is no action {action!r}; use {_listed(ACTIONS)}.")
     return Settings(
         action=action,
         options=merged,

@@ -8,7 +8,7 @@ answer of its own. An id can occur several times; its writes are made in their o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,7 @@ class Outcome:
     status: int
     version: int | None = None
     error: ApiError | None = None
+    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _store_wave(store: Store, wave: list[_Write]) -> dict[int, Outcome]:
 def _success(plan: Plan, version: int) -> Outcome:
     if plan.document is None:
         return Outcome(plan.document_id, 204)
-    return Outcome(plan.document_id, 201 if plan.is_new else 200, version)
+    return Outcome(plan.document_id, 201 if plan.is_new else 200, version, warnings=plan.warnings)
 
 
 def _failure(document_id: str | None, error: ApiError) -> Outcome:

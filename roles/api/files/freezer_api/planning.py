@@ -9,7 +9,7 @@ to be stored, they are refused, and another plan has to be made.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,8 @@ class Plan:
     document: Document | None
     changes: list[Change]
     is_new: bool = False
+    #: What its sender should hear about the document.
+    warnings: Sequence[str] = ()
 
 
 class Planner:
@@ -96,13 +98,15 @@ class Planner:
         completed, companions = rules.companions(self._store, None, document, access.owner)
         document = completed or document
         creation = Create(rules.kind.name, document_id, access.owner, document)
-        return Plan(document_id, document, [creation, *companions], is_new=True)
+        warnings = rules.remarks(None, document)
+        return Plan(document_id, document, [creation, *companions], is_new=True, warnings=warnings)
 
     def _changed(self, rules: Rules, stored: Stored, document: Document) -> Plan:
         document = unmasked(document, stored.document)
         completed, companions = rules.companions(self._store, stored, document, stored.owner)
         document = completed or document
-        return Plan(stored.id, document, [Replace(stored, document), *companions])
+        warnings = rules.remarks(stored.document, document)
+        return Plan(stored.id, document, [Replace(stored, document), *companions], warnings=warnings)
 
 
 def taken(rules: Rules, document_id: str) -> ConflictingError:

@@ -8,7 +8,7 @@ Every write names the state that it was made from. A race that is lost is run ag
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,11 +25,12 @@ from .store.errors import ConflictError
 
 @dataclass(frozen=True)
 class Written:
-    """A document that was stored: its id, its version, and the document."""
+    """A document that was stored: its id, its version, the document, and what its sender should hear about it."""
 
     id: str
     version: int
     document: Document
+    warnings: Sequence[str] = ()
 
 
 class Service:
@@ -178,4 +179,4 @@ class Service:
 
     def _store_plan(self, plan: Plan) -> Written:
         versions = self.store.apply(plan.changes)
-        return Written(plan.document_id, versions[0], plan.document or {})
+        return Written(plan.document_id, versions[0], plan.document or {}, plan.warnings)

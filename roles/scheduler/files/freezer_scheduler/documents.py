@@ -89,13 +89,14 @@ def _create(
     flags: argparse.Namespace, kind: str, registry: Registry, collection: Collection, client_id: Callable[[], str]
 ) -> int:
     document = _document(flags.file)
+    remarks: list[str] = []
     if kind == "job":
         if isinstance(document.get("job"), Mapping):
             # The README shows a job also in an object of its own.
             document = dict(document["job"])
         if flags.client_id or not document.get("client_id"):
             document["client_id"] = client_id()
-        document = registry_jobs.checked_job(document)
+        document = registry_jobs.checked_job(document, remarks)
         if document.get("job_schedule") is None:
             document["job_schedule"] = {}
     elif kind == "session":
@@ -103,6 +104,8 @@ def _create(
     elif kind == "client" and not document.get("client_id"):
         document["client_id"] = flags.client_id or document.get("hostname")
     print(collection.create({key: value for key, value in document.items() if value is not None}))
+    for remark in remarks:
+        print(f"freezer-scheduler: warning: {remark}", file=sys.stderr)
     return 0
 
 

@@ -31,6 +31,7 @@ from .schemas import (
     INTEGER,
     TEXT,
     VERSION,
+    WARNINGS,
     batch_name,
     changes_name,
     id_schema,
@@ -126,9 +127,10 @@ def _kind_paths(version: int, kind: Kind) -> Described:
     title = stored_name(kind)
     stored = json_body(reference(title))
     created_id = {kind.id_key: id_schema(kind)}
-    created = json_body({"type": "object", "properties": created_id, "required": [kind.id_key]})
+    told = {"warnings": WARNINGS} if kind.name in ("action", "job") else {}
+    created = json_body({"type": "object", "properties": {**created_id, **told}, "required": [kind.id_key]})
     versioned = {**created_id, "version": VERSION}
-    written = json_body({"type": "object", "properties": versioned, "required": list(versioned)})
+    written = json_body({"type": "object", "properties": {**versioned, **told}, "required": list(versioned)})
     is_updated = kind.name == "client" and version == 2
     return {
         f"/{many}": (

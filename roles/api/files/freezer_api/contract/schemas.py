@@ -7,8 +7,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action_check import action_schema
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import backup
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import FREEZER_ACTION_SCHEMA
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import (
+    CHECKED_TRIGGERS,
+    SCHEDULE_SCHEMA,
+)
 
 from ..batches import MAX_ITEMS
 from ..kinds.all import RULES
@@ -20,6 +26,11 @@ Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
 #: Whatever stands in for a number has to fit in 64 bits.
 INTEGER: Schema = {"type": "integer", "minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
+WARNINGS: Schema = {
+    "type": "array",
+    "items": TEXT,
+    "description": "What is stored, and will not be carried out as it says by the agent of this release.",
+}
 VERSION: Schema = {"type": "integer", "minimum": 1}
 
 
@@ -70,6 +81,9 @@ def schemas() -> dict[str, Schema]:
         "Value": _value(),
         "Search": _search(),
         "BackupSearch": _search_of_backups(),
+        "ActionPart": _action({key: part for key, part in action_schema().items() if key != "anyOf"}),
+        "CompleteAction": _action(action_schema()),
+        "Schedule": _schedule(),
         "Event": _event(),
         "SessionAction": _session_action(),
     }
@@ -112,13 +126,50 @@ def _sent(kind: Kind) -> Schema:
             "anyOf": [{"properties": {name: named}, "required": [name]} for name in ("hostname", "host_name")],
         }
         return {**kind.schema, "anyOf": [incomplete, complete]}
-    return _with_what_actions_need(kind.schema) if kind.name == "job" else dict(kind.schema)
+    return _checked(kind, kind.schema)
 
 
-def _with_what_actions_need(schema: Mapping[str, Any]) -> Schema:
-    """The schema of a job: an action says what to do, or names another one that does, or there are defaults."""
-    named: Schema = {"items": {"anyOf": [{"required": ["freezer_action"]}, {"required": ["action_id"]}]}}
-    return {**schema, "anyOf": [{"required": ["action_defaults"]}, {"properties": {"job_actions": named}}]}
+def _checked(kind: Kind, schema: Mapping[str, Any]) -> Schema:
+    """The schema of what is sent of a kind, where actions and schedules are looked at more closely than at what is stored."""
+    properties = dict(schema["properties"])
+    if kind.name == "session":
+        properties["schedule"] = reference("Schedule")
+    elif kind.name == "action":
+        properties["freezer_action"] = reference("CompleteAction")
+    elif kind.name == "job":
+        # An action says what to do, or names another one that does, or there are defaults.
+        element = properties["job_actions"]["items"]
+        keys = {key: part for key, part in element["properties"].items() if key != "freezer_action"}
+        complete: Schema = {
+            "anyOf": [
+                {"properties": {"freezer_action": reference("CompleteAction")}, "required": ["freezer_action"]},
+                {"not": {"required": ["freezer_action"]}, "required": ["action_id"]},
+            ]
+        }
+        properties["job_actions"] = {
+            **properties["job_actions"],
+            "items": {**element, "properties": {**keys, "freezer_action": reference("ActionPart")}},
+        }
+        properties["action_defaults"] = reference("ActionPart")
+        properties["job_schedule"] = reference("Schedule")
+        sufficient = [
+            {"properties": {"action_defaults": reference("CompleteAction")}, "required": ["action_defaults"]},
+            {"properties": {"job_actions": {"items": complete}}},
+        ]
+        return {**schema, "properties": properties, "anyOf": sufficient}
+    return {**schema, "properties": properties}
+
+
+def _action(schema: Mapping[str, Any]) -> Schema:
+    """An action with the values that are taken, and the narrower types that some have had since the first days."""
+    known = FREEZER_ACTION_SCHEMA["properties"]
+    properties = {**schema["properties"], **{key: part for key, part in known.items() if key not in ("action", "mode")}}
+    return {**schema, "properties": properties, "additionalProperties": True}
+
+
+def _schedule() -> Schema:
+    """A schedule that can be followed; that a range goes upwards, say, no schema can tell."""
+    return {**SCHEDULE_SCHEMA, "properties": {**SCHEDULE_SCHEMA["properties"], **CHECKED_TRIGGERS}}
 
 
 def _without_id(kind: Kind) -> Schema:
@@ -130,7 +181,11 @@ def _without_id(kind: Kind) -> Schema:
 
 
 def _changes(kind: Kind) -> Schema:
-    return _with_what_actions_need(kind.patch_schema) if kind.name == "job" else dict(kind.patch_schema)
+    schema = _checked(kind, kind.patch_schema)
+    if kind.name == "action":
+        # It is merged into one that is complete.
+        schema["properties"]["freezer_action"] = reference("ActionPart")
+    return schema
 
 
 def _stored(kind: Kind) -> Schema:
@@ -192,6 +247,7 @@ def _batch_outcome(kind: Kind) -> Schema:
             kind.id_key: {"type": ["string", "null"]},
             "status": {"enum": [200, 201, 204, 400, 404, 409, 412, 413, 503]},
             "version": VERSION,
+            "warnings": WARNINGS,
             "title": TEXT,
             "description": TEXT,
         },

@@ -71,6 +71,13 @@ class Rules:
         """The document after a change: objects are merged, everything else replaced, nothing else touched."""
         return merged(stored.document, changes)
 
+    def remarks(self, old: Document | None, new: Document) -> list[str]:
+        """What its sender should hear about a document that is stored all the same; ``old`` is what it replaces.
+
+        What has not changed was looked at when it came. Raises BadRequestError for what cannot be stored.
+        """
+        return []
+
     def companions(
         self, store: Store, old: Stored | None, new: Document | None, owner: Owner
     ) -> tuple[Document | None, list[Change]]:

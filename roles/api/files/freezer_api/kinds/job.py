@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action_check import MAX_WARNINGS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
@@ -22,6 +23,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.o
 from ..errors import BadRequestError
 from ..store.base import Change, Create, Delete, Document, Owner, Replace, Scope, Store, Stored
 from .base import Rules, carried_over
+from .looking import look_at_action, look_at_schedule
 
 EVENTS = ("start", "stop", "abort", "remove")
 _ENDED = ("completed", "removed")
@@ -61,6 +63,15 @@ class JobRules(Rules):
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
         job = _expanded(merged(stored.document, changes))
         return {**job, "job_schedule": answerable(job["job_schedule"])}
+
+    def remarks(self, old: Document | None, new: Document) -> list[str]:
+        look_at_schedule((old or {}).get("job_schedule") or {}, new["job_schedule"], "job_schedule")
+        if old is not None and old["job_actions"] == new["job_actions"]:
+            return []
+        found: list[str] = []
+        for number, element in enumerate(new["job_actions"]):
+            found += look_at_action(element["freezer_action"], f"job_actions.{number}.freezer_action")
+        return found[:MAX_WARNINGS]
 
     def companions(
         self, store: Store, old: Stored | None, new: Document | None, owner: Owner

@@ -14,6 +14,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.s
 from ..errors import BadRequestError
 from ..store.base import Document, Owner, Stored
 from .base import Rules, carried_over
+from .looking import look_at_schedule
 
 _NEW_HOLD_OFF_SECONDS = 30
 
@@ -53,6 +54,10 @@ class SessionRules(Rules):
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
         state = {"hold_off": _NEW_HOLD_OFF_SECONDS, "session_tag": 0, "status": "active", "last_start": "", "jobs": {}}
         return super().new({**state, **sent}, document_id, owner, now)
+
+    def remarks(self, old: Document | None, new: Document) -> list[str]:
+        look_at_schedule((old or {}).get("schedule") or {}, new.get("schedule") or {}, "schedule")
+        return []
 
     def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
         return self.new(carried_over(dict(sent), stored.document, _STATE), stored.id, stored.owner, now)

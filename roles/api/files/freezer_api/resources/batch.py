@@ -65,6 +65,8 @@ class Batch:
         shown: dict[str, Any] = {self._rules.kind.id_key: outcome.document_id, "status": outcome.status}
         if outcome.version is not None:
             shown["version"] = outcome.version
+        if outcome.warnings:
+            shown["warnings"] = list(outcome.warnings)
         if outcome.error is not None:
             shown.update(title=outcome.error.title, description=outcome.error.description)
         return shown

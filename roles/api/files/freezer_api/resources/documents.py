@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import falcon
 
@@ -116,7 +117,7 @@ class Collection(Readable):
             written = self._service.change(self._rules, access, body["client_id"], body)
         response.status = falcon.HTTP_201
         response.location = f"{request.root_path}{request.path}/{falcon.uri.encode_value(written.id)}"
-        write_json(response, {self._kind.id_key: written.id})
+        write_json(response, {self._kind.id_key: written.id, **_warnings(written)})
 
 
 class Single(Readable):
@@ -175,7 +176,12 @@ class Single(Readable):
         response.status = falcon.HTTP_204
 
     def _write_version(self, response: falcon.Response, written: Written) -> None:
-        write_json(response, {self._kind.id_key: written.id, "version": written.version})
+        write_json(response, {self._kind.id_key: written.id, "version": written.version, **_warnings(written)})
+
+
+def _warnings(written: Written) -> dict[str, Any]:
+    """What the sender should hear about a document that was stored. Freezer's clients look for other keys only."""
+    return {"warnings": list(written.warnings)} if written.warnings else {}
 
 
 def _is_wanted(request: falcon.Request, parameter: str) -> bool:
