@@ -44,6 +44,13 @@ def test_a_backup_says_what_was_read_and_where_it_lies(action):
     assert status_of(result) == 0
 
 
+def test_a_backup_that_is_full_every_time_says_why(action):
+    report = report_on("backup", agent.backup({**action, "max_level": None}))
+    assert dict(report.facts)["level"].startswith(
+        "0 (every backup is a full one: neither --max-level, --always-level nor "
+    )
+
+
 def test_a_failed_storage_is_a_concern(action, tmp_path):
     (tmp_path / "no_folder").write_text("")
     storages = [{"storage": "local", "container": str(tmp_path / name)} for name in ("good", "no_folder")]

@@ -59,7 +59,9 @@ def plan_level(policy: LevelPolicy, chain: Sequence[Earlier], now: float) -> Lev
     if policy.no_incremental:
         return LevelPlan(0, None, "no_incremental is set")
     if not policy.incremental:
-        return LevelPlan(0, None, "neither max_level, always_level nor restart_always_level is set")
+        return LevelPlan(
+            0, None, "every backup is a full one: neither max_level, always_level nor restart_always_level is given"
+        )
     if not chain:
         return LevelPlan(0, None, "there is no earlier backup to continue")
     newest = chain[-1]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import RETENTION_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import OPTION_KEYS, RETENTION_KEYS
 
-from .wording import counted, duration, moment, printable, size
+from .wording import as_typed, counted, duration, moment, printable, size
 
 Result = Mapping[str, Any]
 
@@ -191,7 +191,7 @@ def _which(result: Result) -> str:
 
 
 def _level(result: Result) -> str:
-    return f"{result['level']} ({result['reason']})"
+    return f"{result['level']} ({as_typed(str(result['reason']), OPTION_KEYS)})"
 
 
 def _where(storage: Result, folder: str) -> str:
