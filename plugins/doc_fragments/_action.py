@@ -141,10 +141,21 @@ options:
       - The highest level. After a backup of this level the next one is full again.
       - Without O(max_level), O(always_level) and O(restart_always_level) every backup is full.
     type: int
+  max_priority:
+    description:
+      - Work with the highest priority for processors, and that of real time for disks. What cannot be had is warned of.
+    type: bool
+    default: false
+    aliases: [max_cpu_priority]
   max_segment_size:
     description:
       - The size of a stored segment in bytes, or with a suffix as in V(64M). Without it 64 MiB.
     type: str
+  insecure:
+    description:
+      - Do not verify the certificates of the cloud that is asked, with a warning.
+    type: bool
+    default: false
   keep_daily:
     description:
       - With M(freezer.backup.prune), keep the newest backup of each of so many days that have any. Days, weeks, months and
@@ -224,6 +235,10 @@ options:
         C(user), C(password), C(database), C(socket), and C(os_user), the user of the system that logs in.
       - Without C(host) it is C(postgres) who does, if the module runs as root.
     type: path
+  proxy:
+    description:
+      - Ask the cloud through this proxy for HTTP, such as C(http://proxy.example.org:3128).
+    type: str
   remove_before_date:
     description:
       - With M(freezer.backup.prune), remove backups that began at or before this date, as in V(2026-11-22T08:30:00), unless
@@ -285,4 +300,13 @@ options:
         description:
           - As O(osrc), for this storage alone.
         type: path
+  sync:
+    description:
+      - Before a backup begins, write out what the file systems of the host have in memory.
+    type: bool
+    default: false
+  timeout:
+    description:
+      - How long an answer of the cloud may take, in seconds. Without it 30.
+    type: float
 """

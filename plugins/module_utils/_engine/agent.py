@@ -29,6 +29,7 @@ from .archive.scratch import leftovers, remove_leftover, size_of
 from .archive.segments import FanOut
 from .archive.snar import CannotContinue
 from .archive.tar import Source, below, shown
+from .conduct import as_asked
 from .containers import Containers
 from .errors import FreezerError
 from .options import OptionError, Options, parse_options
@@ -93,6 +94,7 @@ def _source(options: Options, sets: Sequence[BackupSet]) -> tuple[Source, str]:
 
 
 @_told("backup")
+@as_asked("backup")
 def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Back up what an action names, to all its storages.
 
@@ -180,6 +182,7 @@ def _create(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBac
 
 
 @_told("restore")
+@as_asked("restore")
 def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Restore the backup that an action means into ``restore_abs_path``.
 
@@ -248,6 +251,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
 
 
 @_told("verification")
+@as_asked("verify")
 def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
     """Prove that a backup and everything it is built on can be read, in every storage that has it.
 
@@ -294,6 +298,7 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
 
 
 @_told("removal of old backups")
+@as_asked("admin")
 def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Remove the backups of one name that no rule of an action keeps, and what was left of runs that were killed.
 

@@ -33,11 +33,12 @@ ALIASES = {
     "remove_from_date": "remove_before_date",
     "remove_older_then": "remove_older_than",
     "lvm_snap_perm": "lvm_snapperm",
+    "max_cpu_priority": "max_priority",
 }
 #: Keys that change nothing about what is stored or restored.
 WITHOUT_EFFECT = frozenset(
-    {"action", "log_file", "quiet", "max_priority", "max_cpu_priority", "insecure", "proxy", "timeout", "sync",
-     "os_identity_api_version", "metadata_out", "config", "job_id", "client_id", "hostname_restore"}
+    {"action", "log_file", "quiet", "os_identity_api_version", "metadata_out", "config", "job_id", "client_id",
+     "hostname_restore"}
 )  # fmt: skip
 
 #: Keys of Freezer's own agents, of any release, that ask for what this one cannot do.
@@ -98,6 +99,7 @@ _PARSERS: dict[str, values.Parser] = {
     "hostname": values.text,
     "incremental": values.switch,
     "init": values.switch,
+    "insecure": values.switch,
     "keep_daily": values.whole,
     "keep_last": values.whole,
     "keep_monthly": values.whole,
@@ -111,6 +113,7 @@ _PARSERS: dict[str, values.Parser] = {
     "lvm_srcvol": values.text,
     "lvm_volgroup": values.text,
     "max_level": values.whole,
+    "max_priority": values.switch,
     "max_segment_size": values.size,
     "min_age": values.number,
     "mode": values.mode,
@@ -125,6 +128,7 @@ _PARSERS: dict[str, values.Parser] = {
     "overwrite": values.switch,
     "path_to_backup": values.text,
     "postgresql_conf": values.text,
+    "proxy": values.text,
     "remove_before_date": values.moment,
     "remove_older_than": values.number,
     "restart_always_level": values.number,
@@ -134,6 +138,8 @@ _PARSERS: dict[str, values.Parser] = {
     "snapshot": values.snapshot,
     "storage": values.Choice("local", "swift"),
     "storages": values.storages,
+    "sync": values.switch,
+    "timeout": values.number,
 }
 
 #: Every key of an action that the engine reads.
@@ -169,6 +175,7 @@ class Options:
     hostname: str | None = None
     incremental: bool = True
     init: bool = False
+    insecure: bool = False
     keep_daily: int | None = None
     keep_last: int | None = None
     keep_monthly: int | None = None
@@ -182,6 +189,7 @@ class Options:
     lvm_srcvol: str | None = None
     lvm_volgroup: str | None = None
     max_level: int | None = None
+    max_priority: bool = False
     max_segment_size: int = DEFAULT_SEGMENT_BYTES
     min_age: float | None = None
     mode: str = "fs"
@@ -197,6 +205,7 @@ class Options:
     overwrite: bool = False
     path_to_backup: str | None = None
     postgresql_conf: str | None = None
+    proxy: str | None = None
     remove_before_date: float | None = None
     remove_older_than: float | None = None
     restart_always_level: float | None = None
@@ -206,6 +215,9 @@ class Options:
     snapshot: str = ""
     storage: str | None = None
     storages: list[dict[str, Any]] = field(default_factory=list)
+    sync: bool = False
+    #: Seconds that a cloud may be silent.
+    timeout: float | None = None
 
     @property
     def host(self) -> str:
@@ -267,14 +279,21 @@ class Options:
             raise OptionError("Two storages of this action are the same place.")
         return places
 
-    def access(self, kind: str, container: str) -> dict[str, str]:
-        """Who asks the cloud that one of the places is in: what stands beside it, else what the action says."""
+    def access(self, kind: str, container: str) -> dict[str, Any]:
+        """Who asks the cloud that one of the places is in, and how: what stands beside it, else what the action says."""
         for place in self.storages:
             if (place.get("storage") or self.storage, place.get("container") or self.container) == (kind, container):
                 own = {key: str(place[key]) for key in _ACCESS if place.get(key)}
                 if own:
-                    return own
-        return {key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}
+                    return {**own, **self._manner()}
+        return self.own_access()
+
+    def own_access(self) -> dict[str, Any]:
+        """Who asks the cloud that the action itself is about, and how."""
+        return {**{key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}, **self._manner()}
+
+    def _manner(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in ("insecure", "proxy", "timeout") if getattr(self, key)}
 
 
 def option_name(key: str) -> str:

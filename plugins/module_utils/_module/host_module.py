@@ -46,6 +46,7 @@ def action_spec() -> dict[str, Any]:
         "exclude": {"type": "list", "elements": "str"},
         "hostname": {"type": "str"},
         "incremental": {"type": "bool"},
+        "insecure": {"type": "bool", "default": False},
         "keep_daily": {"type": "int"},
         "keep_last": {"type": "int"},
         "keep_monthly": {"type": "int"},
@@ -61,6 +62,7 @@ def action_spec() -> dict[str, Any]:
         "lvm_srcvol": {"type": "str"},
         "lvm_volgroup": {"type": "str"},
         "max_level": {"type": "int"},
+        "max_priority": {"type": "bool", "default": False, "aliases": ["max_cpu_priority"]},
         "max_segment_size": {"type": "str"},
         "min_age": {"type": "float"},
         "mode": {"type": "str", "choices": ["fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUD_MEDIA]},
@@ -75,6 +77,7 @@ def action_spec() -> dict[str, Any]:
         "overwrite": {"type": "bool", "default": False},
         "path_to_backup": {"type": "path", "aliases": ["src_file"]},
         "postgresql_conf": {"type": "path"},
+        "proxy": {"type": "str"},
         "remove_before_date": {"type": "str", "aliases": ["remove_from_date"]},
         "remove_older_than": {"type": "float"},
         "restart_always_level": {"type": "float"},
@@ -93,6 +96,8 @@ def action_spec() -> dict[str, Any]:
                 "osrc": {"type": "path"},
             },
         },
+        "sync": {"type": "bool", "default": False},
+        "timeout": {"type": "float"},
     }
 
 
@@ -131,7 +136,7 @@ def run_on_host(
         result = work(module.params, module.check_mode)
     except FreezerError as problem:
         module.fail_json(msg=str(problem))
-    for problem in result.get("problems", []):
+    for problem in [*result.pop("warnings", []), *result.get("problems", [])]:
         module.warn(problem)
     if result["outcome"] == "partial":
         module.warn(_partial_sentence(result))

@@ -93,7 +93,7 @@ def test_the_key_that_names_something_says_what_is_backed_up(action, medium, mod
 
 
 def test_keys_that_change_nothing_about_the_backup_are_passed_over():
-    action = {"action": "backup", "log_file": "/x", "quiet": "y", "max_priority": True, "proxy": "p", "timeout": 5}
+    action = {"action": "backup", "log_file": "/x", "quiet": "y", "client_id": "c", "job_id": "j"}
     assert parse_options(action) == parse_options({})
 
 

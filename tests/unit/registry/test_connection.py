@@ -271,3 +271,27 @@ def test_a_password_in_the_address_is_refused_and_not_repeated_in_the_message():
 
 def test_an_auth_method_shows_no_secret_in_its_text_form():
     assert "s3cret" not in repr(HttpBasic("anna", "s3cret"))
+
+
+def test_a_proxy_is_asked_in_place_of_the_server():
+    with FaultyServer([answer(200, {"n": 1})]) as proxy:
+        api = Connection("http://freezer.invalid:9090/v2", proxy=proxy.url.replace("http://", "http://anna:geheim@"))
+        assert api.request("GET", "/jobs").document == {"n": 1}
+    (request,) = proxy.requests
+    assert request.path == "http://freezer.invalid:9090/v2/jobs"
+    assert request.headers["proxy-authorization"] == "Basic YW5uYTpnZWhlaW0="
+
+
+def test_a_server_with_tls_is_reached_through_a_tunnel_of_the_proxy():
+    with FaultyServer([answer(403, {})]) as proxy:
+        api = Connection("https://freezer.invalid:9090", proxy=proxy.url, retries=0)
+        with pytest.raises(errors.Unreachable, match="Tunnel connection failed: 403"):
+            api.request("GET", "/jobs")
+    assert [(request.method, request.path) for request in proxy.requests] == [("CONNECT", "freezer.invalid:9090")]
+
+
+@pytest.mark.parametrize("proxy", ["ftp://geheim", "http://", "http://a:geheim@:1", "http://x:port"])
+def test_what_is_no_address_of_a_proxy_is_refused_without_its_password(proxy):
+    with pytest.raises(errors.BadAddress, match=r"^proxy is no address such as ") as refused:
+        Connection("http://127.0.0.1:9090", proxy=proxy)
+    assert "geheim" not in str(refused.value)

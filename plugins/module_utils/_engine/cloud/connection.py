@@ -162,7 +162,10 @@ def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], creden
     )
     retries = given.get("retries", RETRIES)
     transport = Transport(
-        tls, float(given.get("timeout_seconds", TIMEOUT_SECONDS)), RETRIES if retries is None else retries
+        tls,
+        float(given.get("timeout_seconds", TIMEOUT_SECONDS)),
+        RETRIES if retries is None else retries,
+        options.get("proxy"),
     )
     method = auth_method(known["auth_type"], known["auth"], transport)
     return Cloud(method, transport, known.get("interface") or DEFAULT_INTERFACE, known.get("region_name"))

@@ -33,8 +33,7 @@ def workplace(options: Options) -> Workplace:
     where = ":".join(f"{kind}/{container}" for kind, container in places)
     # Two backups of one server into different containers may be made at the same time.
     temporary = f"freezer-temp-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
-    access = {key: value for key, value in (("cloud", options.cloud), ("osrc", options.osrc)) if value}
-    return Workplace(cloud_for(access), options, temporary)
+    return Workplace(cloud_for(options.own_access()), options, temporary)
 
 
 def backup_name(options: Options, resource_id: str) -> str:

@@ -39,11 +39,19 @@ class Transport:
     tls: Tls = field(default_factory=Tls)
     timeout_seconds: float = TIMEOUT_SECONDS
     retries: int = RETRIES
+    #: The address of a proxy for HTTP, which is asked in place of the server.
+    proxy: str | None = None
 
     def connection(self, url: str, service: str = FREEZER, **options: Any) -> Connection:
         """A connection to ``url``, not opened yet."""
         return Connection(
-            url, service=service, tls=self.tls, timeout_seconds=self.timeout_seconds, retries=self.retries, **options
+            url,
+            service=service,
+            tls=self.tls,
+            timeout_seconds=self.timeout_seconds,
+            retries=self.retries,
+            proxy=self.proxy,
+            **options,
         )
 
 

@@ -95,13 +95,16 @@ class Keystoneauth(AuthMethod):
                 if auth.get(name) is not None:
                     options.setdefault(option.dest, auth[name])
         tls = self._transport.tls
-        return session.Session(
+        opened = session.Session(
             auth=loader.load_from_options(**options),
             verify=(tls.ca_file or True) if tls.validate_certs else False,
             cert=(tls.client_cert, tls.client_key) if tls.client_cert and tls.client_key else tls.client_cert,
             timeout=self._transport.timeout_seconds,
             user_agent="freezer.backup",
         )
+        if self._transport.proxy:
+            opened.session.proxies = {"http": self._transport.proxy, "https": self._transport.proxy}
+        return opened
 
     def _translated(self, error: Exception, exceptions: Any) -> RegistryError:
         said = " ".join(str(error).split()).rstrip(".")

@@ -10,6 +10,7 @@ environment are not used: a service for backups is reached directly.
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import http.client
 import json
@@ -21,7 +22,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable, NamedTuple, Union
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from .auth import AuthMethod, NoAuth
 from .errors import BadAddress, RestError, Unreachable, Untrusted, WrongService, error_from
@@ -119,6 +120,7 @@ class Connection:
         service: str = "The server",
         retried_statuses: Sequence[int] = RETRIED_STATUSES,
         retries_silence: bool = False,
+        proxy: str | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._socket_path = _socket_path(url) if is_unix(url) else None
@@ -134,6 +136,7 @@ class Connection:
         self._service = service
         self._retried_statuses = retried_statuses
         self._retries_silence = retries_silence
+        self._proxy = None if proxy is None or self._socket_path else _proxy_address(proxy)
         self._http: http.client.HTTPConnection | None = None
 
     def request(
@@ -209,7 +212,7 @@ class Connection:
         connection = self._open()
         try:
             content = body() if callable(body) else body
-            connection.request(method, self._address.path.rstrip("/") + path, body=content, headers=headers)
+            connection.request(method, self._target(path), body=content, headers={**headers, **self._to_proxy()})
             response = connection.getresponse()
             if sink is not None and 200 <= response.status < 300:
                 self._pour(response, sink)
@@ -261,12 +264,23 @@ class Connection:
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
 
+    def _target(self, path: str) -> str:
+        """What is asked for: of a proxy that reads along, with the server."""
+        below = self._address.path.rstrip("/") + path
+        is_read = self._proxy is not None and self._address.scheme == "http"
+        return f"http://{self._address.netloc}{below}" if is_read else below
+
+    def _to_proxy(self) -> dict[str, str]:
+        return _proxy_login(self._proxy) if self._proxy is not None and self._address.scheme == "http" else {}
+
     def _open(self) -> http.client.HTTPConnection:
         """The connection, fresh if there was none or the server has closed the one that we kept."""
         if self._http is not None and self._http.sock is not None and not _has_news(self._http.sock):
             return self._http
         self.close()
         host, port = str(self._address.hostname), self._address.port
+        if self._proxy is not None:
+            host, port = str(self._proxy.hostname), self._proxy.port
         connection: http.client.HTTPConnection
         if self._socket_path:
             connection = UnixConnection(self._socket_path, timeout=self._timeout_seconds)
@@ -275,6 +289,9 @@ class Connection:
             connection = http.client.HTTPSConnection(host, port, timeout=self._timeout_seconds, context=context)
         else:
             connection = http.client.HTTPConnection(host, port, timeout=self._timeout_seconds)
+        if self._proxy is not None and self._address.scheme == "https":
+            # The proxy sees which server is meant, and nothing of what is said to it.
+            connection.set_tunnel(str(self._address.hostname), self._address.port, headers=_proxy_login(self._proxy))
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
@@ -331,6 +348,25 @@ def _socket_path(url: str) -> str:
     if reason:
         raise BadAddress(f"url {url!r} names no Unix socket: {reason}.")
     return path
+
+
+def _proxy_address(proxy: str) -> SplitResult:
+    """The parts of the address of a proxy, which may have a user and a password in it. Messages repeat none of it."""
+    try:
+        address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        is_one = address.scheme == "http" and address.hostname and address.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise BadAddress("proxy is no address such as http://proxy.example.org:3128.")
+    return address
+
+
+def _proxy_login(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    words = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": "Basic " + base64.b64encode(words.encode()).decode()}
 
 
 def _has_news(kept: socket.socket) -> bool:

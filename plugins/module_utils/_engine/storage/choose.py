@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from ..cloud.connection import Cloud, connect_cloud
 from ..cloud.openrc import read_openrc
@@ -17,11 +18,11 @@ from .swift import SwiftStorage
 KINDS = ("local", "swift")
 
 
-def storage_for(kind: str, container: str, access: Mapping[str, str] | None = None) -> Storage:
+def storage_for(kind: str, container: str, access: Mapping[str, Any] | None = None) -> Storage:
     """The storage that `kind` and `container` name.
 
     `access` says who asks a cloud: ``cloud``, a name in a ``clouds.yaml``, or ``osrc``, the path of an openrc file;
-    without both the environment does. Raises StorageError for a kind that there is not.
+    without both the environment does. ``insecure``, ``proxy`` and ``timeout`` say how it is asked. Raises StorageError for a kind that there is not.
     """
     if kind == "local":
         return LocalStorage(container, makes_container=False)
@@ -30,8 +31,11 @@ def storage_for(kind: str, container: str, access: Mapping[str, str] | None = No
     raise StorageError(f"There is no storage of the kind {kind!r}; use 'local' or 'swift'.")
 
 
-def cloud_for(access: Mapping[str, str]) -> Cloud:
+def cloud_for(access: Mapping[str, Any]) -> Cloud:
     """The cloud that `access` names, as for storage_for. Raises RestError."""
+    how: dict[str, Any] = {"proxy": access.get("proxy"), "timeout_seconds": access.get("timeout")}
+    if access.get("insecure"):
+        how["validate_certs"] = False
     if access.get("osrc"):
-        return connect_cloud({}, read_openrc(access["osrc"]), "osrc")
-    return connect_cloud({"cloud": access.get("cloud")}, os.environ, "osrc")
+        return connect_cloud(how, read_openrc(access["osrc"]), "osrc")
+    return connect_cloud({"cloud": access.get("cloud"), **how}, os.environ, "osrc")

@@ -190,6 +190,16 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         ),
     ),
     (
+        "how it is done",
+        (
+            Flag("max_priority", "the highest priority for processors, and that of real time for disks"),
+            Flag("sync", "backup: write out what the file systems of this host have in memory before it begins"),
+            Flag("proxy", "for swift and clouds: ask through this proxy, as http://proxy.example.org:3128", "URL"),
+            Flag("insecure", "for swift and clouds: do not verify certificates"),
+            Flag("timeout", "for swift and clouds: how long an answer may take (default: 30)", "SECONDS"),
+        ),
+    ),
+    (
         "configuration and output",
         (
             Flag("config", "take options from an ini file; the command line wins over it", "FILE"),
@@ -205,10 +215,8 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
     ),
 )
 
-#: Options of upstream's agent that change nothing here: scripts that give them go on working. The second half are
-#: switches, the first half take a value.
-IGNORED_VALUES = ("client_id", "hostname_restore", "job_id", "os_identity_api_version", "proxy", "timeout")
-IGNORED_SWITCHES = ("insecure", "max_cpu_priority", "max_priority", "sync")
+#: Options of upstream's agent that change nothing here: scripts that give them go on working.
+IGNORED_VALUES = ("client_id", "hostname_restore", "job_id", "os_identity_api_version")
 
 #: Keys that are freezer-agent's own; all others are the engine's. The second set says where to read and to answer, so
 #: it can be given on the command line only.
@@ -316,8 +324,6 @@ def build_parser() -> argparse.ArgumentParser:
         _add(parser, by_key[key], [_spelling(key if alias == shown else alias)], argparse.SUPPRESS)
     for key in IGNORED_VALUES:
         _add(parser, Flag(key, "", "VALUE"), [_spelling(key)], argparse.SUPPRESS)
-    for key in IGNORED_SWITCHES:
-        _add(parser, Flag(key, ""), [_spelling(key)], argparse.SUPPRESS)
     return parser
 
 

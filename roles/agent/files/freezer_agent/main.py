@@ -77,6 +77,8 @@ class Run:
             output.warn(sentence)
         metadata = answer_to_path(settings.metadata_out) if settings.metadata_out else None
         result = _ask_engine(settings, output, record)
+        for sentence in result.get("warnings", ()):
+            output.warn(sentence)
         signals.release()
         if settings.action != "info":
             from .reports import report_on
