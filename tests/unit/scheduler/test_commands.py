@@ -89,6 +89,36 @@ def test_a_job_goes_the_way_of_the_readme(run, tmp_path):
     assert len(run("-c", "node12", "job-list", "-a", "--format", "value")[1].splitlines()) == 1
 
 
+def job_with(run, tmp_path, **schedule):
+    """A job with such a schedule; returns its id."""
+    document = json.loads(TEST_JOB)
+    document = document.get("job", document)
+    document["job_schedule"] = schedule
+    (tmp_path / "job.json").write_text(json.dumps(document))
+    return run("-c", "node12", "job-create", "--file", "job.json")[1].strip()
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "shown"),
+    [("scheduled", "queued", "queued"), ("running", "queued", "queued"), ("running", "started", "running"),
+     ("completed", "queued", "completed")],
+)  # fmt: skip
+def test_a_job_that_waits_for_its_place_is_shown_as_queued(run, tmp_path, status, phase, shown):
+    job_with(run, tmp_path, status=status, progress={"phase": phase})
+    line = run("-c", "node12", "job-list", "--format", "value")[1]
+    assert line.split("\t")[3] == shown
+
+
+def test_of_a_completed_job_there_is_nothing_to_stop_and_a_start_is_asked_for(run, tmp_path):
+    job_id = job_with(run, tmp_path, status="completed", result="success")
+    assert run("job-stop", job_id)[::2] == (
+        0, f"There is nothing to stop: the job {job_id} is completed.\n"
+    )  # fmt: skip
+    assert run("job-start", job_id)[::2] == (0, f"The start of the job {job_id} is asked for.\n")
+    schedule = json.loads(run("job-get", job_id)[1])["job_schedule"]
+    assert (schedule["event"], schedule["result"]) == ("start", "success")
+
+
 @pytest.mark.parametrize(
     ("kind", "document"),
     [

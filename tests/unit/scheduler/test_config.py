@@ -77,6 +77,17 @@ def test_every_option_says_what_it_is_for():
             assert option.help.endswith("."), option.name
 
 
+def test_an_action_that_hangs_is_ended_after_a_day_unless_the_operator_says_otherwise(settings):
+    assert settings("[DEFAULT]\n").limits.timeout_seconds == 86400
+    assert settings("[DEFAULT]\naction_timeout = 0\n").limits.timeout_seconds == 0
+
+
+def test_a_client_id_that_could_name_another_folder_is_refused(settings, monkeypatch):
+    monkeypatch.setattr(socket, "gethostname", lambda: "../x")
+    with pytest.raises(ConfigError, match="is no id of a client"):
+        client_id_of(settings("[DEFAULT]\nno_api = true\n"))
+
+
 def test_a_file_of_upstreams_is_understood(settings):
     found = settings(OF_UPSTREAM)
     assert (found.client_id, found.interval_seconds) == ("node1", 30)

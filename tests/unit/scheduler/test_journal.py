@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import JOB, Journal, Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.runs import Run
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.states import State
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.status import show_status
 
 #: Opens the file, reads and closes it, as `freezer-scheduler status` does.
 READER = """
@@ -90,3 +92,20 @@ def test_the_file_is_its_owners_only(tmp_path):
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
     for path in (tmp_path / "new").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+
+def test_status_shows_what_waits_for_its_place_and_writes_nothing(tmp_path, capsys):
+    path = tmp_path / "scheduler.db"
+    journal = Journal(path)
+    for number, phase in enumerate(("running", "ready")):
+        state = State("running")
+        journal.keep_job(Known(f"job{number}", "{}", None, state, 1.0, 0, False))
+        journal.keep_run(Run(f"run{number}", f"job{number}", 1.0, 1.0, phase=phase))
+    before = [(one.name, one.read_bytes()) for one in sorted(tmp_path.glob("*.db*")) if not one.name.endswith("-shm")]
+    assert show_status("node1", None, tmp_path, "json") == 3
+    found = json.loads(capsys.readouterr().out)
+    assert found["jobs"] == {"running": 1, "queued": 1}
+    assert {run["job_id"]: run["phase"] for run in found["runs"]} == {"job0": "running", "job1": "queued"}
+    after = [(one.name, one.read_bytes()) for one in sorted(tmp_path.glob("*.db*")) if not one.name.endswith("-shm")]
+    assert after == before
+    journal.close()

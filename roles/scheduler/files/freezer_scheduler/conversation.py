@@ -75,6 +75,7 @@ class Conversation:
     def forget_tags(self) -> None:
         """Read everything anew with the next poll."""
         self._jobs_tag = self._sessions_tag = None
+        self._has_looked_at_completed = False
 
     def register(self) -> None:
         """Make this client known, if it is not: what a known one says of itself is its user's to write.
