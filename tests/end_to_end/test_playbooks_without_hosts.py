@@ -38,3 +38,18 @@ def test_a_deployment_on_no_host_is_a_failure():
     ran = run_ansible("ansible-playbook", "freezer.backup.deploy")
     assert ran.returncode != 0
     assert "No host is meant: freezer_api:freezer_scheduler fits none of the inventory. Nothing was done." in ran.stdout
+
+
+def test_schedulers_alone_can_be_deployed():
+    words = (
+        "-i",
+        "db1,",
+        "-c",
+        "local",
+        "-e",
+        "freezer_api_hosts=!all freezer_scheduler_hosts=db1 ansible_become=false",
+    )
+    ran = run_ansible("ansible-playbook", *words, "freezer.backup.deploy")
+    # The role was reached, and has no API.
+    assert "No host is meant" not in ran.stdout
+    assert "Which API should the scheduler ask?" in ran.stdout
