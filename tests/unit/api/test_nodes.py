@@ -217,10 +217,11 @@ def test_a_node_does_what_its_scheduler_does(world):
     about = {"client_id": "web_db1", "hostname": "db1", "supported_actions": ["backup"]}
     assert world.ask("POST", "/v2/web/clients", NODE, about).status_code == 201
     assert world.ask("PATCH", "/v2/web/clients/web_db1", NODE, {"description": "new"}).status_code == 200
-    record = {"backup_id": "new", "backup_name": "b", "container": "c", "hostname": "db1"}
+    record = {"backup_id": "new", "backup_name": "b", "container": "c", "hostname": "db1", "some_token": "t"}
     assert world.ask("POST", "/v2/web/backups", NODE, record).status_code == 201
-    # Its client is written into what it sends, so that it finds it again.
-    assert world.ask("GET", "/v2/web/backups/new", NODE).json["backup_metadata"]["client_id"] == "web_db1"
+    # Its client is written into what it sends, so that it finds it again, as it was sent.
+    stored = world.ask("GET", "/v2/web/backups/new", NODE).json["backup_metadata"]
+    assert stored == {**record, "client_id": "web_db1"}
     assert world.ask("PATCH", "/v2/web/backups/new", NODE, {"status": "deleting"}).status_code == 200
     gone = [{"op": "delete", "backup_id": "new"}]
     reply = world.ask("POST", "/v2/web/backups:batch", NODE, {"items": gone})

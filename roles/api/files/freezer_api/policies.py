@@ -68,20 +68,20 @@ def _rules_of(plural: str) -> Iterator[policy.DocumentedRuleDefault]:
     single = f"/{plural}/{{{plural[:-1]}_id}}"
     # The scheduler of a service records backups wherever it makes them.
     write = _WRITE_OR_SERVICE if plural == "backups" else _WRITE
-    read, create, update, delete = _READ, write, write, write
+    # Whoever runs actions needs what is in them, and whoever writes them has put it there.
+    read, create, update, delete, secrets = _READ, write, write, write, _WRITE_OR_SERVICE
     # What the scheduler of a node does: runs jobs, joins sessions, makes itself known, records backups.
     if plural != "actions":
         read += _OR_NODE
-    if plural in ("backups", "clients"):
-        create += _OR_NODE
     if plural in ("backups", "clients", "jobs"):
         update += _OR_NODE
+        secrets += _OR_NODE
+    if plural in ("backups", "clients"):
+        create += _OR_NODE
     if plural == "backups":
         delete += _OR_NODE
     # Upstream has rules of this name for two kinds; for the others to replace is to create.
     replace = write if plural in ("actions", "sessions") else f"rule:{plural}:create"
-    # Whoever runs actions needs what is in them, and whoever writes them has put it there.
-    secrets = _WRITE_OR_SERVICE + (_OR_NODE if plural == "jobs" else "")
     yield _rule(f"{plural}:create", create, f"Create {plural}.", f"POST /{plural}")
     yield _rule(f"{plural}:get", read, f"Show {plural}.", f"GET {single}")
     yield _rule(f"{plural}:get_all", read, f"List and search {plural}.", f"GET /{plural}")
