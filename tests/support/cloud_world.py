@@ -290,7 +290,12 @@ class World:
         return [str(one["name"]) for one in self._swift("GET", "?format=json")]
 
     def objects(self, container: str) -> dict[str, int]:
-        """Names and sizes of a container's objects; none if there is no such container."""
+        """Names and sizes of what backups have in a container; none if there is no such container."""
+        found = self._all_objects(container)
+        found.pop(".freezer-backup", None)  # the container's marker
+        return found
+
+    def _all_objects(self, container: str) -> dict[str, int]:
         try:
             return {str(one["name"]): int(one["bytes"]) for one in self._swift("GET", f"/{container}?format=json")}
         except NotFound:
@@ -301,7 +306,7 @@ class World:
 
     def _empty_containers(self) -> None:
         for container in self.containers():
-            for name in self.objects(container):
+            for name in self._all_objects(container):
                 self._remove("object-store", f"/{container}/{quote(name)}")
             self._remove("object-store", f"/{container}")
 

@@ -19,6 +19,7 @@ from .storage.local import LocalStorage
 
 Run = Mapping[str, Any]
 
+_RECORD_BYTES = 1 << 20
 _WORD = re.compile(r"[A-Za-z0-9_-]+")
 #: What a backup may be called, as the playbooks have it.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
@@ -65,13 +66,12 @@ class RunRecords:
         return f"{self._owner}.{workflow}.{name}.json"
 
     def _read(self, name: str) -> dict[str, Any]:
-        with self._storage.open(name) as file:
-            text = file.read()
+        text = self._storage.read(name, _RECORD_BYTES)
         try:
             run = json.loads(text)
             if self.file_name(run) == name:
                 return dict(run)
-        except (ValueError, AttributeError, OptionError):
+        except (ValueError, AttributeError, RecursionError, OptionError):
             pass
         raise FreezerError(
             f"{self._storage.container}/{name} is not the record of a run. Its name says which run it was: remove what that may "

@@ -20,6 +20,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.man
     parse_manifest,
     with_digest,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.run_records import RunRecords
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import OddObject, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
@@ -345,3 +346,10 @@ def test_a_manifest_has_a_largest_size(tmp_path):
         file.truncate(MOST_MANIFEST_BYTES + 1)
     with pytest.raises(OddObject, match="is larger than such an object can be"):
         storage.read("x", MOST_MANIFEST_BYTES)
+
+
+@pytest.mark.parametrize("odd", [fifo, link_without_end, endless_file, folder], ids=lambda odd: odd.__name__)
+def test_an_odd_record_of_a_run_over_several_hosts_is_refused_and_hangs_nothing(tmp_path, odd):
+    odd(str(tmp_path / "owner.freeze.name.json"))
+    with no_hang(10), pytest.raises(OddObject):
+        RunRecords(str(tmp_path), "owner").runs()
