@@ -107,6 +107,11 @@ def test_a_link_in_the_place_of_a_folder_of_the_same_level_is_refused(attacked):
     assert_refused(attacked, "it brings ./b, and ./b is not the folder there")
 
 
+def test_a_file_where_the_folder_above_has_a_folder_is_refused(attacked):
+    attacked.become([folder("."), folder("./b"), member("./b/c")], [folder(".", "Db"), link("./b", "/nowhere")])
+    assert_refused(attacked, "./b is no folder in it, and the folder above has it as one")
+
+
 @pytest.mark.parametrize(
     "name", ["/tmp/freezer-absolute", "./../up", "../up", "./a/../../up", "./", "./b/.", "./b//c", "b", ""]
 )

@@ -40,7 +40,7 @@ def test_memory_stays_bounded_for_data_of_hundreds_of_megabytes(tmp_path, compre
     assert result["peak_of_a_child_bytes"] < BOUND_BYTES
     for work in ("verify", "restore"):
         target = some.new_target()
-        result = agent_process.run(work, {**some.options, "restore_abs_path": str(target)}, after=PEAK)
+        result = agent_process.run(work, some.action_to_restore(target), after=PEAK)
         assert max(result["peak_bytes"], result["peak_of_a_child_bytes"]) < BOUND_BYTES
     assert differences(some.source, target) == []
 
@@ -92,7 +92,7 @@ def test_the_oldest_python_here_backs_up_and_restores_without_any_library(tmp_pa
             agent_process.run("verify", some.options, python=python, before=WITHOUT_LIBRARIES)["outcome"] == "success"
         )
         target = some.new_target()
-        action = {**some.options, "restore_abs_path": str(target)}
+        action = some.action_to_restore(target)
         agent_process.run("restore", action, python=python, before=WITHOUT_LIBRARIES)
         assert differences(some.source, target) == []
         again = some.new_target()

@@ -5,13 +5,16 @@
 from __future__ import annotations
 
 import os
+import random
 import shlex
+import threading
+import time
 
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
-from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
+from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import write
 
 #: So many folders make more than one record of 128 KiB, after which tar can be made to wait.
@@ -76,11 +79,27 @@ def test_what_is_hidden_while_folders_are_written_and_back_for_its_files_makes_a
     moving.between("mv P ../hidden", "mv ../hidden P")
     result = moving.backup()
     assert (result["level"], result["outcome"]) == (0, "success")
-    assert result["reason"] == "the folder ./P was replaced by something else while it was read"
+    assert result["reason"] == "the folder ./P was moved or replaced while it was read, or can be reached in two ways"
     assert_restores(moving)
     assert [one["level"] for one in moving.info()["backups"]] == [0, 0]
     assert moving.info()["incomplete"] == []
     assert (moving.outside / "a" / "passwd").read_bytes() == b"root"
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_is_hidden_until_a_level_is_done_is_read_by_the_next_one_although_its_times_are_old(moving, level):
+    write(moving.source / "P" / "sub" / "deep" / "file", b"old")
+    tick()
+    for _level in range(level):
+        moving.backup()
+        write(moving.source / "P" / "sub" / "deep" / "file", b"new")
+    moving.between("mv P ../hidden")
+    result = moving.backup()
+    assert (result["level"], result["outcome"]) == (level, "success")
+    assert "./P" in [one["path"] for one in result["remarks"]]
+    os.rename(moving.folder / "hidden", moving.source / "P")
+    assert moving.backup()["level"] == level + 1
+    assert_restores(moving)
 
 
 def test_a_folder_that_becomes_a_link_during_level_0_is_read_again_as_what_it_is_now(moving):
@@ -130,3 +149,54 @@ def test_a_source_in_which_ever_other_folders_are_replaced_gives_an_error_that_s
     with pytest.raises(ArchiveError, match=r"There is no backup of .*: it was begun 4 times, .* \./P4. Leave that out"):
         moving.backup()
     assert moving.backup_folders() == []
+
+
+def test_whatever_is_moved_about_at_random_while_it_is_read_every_backup_that_is_there_restores(tmp_path):
+    """A user hides folders, brings them back, and has links to a folder of root's in their place, all the time."""
+    some = Set(tmp_path, max_level=3)
+    outside = tmp_path / "outside"
+    write(outside / "sub" / "passwd", b"root")
+    tops = [some.source / f"P{number}" for number in range(12)]
+    for top in tops:
+        write(top / "a" / "sub" / "passwd", b"mine")
+        for number in range(20):
+            write(top / f"f{number}", b"x")
+    stop = threading.Event()
+
+    def move_about():
+        choose = random.Random(12)
+        while not stop.is_set():
+            top = choose.choice(tops)
+            what = choose.choice([top, top / "a", top / "a" / "sub"])
+            hidden = tmp_path / "hidden"
+            os.rename(what, hidden)
+            if choose.random() < 0.7:
+                os.symlink(outside, what)
+                time.sleep(choose.random() / 200)
+                os.unlink(what)
+            time.sleep(choose.random() / 200)
+            os.rename(hidden, what)
+
+    mover = threading.Thread(target=move_about)
+    mover.start()
+    made, given_up, anew = [], 0, 0
+    try:
+        for _round in range(8 + 5 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "0"))):
+            result, refusal = attempt(some.backup)
+            if result is None:
+                assert "something else was where a folder had been" in str(refusal)
+                given_up += 1
+            else:
+                made.append(result["backup_id"])
+                anew += "or replaced" in result["reason"]
+    finally:
+        stop.set()
+        mover.join()
+    print(f"{len(made)} made, {anew} of them anew, {given_up} given up")
+    for backup_id in made:
+        assert some.verify(backup_id=backup_id)["outcome"] == "success"
+        assert some.restore(backup_id=backup_id)["outcome"] == "success"
+    assert (outside / "sub" / "passwd").read_bytes() == b"root"
+    # What was read through a link is in the backups as if it stood there; a full one has what stands there now.
+    assert some.backup(no_incremental=True)["outcome"] == "success"
+    assert_restores(some)

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import Callable
 
-from .members import Folders
 from .tar import unquote
 
 KINDS = {
@@ -35,12 +34,8 @@ _LINE = re.compile(
 )
 # Owner and group come before the size and may hold spaces, so the size is found by the date behind it.
 _SIZE = re.compile(rb" (\d+) -?\d{4,}-\d\d-\d\d ")
-_NAMES = re.compile(
-    rb' -?\d{4,}-\d\d-\d\d [\d:.]+ +"((?:[^"\\]|\\.)*)"(?: link to "((?:[^"\\]|\\.)*)")?$', re.MULTILINE
-)
 _BATCH_BYTES = 1 << 16
 _READ_BYTES = 1 << 20
-_OBSTACLES_AT_MOST = 100
 #: How long lines may gather before they are read. tar flushes every one of them, and a thread that woke up for each
 #: would cost more than all that is done with it.
 _PAUSE_SECONDS = 0.005
@@ -78,25 +73,6 @@ class Tally:
         if line[:1] == b"-":
             size = _SIZE.search(line)
             self.content_bytes += int(size.group(1)) if size else 0
-
-
-class Order:
-    """Whether every member that is listed lies in folders that were listed before it."""
-
-    def __init__(self) -> None:
-        self._folders = Folders()
-        #: What should be a folder (or should not) and is not: the names, as tar has them, of the first such paths.
-        self.obstacles: list[str] = []
-
-    def add(self, line: bytes) -> None:
-        """Take one line of the list into account."""
-        names = _NAMES.search(line)
-        if names is None:
-            return
-        # Quotes leave slashes as they are, so that folders can be told from each other without undoing them.
-        obstacle = self._folders.obstacle(names.group(1), line[:1] == b"d", names.group(2))
-        if obstacle is not None and len(self.obstacles) < _OBSTACLES_AT_MOST:
-            self.obstacles.append(unquote(obstacle.decode("utf-8", "surrogateescape")))
 
 
 def parse_line(line: str) -> Entry:
@@ -146,7 +122,6 @@ class CatalogueTap(threading.Thread):
     def __init__(self, pipe: BufferedReader, write: Callable[[bytes], None], counted: Callable[[int], None]) -> None:
         super().__init__(name="catalogue", daemon=True)
         self.tally = Tally()
-        self.order = Order()
         self.failure: BaseException | None = None
         self._pipe, self._write, self._counted = pipe, write, counted
 
@@ -156,7 +131,6 @@ class CatalogueTap(threading.Thread):
         try:
             for line in _lines(self._pipe):
                 self.tally.add(line)
-                self.order.add(line)
                 batch += line
                 if len(batch) >= _BATCH_BYTES:
                     self._write(bytes(batch))

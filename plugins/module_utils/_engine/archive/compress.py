@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import BinaryIO, Callable
+from typing import Callable
 
 from .codec import Codec
+from .process import Readable
 
 CHUNK_BYTES = 1 << 20
 _CHUNKS_WAITING = 4
@@ -24,13 +25,13 @@ def workers() -> int:
     return max(1, min(4, len(os.sched_getaffinity(0))))
 
 
-def _read_chunk(pipe: BinaryIO) -> bytes:
+def _read_chunk(pipe: Readable) -> bytes:
     """Up to CHUNK_BYTES, less only at the end: frames of one size compress best."""
     chunk = pipe.read(CHUNK_BYTES)
     return chunk or b""
 
 
-def compress_stream(pipe: BinaryIO, codec: Codec, write: Callable[[bytes], None], read: Callable[[int], None]) -> int:
+def compress_stream(pipe: Readable, codec: Codec, write: Callable[[bytes], None], read: Callable[[int], None]) -> int:
     """Send everything from a buffered pipe through a codec to `write`; `read` hears of every chunk's size.
 
     Returns the number of bytes read. Whatever `write` raises ends the work and is raised.

@@ -23,7 +23,8 @@ from .backup_set import MANIFEST_NAME, StoredBackup
 from .catalogue import CatalogueTap, Tally
 from .codec import Codec, Gzip
 from .compress import compress_stream
-from .errors import ArchiveError
+from .errors import ArchiveError, UnsafeArchive
+from .gate import Gate
 from .manifest import MOST_MANIFEST_BYTES, Manifest, Parent, StoredObject, digest, folder_name, parse_manifest
 from .scratch import scratch_folder
 from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
@@ -71,11 +72,26 @@ class ArchivePlan:
 
 
 class Replaced(CannotContinue):
-    """Something was replaced while it was read, so that the archive would not restore; `paths` are what, as tar has it."""
+    """A folder was moved or replaced while it was read, so that the archive would not restore; `path` is as tar has it."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        super().__init__(f"the folder {tar.shown(paths[0])} was replaced by something else while it was read")
-        self.paths = list(dict.fromkeys(paths))
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"the folder {tar.shown(path)} was moved or replaced while it was read, or can be reached in two ways"
+        )
+        self.path = path
+
+
+class _Checked:
+    """What tar writes, of which nothing passes that a restore would refuse."""
+
+    def __init__(self, pipe: BinaryIO, gate: Gate) -> None:
+        self._pipe, self._gate = pipe, gate
+
+    def read(self, size: int) -> bytes:
+        """Up to so many bytes, less only at the end. Raises UnsafeArchive."""
+        block = self._pipe.read(size)
+        self._gate.check(block)
+        return block
 
 
 def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program[bytes], BufferedReader]:
@@ -103,7 +119,10 @@ def _fetch_snar(plan: ArchivePlan, path: str) -> int:
     """Put the parent's snapshot file, settled, at a path; returns when the parent began to read, in nanoseconds."""
     if plan.parent is None or plan.parent_storage is None:
         return 0
-    unread = [name for entry in plan.parent.manifest.unreadable for name in tar.names_behind(entry["path"])]
+    above = plan.parent.manifest
+    # What was gone for a while comes back with its old times, as what could not be read does.
+    missed = [*above.unreadable, *(entry for entry in above.warnings if entry["kind"] == "vanished")]
+    unread = [name for entry in missed for name in tar.names_behind(entry["path"])]
     with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
         try:
             with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
@@ -173,6 +192,7 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
     packed = Gzip(_SIDE_LEVEL)
     running: list[process.Program[bytes]] = []
     tap: CatalogueTap | None = None
+    feeder: process.Feeder | None = None
     segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)
     catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
     try:
@@ -188,18 +208,17 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
         tap.start()
         pipe = cast(BinaryIO, archiver.stdout)
         _widen(pipe)
+        # The check that a restore makes as well: what it would refuse is not stored.
+        stream: process.Readable = _Checked(pipe, Gate(plan.folder, increment=plan.parent is not None))
         if plan.codec.filter_argv is not None:
-            running.append(process.start(plan.codec.filter_argv, stdin=pipe))
-            pipe.close()
-            pipe = cast(BinaryIO, running[-1].stdout)
-        order = tap.order
-
-        def advance(size: int) -> None:
-            progress.advance(done_bytes=size)
-            if order.obstacles:
-                raise Replaced(order.obstacles)  # what is still to be read would be of no use
-
-        read = compress_stream(pipe, plan.codec, segments.write, advance)
+            running.append(process.start(plan.codec.filter_argv, stdin=process.PIPE))
+            feeder = process.Feeder(stream, cast(IO[bytes], running[-1].stdin))
+            stream = cast(BinaryIO, running[-1].stdout)
+        read = compress_stream(stream, plan.codec, segments.write, lambda size: progress.advance(done_bytes=size))
+        if feeder is not None:
+            feeder.join()
+            if feeder.failure is not None:
+                raise feeder.failure
         tap.join()
         errors.join()
         status = archiver.wait()
@@ -209,16 +228,19 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
                 raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {said}.")
         if tap.failure is not None:
             raise tap.failure
-        if order.obstacles:
-            raise Replaced(order.obstacles)
         return _Stored(segments.finish(), catalogue.commit(), read, tap.tally, errors.messages, status)
-    except BaseException:
+    except BaseException as problem:
         for program in running:
             process.end(program)
-        if tap is not None:
-            tap.join()  # it writes to the catalogue
+        for thread in (tap, feeder):
+            if thread is not None:
+                thread.join()  # they write to the catalogue and to what has just been ended
         segments.discard()
         catalogue.discard()
+        if isinstance(problem, UnsafeArchive):
+            if problem.path is not None:
+                raise Replaced(problem.path) from problem
+            raise ArchiveError(f"tar archived {plan.path} in a way that no restore would take: {problem}") from problem
         raise
     finally:
         for program in running:
@@ -248,7 +270,7 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> St
         except Replaced as problem:
             if plan.parent is not None:
                 raise
-            replaced += problem.paths
+            replaced.append(problem.path)
     raise ArchiveError(
         f"There is no backup of {plan.path}: it was begun {_TRIES} times, and each time something else was where a folder had "
         f"been, the last time at {tar.shown(replaced[-1])}. Leave that out (exclude), or have a snapshot read (snapshot)."

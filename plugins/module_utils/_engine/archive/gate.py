@@ -28,7 +28,7 @@ _KEYS = frozenset(
 )
 _KEY_BEGINNINGS = (b"SCHILY.xattr.", b"SCHILY.acl.")
 #: In the list of a folder: tar would move a folder, or make one for the time being.
-_MOVES = frozenset(b"RTX")
+_MOVES = frozenset({b"R", b"T", b"X"})
 
 
 class _Strange(Exception):
@@ -102,8 +102,11 @@ class Gate:
         wrong = self._folders.obstacle(name, is_folder, linked)
         if wrong is not None:
             raise self._refusal(
-                f"it brings {_told(name)}, and {_told(wrong)} is not the folder there that it has to be"
+                f"it brings {_told(name)}, and {_told(wrong)} is not the folder there that it has to be", wrong
             )
+        if self._increment and not is_folder and name in self._listed:
+            # The folder of the level below would stay, and be in its way.
+            raise self._refusal(f"{_told(name)} is no folder in it, and the folder above has it as one", name)
         dumpdir = records.get(b"GNU.dumpdir")
         if dumpdir is not None:
             if not is_folder:
@@ -122,23 +125,24 @@ class Gate:
         """Check what a folder held: tar removes from it what is not in this list, before it makes the folder."""
         if folder not in self._listed:
             above = folder.rpartition(b"/")[0]
-            raise self._refusal(f"{_told(folder)} is a folder in it, and {_told(above)} does not have it as one")
+            raise self._refusal(
+                f"{_told(folder)} is a folder in it, and {_told(above)} does not have it as one", folder
+            )
         entries = dumpdir[:-1].split(b"\0")[:-1]
+        if any(entry[:1] in _MOVES for entry in entries):
+            raise self._refusal(f"{_told(folder)} in it asks for a folder to be moved", folder)
         names = {entry[1:] for entry in entries}
         # Its end is an empty entry: for tar, what comes after the first one does not count.
         whole = dumpdir == b"\0" or dumpdir.endswith(b"\0\0")
         if not whole or len(names) != len(entries) or b"" in names or b"/" in dumpdir:
             raise _Strange(f"a list of names of {_told(folder)} that is none")
-        for entry in entries:
-            if entry[0] in _MOVES:
-                raise self._refusal(f"{_told(folder)} in it asks for a folder to be moved")
-            if entry[:1] == b"D":
-                self._listed.add(folder + b"/" + entry[1:])
+        self._listed.update(folder + b"/" + entry[1:] for entry in entries if entry[:1] == b"D")
 
-    def _refusal(self, why: str) -> UnsafeArchive:
+    def _refusal(self, why: str, path: bytes | None = None) -> UnsafeArchive:
         return UnsafeArchive(
             f"{self._where} is refused: {why}. To extract it could change files anywhere on this host. Restore an earlier "
-            "backup (backup_id or restore_from_date), and take a new full one (no_incremental)."
+            "backup (backup_id or restore_from_date), and take a new full one (no_incremental).",
+            None if path is None else path.decode("utf-8", "surrogateescape"),
         )
 
 

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import io
-import threading
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,37 +18,10 @@ from .errors import DamagedArchive
 from .segments import READ_BYTES, VerifiedStream
 
 
-class _Feeder(threading.Thread):
-    """Pushes a stream into a program while somebody else reads what comes out of it."""
-
-    def __init__(self, stream: io.RawIOBase, sink: IO[bytes]) -> None:
-        super().__init__(name="feeder", daemon=True)
-        self.failure: BaseException | None = None
-        self._stream, self._sink = stream, sink
-        self.start()
-
-    def run(self) -> None:
-        try:
-            while True:
-                block = self._stream.read(READ_BYTES)
-                if not block:
-                    break
-                self._sink.write(block)
-            self._sink.close()
-        except BrokenPipeError:
-            pass  # the program has ended: its exit status tells why
-        except BaseException as problem:  # noqa: BLE001 - handed to the thread that reads
-            self.failure = problem
-            try:
-                self._sink.close()
-            except BrokenPipeError:
-                pass
-
-
 def _through_program(argv: list[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:
     program = process.start(argv, stdin=process.PIPE)
     try:
-        feeder = _Feeder(stored, cast(IO[bytes], program.stdin))
+        feeder = process.Feeder(stored, cast(IO[bytes], program.stdin))
         yield from _blocks(cast(BinaryIO, program.stdout))
         feeder.join()
         if feeder.failure is not None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections.abc import Sequence
-from typing import IO, Union
+from typing import IO, Protocol, Union
 
+_READ_BYTES = 1 << 20
 PIPE, DISCARD = subprocess.PIPE, subprocess.DEVNULL
 
 Program = subprocess.Popen
@@ -54,5 +56,38 @@ def end(program: Program[bytes]) -> None:
         if pipe is not None:
             try:
                 pipe.close()
+            except BrokenPipeError:
+                pass
+
+
+class Readable(Protocol):
+    """What gives the next bytes, as many as are asked for at most, and none at its end."""
+
+    def read(self, size: int, /) -> bytes | None: ...
+
+
+class Feeder(threading.Thread):
+    """Pushes a stream into a program while another thread reads what comes out of it."""
+
+    def __init__(self, stream: Readable, sink: IO[bytes]) -> None:
+        super().__init__(name="feeder", daemon=True)
+        self.failure: BaseException | None = None
+        self._stream, self._sink = stream, sink
+        self.start()
+
+    def run(self) -> None:
+        try:
+            while True:
+                block = self._stream.read(_READ_BYTES)
+                if not block:
+                    break
+                self._sink.write(block)
+            self._sink.close()
+        except BrokenPipeError:
+            pass  # the program has ended: its exit status tells why
+        except BaseException as problem:  # noqa: BLE001 - handed to the thread that reads
+            self.failure = problem
+            try:
+                self._sink.close()
             except BrokenPipeError:
                 pass
