@@ -43,6 +43,12 @@ runs:
   type: list
   elements: dict
   sample: [{workflow: backup, snapshot_name: backup-1795337766}]
+done:
+  description: Those that have succeeded, with C(ended_at) in seconds since 1970; the oldest first.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{workflow: backup, snapshot_name: before_upgrade, ended_at: 1795337766.1}]
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others

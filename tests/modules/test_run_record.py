@@ -112,3 +112,21 @@ def test_a_folder_that_cannot_be_used_is_named(host):
     message = run_module("run_record", {"folder": str(host.folder), "run": ONE})["msg"]
     assert str(host.folder) in message
     assert "Traceback" not in message
+
+
+def test_a_run_that_has_succeeded_is_on_record_as_done_until_it_is_taken_off(host):
+    host.run(run=ONE)
+    assert host.run(run=ONE, state="done")["changed"]
+    assert host.runs() == []
+    later = {**ONE, "snapshot_name": "later"}
+    host.run(run=later, state="done")
+    # What is under way is one thing, what there is another.
+    host.run(run=TWO)
+    host.run(state="absent")
+    done = run_module("run_record_info", {"folder": str(host.folder)})["done"]
+    assert [run["snapshot_name"] for run in done] == ["one", "later"]
+    assert done[0]["ended_at"] <= done[1]["ended_at"]
+    assert host.run(run=ONE, state="absent")["changed"]
+    assert [run["snapshot_name"] for run in run_module("run_record_info", {"folder": str(host.folder)})["done"]] == [
+        "later"
+    ]

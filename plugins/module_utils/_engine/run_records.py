@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which runs over several hosts have begun and not ended, so that what a killed one has left is found and removed.
 
-Each run has a file of its own, ``OWNER.WORKFLOW.NAME.json``: a run that begins never hides one that was killed before it.
+Each run has a file of its own, ``OWNER.WORKFLOW.NAME.json``: a run that begins never hides one that was killed before it. One that
+has succeeded has ``OWNER.WORKFLOW.NAME.done`` in its place, so that it is known which backups there are.
 A file is whole or not there, also after a power cut.
 """
 
@@ -47,6 +48,24 @@ class RunRecords:
         names = self._storage.children("")
         return [self._read(name) for name in names if name.startswith(f"{self._owner}.") and name.endswith(".json")]
 
+    def done(self) -> list[dict[str, Any]]:
+        """All runs that are on record as having succeeded, with `ended_at` in seconds since 1970, the oldest first."""
+        if not os.path.isdir(self._storage.container):
+            return []
+        names = self._storage.children("")
+        found = [self._read(name) for name in names if name.startswith(f"{self._owner}.") and name.endswith(".done")]
+        return sorted(found, key=lambda run: (float(run.get("ended_at", 0)), str(run["snapshot_name"])))
+
+    def finish(self, run: Run, ended_at: float) -> None:
+        """Put it on record that a run has succeeded, and take it off the record as one that is under way."""
+        self._storage.put(self._done_name(run), json.dumps({**run, "ended_at": ended_at}).encode())
+        self.remove(run)
+
+    def forget(self, run: Run) -> None:
+        """Take a run off the record altogether, if it is there."""
+        self.remove(run)
+        self._storage.delete(self._done_name(run))
+
     def put(self, run: Run) -> None:
         """Put a run on record: a dictionary with `workflow` and `snapshot_name`. It is on disk when this returns."""
         self._storage.put(self.file_name(run), json.dumps(run).encode())
@@ -65,11 +84,14 @@ class RunRecords:
             )
         return f"{self._owner}.{workflow}.{name}.json"
 
+    def _done_name(self, run: Run) -> str:
+        return self.file_name(run)[: -len(".json")] + ".done"
+
     def _read(self, name: str) -> dict[str, Any]:
         text = self._storage.read(name, _RECORD_BYTES)
         try:
             run = json.loads(text)
-            if self.file_name(run) == name:
+            if name in (self.file_name(run), self._done_name(run)):
                 return dict(run)
         except (ValueError, AttributeError, RecursionError, OptionError):
             pass

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -20,41 +22,80 @@ _WHERE: dict[str, Any] = {
 
 def run_record_module() -> None:
     """The whole module `run_record`."""
-    spec = {"state": {"type": "str", "choices": ["present", "absent"], "default": "present"}, "run": {"type": "dict"}}
+    states = ["present", "absent", "done"]
+    spec = {"state": {"type": "str", "choices": states, "default": "present"}, "run": {"type": "dict"}}
     module = AnsibleModule(
-        argument_spec={**spec, **_WHERE}, required_if=[("state", "present", ["run"])], supports_check_mode=True
+        argument_spec={**spec, **_WHERE},
+        required_if=[("state", "present", ["run"]), ("state", "done", ["run"])],
+        supports_check_mode=True,
     )
     wanted = module.params
     try:
         records = RunRecords(wanted["folder"], wanted["owner"])
-        before = records.runs()
-        meant = [wanted["run"]] if wanted["run"] is not None else before
-        files = [records.file_name(run) for run in meant]
-        others = [run for run in before if records.file_name(run) not in files]
-        if wanted["state"] == "present":
-            changed, after, write = wanted["run"] not in before, [*others, *meant], records.put
-        else:
-            changed, after, write = others != before, others, records.remove
+        before = {"runs": records.runs(), "done": records.done()}
+        after = _after(records, before, wanted)
+        changed = _without_time(before) != _without_time(after)
         if changed and not module.check_mode:
-            for run in meant:
-                write(run)
+            _write(records, before, wanted)
     except FreezerError as problem:
         module.fail_json(msg=str(problem))
+    meant = [records.file_name(wanted["run"])] if wanted["run"] is not None else []
+    others = [run for run in after["runs"] if records.file_name(run) not in meant]
     if wanted["state"] == "present" and others:
         names = ", ".join(str(run["snapshot_name"]) for run in others)
         module.warn(
             f"Not ended on this host, so either still under way or killed: {names}. What a killed run has left is removed by the "
             f"playbook freezer.backup.finalize."
         )
-    diff = {"before": {"runs": before}, "after": {"runs": after if changed else before}}
-    module.exit_json(changed=changed, others=others, diff=diff)
+    module.exit_json(
+        changed=changed, others=others, diff={"before": _shown(before), "after": _shown(after if changed else before)}
+    )
+
+
+def _after(records: RunRecords, before: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """What is on record afterwards. Without a run all that are under way are meant, and none that has succeeded."""
+    run, state = wanted["run"], wanted["state"]
+    if run is None:
+        return {"runs": [], "done": before["done"]}
+    name = records.file_name(run)
+    runs = [other for other in before["runs"] if records.file_name(other) != name]
+    done = [other for other in before["done"] if records.file_name(other) != name]
+    if state == "present":
+        return {"runs": [*runs, run], "done": before["done"]}
+    return {"runs": runs, "done": [*done, run] if state == "done" else done}
+
+
+def _shown(kept: dict[str, Any]) -> dict[str, Any]:
+    return {kind: runs for kind, runs in kept.items() if kind == "runs" or runs}
+
+
+def _without_time(kept: dict[str, Any]) -> list[list[str]]:
+    """What is compared: a run that has succeeded is the same whenever it ended."""
+    return [
+        sorted(json.dumps({key: run[key] for key in run if key != "ended_at"}, sort_keys=True) for run in kept[kind])
+        for kind in ("runs", "done")
+    ]
+
+
+def _write(records: RunRecords, before: dict[str, Any], wanted: dict[str, Any]) -> None:
+    run = wanted["run"]
+    if run is None:
+        for one in before["runs"]:
+            records.remove(one)
+    elif wanted["state"] == "present":
+        records.put(run)
+    elif wanted["state"] == "done":
+        records.finish(run, time.time())
+    else:
+        records.forget(run)
 
 
 def run_record_info_module() -> None:
     """The whole module `run_record_info`."""
     module = AnsibleModule(argument_spec=_WHERE, supports_check_mode=True)
     try:
-        runs = RunRecords(module.params["folder"], module.params["owner"]).runs()
+        records = RunRecords(module.params["folder"], module.params["owner"])
+        runs, done = records.runs(), records.done()
     except FreezerError as problem:
         module.fail_json(msg=str(problem))
-    module.exit_json(changed=False, runs=runs)
+    module.exit_json(changed=False, runs=runs, done=done)
