@@ -10,7 +10,6 @@ import os
 from datetime import datetime
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -24,7 +23,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Write the line."""
+        """Write the line. What is wrong with the file is a warning."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, wanted = self.validate_argument_spec(
             argument_spec={
@@ -49,15 +48,19 @@ class ActionModule(ActionBase):
         }
         more = " ".join(f"{key}={value}" for key, value in wanted["details"].items())
         text = f"{moment.isoformat(' ', 'milliseconds')[:23]} freezer <{wanted['run']}> [{host}] {_WORDS[wanted['event']]} {wanted['step']}"
-        Display().display(f"{text}{': ' + more if more else ''}")
+        # That a step begins or is done Ansible itself shows.
+        if wanted["event"] not in ("start", "done"):
+            Display().display(f"{text}{': ' + more if more else ''}")
         if wanted["path"]:
-            _append(os.path.expanduser(wanted["path"]), json.dumps(line))
+            problem = _append(os.path.expanduser(wanted["path"]), json.dumps(line))
+            if problem:
+                result.setdefault("warnings", []).append(problem)
         result.update(changed=False, line=line)
         return result
 
 
-def _append(path: str, line: str) -> None:
-    """Append a line in one call, so that lines of several forks do not mix."""
+def _append(path: str, line: str) -> str:
+    """Append a line in one call, so that lines of several forks do not mix. Returns what went wrong: a log ends no run."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
@@ -65,4 +68,5 @@ def _append(path: str, line: str) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise AnsibleActionFail(f"The event log {path} cannot be written: {error.strerror}.") from error
+        return f"The event log {path} cannot be written: {error.strerror}. The run goes on without it."
+    return ""

@@ -115,6 +115,22 @@ attributes:
     support: full
 """
 
+    # An action that looks at variables on the controller.
+    PLANNED_ON_CONTROLLER = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: N/A
+    details: It changes nothing.
+  idempotent:
+    support: full
+  action:
+    description: Has an action plugin of its own, and runs on the controller.
+    support: full
+"""
+
     # A module that works on a host and keeps no backups.
     ON_HOST = r"""
 requirements:

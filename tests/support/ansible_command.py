@@ -28,9 +28,9 @@ def run_ansible(command: str, *arguments: str, **variables: str) -> subprocess.C
 def start_playbook(
     name: str, inventory: str | Path, variables: Mapping[str, Any], *arguments: str, **settings: str
 ) -> subprocess.Popen[str]:
-    """Begin to run a playbook of the collection, whose output is one stream; `settings` are ANSIBLE_* variables."""
+    """Begin to run a playbook of the collection, or that of a path, whose output is one stream; `settings` are ANSIBLE_* variables."""
     line = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", str(inventory), *arguments]
-    line += ["-e", json.dumps(variables), f"freezer.backup.{name}"]
+    line += ["-e", json.dumps(variables), name if name.endswith(".yml") else f"freezer.backup.{name}"]
     environment = {**_environment(), **settings}
     return subprocess.Popen(
         line, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, cwd=_ROOT

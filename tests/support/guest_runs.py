@@ -20,8 +20,8 @@ from .guests import Guest
 #: A file system that is written to within three seconds is not frozen.
 WRITES = "timeout 3 sh -c 'echo now >/srv/data/written; sync -f /srv/data'"
 
-#: No run is on record.
-NO_RECORD = 'test -z "$(find /var/lib/freezer-backup -type f 2>/dev/null)"'
+#: No run is on record as being under way.
+NO_RECORD = "test -z \"$(find /var/lib/freezer-backup -name '*.json' 2>/dev/null)\""
 
 
 class GuestRuns:

@@ -1,0 +1,117 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host has to do in a run over several hosts, and what is wrong with that. Runs on the controller, asks no host."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.freezer.backup.plugins.plugin_utils.hooks import Hooks, project_folders, sentence
+from ansible_collections.freezer.backup.plugins.plugin_utils.sequence import STEPS_OF, steps_of, words
+
+
+class ActionModule(ActionBase):
+    """The action sequence_member."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Look at the variables of the host."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _checked, wanted = self.validate_argument_spec(
+            argument_spec={"workflow": {"type": "str", "choices": sorted(STEPS_OF), "required": True}}
+        )
+        self._steps = STEPS_OF[wanted["workflow"]]
+        self._vars = task_vars or {}
+        self._problems: list[str] = []
+        self._host = str(self._vars.get("inventory_hostname", ""))
+        groups = [str(name) for name in self._vars.get("group_names", ())]
+        member: dict[str, Any] = {
+            "host": self._host,
+            "types": [*groups, *words(self._variable("freezer_types", []))],
+            "is_service": "freezer_services" in groups,
+            "logs_in": not _true(self._variable("freezer_api_only", False)),
+            "server": str(self._variable("freezer_server", "")),
+            "volumes": words(self._variable("freezer_volumes", [])),
+            "targets": bool(self._variable("freezer_targets", [])),
+            "lvm": bool(self._variable("freezer_lvm_snapshots", [])),
+            "skips": self._skips(),
+            "hooks": self._hooks(),
+        }
+        if "attached" in member["volumes"] and not member["server"]:
+            self._problem("freezer_volumes are those attached, and there is no freezer_server that says to what.")
+        member["has"] = _has(member)
+        member["problems"] = self._problems
+        result.update(changed=False, **member)
+        return result
+
+    def _problem(self, sentence: str) -> None:
+        self._problems.append(f"{self._host}: {sentence}")
+
+    def _variable(self, name: str, default: Any) -> Any:
+        """A variable of the host; an empty one, which AWX has for a question without an answer, is none."""
+        if name not in self._vars:
+            return default
+        try:
+            value = self._templar.template(self._vars[name])
+        except AnsibleError as problem:
+            self._problem(f"{name} cannot be evaluated: {sentence(problem)}")
+            return default
+        return default if value is None or value == "" else value
+
+    def _skips(self) -> list[str]:
+        found: list[str] = []
+        for name in words(self._variable("skip_actions", [])):
+            steps = steps_of(name)
+            if not steps:
+                self._problem(f"skip_actions has {name}, which is no step and no operation of Cloudify.")
+            found.extend(steps)
+        return found
+
+    def _hooks(self) -> dict[str, list[dict[str, Any]]]:
+        given = self._variable("freezer_hooks", {})
+        if not isinstance(given, dict):
+            self._problem("freezer_hooks is not a dictionary of lists.")
+            return {}
+        hooks = Hooks(self._loader, self._templar, project_folders(self._vars.get("inventory_dir")))
+        found: dict[str, list[dict[str, Any]]] = {}
+        for name, entries in given.items():
+            steps = steps_of(str(name))
+            if not steps:
+                self._problem(f"freezer_hooks has {name}, which is no step and no operation of Cloudify.")
+            for entry in entries or []:
+                if not set(steps) & set(self._steps):
+                    for step in steps:
+                        found.setdefault(step, []).append(entry)
+                    continue
+                try:
+                    checked = hooks.check(str(name), entry)
+                except AnsibleError as problem:
+                    self._problem(f"the hook {name}: {sentence(problem)}")
+                    continue
+                for step in steps:
+                    found.setdefault(step, []).append(checked)
+        return found
+
+
+def _has(member: dict[str, Any]) -> list[str]:
+    """The steps in which a host has something to do."""
+    found = {step for step, entries in member["hooks"].items() if entries}
+    if member["targets"]:
+        found.add("prepare" if member["is_service"] else "freeze")
+    if member["lvm"]:
+        found |= {"snapshot", "delete"}
+    if member["server"] or member["volumes"]:
+        found |= {"snapshot", "apply", "delete"}
+    if member["server"]:
+        found |= {"suspend", "resume"}
+    return sorted(found)
+
+
+def _true(value: Any) -> bool:
+    return str(value).strip().lower() in ("true", "yes", "on", "1", "y", "t")

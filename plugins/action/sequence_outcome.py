@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The end of a run over several hosts: what was made, or what failed where and what is left. Runs on the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.freezer.backup.plugins.plugin_utils.sequence import ended_badly, nothing_was_there
+
+
+class ActionModule(ActionBase):
+    """The action sequence_outcome."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Say it, and fail if anything has failed."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _checked, wanted = self.validate_argument_spec(
+            argument_spec={
+                "run": {"type": "dict", "required": True},
+                "members": {"type": "list", "elements": "str", "required": True},
+                "main_step": {"type": "str", "required": True},
+            }
+        )
+        run, hostvars = wanted["run"], (task_vars or {})["hostvars"]
+        states = {host: hostvars[host] for host in wanted["members"]}
+        problem = ended_badly(run, states, wanted["main_step"])
+        if problem:
+            raise AnsibleActionFail(problem)
+        made = {host: _made(state) for host, state in states.items()}
+        lines = [
+            f"{run['workflow']} {run['snapshot_name']} is done on {len(states)} host{'s' if len(states) > 1 else ''}."
+        ]
+        if nothing_was_there(run, states):
+            lines = [f"There was nothing of the backup {run['snapshot_name']} to remove."]
+        lines += [f"  {host}: {', '.join(names)}" for host, parts in made.items() if (names := _names(parts))]
+        Display().display("\n".join(lines))
+        result.update(changed=False, msg=lines[0], made=made)
+        if run["workflow"] in ("backup", "restore", "remove_backup"):
+            data = {"snapshot_name": run["snapshot_name"], "freezer_made": made if run["workflow"] == "backup" else {}}
+            result["ansible_stats"] = {"data": data, "per_host": False, "aggregate": False}
+        return result
+
+
+def _made(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What a backup has made of a host: snapshots of LVM, and ids in the cloud."""
+    ids = ("snapshot", "server_id", "volume_id", "image_id", "snapshot_id", "backup_id")
+    cloud = [{key: one[key] for key in ids if one.get(key)} for one in state.get("freezer_cloud_made") or []]
+    return {"lvm": list(state.get("freezer_lvm_made") or []), "cloud": cloud}
+
+
+def _names(parts: Mapping[str, Any]) -> list[str]:
+    return [*parts["lvm"], *(one["snapshot"] for one in parts["cloud"] if "snapshot" in one)]

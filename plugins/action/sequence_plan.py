@@ -1,0 +1,154 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run over several hosts is asked for, who takes part, and whether it may begin. Runs on the controller, asks no host."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.freezer.backup.plugins.plugin_utils import sequence
+
+#: Attempts of a step without a limit: more than any run lives for.
+_NO_LIMIT = 1_000_000
+
+
+class ActionModule(ActionBase):
+    """The action sequence_plan."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Plan the run, or say why there is none."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        _checked, wanted = self.validate_argument_spec(
+            argument_spec={
+                "workflow": {"type": "str", "required": True},
+                "main_step": {"type": "str", "required": True},
+                "hosts": {"type": "raw", "default": "all"},
+            }
+        )
+        self._vars = task_vars or {}
+        run = self._run(wanted["workflow"])
+        seen = {
+            host: self._vars["hostvars"][host].get("freezer_member") for host in self._vars["ansible_play_hosts_all"]
+        }
+        meant = self._meant(wanted["hosts"])
+        hosts = [host for host in seen if host in meant]
+        lost = [f"{host}: it was lost before this run." for host in hosts if not seen[host] or "host" not in seen[host]]
+        members = [seen[host] for host in hosts if f"{host}: it was lost before this run." not in lost]
+        members = [member for member in members if _takes_part(member, run)]
+        if not run["snapshot_name"]:
+            run["snapshot_name"] = self._newest([member["host"] for member in members])
+        allowed = [
+            word for word in ("partial", "idle", "unrecorded") if self._boolean(f"freezer_allow_{word}", default=False)
+        ]
+        problems = sequence.problems(run, members, hosts, meant, allowed, self._slice(), wanted["main_step"])
+        if run["workflow"] == "restore" and "unrecorded" not in allowed:
+            problems += sequence.unrecorded(
+                run["snapshot_name"], members, self._known([member["host"] for member in members])
+            )
+        if lost or problems:
+            raise AnsibleActionFail(" ".join([*lost, *problems, "Nothing was done."]))
+        names = [member["host"] for member in members]
+        retries, interval = self._retries()
+        result.update(
+            changed=False,
+            run=run,
+            hosts=hosts,
+            members=names,
+            **sequence.parts(
+                wanted["workflow"], members, rotates=self._variable("snapshot_rotation", None) is not None
+            ),
+            retries=retries,
+            retry_interval=interval,
+            api_only_members=[member["host"] for member in members if not member["logs_in"]],
+        )
+        return result
+
+    def _run(self, workflow: str) -> dict[str, Any]:
+        default = "" if workflow in ("restore", "remove_backup") else f"{workflow}-{int(time.time())}"
+        name = str(self._variable("snapshot_name", ""))
+        return {
+            "workflow": workflow,
+            "snapshot_name": name or default,
+            "snapshot_incremental": self._boolean("snapshot_incremental", default=True),
+            "snapshot_type": str(self._variable("snapshot_type", "irregular")),
+            "snapshot_rotation": self._number("snapshot_rotation", 1),
+            "include_instances": sequence.words(self._variable("include_instances", [])),
+            "include_types": sequence.words(self._variable("include_types", [])),
+            "exclude_types": sequence.words(self._variable("exclude_types", [])),
+        }
+
+    def _variable(self, name: str, default: Any) -> Any:
+        """A variable; an empty one, which AWX has for a question without an answer, is none."""
+        if name not in self._vars:
+            return default
+        try:
+            value = self._templar.template(self._vars[name])
+        except AnsibleError as problem:
+            raise AnsibleActionFail(f"{name} cannot be evaluated: {problem} Nothing was done.") from problem
+        return default if value is None or value == "" else value
+
+    def _boolean(self, name: str, default: bool) -> bool:
+        value = self._variable(name, default)
+        try:
+            return bool(boolean(value))
+        except TypeError:
+            raise AnsibleActionFail(f"{name} is true or false, and not {value!r}. Nothing was done.") from None
+
+    def _number(self, name: str, default: int) -> int:
+        value = self._variable(name, default)
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise AnsibleActionFail(f"{name} is a number, and not {value!r}. Nothing was done.") from None
+
+    def _known(self, hosts: list[str]) -> list[dict[str, Any]]:
+        """The backups that hosts have on record, the oldest first."""
+        records = [self._vars["hostvars"][host].get("freezer_known") or {} for host in hosts]
+        done = [run for record in records for run in record.get("done") or [] if run.get("workflow") == "backup"]
+        return sorted(done, key=lambda run: float(run.get("ended_at", 0)))
+
+    def _newest(self, hosts: list[str]) -> str:
+        """The newest backup that was given no name either: one that has a name is meant only by that."""
+        names = [str(run["snapshot_name"]) for run in self._known(hosts)]
+        generated = [name for name in names if sequence.GENERATED.fullmatch(name)]
+        if not generated:
+            known = f" On record: {', '.join(dict.fromkeys(names))}." if names else ""
+            raise AnsibleActionFail(
+                f"Which backup is meant? Give snapshot_name, for example with -e snapshot_name=before_upgrade; without it the newest "
+                f"backup-<seconds> on record is meant, and there is none.{known} Nothing was done."
+            )
+        return generated[-1]
+
+    def _retries(self) -> tuple[int, int]:
+        """How often a step is tried again, and after how many seconds: Cloudify's options of these names. -1 is no limit."""
+        retries, interval = self._number("task_retries", 0), self._number("task_retry_interval", 30)
+        if retries < -1 or interval < 0:
+            raise AnsibleActionFail("task_retries is -1 or more, and task_retry_interval 0 or more. Nothing was done.")
+        return (_NO_LIMIT if retries == -1 else retries), interval
+
+    def _meant(self, pattern: Any) -> list[str]:
+        """The hosts of the groups, whatever `--limit` leaves out."""
+        lookup = self._shared_loader_obj.lookup_loader.get(
+            "ansible.builtin.inventory_hostnames", loader=self._loader, templar=self._templar
+        )
+        return [str(host) for host in lookup.run([pattern], variables=self._vars)]
+
+    def _slice(self) -> str:
+        """The job of AWX that this is a slice of: its workflow is called like its template."""
+        job = self._variable("awx_job_template_name", "")
+        return str(job) if job and job == self._variable("awx_workflow_job_name", None) else ""
+
+
+def _takes_part(member: dict[str, Any], run: dict[str, Any]) -> bool:
+    types = set(member["types"])
+    chosen = not run["include_instances"] or member["host"] in run["include_instances"]
+    return bool(chosen and types.issuperset(run["include_types"]) and types.isdisjoint(run["exclude_types"]))

@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sequence_member
+short_description: Say what a host has to do in a run over several hosts
+description:
+  - Looks at the variables of a host by which the playbooks C(backup), C(restore), C(remove_backup), C(finalize), C(suspend) and
+    C(resume) know what to do there, and finds and parses its hooks. A part of these playbooks.
+  - What is wrong is returned and not a failure, so that M(freezer.backup.sequence_plan) says it of all hosts at once.
+version_added: 1.0.0
+author:
+  - The freezer.backup authors (@freezer-backup)
+options:
+  workflow:
+    description: The workflow.
+    type: str
+    choices: [backup, finalize, remove_backup, restore, resume, statistics, suspend]
+    required: true
+extends_documentation_fragment:
+  - freezer.backup._attributes
+  - freezer.backup._attributes.planned_on_controller
+"""
+
+EXAMPLES = r"""
+- name: See what each host has to do
+  freezer.backup.sequence_member:
+    workflow: backup
+  register: freezer_member
+"""
+
+RETURN = r"""
+host:
+  description: The name of the host.
+  returned: success
+  type: str
+  sample: db1
+types:
+  description: Its groups and C(freezer_types).
+  returned: success
+  type: list
+  elements: str
+  sample: [freezer_services]
+is_service:
+  description: Whether it is in the group C(freezer_services).
+  returned: success
+  type: bool
+  sample: true
+logs_in:
+  description: Whether Ansible logs in to it.
+  returned: success
+  type: bool
+  sample: true
+server:
+  description: The name or id of the server of the cloud that it is, if it is one.
+  returned: success
+  type: str
+  sample: db1.prod
+volumes:
+  description: Names and ids of its volumes.
+  returned: success
+  type: list
+  elements: str
+  sample: [attached]
+targets:
+  description: Whether it has anything that is quiesced.
+  returned: success
+  type: bool
+  sample: true
+lvm:
+  description: Whether it has volumes of LVM to take snapshots of.
+  returned: success
+  type: bool
+  sample: false
+skips:
+  description: The steps that are left out.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+hooks:
+  description: For each step its hooks, with C(found), the path of a file or the name or path of a role.
+  returned: success
+  type: dict
+  sample: {snapshot: [{tasks: dump.yml, found: /srv/project/dump.yml}]}
+has:
+  description: The steps in which it has anything to do.
+  returned: success
+  type: list
+  elements: str
+  sample: [delete, prepare, snapshot]
+problems:
+  description: What is wrong, as sentences.
+  returned: success
+  type: list
+  elements: str
+  sample: ["db1: skip_actions has snapshots, which is no step and no operation of Cloudify."]
+"""

@@ -1,0 +1,132 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: sequence_plan
+short_description: Plan a run over several hosts, or say why there is none
+description:
+  - Works out what is asked for and which hosts take part, from what M(freezer.backup.sequence_member) has found, and fails if
+    anything forbids the run to begin. A part of the playbooks C(backup), C(restore), C(remove_backup), C(finalize), C(suspend)
+    and C(resume), which call it once, before anything is done.
+version_added: 1.0.0
+author:
+  - The freezer.backup authors (@freezer-backup)
+options:
+  workflow:
+    description: The workflow.
+    type: str
+    choices: [backup, finalize, remove_backup, restore, resume, statistics, suspend]
+    required: true
+  main_step:
+    description: The step that the run is for. At least one host has to have something to do in it.
+    type: str
+    required: true
+  hosts:
+    description: The pattern of the hosts that are meant, whatever C(--limit) says.
+    type: raw
+    default: all
+extends_documentation_fragment:
+  - freezer.backup._attributes
+  - freezer.backup._attributes.planned_on_controller
+"""
+
+EXAMPLES = r"""
+- name: Plan
+  freezer.backup.sequence_plan:
+    workflow: backup
+    main_step: snapshot
+    hosts: freezer_services:freezer_compute
+  register: freezer_plan
+  run_once: true
+"""
+
+RETURN = r"""
+run:
+  description: What is asked for.
+  returned: success
+  type: dict
+  sample: {workflow: backup, snapshot_name: before_upgrade, snapshot_incremental: true, snapshot_type: irregular, snapshot_rotation: 1}
+hosts:
+  description: All hosts of the run, also those that do not take part.
+  returned: success
+  type: list
+  elements: str
+  sample: [db1, web1, web2]
+before:
+  description: The files of tasks that are gone through before anything is quiesced.
+  returned: success
+  type: list
+  elements: str
+  sample: [lvm_check_host, so_far, record_host]
+parts:
+  description: For each step its files of tasks.
+  returned: success
+  type: dict
+  sample: {snapshot: [lvm_host]}
+then:
+  description: The files of tasks for when everybody is released.
+  returned: success
+  type: list
+  elements: str
+  sample: [lvm_skew, judge]
+last:
+  description: The files of tasks that end the run.
+  returned: success
+  type: list
+  elements: str
+  sample: [record_off]
+members:
+  description: The hosts that take part.
+  returned: success
+  type: list
+  elements: str
+  sample: [db1, web1]
+retries:
+  description: How often a step that fails is tried again, the variable C(task_retries).
+  returned: success
+  type: int
+  sample: 0
+retry_interval:
+  description: After how many seconds, the variable C(task_retry_interval).
+  returned: success
+  type: int
+  sample: 30
+api_only_hosts:
+  description: All hosts of the run, also those that do not take part.
+  returned: success
+  type: list
+  elements: str
+  sample: [db1, web1, web2]
+before:
+  description: The files of tasks that are gone through before anything is quiesced.
+  returned: success
+  type: list
+  elements: str
+  sample: [lvm_check_host, so_far, record_host]
+parts:
+  description: For each step its files of tasks.
+  returned: success
+  type: dict
+  sample: {snapshot: [lvm_host]}
+then:
+  description: The files of tasks for when everybody is released.
+  returned: success
+  type: list
+  elements: str
+  sample: [lvm_skew, judge]
+last:
+  description: The files of tasks that end the run.
+  returned: success
+  type: list
+  elements: str
+  sample: [record_off]
+members:
+  description: Those of them that Ansible does not log in to.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""

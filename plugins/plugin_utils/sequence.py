@@ -1,0 +1,220 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run over several hosts is asked for, who takes part, and what forbids it to begin."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+STEPS = ("prepare", "freeze", "snapshot", "apply", "delete", "finalize", "suspend", "resume", "statistics")
+#: The steps that a workflow may go through: only their hooks need to be there.
+STEPS_OF = {
+    "backup": ("prepare", "freeze", "snapshot", "delete", "finalize"),
+    "restore": ("prepare", "freeze", "apply", "finalize"),
+    "remove_backup": ("delete",),
+    "finalize": ("finalize", "delete"),
+    "suspend": ("suspend",),
+    "resume": ("resume",),
+    "statistics": ("statistics",),
+}
+#: Operations of Cloudify's plugin, and the steps that they are here.
+_OPERATIONS = {
+    "cloudify.interfaces.freeze.fs_prepare": ("prepare", "freeze"),
+    "cloudify.interfaces.freeze.fs_finalize": ("finalize",),
+    "cloudify.interfaces.freeze.suspend": ("suspend",),
+    "cloudify.interfaces.freeze.resume": ("resume",),
+    "cloudify.interfaces.lifecycle.suspend": ("suspend",),
+    "cloudify.interfaces.lifecycle.resume": ("resume",),
+    "cloudify.interfaces.snapshot.create": ("snapshot",),
+    "cloudify.interfaces.snapshot.apply": ("apply",),
+    "cloudify.interfaces.snapshot.delete": ("delete",),
+    "cloudify.interfaces.statistics.perfomance": ("statistics",),
+    "cloudify.interfaces.statistics.performance": ("statistics",),
+}
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
+#: What `backup` calls a run that was given no name.
+GENERATED = re.compile(r"backup-[0-9]+")
+#: Workflows of which a part of the hosts would pass for all of them.
+_WHOLE = ("backup", "restore", "remove_backup")
+
+
+def steps_of(name: str) -> tuple[str, ...]:
+    """The steps that a name means: one of ours, or an operation of Cloudify, in full or its last words. Empty if it means none."""
+    if name in STEPS:
+        return (name,)
+    for operation, steps in _OPERATIONS.items():
+        if operation == name or (operation.endswith(f".{name}") and name):
+            return steps
+    return ()
+
+
+def words(value: Any) -> list[str]:
+    """A list, or a text with commas, as a list of texts."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return [word.strip() for word in value.split(",") if word.strip()]
+    return [word for one in value for word in words(one if isinstance(one, (str, list)) else str(one))]
+
+
+def nothing_to_do(workflow: str, member: Mapping[str, Any]) -> str:
+    """Why a member has no part in a run, as a sentence, or nothing."""
+    has = set(member["has"]) - set(member["skips"])
+    if workflow in ("backup", "remove_backup") and not member["has"]:
+        return (
+            f"{member['host']} has nothing to do: none of freezer_targets, freezer_lvm_snapshots, freezer_server, freezer_volumes "
+            f"and freezer_hooks."
+        )
+    if workflow == "restore" and "apply" not in has and "apply" not in member["skips"] and "snapshot" in member["has"]:
+        return f"{member['host']} has nothing that brings its snapshots back: freezer_hooks has no `apply`."
+    return ""
+
+
+def problems(
+    run: Mapping[str, Any],
+    members: list[Mapping[str, Any]],
+    hosts: list[str],
+    meant: list[str],
+    allowed: Iterable[str],
+    slice_of: str,
+    main_step: str,
+) -> list[str]:
+    """Why a run must not begin, as sentences. `hosts` are those of the run, `meant` those of its groups whatever `--limit` says.
+
+    `allowed` has `partial` where a part of the hosts, and `idle` where hosts with nothing to do may pass.
+    """
+    found: list[str] = []
+    name, workflow = run["snapshot_name"], run["workflow"]
+    if not _NAME.fullmatch(name):
+        found.append(f"A backup cannot be called {name}: letters, digits, dots, dashes and underscores, 64 at most.")
+    unknown = [host for host in run["include_instances"] if host not in hosts]
+    if unknown:
+        found.append(f"include_instances names hosts that are not in the groups: {', '.join(unknown)}.")
+    if workflow in _WHOLE and "partial" not in allowed:
+        wanted = set(run["include_instances"]) or set(meant)
+        left_out = [host for host in meant if host in wanted and host not in hosts]
+        if left_out and not unknown:
+            found.append(
+                f"--limit leaves out {', '.join(left_out)}, and it would pass for a {workflow} of all hosts. Name hosts with "
+                f"include_instances, or set freezer_allow_partial=true."
+            )
+        if slice_of:
+            found.append(
+                f"This is a slice of the job {slice_of}, and it would pass for a {workflow} of all hosts. Set its job slicing to 1, "
+                f"or freezer_allow_partial=true."
+            )
+    found += [problem for member in members for problem in member["problems"]]
+    if not members:
+        found.append(
+            "No host takes part: the groups freezer_services and freezer_compute are empty, or include_instances, include_types "
+            "and exclude_types leave none."
+        )
+    elif "idle" not in allowed:
+        found += _idle(workflow, members, main_step)
+    return found
+
+
+def _idle(workflow: str, members: list[Mapping[str, Any]], main_step: str) -> list[str]:
+    """Which members, or all of them, a run would leave as they are."""
+    found = [sentence for member in members if (sentence := nothing_to_do(workflow, member))]
+    if workflow in (*_WHOLE, "suspend", "resume") and all(
+        main_step not in set(member["has"]) - set(member["skips"]) for member in members
+    ):
+        found.append(f"No host has anything to do in the step {main_step}, not even a hook.")
+    if found:
+        found.append("Give them something to do, take them out of the groups, or set freezer_allow_idle=true.")
+    return found
+
+
+def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool) -> dict[str, Any]:
+    """The files of tasks that a run goes through, without those that no member needs: `before` anything is quiesced, in each step,
+    `then` when all are released, and `last`.
+    """
+    lvm = any(member["lvm"] for member in members)
+    cloud = any(member["server"] or member["volumes"] for member in members)
+    targets = any(member["targets"] for member in members)
+    quiesces = workflow in ("backup", "restore")
+    before = {
+        "cloud_look": cloud and workflow != "finalize",
+        "lvm_check_host": lvm and quiesces,
+        "cloud_check": cloud and quiesces,
+        "so_far": (lvm or cloud) and quiesces,
+        "record_host": quiesces,
+        "nothing": not cloud and not quiesces,
+    }
+    steps = {}
+    for step in (*STEPS, "upload"):
+        wanted = {
+            "cloud_host": cloud and step in ("snapshot", "upload", "apply", "delete"),
+            "lvm_host": lvm and step in ("snapshot", "delete"),
+            "hooks_host": any(member["hooks"].get(step) for member in members),
+            # Last, so that hooks can still write.
+            "freeze_host": targets and step in ("prepare", "freeze"),
+        }
+        steps[step] = [name for name, is_wanted in wanted.items() if is_wanted]
+    steps["suspend"].append("server_host")
+    steps["resume"].insert(0, "server_host")
+    then = {"lvm_skew": lvm and workflow == "backup", "upload": cloud and workflow == "backup", "judge": True}
+    last = {"leftovers_host": workflow == "finalize", "record_off": True, "rotate": rotates and workflow == "backup"}
+    return {
+        "before": [name for name, is_wanted in before.items() if is_wanted],
+        "parts": steps,
+        "then": [name for name, is_wanted in then.items() if is_wanted],
+        "last": [name for name, is_wanted in last.items() if is_wanted],
+    }
+
+
+def unrecorded(name: str, members: list[Mapping[str, Any]], known: list[Mapping[str, Any]]) -> list[str]:
+    """Why a backup cannot be brought back that only hooks could know of. Snapshots of LVM and of clouds are looked for themselves."""
+    names = [str(run["snapshot_name"]) for run in known]
+    if name in names or any(member["server"] or member["volumes"] or member["lvm"] for member in members):
+        return []
+    there = ", ".join(dict.fromkeys(names)) or "none"
+    return [
+        f"There is no backup {name} on record on any host, only: {there}. If it has no record, set freezer_allow_unrecorded=true."
+    ]
+
+
+def ended_badly(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]], main_step: str) -> str:
+    """What has failed in a run, on which host and at which step, and what is left where: lines of text, or nothing.
+
+    `states` are the variables of each member, as the playbooks keep them.
+    """
+    workflow = run["workflow"]
+    lines = [f"{host}: {failure}" for host, state in states.items() for failure in state.get("freezer_failures") or []]
+    failed = {host for host, state in states.items() if state.get("freezer_failures")}
+    undone = [host for host, state in states.items() if not state.get("freezer_main_done") and host not in failed]
+    whole = not undone and all(state.get("freezer_main_done") for state in states.values())
+    if not lines and undone and workflow in _WHOLE:
+        lines = [
+            f"{host}: {main_step}: it was not reached, so a hook has ended the play for this host." for host in undone
+        ]
+    if not lines:
+        return ""
+    left = [host for host, state in states.items() if state.get("freezer_recorded")]
+    if left:
+        lines.append(
+            f"Left on {', '.join(left)}: the record of this run, and what it may have taken. freezer.backup.finalize removes both."
+        )
+    elif workflow == "backup":
+        kept = whole and not any(
+            state.get("freezer_hold_lost") or state.get("freezer_undone") for state in states.values()
+        )
+        lines.append("The backup itself is complete." if kept else "No snapshot of it is left.")
+    return "\n".join([f"{workflow} {run['snapshot_name']} failed.", *lines])
+
+
+def nothing_was_there(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a removal had nothing to remove. What hooks do is not known."""
+    if run["workflow"] != "remove_backup":
+        return False
+    registers = ("freezer_lvm_done", "freezer_cloud_servers_done", "freezer_cloud_volumes_done")
+    for state in states.values():
+        if (state.get("freezer_member") or {}).get("hooks", {}).get("delete"):
+            return False
+        if any((state.get(name) or {}).get("changed") for name in registers):
+            return False
+    return True

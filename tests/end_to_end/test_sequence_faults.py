@@ -1,0 +1,220 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is wrong with a run of the playbooks itself: its hooks, its log, its variables, the settings of the user.
+
+Nothing is quiesced where that is known before; everything is released whatever happens later.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.freezer.backup.tests.support.ansible_command import start_playbook
+from ansible_collections.freezer.backup.tests.support.sequence_farm import HOSTS, Farm
+
+#: A strategy and a manner to fail that would let hosts run on alone, or end all of them with the first.
+_SETTINGS = {"ANSIBLE_STRATEGY": "free", "ANSIBLE_ANY_ERRORS_FATAL": "1"}
+
+
+@pytest.fixture
+def farm(tmp_path):
+    return Farm(tmp_path)
+
+
+def _tasks(farm: Farm, name: str, *tasks: object) -> list[dict[str, str]]:
+    """A hook that is a file with these tasks, or this text."""
+    text = tasks[0] if isinstance(tasks[0], str) else yaml.safe_dump(list(tasks))
+    (farm.folder / name).write_text(text)
+    return [{"tasks": str(farm.folder / name)}]
+
+
+def _words(output: str) -> str:
+    return " ".join(output.replace("\\n", " ").split())
+
+
+def _broken_hooks(farm: Farm, step: str) -> None:
+    """Each host has a hook that Ansible cannot load, in a way of its own."""
+    _tasks(farm, "broken.yml", "- name: no list\n  command: [\n")
+    nested = {"ansible.builtin.include_tasks": "{{ chosen }}.yml"}
+    broken = {
+        "s1": [{"tasks": "/nowhere/hook.yml"}],
+        "s2": [{"role": "no_such_role"}],
+        "c1": _tasks(farm, "nested.yml", nested),
+        "c2": _tasks(farm, "module.yml", {"name": "unknown", "no.such.module": {}}),
+    }
+    for host, hooks in broken.items():
+        farm.hosts[host] = {"chosen": "broken", "freezer_hooks": {step: hooks}}
+
+
+def test_hooks_that_cannot_be_loaded_end_the_run_before_anything_is_quiesced(farm):
+    _broken_hooks(farm, "snapshot")
+    farm.hosts["s1"]["skip_actions"] = ["cloudify.interfaces.snapshot.create", "fs_prepare", "fs_finalise"]
+    farm.hosts["s2"]["freezer_targets"] = "{{ nowhere_defined }}"
+    succeeded, output = farm.backup()
+    assert not succeeded
+    said = _words(output)
+    assert "s1: the hook snapshot: There is no file /nowhere/hook.yml of tasks." in said
+    assert "s1: skip_actions has fs_finalise, which is no step and no operation of Cloudify." in said
+    assert "s2: the hook snapshot: the role 'no_such_role' was not found" in said
+    assert "s2: freezer_targets cannot be evaluated: 'nowhere_defined' is undefined" in said
+    assert "broken.yml" in said.split("c1: the hook snapshot: ")[1]
+    assert "no.such.module" in said.split("c2: the hook snapshot: ")[1]
+    assert "Nothing was done." in said
+    assert farm.history() == []
+
+
+def test_finalize_alone_releases_everybody_whatever_else_is_wrong(farm):
+    with farm.start("backup", snapshot_name="one") as process:
+        while len(farm.held()) < len(HOSTS):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    _broken_hooks(farm, "finalize")
+    farm.variables["freezer_event_log"] = "/dev/full"
+    farm.variables["freezer_cloud_record_folder"] = "{{ nowhere_defined }}"
+    with start_playbook(
+        "finalize", farm.inventory(), {"snapshot_rotation": "many"}, "--tags", "none", **_SETTINGS
+    ) as process:
+        output, _nothing = process.communicate(timeout=200)
+    assert process.returncode != 0
+    assert farm.held() == [], output
+    assert "snapshot_rotation is a number" in output
+
+
+def test_a_log_that_cannot_be_written_is_a_warning_and_settings_of_the_user_change_nothing(farm):
+    logs = farm.folder / "logs"
+    logs.mkdir()
+    farm.variables["freezer_event_log"] = f"{{{{ '/dev/full' if inventory_hostname == 's1' else '{logs}/events' }}}}"
+    farm.script("c1-snapshot", f"rm -r {logs}")
+    with start_playbook("backup", farm.inventory(), {"snapshot_name": "one"}, "--tags", "none", **_SETTINGS) as process:
+        output, _nothing = process.communicate(timeout=200)
+    assert process.returncode == 0, output
+    assert "The event log /dev/full cannot be written: No space left on device." in _words(output)
+    assert "/logs/events cannot be written: No such file or directory." in _words(output)
+    assert len(farm.snapshots()) == 4
+    history = farm.history()
+    last_stop = max(history.index(f"{host} stop") for host in HOSTS)
+    assert all(last_stop < history.index(f"{host} snapshot") for host in HOSTS)
+    farm.nothing_is_left()
+
+
+def test_what_a_hook_finds_missing_while_everybody_is_quiesced_ends_the_run_and_keeps_nobody(farm):
+    """All hosts fail in the first play: Ansible would not begin the second one."""
+    found_late = {"ansible.builtin.set_fact": {"late": "/nowhere/late.yml"}}
+    farm.variables["freezer_hooks"] = {
+        "snapshot": _tasks(farm, "late.yml", found_late, {"ansible.builtin.include_tasks": "{{ late }}"})
+    }
+    farm.hosts["s1"] = {"freezer_hooks": {"snapshot": _tasks(farm, "end.yml", {"ansible.builtin.meta": "end_host"})}}
+    undefined = {"ansible.builtin.debug": {"msg": "{{ nowhere_defined }}"}, "any_errors_fatal": True}
+    farm.hosts["s2"] = {"freezer_hooks": {"snapshot": _tasks(farm, "undefined.yml", undefined)}}
+    succeeded, output = farm.backup()
+    assert not succeeded
+    said = _words(output)
+    assert "c1: snapshot: failed, for the reason above" in said
+    assert "Could not find or access '/nowhere/late.yml'" in said
+    assert "s2: snapshot: " in said
+    assert "No snapshot of it is left." in said
+    farm.nothing_is_left()
+
+
+def test_hosts_that_are_all_lost_are_all_asked_to_release(farm):
+    farm.variables.update(ansible_connection="ssh", ansible_host="127.0.0.1", ansible_port=1)
+    succeeded, output = farm.backup()
+    assert not succeeded
+    for host in HOSTS:
+        assert f"{host}: finalize: the host cannot be reached" in output
+    assert farm.history() == []
+
+
+@pytest.mark.parametrize("workflow", ["backup", "restore"])
+def test_a_run_that_would_do_nothing_or_a_part_ends_before_anything_is_quiesced(farm, workflow):
+    farm.hooks = ()
+    farm.hosts["c2"] = {"freezer_targets": []}
+    succeeded, output = farm.run(workflow, snapshot_name="one")
+    assert not succeeded
+    said = _words(output)
+    if workflow == "backup":
+        assert "c2 has nothing to do: none of freezer_targets" in said
+    assert f"No host has anything to do in the step {'snapshot' if workflow == 'backup' else 'apply'}" in said
+    assert "freezer_allow_idle=true" in said
+
+    farm.hooks = ("snapshot", "apply", "delete")
+    farm.arguments = ("--limit", "c1,c2")
+    succeeded, output = farm.run(workflow, snapshot_name="one")
+    assert not succeeded
+    assert "--limit leaves out s1, s2" in _words(output)
+    if workflow == "restore":
+        assert "There is no backup one on record on any host" in _words(output)
+    farm.arguments = ()
+    sliced = {"awx_job_template_name": "nightly", "awx_workflow_job_name": "nightly"}
+    succeeded, output = farm.run(workflow, snapshot_name="one", include_instances="c1", **sliced)
+    assert not succeeded
+    assert "This is a slice of the job nightly" in _words(output)
+    assert farm.history() == []
+
+
+def test_a_step_that_fails_is_tried_again_and_a_backup_without_a_name_is_the_newest_one(farm):
+    farm.hooks = ("snapshot", "apply", "delete")
+    once = farm.folder / "once"
+    farm.script("c1-snapshot", f"test -e {once} && exit 0; touch {once}; exit 1")
+    retried = {"task_retries": "2", "task_retry_interval": 0, "freezer_allow_partial": True}
+    farm.arguments = ("--limit", "c1,c2")
+    succeeded, output = farm.run("backup", **retried)
+    assert succeeded, output
+    assert farm.history().count("c1 snapshot") == 2
+    assert farm.history().count("c2 snapshot") == 1
+    assert ("c1", "snapshot", "note") in farm.logged()
+    (name,) = {path.split(".", 2)[2] for path in farm.snapshots()}
+    for workflow in ("restore", "remove_backup"):
+        succeeded, output = farm.run(workflow, **retried)
+        assert succeeded, output
+        assert f"{workflow} {name} is done on 2 hosts." in output
+    assert farm.snapshots() == []
+    succeeded, output = farm.run("remove_backup", **retried)
+    assert not succeeded
+    assert "Which backup is meant? Give snapshot_name" in _words(output)
+
+
+def test_hooks_of_a_project_are_found_when_its_playbook_imports_ours(tmp_path):
+    farm = Farm(tmp_path)
+    role = tmp_path / "roles" / "mine" / "tasks"
+    role.mkdir(parents=True)
+    done = {
+        "ansible.builtin.file": {
+            "path": f"{tmp_path}/{{{{ inventory_hostname }}}}.done",
+            "state": "touch",
+            "mode": "0600",
+        }
+    }
+    (role / "main.yml").write_text(yaml.safe_dump([{"ansible.builtin.include_tasks": "more.yml"}]))
+    (role / "more.yml").write_text(yaml.safe_dump([done]))
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks" / "dump.yml").write_text("[]")
+    farm.variables["freezer_hooks"] = {
+        "cloudify.interfaces.snapshot.create": [{"role": "mine"}, {"tasks": "hooks/dump.yml"}]
+    }
+    (tmp_path / "site.yml").write_text(yaml.safe_dump([{"ansible.builtin.import_playbook": "freezer.backup.backup"}]))
+    with start_playbook(str(tmp_path / "site.yml"), farm.inventory(), {"include_instances": "c1"}) as process:
+        output, _nothing = process.communicate(timeout=200)
+    assert process.returncode == 0, output
+    assert Path(tmp_path / "c1.done").exists()
+
+
+def test_a_file_that_no_plan_could_have_parsed_before_leaves_everybody_to_the_deadline_at_the_latest(farm):
+    farm.variables["freezer_deadline_seconds"] = 8
+    (farm.folder / "broken.yml").write_text("- name: no list\n  command: [\n")
+    late = {"ansible.builtin.set_fact": {"late": str(farm.folder / "broken.yml")}}
+    farm.variables["freezer_hooks"] = {
+        "snapshot": _tasks(farm, "late.yml", late, {"ansible.builtin.include_tasks": "{{ late }}"})
+    }
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert "broken.yml" in output
+    until = time.monotonic() + 10
+    while farm.held():
+        assert time.monotonic() < until
+        time.sleep(0.1)
