@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
-import os
 from datetime import datetime
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import write
 
 _WORDS = {"start": "Starting to", "done": "Done", "failed": "Failed to", "skipped": "Skipped", "note": "Note on"}
 
@@ -37,36 +37,24 @@ class ActionModule(ActionBase):
         )
         moment = datetime.now().astimezone()
         host = (task_vars or {}).get("inventory_hostname", "")
-        line = {
-            "at": moment.isoformat(timespec="milliseconds"),
-            "workflow": wanted["workflow"],
-            "run": wanted["run"],
-            "host": host,
-            "step": wanted["step"],
-            "event": wanted["event"],
-            **wanted["details"],
-        }
+        line, problem = write(
+            wanted["path"],
+            moment,
+            {
+                "workflow": wanted["workflow"],
+                "run": wanted["run"],
+                "host": host,
+                "step": wanted["step"],
+                "event": wanted["event"],
+                **wanted["details"],
+            },
+        )
         more = " ".join(f"{key}={value}" for key, value in wanted["details"].items())
         text = f"{moment.isoformat(' ', 'milliseconds')[:23]} freezer <{wanted['run']}> [{host}] {_WORDS[wanted['event']]} {wanted['step']}"
         # That a step begins or is done Ansible itself shows.
         if wanted["event"] not in ("start", "done"):
             Display().display(f"{text}{': ' + more if more else ''}")
-        if wanted["path"]:
-            problem = _append(os.path.expanduser(wanted["path"]), json.dumps(line))
-            if problem:
-                result.setdefault("warnings", []).append(problem)
+        if problem:
+            result.setdefault("warnings", []).append(problem)
         result.update(changed=False, line=line)
         return result
-
-
-def _append(path: str, line: str) -> str:
-    """Append a line in one call, so that lines of several forks do not mix. Returns what went wrong: a log ends no run."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(descriptor, (line + "\n").encode())
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        return f"The event log {path} cannot be written: {error.strerror}. The run goes on without it."
-    return ""

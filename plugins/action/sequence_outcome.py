@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import write
 from ansible_collections.freezer.backup.plugins.plugin_utils.sequence import ended_badly, nothing_was_there
 
 
@@ -29,11 +31,18 @@ class ActionModule(ActionBase):
                 "run": {"type": "dict", "required": True},
                 "members": {"type": "list", "elements": "str", "required": True},
                 "main_step": {"type": "str", "required": True},
+                "path": {"type": "path"},
             }
         )
-        run, hostvars = wanted["run"], (task_vars or {})["hostvars"]
+        task_vars = task_vars or {}
+        run, hostvars = wanted["run"], task_vars["hostvars"]
         states = {host: hostvars[host] for host in wanted["members"]}
         problem = ended_badly(run, states, wanted["main_step"])
+        line = {"workflow": run["workflow"], "run": run["snapshot_name"], "host": str(task_vars["inventory_hostname"])}
+        line |= {"step": run["workflow"], "event": "failed" if problem else "done"}
+        _line, warning = write(wanted["path"], datetime.now().astimezone(), line)
+        if warning:
+            result.setdefault("warnings", []).append(warning)
         if problem:
             raise AnsibleActionFail(problem)
         made = {host: _made(state) for host, state in states.items()}

@@ -29,6 +29,9 @@ options:
     description: The step that the run is for.
     type: str
     required: true
+  path:
+    description: The log, a file on the controller that gets a line of JSON. One that cannot be written is a warning.
+    type: path
 extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.planned_on_controller

@@ -152,7 +152,8 @@ def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool) -> dic
             "lvm_host": lvm and step in ("snapshot", "delete"),
             "hooks_host": any(member["hooks"].get(step) for member in members),
             # Last, so that hooks can still write.
-            "freeze_host": targets and step in ("prepare", "freeze"),
+            "prepare_host": targets and step == "prepare",
+            "freeze_host": targets and step == "freeze",
         }
         steps[step] = [name for name, is_wanted in wanted.items() if is_wanted]
     steps["suspend"].append("server_host")
@@ -186,15 +187,15 @@ def ended_badly(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]],
     workflow = run["workflow"]
     lines = [f"{host}: {failure}" for host, state in states.items() for failure in state.get("freezer_failures") or []]
     failed = {host for host, state in states.items() if state.get("freezer_failures")}
-    undone = [host for host, state in states.items() if not state.get("freezer_main_done") and host not in failed]
-    whole = not undone and all(state.get("freezer_main_done") for state in states.values())
+    undone = [host for host, state in states.items() if not _has_done(state, main_step) and host not in failed]
+    whole = all(_has_done(state, main_step) for state in states.values())
     if not lines and undone and workflow in _WHOLE:
         lines = [
             f"{host}: {main_step}: it was not reached, so a hook has ended the play for this host." for host in undone
         ]
     if not lines:
         return ""
-    left = [host for host, state in states.items() if state.get("freezer_recorded")]
+    left = [host for host, state in states.items() if _is_recorded(state)]
     if left:
         lines.append(
             f"Left on {', '.join(left)}: the record of this run, and what it may have taken. freezer.backup.finalize removes both."
@@ -205,6 +206,19 @@ def ended_badly(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]],
         )
         lines.append("The backup itself is complete." if kept else "No snapshot of it is left.")
     return "\n".join([f"{workflow} {run['snapshot_name']} failed.", *lines])
+
+
+def _has_done(state: Mapping[str, Any], main_step: str) -> bool:
+    """Whether a host has gone through the step that the run is for."""
+    line = (state.get("freezer_done") or {}).get("line") or {}
+    return bool(state.get("freezer_main_done")) or line.get("step") == main_step
+
+
+def _is_recorded(state: Mapping[str, Any]) -> bool:
+    """Whether the run is still on record on a host: put there, and not taken off again."""
+    off = state.get("freezer_off_record") or {}
+    taken_off = "others" in off and not off.get("failed")
+    return "others" in (state.get("freezer_on_record") or {}) and not taken_off
 
 
 def nothing_was_there(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> bool:

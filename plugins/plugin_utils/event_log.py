@@ -1,0 +1,30 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The log of runs over several hosts: a file of JSON lines on the controller. It ends no run."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from typing import Any
+
+
+def write(path: str | None, moment: datetime, line: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Append a line, if there is a log. Returns the line as it was written, and what went wrong, if anything did."""
+    whole = {"at": moment.isoformat(timespec="milliseconds"), **line}
+    return whole, (_append(os.path.expanduser(path), json.dumps(whole)) if path else "")
+
+
+def _append(path: str, line: str) -> str:
+    """Append a line in one call, so that lines of several forks do not mix. Returns what went wrong: a log ends no run."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, (line + "\n").encode())
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        return f"The event log {path} cannot be written: {error.strerror}. The run goes on without it."
+    return ""
