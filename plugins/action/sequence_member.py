@@ -38,6 +38,7 @@ class ActionModule(ActionBase):
             "logs_in": not _true(self._variable("freezer_api_only", False)),
             "server": str(self._variable("freezer_server", "")),
             "volumes": words(self._variable("freezer_volumes", [])),
+            "needs": words(self._variable("freezer_depends_on", [])),
             "targets": bool(self._variable("freezer_targets", [])),
             "lvm": bool(self._variable("freezer_lvm_snapshots", [])),
             "skips": self._skips(),

@@ -65,6 +65,12 @@ volumes:
   type: list
   elements: str
   sample: [attached]
+needs:
+  description: The hosts that it needs, C(freezer_depends_on).
+  returned: success
+  type: list
+  elements: str
+  sample: []
 targets:
   description: Whether it has anything that is quiesced.
   returned: success

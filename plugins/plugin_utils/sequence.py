@@ -107,6 +107,12 @@ def problems(
                 f"or freezer_allow_partial=true."
             )
     found += [problem for member in members for problem in member["problems"]]
+    if workflow in ("suspend", "resume"):
+        found += [
+            f"{member['host']}: freezer_depends_on names hosts that are not in the groups: {', '.join(strangers)}."
+            for member in members
+            if (strangers := [host for host in member["needs"] if host not in hosts])
+        ]
     if not members:
         found.append(
             "No host takes part: the groups freezer_services and freezer_compute are empty, or include_instances, include_types "

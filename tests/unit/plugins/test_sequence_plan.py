@@ -1,0 +1,109 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a run over several hosts may begin with, and what its end says."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.plugin_utils import sequence
+
+
+@pytest.mark.parametrize(
+    ("name", "steps"),
+    [
+        ("snapshot", ("snapshot",)),
+        ("cloudify.interfaces.snapshot.create", ("snapshot",)),
+        ("fs_prepare", ("prepare", "freeze")),
+        ("freeze.suspend", ("suspend",)),
+        ("cloudify.interfaces.statistics.perfomance", ("statistics",)),
+        ("snapshots", ()),
+        ("", ()),
+    ],
+)
+def test_operations_of_cloudify_are_steps_and_other_words_are_none(name, steps):
+    assert sequence.steps_of(name) == steps
+
+
+def test_lists_may_be_texts_with_commas():
+    assert sequence.words("a, b,,c") == ["a", "b", "c"]
+    assert sequence.words(["a,b", 3]) == ["a", "b", "3"]
+    assert sequence.words(None) == []
+
+
+def _member(host, **more):
+    return {
+        "host": host,
+        "server": "",
+        "volumes": [],
+        "lvm": False,
+        "targets": True,
+        "needs": [],
+        "skips": [],
+        "hooks": {},
+        "has": ["freeze", "snapshot"],
+        "problems": [],
+        **more,
+    }
+
+
+def _run(workflow="backup", **more):
+    return {"workflow": workflow, "snapshot_name": "one", "include_instances": [], **more}
+
+
+def _problems(members, run=None, hosts=("a", "b"), allowed=(), slice_of="", main_step="snapshot"):
+    return sequence.problems(run or _run(), members, list(hosts), ["a", "b"], allowed, slice_of, main_step)
+
+
+def test_a_run_of_all_hosts_that_have_something_to_do_may_begin():
+    assert _problems([_member("a"), _member("b")]) == []
+
+
+def test_a_part_may_begin_if_it_is_named_or_allowed():
+    (problem,) = _problems([_member("a")], hosts=["a"])
+    assert problem.startswith("--limit leaves out b")
+    assert _problems([_member("a")], _run(include_instances=["a"]), hosts=["a"]) == []
+    assert _problems([_member("a")], hosts=["a"], allowed=["partial"], slice_of="nightly") == []
+    assert "slice of the job nightly" in _problems([_member("a")], _run(include_instances=["a"]), slice_of="nightly")[0]
+    # To suspend a part of the hosts is what may be meant.
+    assert _problems([_member("a", has=["suspend"])], _run("suspend"), hosts=["a"], main_step="suspend") == []
+
+
+def test_members_without_anything_to_do_are_named():
+    idle = _member("b", has=[])
+    assert "b has nothing to do" in _problems([_member("a"), idle])[0]
+    assert _problems([_member("a"), idle], allowed=["idle"]) == []
+    skipped = [_member(host, skips=["snapshot"]) for host in "ab"]
+    assert _problems(skipped)[0] == "No host has anything to do in the step snapshot, not even a hook."
+    forgotten = _member("a", lvm=True, has=["snapshot", "delete"])
+    applied = _member("b", has=["apply", "snapshot"])
+    assert (
+        "a has nothing that brings its snapshots back"
+        in _problems([forgotten, applied], _run("restore"), main_step="apply")[0]
+    )
+
+
+def test_a_backup_that_only_hooks_know_has_to_be_on_record():
+    assert sequence.unrecorded("one", [_member("a")], [{"snapshot_name": "one"}]) == []
+    assert sequence.unrecorded("one", [_member("a"), _member("b", lvm=True)], []) == []
+    assert (
+        "no backup one on record on any host, only: two"
+        in sequence.unrecorded("one", [_member("a")], [{"snapshot_name": "two"}])[0]
+    )
+
+
+def test_the_end_says_who_failed_where_and_what_is_left():
+    well = {"freezer_main_done": True}
+    assert sequence.ended_badly(_run(), {"a": well}, "snapshot") == ""
+    bad = {"freezer_failures": ["snapshot: no space"], "freezer_on_record": {"others": []}}
+    assert sequence.ended_badly(_run(), {"a": well, "b": bad}, "snapshot").splitlines() == [
+        "backup one failed.",
+        "b: snapshot: no space",
+        "Left on b: the record of this run, and what it may have taken. freezer.backup.finalize removes both.",
+    ]
+    bad["freezer_off_record"] = {"others": [], "failed": False}
+    assert sequence.ended_badly(_run(), {"a": well, "b": bad}, "snapshot").endswith("No snapshot of it is left.")
+    late = {"freezer_failures": ["finalize: exit 1"], "freezer_main_done": True}
+    assert sequence.ended_badly(_run(), {"a": late}, "snapshot").endswith("The backup itself is complete.")
+    # A hook that takes its host out of the play has no failure.
+    assert "a: snapshot: it was not reached" in sequence.ended_badly(_run(), {"a": {}}, "snapshot")
