@@ -99,7 +99,7 @@ def test_a_known_container_that_is_gone_or_another_one_is_refused_and_nothing_is
         "prune": lambda: some.prune(keep_last=1),
         "planned prune": lambda: some.prune(keep_last=1, dry_run=True),
     }
-    with pytest.raises(StorageError, match=r"was used from this host before.*Is the storage mounted\?.*Set init"):
+    with pytest.raises(StorageError, match=r"was used from this host before.*Is the storage mounted\?.*set init"):
         verbs[verb]()
     assert everything(some.folder) == before
 

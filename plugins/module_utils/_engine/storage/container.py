@@ -135,7 +135,7 @@ def check(storage: Storage, init: bool, known: KnownContainers) -> None:
 def _lost(storage: Storage, what: str) -> StorageError:
     return StorageError(
         f"The {storage.describe()} was used from this host before, and {what}. Is the storage mounted? Nothing was written "
-        "to it. Set init if it is to be used as it is now."
+        "to it. If it is to be used as it is now, set init."
     )
 
 
