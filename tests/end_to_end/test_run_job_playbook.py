@@ -141,8 +141,8 @@ def test_an_action_is_tried_again(runner):
     )
     succeeded, output = runner.run()
     assert not succeeded
-    assert "(2 retries left)" in output
-    assert "(1 retries left)" in output
+    # How many are left before a retry, or after it, is another count from ansible-core 2.21 on.
+    assert output.count("FAILED - RETRYING: ") == 2
 
 
 def test_what_this_playbook_does_not_run_is_said_and_recorded(runner):

@@ -65,7 +65,9 @@ def execute(action: Mapping[str, Any]) -> dict[str, Any]:
     if action.get("dry_run") in (True, "true", "True"):
         return {"changed": False, "outcome": "planned", "program": words[0], "duration_seconds": 0.0}
     try:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+            words, stdin=subprocess.DEVNULL
+        )
     except OSError as problem:
         raise FreezerError(f"{words[0]} cannot be run: {problem.strerror}.") from None
     try:
