@@ -284,7 +284,7 @@ metadata:
   sample: {backup_id: 46fa5551dc454a6287eb71ab921fa24a, backup_name: etc, hostname: web1, level: 1}
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
 

@@ -186,7 +186,7 @@ table:
   elements: str
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.statistics import statistics
 from ansible_collections.freezer.backup.plugins.module_utils._module.cloud_module import CloudModule
 

@@ -227,7 +227,7 @@ do_not_fit:
   sample: [{id: d17, reason: "failed to parse field [value] of type [float]"}]
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.flow import (
     Permissions,
     make_absent,

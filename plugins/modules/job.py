@@ -125,7 +125,7 @@ job:
     project_id: default
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import ensure_job
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import (
     job_server_spec,

@@ -73,7 +73,7 @@ job:
       result: success
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import request_event
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 

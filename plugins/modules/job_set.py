@@ -137,7 +137,7 @@ results:
       outcome: ignored
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.job_set import ensure_jobs
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import (
     job_server_spec,

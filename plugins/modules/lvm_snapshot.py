@@ -202,7 +202,7 @@ removed:
   sample: [vg0/freezer_backup_snap_4a7c2e5f01bb]
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._module.snapshot_module import run_snapshot_module
 
 

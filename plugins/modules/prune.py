@@ -160,7 +160,7 @@ duration_seconds:
   sample: 0.1
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import pruned_diff, run_on_host
 

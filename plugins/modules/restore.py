@@ -202,7 +202,7 @@ duration_seconds:
   sample: 2.25
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
 from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
 

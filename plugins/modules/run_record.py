@@ -79,7 +79,7 @@ others:
   sample: [{workflow: backup, snapshot_name: backup-1795337766}]
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._module.record_module import run_record_module
 
 

@@ -51,7 +51,7 @@ done:
   sample: [{workflow: backup, snapshot_name: before_upgrade, ended_at: 1795337766.1}]
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._module.record_module import run_record_info_module
 
 

@@ -252,7 +252,7 @@ snapshots:
       returned: when a server was made
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.servers import (
     ServerSnapshotOptions,
     ServerSnapshots,

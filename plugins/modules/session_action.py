@@ -103,7 +103,7 @@ session_tag:
   sample: 23
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.sessions import act
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 

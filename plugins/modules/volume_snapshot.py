@@ -251,7 +251,7 @@ snapshots:
       returned: with O(restore_to=new)
 """
 
-from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401 - before all others
+from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import VolumeSnapshotOptions
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import VolumeSnapshots
 from ansible_collections.freezer.backup.plugins.module_utils._module.cloud_module import CloudModule

@@ -17,7 +17,7 @@ def start(command: str, extra: str, module: str) -> int:
     if missing:
         names = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing)
         verb = "are" if missing[1:] else "is"
-        print(f"{command}: {names} {verb} missing; install {PACKAGE}[{extra}].", file=sys.stderr)
+        sys.stderr.write(f"{command}: {names} {verb} missing; install {PACKAGE}[{extra}].\n")
         return 1
     status: int = importlib.import_module(module).main()
     return status
