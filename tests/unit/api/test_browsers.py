@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.building import make_app
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.config import read_settings
 
-ACTION = b'{"action_id": "a", "freezer_action": {"action": "backup"}}'
+ACTION = b'{"action_id": "a", "freezer_action": {"action": "backup", "path_to_backup": "/etc"}}'
 ALLOWED = [
     {},
     {"Host": "localhost:9090"},

@@ -74,7 +74,7 @@ def test_clients_use_a_socket_by_its_address(start, folder):
     api = start(path)
     assert api.url == f"unix://{path}"
     with_project = connect(url=f"unix://{path}/v2/web")
-    document = {"action_id": "one", "freezer_action": {"action": "backup"}}
+    document = {"action_id": "one", "freezer_action": {"action": "backup", "path_to_backup": "/etc"}}
     with_project.actions.create(document)
     assert [found["action_id"] for found in with_project.actions.list()] == ["one"]
     with_project.close()

@@ -64,6 +64,14 @@ def make_policy(settings: Settings) -> Policy:
     return Policy(settings.options if settings.config_files else None)
 
 
+def check(settings: Settings) -> None:
+    """Try out, and log, what would only show when requests come. Raises AuthError, PolicyError, StoreError."""
+    for warning in (*settings.warnings, *make_strategy(settings).warnings()):
+        LOG.warning("%s", warning)
+    make_policy(settings).check()
+    open_store(settings).close()
+
+
 def make_app(settings: Settings) -> Application:
     """The application, to be made in the process that serves it. Raises AuthError, StoreError."""
     store: Store = open_store(settings)

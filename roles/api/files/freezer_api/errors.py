@@ -69,6 +69,13 @@ class ConflictingError(ApiError):
     title = "Conflict"
 
 
+class LengthRequiredError(ApiError):
+    """The body comes in chunks, which the server in front of this API does not hand on."""
+
+    status = 411
+    title = "Length Required"
+
+
 class PreconditionError(ApiError):
     """The document is no longer as the client has seen it."""
 

@@ -4,19 +4,16 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Sequence
 
 from . import logs
 from .auth.base import AuthError
-from .building import make_policy, make_strategy, open_store
+from .building import check
 from .config import ConfigError, read_settings
 from .policy import PolicyError
 from .server import Server, listen
 from .store.errors import StoreError
-
-LOG = logging.getLogger("freezer_api")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,13 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(arguments)
         logs.set_up(settings.log_file, debug=settings.debug)
-        for warning in settings.warnings:
-            LOG.warning("%s", warning)
         # What cannot work is said here, in one sentence, and not by every worker.
-        for warning in make_strategy(settings).warnings():
-            LOG.warning("%s", warning)
-        make_policy(settings).check()
-        open_store(settings).close()
+        check(settings)
         listener = listen(settings)
     except OSError as error:
         print(f"freezer-api: the log cannot be written to {error.filename}: {error.strerror}", file=sys.stderr)

@@ -18,9 +18,9 @@ Described = dict[str, Any]
 
 #: What every request with a sender can come to, and what every one with a body.
 ALWAYS = (401, 403, 406, 408, 415, 429, 431, 503)
-WITH_BODY = (400, *ALWAYS, 413)
+WITH_BODY = (400, *ALWAYS, 411, 413)
 
-_ERRORS = (400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 415, 429, 431, 503)
+_ERRORS = (400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 415, 429, 431, 503)
 _HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate", "x-openstack-request-id")
 _EVERYWHERE = ("x-openstack-request-id",)
 

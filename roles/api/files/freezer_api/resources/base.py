@@ -13,7 +13,7 @@ import falcon
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
 
 from ..access import Access, Context, access
-from ..errors import TooLargeError
+from ..errors import LengthRequiredError, TooLargeError
 from ..json_body import parse_object
 from ..node_writes import body_of_node
 from ..planning import etag
@@ -99,8 +99,25 @@ def body_of(request: falcon.Request, times_usual: int = 1) -> dict[str, Any]:
     length = request.content_length
     if length is not None and length > limit:
         raise _too_large(limit)
-    # waitress has received all of it, and has counted a chunked one.
+    if length is None and request.get_header("Transfer-Encoding") is not None:
+        return parse_object(_chunked_body(request, limit))
     return parse_object(request.bounded_stream.read())
+
+
+def _chunked_body(request: falcon.Request, limit: int) -> bytes:
+    """A body without a length, as other servers than ours hand it on. Raises LengthRequiredError, TooLargeError."""
+    if not request.env.get("wsgi.input_terminated"):
+        # uwsgi and mod_wsgi give an empty body then: an empty one is not what was sent.
+        raise LengthRequiredError(
+            "The server in front of the API does not hand on a body in chunks; send it with Content-Length, or set the "
+            "server up for chunks"
+        )
+    body = bytearray()
+    while piece := request.stream.read(limit + 1 - len(body)):
+        body += piece
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
 
 
 def is_unchanged(request: falcon.Request, response: falcon.Response, tag: str) -> bool:
