@@ -274,3 +274,48 @@ def test_what_cannot_be_a_cluster_is_told_without_its_secrets(config_file, url, 
 def test_options_of_upstreams_elasticsearch_have_no_effect(config_file):
     path = config_file(store_of("sqlite:////srv/api.db", "hosts = http://old:9200\nuse_ssl = false\n"))
     assert len(read_settings(["--config-file", path]).warnings) == 2
+
+
+#: What the files of freezer-api 1 and 7 have set, or show.
+OLD = """\
+[DEFAULT]
+verbose = false
+logfile = freezer-api.log
+logdir = /var/log/freezer
+use_syslogd = false
+enable_v2_api = true
+[keystone_authtoken]
+auth_protocol = http
+auth_host = keystone_host
+admin_user = freezer
+[storage]
+db=elasticsearch
+hosts='http://elasticsearch_host:9200'
+number_of_replicas=2
+[database]
+idle_timeout = 3600
+[paste_deploy]
+config_file = freezer-paste.ini
+"""
+
+
+def test_a_file_of_an_old_freezer_api_starts_with_a_warning_for_what_has_no_effect(tmp_path):
+    path = tmp_path / "freezer-api.conf"
+    path.write_text(OLD)
+    settings = read_settings(
+        ["--store", f"sqlite:///{tmp_path}/api.db", "--auth-strategy", "noauth", "--config-file", str(path)]
+    )
+    assert settings.log_file == Path("/var/log/freezer/freezer-api.log")
+    without_effect = {warning.split()[0] for warning in settings.warnings}
+    assert without_effect == {
+        *(
+            "verbose",
+            "use_syslogd",
+            "enable_v2_api",
+            "db",
+            "hosts",
+            "number_of_replicas",
+            "idle_timeout",
+            "config_file",
+        ),
+    }

@@ -318,7 +318,9 @@ def _is_ours(path: Path, section: str, name: str) -> bool:
     """Whether an option has a meaning; False for one that only upstream knows. Raises ConfigError for any other."""
     if section in LIBRARY_SECTIONS or _is_auth_section(section):
         return True
-    known = [option.dest for option in OPTIONS.get(section, ())]
+    options = OPTIONS.get(section, ())
+    known = [option.dest for option in options]
+    known += [old.name for option in options for old in option.deprecated_opts if old.name]
     if name in known:
         return True
     of_upstream: Mapping[str, frozenset[str] | None] = UPSTREAM_ONLY

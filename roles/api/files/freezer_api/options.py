@@ -94,8 +94,12 @@ DEFAULT_OPTIONS = [
     ),
     cfg.BoolOpt("access_log", default=True, help="Write a line about every request to the log."),
     cfg.BoolOpt("debug", default=False, help="Log more."),
-    cfg.StrOpt("log_file", help="The file to log to, in log_dir if that is set; standard error if there is none."),
-    cfg.StrOpt("log_dir", help="The folder of log_file."),
+    cfg.StrOpt(
+        "log_file",
+        deprecated_name="logfile",
+        help="The file to log to, in log_dir if that is set; standard error if there is none.",
+    ),
+    cfg.StrOpt("log_dir", deprecated_name="logdir", help="The folder of log_file."),
 ]
 
 DATABASE_OPTIONS = [
@@ -234,7 +238,11 @@ UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
             *("logging_context_format_string", "logging_default_format_string", "logging_debug_format_suffix"),
             *("logging_exception_prefix", "logging_user_identity_format", "default_log_levels", "publish_errors"),
             *("instance_uuid_format", "rate_limit_interval", "rate_limit_burst", "rate_limit_except_level"),
-            *("log_color", "fatal_deprecations", "enable_v1_api", "transport_url"),
+            *("log_color", "fatal_deprecations", "enable_v1_api", "enable_v2_api", "transport_url"),
+            # Of older releases.
+            *("verbose", "use_syslogd", "use_syslog_rfc_format", "log_format", "log_config", "db_backend"),
+            *("sql_connection", "sql_idle_timeout", "sql_min_pool_size", "sql_max_pool_size", "sql_max_retries"),
+            *("sql_retry_interval", "sql_max_overflow", "sql_connection_debug", "sql_connection_trace"),
         )
     ),
     "database": frozenset(
@@ -243,7 +251,9 @@ UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
             *("connection_recycle_time", "max_pool_size", "max_retries", "retry_interval", "max_overflow"),
             *("connection_debug", "connection_trace", "pool_timeout", "use_db_reconnect", "db_retry_interval"),
             *("db_inc_retry_interval", "db_max_retry_interval", "db_max_retries", "connection_parameters"),
-            *("min_pool_size", "mysql_enable_ndb"),
+            *("min_pool_size", "mysql_enable_ndb", "idle_timeout", "sql_connection", "sql_idle_timeout"),
+            *("sql_min_pool_size", "sql_max_pool_size", "sql_max_retries", "reconnect_interval"),
+            *("sqlalchemy_max_overflow", "sqlalchemy_pool_timeout"),
         )
     ),
     "healthcheck": frozenset(
@@ -262,8 +272,10 @@ UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
             *("select_mapping", "erase"),
         )
     ),
+    "DATABASE": None,
     "oslo_reports": None,
     "paste_deploy": None,
+    "sql": None,
     "sqlalchemy": None,
     "storage": None,
 }

@@ -1,0 +1,26 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The options of the agent's file (``--config``) for ``oslo-config-generator --namespace freezer``.
+
+The agent itself reads its file without oslo.config.
+"""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+from .flags import COMMAND_LINE_KEYS, flags
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """What can stand in the section [DEFAULT] of the file."""
+    return [
+        (
+            "DEFAULT",
+            [
+                cfg.StrOpt(flag.key, help=flag.about) if flag.value else cfg.BoolOpt(flag.key, help=flag.about)
+                for flag in flags()
+                if flag.key not in COMMAND_LINE_KEYS
+            ],
+        )
+    ]
