@@ -44,7 +44,8 @@ NODE, MEMBER, BOSS = sender("db1"), sender("alice"), sender("boss")
 
 def documents_of(client, marker, suffix):
     """A document of every kind that is a client's, with ids that end in ``suffix``."""
-    action = {"freezer_action": {"action": "backup", "backup_name": marker, "ssh_password": f"secret-{marker}"}}
+    what = {"action": "backup", "backup_name": marker, "path_to_backup": "/srv", "storage": "local", "container": "/c"}
+    action = {"freezer_action": {**what, "own_password": f"secret-{marker}"}}
     return {
         "clients": {"client_id": client, "description": marker},
         "jobs": {
@@ -196,7 +197,7 @@ def test_lists_and_counts_of_a_node_say_nothing_of_others(world):
 def test_a_node_sees_its_own_on_both_versions_with_the_secrets_that_its_jobs_need(world):
     for base in ("/v1", "/v2/web"):
         job = world.ask("GET", f"{base}/jobs/job1", NODE).json
-        assert job["job_actions"][0]["freezer_action"]["ssh_password"] == "secret-own"
+        assert job["job_actions"][0]["freezer_action"]["own_password"] == "secret-own"
         assert [one["job_id"] for one in world.ask("GET", f"{base}/jobs", NODE).json["jobs"]] == ["job1"]
         assert list(world.ask("GET", f"{base}/sessions/session1", NODE).json["jobs"]) == ["job1"]
         assert world.ask("GET", f"{base}/clients/web_db1", NODE).json["client"]["client_id"] == "web_db1"
@@ -311,7 +312,7 @@ def test_members_and_readers_have_their_project_and_administrators_all(world):
         for project, status in (("web", own), ("other", foreign)):
             assert world.ask("POST", f"/v2/{project}/clients/{name}", sender(name), new).status_code == status
     assert (
-        world.ask("GET", "/v2/web/jobs/job1", sender("bob")).json["job_actions"][0]["freezer_action"]["ssh_password"]
+        world.ask("GET", "/v2/web/jobs/job1", sender("bob")).json["job_actions"][0]["freezer_action"]["own_password"]
         == "********"
     )
 
