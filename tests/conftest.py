@@ -24,7 +24,7 @@ from ansible_collections.freezer.backup.tests.support import (
 )
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
 from ansible_collections.freezer.backup.tests.support.guests import Guest
-from ansible_collections.freezer.backup.tests.support.lab_minutes import LabMinutes, note_labs
+from ansible_collections.freezer.backup.tests.support.lab_minutes import WITHOUT, LabMinutes, lab_of, note_labs
 from ansible_collections.freezer.backup.tests.support.role_runs import needed
 
 StartApi = Callable[..., ApiProcess]
@@ -52,9 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 #: Labs that one test at a time has for itself.
 _ALONE = ("guests", "hosts")
-#: What takes minutes, the longest first: begun last, it would keep one worker at the end while the others have nothing to do.
+#: What takes minutes beside those, the longest first: begun last, it would keep one worker at the end while the others have
+#: nothing to do.
 _LONG = (
-    *_ALONE,
     "test_cloud_sequence",
     "test_cloud_power_playbooks",
     "test_sequence_playbooks",
@@ -72,7 +72,10 @@ _LONG = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What one worker does (`pytest -n 3`), and when: all tests of a lab that is for one alone, else the tests of a file."""
+    """What one worker does (`pytest -n 3`), and when: all tests of a lab that is for one alone, else the tests of a file.
+
+    Those labs take longest, so they begin at once; beside them what needs no lab, so that a red test shows in minutes.
+    """
     note_labs(items)
     groups: dict[pytest.Item, str] = {}
     for item in items:
@@ -80,7 +83,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         lab = next((name for name in _ALONE if name in fixtures), None)
         groups[item] = lab or item.path.stem
         item.add_marker(pytest.mark.xdist_group(groups[item]))
-    items.sort(key=lambda item: _LONG.index(groups[item]) if groups[item] in _LONG else len(_LONG))
+
+    def when(item: pytest.Item) -> tuple[int, int]:
+        group = groups[item]
+        if group in _ALONE:
+            return 0, _ALONE.index(group)
+        if group in _LONG:
+            return 2, _LONG.index(group)
+        return (1, 0) if lab_of(item) == WITHOUT else (3, 0)
+
+    items.sort(key=when)
 
 
 @pytest.fixture(scope="session")
