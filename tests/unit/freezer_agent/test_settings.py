@@ -206,3 +206,21 @@ def test_what_is_no_document_is_one_sentence_without_its_content(text):
     with pytest.raises(UsageError, match=r"^What came on standard input is ") as refused:
         read_settings({"stdin": True}, io.StringIO(text))
     assert "geheim" not in str(refused.value)
+
+
+@pytest.mark.parametrize("key", ["osrc", "mysql_conf", "mysql-conf", "postgresql_conf", "mongodb_conf"])
+def test_a_file_that_a_configuration_file_names_lies_beside_it(settings, tmp_path, monkeypatch, key):
+    monkeypatch.chdir("/")
+    name = key.replace("-", "_")
+    assert settings(file=f"[default]\n{key} = openrc.osrc\n").options == {name: f"{tmp_path}/openrc.osrc"}
+    assert settings(file=f"[default]\n{key} = /root/openrc\n").options == {name: "/root/openrc"}
+
+
+def test_a_storage_section_names_a_file_beside_the_configuration_file(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    (storage,) = settings(file="[storage:a]\nstorage = swift\ncontainer = c\nosrc = openrc.osrc\n").options["storages"]
+    assert storage["osrc"] == f"{tmp_path}/openrc.osrc"
+
+
+def test_a_file_that_the_command_line_names_lies_in_the_current_folder(settings):
+    assert settings("--osrc openrc.osrc").options == {"osrc": "openrc.osrc"}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -27,6 +28,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.options imp
 from . import flags
 from .errors import UsageError
 
+#: Options that name a file with what a run needs to know, which lies beside the file that names it.
+_READ_FILES = ("osrc", "mysql_conf", "postgresql_conf", "mongodb_conf")
 _SECTIONS = ("default", "DEFAULT", "action")
 _STORAGE = "storage:"
 _DOCUMENT = "The document on standard input"
@@ -162,8 +165,9 @@ def read_ini(path: str) -> dict[str, Any]:
         raise UsageError(f"The file {path} cannot be used: {problem.message}.") from None
     options: dict[str, Any] = {}
     storages: list[dict[str, Any]] = []
+    folder = os.path.dirname(os.path.abspath(path))
     for section in parser.sections():
-        values = {key: _ini_value(value) for key, value in parser.items(section)}
+        values = {key: _beside(folder, key, _ini_value(value)) for key, value in parser.items(section)}
         if section in _SECTIONS:
             options.update(values)
         elif section.startswith(_STORAGE):
@@ -173,6 +177,12 @@ def read_ini(path: str) -> dict[str, Any]:
     if storages:
         options["storages"] = storages
     return options
+
+
+def _beside(folder: str, key: str, value: Any) -> Any:
+    """The value of an option; a relative path of a file to be read is one from the folder of the configuration file."""
+    name = key.replace("-", "_")
+    return os.path.join(folder, value) if name in _READ_FILES and isinstance(value, str) and value else value
 
 
 def _ini_value(value: str) -> Any:
