@@ -189,7 +189,7 @@ def test_an_installed_wheel_has_commands_that_run_without_the_checkout(installed
     # Third-party libraries come from the environment of the tests; Python reads no .pth file there, so that nothing
     # leads to the checkout.
     (libraries,) = (path for path in sys.path if path.startswith(sys.prefix) and path.endswith("/site-packages"))
-    for command in ("freezer-api", "freezer-agent", "freezer-manage", "freezer-scheduler"):
+    for command in ("freezer-api", "freezer-agent", "freezer-manage", "freezer-scheduler", "freezerc"):
         assert "usage" in run(installed / "bin" / command, "--help", PYTHONPATH=libraries).lower()
     where = run(
         installed / "bin/python",

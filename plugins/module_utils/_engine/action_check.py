@@ -43,6 +43,8 @@ NEEDED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "backup": (("path_to_backup", *_OF_CLOUDS), "say which folder, file, server or volume to back up"),
     "restore": (("restore_abs_path", *_OF_CLOUDS), "say which folder to restore into, or which server or volume"),
 }
+#: A node that has credentials of a cloud: what is not named there is Swift, and none of this host's business.
+_SOME_NODE = {"OS_CLOUD": "of the node"}
 #: Longer lists of warnings than this are of use to nobody.
 MAX_WARNINGS = 20
 
@@ -138,7 +140,7 @@ def _about_the_whole(what: str, known: Mapping[str, Any], names: Mapping[str, An
         if what == "restore":
             options.refuse_part()
         if known.get("storages"):
-            options.places()
+            options.places(_SOME_NODE)
     except OptionError as error:
         return [f"The agent of this release refuses this: {str(error).rstrip('.')} (in {place})."]
     # Without a storage it is the node's, as Freezer's documents have it; without a name nothing is found again.

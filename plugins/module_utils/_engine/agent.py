@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from . import copies, databases, planning, results, still
+from . import container_list, copies, databases, planning, results, still
 from .archive import place
 from .archive.backup_set import BackupSet, StoredBackup, contents, next_timestamp
 from .archive.codec import codec_for
@@ -377,8 +377,13 @@ def _prune_set(
 
 @_told("list of backups")
 def info(action: Mapping[str, Any]) -> dict[str, Any]:
-    """The backups of one name (or, without a name, of every name) in the storages of an action, newest first."""
+    """The backups of one name (or, without a name, of every name) in the storages of an action, newest first.
+
+    Where an action names neither backups nor a container, the containers that there are.
+    """
     options = parse_options(action)
+    if container_list.is_wanted(options):
+        return {"changed": False, **container_list.listed(options)}
     if options.of_cloud:
         from .cloud_backup import work as cloud_work
 
@@ -407,7 +412,9 @@ def info(action: Mapping[str, Any]) -> dict[str, Any]:
             incomplete += of_clouds["incomplete"]
             damaged += of_clouds["damaged"]
     backups.sort(key=lambda one: one["timestamp"], reverse=True)
-    return {"changed": False, "backups": backups, "incomplete": incomplete, "damaged": damaged}
+    chosen = options.chosen()
+    more = {"chosen": chosen} if chosen else {}
+    return {"changed": False, "backups": backups, "incomplete": incomplete, "damaged": damaged, **more}
 
 
 def _may_mean(options: Options, folder: str) -> bool:

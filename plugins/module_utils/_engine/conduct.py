@@ -24,7 +24,7 @@ Work = Callable[..., dict[str, Any]]
 def as_asked(work: str) -> Callable[[Work], Work]:
     """Make a piece of work heed ``max_priority``, ``sync``, ``insecure``, ``proxy`` and ``timeout`` of its action.
 
-    What they do not do is in ``warnings`` of the result, as sentences.
+    What they do not do is in ``warnings`` of the result, as sentences; ``chosen`` has what the action left open.
     """
 
     def decorated(do: Work) -> Work:
@@ -37,7 +37,8 @@ def as_asked(work: str) -> Callable[[Work], Work]:
             if options.sync and work == "backup" and not kwargs.get("dry_run"):
                 warnings += _synced(options)
             result = do(action, *args, **kwargs)
-            return {**result, "warnings": warnings} if warnings else result
+            more = {"warnings": warnings, "chosen": options.chosen()}
+            return {**result, **{key: sentences for key, sentences in more.items() if sentences}}
 
         return conducted
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from . import option_values as values
 from .errors import OptionError, UnknownOption
+from .locations import Location, locate
 from .media import CLOUD_MEDIA, medium_of
 
 DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
@@ -258,31 +259,49 @@ class Options:
                     "folder, and take from there what you need. Nothing was done."
                 )
 
-    def places(self) -> list[tuple[str, str]]:
-        """The kind and container of each storage: those of ``storages``, else the one of the action itself."""
-        given = self.storages or [{"storage": self.storage, "container": self.container}]
-        places = []
-        for place in given:
+    def places(self, environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+        """The kind and container of each storage: those of ``storages``, else the one of the action itself.
+
+        Where they are not named, ``environ`` decides (the environment of this process without it). Raises OptionError.
+        """
+        return [(one.kind, one.container) for one in self._locations(environ)]
+
+    def chosen(self) -> list[str]:
+        """What of its places an action does not name, and what was chosen in its place and why, as sentences."""
+        if self.backup_media == "cindernative":
+            return []  # Cinder keeps them
+        return list(dict.fromkeys(sentence for one in self._locations(None) for sentence in one.chosen))
+
+    def storage_kinds(self) -> list[tuple[str, dict[str, Any], tuple[str, ...]]]:
+        """The kind of each storage of an action that names no container, who asks its cloud, and what was chosen and why."""
+        found = []
+        for place in self._given_places():
+            access = {key: place.get(key) or getattr(self, key) for key in _ACCESS}
+            located = locate(place.get("storage") or self.storage, "any", access)
+            found.append((located.kind, {**access, **self._manner()}, located.chosen))
+        return found
+
+    def _locations(self, environ: Mapping[str, str] | None) -> list[Location]:
+        found = []
+        for place in self._given_places():
             unknown = set(place) - {"storage", "container", *_ACCESS}
             if unknown:
                 raise OptionError(f"A storage of this action has the unknown key {sorted(unknown)[0]!r}.")
-            kind = place.get("storage") or self.storage
-            container = place.get("container") or self.container
-            if not kind:
-                raise OptionError("storage is missing: say where backups are kept, for example local.")
-            if not container:
-                raise OptionError(
-                    "container is missing: for the storage local it is the path of a folder, for swift a container's name."
-                )
-            places.append((str(kind), str(container)))
-        if len(set(places)) != len(places):
+            access = {key: place.get(key) or getattr(self, key) for key in _ACCESS}
+            found.append(
+                locate(place.get("storage") or self.storage, place.get("container") or self.container, access, environ)
+            )
+        if len({(one.kind, one.container) for one in found}) != len(found):
             raise OptionError("Two storages of this action are the same place.")
-        return places
+        return found
+
+    def _given_places(self) -> list[dict[str, Any]]:
+        return self.storages or [{"storage": self.storage, "container": self.container}]
 
     def access(self, kind: str, container: str) -> dict[str, Any]:
         """Who asks the cloud that one of the places is in, and how: what stands beside it, else what the action says."""
-        for place in self.storages:
-            if (place.get("storage") or self.storage, place.get("container") or self.container) == (kind, container):
+        for place, located in zip(self.storages, self._locations(None)):
+            if (located.kind, located.container) == (kind, container):
                 own = {key: str(place[key]) for key in _ACCESS if place.get(key)}
                 if own:
                     return {**own, **self._manner()}

@@ -154,3 +154,18 @@ def test_the_module_backs_up_to_swift_and_check_mode_writes_nothing(swift_lab, p
     done = run_module("backup", action)
     assert done["outcome"] == "success", done
     assert run_module("backup", {**action, "min_age": 3600})["changed"] is False
+
+
+@pytest.mark.usefixtures("as_member")
+def test_the_storage_and_the_container_of_freezer_are_chosen_and_listed(source):
+    """`freezerc --file-to-backup PATH --backup-name NAME` and `freezerc --action info` of Freezer's README."""
+    made = agent.backup({"path_to_backup": str(source), "backup_name": "seed", "compression": "none"})
+    assert [(one["storage"], one["container"]) for one in made["storages"]] == [("swift", "freezer_backups")]
+    assert [sentence.split(":")[0] for sentence in made["chosen"]] == ["storage is not given", "container is not given"]
+    found = agent.info({})
+    assert "backups" not in found
+    (one,) = (one for one in found["containers"] if one["container"] == "freezer_backups")
+    assert (one["storage"], one["has_marker"]) == ("swift", True)
+    assert {type(one["bytes"]), type(one["objects"])} == {int}  # Swift counts with a delay
+    assert not any(one["container"].endswith("_segments") for one in found["containers"])
+    assert [one["backup_name"] for one in agent.info({"container": "freezer_backups"})["backups"]] == ["seed"]

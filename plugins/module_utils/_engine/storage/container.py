@@ -61,6 +61,10 @@ class KnownContainers:
         """The id that a container had when it was written to the last time; None if it never was from here."""
         return self._read().get(identity)
 
+    def identities(self) -> list[str]:
+        """The names of all containers that were written to from here."""
+        return sorted(self._read())
+
     def remember(self, identity: str, container_id: str) -> None:
         """Keep the id of a container. It is on disk when this returns."""
         try:

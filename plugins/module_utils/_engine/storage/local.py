@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -22,6 +22,7 @@ from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, OddObject, SetBusy, StorageError
 
 LOCK_NAME = ".lock"
+_IDENTITY = "local:"
 
 
 def _explain(doing: str, path: str, problem: OSError) -> StorageError:
@@ -183,7 +184,12 @@ class LocalStorage(Storage):
                 raise _explain("Making the folder", folder, problem) from problem
 
     def identity(self) -> str:
-        return f"local:{os.path.realpath(self.container)}"
+        return f"{_IDENTITY}{os.path.realpath(self.container)}"
+
+    @staticmethod
+    def paths_of(identities: Iterable[str]) -> list[str]:
+        """The paths of those of these containers that are folders of this host."""
+        return [one[len(_IDENTITY) :] for one in identities if one.startswith(_IDENTITY)]
 
     def make(self, parents: bool, dry_run: bool = False) -> bool:
         if os.path.isdir(self.container):

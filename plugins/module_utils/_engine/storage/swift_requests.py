@@ -199,6 +199,24 @@ class SwiftRequests:
                 return
             marker = entries[-1][0]
 
+    def containers(self) -> Iterator[tuple[str, int, int]]:
+        """The containers of the account: name, number of objects and bytes, as Swift counts them. Raises StorageError."""
+        marker = ""
+        while True:
+            query = f"?format=json&limit={_LISTED}" + (f"&marker={quote(marker, safe='')}" if marker else "")
+            try:
+                answer = self._opened().request("GET", query, raw=True)
+                entries = json.loads(answer.document or b"[]")
+                found = [(str(one["name"]), int(one["count"]), int(one["bytes"])) for one in entries]
+            except RestError as problem:
+                raise Refused(f"Listing the containers failed. {problem}", problem.status) from problem
+            except (ValueError, TypeError, KeyError, RecursionError):
+                raise StorageError("What Swift lists of the account is no list of containers.") from None
+            yield from found
+            if len(found) < _LISTED:
+                return
+            marker = found[-1][0]
+
     def delete(self, container: str, names: list[str]) -> None:
         """Delete objects; no error for those that are gone already. Raises StorageError."""
         for start in range(0, len(names), _DELETED_AT_ONCE):

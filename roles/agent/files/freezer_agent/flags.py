@@ -48,8 +48,17 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         (
             Flag("backup_name", "the name that a backup is found by again", "NAME", "-N"),
             Flag("hostname", "the host that the backup is of (default: this one)", "HOST"),
-            Flag("storage", "where backups are kept: local or swift", "KIND"),
-            Flag("container", "for local the path of a folder, for swift a container's name", "PATH", "-C"),
+            Flag(
+                "storage",
+                "where backups are kept: local or swift (the default where credentials of OpenStack are)",
+                "KIND",
+            ),
+            Flag(
+                "container",
+                "for local the path of a folder, for swift a container's name (default: freezer_backups)",
+                "PATH",
+                "-C",
+            ),
             Flag("init", "use the container as it is now, also one that is gone, and make the folders above it"),
             Flag(
                 "cloud",

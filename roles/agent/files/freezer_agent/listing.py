@@ -24,6 +24,9 @@ _STYLES = {"success": "green", "partial": "yellow"}
 
 def print_listing(result: Mapping[str, Any], console: Console) -> None:
     """Print the table, then what is not a whole backup. A table that is too wide for a terminal is split by name."""
+    if "containers" in result:
+        _print_containers(result["containers"], console)
+        return
     backups = result["backups"]
     if not backups:
         console.print(Text("There is no backup."))
@@ -44,6 +47,33 @@ def print_listing(result: Mapping[str, Any], console: Console) -> None:
             console.print(Text(f"{title}:", style="yellow"), soft_wrap=True)
             for entry in entries:
                 console.print(Text(f"  {printable(entry)}"), soft_wrap=True)
+
+
+def _print_containers(containers: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """Print a line for each container, and how to look into one."""
+    if not containers:
+        console.print(Text("There is no container that could be listed."))
+        return
+    if not console.is_terminal:
+        console.width = _WIDE
+    of_swift = any(one["storage"] == "swift" for one in containers)
+    table = Table(box=SIMPLE_HEAD if console.is_terminal else None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("container")
+    table.add_column("storage")
+    if of_swift:
+        table.add_column("objects", justify="right")
+        table.add_column("bytes", justify="right", no_wrap=True)
+    table.add_column("marked")
+    for one in containers:
+        cells = [Text(printable(one["container"])), Text(one["storage"])]
+        if of_swift:
+            cells += [Text(f"{one['objects']:,}"), Text(size(one["bytes"]))] if "bytes" in one else [Text(""), Text("")]
+        table.add_row(*cells, Text("yes" if one["has_marker"] else "no"))
+    console.print(table)
+    console.print(
+        Text("Marked are those that a backup of this release has written to. --container NAME lists what is in one."),
+        soft_wrap=True,
+    )
 
 
 def _print_by_name(backups: Sequence[Backup], console: Console) -> None:

@@ -11,7 +11,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ALIASES, OPTION_KEYS, OptionError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import (
+    ALIASES,
+    OPTION_KEYS,
+    OptionError,
+    parse_options,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
 
 from . import endings
@@ -76,7 +81,11 @@ class Run:
         for sentence in settings.warnings:
             output.warn(sentence)
         metadata = answer_to_path(settings.metadata_out) if settings.metadata_out else None
+        if settings.action not in ("exec", "info"):
+            _tell_chosen(output, parse_options(settings.options).chosen())
         result = _ask_engine(settings, output, record)
+        if settings.action == "info":
+            _tell_chosen(output, result.get("chosen", ()))
         for sentence in result.get("warnings", ()):
             output.warn(sentence)
         signals.release()
@@ -110,6 +119,11 @@ class Run:
             except OSError as problem:
                 say_error(f"The result could not be written to {self._result.describe()}: {problem.strerror}.")
         return status
+
+
+def _tell_chosen(output: Output, sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        output.tell(as_typed(sentence, OPTION_KEYS))
 
 
 def _nothing_found(settings: Settings, result: Mapping[str, Any]) -> str:

@@ -54,6 +54,13 @@ class Output:
         if not self._quiet and not self._lively:
             print(printable(text), file=sys.stderr, flush=True)
 
+    def tell(self, sentence: str) -> None:
+        """Say what was decided where it was left open: also where there is a bar."""
+        if self._log is not None:
+            self._log.write(sentence)
+        if not self._quiet:
+            print(f"freezer-agent: {printable(sentence)}", file=sys.stderr, flush=True)
+
     def warn(self, sentence: str) -> None:
         """Say what is not as it was asked for, and does not end the run."""
         if self._log is not None:
