@@ -62,7 +62,8 @@ def routes_of(app):
         for base in ("/v1/", "/v2/{project_id}/"):
             if template.startswith(base):
                 template = "{base}/" + template.removeprefix(base)
-        found |= {(template, method.method) for method in route.methods if not method.internal}
+        # HEAD is GET without the body, and answered by the same method.
+        found |= {(template, one.method) for one in route.methods if not one.internal and one.method != "HEAD"}
     return found
 
 
