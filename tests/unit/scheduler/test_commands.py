@@ -4,20 +4,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
 
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.showing import show_document, show_list
 from ansible_collections.freezer.backup.tests.support.scheduler_process import COMMAND, clean_environment
 
 #: The document of the README, word for word.
@@ -71,7 +75,7 @@ def test_a_job_goes_the_way_of_the_readme(run, tmp_path):
     _status, out, _err = run("-c", "node12", "job-list")
     heads, row = [line for line in out.splitlines() if line.startswith("|")]
     assert [cell.strip() for cell in heads.strip("|").split("|")] == [
-        "job_id", "description", "# actions", "status", "event", "result", "session_id",
+        "job_id", "description", "# actions", "status", "event", "result", "session_id", "next run",
     ]  # fmt: skip
     assert [cell.strip() for cell in row.strip("|").split("|")][:3] == [job_id, "schedule_backups 6", "1"]
     _status, out, _err = run("-c", "node12", "job-get", "-j", job_id)
@@ -117,6 +121,87 @@ def test_of_a_completed_job_there_is_nothing_to_stop_and_a_start_is_asked_for(ru
     assert run("job-start", job_id)[::2] == (0, f"The start of the job {job_id} is asked for.\n")
     schedule = json.loads(run("job-get", job_id)[1])["job_schedule"]
     assert (schedule["event"], schedule["result"]) == ("start", "success")
+
+
+def test_values_keep_their_places_and_when_a_job_is_due_next_comes_last(run, tmp_path):
+    document = json.loads(TEST_JOB)
+    document["job_schedule"] = {"schedule_hour": "3", "schedule_timezone": "UTC", "status": "scheduled",
+                                "result": "fail", "reason": "No room."}  # fmt: skip
+    (tmp_path / "job.json").write_text(json.dumps(document))
+    job_id = run("-c", "node12", "job-create", "--file", "job.json")[1].strip()
+    values = run("-c", "node12", "job-list", "--format", "value")[1].rstrip("\n").split("\t")
+    assert values[:6] == [job_id, "schedule_backups 6", "1", "scheduled", "", "fail"]
+    assert values[10:12] == ["node12", "No room."]
+    due = datetime.strptime(values[12], "%Y-%m-%d %H:%M:%S").astimezone()
+    assert (due.astimezone(UTC).hour, timedelta(0) < due - datetime.now(UTC) <= timedelta(days=1)) == (3, True)
+
+
+def on_a_terminal(columns, show):
+    """What a function prints on a terminal of so many columns, as lines without what colours them."""
+    near, far = pty.openpty()
+    child = os.fork()
+    if not child:
+        os.environ.update(TERM="xterm", COLUMNS=str(columns))
+        for number in (1, 2):
+            os.dup2(far, number)
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+        try:
+            show()
+            sys.stdout.flush()
+        finally:
+            os._exit(0)
+    os.close(far)
+    seen = b""
+    with contextlib.suppress(OSError):
+        while data := os.read(near, 65536):
+            seen += data
+    os.close(near)
+    os.waitpid(child, 0)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode()).splitlines()
+
+
+def listed_job(job_id="07999ea33a494ccf84590191d6fe850c", client_id="node12", **schedule):
+    return {"job_id": job_id, "client_id": client_id, "description": "nightly backup of everything below /srv/data",
+            "job_actions": [{}], "job_schedule": {"schedule_hour": "2", "status": "scheduled", **schedule}}  # fmt: skip
+
+
+REASON = "Action 1 (backup of etc): the path /etc/nothing does not exist."
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_a_list_on_a_terminal_breaks_no_word_and_shows_first_what_an_operator_looks_for(columns):
+    now = time.time()
+    jobs = [listed_job(result="fail", reason=REASON, time_ended=now - 60), listed_job("j" * 32, status="running")]
+    lines = on_a_terminal(columns, lambda: show_list("job", jobs, "table"))
+    assert max(map(len, lines)) <= columns
+    heads = lines[0].split("  ")
+    assert heads[0] == "job_id"
+    row = next(line for line in lines if line.startswith("07999ea33a494ccf84590191d6fe850c "))
+    assert ("scheduled" in row, " fail" in row) == (True, True)
+    if columns >= 80:
+        assert datetime.fromtimestamp(now - 60).astimezone().strftime("%m-%d %H:%M") in row
+        assert "next run" in lines[0]
+    # A reason without room for it is told below, whole.
+    assert (REASON in " ".join(" ".join(lines).split())) == (columns < 120 or columns == 200)
+    assert ("reason" in lines[0]) == (columns >= 120)
+
+
+def test_clients_are_shown_where_there_are_several():
+    def of(*clients):
+        jobs = [listed_job(f"job{number}", client) for number, client in enumerate(clients)]
+        return on_a_terminal(80, lambda: show_list("job", jobs, "table"))
+
+    assert "client_id" not in of("node1", "node1")[0]
+    assert of("node1", "node2")[0].split()[:2] == ["job_id", "client_id"]
+
+
+def test_a_document_in_a_table_has_a_line_for_each_value():
+    job = listed_job("job1", reason="x")
+    lines = on_a_terminal(
+        100, lambda: show_document({**job, "job_actions": [{"freezer_action": {"mode": "fs"}}]}, "table")
+    )
+    assert not any("{" in line or "[" in line for line in lines)
+    assert any(line.split() == ["job_actions.1.freezer_action.mode", "fs"] for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,10 @@ def test_status_shows_what_waits_for_its_place_and_writes_nothing(tmp_path, caps
     found = json.loads(capsys.readouterr().out)
     assert found["jobs"] == {"running": 1, "queued": 1}
     assert {run["job_id"]: run["phase"] for run in found["runs"]} == {"job0": "running", "job1": "queued"}
+    assert show_status("node1", None, tmp_path, None) == 3
+    said = capsys.readouterr().out
+    assert ("{" in said, "1 running, 1 queued" in said) == (False, True)
+    assert len([line for line in said.splitlines() if line.startswith("| job")]) == 4, said
     after = [(one.name, one.read_bytes()) for one in sorted(tmp_path.glob("*.db*")) if not one.name.endswith("-shm")]
     assert after == before
     journal.close()

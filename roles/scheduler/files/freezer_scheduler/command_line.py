@@ -56,7 +56,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_kind(verb, kind)
     for event, about in (("start", "run the job, or put it back into its schedule"),
                          ("stop", "take the job out of its schedule; what runs comes to its end"),
-                         ("abort", "end the job that runs, within ten seconds, and take it out of its schedule")):  # fmt: skip
+                         ("abort", "end the run that is under way, within ten seconds; the schedule goes on")):  # fmt: skip
         _add_id(verb(f"job-{event}", about), "job")
     for name, about in (("add", "put a job into a session"), ("remove", "take a job out of a session")):
         command = verb(f"session-{name}-job", about)

@@ -8,7 +8,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
@@ -24,18 +25,21 @@ from .command_line import UsageError
 from .showing import show_document, show_list, watch
 
 
-def run(flags: argparse.Namespace, registry: Registry, client_id: Callable[[], str]) -> int:
-    """Do what a verb such as ``job-list`` asks for. Raises FreezerError, DocumentError, ScheduleError."""
+def run(flags: argparse.Namespace, registry: Registry, client_id: Callable[[], str], zone: tzinfo) -> int:
+    """Do what a verb such as ``job-list`` asks for. ``zone`` is that of schedules which name none.
+
+    Raises FreezerError, DocumentError, ScheduleError.
+    """
     kind, _dash, verb = flags.verb.partition("-")
     collection: Collection = getattr(registry, kind + "s")
     if verb == "list":
-        return _list(flags, kind, collection, client_id)
+        return _list(flags, kind, collection, client_id, zone)
     if verb == "create":
         return _create(flags, kind, registry, collection, client_id)
-    document_id = _id_of(flags, kind)
+    document_id = id_of(flags, kind)
     if verb == "get":
         document = _needed(collection, document_id)
-        show_document(_shown(document, flags), flags.format or "json")
+        show_document(shown(document, flags), flags.format or "json")
     elif verb == "update":
         collection.patch(document_id, _document(flags.file))
         print(f"The {kind} {document_id} is changed.", file=sys.stderr)
@@ -64,7 +68,9 @@ def run(flags: argparse.Namespace, registry: Registry, client_id: Callable[[], s
     return 0
 
 
-def _list(flags: argparse.Namespace, kind: str, collection: Collection, client_id: Callable[[], str]) -> int:
+def _list(
+    flags: argparse.Namespace, kind: str, collection: Collection, client_id: Callable[[], str], zone: tzinfo
+) -> int:
     match: dict[str, Any] = {}
     if kind == "job" and not flags.all_clients:
         match["client_id"] = client_id()
@@ -74,15 +80,22 @@ def _list(flags: argparse.Namespace, kind: str, collection: Collection, client_i
         match["_all"] = flags.search
 
     def find() -> list[Mapping[str, Any]]:
-        return [_shown(one, flags) for one in select(collection, match=match, limit=flags.limit)]
+        return [shown(one, flags) for one in select(collection, match=match, limit=flags.limit)]
 
+    show_all(flags, kind, find, zone)
+    return 0
+
+
+def show_all(
+    flags: argparse.Namespace, kind: str, find: Callable[[], Sequence[Mapping[str, Any]]], zone: tzinfo
+) -> None:
+    """Show what ``find`` finds: once, or again and again with ``--watch``. Raises UsageError."""
     if kind == "job" and flags.watch is not None:
         if flags.watch <= 0:
             raise UsageError("--watch needs a number of seconds above 0.")
-        watch(kind, find, flags.watch, time.sleep)
+        watch(kind, find, flags.watch, time.sleep, zone)
     else:
-        show_list(kind, find(), flags.format or "table")
-    return 0
+        show_list(kind, find(), flags.format or "table", zone)
 
 
 def _create(
@@ -128,7 +141,8 @@ def _needed(collection: Collection, document_id: str) -> dict[str, Any]:
     return found
 
 
-def _id_of(flags: argparse.Namespace, kind: str) -> str:
+def id_of(flags: argparse.Namespace, kind: str) -> str:
+    """The id that a verb is given. Raises UsageError."""
     given = {one for one in (flags.id, flags.named_id) if one}
     if len(given) != 1:
         raise UsageError(f"Which {kind} is meant? {flags.verb} needs one id.")
@@ -158,5 +172,6 @@ def _document(path: str) -> dict[str, Any]:
     return document
 
 
-def _shown(document: Mapping[str, Any], flags: argparse.Namespace) -> dict[str, Any]:
+def shown(document: Mapping[str, Any], flags: argparse.Namespace) -> dict[str, Any]:
+    """A document without passwords, unless they are asked for."""
     return dict(document) if flags.show_secrets else without_secrets(document)

@@ -74,7 +74,7 @@ def _documents(flags: argparse.Namespace) -> int:
     settings = _settings(flags)
     registry = settings.connect()
     try:
-        return run(flags, registry, lambda: client_id_of(settings))
+        return run(flags, registry, lambda: client_id_of(settings), settings.zone)
     finally:
         registry.close()
 

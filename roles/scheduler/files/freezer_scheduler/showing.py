@@ -7,20 +7,25 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.upcoming import next_runs
+
 from .runs import QUEUED
+from .table import Layout, boxed
 
 if TYPE_CHECKING:
-    from rich.box import Box
-    from rich.console import Console
-    from rich.table import Table
+    from rich.console import Console, RenderableType
 
 Document = Mapping[str, Any]
+Column = tuple[str, Callable[[Document], Any]]
 
-_STYLES = {"success": "green", "fail": "bold red", "aborted": "yellow", "running": "cyan", "aborting": "yellow"}
+NEXT_RUN = "next run"
+#: So many columns have always been shown, also where they are empty.
+_FIRST_COLUMNS = 7
 
 
 def _schedule(key: str) -> Callable[[Document], Any]:
@@ -45,6 +50,24 @@ def _moment(value: Callable[[Document], Any]) -> Callable[[Document], Any]:
     return text
 
 
+def _next_run(zone: tzinfo | None) -> Callable[[Document], str]:
+    """When a job is due next, as its scheduler finds it out; ``zone`` is the one of schedules that name none."""
+
+    def text(document: Document) -> str:
+        now = float(int(time.time()))
+        try:
+            found = next_runs(document, now, zone=zone)
+        except (FreezerError, ValueError):
+            # It can be stored, and is never run: ``reason`` says why.
+            return ""
+        if not found:
+            return ""
+        is_at_once = found[0].timestamp() <= now
+        return "now" if is_at_once else found[0].astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+    return text
+
+
 def _status(document: Document) -> str:
     """The status of a job; one that is due and waits for its place is queued."""
     schedule = document.get("job_schedule") or {}
@@ -64,7 +87,7 @@ def _progress(document: Document) -> str:
 
 
 #: The columns of each kind: those of python-freezerclient and the README first.
-COLUMNS: Mapping[str, Sequence[tuple[str, Callable[[Document], Any]]]] = {
+COLUMNS: Mapping[str, Sequence[Column]] = {
     "job": (
         ("job_id", _top("job_id")),
         ("description", _top("description")),
@@ -76,6 +99,8 @@ COLUMNS: Mapping[str, Sequence[tuple[str, Callable[[Document], Any]]]] = {
         ("started", _moment(_schedule("time_started"))),
         ("ended", _moment(_schedule("time_ended"))),
         ("progress", _progress),
+        ("client_id", _top("client_id")),
+        ("reason", _schedule("reason")),
     ),
     "session": (
         ("session_id", _top("session_id")),
@@ -111,18 +136,35 @@ COLUMNS: Mapping[str, Sequence[tuple[str, Callable[[Document], Any]]]] = {
 }
 
 
-def show_list(kind: str, documents: Iterable[Document], how: str) -> None:
-    """Print documents of a kind: as a table, whole as JSON or YAML, or a line of values for each."""
+#: How a list of jobs stands on a terminal: what an operator looks for first.
+_JOBS_ON_A_TERMINAL = Layout(
+    order=("job_id", "client_id", "status", "result", "reason", "ended", NEXT_RUN, "progress", "description", "session_id",
+           "event", "started", "# actions"),
+    rank=("job_id", "status", "client_id", "result", NEXT_RUN, "ended", "progress", "reason", "description", "session_id",
+          "event", "started", "# actions"),
+    always=("job_id", "status", "result", NEXT_RUN),
+    if_several=("client_id",),
+    below="reason",
+)  # fmt: skip
+
+
+def show_list(kind: str, documents: Iterable[Document], how: str, zone: tzinfo | None = None) -> None:
+    """Print documents of a kind: as a table, whole as JSON or YAML, or a line of values for each.
+
+    ``zone`` is that of schedules which name none.
+    """
     found = list(documents)
     if how == "json":
         print(json.dumps(found, indent=2))
     elif how == "yaml":
         _print_yaml(found)
     elif how == "value":
+        columns = _columns(kind, zone)
         for document in found:
-            print("\t".join(_text(value(document)) for _name, value in COLUMNS[kind]))
+            print("\t".join(_text(value(document)) for _name, value in columns))
     else:
-        _console().print(_table(kind, found))
+        console = _console()
+        console.print(_table(console, kind, found, zone))
 
 
 def show_document(document: Document, how: str) -> None:
@@ -133,35 +175,41 @@ def show_document(document: Document, how: str) -> None:
         for key, value in document.items():
             print(f"{key}\t{_text(value)}")
     elif how == "table":
-        from rich.table import Table
-
-        table = Table(box=_box())
-        table.add_column("key")
-        table.add_column("value", overflow="fold")
-        for key, value in document.items():
-            table.add_row(str(key), _text(value))
-        _console().print(table)
+        show_rows(("key", "value"), [(key, _text(value)) for key, value in _leaves(document)])
     else:
         print(json.dumps(document, indent=2))
 
 
+def show_rows(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of texts."""
+    _console().print(boxed(names, rows))
+
+
 def watch(
-    kind: str, find: Callable[[], Sequence[Document]], seconds: float, sleep: Callable[[float], None] = time.sleep
+    kind: str,
+    find: Callable[[], Sequence[Document]],
+    seconds: float,
+    sleep: Callable[[float], None] = time.sleep,
+    zone: tzinfo | None = None,
 ) -> None:
     """Show a list again and again, in one place on a terminal, until Ctrl-C."""
     console = _console()
+
+    def table() -> RenderableType:
+        return _table(console, kind, find(), zone)
+
     try:
         if not console.is_terminal:
             while True:
-                console.print(_table(kind, find()))
+                console.print(table())
                 sys.stdout.flush()
                 sleep(seconds)
         from rich.live import Live
 
-        with Live(_table(kind, find()), console=console, auto_refresh=False) as live:
+        with Live(table(), console=console, auto_refresh=False) as live:
             while True:
                 sleep(seconds)
-                live.update(_table(kind, find()), refresh=True)
+                live.update(table(), refresh=True)
     except KeyboardInterrupt:
         return
 
@@ -171,31 +219,45 @@ def _console() -> Console:
 
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        # Nothing is cut off where nobody looks.
+        # Programs and files get everything.
         console.width = 1000
     return console
 
 
-def _box() -> Box:
-    from rich import box
+def _columns(kind: str, zone: tzinfo | None) -> list[Column]:
+    """What is shown of a kind. Those that were added later stand last, since programs count them."""
+    return [*COLUMNS[kind], *([(NEXT_RUN, _next_run(zone))] if kind == "job" else [])]
 
-    return box.SIMPLE_HEAD if sys.stdout.isatty() else box.ASCII2
 
-
-def _table(kind: str, documents: Sequence[Document]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    columns = COLUMNS[kind]
+def _table(console: Console, kind: str, documents: Sequence[Document], zone: tzinfo | None) -> RenderableType:
+    columns = _columns(kind, zone)
+    names = [name for name, _value in columns]
     rows = [[_text(value(document)) for _name, value in columns] for document in documents]
-    # What nobody has is shown only as far as it always was.
-    shown = [number for number in range(len(columns)) if number < 7 or any(row[number] for row in rows)]
-    table = Table(box=_box())
-    for number in shown:
-        table.add_column(columns[number][0], overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(row[number], style=_STYLES.get(row[number], "")) for number in shown))
-    return table
+    if console.is_terminal:
+        layout = _JOBS_ON_A_TERMINAL if kind == "job" else Layout(order=names, rank=names, always=names[:1])
+        return layout.fitted(names, rows, console.width)
+    # A column that was added later is shown if it says something.
+    said = [{row[number] for row in rows} for number in range(len(names))]
+    shown = [
+        number
+        for number, name in enumerate(names)
+        if number < _FIRST_COLUMNS or (any(said[number]) and (name != "client_id" or len(said[number]) > 1))
+    ]
+    return boxed([names[number] for number in shown], [[row[number] for number in shown] for row in rows])
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """What is in a document, each with its place in it, such as ``job_actions.1.freezer_action.mode``."""
+    if isinstance(value, Mapping) and value:
+        found: Iterable[tuple[Any, Any]] = value.items()
+    elif isinstance(value, list) and any(isinstance(one, (Mapping, list)) for one in value):
+        found = enumerate(value, 1)
+    else:
+        is_empty = isinstance(value, (Mapping, list)) and not value
+        yield place, "" if is_empty else ", ".join(map(str, value)) if isinstance(value, list) else value
+        return
+    for key, inner in found:
+        yield from _leaves(inner, f"{place}.{key}" if place else str(key))
 
 
 def _print_yaml(value: Any) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from .journal import Journal
 from .runs import QUEUED, READY
 from .service import JOURNAL_NAME
-from .showing import show_document
+from .showing import show_document, show_rows
 
 NOT_RUNNING = 3
 
@@ -39,5 +39,23 @@ def show_status(client_id: str, pid: int | None, folder: Path, how: str | None) 
         ]
         found["reports_waiting"] = journal.waiting_count()
         journal.close()
-    show_document(found, how or "table")
+    if how and how != "table":
+        show_document(found, how)
+    else:
+        _show(found)
     return 0 if pid else NOT_RUNNING
+
+
+def _show(found: dict[str, Any]) -> None:
+    """For people: what it is, and a line for each run."""
+    jobs = ", ".join(f"{number} {status}" for status, number in found.get("jobs", {}).items())
+    rows = [
+        ("client", found["client_id"]),
+        ("scheduler", f"runs (process {found['pid']})" if found["running"] else "does not run"),
+        ("jobs", jobs or "none"),
+        ("reports that wait for the API", found.get("reports_waiting", 0)),
+    ]
+    show_rows(("", ""), [(name, str(value)) for name, value in rows])
+    if found.get("runs"):
+        names = list(found["runs"][0])
+        show_rows(names, [[str(run[name] if run[name] is not None else "") for name in names] for run in found["runs"]])
