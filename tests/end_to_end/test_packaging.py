@@ -185,6 +185,11 @@ def installed(wheel, tmp_path_factory):
     return folder
 
 
+def test_an_installed_wheel_has_manual_pages_where_man_looks(installed):
+    pages = {path.name for path in (installed / "share/man/man1").iterdir()}
+    assert pages == {f"{path.name}.1" for path in (installed / "bin").glob("freezer*")}
+
+
 def test_an_installed_wheel_has_commands_that_run_without_the_checkout(installed):
     # Third-party libraries come from the environment of the tests; Python reads no .pth file there, so that nothing
     # leads to the checkout.
@@ -203,7 +208,7 @@ def test_an_installed_wheel_has_commands_that_run_without_the_checkout(installed
 @pytest.mark.parametrize(
     ("command", "extra", "missing"),
     [
-        ("freezer-agent", "agent", "rich and zstandard are"),
+        ("freezer-agent", "agent", "rich, shtab and zstandard are"),
         ("freezer-scheduler", "scheduler", "apscheduler, oslo-config, python-daemon, rich, shtab and zstandard are"),
         ("freezer-api", "api", "bcrypt, elasticsearch, falcon, "),
         ("freezer-manage", "api", "bcrypt, elasticsearch, falcon, "),

@@ -21,9 +21,9 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.progress im
 
 from . import endings
 from .answers import Answer, answer_to_descriptor, answer_to_path
+from .command_line import parse_command_line
 from .endings import Interrupted, Signals
 from .errors import UsageError
-from .flags import parse_command_line
 from .log_file import LogFile
 from .output import Output, say_error
 from .settings import Settings, read_settings

@@ -14,6 +14,7 @@ from typing import Any
 
 from oslo_config import cfg, types
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.unix_socket import (
     check_path,
     is_unix,
@@ -85,7 +86,7 @@ class Configuration:
 
 def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     """The settings from a command line and the files that it may name. Raises ConfigError."""
-    flags = _parser().parse_args(arguments)
+    flags = build_parser().parse_args(arguments)
     configuration = read_files(flags.config_file, flags.config_dir)
     options = configuration.options
     _override(options, flags)
@@ -206,7 +207,8 @@ def override(options: cfg.ConfigOpts, flag: str, value: str | None, name: str, s
         raise ConfigError(f"{flag} is {value!r}; {_what_it_must_be(section, name) or _first_line(error)}") from error
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of freezer-api."""
     parser = argparse.ArgumentParser(
         prog="freezer-api",
         description="Serve the Freezer REST API: clients, jobs, actions, sessions and backups, v1 and v2.",
@@ -240,6 +242,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config-dir", metavar="FOLDER", action="append", help="a folder with more such files, *.conf")
     parser.add_argument("--force", action="store_true", help="serve noauth on an address that other machines may reach")
+    parser.add_argument("--completion", action=PrintCompletion, const=build_parser)
     return parser
 
 

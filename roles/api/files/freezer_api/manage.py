@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import ROLES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import PLURALS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
@@ -64,7 +65,7 @@ documents were not taken in by db copy; 1 it has failed; 2 the command line is w
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do one thing and say what came of it."""
-    parser = _parser()
+    parser = build_parser()
     flags = parser.parse_intermixed_args(arguments)
     command = _COMMANDS.get(tuple(flags.command[:2]))
     flags.arguments = flags.command[2:]
@@ -87,7 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of freezer-manage."""
     parser = argparse.ArgumentParser(
         prog="freezer-manage",
         description="Look after the store and the accounts of freezer-api, and look at its policies.",
@@ -95,7 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("command", nargs="*", metavar="COMMAND", help="two words, and a name for some; see below")
+    command = parser.add_argument(
+        "command", nargs="*", metavar="COMMAND", help="two words, and a name for some; see below"
+    )
+    command.words = sorted({word for words in _COMMANDS for word in words})  # type: ignore[attr-defined]
+    parser.add_argument("--completion", action=PrintCompletion, const=build_parser)
     parser.add_argument(
         "--version", action="version", version=f"freezer-manage {VERSION}", help="show the version and exit"
     )

@@ -8,12 +8,12 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.completion import SHELLS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 KINDS = ("job", "session", "action", "client", "backup")
 FORMATS = ("table", "json", "yaml", "value")
-SHELLS = ("bash", "zsh", "tcsh")
 WATCH_SECONDS = 2.0
 
 
@@ -38,7 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
         description="Runs the jobs of this host when they are due, and looks after the documents of a Freezer API.",
         epilog="The API is named in the configuration file, or in the environment as for OpenStack's clients (OS_...).",
     )
-    parser.add_argument("--version", action="version", version=f"freezer-scheduler {VERSION}")
+    parser.add_argument(
+        "--version", action="version", version=f"freezer-scheduler {VERSION}", help="show the version and exit"
+    )
     _add_common(parser, is_first=True)
     after = _Parser(add_help=False)
     _add_common(after, is_first=False)
@@ -68,9 +70,11 @@ def build_parser() -> argparse.ArgumentParser:
         command.add_argument("-j", "--job-id", dest="job_id", required=True, help="the job")
         command.add_argument("-t", "--tag", type=int, help="the round that the job knows (default: what it carries)")
         if name == "end":
-            command.add_argument("-r", "--result", choices=("success", "fail", "aborted"), required=True)
+            command.add_argument(
+                "-r", "--result", choices=("success", "fail", "aborted"), required=True, help="how the job ended"
+            )
     completion = verb("completion", "print what a shell needs to complete this command's words")
-    completion.add_argument("shell", choices=SHELLS)
+    completion.add_argument("shell", choices=SHELLS, help="the shell")
     return parser
 
 

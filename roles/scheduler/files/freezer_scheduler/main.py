@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.completion import completion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
@@ -36,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flags = parse(arguments)
         is_debugged = bool(flags.debug)
         if flags.verb == "completion":
-            import shtab
-
-            print(shtab.complete(build_parser(), flags.shell))
+            print(completion(build_parser(), flags.shell))
             return 0
         return _daemon(flags) if flags.verb in _DAEMON else _documents(flags)
     except UsageError as error:
