@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import socket
 
 import pytest
 
@@ -121,6 +123,7 @@ class StorageContract:
             with pytest.raises(SetBusy) as refused, same_place.hold("a_b"):
                 raise AssertionError("held twice")
             assert "a_b" in str(refused.value)
+            assert f"(process {os.getpid()} of {socket.gethostname()}, since 20" in str(refused.value)
             with same_place.hold("c_d"):
                 pass
         with same_place.hold("a_b"):

@@ -10,8 +10,8 @@ import json
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.options import parse_options
-from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.command_line import parse_command_line
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import Settings, read_settings
 
 #: The example of the README of Freezer, without the storage that this release does not have.

@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, OddObject, SetBusy, StorageError
+from .writer import MOST_BYTES, described, writer_line
 
 LOCK_NAME = ".lock"
 _IDENTITY = "local:"
@@ -85,6 +86,15 @@ def _sync_folder(path: str) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _tell(lock: int, line: str) -> None:
+    """Write down who has a lock. The lock itself does not depend on it."""
+    try:
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, line.encode("ascii"), 0)
+    except OSError:
+        pass  # such as a full disk; what is written next will say so
 
 
 class _LocalWriter(ObjectWriter):
@@ -292,9 +302,16 @@ class LocalStorage(Storage):
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise SetBusy(f"Another run is writing to {path}; start this one when that has ended.") from None
+                writer = described(os.pread(descriptor, MOST_BYTES, 0).decode("ascii", "replace"))
+                raise SetBusy(
+                    f"Another run is writing to {path}{writer}; start this one when that has ended."
+                ) from None
             except OSError as problem:
                 raise _explain("Locking", lock, problem) from problem
-            yield
+            _tell(descriptor, writer_line())
+            try:
+                yield
+            finally:
+                _tell(descriptor, "")
         finally:
             os.close(descriptor)

@@ -28,6 +28,7 @@ from ..rest.connection import Answer
 from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, SetBusy, StorageError
 from .swift_requests import Refused, SwiftRequests, path_of
+from .writer import described, writer_line
 
 PIECE_BYTES = 16 << 20
 #: So many pieces are in flight at once: with the one that fills, 64 MiB of memory.
@@ -276,15 +277,21 @@ class SwiftStorage(Storage):
         self._swift.ensure_container(self.container)
         lock = f"{folder}/{LOCK_NAME}"
         owner = secrets.token_hex(8)
-        headers = {"X-Delete-After": str(int(_HOLD_SECONDS)), "X-Object-Meta-Owner": owner}
+        headers = {
+            "X-Delete-After": str(int(_HOLD_SECONDS)),
+            "X-Object-Meta-Owner": owner,
+            "X-Object-Meta-Writer": writer_line(),
+        }
         try:
             self._swift.ask("Locking", "PUT", self.container, lock, data=b"", headers={**headers, "If-None-Match": "*"})
         except Refused as problem:
             # A repeated request may have met its own first one.
-            if problem.status != 412 or self._owner(lock) != owner:
+            found = self._metadata(lock) if problem.status == 412 else {}
+            if found.get("x-object-meta-owner") != owner:
                 if problem.status == 412:
+                    writer = described(found.get("x-object-meta-writer", ""))
                     raise SetBusy(
-                        f"Another run is writing to {folder} of {self.describe()}; start this one when that has ended. "
+                        f"Another run is writing to {folder} of {self.describe()}{writer}; start this one when that has ended. "
                         f"If it was killed, its lock is gone {_HOLD_SECONDS:.0f} seconds later."
                     ) from None
                 raise
@@ -383,11 +390,15 @@ class SwiftStorage(Storage):
         total = answer.headers.get("content-range", "").rpartition("/")[2]
         return answer, int(total) if total.isdigit() else len(answer.document)
 
-    def _owner(self, lock: str) -> str | None:
+    def _metadata(self, lock: str) -> Mapping[str, str]:
+        """The headers of a lock, of none if there is none."""
         try:
-            return self._swift.ask("Reading", "HEAD", self.container, lock).headers.get("x-object-meta-owner")
+            return self._swift.ask("Reading", "HEAD", self.container, lock).headers
         except ObjectMissing:
-            return None
+            return {}
+
+    def _owner(self, lock: str) -> str | None:
+        return self._metadata(lock).get("x-object-meta-owner")
 
     def _keep(self, folder: str, lock: str, owner: str, headers: Mapping[str, str], released: threading.Event) -> None:
         """Renew a lock until it is released; say so if it was lost."""
