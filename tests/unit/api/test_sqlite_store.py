@@ -159,6 +159,28 @@ def test_many_processes_can_open_a_new_file_at_once_and_write_to_it(tmp_path):
     store.close()
 
 
+def test_new_files_are_opened_by_several_processes_at_the_same_moment(tmp_path):
+    """Where SQLite itself would not wait: one opening in some hundred failed at once."""
+    context = multiprocessing.get_context("fork")
+    together, failures = context.Barrier(6), context.Queue()
+    processes = [context.Process(target=_open_each, args=(tmp_path, together, failures)) for _number in range(6)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 6
+    assert failures.empty(), failures.get()
+
+
+def _open_each(folder, together, failures):
+    for number in range(30):
+        together.wait(60)
+        try:
+            SqliteStore(folder / f"{number}.db", busy_timeout_seconds=60).close()
+        except StoreError as error:
+            failures.put(str(error))
+
+
 def _count_to_ten(path, number):
     """Runs in a process of its own: ten documents, and ten rounds of a race for one document."""
     store = SqliteStore(path, busy_timeout_seconds=60)

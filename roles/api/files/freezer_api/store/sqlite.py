@@ -13,6 +13,7 @@ import json
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -69,7 +70,7 @@ class SqliteStore(Store):
         try:
             with self._errors():
                 connection = self._connection()
-                connection.execute("PRAGMA journal_mode = WAL")
+                _use_wal(connection, busy_timeout_seconds)
                 migrate(connection)
         except StoreError as error:
             self.close()
@@ -307,3 +308,16 @@ def _store_error(error: sqlite3.Error, waited_seconds: float) -> StoreError:
     if code == sqlite3.SQLITE_FULL:
         return StoreFullError("the disk under the store is full; documents can be read but not written")
     return StoreError(f"the store cannot be used now: {error}")
+
+
+def _use_wal(connection: sqlite3.Connection, patience_seconds: float) -> None:
+    """Have the store's log beside it. SQLite itself does not wait for others there, since two that do could wait for ever."""
+    give_up_at = time.monotonic() + patience_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.01)
