@@ -278,7 +278,10 @@ left_out:
   sample:
     - {path: ./proc, kind: other_file_system, message: proc holds no files; not dumped}
 metadata:
-  description: The backup as M(freezer.backup.backup_record) takes it, the body of a POST to C(/backups).
+  description:
+    - The backup as M(freezer.backup.backup_record) takes it, the body of a POST to C(/backups).
+    - C(cli) is the command of C(freezer-agent) that makes the same backup, C(broken_links) are symbolic links that lead
+      nowhere, and C(vol_snap_path) is where the path was in the snapshot.
   returned: when a backup was made
   type: dict
   sample: {backup_id: 46fa5551dc454a6287eb71ab921fa24a, backup_name: etc, hostname: web1, level: 1}

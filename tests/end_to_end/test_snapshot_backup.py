@@ -192,11 +192,13 @@ def test_one_file_and_the_form_of_older_documents(some):
     guest = some.guest
     result = some.good(path_to_backup="/srv/data/app/a", backup_name="file")
     assert result["path_to_backup"] == "/srv/data/app/a"
+    assert result["metadata"]["vol_snap_path"].endswith("/app/a")
     assert guest.run(f"cat {some.restore(backup_name='file')}/a") == "a\n"
     older = {"path_to_backup": "/var/lib/snapshot-backup/app", "lvm_srcvol": "/dev/data/srv", "lvm_volgroup": "data"}
     older.update(lvm_dirmount="/var/lib/snapshot-backup", lvm_snapname="freezer_backup_snap", snapshot=None)
     result = some.good(**older, backup_name="older")
     assert (result["path_to_backup"], result["consistency"]) == ("/srv/data/app", "fs")
+    assert result["metadata"]["vol_snap_path"] == "/var/lib/snapshot-backup/app"
     assert guest.run(f"cat {some.restore(backup_name='older')}/a") == "a\n"
     guest.run("rmdir /var/lib/snapshot-backup")
 

@@ -24,6 +24,7 @@ from .archive.codec import codec_for
 from .archive.create import ArchivePlan, create_archive
 from .archive.errors import ArchiveError, DamagedArchive
 from .archive.levels import LevelPlan
+from .archive.links import BrokenLinks
 from .archive.scan import expected_size
 from .archive.scratch import leftovers, remove_leftover, size_of
 from .archive.segments import FanOut
@@ -143,6 +144,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
         timestamp = next_timestamp(working, started)
         level, parent = planning.plan_backup(options, working, source, path, started)
         held = stack.enter_context(still.held_still(options, source, sets[0].folder))
+        links = stack.enter_context(BrokenLinks())
         plan = ArchivePlan(
             source=held.source,
             path=path,
@@ -160,14 +162,17 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             moment_ns=held.moment_ns,
             confirm=held.confirm,
             left_out=held.left_out,
+            links=links,
         )
         try:
             stored = _create(plan, fan_out, progress)
         except CannotContinue as obstacle:
             level, parent = LevelPlan(0, None, str(obstacle)), None
             stored = _create(replace(plan, level=0, parent=None), fan_out, progress)
+        read_from = os.path.normpath(os.path.join(held.source.folder, held.source.single_file or ""))
+        seen = results.Seen(read_from if held.snapshot else "", *links.found())
     result = results.described(options, path, level, parent)
-    result.update(results.done(options, stored, sets, fan_out, held.problems, containers))
+    result.update(results.done(options, stored, sets, fan_out, held.problems, containers, seen))
     result["reason"] = "; ".join(filter(None, (result["reason"], results.left_out_said(result))))
     return result
 

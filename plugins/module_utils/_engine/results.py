@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .archive.backup_set import BackupSet, StoredBackup
@@ -15,6 +17,7 @@ from .archive.manifest import Manifest
 from .archive.segments import FanOut
 from .archive.tar import shown
 from .containers import Containers
+from .equivalent_command import backup_command
 from .errors import FreezerError
 from .options import Options
 from .pruning import PrunableSet, PrunePlan
@@ -26,6 +29,24 @@ from .version import VERSION
 LISTED_AT_MOST = 200
 _MEBIBYTE = 1 << 20
 _NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of the source while it was read, and is in no manifest."""
+
+    #: Where it was in the mounted snapshot; empty without one.
+    snapshot_path: str
+    #: Names of links that lead nowhere, the first ones.
+    broken_links: Sequence[str]
+    #: How many there are; None if that could not be found out.
+    broken_links_count: int | None
+
+    def problems(self) -> list[str]:
+        """What could not be found out, as sentences."""
+        if self.broken_links_count is not None:
+            return []
+        return ["How many symbolic links lead nowhere could not be found out: some lead to what does not answer."]
 
 
 def described(options: Options, path: str, level: LevelPlan[Manifest], parent: StoredBackup | None) -> dict[str, Any]:
@@ -64,6 +85,7 @@ def done(
     fan_out: FanOut,
     problems: Sequence[str],
     containers: Containers,
+    seen: Seen,
 ) -> dict[str, Any]:
     """What became of a backup: outcome, where it lies, sizes, what could not be read, and what went wrong beside it."""
     manifest = stored.manifest
@@ -91,7 +113,7 @@ def done(
         "consistency": manifest.consistency,
         "snapshot": manifest.snapshot,
         "held_seconds": _held_seconds(manifest),
-        "problems": [*problems, *containers.problems],
+        "problems": [*problems, *containers.problems, *seen.problems()],
         "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
         "unreadable_count": len(manifest.unreadable),
         "unreadable": manifest.unreadable[:LISTED_AT_MOST],
@@ -99,7 +121,7 @@ def done(
         "remarks": manifest.warnings[:LISTED_AT_MOST],
         "left_out_count": len(left_out),
         "left_out": left_out[:LISTED_AT_MOST],
-        "metadata": metadata(options, stored, outcome, fan_out),
+        "metadata": metadata(options, stored, outcome, fan_out, seen),
     }
 
 
@@ -118,7 +140,7 @@ def _held_seconds(manifest: Manifest) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanOut) -> dict[str, Any]:
+def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanOut, seen: Seen) -> dict[str, Any]:
     """The body of a POST to /backups: the README's keys (sizes in MB, rounded up), and exact figures beside them."""
     manifest = stored.manifest
     first = fan_out.working()[0]
@@ -150,6 +172,10 @@ def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanO
         "total_fs_files": manifest.counts.get("files", 0) + manifest.counts.get("hard_links", 0),
         "total_directories": manifest.counts.get("directories", 0),
         "total_symbolic_links": links,
+        "total_broken_links": seen.broken_links_count,
+        "broken_links": [shown(os.path.normpath(f"{manifest.path}/{name}")) for name in seen.broken_links],
+        "vol_snap_path": shown(seen.snapshot_path),
+        "cli": backup_command(options, first.kind, first.container),
         "backup_size_uncompressed": math.ceil(manifest.source_bytes / _MEBIBYTE),
         "backup_size_compressed": math.ceil(manifest.stored_bytes / _MEBIBYTE),
         "source_bytes": manifest.source_bytes,

@@ -71,6 +71,7 @@ def test_a_server_becomes_one_large_object_and_of_that_a_new_server(world, serve
     record = done["metadata"]
     assert (record["nova_inst_id"], record["mode"], record["stored_bytes"]) == (server, "nova", 17 << 20)
     assert (record["container"], record["folder"]) == (action["container"], place)
+    assert f"--storage swift --container {action['container']}" in record["cli"]
     assert temporary(world) == []
     listed = agent.info({"storage": "swift", "container": action["container"]})["backups"]
     assert [one["backup_id"] for one in listed] == [done["backup_id"]]

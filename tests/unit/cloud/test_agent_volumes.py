@@ -137,6 +137,8 @@ def test_cinders_own_backups_build_on_each_other_restore_by_date_and_rotate_as_c
     assert made[1]["parent_backup_id"] == made[0]["backup_id"]
     record = made[1]["metadata"]
     assert (record["cindernative_vol_id"], record["level"], record["storage"]) == (volume, 1, "cinder")
+    assert f"--cindernative-vol-id {volume}" in record["cli"]
+    assert "--storage" not in record["cli"]
     assert agent.backup({**action, "min_age": 3600})["changed"] is False
     assert [one["backup_id"] for one in agent.info(action)["backups"]] == [one["backup_id"] for one in made[::-1]]
     old = agent.restore({**action, "restore_from_date": made[1]["timestamp"], "restore_as": "old"})

@@ -119,11 +119,17 @@ class CatalogueTap(threading.Thread):
     A thread, because tar must never wait for us on this pipe while we wait for it on the other one.
     """
 
-    def __init__(self, pipe: BufferedReader, write: Callable[[bytes], None], counted: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        pipe: BufferedReader,
+        write: Callable[[bytes], None],
+        counted: Callable[[int], None],
+        see: Callable[[bytes], None] | None = None,
+    ) -> None:
         super().__init__(name="catalogue", daemon=True)
         self.tally = Tally()
         self.failure: BaseException | None = None
-        self._pipe, self._write, self._counted = pipe, write, counted
+        self._pipe, self._write, self._counted, self._see = pipe, write, counted, see
 
     def run(self) -> None:
         batch = bytearray()
@@ -131,6 +137,8 @@ class CatalogueTap(threading.Thread):
         try:
             for line in _lines(self._pipe):
                 self.tally.add(line)
+                if self._see is not None:
+                    self._see(line)
                 batch += line
                 if len(batch) >= _BATCH_BYTES:
                     self._write(bytes(batch))

@@ -25,6 +25,7 @@ from .codec import Codec, Gzip
 from .compress import compress_stream
 from .errors import ArchiveError, UnsafeArchive
 from .gate import Gate
+from .links import BrokenLinks
 from .manifest import MOST_MANIFEST_BYTES, Manifest, Parent, StoredObject, digest, folder_name, parse_manifest
 from .scratch import scratch_folder
 from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
@@ -64,6 +65,8 @@ class ArchivePlan:
     left_out: Sequence[dict[str, str]] = ()
     #: Names (``./...``) that are left out because earlier tries to read them came to nothing.
     given_up: Sequence[str] = ()
+    #: Looks for links that lead nowhere meanwhile.
+    links: BrokenLinks | None = None
 
     @property
     def folder(self) -> str:
@@ -196,6 +199,8 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
     segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)
     catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
     try:
+        if plan.links is not None:
+            plan.links.begin(plan.source.folder)
         archiver, index = _start_tar(plan, snar)
         running.append(archiver)
         _widen(index)
@@ -204,6 +209,7 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
             index,
             lambda batch: catalogue.write(packed.frame(batch)),
             lambda count: progress.advance(done_files=count),
+            plan.links.see if plan.links is not None else None,
         )
         tap.start()
         pipe = cast(BinaryIO, archiver.stdout)

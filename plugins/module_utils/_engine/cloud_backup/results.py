@@ -10,6 +10,7 @@ from typing import Any
 
 from ..archive.segments import FanOut
 from ..cloud.resources import Resource
+from ..equivalent_command import backup_command
 from ..options import Options
 from ..version import VERSION
 from .image_set import ImageSet
@@ -123,8 +124,15 @@ def disks(manifest: CloudManifest) -> list[dict[str, Any]]:
     ]
 
 
-def record(options: Options, name: str, medium: str, resource_id: str, resource_name: str) -> dict[str, Any]:
-    """What every record of a cloud backup has."""
+def record(
+    options: Options,
+    name: str,
+    medium: str,
+    resource_id: str,
+    resource_name: str,
+    place: tuple[str | None, str | None] = (None, None),
+) -> dict[str, Any]:
+    """What every record of a cloud backup has. ``place`` is the storage and the container of what Cinder does not keep."""
     return {
         "hostname": options.host,
         "host_name": options.host,
@@ -139,6 +147,7 @@ def record(options: Options, name: str, medium: str, resource_id: str, resource_
         "resource_name": resource_name,
         "compression": "none",
         "encrypted": False,
+        "cli": backup_command(options, *place),
         "version": VERSION,
     }
 
@@ -152,7 +161,14 @@ def _metadata(options: Options, stored: StoredImage, outcome: str, fan_out: FanO
     manifest = stored.manifest
     first = fan_out.working()[0]
     found = {
-        **record(options, manifest.backup_name, manifest.medium, manifest.resource_id, manifest.resource_name),
+        **record(
+            options,
+            manifest.backup_name,
+            manifest.medium,
+            manifest.resource_id,
+            manifest.resource_name,
+            (first.kind, first.container),
+        ),
         "backup_id": manifest.backup_id,
         "storage": first.kind,
         "container": first.container,

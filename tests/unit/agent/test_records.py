@@ -1,0 +1,110 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the record of a backup says beside sizes and times: the command, links that lead nowhere, the snapshot."""
+
+from __future__ import annotations
+
+import io
+import os
+import shlex
+import threading
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine import results
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.links import BrokenLinks
+from ansible_collections.freezer.backup.plugins.module_utils._engine.equivalent_command import backup_command
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import parse_options
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.flags import parse_command_line
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import read_settings
+from ansible_collections.freezer.backup.tests.support.sets import Set
+from ansible_collections.freezer.backup.tests.support.trees import write
+
+
+def options_of(line):
+    program, *words = shlex.split(line)
+    assert program == "freezer-agent"
+    settings = read_settings(parse_command_line(words), io.StringIO())
+    assert settings.action == "backup"
+    return parse_options(settings.options)
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"path_to_backup": "/etc", "backup_name": "etc", "storage": "local", "container": "/srv/backups"},
+        {"path_to_backup": "/a b'c", "exclude": ["*.lock", "-x", "$HOME"], "storage": "local", "container": "/-c"},
+        {
+            "max_level": 6,
+            "always_level": 2,
+            "restart_always_level": 7,
+            "no_incremental": True,
+            "max_segment_size": "1M",
+        },
+        {"snapshot": "lvm", "mode": "mysql", "mysql_conf": "/root/my.conf", "lvm_snapperm": "rw", "lvm_snapsize": "1G"},
+        {"one_file_system": False, "dereference_symlink": "soft", "compression": "gzip", "compression_level": 9},
+        {"nova_inst_id": "5", "storage": "swift", "container": "c", "engine_name": "nova", "osrc": "/root/openrc"},
+        {"cindernative_vol_id": "5", "cloud_timeout_seconds": 1234567.5, "min_age": 90, "insecure": True},
+        {"sync": True, "max_priority": True, "init": True, "hostname": "web", "cloud": "home", "timeout": 2.5},
+    ],
+    ids=str,
+)
+def test_the_command_of_a_record_asks_for_the_same_backup(action):
+    options = parse_options(action)
+    assert options_of(backup_command(options, options.storage, options.container)) == options
+
+
+@pytest.mark.parametrize("url", ["http://me:secret@proxy:3128", "me:secret@proxy:3128"])
+def test_the_command_of_a_record_has_no_password(url):
+    line = backup_command(parse_options({"proxy": url}), None, None)
+    assert "secret" not in line
+    assert "proxy:3128" in line
+
+
+@pytest.fixture
+def some(tmp_path):
+    some = Set(tmp_path, max_level=2)
+    write(some.source / "there", b"content")
+    for name, target in {
+        "whole": "there",
+        "absolute": str(some.source / "there"),
+        "nowhere": "gone",
+        'a "quoted"\nname': "/no/such",
+        "round": "round",
+        "through": "there/below",
+    }.items():
+        (some.source / name).symlink_to(target)
+    return some
+
+
+def test_links_that_lead_nowhere_are_counted_and_named(some):
+    made = some.backup()
+    assert made["metadata"]["total_broken_links"] == 4
+    names = {os.path.basename(path) for path in made["metadata"]["broken_links"]}
+    assert names == {"nowhere", 'a "quoted"\nname', "round", "through"}
+    assert all(path.startswith(f"{some.source}/") for path in made["metadata"]["broken_links"])
+    assert (made["problems"], made["outcome"]) == ([], "success")
+    assert made["metadata"]["vol_snap_path"] == ""
+    assert options_of(made["metadata"]["cli"]) == parse_options(some.options)
+    (some.source / "new").symlink_to("gone")
+    assert some.backup()["metadata"]["broken_links"] == [f"{some.source}/new"], "an increment has what is new in it"
+
+
+def test_a_link_to_what_does_not_answer_does_not_hold_up_a_backup(tmp_path, monkeypatch):
+    answered = threading.Event()
+    real = os.stat
+
+    def hanging(path, *arguments, **options):
+        if str(path).endswith("silent"):
+            answered.wait(30)
+        return real(path, *arguments, **options)
+
+    (tmp_path / "silent").symlink_to("gone")
+    monkeypatch.setattr(os, "stat", hanging)
+    with BrokenLinks(patience_seconds=0.05) as links:
+        links.begin(str(tmp_path))
+        links.see(b'lrwxrwxrwx root/root 0 2026-11-22 08:30:00.5 "./silent" -> "gone"\n')
+        names, count = links.found()
+    answered.set()
+    assert (names, count) == ([], None)
+    assert "could not be found out" in results.Seen("", names, count).problems()[0]
