@@ -51,7 +51,8 @@ options:
       - Where in the storage backups are kept. For O(storage=local) the absolute path of a folder, which is made with
         mode 0700 when it is missing. For O(storage=swift) the name of a container, which is made as well, as is
         C(<container>_segments).
-      - Required with O(storage). Images of servers and volumes need O(storage=swift).
+      - Required for O(storage=local). For O(storage=swift) V(freezer_backups) is chosen without it, the default of Freezer's
+        agents. A name that is given is taken as it is. Images of servers and volumes need O(storage=swift).
     type: str
   deadline_seconds:
     description:
@@ -272,6 +273,9 @@ options:
   storage:
     description:
       - The kind of the storage. V(swift) is the object store of an OpenStack cloud.
+      - Without this and O(storages) it is V(swift) where O(cloud), O(osrc) or the environment of the module (E(OS_CLOUD), or
+        E(OS_AUTH_URL) and what belongs to it, or E(OS_CLIENT_CONFIG_FILE)) says who asks a cloud, and an error else.
+        The result says so in C(chosen).
     type: str
     choices: [local, swift]
   storages:

@@ -77,6 +77,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+chosen:
+  description: What was chosen for O(storage) and O(container) where they are not given, and why, as sentences.
+  returned: when one of them was chosen
+  type: list
+  elements: str
+  sample: ["container is not given: freezer_backups was chosen, the default of Freezer's agents for Swift."]
 outcome:
   description:
     - V(success), V(partial) when attributes or special files could not be restored, V(unchanged) when the new server or

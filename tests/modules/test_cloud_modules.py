@@ -119,5 +119,10 @@ def test_a_server_is_kept_proved_restored_and_pruned_by_the_modules_of_files(wor
     assert new["diff"]["after"]["restored_server"] == "web-again"
     assert run_module("restore", {**action, "restore_as": "web-again"})["changed"] is False
     assert run_module("prune", {**action, "keep_last": 1})["changed"] is False
+    chosen = run_module("backup", {"nova_inst_name": "web", "osrc": openrc}, check_mode=True)
+    assert [sentence.split(":")[0] for sentence in chosen["chosen"]] == [
+        "storage is not given",
+        "container is not given",
+    ]
     missing = run_module("restore", {"storage": "swift", "container": "kept"})
     assert "one of the following is required: backup_name, nova_inst_id" in missing["msg"]

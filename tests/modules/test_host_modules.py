@@ -243,3 +243,12 @@ def test_a_partial_backup_warns_with_the_first_reason(host):
     assert result["outcome"] == "partial"
     assert [storage["outcome"] for storage in result["storages"]] == ["success", "failed"]
     assert str(lost) in str(result["warnings"])
+
+
+def test_without_a_place_the_module_says_what_to_give(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("OS_")]:
+        monkeypatch.delenv(name)
+    refused = run_module("backup", {"path_to_backup": "/etc", "backup_name": "etc"})
+    assert refused["msg"].startswith("storage is missing: for a folder of this host it is local")
+    refused = run_module("backup", {"path_to_backup": "/etc", "backup_name": "etc", "storage": "local"})
+    assert refused["msg"].startswith("container is missing: ")

@@ -120,9 +120,8 @@ def run_on_host(
     """
     module = AnsibleModule(
         argument_spec={**action_spec(), **(extra_spec or {})},
-        # A name of its own, and a place: what a cloud is asked for has the first, and Cinder's own backups both.
-        required_one_of=[("backup_name", *_CLOUD_KEYS), ("storage", "storages", *CLOUD_MEDIA["cindernative"])],
-        required_together=[("storage", "container")],
+        # What a cloud is asked for has a name of its own. The engine says which storage and container it can choose.
+        required_one_of=[("backup_name", *_CLOUD_KEYS)],
         mutually_exclusive=[("storage", "storages"), ("backup_id", "restore_from_date")],
         supports_check_mode=True,
     )
