@@ -28,6 +28,7 @@ from .states import State
 from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
+_LAST_ASKED = "last event"
 
 
 class Core:
@@ -127,6 +128,22 @@ class Core:
             entry.is_gone = True
             self._step(entry, states.REMOVE, now)
             self.journal.commit()
+
+    def asked(self, job_id: str, event: str, name: str, now: float) -> bool:
+        """An event is asked for here, and not at an API; False if there is no such job.
+
+        ``name`` is another one for each; the same one once more, after a crash, changes nothing.
+        """
+        entry = self.entries.get(job_id)
+        if self.journal.fact(_LAST_ASKED) == name:
+            return True
+        if entry is None:
+            return False
+        self.journal.begin()
+        self._step(entry, event, now)
+        self.journal.note(_LAST_ASKED, name)
+        self.journal.commit()
+        return True
 
     def saw_session(self, session: Mapping[str, Any], now: float) -> None:
         """A session as it is at the API: where a round has begun without our job, the job joins it now."""

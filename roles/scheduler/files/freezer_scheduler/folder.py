@@ -26,29 +26,38 @@ class JobFolder:
     """A folder of jobs. A file that others may read or write is not used: it may hold passwords, and runs as we do."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._said: dict[str, str] = {}
+        self.path = path
+        #: Why files were not used at the last look, in sentences without their end, by name.
+        self.problems: dict[str, str] = {}
 
     def read(self) -> list[tuple[dict[str, Any], str]]:
         """The jobs, each with a word for the state of its file. Raises FreezerError if there is no such folder."""
         try:
-            names = sorted(name for name in os.listdir(self._path) if name.endswith(_ENDINGS))
+            names = sorted(name for name in os.listdir(self.path) if name.endswith(_ENDINGS))
         except OSError as error:
-            raise FreezerError(f"The folder of jobs {self._path} cannot be read: {error.strerror}.") from error
+            raise FreezerError(f"The folder of jobs {self.path} cannot be read: {error.strerror}.") from error
         found: dict[str, tuple[dict[str, Any], str]] = {}
+        problems: dict[str, str] = {}
         for name in names:
             try:
-                job, tag = self._job(self._path / name)
+                job, tag = self._job(self.path / name)
                 if job["job_id"] in found:
                     raise FreezerError(f"another file has the job {job['job_id']} already")
                 found[job["job_id"]] = (job, tag)
-                self._said.pop(name, None)
             except (OSError, ValueError, FreezerError, DocumentError) as error:
-                # Once, and not with every look.
-                if self._said.get(name) != str(error):
-                    LOG.error("The job file %s is not used: %s", self._path / name, error)
-                self._said[name] = str(error)
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                problems[name] = f"The job file {self.path / name} is not used: {reason}".rstrip(".")
+        self.problems = problems
         return list(found.values())
+
+    def read_and_log(self) -> list[tuple[dict[str, Any], str]]:
+        """The same, and the log says which files are not used: once, and not with every look."""
+        said = self.problems
+        found = self.read()
+        for name, problem in self.problems.items():
+            if said.get(name) != problem:
+                LOG.error("%s", problem)
+        return found
 
     def _job(self, path: Path) -> tuple[dict[str, Any], str]:
         with open(path, encoding="utf-8") as file:

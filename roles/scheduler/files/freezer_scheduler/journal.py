@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS outbox_key ON outbox (kind, key);
+CREATE TABLE IF NOT EXISTS results (job_id TEXT PRIMARY KEY, keys TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
@@ -148,6 +149,7 @@ class Journal:
     def forget_job(self, job_id: str) -> None:
         """Forget a job."""
         self._do("DELETE FROM jobs WHERE job_id = ?", job_id)
+        self._do("DELETE FROM results WHERE job_id = ?", job_id)
 
     def runs(self) -> list[Run]:
         """The runs that are under way."""
@@ -184,6 +186,35 @@ class Journal:
     def waiting_for(self, job_id: str) -> dict[str, Any]:
         """What has to be told of a job's schedule."""
         row = self._do("SELECT body FROM outbox WHERE kind = ? AND key = ?", JOB, job_id).fetchone()
+        return json.loads(row[0]) if row else {}
+
+    def settle(self, job_ids: Iterable[str], passing: Mapping[str, Mapping[str, Any]]) -> None:
+        """Where no API is told: keep what it would be told of these jobs, and what it would be told in passing."""
+        found = {job_id: dict(passing.get(job_id) or {}) for job_id in job_ids}
+        rows = self._do("SELECT id, key, body FROM outbox WHERE kind = ? ORDER BY id", JOB).fetchall()
+        known = [row for row in rows if row[1] in found]
+        for _id, job_id, body in known:
+            found[job_id] |= json.loads(body)
+        if not any(found.values()):
+            return
+        self.begin()
+        for job_id, keys in found.items():
+            if keys:
+                kept = self.result(job_id) | keys
+                self._do("INSERT OR REPLACE INTO results VALUES (?, ?)", job_id, json.dumps(kept))
+        for row in known:
+            self._do("DELETE FROM outbox WHERE id = ?", row[0])
+        self.commit()
+
+    def result(self, job_id: str) -> dict[str, Any]:
+        """What was kept of a job with ``settle``: keys of its schedule."""
+        try:
+            row = self._do("SELECT keys FROM results WHERE job_id = ?", job_id).fetchone()
+        except JournalError:
+            if self._do("SELECT 1 FROM sqlite_master WHERE name = 'results'").fetchone():
+                raise
+            # An earlier release has written the file, and who only reads it does not change it.
+            return {}
         return json.loads(row[0]) if row else {}
 
     def told(self, reports: Iterable[Report]) -> None:

@@ -71,6 +71,10 @@ def _documents(flags: argparse.Namespace) -> int:
     from .documents import run
 
     settings = _settings(flags)
+    if settings.no_api:
+        from .file_jobs import run_on_files
+
+        return run_on_files(flags, settings, client_id_of(settings))
     registry = settings.connect()
     try:
         return run(flags, registry, lambda: client_id_of(settings), settings.zone)

@@ -24,6 +24,7 @@ from .api_thread import ApiThread, Message
 from .config import Settings
 from .conversation import Conversation
 from .core import Core
+from .events import EventBox
 from .folder import JobFolder
 from .journal import Journal
 from .notify import notify
@@ -54,6 +55,11 @@ class Service:
         self._processes.selector.register(self._wake_read, selectors.EVENT_READ, "wake")
         self._api = None if settings.no_api else self._make_api()
         self._jobs = JobFolder(settings.jobs_dir) if settings.no_api else None
+        self._events = EventBox(folder) if settings.no_api else None
+        self._pipe = -1
+        if self._events is not None:
+            self._pipe = self._events.open_pipe()
+            self._processes.selector.register(self._pipe, selectors.EVENT_READ, "wake")
         ask: Callable[[Join], None] | None = self._api.ask if self._api is not None else None
         self._core = Core(self._journal, self._processes, settings.limits, settings.zone, client_id, ask)
         self._signals: set[int] = set()
@@ -83,6 +89,8 @@ class Service:
             )
             self._processes.close()
             self._journal.close()
+            if self._pipe >= 0:
+                os.close(self._pipe)
 
     def _turn(self) -> None:
         if signal.SIGHUP in self._signals:
@@ -91,17 +99,17 @@ class Service:
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_read, 4096)
         self._take_messages()
+        self._take_events()
         self._look_at_folder()
         wake = self._core.tick(time.time())
-        if self._api is not None:
-            if self._journal.waiting_reports(1):
-                self._api.kick()
-            self._mention()
+        if self._api is not None and self._journal.waiting_reports(1):
+            self._api.kick()
+        self._mention()
         notify("WATCHDOG=1")
         timeout = _LONGEST_SLEEP_SECONDS if wake is None else min(wake - time.time(), _LONGEST_SLEEP_SECONDS)
         if self._jobs is not None:
             timeout = min(timeout, self._settings.interval_seconds)
-        if self._core.has_passing and self._api is not None:
+        if self._core.has_passing:
             timeout = min(timeout, max(0.1, self._mention_at - time.monotonic()))
         if self._messages.empty() and not self._signals:
             self._processes.wait(timeout)
@@ -128,13 +136,31 @@ class Service:
             elif isinstance(message, Joined):
                 self._core.joined(message, now)
 
+    def _take_events(self) -> None:
+        if self._events is None:
+            return
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._pipe, 4096)
+        for asked in list(self._events.waiting()):
+            if isinstance(asked, str):
+                LOG.warning("The file %s of the events asks for nothing that can be done", asked)
+                self._events.answered(asked)
+                continue
+            if asked.job_id not in self._core.entries:
+                # Its file may be new.
+                self._folder_at = 0.0
+                self._look_at_folder()
+            if not self._core.asked(asked.job_id, asked.event, asked.name, time.time()):
+                LOG.warning("Job %s: %s was asked for, and there is no such job", asked.job_id, asked.event)
+            self._events.answered(asked.name)
+
     def _look_at_folder(self) -> None:
         if self._jobs is None or time.monotonic() < self._folder_at:
             return
         self._folder_at = time.monotonic() + self._settings.interval_seconds
         now = time.time()
         try:
-            found = self._jobs.read()
+            found = self._jobs.read_and_log()
         except FreezerError as error:
             LOG.error("%s", error)
             return
@@ -143,10 +169,17 @@ class Service:
             self._core.gone(job_id, now)
 
     def _mention(self) -> None:
-        if self._api is None or not self._core.has_passing or time.monotonic() < self._mention_at:
-            return
-        self._api.mention(self._core.take_passing())
-        self._mention_at = time.monotonic() + self._settings.limits.progress_seconds
+        passing: dict[str, dict[str, Any]] = {}
+        if self._core.has_passing and time.monotonic() >= self._mention_at:
+            passing = self._core.take_passing()
+            self._mention_at = time.monotonic() + self._settings.limits.progress_seconds
+        if self._api is None:
+            # A job that is gone may be one of an API that was used before, and will be told there.
+            entries = self._core.entries.values()
+            if passing or self._journal.waiting_reports(1):
+                self._journal.settle([entry.job_id for entry in entries if not entry.is_gone], passing)
+        elif passing:
+            self._api.mention(passing)
 
     def _make_api(self) -> ApiThread:
         about = {"hostname": socket.gethostname(), "description": "freezer-scheduler"}
