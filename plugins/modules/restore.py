@@ -158,19 +158,38 @@ restore_abs_path:
   returned: for files
   type: str
   sample: /srv/restored
+counts:
+  description:
+    - How many files, folders and so on were written, or would be, also those in new folders. The target itself, and what was
+      equal already, do not count.
+  returned: for files; in check mode if the target is not empty
+  type: dict
+  sample: {files: 812, directories: 96, symbolic_links: 14}
+restored_bytes:
+  description: The size of the contents of these files, measured as RV(freezer.backup.backup#module:source_bytes) is.
+  returned: for files; in check mode if the target is not empty
+  type: int
+  sample: 3145728
+replaced_paths:
+  description:
+    - The first 200 of the paths that were replaced or got other attributes, or would be, below the target, which is C(.) itself.
+  returned: for files; in check mode if the target is not empty
+  type: list
+  elements: str
+  sample: [hosts]
 created:
   description: How many paths were made; a folder that is new with all it holds counts once.
-  returned: for files, when not in check mode
+  returned: for files; in check mode if the target is not empty
   type: int
   sample: 12
 replaced:
-  description: How many paths were replaced or got other attributes.
-  returned: for files, when not in check mode
+  description: How many paths were replaced or got other attributes, or would be.
+  returned: for files; in check mode if the target is not empty
   type: int
   sample: 0
 equal:
   description: How many paths were found equal and not touched.
-  returned: for files, when not in check mode
+  returned: for files; in check mode if the target is not empty
   type: int
   sample: 0
 not_restored_count:

@@ -224,8 +224,10 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
         "container": storage.container,
     }
     if dry_run or options.dry_run:
-        changed = place.is_empty(target) or copies.would_change(storage, chain, target, progress)
-        return {**result, "changed": changed, "outcome": "planned"}
+        if place.is_empty(target):
+            return {**result, "changed": True, "outcome": "planned"}
+        placed = copies.would_place(storage, chain, target, progress)
+        return {**result, **results.placed(placed), "outcome": "planned"}
     started = time.time()
     remarks: list[str] = []
     for storage, chain in found:
@@ -241,11 +243,8 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     not_restored = met.not_restored + placed.not_restored
     return {
         **result,
-        "changed": bool(placed.created or placed.replaced),
+        **results.placed(placed),
         "outcome": "partial" if not_restored else "success",
-        "created": placed.created,
-        "replaced": placed.replaced,
-        "equal": placed.equal,
         "not_restored_count": len(not_restored),
         "not_restored": not_restored[: results.LISTED_AT_MOST],
         "remarks": (remarks + met.warnings)[: results.LISTED_AT_MOST],

@@ -13,6 +13,7 @@ from .archive.errors import ArchiveError
 from .archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .archive.scratch import need_room, scratch_folder
 from .archive.tar import shown
+from .archive.written import LISTED_AT_MOST
 from .containers import Containers
 from .errors import FreezerError
 from .options import OptionError, Options
@@ -46,9 +47,7 @@ def choose(sets: Iterable[BackupSet], options: Options) -> list[Copy]:
 
 
 def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
-    sizes = [one.manifest.stream_bytes for one in chain]
-    total = sum(size for size in sizes if size is not None) if None not in sizes else None
-    progress.begin(phase, total)
+    progress.begin(phase, sum(one.manifest.source_bytes for one in chain))
 
 
 def restore_into(
@@ -101,16 +100,23 @@ def _need_room_for(chain: Sequence[StoredBackup]) -> None:
     )
 
 
-def would_change(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> bool:
-    """Whether a restore over what stands in a target would do anything; other files there do not count."""
+def would_place(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> place.Placed:
+    """What a restore over what stands in a target would do; other files there do not count."""
     _need_room_for(chain)
+    placed = place.Placed()
     with scratch_folder() as scratch:
         restored = _restore_aside(storage, chain, scratch, progress)
-        found = tree.differences(restored, target, owner=os.geteuid() == 0)
-    ours = [line for line in found if not line.endswith(f": only in {target}")]
-    if chain[-1].manifest.single_file is not None:
-        ours = [line for line in ours if not line.startswith(".:")]
-    return bool(ours)
+        found = tree.compare(restored, target, owner=os.geteuid() == 0)
+        if chain[-1].manifest.single_file is not None and found.unlike.pop("", None) is None:
+            found.equal -= 1  # the folder that the file lies in is not restored
+        new = set(found.only_left)
+        # As a restore counts them: a new folder once.
+        placed.created = sum(os.path.dirname(path) not in new for path in new)
+        placed.replaced, placed.equal = len(found.unlike), found.equal
+        placed.replaced_paths = [shown(path) or "." for path in list(found.unlike)[:LISTED_AT_MOST]]
+        for path in filter(None, (*found.only_left, *found.unlike)):
+            placed.written.add(os.lstat(os.path.join(restored, path)))
+    return placed
 
 
 def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None, progress: Progress) -> list[str]:
@@ -119,4 +125,4 @@ def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None
     _need_room_for(chain)
     with scratch_folder() as scratch:
         restored = _restore_aside(storage, chain, scratch, progress)
-        return [] if folder is None else tree.differences(folder, restored, owner=os.geteuid() == 0)
+        return [] if folder is None else tree.differences(folder, restored, os.geteuid() == 0, "the backup")

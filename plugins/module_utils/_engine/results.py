@@ -14,6 +14,7 @@ from typing import Any
 from .archive.backup_set import BackupSet, StoredBackup
 from .archive.levels import LevelPlan
 from .archive.manifest import Manifest
+from .archive.place import Placed
 from .archive.segments import FanOut
 from .archive.tar import shown
 from .containers import Containers
@@ -244,6 +245,19 @@ def _decided(backup_set: PrunableSet, decision: Decision[Any]) -> dict[str, Any]
         "storage": backup_set.storage.kind,
         "container": backup_set.storage.container,
         "folder": f"{backup_set.folder}/{manifest.folder}",
+    }
+
+
+def placed(done: Placed) -> dict[str, Any]:
+    """What a restore has done to its target, or would do."""
+    return {
+        "changed": bool(done.created or done.replaced),
+        "created": done.created,
+        "replaced": done.replaced,
+        "equal": done.equal,
+        "counts": done.written.counts,
+        "restored_bytes": done.written.content_bytes,
+        "replaced_paths": done.replaced_paths,
     }
 
 

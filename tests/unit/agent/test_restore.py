@@ -108,6 +108,25 @@ def test_with_overwrite_files_of_the_backup_replace_others_and_foreign_files_sta
     assert sorted(found) == sorted([*only_here, f"foreign folder/x: only in {target}", f"goes: only in {target}"])
 
 
+def test_a_plan_of_a_restore_says_what_the_restore_then_does(saved):
+    target = saved.new_target()
+    write(target / "changes", b"mine, and to be replaced")
+    write(target / "folder" / "foreign", b"foreign")
+    planned = saved.restore(target, overwrite=True, dry_run=True)
+    done = saved.restore(target, overwrite=True)
+    assert done["replaced"] == len(done["replaced_paths"]) == 3
+    for key in ("changed", "created", "replaced", "equal", "counts", "restored_bytes"):
+        assert planned[key] == done[key], key
+    assert sorted(planned["replaced_paths"]) == sorted(done["replaced_paths"]) == [".", "changes", "folder"]
+
+
+def test_a_restore_counts_what_is_in_new_folders_too(saved):
+    target = saved.new_target()
+    result = saved.restore(target)
+    on_disk = [path for path in target.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert result["counts"]["files"] + result["counts"].get("hard_links", 0) == len(on_disk)
+
+
 def test_a_second_restore_with_overwrite_changes_nothing(saved):
     target = saved.new_target()
     saved.restore(target)
@@ -486,3 +505,11 @@ def test_what_is_not_there_is_answered_with_what_is(saved):
         saved.restore(restore_from_date="2001-01-01")
     with pytest.raises(ArchiveError, match="There is one of host; name the host with hostname"):
         saved.restore(hostname="other")
+
+
+def test_a_comparison_names_the_backup_and_not_the_scratch_folder(saved, tmp_path):
+    shutil.copytree(tmp_path / "second", tmp_path / "other", symlinks=True)
+    (tmp_path / "other" / "comes").unlink()
+    write(tmp_path / "other" / "new", b"new")
+    found = saved.verify(compare_to=str(tmp_path / "other"))["differences"]
+    assert found[:2] == [f"new: only in {tmp_path / 'other'}", "comes: only in the backup"]

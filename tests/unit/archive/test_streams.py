@@ -38,10 +38,10 @@ def data(size):
 @pytest.mark.parametrize("name", ["zstd", "gzip", "none"])
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 9_999_999])
 def test_a_stream_is_what_it_was_after_compression_in_chunks(name, size):
-    plain, stored, told = data(size), io.BytesIO(), []
+    plain, stored = data(size), io.BytesIO()
     codec = codec_for(name)
-    total = compress.compress_stream(io.BufferedReader(io.BytesIO(plain)), codec, stored.write, told.append)
-    assert (total, sum(told)) == (size, size)
+    total = compress.compress_stream(io.BufferedReader(io.BytesIO(plain)), codec, stored.write)
+    assert total == size
     stored.seek(0)
     assert codec.reader(io.BufferedReader(stored)).read() == plain
 
@@ -79,7 +79,7 @@ def test_a_write_that_fails_ends_the_compression_and_its_threads():
 
     before = threading.active_count()
     with pytest.raises(StorageError, match="Down"):
-        compress.compress_stream(io.BufferedReader(io.BytesIO(data(20_000_000))), codec_for("none"), write, id)
+        compress.compress_stream(io.BufferedReader(io.BytesIO(data(20_000_000))), codec_for("none"), write)
     assert threading.active_count() == before
 
 

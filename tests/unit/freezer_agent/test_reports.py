@@ -92,7 +92,24 @@ def test_a_restore_says_what_it_did(action, tmp_path):
     facts = dict(report.facts)
     assert (report.good, report.title) == (True, "Restored etc of web1.")
     assert facts["to"] == str(tmp_path / "target")
-    assert facts["paths"].startswith("3 made (a new folder counts once)")
+    assert facts["wrote"] == "8.00 KiB in 2 files, 1 symbolic link"
+    assert "replaced" not in facts
+
+
+def test_a_restore_over_files_says_what_it_replaces_and_so_does_its_plan(action, tmp_path):
+    agent.backup(action)
+    target = to_restore(action, tmp_path / "target")
+    agent.restore(target)
+    (tmp_path / "target" / "a").write_bytes(b"mine")
+    (tmp_path / "target" / "b").unlink()
+    over = {**target, "overwrite": True}
+    for result, title in ((agent.restore(over, dry_run=True), "Would be replaced"), (agent.restore(over), "Replaced")):
+        report = report_on("restore", result)
+        facts = dict(report.facts)
+        assert facts["would write" if title.startswith("Would") else "wrote"] == "8.00 KiB in 2 files"
+        assert (facts["replaced"], facts["as it was"]) == ("1 path", "1 path")
+        assert [(one.title, one.count, sorted(one.entries)) for one in report.concerns] == [(title, 1, ["a"])]
+    assert dict(report_on("restore", agent.restore(over)).facts)["wrote"] == "nothing"
 
 
 def test_a_planned_restore_says_so(action, tmp_path):

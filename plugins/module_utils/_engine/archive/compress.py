@@ -31,8 +31,8 @@ def _read_chunk(pipe: Readable) -> bytes:
     return chunk or b""
 
 
-def compress_stream(pipe: Readable, codec: Codec, write: Callable[[bytes], None], read: Callable[[int], None]) -> int:
-    """Send everything from a buffered pipe through a codec to `write`; `read` hears of every chunk's size.
+def compress_stream(pipe: Readable, codec: Codec, write: Callable[[bytes], None]) -> int:
+    """Send everything from a buffered pipe through a codec to `write`.
 
     Returns the number of bytes read. Whatever `write` raises ends the work and is raised.
     """
@@ -46,7 +46,6 @@ def compress_stream(pipe: Readable, codec: Codec, write: Callable[[bytes], None]
                 if not chunk:
                     break
                 total += len(chunk)
-                read(len(chunk))
                 waiting.append(pool.submit(codec.frame, chunk))
                 del chunk
                 if len(waiting) >= threads + _CHUNKS_WAITING:

@@ -87,13 +87,13 @@ class Replaced(CannotContinue):
 class _Checked:
     """What tar writes, of which nothing passes that a restore would refuse."""
 
-    def __init__(self, pipe: BinaryIO, gate: Gate) -> None:
-        self._pipe, self._gate = pipe, gate
+    def __init__(self, pipe: BinaryIO, gate: Gate, progress: Progress) -> None:
+        self._pipe, self._gate, self._progress = pipe, gate, progress
 
     def read(self, size: int) -> bytes:
         """Up to so many bytes, less only at the end. Raises UnsafeArchive."""
         block = self._pipe.read(size)
-        self._gate.check(block)
+        self._progress.advance(done_bytes=self._gate.check(block))
         return block
 
 
@@ -215,12 +215,12 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
         pipe = cast(BinaryIO, archiver.stdout)
         _widen(pipe)
         # The check that a restore makes as well: what it would refuse is not stored.
-        stream: process.Readable = _Checked(pipe, Gate(plan.folder, increment=plan.parent is not None))
+        stream: process.Readable = _Checked(pipe, Gate(plan.folder, increment=plan.parent is not None), progress)
         if plan.codec.filter_argv is not None:
             running.append(process.start(plan.codec.filter_argv, stdin=process.PIPE))
             feeder = process.Feeder(stream, cast(IO[bytes], running[-1].stdin))
             stream = cast(BinaryIO, running[-1].stdout)
-        read = compress_stream(stream, plan.codec, segments.write, lambda size: progress.advance(done_bytes=size))
+        read = compress_stream(stream, plan.codec, segments.write)
         if feeder is not None:
             feeder.join()
             if feeder.failure is not None:

@@ -64,14 +64,14 @@ def _feed(reader: process.Program[bytes], storage: Storage, backup: StoredBackup
     with plain_stream(storage, backup) as blocks:
         try:
             for block in blocks:
-                gate.check(block)
+                content_bytes = gate.check(block)
                 sink.write(block)
-                progress.advance(done_bytes=len(block))
+                progress.advance(done_bytes=content_bytes)
             sink.close()
         except BrokenPipeError:
             if reader.wait() == 0:
-                for block in blocks:
-                    progress.advance(done_bytes=len(block))
+                for _block in blocks:
+                    pass
 
 
 def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progress) -> Extracted:

@@ -36,7 +36,10 @@ class _Strange(Exception):
 
 
 class Gate:
-    """Checks the tar stream of one level. Give it every block before tar gets it."""
+    """Checks the tar stream of one level. Give it every block before tar gets it.
+
+    ``content_bytes`` are the contents of files that have passed, holes included: what a catalogue counts as well.
+    """
 
     def __init__(self, where: str, increment: bool) -> None:
         self._where, self._increment = where, increment
@@ -48,15 +51,24 @@ class Gate:
         self._ended = False
         self._last = b"./"
         self.members = 0
+        self.content_bytes = 0
+        #: So much content of the last member has not come yet.
+        self._to_come = 0
 
-    def check(self, block: bytes) -> None:
-        """Raise UnsafeArchive if the next block of the stream holds something that tar must not get."""
+    def check(self, block: bytes) -> int:
+        """How many bytes of contents of files the next block of the stream brings.
+
+        Raises UnsafeArchive if it holds something that tar must not get.
+        """
+        before = self.content_bytes
         try:
             self._check(block)
         except _Strange as problem:
             raise self._refusal(f"after {_told(self._last)} comes {problem}, which its writer does not store") from None
+        return self.content_bytes - before
 
     def _check(self, block: bytes) -> None:
+        self._count(0, len(block))  # a member ends with this block, or nothing of it has begun
         block = self._begun + block if self._begun else block
         position, end = self._to_skip, len(block)
         while position + _BLOCK <= end and not self._ended:
@@ -75,13 +87,23 @@ class Gate:
                 position = begin + _padded(size)
                 header = block[position : position + _BLOCK]
                 _validate(header)
-            position += _BLOCK + _padded(self._member(header, records))
+            size = self._member(header, records)
+            position += _BLOCK
+            self._count(size, end - position)
+            position += _padded(size)
         if self._ended:
             if block.count(0, position) != max(0, end - position):
                 raise _Strange("something behind the end")
             self._begun, self._to_skip = b"", max(0, position - end)
         else:
             self._begun, self._to_skip = block[position:], max(0, position - end)
+
+    def _count(self, more: int, there: int) -> None:
+        """Count content: so much more belongs to the stream, and so much of the stream is there."""
+        self._to_come += more
+        come = min(self._to_come, there)
+        self.content_bytes += come
+        self._to_come -= come
 
     def _member(self, header: bytes, records: dict[bytes, bytes]) -> int:
         """Check one member; returns how many bytes of content follow."""
@@ -116,7 +138,10 @@ class Gate:
         self.members += 1
         size = _size(header)
         if kind == _REGULAR:
-            return _number(records[b"size"]) if b"size" in records else size
+            size = _number(records[b"size"]) if b"size" in records else size
+            if b"GNU.sparse.realsize" in records:
+                self.content_bytes += _number(records[b"GNU.sparse.realsize"]) - size  # its holes
+            return size
         if size or b"size" in records or b"GNU.sparse.name" in records:
             raise _Strange(f"content of {_told(name)}, which is no file")
         return 0

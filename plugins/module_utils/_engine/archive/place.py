@@ -22,6 +22,7 @@ from .errors import ArchiveError
 from .extract import make_writable
 from .tar import shown
 from .tree import attributes, same_file
+from .written import LISTED_AT_MOST, Written
 
 STAGING_PREFIX = ".freezer-restore-"
 #: So deep a tree can be merged into one that is there; Python's own stack sets the limit.
@@ -48,6 +49,10 @@ class Placed:
     created: int = 0
     replaced: int = 0
     equal: int = 0
+    #: What was written in all, also below new folders.
+    written: Written = field(default_factory=Written)
+    #: The first of the paths that were replaced, below the target; its own, ".", comes first.
+    replaced_paths: list[str] = field(default_factory=list)
     #: Folders of somebody else: what is in them is restored, their own mode, owner and time are not.
     not_restored: list[dict[str, str]] = field(default_factory=list)
 
@@ -176,7 +181,7 @@ class Staging:
                 f"{', '.join(shown(path) for path in conflicts[:3])}. Move them away; nothing was changed."
             )
         placed = self._placed
-        merge = _Merge(placed)
+        merge = _Merge(placed, self._target)
         try:
             with _open_folder(self.tree) as wanted:
                 merge.folder(self.tree, self._target)
@@ -193,6 +198,7 @@ class Staging:
             same = same and (os.geteuid() != 0 or (before.st_uid, before.st_gid) == (wanted.st_uid, wanted.st_gid))
             if not same or before_attributes != self._root_wanted[1]:
                 placed.replaced += 1
+                placed.replaced_paths.insert(0, ".")
         return placed
 
     def close(self, placed: bool, with_root: bool) -> None:
@@ -346,8 +352,8 @@ def _open_folder(folder: str) -> Iterator[os.stat_result]:
 class _Merge:
     """Moves what is in one folder into another one that is there."""
 
-    def __init__(self, placed: Placed) -> None:
-        self._placed = placed
+    def __init__(self, placed: Placed, top: str) -> None:
+        self._placed, self._top = placed, top
         #: Files of the backup that have several links: where the first of them, or its equal, is in the target.
         self._kept: dict[tuple[int, int], str] = {}
         #: What folders become when all is in its place: until then no other user gets into them.
@@ -361,6 +367,7 @@ class _Merge:
             inode = (found.st_dev, found.st_ino)
             linked = found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode)
             if not os.path.lexists(there):
+                self._placed.written.add_tree(here, found)
                 self._put(here, there, inode if linked else None)
                 self._placed.created += 1
             elif stat.S_ISDIR(found.st_mode) and _is_folder(there):
@@ -372,8 +379,9 @@ class _Merge:
             else:
                 if stat.S_ISDIR(found.st_mode) or (linked and inode in self._kept):
                     os.unlink(there)
+                self._placed.written.add(found)
                 self._put(here, there, inode if linked else None)
-                self._placed.replaced += 1
+                self._replaced(there)
 
     def finish(self) -> None:
         """Give the folders that were there the attributes that they have in the backup."""
@@ -397,9 +405,15 @@ class _Merge:
             self.folder(here, there)
         self._later.append((there, present, found, wanted))
         if unlike:
-            self._placed.replaced += 1
+            self._placed.written.add(found)
+            self._replaced(there)
         else:
             self._placed.equal += 1
+
+    def _replaced(self, there: str) -> None:
+        self._placed.replaced += 1
+        if len(self._placed.replaced_paths) < LISTED_AT_MOST:
+            self._placed.replaced_paths.append(shown(os.path.relpath(there, self._top)))
 
 
 def _equal(here: str, there: str, linked: bool, kept: str | None) -> bool:

@@ -11,25 +11,21 @@ import stat
 
 from .tar import Source
 
-#: What tar writes for a member before its content: the extended header, its block of records, and the header.
-_HEADER_BYTES = 3 * 512
-
 
 def expected_size(source: Source, since: float | None = None) -> tuple[int, int]:
-    """Bytes of the stream and members that a backup will have; with `since` only what changed after that moment.
+    """Bytes of contents, holes included, and members that a backup will have; with `since` only what changed after that moment.
 
     What cannot be read counts as nothing. Follows tar in what it leaves out: other file systems, excluded names, our
     own output.
     """
     if source.single_file is not None:
-        return os.stat(os.path.join(source.folder, source.single_file)).st_size + _HEADER_BYTES, 1
+        return os.stat(os.path.join(source.folder, source.single_file)).st_size, 1
     size, members = 0, 0
     device = os.stat(source.folder).st_dev
     waiting = [(source.folder, ".")]
     while waiting:
         folder, shown = waiting.pop()
         members += 1
-        size += _HEADER_BYTES
         try:
             entries = list(os.scandir(folder))
         except OSError:
@@ -40,7 +36,6 @@ def expected_size(source: Source, since: float | None = None) -> tuple[int, int]
             except OSError:
                 continue
             name = f"{shown}/{entry.name}"
-            size += len(entry.name) + 2  # the list of names that an incremental archive has for every folder
             if (source.one_file_system and found.st_dev != device) or _left_out(source, name, entry.name):
                 continue
             if stat.S_ISDIR(found.st_mode):
@@ -48,7 +43,7 @@ def expected_size(source: Source, since: float | None = None) -> tuple[int, int]
                     waiting.append((entry.path, name))
             elif since is None or max(found.st_mtime, found.st_ctime) >= since:
                 members += 1
-                size += _HEADER_BYTES + min(found.st_size, found.st_blocks * 512)
+                size += found.st_size if stat.S_ISREG(found.st_mode) else 0
     return size, members
 
 

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from .tar import shown
 
@@ -135,18 +136,25 @@ def _link_groups(top: str, paths: list[str]) -> dict[str, tuple[str, ...]]:
     return {path: group for group in groups for path in group}
 
 
-def differences(left: str, right: str, owner: bool = True) -> list[str]:
-    """What distinguishes two trees, one sentence fragment for each path; empty if a restore gave the same again.
+@dataclass
+class Comparison:
+    """Two trees beside each other; paths are relative, and the top is the empty one."""
 
-    Owners are compared unless `owner` is false (a user who is not root cannot restore them).
-    """
-    found = []
+    only_left: list[str]
+    only_right: list[str]
+    #: What is in both and not alike, with words for how.
+    unlike: dict[str, list[str]]
+    equal: int
+
+
+def compare(left: str, right: str, owner: bool = True) -> Comparison:
+    """Compare two trees. Owners are compared unless `owner` is false (a user who is not root cannot restore them)."""
     unreadable: set[str] = set()
     here, there = list(_walk(left, unreadable)), list(_walk(right, unreadable))
-    found += [f"{shown(path)}: only in {left}" for path in sorted(set(here) - set(there))]
-    found += [f"{shown(path)}: only in {right}" for path in sorted(set(there) - set(here))]
+    both = set(here) & set(there)
+    found = Comparison(sorted(set(here) - both), sorted(set(there) - both), {}, 0)
     groups, other_groups = _link_groups(left, here), _link_groups(right, there)
-    for path in ["", *sorted(set(here) & set(there))]:
+    for path in ["", *sorted(both)]:
         try:
             unlike = same_file(os.path.join(left, path), os.path.join(right, path), owner)
         except OSError as problem:  # somebody changes the tree while it is compared
@@ -156,5 +164,20 @@ def differences(left: str, right: str, owner: bool = True) -> list[str]:
         if path in unreadable:
             unlike.append("unreadable")
         if unlike:
-            found.append(f"{shown(path) or '.'}: {', '.join(unlike)}")
+            found.unlike[path] = unlike
+        else:
+            found.equal += 1
     return found
+
+
+def differences(left: str, right: str, owner: bool = True, right_name: str | None = None) -> list[str]:
+    """What distinguishes two trees, one sentence fragment for each path; empty if a restore gave the same again.
+
+    `right_name` is what the right one is called there, its path without it.
+    """
+    found = compare(left, right, owner)
+    return [
+        *(f"{shown(path)}: only in {left}" for path in found.only_left),
+        *(f"{shown(path)}: only in {right_name or right}" for path in found.only_right),
+        *(f"{shown(path) or '.'}: {', '.join(words)}" for path, words in found.unlike.items()),
+    ]

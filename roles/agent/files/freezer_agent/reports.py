@@ -281,7 +281,13 @@ def _restore(result: Result) -> Report:
     ]
     if result["outcome"] == "planned":
         what = "would be restored" if result["changed"] else "stands there already"
-        return Report(f"Nothing was written. {_who(result)} {what}.", facts=facts)
+        report = Report(f"Nothing was written. {_who(result)} {what}.", facts=facts)
+        # Into an empty folder nothing but new files can come.
+        report.facts.append(
+            ("would write", _written(result) if "counts" in result else "all of it, and replace nothing")
+        )
+        _add_replaced(report, result, "Would be replaced")
+        return report
     ending = "."
     if result["outcome"] == "partial":
         ending = ", but not all of it."
@@ -290,9 +296,10 @@ def _restore(result: Result) -> Report:
     report = Report(f"Restored {_who(result)}{ending}", good=ending == ".", facts=facts)
     report.facts += [
         ("levels", _levels(result)),
-        ("paths", _placed(result)),
-        ("time", duration(result["duration_seconds"])),
+        ("wrote", _written(result)),
     ]
+    _add_replaced(report, result, "Replaced")
+    report.facts.append(("time", duration(result["duration_seconds"])))
     report.add_paths("could not be restored whole", result["not_restored_count"], result["not_restored"])
     report.add_paths("could not be read when the backup was made", result["unreadable_count"], result["unreadable"])
     if result["remarks"]:
@@ -300,15 +307,20 @@ def _restore(result: Result) -> Report:
     return report
 
 
-def _placed(result: Result) -> str:
-    parts = []
-    if result["created"]:
-        parts.append(f"{result['created']:,} made (a new folder counts once)")
-    if result["replaced"]:
-        parts.append(f"{result['replaced']:,} replaced")
-    if result["equal"]:
-        parts.append(f"{result['equal']:,} as they were")
-    return ", ".join(parts) or "none"
+def _written(result: Result) -> str:
+    return f"{size(result['restored_bytes'])} in {_contents(result['counts'])}" if result["counts"] else "nothing"
+
+
+def _add_replaced(report: Report, result: Result, title: str) -> None:
+    """Say how what was restored compares with what was there, if anything was."""
+    # The folder that was restored into takes the attributes of the backup's, which is nothing to warn of.
+    paths = [path for path in result.get("replaced_paths", ()) if path != "."]
+    count = result.get("replaced", 0) - (len(result.get("replaced_paths", ())) - len(paths))
+    if count:
+        report.facts.append(("replaced", counted(count, "path")))
+        report.concerns.append(Concern(title, count, paths))
+    if result.get("equal"):
+        report.facts.append(("as it was", counted(result["equal"], "path")))
 
 
 def _verify(result: Result) -> Report:

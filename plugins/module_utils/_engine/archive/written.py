@@ -1,0 +1,60 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a restore writes: how many files, folders and so on, and their size."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field
+
+#: So many of the paths that it replaces are told.
+LISTED_AT_MOST = 200
+
+
+@dataclass
+class Written:
+    """Counts as those of a backup: each name of a file with several counts, its bytes once; holes count as bytes."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    content_bytes: int = 0
+    _linked: set[tuple[int, int]] = field(default_factory=set)
+
+    def add(self, found: os.stat_result) -> None:
+        """Count one path by its status."""
+        kind = _kind(found.st_mode)
+        if kind != "directories" and found.st_nlink > 1:
+            inode = (found.st_dev, found.st_ino)
+            if inode in self._linked:
+                self._add("hard_links")
+                return
+            self._linked.add(inode)
+        self._add(kind)
+        if kind == "files":
+            self.content_bytes += found.st_size
+
+    def add_tree(self, path: str, found: os.stat_result) -> None:
+        """Count a path and all below it. Raises OSError."""
+        self.add(found)
+        pending = [path] if stat.S_ISDIR(found.st_mode) else []
+        while pending:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    self.add(os.lstat(entry.path))
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+
+    def _add(self, kind: str) -> None:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISREG(mode):
+        return "files"
+    if stat.S_ISDIR(mode):
+        return "directories"
+    if stat.S_ISLNK(mode):
+        return "symbolic_links"
+    if stat.S_ISFIFO(mode):
+        return "fifos"
+    return "devices" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "others"
