@@ -19,13 +19,20 @@ def completion(parser: argparse.ArgumentParser, shell: str) -> str:
     """
     import shtab
 
+    _mark(parser, shtab.FILE)
+    return str(shtab.complete(parser, shell))
+
+
+def _mark(parser: argparse.ArgumentParser, of_files: Any) -> None:
     for action in parser._actions:
         words = getattr(action, "words", None)
         if words and not action.choices:
             action.choices = list(words)
         elif action.metavar in _FILES:
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
-    return str(shtab.complete(parser, shell))
+            action.complete = of_files  # type: ignore[attr-defined]
+        elif isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                _mark(verb, of_files)
 
 
 class PrintCompletion(argparse.Action):

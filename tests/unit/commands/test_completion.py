@@ -38,7 +38,14 @@ def completed(command, script, *words):
         ),
         ("freezer-api", [(("--auth",), ["--auth-strategy"])]),
         ("freezer-manage", [(("db", "roll"), ["rollback"]), (("db", "sync", "--test"), ["--test-only"])]),
-        ("freezer-scheduler", [(("job-ab",), ["job-abort"])]),
+        (
+            "freezer-scheduler",
+            [
+                (("job-ab",), ["job-abort"]),
+                (("job-upl",), ["job-upload"]),
+                (("job-create", "--file", "/etc/passw"), ["/etc/passwd"]),
+            ],
+        ),
     ],
 )
 def test_bash_completes_the_words_of_each_command(command, cases):

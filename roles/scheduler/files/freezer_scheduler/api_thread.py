@@ -141,6 +141,7 @@ class ApiThread(threading.Thread):
                     if clock() >= register_at:
                         conversation.register()
                         register_at = clock() + _REGISTER_AGAIN_SECONDS
+                    conversation.upload()
                     self._reports = False
                     conversation.deliver()
                     self._poll(conversation)

@@ -100,6 +100,12 @@ def _add_kind(verb: Callable[[str, str], argparse.ArgumentParser], kind: str) ->
     update = verb(f"{kind}-update", f"change the keys of {_one(kind)} that a file names")
     _add_id(update, kind)
     update.add_argument("--file", required=True, metavar="FILE", help="the keys, JSON or YAML; - is standard input")
+    if kind == "job":
+        create.epilog = "A folder stands for all job files in it, as with job-upload."
+        uploading = verb("job-upload", "store the job files of a folder, or change the jobs that were stored from them")
+        uploading.add_argument(
+            "folder", nargs="?", metavar="FOLDER", help="the folder (default: that of -f, or jobs_dir)"
+        )
     _add_id(verb(f"{kind}-delete", f"delete {_one(kind)}"), kind)
 
 
@@ -124,7 +130,12 @@ def _add_common(parser: argparse.ArgumentParser, is_first: bool) -> None:
 
     add("-c", "--client-id", metavar="CLIENT", help="the client whose jobs are meant (default: project_host)")
     add("-i", "--interval", type=float, metavar="SECONDS", help="how long between two looks at the API (60)")
-    add("-f", "--jobs-dir", metavar="FOLDER", help="the folder of jobs, with --no-api")
+    add(
+        "-f",
+        "--jobs-dir",
+        metavar="FOLDER",
+        help="the folder of jobs: run without an API with --no-api, else stored at the API when the scheduler starts",
+    )
     add(
         "--config-file",
         action="append",

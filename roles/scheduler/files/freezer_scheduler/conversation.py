@@ -28,9 +28,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.er
     Unreachable,
 )
 
+from .folder import JobFolder
 from .journal import BACKUP, BACKUPS_GONE, JOB, Journal, Report
 from .states import COMPLETED, EVENTS
 from .surroundings import Join, Joined
+from .upload import upload
 
 LOG = logging.getLogger("freezer_scheduler")
 
@@ -44,11 +46,17 @@ _TRIES = 5
 
 
 class Conversation:
-    """The API, for one client. ``about`` is what the client says of itself."""
+    """The API, for one client. ``about`` is what the client says of itself, ``uploads`` has jobs to be stored."""
 
     def __init__(
-        self, connect: Callable[[], Registry], journal: Journal, client_id: str, about: Mapping[str, Any]
+        self,
+        connect: Callable[[], Registry],
+        journal: Journal,
+        client_id: str,
+        about: Mapping[str, Any],
+        uploads: JobFolder | None = None,
     ) -> None:
+        self._uploads = uploads
         self._connect = connect
         self._journal = journal
         self._client_id = client_id
@@ -84,6 +92,21 @@ class Conversation:
         """
         if self.registry.clients.get(self._client_id) is None:
             ensure_client(self.registry, {"client_id": self._client_id, **self._about}, "present", check_mode=False)
+
+    def upload(self) -> None:
+        """Store the jobs of the folder that this scheduler was started with, once. Raises RegistryError."""
+        if self._uploads is None:
+            return
+        try:
+            for one in upload(self.registry, self._uploads, self._client_id, for_all=False):
+                LOG.log(logging.ERROR if one.problem else logging.INFO, "%s", one)
+                for warning in one.warnings:
+                    LOG.warning("%s", warning)
+        except RegistryError:
+            raise
+        except FreezerError as error:
+            LOG.error("%s", error)
+        self._uploads = None
 
     def jobs(self) -> Iterator[list[tuple[dict[str, Any], str | None]]] | None:
         """The jobs of this client that are not completed, or of which something is asked, in pages; None if none has

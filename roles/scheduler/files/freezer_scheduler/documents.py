@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
@@ -22,11 +24,17 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.er
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.select import select
 
 from .command_line import UsageError
+from .folder import JobFolder
 from .showing import show_document, show_list, watch
+from .upload import upload
 
 
-def run(flags: argparse.Namespace, registry: Registry, client_id: Callable[[], str], zone: tzinfo) -> int:
+def run(
+    flags: argparse.Namespace, registry: Registry, client_id: Callable[[], str], zone: tzinfo, jobs_dir: Path
+) -> int:
     """Do what a verb such as ``job-list`` asks for. ``zone`` is that of schedules which name none.
+
+    ``jobs_dir`` is the folder of job files where the verb names none.
 
     Raises FreezerError, DocumentError, ScheduleError.
     """
@@ -34,7 +42,11 @@ def run(flags: argparse.Namespace, registry: Registry, client_id: Callable[[], s
     collection: Collection = getattr(registry, kind + "s")
     if verb == "list":
         return _list(flags, kind, collection, client_id, zone)
+    if verb == "upload":
+        return _upload(flags, registry, flags.folder or jobs_dir, client_id)
     if verb == "create":
+        if kind == "job" and os.path.isdir(flags.file):
+            return _upload(flags, registry, Path(flags.file), client_id)
         return _create(flags, kind, registry, collection, client_id)
     document_id = id_of(flags, kind)
     if verb == "get":
@@ -120,6 +132,25 @@ def _create(
     for remark in remarks:
         print(f"freezer-scheduler: warning: {remark}", file=sys.stderr)
     return 0
+
+
+def _upload(flags: argparse.Namespace, registry: Registry, folder: Path, client_id: Callable[[], str]) -> int:
+    is_whole = True
+    warned: set[str] = set()
+    count = 0
+    for one in upload(registry, JobFolder(Path(folder)), client_id(), for_all=bool(flags.client_id)):
+        count += 1
+        is_whole = is_whole and not one.problem
+        print(f"freezer-scheduler: {one}" if one.problem else one, file=sys.stderr)
+        for warning in one.warnings:
+            if warning not in warned:
+                print(f"freezer-scheduler: warning: {warning}", file=sys.stderr)
+            warned.add(warning)
+        if not one.problem:
+            print(one.job_id)
+    if not count:
+        raise FreezerError(f"The folder {folder} has no job files (*.conf, *.json), so nothing was stored.")
+    return 0 if is_whole else 1
 
 
 def _delete(kind: str, registry: Registry, collection: Collection, document_id: str) -> None:

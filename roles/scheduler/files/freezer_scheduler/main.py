@@ -77,7 +77,7 @@ def _documents(flags: argparse.Namespace) -> int:
         return run_on_files(flags, settings, client_id_of(settings))
     registry = settings.connect()
     try:
-        return run(flags, registry, lambda: client_id_of(settings), settings.zone)
+        return run(flags, registry, lambda: client_id_of(settings), settings.zone, settings.jobs_dir)
     finally:
         registry.close()
 
@@ -125,9 +125,12 @@ def _start(flags: argparse.Namespace, settings: Settings, client_id: str, folder
     for warning in settings.warnings:
         LOG.warning("%s", warning)
 
+    # Only where it is asked for: upstream's schedulers write the jobs of their API to the folder of the configuration.
+    uploads = settings.jobs_dir if flags.jobs_dir and not settings.no_api else None
+
     def work(ready: Callable[[], None]) -> str:
         try:
-            Service(settings, client_id, folder, lambda: _settings(flags)).run(ready)
+            Service(settings, client_id, folder, lambda: _settings(flags), uploads).run(ready)
         except Exception as error:
             LOG.error("%s", _sentence(error), exc_info=error if _is_fault(error) else None)
             return _sentence(error)

@@ -40,9 +40,20 @@ JOURNAL_NAME = "scheduler.db"
 
 
 class Service:
-    """One scheduler until SIGTERM. ``folder`` is its own; ``reread`` gives the settings anew for SIGHUP."""
+    """One scheduler until SIGTERM. ``folder`` is its own; ``reread`` gives the settings anew for SIGHUP.
 
-    def __init__(self, settings: Settings, client_id: str, folder: Path, reread: Callable[[], Settings]) -> None:
+    ``uploads`` is a folder of jobs that are stored at the API when it is reached for the first time.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client_id: str,
+        folder: Path,
+        reread: Callable[[], Settings],
+        uploads: Path | None = None,
+    ) -> None:
+        self._uploads = uploads
         self._settings = settings
         self._client_id = client_id
         self._path = folder / JOURNAL_NAME
@@ -184,9 +195,11 @@ class Service:
     def _make_api(self) -> ApiThread:
         about = {"hostname": socket.gethostname(), "description": "freezer-scheduler"}
 
+        uploads = JobFolder(self._uploads) if self._uploads is not None else None
+
         def make() -> Conversation:
             # SQLite's connections belong to one thread each.
-            return Conversation(self._settings.connect, Journal(self._path), self._client_id, about)
+            return Conversation(self._settings.connect, Journal(self._path), self._client_id, about, uploads)
 
         return ApiThread(make, self._settings.interval_seconds, self._tell, self._has_sessions)
 
