@@ -34,6 +34,7 @@ ALIASES = {
     "remove_from_date": "remove_before_date",
     "remove_older_then": "remove_older_than",
     "lvm_snap_perm": "lvm_snapperm",
+    "cinder_inst_id": "cinder_vol_id",
     "max_cpu_priority": "max_priority",
 }
 #: Keys that change nothing about what is stored or restored.

@@ -201,6 +201,9 @@ def _about_unknown(unknown: Sequence[str], arguments: Sequence[str], parser: arg
         # Not the word itself: it may be somebody's password.
         named = f"The word after {before.partition('=')[0]}" if before.startswith("-") else f"Word {place + 1}"
         hint = f" Did you mean --action {word}?" if word in ACTIONS else ""
+        glued = f"--{before.rpartition('--')[2]}"
+        if not before.startswith("-") and glued in parser._option_string_actions:
+            hint = f" Is a space missing before {glued}?"
         return f"{named} belongs to no option, so nothing was done; see {parser.prog} --help.{hint}"
     known = [name for action in parser._actions for name in action.option_strings]
     close = difflib.get_close_matches(names[0], known, n=1, cutoff=0.8)
