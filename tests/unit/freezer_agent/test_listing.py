@@ -82,3 +82,23 @@ def test_no_backups_are_a_sentence(listing):
 
 def test_markup_in_names_is_only_text(listing):
     assert "[red]etc[/]" in listing([backup(backup_name="[red]etc[/]")])
+
+
+def test_containers_are_listed_with_what_a_storage_says_of_them():
+    stream = io.StringIO()
+    containers = [
+        {"storage": "local", "container": "/srv/a\nb", "has_marker": False},
+        {"storage": "swift", "container": "freezer_backups", "objects": 1234, "bytes": 3 << 20, "has_marker": True},
+    ]
+    print_listing({"containers": containers}, Console(file=stream, width=80))
+    heads, local, swift, said = stream.getvalue().splitlines()
+    assert heads.split() == ["container", "storage", "objects", "bytes", "marked"]
+    assert local.split() == ["/srv/a\\nb", "local", "no"]
+    assert swift.split() == ["freezer_backups", "swift", "1,234", "3.00", "MiB", "yes"]
+    assert "--container NAME lists what is in one" in said
+
+
+def test_that_there_is_no_container_is_said():
+    stream = io.StringIO()
+    print_listing({"containers": []}, Console(file=stream, width=80))
+    assert stream.getvalue() == "There is no container that could be listed.\n"
