@@ -205,6 +205,28 @@ counts:
   returned: when a backup of files was made
   type: dict
   sample: {files: 812, directories: 96, symbolic_links: 14, hard_links: 0, fifos: 0, devices: 0, others: 0}
+protected_files:
+  description:
+    - How many files this level and those below it stand for, whatever their kind. What could not be read does not count; sockets,
+      which no archive holds, do.
+  returned: when a backup of files was made
+  type: int
+  sample: 10812
+protected_folders:
+  description: How many folders they stand for.
+  returned: when a backup of files was made
+  type: int
+  sample: 96
+deleted_files:
+  description: How many of the files of the level before are no more, or are somewhere else. 0 for a full backup.
+  returned: when a backup of files was made
+  type: int
+  sample: 3
+deleted_folders:
+  description: How many of its folders are no more, or are somewhere else.
+  returned: when a backup of files was made
+  type: int
+  sample: 1
 compression:
   description: How it is compressed.
   returned: when a backup of files was made

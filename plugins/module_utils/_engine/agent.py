@@ -20,6 +20,7 @@ from typing import Any
 from . import container_list, copies, databases, planning, results, still
 from .archive import place
 from .archive.backup_set import BackupSet, StoredBackup, contents, next_timestamp
+from .archive.census import Census
 from .archive.codec import codec_for
 from .archive.create import ArchivePlan, create_archive
 from .archive.errors import ArchiveError, DamagedArchive
@@ -165,19 +166,20 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             links=links,
         )
         try:
-            stored = _create(plan, fan_out, progress)
+            stored, census = _create(plan, fan_out, progress)
         except CannotContinue as obstacle:
             level, parent = LevelPlan(0, None, str(obstacle)), None
-            stored = _create(replace(plan, level=0, parent=None), fan_out, progress)
+            stored, census = _create(replace(plan, level=0, parent=None), fan_out, progress)
         read_from = os.path.normpath(os.path.join(held.source.folder, held.source.single_file or ""))
         seen = results.Seen(read_from if held.snapshot else "", *links.found())
     result = results.described(options, path, level, parent)
     result.update(results.done(options, stored, sets, fan_out, held.problems, containers, seen))
+    result.update(results.counted(stored, census))
     result["reason"] = "; ".join(filter(None, (result["reason"], results.left_out_said(result))))
     return result
 
 
-def _create(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:
+def _create(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
     since = plan.parent.manifest.time_started if plan.parent is not None else None
     progress.begin("backup", *(expected_size(plan.source, since) if progress.wants_totals else (None, None)))
     try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .archive.backup_set import BackupSet, StoredBackup
+from .archive.census import Census
 from .archive.levels import LevelPlan
 from .archive.manifest import Manifest
 from .archive.place import Placed
@@ -123,6 +124,20 @@ def done(
         "left_out_count": len(left_out),
         "left_out": left_out[:LISTED_AT_MOST],
         "metadata": metadata(options, stored, outcome, fan_out, seen),
+    }
+
+
+def counted(stored: StoredBackup, census: Census) -> dict[str, int]:
+    """What a level stands for with the levels below it, and what is gone since the last one."""
+    manifest = stored.manifest
+    if manifest.single_file is not None:
+        return {"protected_files": 1, "protected_folders": 0, "deleted_files": 0, "deleted_folders": 0}
+    return {
+        # tar lists a file that it could not read like any other.
+        "protected_files": max(0, len(census.now.files) - len(manifest.unreadable)),
+        "protected_folders": len(census.now.folders),
+        "deleted_files": census.deleted_files,
+        "deleted_folders": census.deleted_folders,
     }
 
 

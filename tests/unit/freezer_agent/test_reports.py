@@ -44,6 +44,15 @@ def test_a_backup_says_what_was_read_and_where_it_lies(action):
     assert status_of(result) == 0
 
 
+def test_an_increment_says_what_is_gone_and_how_much_is_protected(action, tmp_path):
+    agent.backup(action)
+    (tmp_path / "source" / "b").unlink()
+    facts = dict(report_on("backup", agent.backup(action)).facts)
+    assert facts["deleted"] == "1 file since level 0"
+    assert facts["protected"] == "2 files, 1 folder in all"
+    assert dict(report_on("backup", agent.backup(action)).facts)["deleted"] == "nothing since level 1"
+
+
 def test_a_backup_that_is_full_every_time_says_why(action):
     report = report_on("backup", agent.backup({**action, "max_level": None}))
     assert dict(report.facts)["level"].startswith(

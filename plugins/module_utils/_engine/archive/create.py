@@ -21,6 +21,7 @@ from ..storage.errors import StorageError
 from . import process, tar, trust
 from .backup_set import MANIFEST_NAME, StoredBackup
 from .catalogue import CatalogueTap, Tally
+from .census import Census
 from .codec import Codec, Gzip
 from .compress import compress_stream
 from .errors import ArchiveError, UnsafeArchive
@@ -29,7 +30,7 @@ from .links import BrokenLinks
 from .manifest import MOST_MANIFEST_BYTES, Manifest, Parent, StoredObject, digest, folder_name, parse_manifest
 from .scratch import scratch_folder
 from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
-from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, set_moment, settle
+from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, folders, set_moment, settle
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
 _PIPE_BYTES = 1 << 20
@@ -118,7 +119,7 @@ def _widen(pipe: IO[bytes]) -> None:
         pass  # the user's pipe quota is used up: slower, not wrong
 
 
-def _fetch_snar(plan: ArchivePlan, path: str) -> int:
+def _fetch_snar(plan: ArchivePlan, path: str, census: Census) -> int:
     """Put the parent's snapshot file, settled, at a path; returns when the parent began to read, in nanoseconds."""
     if plan.parent is None or plan.parent_storage is None:
         return 0
@@ -130,7 +131,7 @@ def _fetch_snar(plan: ArchivePlan, path: str) -> int:
         try:
             with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
                 bounded = Unpacked(cast(BinaryIO, plain), plan.parent.manifest.snar.bytes)
-                return settle(bounded, snar, plan.source.folder, unread)
+                return settle(bounded, snar, plan.source.folder, unread, census.before.add)
         except (OSError, EOFError, zlib.error) as problem:
             raise CannotContinue(f"the snapshot file of the last level cannot be read: {problem}") from problem
 
@@ -253,8 +254,8 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
             process.end(program)
 
 
-def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:
-    """Write one backup to all storages of the fan-out that take it, manifest last.
+def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
+    """Write one backup to all storages of the fan-out that take it, manifest last; also count what it stands for.
 
     Raises ArchiveError or StorageError if there is no backup at all then; what was written has been removed, as far
     as the storage still answers. Raises CannotContinue if a level 0 is needed.
@@ -296,14 +297,15 @@ def _highest_of_others(top: str, path: str) -> str:
     return path
 
 
-def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> StoredBackup:
+def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
     started = time.time()
     ours = fan_out.working()
     tar_version = tar.version()
     try:
         plan = _without_what_is_left_out(plan, work)
         snar = os.path.join(work, "snar")
-        parent_began = _fetch_snar(plan, snar)
+        census = Census(plan.source)
+        parent_began = _fetch_snar(plan, snar, census)
         tree = _store_tree(plan, fan_out, snar, progress)
         messages = tree.messages
         more = plan.confirm() if plan.confirm is not None else {}
@@ -311,6 +313,9 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             said = "; ".join(messages.unknown[:3]) or f"status {tree.status}"
             raise ArchiveError(f"tar could not archive {plan.path}: {said}.")
         _check_continues(plan, parent_began, messages)
+        with open(snar, "rb") as written:
+            for folder in folders(written):
+                census.now.add(folder)
         messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
         messages.warnings += plan.left_out
         messages.unreadable += [
@@ -359,7 +364,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             )
         parse_manifest(stored, "What was about to be written")  # no backup is written that nothing reads
         fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))
-        return StoredBackup(manifest, plan.folder, digest(stored))
+        return StoredBackup(manifest, plan.folder, digest(stored)), census
     except BaseException:
         for storage in fan_out.working():
             _remove_remains(storage, plan.folder)

@@ -36,7 +36,7 @@ def expected_size(source: Source, since: float | None = None) -> tuple[int, int]
             except OSError:
                 continue
             name = f"{shown}/{entry.name}"
-            if (source.one_file_system and found.st_dev != device) or _left_out(source, name, entry.name):
+            if (source.one_file_system and found.st_dev != device) or left_out(source, name, entry.name):
                 continue
             if stat.S_ISDIR(found.st_mode):
                 if not entry.is_symlink() and name not in source.not_entered:
@@ -47,7 +47,8 @@ def expected_size(source: Source, since: float | None = None) -> tuple[int, int]
     return size, members
 
 
-def _left_out(source: Source, path: str, name: str) -> bool:
+def left_out(source: Source, path: str, name: str) -> bool:
+    """Whether tar leaves out a path (``./...``) with this last name: what is excluded, and what we write ourselves."""
     if path in source.own_output:
         return True
     return any(fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(path, pattern) for pattern in source.exclude)

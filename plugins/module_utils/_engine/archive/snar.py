@@ -24,7 +24,7 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Callable, Protocol
 
 from .errors import ArchiveError
 
@@ -73,33 +73,54 @@ class _Readable(Protocol):
     def readline(self, size: int, /) -> bytes: ...
 
 
-def settle(snar: _Readable, settled: BinaryIO, top: str, unread: Iterable[bytes] = ()) -> int:
+def settle(
+    snar: _Readable,
+    settled: BinaryIO,
+    top: str,
+    unread: Iterable[bytes] = (),
+    met: Callable[[bytes], None] = lambda _folder: None,
+) -> int:
     """Copy a snapshot file without the folders below `top` that are gone or have another inode now.
 
-    `unread` are the names (``./...``) of files and folders that the last level could not read. Returns when that level
-    began to read, in nanoseconds since 1970. Raises CannotContinue if the file has another format, or if the clock has
-    been set back behind that time.
+    `met` is called with every folder as it stands there, also with those that are gone. `unread` are the names (``./...``)
+    of files and folders that the last level could not read. Returns when that level began to read, in nanoseconds since
+    1970. Raises CannotContinue if the file has another format, or if the clock has been set back behind that time.
     """
     again: dict[bytes, set[bytes]] = {}
     for name in unread:
         folder, _slash, last = name.rpartition(b"/")
         again.setdefault(folder, set()).add(last)
     device = os.stat(top).st_dev
-    version = snar.readline(_LINE_BYTES)
-    parts = _parts(snar)
     try:
-        if not (version.startswith(b"GNU tar-") and version.endswith(b"-2\n")):
-            raise ValueError
-        seconds, nanoseconds, first = next(parts, b"").split(b"\0", 2)
-        began = _number(seconds) * _NANOSECONDS + _number(nanoseconds)
+        version, began, folders = _read(snar)
         settled.write(version + b"%d\0%d\0" % divmod(began - CLOCK_TICK_NANOSECONDS, _NANOSECONDS))
-        for folder in chain([first] if first else [], parts):
+        for folder in folders:
+            met(folder)
             _copy_if_in_place(folder, settled, top, again, device)
-    except ValueError:
+    except (ValueError, IndexError):
         raise CannotContinue("the snapshot file of the last level has an unknown format") from None
     if began > time.time_ns():
         raise CannotContinue("the clock has been set back behind the time of the last level")
     return began
+
+
+def folders(snar: BinaryIO) -> Iterator[bytes]:
+    """The folders of a snapshot file that tar has just written. Raises ArchiveError if it has another format."""
+    try:
+        yield from _read(snar)[2]
+    except ValueError:
+        raise ArchiveError("tar has written a snapshot file of an unknown format.") from None
+
+
+def _read(snar: _Readable) -> tuple[bytes, int, Iterator[bytes]]:
+    """The first line, when the level began, in nanoseconds since 1970, and the folders. Raises ValueError."""
+    version = snar.readline(_LINE_BYTES)
+    if not (version.startswith(b"GNU tar-") and version.endswith(b"-2\n")):
+        raise ValueError
+    parts = _parts(snar)
+    seconds, nanoseconds, first = next(parts, b"").split(b"\0", 2)
+    began = _number(seconds) * _NANOSECONDS + _number(nanoseconds)
+    return version, began, chain([first] if first else [], parts)
 
 
 def set_moment(snar: BinaryIO, result: BinaryIO, moment_ns: int) -> None:

@@ -226,6 +226,7 @@ def _backup(result: Result) -> Report:
         ("source", result["path_to_backup"]),
         ("level", _level(result)),
         ("read", f"{size(result['source_bytes'])} in {_contents(result['counts'])}"),
+        *_since_parent(result),
         ("stored", _stored(result)),
         ("time", duration(result["duration_seconds"])),
         ("consistency", _consistency(result)),
@@ -251,6 +252,21 @@ def _backup(result: Result) -> Report:
     if result["problems"]:
         report.concerns.append(Concern("Beside the backup", len(result["problems"]), list(result["problems"])))
     return report
+
+
+def _since_parent(result: Result) -> list[tuple[str, str]]:
+    """Of an increment what is gone since its parent, and how much is protected by all levels together."""
+    if not result["level"]:
+        return []
+    gone, all_of_it = (
+        {"files": result[f"{what}_files"], "directories": result[f"{what}_folders"]}
+        for what in ("deleted", "protected")
+    )
+    deleted = _contents(gone) if any(gone.values()) else "nothing"
+    return [
+        ("deleted", f"{deleted} since level {result['level'] - 1}"),
+        ("protected", f"{_contents(all_of_it)} in all"),
+    ]
 
 
 def _consistency(result: Result) -> str:

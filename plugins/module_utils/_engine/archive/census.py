@@ -1,0 +1,76 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""How many files and folders a level stands for, with those that it leaves to the levels below, and how many are gone.
+
+tar's snapshot files have the names. Hundreds of thousands of them would take too much memory, so that only hashes are
+kept: 8 bytes for each name. Sockets count as well: a snapshot file does not tell them apart.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+
+from .scan import left_out
+from .tar import Source
+
+#: Sets are made of one part of the hashes at a time.
+_PARTS = 256
+_MASK = (1 << 64) - 1
+
+
+class _Names:
+    """The hashes of many names."""
+
+    def __init__(self) -> None:
+        self._parts = [array("Q") for _part in range(_PARTS)]
+
+    def add(self, name: bytes) -> None:
+        number = hash(name) & _MASK
+        self._parts[number % _PARTS].append(number)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def missing_in(self, other: _Names) -> int:
+        """How many of these names the other ones lack."""
+        return sum(len(set(mine).difference(theirs)) for mine, theirs in zip(self._parts, other._parts))
+
+
+class _Side:
+    """What one snapshot file has."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source if source.exclude or source.own_output else None
+        self.files, self.folders = _Names(), _Names()
+
+    def add(self, folder: bytes) -> None:
+        """Count a folder as it stands in a snapshot file: five fields, its name, and a letter and a name for each entry."""
+        fields = folder.split(b"\0", 6)
+        self.folders.add(fields[5])
+        if len(fields) > 6:
+            above = fields[5] + b"/"
+            for entry in fields[6].split(b"\0"):
+                # D is a folder, which has an entry of its own. N is what is as it was, and also what is left out.
+                if entry[:1] in (b"Y", b"N") and not self._is_left_out(above, entry[1:]):
+                    self.files.add(above + entry[1:])
+
+    def _is_left_out(self, above: bytes, name: bytes) -> bool:
+        return self._source is not None and left_out(self._source, os.fsdecode(above + name), os.fsdecode(name))
+
+
+class Census:
+    """The names of a level beside those of the one that it continues."""
+
+    def __init__(self, source: Source) -> None:
+        self.before, self.now = _Side(source), _Side(source)
+
+    @property
+    def deleted_files(self) -> int:
+        """How many of the files of the level before are no more."""
+        return self.before.files.missing_in(self.now.files)
+
+    @property
+    def deleted_folders(self) -> int:
+        """The same of folders."""
+        return self.before.folders.missing_in(self.now.folders)
