@@ -20,8 +20,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import Journal, Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.runs import Run
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.showing import show_document, show_list
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.states import State
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.status import show_status
 from ansible_collections.freezer.backup.tests.support.scheduler_process import COMMAND, clean_environment
 
 #: The document of the README, word for word.
@@ -204,6 +208,29 @@ def test_a_document_in_a_table_has_a_line_for_each_value():
     assert any(line.split() == ["job_actions.1.freezer_action.mode", "fs"] for line in lines)
 
 
+def test_the_status_of_a_scheduler_breaks_no_id_on_a_narrow_terminal(tmp_path):
+    journal = Journal(tmp_path / "scheduler.db")
+    journal.keep_job(Known("j" * 32, "{}", None, State("running"), 1.0, 0, False))
+    journal.keep_run(Run("run", "j" * 32, 1.0, 1.0, phase="running", pid=1234567))
+    journal.close()
+    lines = on_a_terminal(60, lambda: show_status("node1", 99, tmp_path, None))
+    assert ("runs (process 99)" in " ".join(lines), max(map(len, lines)) <= 60) == (True, True)
+    assert [line.split()[:2] for line in lines if "jjj" in line] == [["j" * 32, "running"]]
+
+
+@pytest.mark.parametrize(
+    ("progress", "shown"),
+    [
+        ({"phase": "started"}, "started"),
+        ({"phase": "data", "done_bytes": 2**20, "total_bytes": 2**22}, "data 25% 1.0 MiB"),
+        ({"phase": "data", "done_bytes": 2**21}, "data 2.0 MiB"),
+    ],
+)
+def test_progress_says_what_is_known(capsys, progress, shown):
+    show_list("job", [listed_job(status="running", progress=progress)], "value")
+    assert capsys.readouterr().out.split("\t")[9] == shown
+
+
 @pytest.mark.parametrize(
     ("kind", "document"),
     [
@@ -254,7 +281,7 @@ def test_sessions_take_jobs_and_go_through_rounds(run, tmp_path):
     ("arguments", "status", "words"),
     [
         (["job-get"], 2, "Which job is meant?"),
-        (["job-lits"], 2, "invalid choice"),
+        (["job-lits"], 2, "There is no verb job-lits. Is it job-list? freezer-scheduler --help lists them."),
         (["job-create", "--file", "none.json"], 1, "none.json cannot be read: No such file"),
         (["job-create", "--file", "broken.json"], 1, "neither JSON"),
         (["job-create", "--file", "wrong.json"], 1, "its values go from 0 to 23"),

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -24,6 +25,15 @@ class UsageError(FreezerError):
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        verbs = list(action.choices or ())
+        if isinstance(action, argparse._SubParsersAction) and value not in verbs:
+            # The list of all would fill the screen.
+            close = difflib.get_close_matches(str(value), verbs, 1)
+            hint = f"Is it {close[0]}? " if close else ""
+            raise UsageError(f"There is no verb {value}. {hint}{self.prog} --help lists them.")
+        super()._check_value(action, value)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:

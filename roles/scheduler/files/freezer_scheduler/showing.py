@@ -82,8 +82,12 @@ def _progress(document: Document) -> str:
     if schedule.get("status") not in ("running", "aborting") or not found or found.get("phase") == QUEUED:
         return ""
     done, total = found.get("done_bytes") or 0, found.get("total_bytes")
-    share = f"{min(done / total, 1):.0%} " if total else ""
-    return f"{found.get('phase') or ''} {share}{done / 2**20:,.1f} MiB".strip()
+    parts = [str(found.get("phase") or "")]
+    if total:
+        parts.append(f"{min(done / total, 1):.0%}")
+    if total or done:
+        parts.append(f"{done / 2**20:,.1f} MiB")
+    return " ".join(parts).strip()
 
 
 #: The columns of each kind: those of python-freezerclient and the README first.
@@ -180,9 +184,11 @@ def show_document(document: Document, how: str) -> None:
         print(json.dumps(document, indent=2))
 
 
-def show_rows(names: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table of texts."""
-    _console().print(boxed(names, rows))
+def show_rows(names: Sequence[str], rows: Sequence[Sequence[str]], layout: Layout | None = None) -> None:
+    """Print a table of texts; on a terminal as ``layout`` has it."""
+    console = _console()
+    is_fitted = layout is not None and console.is_terminal
+    console.print(layout.fitted(names, rows, console.width) if layout and is_fitted else boxed(names, rows))
 
 
 def watch(

@@ -13,8 +13,14 @@ from .journal import Journal
 from .runs import QUEUED, READY
 from .service import JOURNAL_NAME
 from .showing import show_document, show_rows
+from .table import Layout
 
 NOT_RUNNING = 3
+_RUNS_ON_A_TERMINAL = Layout(
+    order=("job_id", "phase", "action", "attempt", "pid", "seconds"),
+    rank=("job_id", "phase", "seconds", "pid", "attempt", "action"),
+    always=("job_id", "phase"),
+)
 
 
 def show_status(client_id: str, pid: int | None, folder: Path, how: str | None) -> int:
@@ -50,12 +56,12 @@ def _show(found: dict[str, Any]) -> None:
     """For people: what it is, and a line for each run."""
     jobs = ", ".join(f"{number} {status}" for status, number in found.get("jobs", {}).items())
     rows = [
-        ("client", found["client_id"]),
         ("scheduler", f"runs (process {found['pid']})" if found["running"] else "does not run"),
         ("jobs", jobs or "none"),
         ("reports that wait for the API", found.get("reports_waiting", 0)),
     ]
-    show_rows(("", ""), [(name, str(value)) for name, value in rows])
+    show_rows(("client", found["client_id"]), [(name, str(value)) for name, value in rows])
     if found.get("runs"):
         names = list(found["runs"][0])
-        show_rows(names, [[str(run[name] if run[name] is not None else "") for name in names] for run in found["runs"]])
+        lines = [[str(run[name] if run[name] is not None else "") for name in names] for run in found["runs"]]
+        show_rows(names, lines, _RUNS_ON_A_TERMINAL)
