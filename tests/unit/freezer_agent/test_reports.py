@@ -44,6 +44,16 @@ def test_a_backup_says_what_was_read_and_where_it_lies(action):
     assert status_of(result) == 0
 
 
+def test_a_backup_in_two_storages_is_one_backup_with_two_copies(action, tmp_path):
+    storages = [{"storage": "local", "container": str(tmp_path / name)} for name in ("one", "two")]
+    for _count in range(2):
+        agent.backup({**action, "storages": storages, "max_level": None})
+    place = {"storages": storages, "backup_name": "etc", "hostname": "web1"}
+    report = report_on("admin", agent.prune({**place, "keep_last": 1}))
+    assert report.title == "Removed 1 backup (2 copies) of etc of web1."
+    assert dict(report.facts)["kept"] == "1 backup (2 copies)"
+
+
 def test_an_increment_says_what_is_gone_and_how_much_is_protected(action, tmp_path):
     agent.backup(action)
     (tmp_path / "source" / "b").unlink()

@@ -360,7 +360,7 @@ def _verify(result: Result) -> Report:
 
 
 def _admin(result: Result) -> Report:
-    backups = counted(result["removed_count"], "backup")
+    backups = _backups(result["removed"])
     if result["outcome"] == "planned":
         report = Report(f"Nothing was removed. {backups} of {_who(result)} would be removed.")
     elif result["changed"]:
@@ -370,7 +370,7 @@ def _admin(result: Result) -> Report:
     failed = [f"{one['container']}: {one['message']}" for one in result["storages"] if one["outcome"] == "failed"]
     report.good = not failed and not result["damaged"]
     report.facts = [
-        ("kept", counted(result["kept_count"], "backup")),
+        ("kept", _backups(result["kept"])),
         ("space", f"{size(result['freed_bytes'])} {'to be freed' if result['outcome'] == 'planned' else 'freed'}"),
         ("time", duration(result["duration_seconds"])),
     ]
@@ -384,6 +384,13 @@ def _admin(result: Result) -> Report:
         if entries:
             report.concerns.append(Concern(title, len(entries), entries))
     return report
+
+
+def _backups(decided: Sequence[Result]) -> str:
+    """How many backups, and how many copies of them if they lie in several storages."""
+    backups = len({one["backup_id"] for one in decided})
+    copies = f" ({len(decided):,} copies)" if len(decided) > backups else ""
+    return counted(backups, "backup") + copies
 
 
 def _decisions(result: Result) -> list[Sequence[str]]:
