@@ -12,12 +12,14 @@ from urllib.parse import urlsplit, urlunsplit
 from .archive.tar import shown
 from .options import Options
 
+#: A record has to fit into one request to an API.
+_LONGEST = 1 << 16
 #: What other options say already, or what no command line can say.
 _NOT_SAID = frozenset({"backup_media", "dry_run", "incremental", "storages", "storage", "container"})
 
 
-def backup_command(options: Options, storage: str | None, container: str | None) -> str:
-    """A line for a shell that makes the same backup in one of the places of an action."""
+def backup_command(options: Options, storage: str | None, container: str | None) -> str | None:
+    """A line for a shell that makes the same backup in one of the places of an action; None if it is too long for a record."""
     words = ["freezer-agent", "--action", "backup"]
     places = {"storage": storage, "container": container}
     words += [word for key, value in places.items() if value for word in _words(key, value)]
@@ -26,7 +28,8 @@ def backup_command(options: Options, storage: str | None, container: str | None)
         value = getattr(options, option.name)
         if option.name not in _NOT_SAID and value != default:
             words += _words(option.name, value)
-    return shlex.join(shown(word) for word in words)
+    line = shlex.join(shown(word) for word in words)
+    return line if len(line) <= _LONGEST else None
 
 
 def _words(key: str, value: Any) -> list[str]:

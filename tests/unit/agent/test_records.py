@@ -61,6 +61,14 @@ def test_the_command_of_a_record_has_no_password(url):
     assert "proxy:3128" in line
 
 
+def test_a_record_stays_short_enough_for_a_request(some):
+    assert backup_command(parse_options({"exclude": ["x" * 100] * 1000}), None, None) is None
+    for number in range(60):
+        (some.source / f"more-{number}").symlink_to("gone")
+    record = some.backup()["metadata"]
+    assert (record["total_broken_links"], len(record["broken_links"])) == (64, 50)
+
+
 @pytest.fixture
 def some(tmp_path):
     some = Set(tmp_path, max_level=2)

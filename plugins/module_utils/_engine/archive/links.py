@@ -12,8 +12,8 @@ import threading
 from .catalogue import parse_line
 
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-#: So many names are kept; all are counted.
-LISTED_AT_MOST = 200
+#: So many names are kept, since a record has to fit into one request to an API; all are counted.
+LISTED_AT_MOST = 50
 _WAITING_AT_MOST = 100_000
 
 
