@@ -171,6 +171,25 @@ def test_an_event_that_is_not_heard_is_taken_back_and_only_its_owner_can_ask(tmp
     os.close(pipe)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look at what belongs to others")
+def test_root_sees_the_jobs_of_another_users_scheduler_and_can_ask_it(run, scheduler, jobs, tmp_path):
+    os.chown(jobs("nightly", "true", schedule_hour="3"), 4242, -1)
+    scheduler.state.mkdir(parents=True)
+    box = EventBox(scheduler.state)
+    pipe = box.open_pipe()
+    for path in (scheduler.state, scheduler.state / "events", scheduler.state / "wake"):
+        os.chown(path, 4242, 4242)
+    said = run("job-list", "--format", "value")
+    assert (said.out.split("\t")[0], said.err) == ("nightly", "")
+    asking = threading.Thread(target=box.ask, args=("nightly", "start"))
+    asking.start()
+    name = wait_for(lambda: [one for one in os.listdir(scheduler.state / "events") if not one.startswith(".")])[0]
+    assert (scheduler.state / "events" / name).stat().st_uid == 4242
+    box.answered(name)
+    asking.join(20)
+    os.close(pipe)
+
+
 def test_what_is_no_event_is_not_taken_for_one(tmp_path):
     box = EventBox(tmp_path)
     os.close(box.open_pipe())

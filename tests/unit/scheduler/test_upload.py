@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,11 @@ import uuid
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.errors import Unreachable
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.conversation import Conversation
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.folder import JobFolder
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import Journal
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
 from ansible_collections.freezer.backup.tests.support.scheduler_process import Scheduler, wait_for
 
@@ -119,3 +125,26 @@ def test_a_scheduler_that_is_started_with_a_folder_stores_its_jobs_and_runs_them
     finally:
         scheduler.end(signal.SIGKILL)
     assert (tmp_path / "mark").read_text() == "ran\n"
+
+
+def test_a_folder_is_stored_when_the_api_is_reached_although_it_was_away_at_the_start(url, folder, tmp_path):
+    write(folder, "job_once.conf", {"job_actions": [BACKUP]})
+    addresses = ["http://127.0.0.1:1", url]
+    with contextlib.closing(Journal(tmp_path / "scheduler.db")) as journal:
+
+        def registry():
+            return connect(auth_type="none", url=addresses.pop(0))
+
+        away = Conversation(registry, journal, "node12", {}, JobFolder(folder))
+        with pytest.raises(Unreachable):
+            away.upload()
+        away.close()
+        # The next try has a new connection, as an API that is back has.
+        away._registry = None
+        away.upload()
+        assert away.registry.jobs.get("once")["client_id"] == "node12"
+        # Once: what is deleted meanwhile does not come back.
+        away.registry.jobs.delete("once")
+        away.upload()
+        assert away.registry.jobs.get("once") is None
+        away.close()

@@ -64,7 +64,8 @@ class FileJobs:
     """The jobs of a folder, and what their scheduler has noted of them. ``folder`` is the scheduler's own."""
 
     def __init__(self, jobs_dir: Path, folder: Path, client_id: str) -> None:
-        self._jobs = JobFolder(jobs_dir)
+        # Root may look at what the scheduler of another user runs.
+        self._jobs = JobFolder(jobs_dir, folder.stat().st_uid if folder.exists() else None)
         self._folder = folder
         self._client_id = client_id
 

@@ -23,10 +23,14 @@ _PREFIX = "job_"
 
 
 class JobFolder:
-    """A folder of jobs. A file that others may read or write is not used: it may hold passwords, and runs as we do."""
+    """A folder of jobs. A file that others may read or write is not used: it may hold passwords, and runs as we do.
 
-    def __init__(self, path: Path) -> None:
+    ``user`` is the id of the user as whom it runs, if that is another one.
+    """
+
+    def __init__(self, path: Path, user: int | None = None) -> None:
         self.path = path
+        self._users = (os.geteuid() if user is None else user, 0)
         #: Why files were not used at the last look, in sentences without their end, by name.
         self.problems: dict[str, str] = {}
 
@@ -64,7 +68,7 @@ class JobFolder:
             state = os.fstat(file.fileno())
             if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise FreezerError(f"others may use it (mode {stat.S_IMODE(state.st_mode):04o}); it has to be 0600")
-            if state.st_uid not in (os.geteuid(), 0):
+            if state.st_uid not in self._users:
                 raise FreezerError("it belongs to another user")
             job = json.load(file)
             if isinstance(job, dict):
