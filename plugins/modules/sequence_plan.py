@@ -95,35 +95,6 @@ retry_interval:
   type: int
   sample: 30
 api_only_hosts:
-  description: All hosts of the run, also those that do not take part.
-  returned: success
-  type: list
-  elements: str
-  sample: [db1, web1, web2]
-before:
-  description: The files of tasks that are gone through before anything is quiesced.
-  returned: success
-  type: list
-  elements: str
-  sample: [lvm_check_host, so_far, record_host]
-parts:
-  description: For each step its files of tasks.
-  returned: success
-  type: dict
-  sample: {snapshot: [lvm_host]}
-then:
-  description: The files of tasks for when everybody is released.
-  returned: success
-  type: list
-  elements: str
-  sample: [lvm_skew, judge]
-last:
-  description: The files of tasks that end the run.
-  returned: success
-  type: list
-  elements: str
-  sample: [record_off]
-members:
   description: Those of them that Ansible does not log in to.
   returned: success
   type: list

@@ -311,7 +311,7 @@ def with_snar(some, head, byte, mebibytes):
     """Put another snapshot file into the newest backup, with the right hashes; its size."""
     manifest = newest_manifest(some)
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = squeeze.compress(head) + b"".join(squeeze.compress(byte * (1 << 20)) for _ in range(mebibytes))
+    packed = squeeze.compress(head) + b"".join(squeeze.compress(byte * (1 << 20)) for _mebibyte in range(mebibytes))
     packed += squeeze.flush()
     manifest.with_name("snar.gz").write_bytes(packed)
     facts = {"name": "snar.gz", "bytes": len(packed), "sha256": hashlib.sha256(packed).hexdigest()}

@@ -237,11 +237,17 @@ def ask_by_batch(tenant, event):
 
 @pytest.mark.parametrize(
     ("ask", "event", "expected"),
-    [(ask, event, expected)
-     for ask in (ask_by_event, ask_by_change, ask_by_batch)
-     for event, expected in (("start", ("", "start")), ("stop", ("completed", "")), ("abort", ("completed", "")),
-                            ("remove", ("", "remove")))]
-)  # fmt: skip
+    [
+        (ask, event, expected)
+        for ask in (ask_by_event, ask_by_change, ask_by_batch)
+        for event, expected in {
+            "start": ("", "start"),
+            "stop": ("completed", ""),
+            "abort": ("completed", ""),
+            "remove": ("", "remove"),
+        }.items()
+    ],
+)
 def test_a_completed_job_is_open_again_for_a_start_and_keeps_no_event_that_changes_nothing(
     tenant, ask, event, expected
 ):

@@ -153,7 +153,7 @@ def test_the_contract_has_the_routes_that_this_test_walks():
     assert {plural for _path, _verb, plural in walked} == {None, *KINDS}
 
 
-@pytest.mark.parametrize(("path", "verb", "plural"), [one for one in routes() if one[2]], ids=lambda one: str(one))
+@pytest.mark.parametrize(("path", "verb", "plural"), [one for one in routes() if one[2]], ids=str)
 def test_no_route_shows_or_changes_anything_of_another_client(world, path, verb, plural):
     before = world.of_others()
     for body in bodies(path, verb, plural):

@@ -69,7 +69,7 @@ def test_the_role_makes_the_commands_of_pyproject(role):
     start = "ansible_collections.freezer.backup.roles."
     wanted = {}
     for name, target in PROJECT["scripts"].items():
-        module, _, function = target.partition(":")
+        module, _colon, function = target.partition(":")
         if any(f".{folder.name}." in module for folder in PROGRAMS[role]):
             started = started_by(importlib.import_module(module), function).removeprefix(start)
             wanted[name] = started.rpartition(".")[2] if role == "api" else started
