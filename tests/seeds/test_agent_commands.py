@@ -552,7 +552,9 @@ def test_a_local_backup_is_made_listed_and_restored_by_the_commands_of_the_readm
         return [f"{tmp_path}{word}" if word.startswith("/") else word for word in words(command)]
 
     by_text = {
-        command[0].split("sudo ")[-1].split("\n")[0]: command[0] for command in COMMANDS if "local" in command[0]
+        command[0].rsplit("sudo ", maxsplit=1)[-1].split("\n")[0]: command[0]
+        for command in COMMANDS
+        if "local" in command[0]
     }
     backup = by_text["freezerc --file-to-backup /data/dir/to/backup"]
     restore = by_text["freezerc --action restore --restore-abs-path /data/dir/to/backup"]

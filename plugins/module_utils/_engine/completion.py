@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -53,5 +54,5 @@ class PrintCompletion(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         """Print it and end."""
-        print(completion(self.const(), values))
+        sys.stdout.write(f"{completion(self.const(), values)}\n")
         parser.exit()
