@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import Core
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.daemon import Lock
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.events import EventBox, NotHeard
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import Journal, Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
@@ -151,6 +152,18 @@ def test_what_needs_an_api_says_so_where_there_is_none(jobs, tmp_path, capsys, w
     assert said in capsys.readouterr().err
 
 
+def test_a_scheduler_that_works_with_an_api_takes_no_events_of_files_and_that_is_said(run, scheduler, jobs):
+    jobs("nightly", "true", schedule_hour="3")
+    lock = Lock(scheduler.state)
+    lock.take()
+    said = run("job-start", "nightly")
+    assert said.status == 1
+    assert (
+        "was not asked for the start of the job nightly: it works with an API, or is of an earlier release" in said.err
+    )
+    os.close(lock._descriptor)
+
+
 def test_an_event_that_is_not_heard_is_taken_back_and_only_its_owner_can_ask(tmp_path):
     box = EventBox(tmp_path)
     with pytest.raises(NotHeard):
@@ -196,6 +209,7 @@ def test_what_is_no_event_is_not_taken_for_one(tmp_path):
     texts = ['{"job_id": "../x", "event": "start"}', '{"job_id": "a", "event": "run"}', "[]", "{", '{"job_id": 3}']
     for number, text in enumerate(texts):
         (tmp_path / "events" / str(number)).write_text(text)
+    (tmp_path / "events" / "8").mkdir()
     (tmp_path / "events" / "9").symlink_to("/etc/passwd")
     assert list(box.waiting()) == [*map(str, range(len(texts))), "9"]
 

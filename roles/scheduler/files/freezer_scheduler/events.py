@@ -50,7 +50,7 @@ class EventBox:
         """Ask the running scheduler for an event, and wait until it has it. Raises NotHeard."""
         name = f"{time.time_ns():020d}-{os.getpid()}"
         if not self._folder.is_dir():
-            raise NotHeard("it was started with an API, or by an earlier release")
+            raise NotHeard("it works with an API, or is of an earlier release; restart it with --no-api")
         hidden, path = self._folder / f".{name}", self._folder / name
         descriptor = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(descriptor, "w", encoding="utf-8") as file:
@@ -69,7 +69,7 @@ class EventBox:
                 # It may have been taken at this very moment: then there is nothing to take back.
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
-                    raise NotHeard(f"it did not answer within {seconds:g} seconds")
+                    raise NotHeard(f"it did not answer within {seconds:g} seconds; try again")
             time.sleep(0.02)
 
     def _wake(self) -> None:
@@ -97,7 +97,11 @@ class EventBox:
     def waiting(self) -> Iterator[Asked | str]:
         """The events that wait, the oldest first; of a file that is none its name."""
         try:
-            names = sorted(name for name in os.listdir(self._folder) if not name.startswith("."))
+            with os.scandir(self._folder) as found:
+                # A folder among them asks for nothing, and could not be taken away like a file.
+                names = sorted(
+                    one.name for one in found if not one.name.startswith(".") and not one.is_dir(follow_symlinks=False)
+                )
         except FileNotFoundError:
             return
         for name in names:

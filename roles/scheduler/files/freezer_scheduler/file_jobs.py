@@ -107,7 +107,7 @@ class FileJobs:
         except NotHeard as problem:
             raise FreezerError(
                 f"The scheduler of {self._client_id} (process {pid}) was not asked for the {event} of the job {job_id}: "
-                f"{problem}. Start it with --no-api."
+                f"{problem}."
             ) from None
         print(f"The {event} of the job {job_id} is asked for.", file=sys.stderr)
         return 0
