@@ -55,6 +55,7 @@ def mounted(tmp_path):
 def test_what_is_mounted_below_the_path_is_in_the_backup(mounted):
     point = mounted.mount("tmpfs", "data [1]*")
     write(point / "folder" / "file", b"mounted")
+    tick()
     made = mounted.set.backup()
     assert (made["outcome"], made["left_out_count"]) == ("success", 0)
     target = mounted.set.new_target()
