@@ -74,7 +74,7 @@ def test_unknown_routes_and_verbs_are_told_in_json(freezer_api):
     reply = freezer_api.put("/v1/jobs")
     assert reply.status == 405
     assert reply.json["description"] == "PUT cannot be used on /v1/jobs"
-    assert reply.headers["allow"] == "GET, POST, OPTIONS"
+    assert reply.headers["allow"] == "GET, HEAD, POST, OPTIONS"
 
 
 def test_an_answer_that_is_no_json_cannot_be_had(freezer_api):
