@@ -32,7 +32,9 @@ _PROPERTY = "lab"
 
 def lab_of(item: pytest.Item) -> str:
     """The lab that a test needs, the one that takes longest if there are several."""
-    found = {_LAB_OF[name] for name in getattr(item, "fixturenames", ()) if name in _LAB_OF}
+    # A fixture may be chosen by a parameter of that name.
+    asked = [*getattr(item, "fixturenames", ()), *getattr(getattr(item, "callspec", None), "params", {}).values()]
+    found = {_LAB_OF[name] for name in asked if isinstance(name, str) and name in _LAB_OF}
     return next(
         (lab for lab in ("guests", "machines", "containers", "openstack") if lab in found), min(found, default=WITHOUT)
     )

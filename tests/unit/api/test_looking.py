@@ -99,16 +99,17 @@ def test_a_schedule_that_nobody_can_follow_is_refused(tenant, schedule, sentence
         assert reply.json["description"].endswith("schedule)")
 
 
-def test_a_job_that_was_stored_before_it_was_looked_at_can_still_be_run_and_told_of(freezer_api):
+def test_a_job_that_was_stored_before_it_was_looked_at_can_still_be_run_and_told_of(start_freezer_api):
     """Its scheduler writes how it goes, and must not be refused for what others have written."""
+    api = start_freezer_api()
     project_id = f"p{uuid.uuid4().hex[:12]}"
     path = f"/v2/{project_id}/jobs/j"
-    freezer_api.post(path, a_job(ETC))
-    store = SqliteStore(freezer_api.database)
+    api.post(path, a_job(ETC))
+    store = SqliteStore(api.database)
     stored = store.get("job", "j", Scope(project_id=project_id))
     actions = [{**stored.document["job_actions"][0], "freezer_action": {"action": "backup", "mode": "glance"}}]
     schedule = {**stored.document["job_schedule"], "schedule_hour": "99"}
     store.replace(stored, {**stored.document, "job_actions": actions, "job_schedule": schedule})
-    assert freezer_api.patch(path, {"job_schedule": {"status": "running"}}).status == 200
-    assert freezer_api.post(f"{path}/event", {"abort": None}).status == 202
-    assert freezer_api.patch(path, {"job_schedule": {"schedule_minute": "5"}}).status == 400
+    assert api.patch(path, {"job_schedule": {"status": "running"}}).status == 200
+    assert api.post(f"{path}/event", {"abort": None}).status == 202
+    assert api.patch(path, {"job_schedule": {"schedule_minute": "5"}}).status == 400
