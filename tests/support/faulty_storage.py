@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO
 
@@ -67,6 +67,9 @@ class FaultyStorage(Storage):
 
     def identity(self) -> str:
         return self.inner.identity()
+
+    def identities(self) -> Sequence[str]:
+        return self.inner.identities()
 
     def make(self, parents: bool, dry_run: bool = False) -> bool:
         return self.inner.make(parents, dry_run)

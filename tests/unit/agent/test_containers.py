@@ -206,7 +206,7 @@ def test_hosts_that_begin_at_once_agree_on_one_marker(some, tmp_path):
 
 def test_runs_that_begin_at_once_remember_all_their_containers(tmp_path, state):
     names = [f"local:/{number}" for number in range(16)]
-    threads = [threading.Thread(target=KnownContainers().remember, args=(name, 32 * "a")) for name in names]
+    threads = [threading.Thread(target=KnownContainers().remember, args=([name], 32 * "a")) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -220,6 +220,44 @@ def test_a_host_that_cannot_remember_backs_up_and_says_so(some, state):
     made = some.backup()
     assert made["outcome"] == "success"
     assert "was not remembered" in made["problems"][0]
+
+
+def test_a_container_that_is_a_link_in_a_storage_that_is_not_mounted_is_refused(some, tmp_path):
+    mount = tmp_path / "mount"
+    (mount / "data").mkdir(parents=True)
+    (mount / "current").symlink_to("data")
+    some.options["container"] = str(mount / "current")
+    some.backup()
+    assert [one["container"] for one in agent.info({"storage": "local"})["containers"]] == [str(mount / "data")]
+    mount.rename(tmp_path / "elsewhere")
+    mount.mkdir()
+    with pytest.raises(StorageError, match=r"was used from this host before.*Is the storage mounted\?"):
+        some.backup()
+    assert everything(mount) == []
+    some.backup(init=True)
+
+
+def test_what_is_remembered_stays_small_enough_to_be_read_and_forgets_what_was_used_longest_ago(some, state):
+    some.backup()
+    known = KnownContainers()
+    many = {f"local:/{number}/{'x' * 4000}": 32 * "0" for number in range(1029)}
+    path = state / "known_containers.json"
+    path.write_text(json.dumps({**many, **json.loads(path.read_text())}, indent=1))
+    for number in range(3):
+        known.remember([f"local:/new/{number}/{'x' * 4000}"], 32 * "1")
+        assert path.stat().st_size <= 4 << 20
+    found = known.identities()
+    assert f"local:/0/{'x' * 4000}" not in found
+    assert f"local:/new/0/{'x' * 4000}" in found
+    some.backup()
+    # It was used now, so that others are forgotten before it.
+    assert list(json.loads(path.read_text()))[-1] == f"local:{some.container}"
+
+
+def test_a_container_with_a_name_that_no_path_is_as_long_as_is_not_remembered(state):
+    with pytest.raises(StorageError, match="no room for a container of such a long name"):
+        KnownContainers().remember([f"local:/{'x' * 40000}"], 32 * "0")
+    assert not state.exists()
 
 
 @pytest.mark.parametrize("content", ["[]", "{", '{"local:/x": 5}' * 2])

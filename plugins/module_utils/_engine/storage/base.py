@@ -9,7 +9,7 @@ all: what is being written has no name that a reader would see until ``commit`` 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import BinaryIO, Union
 
@@ -81,6 +81,10 @@ class Storage(ABC):
     @abstractmethod
     def identity(self) -> str:
         """What tells this container from all others that a host may use. Raises StorageError."""
+
+    def identities(self) -> Sequence[str]:
+        """All names by which a host knows this container again, the first of them ``identity``. Raises StorageError."""
+        return (self.identity(),)
 
     @abstractmethod
     def make(self, parents: bool, dry_run: bool = False) -> bool:

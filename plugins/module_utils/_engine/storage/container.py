@@ -18,7 +18,7 @@ import re
 import secrets
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from .base import Storage
 from .errors import ObjectMissing, OddObject, StorageError
@@ -27,7 +27,10 @@ from .local import open_regular
 MARKER_NAME = ".freezer-backup"
 _FORMAT = "freezer-backup-container"
 _MARKER_BYTES = 4096
+#: Of the file of known containers, which is never written larger than it is read.
 _KNOWN_BYTES = 4 << 20
+#: Of one name of a container: the longest path of Linux and a word before it, in JSON's ASCII.
+_NAME_BYTES = 32 << 10
 _ID = re.compile(r"[0-9a-f]{32}")
 #: Where another folder than the default one has what this host remembers.
 STATE_VARIABLE = "FREEZER_BACKUP_STATE"
@@ -50,6 +53,7 @@ def default_state_folder() -> str:
 class KnownContainers:
     """The ids of containers by the names that storages have for themselves, in a file of this user.
 
+    The file has those that were written to last at its end, and forgets from its beginning when it would become too large.
     Raises StorageError where the file cannot be used.
     """
 
@@ -61,32 +65,53 @@ class KnownContainers:
         """The id that a container had when it was written to the last time; None if it never was from here."""
         return self._read().get(identity)
 
+    def any_of(self, identities: Iterable[str]) -> str | None:
+        """The id that was kept for the first of these names of one container that is known."""
+        known = self._read()
+        return next((known[name] for name in identities if name in known), None)
+
     def identities(self) -> list[str]:
         """The names of all containers that were written to from here."""
         return sorted(self._read())
 
-    def remember(self, identity: str, container_id: str) -> None:
-        """Keep the id of a container. It is on disk when this returns."""
+    def remember(self, identities: Sequence[str], container_id: str) -> None:
+        """Keep the id of a container, by each of its names. It is on disk when this returns."""
+        for name in identities:
+            if len(_in_json({name: container_id})) > _NAME_BYTES:
+                raise StorageError(f"{self._path} has no room for a container of such a long name.")
         try:
             os.makedirs(self._folder, mode=0o700, exist_ok=True)
             with self._locked():
                 known = self._read()
-                if known.get(identity) == container_id:
+                new = dict.fromkeys(identities, container_id)
+                if list(known.items())[-len(new) :] == list(new.items()):
                     return
-                partial = f"{self._path}.{secrets.token_hex(4)}.partial"
-                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                try:
-                    with open(descriptor, "w", encoding="ascii") as file:
-                        json.dump({**known, identity: container_id}, file, indent=1)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    os.rename(partial, self._path)
-                except BaseException:
-                    with contextlib.suppress(OSError):
-                        os.unlink(partial)
-                    raise
+                self._write({**{name: found for name, found in known.items() if name not in new}, **new})
         except OSError as problem:
             raise StorageError(f"{self._path} cannot be written: {problem.strerror or problem}.") from problem
+
+    def _write(self, known: dict[str, str]) -> None:
+        content = _in_json(known)
+        if len(content) > _KNOWN_BYTES:
+            kept, room = [], _KNOWN_BYTES
+            for name, found in reversed(list(known.items())):
+                room -= len(_in_json({name: found}))
+                if room < 0:
+                    break
+                kept.append((name, found))
+            content = _in_json(dict(reversed(kept)))
+        partial = f"{self._path}.{secrets.token_hex(4)}.partial"
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(partial, self._path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+            raise
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -119,11 +144,15 @@ class KnownContainers:
         return {name: found for name, found in known.items() if isinstance(found, str)}
 
 
+def _in_json(known: dict[str, str]) -> bytes:
+    return json.dumps(known, indent=1).encode("ascii")
+
+
 def check(storage: Storage, init: bool, known: KnownContainers) -> None:
     """Raise StorageError if a container that was written to from here is not there, or is another one. Writes nothing."""
     if init:
         return
-    expected = known.get(storage.identity())
+    expected = known.any_of(storage.identities())
     if expected is None:
         return
     try:
@@ -166,7 +195,7 @@ def prepare(storage: Storage, init: bool, known: KnownContainers) -> bool:
         if marked is None:
             raise StorageError(f"The marker of the {storage.describe()} is gone as soon as it was written.")
     try:
-        known.remember(storage.identity(), marked)
+        known.remember(storage.identities(), marked)
     except StorageError as problem:
         raise NotRemembered(
             f"The {storage.describe()} was not remembered, so that it is not noticed when it is missing: {problem}",

@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
@@ -196,10 +196,15 @@ class LocalStorage(Storage):
     def identity(self) -> str:
         return f"{_IDENTITY}{os.path.realpath(self.container)}"
 
+    def identities(self) -> Sequence[str]:
+        # A link that lies in the storage is gone with it, and the path leads elsewhere: it is known as given as well.
+        return tuple(dict.fromkeys((self.identity(), f"{_IDENTITY}{self.container}")))
+
     @staticmethod
     def paths_of(identities: Iterable[str]) -> list[str]:
-        """The paths of those of these containers that are folders of this host."""
-        return [one[len(_IDENTITY) :] for one in identities if one.startswith(_IDENTITY)]
+        """The paths of those of these containers that are folders of this host, each folder once."""
+        paths = {one[len(_IDENTITY) :] for one in identities if one.startswith(_IDENTITY)}
+        return sorted(path for path in paths if os.path.realpath(path) not in paths - {path})
 
     def make(self, parents: bool, dry_run: bool = False) -> bool:
         if os.path.isdir(self.container):
