@@ -240,7 +240,7 @@ def test_a_container_that_is_a_link_in_a_storage_that_is_not_mounted_is_refused(
 def test_what_is_remembered_stays_small_enough_to_be_read_and_forgets_what_was_used_longest_ago(some, state):
     some.backup()
     known = KnownContainers()
-    many = {f"local:/{number}/{'x' * 4000}": 32 * "0" for number in range(1029)}
+    many = {f"local:/{number}/{'x' * 4000}": 32 * "0" for number in range(1034)}
     path = state / "known_containers.json"
     path.write_text(json.dumps({**many, **json.loads(path.read_text())}, indent=1))
     for number in range(3):
