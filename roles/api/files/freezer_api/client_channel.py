@@ -23,6 +23,8 @@ from .unix_listener import PEER_KEY, Peer, peer_of
 #: What a client may send after it was refused, until it reads why.
 _LINGER_BYTES = 67_108_864
 _STEP_BYTES = 65_536
+#: How long a client may take nothing of an answer for which a thread waits.
+_STALL_SECONDS = 30.0
 
 
 class _RequestTimeout(Error):
@@ -127,6 +129,9 @@ class ClientChannel(HTTPChannel):
 
     ``timeout_seconds`` is how long a request may take to arrive, and its answer to be taken. ``observers`` are told about
     requests that are refused here.
+
+    A client that does not read keeps no thread: of requests that come without waiting for answers the next one is taken
+    when the answer to the last is sent, and an answer of any length that the client stops to read ends.
     """
 
     timeout_seconds: float
@@ -140,8 +145,17 @@ class ClientChannel(HTTPChannel):
     #: Since when (of the monotonic clock) there is a beginning of a request, and no end.
     arriving_since: float | None = None
     _leaving_since: float | None = None
+    #: When the client last took something.
+    _taken_at = 0.0
+    #: Whether a thread answers a request, and whether the next one waits until the last answer is sent.
+    _is_answering = False
+    _is_postponed = False
     _is_lingering = False
     _dropped_bytes = 0
+
+    @property
+    def _stall_seconds(self) -> float:
+        return min(self.timeout_seconds, _STALL_SECONDS)
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -161,6 +175,12 @@ class ClientChannel(HTTPChannel):
             # waitress would wait until there is room to send something, which may never be.
             self.handle_close()
             return
+        elif self._is_answering and now - max(self._leaving_since, self._taken_at) > self._stall_seconds:
+            self.handle_close()
+            return
+        if self._is_postponed and not self.total_outbufs_len:
+            self._is_postponed = False
+            cast(Any, self.server).add_task(self)
         with cast(Any, self).requests_lock:
             if self.arriving_since is None or now - self.arriving_since <= self.timeout_seconds:
                 return
@@ -174,6 +194,26 @@ class ClientChannel(HTTPChannel):
             cast(Any, self).request = None
             cast(Any, self.requests).append(request)
             cast(Any, self.server).add_task(self)
+
+    def service(self) -> None:
+        """Answer the next request, in a thread; if the client has not taken the answer before, give the thread back."""
+        if self.connected and self.total_outbufs_len:
+            # Said before the loop is woken up, which looks at it then.
+            self._is_postponed = True
+            cast(Any, self.server).pull_trigger()
+            return
+        self._is_answering = True
+        try:
+            super().service()
+        finally:
+            self._is_answering = False
+
+    def send(self, data: bytes, do_close: bool = True) -> int:
+        """Send what there is room for; returns how many bytes that was."""
+        sent: int = super().send(data, do_close=do_close)
+        if sent:
+            self._taken_at = time.monotonic()
+        return sent
 
     def send_continue(self) -> None:
         """Tell a client that waits for it to send its body."""
