@@ -9,7 +9,8 @@ the reason why.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from .archive.backup_set import BackupSet, StoredBackup
 from .archive.errors import DamagedArchive, ForeignBackup
@@ -88,9 +89,24 @@ def _blind_to_changes(parent: StoredBackup, source: Source, path: str) -> str | 
     if source.dereference in ("soft", "all"):
         return "a symbolic link that leads somewhere else than before would not be noticed"
     # tar counts what was excluded among what it has seen, and would keep the old state of what is excluded now.
-    if manifest.selection != source.selection():
-        return "other files are meant than before: exclude, dereference_symlink or one_file_system have changed"
-    return None
+    changed = _changes(manifest.selection, source, shown(path))
+    return f"other files are meant than before: {', and '.join(changed)}" if changed else None
+
+
+def _changes(before: Mapping[str, Any], source: Source, path: str) -> list[str]:
+    """What decides otherwise than before which files are read."""
+    now = source.selection()
+    changed = []
+    if before["exclude"] != now["exclude"]:
+        changed.append("exclude has changed")
+    if before["dereference"] != now["dereference"]:
+        changed.append("dereference_symlink has changed")
+    if before["one_file_system"] and not now["one_file_system"]:
+        # Because the option says so, or because something was mounted there meanwhile.
+        changed.append(f"what is mounted below {path} is read now, and was not before")
+    if now["one_file_system"] and not before["one_file_system"]:
+        changed.append(f"what was mounted below {path} was read before, and is no longer")
+    return changed
 
 
 def _broken(backup_set: BackupSet, parent: StoredBackup) -> str | None:

@@ -106,8 +106,10 @@ def decide(backups: Sequence[Backup], untouched: Sequence[str], rules: Rules, no
     if not decisions:
         return []
     if not rules:
+        zeros = [name for name in ("keep_last", *_PERIODS) if getattr(rules, name) == 0]
+        why = f"no rule says what goes ({', '.join(zeros)}: 0 is no rule)" if zeros else "no rule says what goes"
         for decision in decisions:
-            decision.reasons.append("no rule says what goes")
+            decision.reasons.append(why)
         return decisions
     _keep_young(decisions, rules, now)
     for decision in decisions[: rules.keep_last or 0]:

@@ -104,10 +104,17 @@ def test_with_one_file_system_it_is_left_out_counted_and_no_failure(mounted):
 def test_a_set_goes_on_where_nothing_is_mounted_and_begins_anew_where_something_is(mounted):
     assert mounted.set.backup(one_file_system=True)["level"] == 0
     assert mounted.set.backup()["level"] == 1
-    mounted.mount("tmpfs", "data")
+    point = mounted.mount("tmpfs", "data")
     made = mounted.set.backup()
     assert made["level"] == 0
-    assert "one_file_system have changed" in made["reason"]
+    assert made["reason"].startswith(
+        f"other files are meant than before: what is mounted below {mounted.set.source} is read now, and was not before"
+    )
+    mounted.unmount(point)
+    made = mounted.set.backup(exclude=["*.bak"])
+    assert made["reason"].startswith(
+        f"other files are meant than before: exclude has changed, and what was mounted below {mounted.set.source} was read"
+    )
 
 
 def test_another_file_system_at_the_same_point_is_read_whole_however_old_its_files_are(mounted):
