@@ -318,7 +318,8 @@ def test_quiet_shows_nothing_but_errors(call, source, place, tmp_path):
         (["--snapshot"], 2),
         (["--encrypt-pass-file", "/dev/null"], 2),
         (["-F", "/etc", "-N", "etc", "--storage", "swift", "-C", "freezer_x"], 1),
-        (["-F", "/etc", "-N", "etc", "--storage", "local", "-C", "relative"], 1),
+        (["-F", "/etc", "-N", "etc", "--storage", "local", "-C", "/tmp/x", "--backup-id", ""], 2),
+        (["-F", "/etc", "-N", "../q", "--storage", "local", "-C", "/tmp/x"], 2),
         (["--action", "info", "--storage", "local", "-C", "/no/such/container"], 1),
         (["--config", "/no/such/file"], 2),
         (["--stdin"], 2),
@@ -329,8 +330,15 @@ def test_quiet_shows_nothing_but_errors(call, source, place, tmp_path):
 def test_a_mistake_is_one_sentence_and_a_status(call, arguments, status):
     ran = call(*arguments)
     assert (ran.returncode, ran.stdout) == (status, "")
-    assert re.fullmatch(r"((backup|admin)( of etc)?: started\n)?freezer-agent: (--)?[A-Za-z_].*\.\n", ran.stderr)
+    assert re.fullmatch(r"((backup|admin)( of \S+)?: started\n)?freezer-agent: (--)?[A-Za-z_].*\.\n", ran.stderr)
     assert "Traceback" not in ran.stderr
+
+
+def test_a_list_with_nothing_of_that_name_says_so_once(call, tmp_path):
+    (tmp_path / "nas").mkdir()
+    ran = call("--action", "info", "--storage", "local", "-C", "nas", "-N", "nosuch", cwd=tmp_path)
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.count("There is no backup") == 1
 
 
 def test_a_password_on_the_command_line_or_in_a_file_is_not_repeated(call, tmp_path, source, place):

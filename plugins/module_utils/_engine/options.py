@@ -9,6 +9,7 @@ must not be written in the clear.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -292,6 +293,11 @@ class Options:
             found.append(
                 locate(place.get("storage") or self.storage, place.get("container") or self.container, access, environ)
             )
+        for one in found:
+            if one.kind == "local" and not os.path.isabs(one.container):
+                raise OptionError(
+                    f"container has to be the absolute path of a folder for the storage local, and is {one.container!r}."
+                )
         if len({(one.kind, one.container) for one in found}) != len(found):
             raise OptionError("Two storages of this action are the same place.")
         return found

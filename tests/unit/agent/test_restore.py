@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import place, trust
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY, folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import access_acl, remember, write
@@ -495,8 +496,15 @@ def test_an_obstacle_in_the_middle_of_a_restore_is_a_sentence_that_says_what_sta
 def test_a_backup_is_named_by_the_first_digits_of_its_id_if_no_other_begins_so(saved):
     older = saved.info()["backups"][1]
     assert saved.restore(backup_id=older["backup_id"][:8])["backup_id"] == older["backup_id"]
-    with pytest.raises(ArchiveError, match="no backup with the id '(.{3})'"):
-        saved.restore(backup_id=older["backup_id"][:3])
+    none = "0000" if not older["backup_id"].startswith("0000") else "1111"
+    with pytest.raises(ArchiveError, match=f"There is no backup with the id '{none}'"):
+        saved.restore(backup_id=none)
+
+
+def test_an_id_of_too_few_digits_is_answered_with_how_many_are_needed(saved):
+    begin = saved.info()["backups"][1]["backup_id"][:3]
+    with pytest.raises(OptionError, match=f"at least the first 4 digits of one, and is '{begin}'"):
+        saved.restore(backup_id=begin)
 
 
 def test_what_is_not_there_is_answered_with_what_is(saved):

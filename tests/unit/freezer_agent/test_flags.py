@@ -108,6 +108,15 @@ def test_a_word_too_many_is_named_by_its_place_and_an_action_is_understood():
         command_line.parse_command_line(["restore", "-N", "etc"])
 
 
+def test_a_mistyped_action_is_answered_with_the_right_one_and_not_repeated():
+    with pytest.raises(UsageError, match=r"^Word 1 belongs to no option.* Did you mean --action backup\?") as refused:
+        command_line.parse_command_line(["bckup"])
+    assert "bckup" not in str(refused.value)
+    with pytest.raises(UsageError) as refused:
+        command_line.parse_command_line(["geheim"])
+    assert "Did you mean" not in str(refused.value)
+
+
 def test_a_mistyped_option_is_answered_with_the_right_one():
     with pytest.raises(UsageError, match=r"Did you mean --max-level\?"):
         command_line.parse_command_line(["--max-levl", "3"])

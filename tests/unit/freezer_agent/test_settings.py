@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.options import OptionError, parse_options
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.command_line import parse_command_line
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import Settings, read_settings
@@ -224,3 +224,31 @@ def test_a_storage_section_names_a_file_beside_the_configuration_file(settings, 
 
 def test_a_file_that_the_command_line_names_lies_in_the_current_folder(settings):
     assert settings("--osrc openrc.osrc").options == {"osrc": "openrc.osrc"}
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--backup-id", "--restore-from-date", "--hostname", "--restore-from-host", "-N", "-C", "--storage", "--restore-abs-path",
+     "--remove-older-than", "--keep-last", "--keep-yearly", "--max-level"],
+)  # fmt: skip
+def test_an_empty_value_is_refused_on_the_command_line(option):
+    with pytest.raises(UsageError, match="^[a-z_]+ is empty, so nothing was done"):
+        read_settings(parse_command_line([option, ""]), io.StringIO())
+
+
+def test_an_empty_value_is_not_given_in_files_and_documents(settings):
+    assert settings("--action restore", "[default]\nbackup_id =\n", {"restore_from_date": ""}).options == {}
+    empty = read_settings(parse_command_line(["--exclude", "", "--proxy", ""]), io.StringIO())
+    assert parse_options(empty.options).proxy is None
+
+
+def test_a_container_is_relative_to_the_current_folder_on_the_command_line_alone(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    typed = settings("-C nas/c9", "[default]\nstorage = local\n").options
+    assert parse_options(typed).places() == [("local", str(tmp_path / "nas" / "c9"))]
+    assert settings("-C c9 --storage swift").options["container"] == "c9"
+    for given in ({"storage": "local", "container": "nas/c9"}, {"storages": [{"storage": "local", "container": "c9"}]}):
+        with pytest.raises(
+            OptionError, match="^container has to be the absolute path of a folder for the storage local"
+        ):
+            parse_options(settings(document=given).options).places()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Callable
 
+from ..errors import OptionError
 from ..retention import Survey
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
@@ -28,10 +29,10 @@ _NAMED_AT_MOST = 5
 
 
 def set_folder(hostname: str, backup_name: str) -> str:
-    """The folder of a set in its container. Raises ArchiveError if a name cannot be part of a path."""
+    """The folder of a set in its container. Raises OptionError if a name cannot be part of a path."""
     for what, name in (("hostname", hostname), ("backup_name", backup_name)):
         if not _NAME.fullmatch(name) or len(name.encode("utf-8", "surrogateescape")) > 120:
-            raise ArchiveError(
+            raise OptionError(
                 f"The {what} {name!r} cannot name a folder: it has to have 1 to 120 bytes, "
                 "without a slash or a line break, and must not begin with a dot."
             )
@@ -166,7 +167,8 @@ class BackupSet:
 
     def find(self, backup_id: str | None = None, not_after: float | None = None) -> StoredBackup:
         """The backup with an id, or with the only one that begins so, else the newest one that began at or before a
-        time (seconds since 1970), else the newest. Raises ArchiveError if there is none."""
+        time (seconds since 1970), else the newest. Raises ArchiveError if there is none, and OptionError for an id of
+        too few digits."""
         damage: ArchiveError | StorageError | None = None
         alike: list[StoredBackup] = []
         for name in self._folders():

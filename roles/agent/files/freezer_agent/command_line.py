@@ -200,7 +200,8 @@ def _about_unknown(unknown: Sequence[str], arguments: Sequence[str], parser: arg
         before = arguments[place - 1] if place else ""
         # Not the word itself: it may be somebody's password.
         named = f"The word after {before.partition('=')[0]}" if before.startswith("-") else f"Word {place + 1}"
-        hint = f" Did you mean --action {word}?" if word in ACTIONS else ""
+        close = difflib.get_close_matches(word, ACTIONS, n=1, cutoff=0.7)
+        hint = f" Did you mean --action {close[0]}?" if close else ""
         glued = f"--{before.rpartition('--')[2]}"
         if not before.startswith("-") and glued in parser._option_string_actions:
             hint = f" Is a space missing before {glued}?"

@@ -190,9 +190,9 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
             ),
             Flag(
                 "backup_id",
-                "the backup with this id, or with the only one that begins so",
+                "the backup with this id, or with the only one that begins so (4 digits or more)",
                 "ID",
-                line="restore, verify: the one whose id begins so",
+                line="restore, verify: its id, or the first 4 digits of it",
             ),
             Flag(
                 "overwrite",
@@ -223,7 +223,12 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
                 line="admin: keep what is not older than this",
             ),
             Flag("remove_before_date", "those that began after this date", "DATE"),
-            Flag("keep_last", "the newest ones, so many", "N", line="admin: keep so many of the newest ones"),
+            Flag(
+                "keep_last",
+                "the newest ones, so many; 0 is no rule, here and below",
+                "N",
+                line="admin: keep so many of the newest ones",
+            ),
             Flag("keep_daily", "the newest one of each of so many days that have any", "N"),
             Flag("keep_weekly", "the newest one of each of so many weeks", "N"),
             Flag("keep_monthly", "the newest one of each of so many months", "N"),

@@ -89,17 +89,18 @@ class Run:
         for sentence in result.get("warnings", ()):
             output.warn(sentence)
         signals.release()
+        nothing = _nothing_found(settings, result) if settings.action == "info" else ""
         if settings.action != "info":
             from .reports import report_on
 
             output.report(report_on(settings.action, result, settings.options.get("compare_to")))
-        elif settings.metadata_out != "-":
+        elif settings.metadata_out != "-" and not nothing:
             output.listing(result)
         if metadata is not None:
             metadata.write(result.get("metadata", result))
         if self._result is not None:
             self._result.write(result)
-        if settings.action == "info" and (nothing := _nothing_found(settings, result)):
+        if nothing:
             output.error(nothing)
             return endings.FAILED
         return endings.status_of(result)

@@ -23,6 +23,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.options imp
     ALIASES,
     NODE_KEYS,
     ONLY_OF_BACKUPS,
+    OPTION_KEYS,
 )
 
 from . import flags
@@ -30,6 +31,8 @@ from .errors import UsageError
 
 #: Options that name a file with what a run needs to know, which lies beside the file that names it.
 _READ_FILES = ("osrc", "mysql_conf", "postgresql_conf", "mongodb_conf")
+#: Options that can be empty on the command line: no pattern, no proxy, no snapshot.
+_EMPTY_IS_MEANT = frozenset({"exclude", "proxy", "snapshot", "lvm_auto_snap"})
 _SECTIONS = ("default", "DEFAULT", "action")
 _STORAGE = "storage:"
 _DOCUMENT = "The document on standard input"
@@ -72,6 +75,10 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
         ]
         layers.append({key: value for key, value in document.items() if key not in NODE_KEYS})
     typed = {key: value for key, value in command_line.items() if key not in flags.COMMAND_LINE_KEYS}
+    for key, value in typed.items():
+        if value == "" and key in OPTION_KEYS - _EMPTY_IS_MEANT:
+            # A variable of a script that was never set; what is not given has a meaning of its own, as the newest backup.
+            raise UsageError(f"{key} is empty, so nothing was done; give it a value, or leave it out.")
     layers.append(_canonical(typed, "The command line"))
     merged: dict[str, Any] = {}
     for layer in layers:
@@ -79,6 +86,9 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
             # Whoever names one place means that one, not the several of a source that this one overrides.
             merged.pop("storages", None)
         merged.update(layer)
+    at_shell = str(layers[-1].get("container") or os.sep)
+    if merged.get("storage") == "local" and not os.path.isabs(at_shell):
+        merged["container"] = os.path.abspath(at_shell)
     settings = _settings(merged, tuple(sorted(warnings)))
     if settings.action == "exec" and command_line.get("stdin") and not command_line.get("allow_exec"):
         raise UsageError(
