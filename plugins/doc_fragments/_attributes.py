@@ -117,6 +117,8 @@ attributes:
 
     # An action that looks at variables on the controller.
     PLANNED_ON_CONTROLLER = r"""
+requirements:
+  - Python 3.9 or later
 options: {}
 attributes:
   check_mode:

@@ -118,7 +118,7 @@ def test_the_group_gives_all_modules_their_defaults(freezer_api, project_id, tmp
         jobs: [nightly]
     - freezer.backup.action:
         action_id: etc
-        freezer_action: {action: backup}
+        freezer_action: {action: backup, path_to_backup: /etc}
     - freezer.backup.backup_record:
         metadata: {container: /b, hostname: db1, backup_name: etc, time_stamp: 1}
     - freezer.backup.job_event:
