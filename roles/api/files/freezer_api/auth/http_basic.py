@@ -24,8 +24,9 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
 
 from ..access import Context
 from ..errors import UnauthorizedError, UnavailableError
+from ..unix_listener import peer_in
 from .accounts import Accounts, read, state_of
-from .attempts import Attempts
+from .attempts import Attempts, source_of
 from .base import AuthError, Strategy
 
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="freezer", charset="UTF-8"'}
@@ -38,10 +39,10 @@ _ADMINISTRATOR = "admin"
 class HttpBasic(Strategy):
     """Knows the accounts of one file, which is read again whenever it changes.
 
-    A password costs bcrypt some tenths of a second, so a verified one is remembered for ten minutes, as an HMAC under a
-    key that only this process has; it counts no longer than the hash stays in the file. A password that is wrong costs
-    the same whatever the name: the time does not tell which accounts there are. Raises AuthError if the file
-    cannot be used.
+    A password costs bcrypt some tenths of a second, so a verified one is remembered until it was not used for ten
+    minutes, as an HMAC under a key that only this process has; it counts no longer than the hash stays in the file. A
+    password that is wrong costs the same whatever the name: the time does not tell which accounts there are. Raises
+    AuthError if the file cannot be used.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -56,7 +57,11 @@ class HttpBasic(Strategy):
         name, password = _credentials(request.get_header("Authorization"))
         accounts = self._current_accounts()
         account = accounts.by_name.get(name)
-        if not self._is_right(account, password, accounts.highest_cost, request.remote_addr) or account is None:
+        source = source_of(request.remote_addr, peer_in(request.env))
+        if account is None:
+            with self._attempts.one(source, name):
+                _spend(password, 0, accounts.highest_cost)
+        if account is None or not self._is_right(account, password, accounts.highest_cost, source):
             raise UnauthorizedError("The user or the password is wrong", headers=_CHALLENGE)
         return Context(
             name, account.project_id, frozenset((account.role or _ADMINISTRATOR,)), client_id=account.client_id
@@ -65,19 +70,16 @@ class HttpBasic(Strategy):
     def warnings(self) -> Sequence[str]:
         return self._accounts.warnings()
 
-    def _is_right(self, account: Account | None, password: bytes, highest_cost: int, address: str) -> bool:
-        if account is None:
-            with self._attempts.one(address):
-                _spend(password, 0, highest_cost)
-            return False
+    def _is_right(self, account: Account, password: bytes, highest_cost: int, source: str) -> bool:
         proof = hmac.new(
             self._key, b"\0".join((account.name.encode(), account.hash.encode(), password)), hashlib.sha256
         ).digest()
         now = time.monotonic()
         with self._lock:
             if self._verified.get(proof, 0.0) > now:
+                self._verified[proof] = now + _REMEMBER_SECONDS
                 return True
-        with self._attempts.one(address) as was_right:
+        with self._attempts.one(source, account.name) as was_right:
             spent = account.cost
             try:
                 is_right = bcrypt.checkpw(password, account.hash.encode())
