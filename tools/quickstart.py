@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -14,11 +15,14 @@ import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 COMMANDS = Path(sys.executable).parent
 START_SECONDS = 30
+#: Linux takes no longer path of a socket.
+LONGEST_SOCKET_BYTES = 107
 
 
 def stop(reason: str) -> None:
@@ -43,13 +47,38 @@ def folders() -> tuple[Path, Path]:
     return source, state
 
 
+def keeping_inside(state: Path) -> dict[str, str]:
+    """What makes programs write below the state folder what they would write to the home or elsewhere on this machine."""
+    places = {
+        "TMPDIR": state / "tmp",
+        # stevedore, of which oslo.policy loads its checks, keeps its cache there.
+        "XDG_CACHE_HOME": state / "cache",
+        "FREEZER_BACKUP_STATE": state / "known",
+    }
+    return {name: str(place) for name, place in places.items()}
+
+
+@contextlib.contextmanager
+def socket_path(state: Path) -> Iterator[Path]:
+    """Where the API listens: below the state folder, or in a temporary folder where that path is too long for a socket."""
+    inside = state / "run" / "api.sock"
+    if len(os.fsencode(inside)) <= LONGEST_SOCKET_BYTES:
+        inside.parent.mkdir(exist_ok=True)
+        inside.parent.chmod(
+            0o700
+        )  # the checkout may be a group's, and the API listens in no folder that others can change
+        yield inside
+        return
+    with tempfile.TemporaryDirectory(prefix="freezer-quickstart-") as folder:
+        yield Path(folder, "api.sock")
+
+
 def start_api(state: Path, socket: Path) -> tuple[subprocess.Popen[bytes], str]:
     """A freezer-api that answers at a socket, and its address."""
     address = f"unix://{socket}"
     argv = [COMMANDS / "freezer-api", "--store", f"sqlite:///{state}/api.db", "--auth-strategy", "noauth"]
     log = state / "api.log"
-    # stevedore, of which oslo.policy loads its checks, would keep its cache in the user's home.
-    environment = os.environ | {"XDG_CACHE_HOME": str(state / "cache")}
+    environment = os.environ | keeping_inside(state)
     with log.open("wb") as output:
         api = subprocess.Popen(
             [*argv, "--bind", address], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
@@ -69,8 +98,6 @@ def start_api(state: Path, socket: Path) -> tuple[subprocess.Popen[bytes], str]:
 def play(source: Path, state: Path, url: str) -> int:
     """Run the playbook with nothing of the user's own settings; returns its exit status."""
     settings = {
-        "TMPDIR": state / "tmp",
-        "XDG_CACHE_HOME": state / "cache",
         "ANSIBLE_HOME": state / "ansible",
         "ANSIBLE_REMOTE_TMP": state / "ansible" / "tmp",
         "ANSIBLE_CONFIG": CHECKOUT / "tests" / "ansible.cfg",
@@ -87,7 +114,7 @@ def play(source: Path, state: Path, url: str) -> int:
     }
     argv = [COMMANDS / "ansible-playbook", CHECKOUT / "playbooks" / "quickstart.yml", "--inventory", "localhost,"]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "ANSIBLE_"))}
-    environment.update({key: str(value) for key, value in settings.items()})
+    environment.update(keeping_inside(state), **{key: str(value) for key, value in settings.items()})
     return subprocess.run([*argv, "--extra-vars", json.dumps(variables)], env=environment, check=False).returncode
 
 
@@ -95,20 +122,18 @@ def main() -> None:
     """Start, play, stop."""
     source, state = folders()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # A folder of its own, because the path of a socket has to be short.
-    sockets = tempfile.TemporaryDirectory(prefix="freezer-quickstart-")
-    api, url = start_api(state, Path(sockets.name, "api.sock"))
-    try:
-        status = play(source, state, url)
-        if status == 0:
-            print((state / "summary.txt").read_text())
-        sys.exit(status)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    finally:
-        api.terminate()
-        api.wait()
-        sockets.cleanup()
+    with socket_path(state) as socket:
+        api, url = start_api(state, socket)
+        try:
+            status = play(source, state, url)
+            if status == 0:
+                print((state / "summary.txt").read_text())
+            sys.exit(status)
+        except KeyboardInterrupt:
+            sys.exit(130)
+        finally:
+            api.terminate()
+            api.wait()
 
 
 if __name__ == "__main__":
