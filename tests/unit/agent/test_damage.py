@@ -18,6 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.err
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.manifest import parse_manifest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
+from ansible_collections.freezer.backup.tests.support.hostile_archives import archive, folder, member, put
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
 from ansible_collections.freezer.backup.tests.support.trees import write
 
@@ -242,3 +243,18 @@ def forge(folder, data):
     manifest.segments = [kind("data.000000", len(data), hashlib.sha256(data).hexdigest())]
     (folder / "data.000000").write_bytes(data)
     (folder / "manifest.json").write_bytes(manifest.to_bytes())
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["length of the stream", "content alone"])
+def test_a_stream_that_unpacks_to_more_than_the_manifest_says_is_read_no_further_than_that(tmp_path, known):
+    """A few stored bytes can unpack to more than a disk holds: a host without the zstd library does not know the stream's length."""
+    some = Set(tmp_path, compression="gzip")
+    write(some.source / "file", b"x" * 1000)
+    result = some.backup()
+    claimed = archive(folder("."), member("./file", content=b"x" * 1000))
+    bomb = archive(folder("."), member("./file", content=bytes(64 << 20)))
+    put(some, result, claimed, 2, stored=gzip.compress(bomb), **({} if known else {"stream_bytes": None}))
+    said = f"more than the {len(claimed) if known else 1000} bytes that it should"
+    for what in (some.restore, lambda: some.verify(check="stream"), lambda: some.verify(check="restore")):
+        with pytest.raises(DamagedArchive, match=said):
+            what()

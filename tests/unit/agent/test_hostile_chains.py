@@ -10,7 +10,15 @@ import tarfile
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import DamagedArchive, UnsafeArchive
-from ansible_collections.freezer.backup.tests.support.hostile_archives import archive, folder, link, member, put
+from ansible_collections.freezer.backup.tests.support.hostile_archives import (
+    archive,
+    folder,
+    link,
+    member,
+    put,
+    sparse,
+    with_sum,
+)
 from ansible_collections.freezer.backup.tests.support.sets import Set
 from ansible_collections.freezer.backup.tests.support.trees import write
 
@@ -151,6 +159,48 @@ def test_what_another_reader_could_take_for_another_member_is_refused(attacked, 
         attacked.restore(target)
     assert state(attacked.outside) == before
     assert not target.exists()
+
+
+_CLAIMS_MORE = bytes(512)  # what a sparse file takes from the next member
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda evil: sparse("./s", "1 0 1024") + member("./f", content=_CLAIMS_MORE + evil),
+        lambda evil: sparse("./s", "1 0 512", b"x" * 1024 + evil),
+        lambda evil: sparse("./s", "2 0 1 512 1", b"x" * 2) + bytes(512) + member("./f", content=_CLAIMS_MORE + evil),
+        lambda evil: sparse("./s", "90 0 1") + member("./f", content=evil),
+        lambda evil: sparse("./s", "7 x") + member("./f", content=evil),
+        lambda evil: sparse("./s", "1 0 01024", b"x" * 1024) + member("./f", content=evil),
+        lambda evil: sparse("./s", f"1 {2**63 - 1} 1", b"x") + member("./f", content=evil),
+        lambda evil: sparse("./s", "1 0 1024", GNU__sparse__major="0") + member("./f", content=_CLAIMS_MORE + evil),
+        lambda evil: sparse("./s", "1 0 1024", b"x" * 1024, GNU__sparse__realsize=str(2**63)) + member("./f", content=evil),
+        lambda evil: member("./s", GNU__sparse__realsize="1024") + member("./f", content=_CLAIMS_MORE + evil),
+        lambda evil: member("./s", tarfile.FIFOTYPE, GNU__sparse__realsize="1024") + member("./f", content=evil),
+        lambda evil: member("./f", size=str(2**63)) + evil,
+        lambda evil: member("./f", size="9" * 40) + evil,
+        lambda evil: member("./f", content=evil, size="0" * 17 + str(len(evil))),
+        lambda evil: with_sum(member("./f", content=evil), b"77"),
+    ],
+    ids=["more than there is", "less than there is", "odd regions", "map without an end", "no map", "odd length", "beyond files",
+         "older form", "odd real size", "no map at all", "FIFO", "size of 2^63", "size of 40 digits", "zeros before the size",
+         "sum of eight digits"],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "evil", [member("./a/passwd", content=b"mine"), folder("./a/sub", "")], ids=["write", "delete"]
+)
+def test_numbers_by_which_tar_would_find_another_next_member_are_refused(attacked, hide, evil):
+    attacked.become([folder("."), attacked.link], [folder(".", "Ya Ys Yf"), hide(evil)])
+    assert_refused(attacked, "is refused")
+
+
+def test_a_level_without_the_end_that_tar_writes_is_refused(attacked):
+    results = attacked.results
+    stream = folder(".", "Yf") + member("./f", content=b"x" * 512)
+    put(attacked, results[0], archive(folder(".")), 1)
+    put(attacked, results[1], stream, 2, parent=results[0])
+    assert_refused(attacked, "it has no end after ./f")
 
 
 def test_what_stands_in_the_place_of_a_link_by_right_is_restored(tmp_path):

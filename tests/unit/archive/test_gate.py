@@ -7,13 +7,16 @@ from __future__ import annotations
 import os
 import random
 import subprocess
+import tarfile
 
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import UnsafeArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.gate import Gate
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.headers import MOST_EXTENDED
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.members import Folders
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tar import Source, create_argv
+from ansible_collections.freezer.backup.tests.support.hostile_archives import archive, folder, member, sparse
 from ansible_collections.freezer.backup.tests.support.trees import NASTY_NAMES, write
 
 
@@ -88,3 +91,35 @@ def test_a_member_needs_every_folder_on_its_way_and_the_highest_one_that_is_none
     assert folders.obstacle(b"./a", False) == b"./a"
     assert folders.obstacle(b"/a", False) == b"/a"
     assert folders.obstacle(b"a", False) == b"a"
+
+
+def test_a_sparse_file_that_became_shorter_while_tar_looked_for_its_holes_is_named():
+    """GNU tar writes a size below zero then, as one of 64 bits: a backup is begun again, and without the file in the end."""
+    start = folder(".")
+    for changed in (sparse("./s", "1 0 1024", size=str(2**64 - 523777)), sparse("./s", "2 0 300 300 212", b"x" * 512)):
+        with pytest.raises(UnsafeArchive) as refusal:
+            Gate("it", increment=False).check(start + changed)
+        assert refusal.value.path == "./s"
+
+
+def test_an_extended_header_without_an_end_is_refused_at_its_first_block():
+    head = tarfile.TarInfo("./PaxHeaders/x")
+    head.type, head.size = tarfile.XHDTYPE, MOST_EXTENDED + 1
+    with pytest.raises(UnsafeArchive, match=f"an extended header of {MOST_EXTENDED + 1} bytes"):
+        Gate("it", increment=False).check(folder(".") + head.tobuf(tarfile.USTAR_FORMAT))
+
+
+def test_a_large_extended_header_in_small_pieces_is_looked_at_once():
+    """It is the list of a large folder. To put the pieces together anew with each of them would copy a terabyte."""
+    stream = archive(
+        member("./", tarfile.DIRTYPE, GNU__dumpdir="".join(f"Y{name:0250}\0" for name in range(130000)) + "\0")
+    )
+    gate = through(stream, lambda: 512, increment=True)
+    gate.finish()
+    assert gate.members == 1
+
+
+def test_more_zeros_behind_the_end_than_a_record_of_tar_has_are_refused():
+    gate = through(archive(folder(".")), lambda: 512)
+    with pytest.raises(UnsafeArchive, match="something behind the end"):
+        gate.check(bytes(131072 + 512))

@@ -76,11 +76,11 @@ class ArchivePlan:
 
 
 class Replaced(CannotContinue):
-    """A folder was moved or replaced while it was read, so that the archive would not restore; `path` is as tar has it."""
+    """Something was moved, replaced or changed while it was read, so that no restore would take the archive; `path` is as tar has it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"the folder {tar.shown(path)} was moved or replaced while it was read, or can be reached in two ways"
+            f"{tar.shown(path)} was moved, replaced or changed while it was read, or can be reached in two ways"
         )
         self.path = path
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import gzip
 import os
 import stat
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -61,17 +62,23 @@ def _feed(reader: process.Program[bytes], storage: Storage, backup: StoredBackup
     """
     sink = cast(IO[bytes], reader.stdin)
     gate = Gate(backup.folder, increment=backup.manifest.level > 0)
+    # Else the stream itself is bounded.
+    most_bytes = backup.manifest.source_bytes if backup.manifest.stream_bytes is None else sys.maxsize
     with plain_stream(storage, backup) as blocks:
         try:
             for block in blocks:
                 content_bytes = gate.check(block)
                 sink.write(block)
                 progress.advance(done_bytes=content_bytes)
+                if gate.content_bytes > most_bytes:
+                    raise DamagedArchive(f"{backup.folder} holds more than the {most_bytes} bytes that it should hold.")
             sink.close()
+            gate.finish()
         except BrokenPipeError:
             if reader.wait() == 0:
-                for _block in blocks:
-                    pass
+                gate.finish()
+                for block in blocks:
+                    gate.check(block)
 
 
 def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progress) -> Extracted:

@@ -12,27 +12,17 @@ refused, so that tar and this module cannot read one stream in two ways.
 from __future__ import annotations
 
 from .errors import UnsafeArchive
+from .headers import BLOCK, MOST_EXTENDED, SparseMap, Strange, number, padded, read_records, size_field, text, validate
 from .members import TOP, Folders
 from .tar import shown
 
-_BLOCK = 512
-_MAGIC = b"ustar\x0000"
-#: The field ``prefix`` and what follows it, which the POSIX format of GNU tar leaves empty.
-_UNUSED = 345
-_NOTHING = bytes(_BLOCK - _UNUSED)
 _EXTENDED, _REGULAR, _HARD_LINK, _FOLDER = b"x015"
 _KINDS = frozenset(b"0123456")
-_KEYS = frozenset(
-    {b"path", b"linkpath", b"size", b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname", b"GNU.dumpdir"}
-    | {b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize", b"RHT.security.selinux"}
-)
-_KEY_BEGINNINGS = (b"SCHILY.xattr.", b"SCHILY.acl.")
+_SPARSE = frozenset({b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize"})
+#: What may come from the first block of the end on: zeros up to the end of a record of tar.
+_MOST_BEHIND = BLOCK + 131072
 #: In the list of a folder: tar would move a folder, or make one for the time being.
 _MOVES = frozenset({b"R", b"T", b"X"})
-
-
-class _Strange(Exception):
-    """Something that our writer's tar does not write."""
 
 
 class Gate:
@@ -46,9 +36,14 @@ class Gate:
         self._folders = Folders()
         #: Folders that the list of the folder above has as such: tar has removed there whatever is none.
         self._listed = {TOP}
-        self._begun = b""
+        #: The beginning of a member, and how much of it has to be there until it can be checked.
+        self._begun = bytearray()
+        self._needed = 0
         self._to_skip = 0
+        #: Of the member that is passing, until it is complete.
+        self._map: SparseMap | None = None
         self._ended = False
+        self._behind = 0
         self._last = b"./"
         self.members = 0
         self.content_bytes = 0
@@ -63,40 +58,67 @@ class Gate:
         before = self.content_bytes
         try:
             self._check(block)
-        except _Strange as problem:
+        except Strange as problem:
             raise self._refusal(f"after {_told(self._last)} comes {problem}, which its writer does not store") from None
         return self.content_bytes - before
 
+    def finish(self) -> None:
+        """Raise UnsafeArchive if the stream that was given is not a whole archive: tar has read it in another way then."""
+        if not self._ended:
+            raise self._refusal(f"it has no end after {_told(self._last)}, which its writer always stores")
+
     def _check(self, block: bytes) -> None:
         self._count(0, len(block))  # a member ends with this block, or nothing of it has begun
-        block = self._begun + block if self._begun else block
+        if self._begun:
+            self._begun += block
+            if len(self._begun) < self._needed:
+                return
+            block, self._begun = bytes(self._begun), bytearray()
+        if self._map is not None:
+            self._read_map(block[: self._to_skip])
         position, end = self._to_skip, len(block)
-        while position + _BLOCK <= end and not self._ended:
-            header = block[position : position + _BLOCK]
+        self._needed = BLOCK
+        while position + BLOCK <= end and not self._ended:
+            header = block[position : position + BLOCK]
             if not header.strip(b"\0"):
                 self._ended = True
                 break
-            _validate(header)
+            validate(header)
             records: dict[bytes, bytes] = {}
             if header[156] == _EXTENDED:
-                size = _size(header)
-                begin = position + _BLOCK
-                if begin + _padded(size) + _BLOCK > end:
+                size = size_field(header)
+                if size > MOST_EXTENDED:
+                    raise Strange(f"an extended header of {size} bytes")
+                begin = position + BLOCK
+                self._needed = BLOCK + padded(size) + BLOCK
+                if position + self._needed > end:
                     break
-                records = _records(block[begin : begin + size])
-                position = begin + _padded(size)
-                header = block[position : position + _BLOCK]
-                _validate(header)
+                self._needed = BLOCK
+                records = read_records(block[begin : begin + size])
+                position = begin + padded(size)
+                header = block[position : position + BLOCK]
+                validate(header)
             size = self._member(header, records)
-            position += _BLOCK
+            position += BLOCK
             self._count(size, end - position)
-            position += _padded(size)
-        if self._ended:
-            if block.count(0, position) != max(0, end - position):
-                raise _Strange("something behind the end")
-            self._begun, self._to_skip = b"", max(0, position - end)
+            if self._map is not None:
+                self._read_map(block[position : position + padded(size)])
+            position += padded(size)
+        if not self._ended:
+            self._begun += block[position:]
         else:
-            self._begun, self._to_skip = block[position:], max(0, position - end)
+            self._behind += max(0, end - position)
+            if block.count(0, position) != max(0, end - position) or self._behind > _MOST_BEHIND:
+                raise Strange("something behind the end")
+        self._to_skip = max(0, position - end)
+
+    def _read_map(self, content: bytes) -> None:
+        """Check as much of the map of a sparse file as is there: tar goes by it, not by the size, to find the next member."""
+        try:
+            if self._map is not None and self._map.complete(content):
+                self._map = None
+        except Strange as problem:
+            raise self._misfit(problem) from None
 
     def _count(self, more: int, there: int) -> None:
         """Count content: so much more belongs to the stream, and so much of the stream is there."""
@@ -109,17 +131,24 @@ class Gate:
         """Check one member; returns how many bytes of content follow."""
         kind = header[156]
         if kind not in _KINDS:
-            raise _Strange(f"a member of the kind {chr(kind)!r}")
-        name = _text(records.get(b"GNU.sparse.name", records.get(b"path", header[:100].partition(b"\0")[0])))
+            raise Strange(f"a member of the kind {chr(kind)!r}")
+        name = text(records.get(b"GNU.sparse.name", records.get(b"path", header[:100].partition(b"\0")[0])))
         is_folder = kind == _FOLDER
         last = (name[:-1] if is_folder and name.endswith(b"/") else name).rpartition(b"/")[2]
         if last in (b"", b".", b"..") and not (is_folder and name in (b".", b"./")):
-            raise _Strange(f"the name {_told(name)}")
+            raise Strange(f"the name {_told(name)}")
         linked = None
         if kind == _HARD_LINK:
-            linked = _text(records.get(b"linkpath", header[157:257].partition(b"\0")[0]))
+            linked = text(records.get(b"linkpath", header[157:257].partition(b"\0")[0]))
             if linked.rpartition(b"/")[2] in (b"", b".", b".."):
-                raise _Strange(f"a link to {_told(linked)}")
+                raise Strange(f"a link to {_told(linked)}")
+        sparse = _SPARSE & records.keys()
+        if sparse and (
+            kind != _REGULAR
+            or sparse != _SPARSE
+            or (records[b"GNU.sparse.major"], records[b"GNU.sparse.minor"]) != (b"1", b"0")
+        ):
+            raise Strange(f"a sparse file {_told(name)} of another form")
         self._last = name
         wrong = self._folders.obstacle(name, is_folder, linked)
         if wrong is not None:
@@ -132,18 +161,22 @@ class Gate:
         dumpdir = records.get(b"GNU.dumpdir")
         if dumpdir is not None:
             if not is_folder:
-                raise _Strange("a list of names that does not belong to a folder")
+                raise Strange("a list of names that does not belong to a folder")
             if self._increment:
                 self._list(name.rstrip(b"/"), dumpdir)
         self.members += 1
-        size = _size(header)
+        size = size_field(header)
         if kind == _REGULAR:
-            size = _number(records[b"size"]) if b"size" in records else size
-            if b"GNU.sparse.realsize" in records:
-                self.content_bytes += _number(records[b"GNU.sparse.realsize"]) - size  # its holes
+            try:
+                size = number(records[b"size"]) if b"size" in records else size
+                if sparse:
+                    self._map = SparseMap(size)
+                    self.content_bytes += number(records[b"GNU.sparse.realsize"]) - size  # its holes
+            except Strange as problem:
+                raise self._misfit(problem) from None
             return size
-        if size or b"size" in records or b"GNU.sparse.name" in records:
-            raise _Strange(f"content of {_told(name)}, which is no file")
+        if size or b"size" in records:
+            raise Strange(f"content of {_told(name)}, which is no file")
         return 0
 
     def _list(self, folder: bytes, dumpdir: bytes) -> None:
@@ -160,8 +193,12 @@ class Gate:
         # Its end is an empty entry: for tar, what comes after the first one does not count.
         whole = dumpdir == b"\0" or dumpdir.endswith(b"\0\0")
         if not whole or len(names) != len(entries) or b"" in names or b"/" in dumpdir:
-            raise _Strange(f"a list of names of {_told(folder)} that is none")
+            raise Strange(f"a list of names of {_told(folder)} that is none")
         self._listed.update(folder + b"/" + entry[1:] for entry in entries if entry[:1] == b"D")
+
+    def _misfit(self, problem: Strange) -> UnsafeArchive:
+        # Our writer's tar does so with a sparse file that becomes shorter or longer while it looks for the holes.
+        return self._refusal(f"{_told(self._last)} comes with {problem}", self._last)
 
     def _refusal(self, why: str, path: bytes | None = None) -> UnsafeArchive:
         return UnsafeArchive(
@@ -173,60 +210,3 @@ class Gate:
 
 def _told(name: bytes) -> str:
     return shown(name.decode("utf-8", "surrogateescape"))
-
-
-def _padded(size: int) -> int:
-    return -(-size // _BLOCK) * _BLOCK
-
-
-def _validate(header: bytes) -> None:
-    """Raise _Strange if tar would not take this for a header, or could take other fields from it than we do."""
-    told = header[148:154]
-    if header[257:265] != _MAGIC or header[_UNUSED:] != _NOTHING or not told.isdigit():
-        raise _Strange("something that is no header")
-    try:
-        # The sum counts its own field as blanks.
-        if sum(header) - sum(header[148:156]) + 8 * ord(" ") != int(told, 8):
-            raise _Strange("a header with a wrong sum")
-    except ValueError:
-        raise _Strange("a header with a wrong sum") from None
-
-
-def _size(header: bytes) -> int:
-    field = header[124:136]
-    try:
-        if field[11] or not field[:11].isdigit():
-            raise ValueError
-        return int(field[:11], 8)
-    except ValueError:
-        raise _Strange("a header with an odd size") from None
-
-
-def _number(text: bytes) -> int:
-    if not text.isdigit():
-        raise _Strange("a header with an odd size")
-    return int(text)
-
-
-def _text(value: bytes) -> bytes:
-    if b"\0" in value:
-        raise _Strange("a name with a NUL")
-    return value
-
-
-def _records(body: bytes) -> dict[bytes, bytes]:
-    """The records of an extended header: a length, a blank, a key, an equals sign, a value, a line break."""
-    found: dict[bytes, bytes] = {}
-    position = 0
-    while position < len(body):
-        blank = body.find(b" ", position, position + 20)
-        length = body[position : max(blank, position)]
-        end = position + int(length) if length.isdigit() else 0
-        key, equals, value = body[blank + 1 : end - 1].partition(b"=")
-        if not (blank < end <= len(body)) or body[end - 1 : end] != b"\n" or not equals or key in found:
-            raise _Strange("an extended header that is none")
-        if key not in _KEYS and (not key.startswith(_KEY_BEGINNINGS) or b"\0" in key):
-            raise _Strange(f"a record {_told(key)[:60]!r}")
-        found[key] = value
-        position = end
-    return found

@@ -58,6 +58,7 @@ def plain_stream(storage: Storage, backup: StoredBackup) -> Iterator[Iterator[by
     codec = codec_for(backup.manifest.codec)
     stored = VerifiedStream(storage, backup.folder, backup.manifest.segments)
     argv = codec.reader_argv()
+    expected = backup.manifest.stream_bytes
 
     def blocks() -> Iterator[bytes]:
         total = 0
@@ -68,13 +69,15 @@ def plain_stream(storage: Storage, backup: StoredBackup) -> Iterator[Iterator[by
         try:
             for block in source:
                 total += len(block)
+                if expected is not None and total > expected:
+                    raise DamagedArchive(
+                        f"The data of {backup.folder} gives more than the {expected} bytes that it should give."
+                    )
                 yield block
         except codec.decode_errors as problem:
             raise DamagedArchive(f"The data of {backup.folder} does not decompress: {problem}.") from problem
-        if backup.manifest.stream_bytes not in (None, total):
-            raise DamagedArchive(
-                f"The data of {backup.folder} gives {total} bytes and should give {backup.manifest.stream_bytes}."
-            )
+        if expected not in (None, total):
+            raise DamagedArchive(f"The data of {backup.folder} gives {total} bytes and should give {expected}.")
 
     ahead = _one_ahead(blocks())
     try:

@@ -1,0 +1,149 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The headers of the POSIX format, read as narrowly as GNU tar writes them.
+
+tar reads them more widely: it warns of a number that it cannot take, and goes on with another one. Where the next member
+begins would then be one thing for tar and another one here, so each number has one form only.
+"""
+
+from __future__ import annotations
+
+from .tar import shown
+
+BLOCK = 512
+#: Of an extended header: the list of a folder is in it, of which the reader of snapshot files takes no more either.
+MOST_EXTENDED = 128 << 20
+_MOST = (1 << 63) - 1
+_DIGITS = len(str(_MOST))
+_MAGIC = b"ustar\x0000"
+#: The field ``prefix`` and what follows it, which the POSIX format of GNU tar leaves empty.
+_UNUSED = 345
+_NOTHING = bytes(BLOCK - _UNUSED)
+_KEYS = frozenset(
+    {b"path", b"linkpath", b"size", b"mtime", b"atime", b"ctime", b"uid", b"gid", b"uname", b"gname", b"GNU.dumpdir"}
+    | {b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize", b"RHT.security.selinux"}
+)
+_KEY_BEGINNINGS = (b"SCHILY.xattr.", b"SCHILY.acl.")
+
+
+class Strange(Exception):
+    """Something that our writer's tar does not write."""
+
+
+def padded(size: int) -> int:
+    """How many bytes so much content takes in the stream."""
+    return -(-size // BLOCK) * BLOCK
+
+
+def validate(header: bytes) -> None:
+    """Raise Strange if tar would not take this for a header, or could take other fields from it than we do."""
+    told = header[148:154]
+    if header[257:265] != _MAGIC or header[_UNUSED:] != _NOTHING or not told.isdigit() or header[154:156] != b"\0 ":
+        raise Strange("something that is no header")
+    try:
+        # The sum counts its own field as blanks.
+        if sum(header) - sum(header[148:156]) + 8 * ord(" ") != int(told, 8):
+            raise Strange("a header with a wrong sum")
+    except ValueError:
+        raise Strange("a header with a wrong sum") from None
+
+
+def size_field(header: bytes) -> int:
+    """The size in a header itself. Raises Strange."""
+    field = header[124:136]
+    try:
+        if field[11] or not field[:11].isdigit():
+            raise ValueError
+        return int(field[:11], 8)
+    except ValueError:
+        raise Strange("a header with an odd size") from None
+
+
+def number(value: bytes) -> int:
+    """A decimal number as tar writes it, which fits in its type. Raises Strange."""
+    if not value.isdigit() or len(value) > _DIGITS or (value[:1] == b"0" and value != b"0") or int(value) > _MOST:
+        raise Strange("an odd number")
+    return int(value)
+
+
+def text(value: bytes) -> bytes:
+    """A name. Raises Strange if it has a NUL."""
+    if b"\0" in value:
+        raise Strange("a name with a NUL")
+    return value
+
+
+def read_records(body: bytes) -> dict[bytes, bytes]:
+    """The records of an extended header: a length, a blank, a key, an equals sign, a value, a line break. Raises Strange."""
+    found: dict[bytes, bytes] = {}
+    position = 0
+    while position < len(body):
+        blank = body.find(b" ", position, position + _DIGITS + 1)
+        end = position + number(body[position : max(blank, position)])
+        key, equals, value = body[blank + 1 : end - 1].partition(b"=")
+        if not (blank < end <= len(body)) or body[end - 1 : end] != b"\n" or not equals or key in found:
+            raise Strange("an extended header that is none")
+        if key not in _KEYS and (not key.startswith(_KEY_BEGINNINGS) or b"\0" in key):
+            raise Strange(f"a record {shown(key.decode('utf-8', 'surrogateescape'))[:60]!r}")
+        found[key] = value
+        position = end
+    return found
+
+
+class SparseMap:
+    """The map before the content of a sparse file: how many regions there are, and offset and length of each, in lines.
+
+    When it lists a sparse file, tar goes by the size to find the next member; when it extracts it, by this map. The two
+    have to be one. Where the regions lie makes no difference to that: a file that grows while it is read has some behind
+    the size that was found first.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._rest = b""
+        self._given = 0
+        self._lines = 0
+        #: Numbers that are still to come; at first only that of the regions.
+        self._to_come = 1
+        self._map_bytes = 0
+        self._offset = 0
+        self._data_bytes = 0
+        self._padded_bytes = 0
+
+    def complete(self, content: bytes) -> bool:
+        """Take more of the content; whether the map is all there and fits. Raises Strange if it does not."""
+        self._given += len(content)
+        content = self._rest + content
+        position = 0
+        while self._to_come:
+            end = content.find(b"\n", position, position + _DIGITS + 1)
+            if end < 0:
+                break
+            self._take(number(content[position:end]))
+            self._map_bytes += end + 1 - position
+            position = end + 1
+        self._rest = content[position:]
+        if self._to_come:
+            if len(self._rest) > _DIGITS or self._given >= self._size:
+                raise Strange("a map of its holes that does not end")
+            return False
+        self._rest = b""
+        of_map = padded(self._map_bytes)
+        if of_map + self._data_bytes != self._size or of_map + self._padded_bytes != padded(self._size):
+            raise Strange("a map of its holes that does not fit its size")
+        return True
+
+    def _take(self, value: int) -> None:
+        self._to_come -= 1
+        self._lines += 1
+        if self._lines == 1:
+            self._to_come = 2 * value
+            if 4 * value > self._size:  # two lines for each
+                raise Strange("a map of its holes that is longer than its content")
+        elif self._lines % 2 == 0:
+            self._offset = value
+        else:
+            if self._offset + value > _MOST:
+                raise Strange("a map of its holes that leads beyond any file")
+            self._data_bytes += value
+            self._padded_bytes += padded(value)
