@@ -308,6 +308,12 @@ cleaned_up:
   type: list
   elements: str
   sample: []
+still_held:
+  description: The names of other holds in O(state_folder), which this has left as they are.
+  returned: with O(state=thawed)
+  type: list
+  elements: str
+  sample: [hook_mariadb]
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import

@@ -118,7 +118,8 @@ def _thaw(module: AnsibleModule) -> dict[str, Any]:
         changed = bool(final["changed"] or left)
     held = there.get("held") or there.get("ready")
     before = [target["target"] for target in there.get("targets", [])] if held else [*left]
-    result = {**_shown(final), "cleaned_up": left, "changed": changed}
+    still_held = [other for other in hold.alive(folder) if other != name]
+    result = {**_shown(final), "cleaned_up": left, "still_held": still_held, "changed": changed}
     result["diff"] = {"before": _state(before), "after": _state([])}
     return result
 

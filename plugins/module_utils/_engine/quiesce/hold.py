@@ -204,15 +204,23 @@ def refuse_others(there: Mapping[str, Any], targets: Targets, name: str) -> None
 
 def left(folder: str | None = None) -> list[str]:
     """The names of holds that a holder and a guard which were both killed have left."""
-    found = []
+    return [name for name, is_left in _unfinished(folder) if is_left]
+
+
+def alive(folder: str | None = None) -> list[str]:
+    """The names of holds that have a holder or a guard which has still to release them."""
+    return [name for name, is_left in _unfinished(folder) if not is_left]
+
+
+def _unfinished(folder: str | None) -> Iterator[tuple[str, bool]]:
+    """The names of holds that are not over, and whether holder and guard were both killed."""
     for name in names(folder):
         state = State(folder, name)
         if state.read().get("state") in _UNFINISHED:
             descriptor = state.lock()
             if descriptor is not None:
                 os.close(descriptor)
-                found.append(name)
-    return found
+            yield name, descriptor is not None
 
 
 def names(folder: str | None = None) -> list[str]:
