@@ -29,10 +29,9 @@ class ActionModule(ActionBase):
         self._steps = STEPS_OF[wanted["workflow"]]
         self._vars = task_vars or {}
         self._problems: list[str] = []
-        self._host = str(self._vars.get("inventory_hostname", ""))
         groups = [str(name) for name in self._vars.get("group_names", ())]
         member: dict[str, Any] = {
-            "host": self._host,
+            "host": str(self._vars.get("inventory_hostname", "")),
             "types": [*groups, *words(self._variable("freezer_types", []))],
             "is_service": "freezer_services" in groups,
             "logs_in": not _true(self._variable("freezer_api_only", False)),
@@ -52,7 +51,7 @@ class ActionModule(ActionBase):
         return result
 
     def _problem(self, sentence: str) -> None:
-        self._problems.append(f"{self._host}: {sentence}")
+        self._problems.append(sentence)
 
     def _variable(self, name: str, default: Any) -> Any:
         """A variable of the host; an empty one, which AWX has for a question without an answer, is none."""

@@ -14,7 +14,12 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import write
-from ansible_collections.freezer.backup.plugins.plugin_utils.sequence import ended_badly, nothing_was_there
+from ansible_collections.freezer.backup.plugins.plugin_utils.sequence import (
+    ended_badly,
+    has_delete_hooks,
+    nothing_was_there,
+    other_holds,
+)
 
 
 class ActionModule(ActionBase):
@@ -37,6 +42,7 @@ class ActionModule(ActionBase):
         task_vars = task_vars or {}
         run, hostvars = wanted["run"], task_vars["hostvars"]
         states = {host: hostvars[host] for host in wanted["members"]}
+        others = other_holds(states) if run["workflow"] == "finalize" else []
         problem = ended_badly(run, states, wanted["main_step"])
         line = {"workflow": run["workflow"], "run": run["snapshot_name"], "host": str(task_vars["inventory_hostname"])}
         line |= {"step": run["workflow"], "event": "failed" if problem else "done"}
@@ -44,14 +50,20 @@ class ActionModule(ActionBase):
         if warning:
             result.setdefault("warnings", []).append(warning)
         if problem:
-            raise AnsibleActionFail(problem)
+            raise AnsibleActionFail("\n".join([problem, *others]))
         made = {host: _made(state) for host, state in states.items()}
         lines = [
             f"{run['workflow']} {run['snapshot_name']} is done on {len(states)} host{'s' if len(states) > 1 else ''}."
         ]
         if nothing_was_there(run, states):
             lines = [f"There was nothing of the backup {run['snapshot_name']} to remove."]
+            if any(has_delete_hooks(state) for state in states.values()):
+                lines.append(
+                    "  It is on no record and has no snapshot, so the hooks `delete` did not run. If it was made without a record, "
+                    "set freezer_allow_unrecorded=true."
+                )
         lines += [f"  {host}: {', '.join(names)}" for host, parts in made.items() if (names := _names(parts))]
+        lines += others
         Display().display("\n".join(lines))
         result.update(changed=False, msg=lines[0], made=made)
         if run["workflow"] in ("backup", "restore", "remove_backup"):

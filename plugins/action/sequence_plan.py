@@ -8,14 +8,24 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible import constants as C
+from ansible.errors import AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 from ansible_collections.freezer.backup.plugins.plugin_utils import sequence
 
 #: Attempts of a step without a limit: more than any run lives for.
 _NO_LIMIT = 1_000_000
+
+
+class _Refused(Exception):
+    """Why a run must not begin: sentences."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(" ".join(problems))
+        self.problems = problems
 
 
 class ActionModule(ActionBase):
@@ -35,14 +45,36 @@ class ActionModule(ActionBase):
             }
         )
         self._vars = task_vars or {}
+        try:
+            result.update(self._plan(wanted))
+        except _Refused as refused:
+            finalizes = wanted["workflow"] == "finalize"
+            end = self._released(wanted["hosts"]) if finalizes else ["Nothing was done."]
+            # Once, in lines: as the message Ansible would show it twice, and in one line.
+            Display().display("\n".join([*refused.problems, *end]), color=C.COLOR_ERROR)
+            begun = "went no further than the release" if finalizes else "was not begun"
+            result.update(changed=False, failed=True, msg=f"{wanted['workflow']} {begun}; the lines above say why.")
+        return result
+
+    def _released(self, pattern: Any) -> list[str]:
+        """What finalize has done before its plan, and what not."""
+        states = {host: self._vars["hostvars"][host] for host in self._meant(pattern)}
+        rest = (
+            "The hooks `finalize` did not run, and nothing was removed of what a killed run may have left. Mend this, and run "
+            "finalize again."
+        )
+        return [*sequence.released(states), rest, *sequence.other_holds(states)]
+
+    def _plan(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """The plan. Raises _Refused where there is none."""
         run = self._run(wanted["workflow"])
         seen = {
             host: self._vars["hostvars"][host].get("freezer_member") for host in self._vars["ansible_play_hosts_all"]
         }
         meant = self._meant(wanted["hosts"])
         hosts = [host for host in seen if host in meant]
-        lost = [f"{host}: it was lost before this run." for host in hosts if not seen[host] or "host" not in seen[host]]
-        members = [seen[host] for host in hosts if f"{host}: it was lost before this run." not in lost]
+        lost = [host for host in hosts if not seen[host] or "host" not in seen[host]]
+        members = [seen[host] for host in hosts if host not in lost]
         members = [member for member in members if _takes_part(member, run)]
         if not run["snapshot_name"]:
             run["snapshot_name"] = self._newest([member["host"] for member in members])
@@ -50,27 +82,27 @@ class ActionModule(ActionBase):
             word for word in ("partial", "idle", "unrecorded") if self._boolean(f"freezer_allow_{word}", default=False)
         ]
         problems = sequence.problems(run, members, hosts, meant, allowed, self._slice(), wanted["main_step"])
-        if run["workflow"] == "restore" and "unrecorded" not in allowed:
-            problems += sequence.unrecorded(
-                run["snapshot_name"], members, self._known([member["host"] for member in members])
-            )
-        if lost or problems:
-            raise AnsibleActionFail(" ".join([*lost, *problems, "Nothing was done."]))
         names = [member["host"] for member in members]
+        if run["workflow"] == "restore" and "unrecorded" not in allowed:
+            problems += sequence.unrecorded(run["snapshot_name"], members, self._known(names))
+        if lost:
+            problems.insert(0, f"{', '.join(lost)}: lost before this run.")
+        if problems:
+            raise _Refused(*problems)
         retries, interval = self._retries()
-        result.update(
-            changed=False,
-            run=run,
-            hosts=hosts,
-            members=names,
+        return {
+            "changed": False,
+            "run": run,
+            "hosts": hosts,
+            "members": names,
             **sequence.parts(
                 wanted["workflow"], members, rotates=self._variable("snapshot_rotation", None) is not None
             ),
-            retries=retries,
-            retry_interval=interval,
-            api_only_members=[member["host"] for member in members if not member["logs_in"]],
-        )
-        return result
+            "known": self._is_known(run, names, "unrecorded" in allowed),
+            "retries": retries,
+            "retry_interval": interval,
+            "api_only_members": [member["host"] for member in members if not member["logs_in"]],
+        }
 
     def _run(self, workflow: str) -> dict[str, Any]:
         default = "" if workflow in ("restore", "remove_backup") else f"{workflow}-{int(time.time())}"
@@ -93,7 +125,7 @@ class ActionModule(ActionBase):
         try:
             value = self._templar.template(self._vars[name])
         except AnsibleError as problem:
-            raise AnsibleActionFail(f"{name} cannot be evaluated: {problem} Nothing was done.") from problem
+            raise _Refused(f"{name} cannot be evaluated: {problem}") from problem
         return default if value is None or value == "" else value
 
     def _boolean(self, name: str, default: bool) -> bool:
@@ -101,20 +133,27 @@ class ActionModule(ActionBase):
         try:
             return bool(boolean(value))
         except TypeError:
-            raise AnsibleActionFail(f"{name} is true or false, and not {value!r}. Nothing was done.") from None
+            raise _Refused(f"{name} is true or false, and not {value!r}.") from None
 
     def _number(self, name: str, default: int) -> int:
         value = self._variable(name, default)
         try:
             return int(value)
         except (TypeError, ValueError):
-            raise AnsibleActionFail(f"{name} is a number, and not {value!r}. Nothing was done.") from None
+            raise _Refused(f"{name} is a number, and not {value!r}.") from None
 
-    def _known(self, hosts: list[str]) -> list[dict[str, Any]]:
-        """The backups that hosts have on record, the oldest first."""
+    def _known(self, hosts: list[str], kind: str = "done") -> list[dict[str, Any]]:
+        """The backups that hosts have on record, the oldest first: those that are done, or with `runs` the others."""
         records = [self._vars["hostvars"][host].get("freezer_known") or {} for host in hosts]
-        done = [run for record in records for run in record.get("done") or [] if run.get("workflow") == "backup"]
-        return sorted(done, key=lambda run: float(run.get("ended_at", 0)))
+        found = [run for record in records for run in record.get(kind) or [] if run.get("workflow") == "backup"]
+        return sorted(found, key=lambda run: float(run.get("ended_at", 0)))
+
+    def _is_known(self, run: dict[str, Any], hosts: list[str], allowed: bool) -> bool:
+        """Whether hooks that delete may run: a removal of a name that is nowhere must not do anything."""
+        if run["workflow"] != "remove_backup" or allowed:
+            return True
+        names = [one["snapshot_name"] for one in [*self._known(hosts), *self._known(hosts, "runs")]]
+        return run["snapshot_name"] in names
 
     def _newest(self, hosts: list[str]) -> str:
         """The newest backup that was given no name either: one that has a name is meant only by that."""
@@ -122,9 +161,9 @@ class ActionModule(ActionBase):
         generated = [name for name in names if sequence.GENERATED.fullmatch(name)]
         if not generated:
             known = f" On record: {', '.join(dict.fromkeys(names))}." if names else ""
-            raise AnsibleActionFail(
+            raise _Refused(
                 f"Which backup is meant? Give snapshot_name, for example with -e snapshot_name=before_upgrade; without it the newest "
-                f"backup-<seconds> on record is meant, and there is none.{known} Nothing was done."
+                f"backup-<seconds> on record is meant, and there is none.{known}"
             )
         return generated[-1]
 
@@ -132,7 +171,7 @@ class ActionModule(ActionBase):
         """How often a step is tried again, and after how many seconds: Cloudify's options of these names. -1 is no limit."""
         retries, interval = self._number("task_retries", 0), self._number("task_retry_interval", 30)
         if retries < -1 or interval < 0:
-            raise AnsibleActionFail("task_retries is -1 or more, and task_retry_interval 0 or more. Nothing was done.")
+            raise _Refused("task_retries is -1 or more, and task_retry_interval 0 or more.")
         return (_NO_LIMIT if retries == -1 else retries), interval
 
     def _meant(self, pattern: Any) -> list[str]:

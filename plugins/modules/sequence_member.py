@@ -103,5 +103,5 @@ problems:
   returned: success
   type: list
   elements: str
-  sample: ["db1: skip_actions has snapshots, which is no step and no operation of Cloudify."]
+  sample: ["skip_actions has snapshots, which is no step and no operation of Cloudify."]
 """

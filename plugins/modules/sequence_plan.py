@@ -84,6 +84,13 @@ members:
   type: list
   elements: str
   sample: [db1, web1]
+known:
+  description:
+    - Whether hooks of the step C(delete) may run. False for a removal of a backup that no host has on record, unless
+      C(freezer_allow_unrecorded) is true; a snapshot of that name that is found later counts as well.
+  returned: success
+  type: bool
+  sample: true
 retries:
   description: How often a step that fails is tried again, the variable C(task_retries).
   returned: success
@@ -94,7 +101,7 @@ retry_interval:
   returned: success
   type: int
   sample: 30
-api_only_hosts:
+api_only_members:
   description: Those of them that Ansible does not log in to.
   returned: success
   type: list

@@ -61,16 +61,26 @@ def words(value: Any) -> list[str]:
 
 
 def nothing_to_do(workflow: str, member: Mapping[str, Any]) -> str:
-    """Why a member has no part in a run, as a sentence, or nothing."""
+    """What a member lacks that has no part in a run, as the end of a sentence, or nothing."""
     has = set(member["has"]) - set(member["skips"])
     if workflow in ("backup", "remove_backup") and not member["has"]:
         return (
-            f"{member['host']} has nothing to do: none of freezer_targets, freezer_lvm_snapshots, freezer_server, freezer_volumes "
-            f"and freezer_hooks."
+            "nothing to do: none of freezer_targets, freezer_lvm_snapshots, freezer_server, freezer_volumes and "
+            "freezer_hooks."
         )
     if workflow == "restore" and "apply" not in has and "apply" not in member["skips"] and "snapshot" in member["has"]:
-        return f"{member['host']} has nothing that brings its snapshots back: freezer_hooks has no `apply`."
+        return "nothing that brings its snapshots back: freezer_hooks has no `apply`."
     return ""
+
+
+def told_once(said: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Each sentence once, with the hosts that it is about, from pairs of a host and a sentence."""
+    about: dict[str, list[str]] = {}
+    for host, sentence in said:
+        hosts = about.setdefault(sentence, [])
+        if host not in hosts:
+            hosts.append(host)
+    return list(about.items())
 
 
 def problems(
@@ -106,7 +116,8 @@ def problems(
                 f"This is a slice of the job {slice_of}, and it would pass for a {workflow} of all hosts. Set its job slicing to 1, "
                 f"or freezer_allow_partial=true."
             )
-    found += [problem for member in members for problem in member["problems"]]
+    said = told_once((member["host"], problem) for member in members for problem in member["problems"])
+    found += [f"{', '.join(about)}: {problem}" for problem, about in said]
     if workflow in ("suspend", "resume"):
         found += [
             f"{member['host']}: freezer_depends_on names hosts that are not in the groups: {', '.join(strangers)}."
@@ -125,9 +136,14 @@ def problems(
 
 def _idle(workflow: str, members: list[Mapping[str, Any]], main_step: str) -> list[str]:
     """Which members, or all of them, a run would leave as they are."""
-    found = [sentence for member in members if (sentence := nothing_to_do(workflow, member))]
-    if workflow in (*_WHOLE, "suspend", "resume") and all(
-        main_step not in set(member["has"]) - set(member["skips"]) for member in members
+    # What a member has to do whose hooks cannot be used is not known.
+    well = [member for member in members if not member["problems"]]
+    said = told_once((member["host"], lack) for member in well if (lack := nothing_to_do(workflow, member)))
+    found = [f"{', '.join(about)} {'have' if len(about) > 1 else 'has'} {lack}" for lack, about in said]
+    if (
+        workflow in (*_WHOLE, "suspend", "resume")
+        and well == members
+        and all(main_step not in set(member["has"]) - set(member["skips"]) for member in members)
     ):
         found.append(f"No host has anything to do in the step {main_step}, not even a hook.")
     if found:
@@ -227,14 +243,59 @@ def _is_recorded(state: Mapping[str, Any]) -> bool:
     return "others" in (state.get("freezer_on_record") or {}) and not taken_off
 
 
+def released(states: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What the playbook finalize has released before it was found that no more of it can be done, as sentences."""
+    became: dict[str, list[str]] = {}
+    for host, state in states.items():
+        thawed = _thawed(state)
+        if thawed.get("unreachable"):
+            word = "Not released, since they cannot be reached; their own deadline does it"
+        elif thawed.get("failed"):
+            word = f"Not released ({thawed.get('msg', 'failed')})"
+        elif thawed.get("changed"):
+            word = "Released"
+        else:
+            word = "Nothing was quiesced by these playbooks" if thawed else "Not asked"
+        became.setdefault(word, []).append(host)
+    return [f"{word}: {', '.join(hosts)}." for word, hosts in became.items()]
+
+
+def other_holds(states: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What is still held on hosts under names that the playbooks do not use, and how to release it, as sentences."""
+    lines = []
+    for host, state in states.items():
+        folder = state.get("freezer_state_folder")
+        for name in _thawed(state).get("still_held") or []:
+            options = f"state=thawed name={name}" + (f" state_folder={folder}" if folder else "")
+            lines.append(
+                f"{host}: still held under the name {name}, which is no hold of these playbooks. If nothing needs it any more: "
+                f"ansible {host} -m freezer.backup.freeze -a '{options}'"
+            )
+    return lines
+
+
+def _thawed(state: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What became of the release of a host; one of the two tasks is for it."""
+    for register in ("freezer_thawed_compute", "freezer_thawed_services"):
+        found = state.get(register) or {}
+        if found and not found.get("skipped"):
+            return dict(found)
+    return {}
+
+
 def nothing_was_there(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> bool:
-    """Whether a removal had nothing to remove. What hooks do is not known."""
+    """Whether a removal had nothing to remove. What hooks do is not known, if they ran."""
     if run["workflow"] != "remove_backup":
         return False
     registers = ("freezer_lvm_done", "freezer_cloud_servers_done", "freezer_cloud_volumes_done")
     for state in states.values():
-        if (state.get("freezer_member") or {}).get("hooks", {}).get("delete"):
+        if has_delete_hooks(state) and state.get("freezer_is_known", True):
             return False
         if any((state.get(name) or {}).get("changed") for name in registers):
             return False
     return True
+
+
+def has_delete_hooks(state: Mapping[str, Any]) -> bool:
+    """Whether a host has hooks that remove a backup."""
+    return bool((state.get("freezer_member") or {}).get("hooks", {}).get("delete"))

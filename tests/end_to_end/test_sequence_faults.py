@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce import hold
 from ansible_collections.freezer.backup.tests.support.ansible_command import start_playbook
 from ansible_collections.freezer.backup.tests.support.sequence_farm import HOSTS, Farm
 
 #: A strategy and a manner to fail that would let hosts run on alone, or end all of them with the first.
 _SETTINGS = {"ANSIBLE_STRATEGY": "free", "ANSIBLE_ANY_ERRORS_FATAL": "1"}
+
+_OTHER_TARGETS = [{"command": {"prepare": ["/bin/true"], "finalize": ["/bin/true"]}}]
 
 
 @pytest.fixture
@@ -64,6 +67,11 @@ def test_hooks_that_cannot_be_loaded_end_the_run_before_anything_is_quiesced(far
     assert "broken.yml" in said.split("c1: the hook snapshot: ")[1]
     assert "no.such.module" in said.split("c2: the hook snapshot: ")[1]
     assert "Nothing was done." in said
+    # Each thing once, without what does not follow: whether hosts have something to do is not known.
+    assert said.count("no_such_role cannot be loaded") == 1
+    assert "ansible.legacy:" not in said
+    assert "nothing to do" not in said
+    assert "anything to do" not in said
     assert farm.history() == []
 
 
@@ -76,6 +84,8 @@ def test_finalize_alone_releases_everybody_whatever_else_is_wrong(farm):
     _broken_hooks(farm, "finalize")
     farm.variables["freezer_event_log"] = "/dev/full"
     farm.variables["freezer_cloud_record_folder"] = "{{ nowhere_defined }}"
+    folder = str(farm.folder / "c1.holds")
+    hold.freeze(_OTHER_TARGETS, 300, folder=folder, name="hook_mine")
     with start_playbook(
         "finalize", farm.inventory(), {"snapshot_rotation": "many"}, "--tags", "none", **_SETTINGS
     ) as process:
@@ -83,6 +93,12 @@ def test_finalize_alone_releases_everybody_whatever_else_is_wrong(farm):
     assert process.returncode != 0
     assert farm.held() == [], output
     assert "snapshot_rotation is a number" in output
+    said = _words(output)
+    assert "Released: s1, s2, c1, c2. The hooks `finalize` did not run" in said
+    assert "Nothing was done" not in said
+    assert "c1: still held under the name hook_mine" in said
+    assert f"-a 'state=thawed name=hook_mine state_folder={folder}'" in said
+    assert hold.thaw(folder, "hook_mine")["changed"]
 
 
 def test_a_log_that_cannot_be_written_is_a_warning_and_settings_of_the_user_change_no_step(farm):
@@ -131,7 +147,7 @@ def test_hosts_that_are_all_lost_are_all_asked_to_release(farm):
     succeeded, output = farm.backup()
     assert not succeeded
     for host in HOSTS:
-        assert f"{host}: finalize: the host cannot be reached" in output
+        assert f"{host}: record: the host cannot be reached; nothing was quiesced on it by this run." in output
     assert farm.history() == []
 
 
@@ -182,6 +198,39 @@ def test_a_step_that_fails_is_tried_again_and_a_backup_without_a_name_is_the_new
     succeeded, output = farm.run("remove_backup", **retried)
     assert not succeeded
     assert "Which backup is meant? Give snapshot_name" in _words(output)
+
+
+def test_a_retry_that_fails_too_is_a_failure_of_the_step_and_no_loss_of_the_host(farm):
+    farm.script("c1-snapshot", "exit 1")
+    farm.hosts["c1"] = {"freezer_hooks": {"snapshot": [{"tasks": str(farm.folder / "hook.yml")}]}}
+    succeeded, output = farm.backup(task_retries=1, task_retry_interval=0, include_instances="c1")
+    assert not succeeded
+    assert farm.history().count("c1 snapshot") == 2
+    assert "c1: snapshot: non-zero return code" in output
+    assert "was lost" not in output
+    assert "[c1] Failed to snapshot: msg=snapshot: non-zero return code" in _words(output)
+    assert ("c1", "snapshot", "failed") in farm.logged()
+    farm.nothing_is_left()
+
+
+def test_a_backup_that_never_was_is_not_removed_by_hooks_unless_that_is_allowed(farm):
+    succeeded, output = farm.run("remove_backup", snapshot_name="never")
+    assert succeeded, output
+    said = _words(output)
+    assert "There was nothing of the backup never to remove." in said
+    assert "the hooks `delete` did not run" in said
+    assert farm.history() == []
+    assert all("changed=0" in line for line in output.splitlines() if "unreachable=" in line)
+    succeeded, output = farm.run("remove_backup", snapshot_name="never", freezer_allow_unrecorded=True)
+    assert succeeded, output
+    assert sorted(farm.history()) == sorted(f"{host} delete" for host in HOSTS)
+    # Where it cannot be known, nothing done is no success.
+    (farm.folder / "c2.record").mkdir()
+    (farm.folder / "c2.record" / "run.backup.other.json").write_text("no record")
+    succeeded, output = farm.run("remove_backup", snapshot_name="never")
+    assert not succeeded
+    assert "c2: record: " in output
+    assert len(farm.history()) == len(HOSTS)
 
 
 def test_hooks_of_a_project_are_found_when_its_playbook_imports_ours(tmp_path):

@@ -18,6 +18,7 @@ import time
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce import hold
 from ansible_collections.freezer.backup.tests.support.sequence_farm import COMPUTE, HOSTS, SERVICES, Farm
 
 _ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "2"))
@@ -168,7 +169,7 @@ def test_a_host_that_cannot_be_reached_keeps_the_others_from_a_backup_and_not_fr
     farm.hosts["c2"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     succeeded, output = farm.backup()
     assert not succeeded
-    assert "c2: finalize: the host cannot be reached, and lets go by its own deadline." in output
+    assert "c2: record: the host cannot be reached; nothing was quiesced on it by this run." in output
     assert farm.snapshots() == []
     farm.nothing_is_left()
 
@@ -190,10 +191,14 @@ def test_unknown_instances_are_an_error_and_nothing_is_done(farm):
     assert farm.history() == []
 
 
-def test_finalize_changes_nothing_where_nothing_is_held(farm):
+def test_finalize_changes_nothing_where_nothing_is_held_and_names_holds_of_others(farm):
     farm.hooks = ()
+    folder = str(farm.folder / "c1.holds")
+    hold.freeze([{"command": {"prepare": ["/bin/true"], "finalize": ["/bin/true"]}}], 300, folder=folder)
     succeeded, output = farm.run("finalize")
+    assert hold.thaw(folder)["changed"]
     assert succeeded, output
+    assert "c1: still held under the name default" in output
     assert all("changed=0" in line for line in output.splitlines() if "unreachable=" in line)
 
 

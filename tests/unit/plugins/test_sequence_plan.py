@@ -83,6 +83,46 @@ def test_members_without_anything_to_do_are_named():
     )
 
 
+def test_each_problem_is_said_once_with_the_hosts_that_have_it():
+    broken = ["the hook snapshot: There is no file missing.yml of tasks."]
+    assert _problems([_member(host, has=[], problems=broken) for host in "ab"]) == [f"a, b: {broken[0]}"]
+    idle = [_member(host, has=[]) for host in "ab"]
+    assert _problems(idle)[0].startswith("a, b have nothing to do: none of freezer_targets")
+
+
+def test_a_broken_hook_of_the_main_step_is_something_to_do():
+    broken = _member("a", has=[], problems=["the hook snapshot: There is no file missing.yml of tasks."])
+    assert len(_problems([broken, _member("b", has=["freeze"])])) == 1
+
+
+def test_finalize_says_what_it_has_released_before_it_failed_and_what_else_is_held():
+    states = {
+        "a": {"freezer_thawed_compute": {"changed": True}, "freezer_thawed_services": {"skipped": True}},
+        "b": {"freezer_thawed_compute": {"skipped": True}, "freezer_thawed_services": {"unreachable": True}},
+        "c": {"freezer_thawed_compute": {"changed": False, "still_held": ["default"]}},
+        "d": {"freezer_thawed_compute": {"failed": True, "msg": "no room"}},
+        "e": {"freezer_thawed_compute": {"changed": True}},
+        "f": {},
+    }
+    assert sequence.released(states) == [
+        "Released: a, e.",
+        "Not released, since they cannot be reached; their own deadline does it: b.",
+        "Nothing was quiesced by these playbooks: c.",
+        "Not released (no room): d.",
+        "Not asked: f.",
+    ]
+    (line,) = sequence.other_holds(states)
+    assert line.startswith("c: still held under the name default")
+    assert "-a 'state=thawed name=default'" in line
+
+
+def test_a_removal_whose_hooks_did_not_run_had_nothing_to_remove():
+    hooks = {"freezer_member": {"hooks": {"delete": [{"tasks": "x"}]}}}
+    run = _run("remove_backup")
+    assert sequence.nothing_was_there(run, {"a": {**hooks, "freezer_is_known": False}})
+    assert not sequence.nothing_was_there(run, {"a": {**hooks, "freezer_is_known": True}})
+
+
 def test_a_backup_that_only_hooks_know_has_to_be_on_record():
     assert sequence.unrecorded("one", [_member("a")], [{"snapshot_name": "one"}]) == []
     assert sequence.unrecorded("one", [_member("a"), _member("b", lvm=True)], []) == []
