@@ -307,6 +307,42 @@ def test_what_is_no_folder_at_all_is_incomplete_and_pruned(copy, stored):
     assert len(copy.info()["incomplete"]) == 0
 
 
+@pytest.mark.parametrize("verb", ["backup", "restore", "verify", "prune"])
+def test_a_folder_of_a_set_that_is_a_link_leads_no_verb_elsewhere(copy, stored, tmp_path, verb):
+    """Who owns the container could have root write to, and prune, any folder of the host."""
+    copy.options["path_to_backup"] = str(stored.source)
+    elsewhere = tmp_path / "elsewhere"
+    copy.set_folder.rename(elsewhere)
+    (elsewhere / "1000_0").mkdir()
+    write(elsewhere / "1000_0" / "precious", b"x")
+    copy.set_folder.symlink_to(elsewhere)
+    before = sorted(elsewhere.rglob("*"))
+    verbs = {
+        "backup": copy.backup,
+        "restore": copy.restore,
+        "verify": copy.verify,
+        "prune": lambda: copy.prune(keep_last=1),
+    }
+    with pytest.raises(StorageError, match=f"{copy.set_folder} is a symbolic link and not a folder"):
+        verbs[verb]()
+    assert sorted(elsewhere.rglob("*")) == before
+    found = copy.info(backup_name=None, hostname=None)
+    assert [one["backup_name"] for one in found["backups"]] == ["other"]
+    assert "is a symbolic link and not a folder" in found["damaged"][0]
+
+
+def test_a_folder_of_a_backup_that_is_a_link_is_damage_and_what_it_leads_to_stays(copy, stored, tmp_path):
+    copy.options["path_to_backup"] = str(stored.source)
+    newest = newest_manifest(copy).parent
+    newest.rename(tmp_path / "elsewhere")
+    newest.symlink_to(tmp_path / "elsewhere")
+    before = sorted((tmp_path / "elsewhere").rglob("*"))
+    assert len(copy.info()["damaged"]) == 1
+    assert copy.backup()["outcome"] == "success"
+    copy.prune(keep_last=1)
+    assert sorted((tmp_path / "elsewhere").rglob("*")) == before
+
+
 def with_snar(some, head, byte, mebibytes):
     """Put another snapshot file into the newest backup, with the right hashes; its size."""
     manifest = newest_manifest(some)

@@ -8,9 +8,13 @@ import stat
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import local
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import folders, local
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.choose import storage_for
-from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import ObjectMissing, StorageError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import (
+    ObjectMissing,
+    OddObject,
+    StorageError,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.storage_contract import StorageContract
@@ -52,16 +56,17 @@ def test_an_object_is_synced_before_it_is_renamed_and_its_folder_after(tmp_path,
     for name in ("fsync", "rename", "close"):
         real = getattr(os, name)
 
-        def traced(*arguments, _name=name, _real=real):
+        def traced(*arguments, _name=name, _real=real, **folders):
             kind = ""
             if _name == "fsync":
                 kind = " folder" if stat.S_ISDIR(os.fstat(arguments[0]).st_mode) else " file"
             done.append(_name + kind)
-            return _real(*arguments)
+            return _real(*arguments, **folders)
 
         monkeypatch.setattr(local.os, name, traced)
     storage.put("a_b/1_0/x", b"content")
-    assert done == ["fsync file", "close", "rename", "fsync folder", "close"]
+    assert [one for one in done if one != "close"] == ["fsync file", "rename", "fsync folder"]
+    assert done.index("close", done.index("fsync file")) < done.index("rename")
 
 
 def test_a_new_folder_is_synced_into_the_one_above(tmp_path, monkeypatch):
@@ -102,13 +107,48 @@ def test_a_full_disk_is_a_sentence_that_says_what_to_do_and_leaves_nothing(tmp_p
     storage = LocalStorage(str(tmp_path / "container"))
     storage.put("a_b/1_0/first", b"")
 
-    def full(*_arguments):
+    def full(*_arguments, **_folders):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(local.os, operation, full)
     with pytest.raises(StorageError, match=r"No space left on device; free some space or choose another container\."):
         storage.put("a_b/1_0/x", b"content")
     assert [path.name for path in (tmp_path / "container" / "a_b" / "1_0").iterdir()] == ["first"]
+
+
+def test_removing_a_folder_follows_no_link_also_one_put_there_meanwhile(tmp_path, monkeypatch):
+    storage = LocalStorage(str(tmp_path / "container"))
+    for name in ("data", "inner/data", "other/data"):
+        storage.put(f"a_b/1_0/{name}", b"x")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "precious").write_bytes(b"x")
+    folder = tmp_path / "container" / "a_b" / "1_0"
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    assert storage.size_of("a_b/1_0") == 3 + len(str(tmp_path / "elsewhere"))
+    real = folders.is_folder
+
+    def swapped(name, above):
+        found = real(name, above)
+        if name == "inner":
+            (folder / "inner").rename(tmp_path / "was-inner")
+            (folder / "inner").symlink_to(tmp_path / "elsewhere")
+        return found
+
+    monkeypatch.setattr(folders, "is_folder", swapped)
+    with pytest.raises(OddObject, match="inner is a symbolic link and not a folder"):
+        storage.delete_folder("a_b/1_0")
+    monkeypatch.undo()
+    storage.delete_folder("a_b/1_0")
+    assert not folder.exists()
+    assert (tmp_path / "elsewhere" / "precious").exists()
+
+
+def test_folders_deeper_than_any_backup_has_are_refused_in_a_sentence(tmp_path):
+    (tmp_path / "a_b" / "1_0" / "/".join("d" * 150)).mkdir(parents=True)
+    storage = LocalStorage(str(tmp_path))
+    for verb in (storage.size_of, storage.delete_folder):
+        with pytest.raises(OddObject, match="is deeper than anything that a backup has written. Remove it"):
+            verb("a_b/1_0")
 
 
 def test_what_a_killed_writer_left_is_not_listed(tmp_path):

@@ -308,6 +308,9 @@ def contents(storage: Storage, wanted: Callable[[str], bool] = lambda _folder: T
             continue
         try:
             names = _folders_among(storage.children(folder))
+        except OddObject as problem:
+            found.orphans[folder] = Survey(damaged=[str(problem)])
+            continue
         except StorageError:
             continue
         rest: Survey[StoredBackup] = Survey()

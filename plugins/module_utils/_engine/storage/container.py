@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from .base import Storage
 from .errors import ObjectMissing, OddObject, StorageError
-from .local import open_regular
+from .folders import open_regular
 
 MARKER_NAME = ".freezer-backup"
 _FORMAT = "freezer-backup-container"

@@ -12,80 +12,28 @@ import errno
 import fcntl
 import os
 import secrets
-import shutil
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
 from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, OddObject, SetBusy, StorageError
+from .folders import (
+    LOOK_UP,
+    explain,
+    is_folder,
+    make_folder,
+    open_below,
+    open_regular,
+    readable,
+    remove_tree,
+    size_of_tree,
+    sync_folder,
+)
 from .writer import MOST_BYTES, described, writer_line
 
 LOCK_NAME = ".lock"
 _IDENTITY = "local:"
-
-
-def _explain(doing: str, path: str, problem: OSError) -> StorageError:
-    hint = ""
-    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
-        hint = "; free some space or choose another container"
-    elif problem.errno in (errno.EACCES, errno.EPERM):
-        hint = f"; the user with id {os.geteuid()} needs access to it"
-    return StorageError(f"{doing} {path} failed: {problem.strerror or problem}{hint}.")
-
-
-_KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFLNK: "a symbolic link",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFBLK: "a device",
-    stat.S_IFCHR: "a device",
-}
-
-
-def _check_regular(found: os.stat_result, path: str) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        kind = _KINDS.get(stat.S_IFMT(found.st_mode), "of an unknown kind")
-        raise OddObject(f"{path} is {kind} and not a regular file, so it is nothing that a backup has written.")
-
-
-def open_regular(path: str, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
-    """A descriptor of a regular file, which a link, a FIFO or a device in its place is refused for.
-
-    Others may write to the folder. Raises OddObject or OSError.
-    """
-    try:
-        # Merely to open a device can do something, so it is looked at before.
-        _check_regular(os.lstat(path), path)
-    except FileNotFoundError:
-        if not flags & os.O_CREAT:
-            raise
-    try:
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
-    except OSError as problem:
-        if problem.errno == errno.ELOOP:
-            raise OddObject(f"{path} is a symbolic link and not a regular file.") from None
-        raise
-    try:
-        _check_regular(os.fstat(descriptor), path)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _sync_folder(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    except OSError as problem:
-        # Some network and FUSE file systems know no fsync of a folder; there is nothing else to ask them for.
-        if problem.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(descriptor)
 
 
 def _tell(lock: int, line: str) -> None:
@@ -98,15 +46,20 @@ def _tell(lock: int, line: str) -> None:
 
 
 class _LocalWriter(ObjectWriter):
-    def __init__(self, path: str) -> None:
-        folder, name = os.path.split(path)
-        self._path = path
+    """Writes `path` in the folder with this descriptor, which it closes in the end."""
+
+    def __init__(self, path: str, folder: int) -> None:
+        self._path, self._folder = path, folder
+        self._name = os.path.basename(path)
         # The leading dot keeps it out of every listing until it is renamed.
-        self._partial = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.partial")
+        self._partial_name = f".{self._name}.{secrets.token_hex(4)}.partial"
+        self._partial = os.path.join(os.path.dirname(path), self._partial_name)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         try:
-            self._descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            self._descriptor = os.open(self._partial_name, flags, 0o600, dir_fd=folder)
         except OSError as problem:
-            raise _explain("Creating", self._partial, problem) from problem
+            os.close(folder)
+            raise explain("Creating", self._partial, problem) from problem
 
     def write(self, data: Buffer) -> None:
         rest = memoryview(data)
@@ -114,44 +67,59 @@ class _LocalWriter(ObjectWriter):
             while rest:
                 rest = rest[os.write(self._descriptor, rest) :]
         except OSError as problem:
-            raise _explain("Writing", self._partial, problem) from problem
+            raise explain("Writing", self._partial, problem) from problem
 
     def commit(self) -> None:
         try:
             os.fsync(self._descriptor)
-            os.close(self._descriptor)
-            self._descriptor = -1
-            os.rename(self._partial, self._path)
-            _sync_folder(os.path.dirname(self._path))
+            self._close_file()
+            self._rename()
+            sync_folder(self._folder)
         except OSError as problem:
-            raise _explain("Committing", self._path, problem) from problem
+            raise explain("Committing", self._path, problem) from problem
+        self._close_folder()
 
     def commit_new(self) -> None:
         """Commit, unless there is an object of this name."""
         try:
             os.fsync(self._descriptor)
             try:
-                os.link(self._partial, self._path)
+                os.link(self._partial_name, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
             except FileExistsError:
                 return
             except OSError as problem:
                 # A file system without links; who comes second in this moment replaces the first one.
                 if problem.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
                     raise
-                if not os.path.lexists(self._path):
-                    os.rename(self._partial, self._path)
-            _sync_folder(os.path.dirname(self._path))
+                try:
+                    os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+                except FileNotFoundError:
+                    self._rename()
+            sync_folder(self._folder)
         except OSError as problem:
-            raise _explain("Committing", self._path, problem) from problem
+            raise explain("Committing", self._path, problem) from problem
 
     def discard(self) -> None:
+        self._close_file()
+        if self._folder >= 0:
+            try:
+                os.unlink(self._partial_name, dir_fd=self._folder)
+            except OSError:
+                pass  # committed already, or the disk is gone: nothing that a caller could still do
+        self._close_folder()
+
+    def _rename(self) -> None:
+        os.rename(self._partial_name, self._name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+
+    def _close_file(self) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-        try:
-            os.unlink(self._partial)
-        except OSError:
-            pass  # committed already, or the disk is gone: nothing that a caller could still do
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+    def _close_folder(self) -> None:
+        if self._folder >= 0:
+            folder, self._folder = self._folder, -1
+            os.close(folder)
 
 
 class LocalStorage(Storage):
@@ -174,10 +142,56 @@ class LocalStorage(Storage):
             raise StorageError(f"{name!r} is not the name of an object in {self.describe()}.")
         return os.path.join(self.container, *parts)
 
-    def _make_folder(self, path: str) -> None:
-        if not self._makes_container and not os.path.isdir(self.container):
+    def _open_folder(self, path: str, make: bool = False) -> int:
+        """A descriptor of the container or a folder in it, to look names up in; with `make` what is missing is made.
+
+        The container may be a link, as the person says who names it. Below it, where others may write, none is followed.
+        Raises OddObject, OSError, and StorageError for what cannot be made.
+        """
+        if make:
+            self._make_container()
+        descriptor = os.open(self.container, LOOK_UP)
+        try:
+            reached = self.container
+            inside = os.path.relpath(path, self.container)
+            for part in inside.split("/") if inside != "." else ():
+                reached = os.path.join(reached, part)
+                try:
+                    below = open_below(descriptor, reached)
+                except FileNotFoundError:
+                    if not make:
+                        raise
+                    make_folder(descriptor, reached)
+                    below = open_below(descriptor, reached)
+                os.close(descriptor)
+                descriptor = below
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    @contextmanager
+    def _folder(self, path: str) -> Iterator[int]:
+        descriptor = self._open_folder(path)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _writer(self, path: str, make: bool) -> _LocalWriter:
+        folder = os.path.dirname(path)
+        try:
+            descriptor = self._open_folder(folder, make)
+        except OSError as problem:
+            raise explain("Making the folder" if make else "Opening", folder, problem) from problem
+        return _LocalWriter(path, descriptor)
+
+    def _make_container(self) -> None:
+        if os.path.isdir(self.container):
+            return
+        if not self._makes_container:
             raise StorageError(f"The folder {self.container} is not there any more. Is the storage mounted?")
-        self._make_folders(path)
+        self._make_folders(self.container)
 
     def _make_folders(self, path: str) -> None:
         missing = []
@@ -186,12 +200,13 @@ class LocalStorage(Storage):
             path = os.path.dirname(path)
         for folder in reversed(missing):
             try:
-                os.mkdir(folder, 0o700)
-                _sync_folder(os.path.dirname(folder))
-            except FileExistsError:
-                pass  # another run made it in the same moment
+                above = os.open(os.path.dirname(folder), LOOK_UP)
             except OSError as problem:
-                raise _explain("Making the folder", folder, problem) from problem
+                raise explain("Making the folder", folder, problem) from problem
+            try:
+                make_folder(above, folder)
+            finally:
+                os.close(above)
 
     def identity(self) -> str:
         return f"{_IDENTITY}{os.path.realpath(self.container)}"
@@ -220,8 +235,7 @@ class LocalStorage(Storage):
         return True
 
     def put_new(self, name: str, data: Buffer) -> None:
-        path = self._path(name)
-        writer = _LocalWriter(path)
+        writer = self._writer(self._path(name), make=False)
         try:
             writer.write(data)
             writer.commit_new()
@@ -231,27 +245,27 @@ class LocalStorage(Storage):
     def children(self, folder: str) -> list[str]:
         path = self._path(folder) if folder else self.container
         try:
-            return sorted(name for name in os.listdir(path) if not name.startswith("."))
+            with self._folder(path) as inside, readable(inside) as listing:
+                return sorted(name for name in os.listdir(listing) if not name.startswith("."))
         except (FileNotFoundError, NotADirectoryError):
             if not os.path.isdir(self.container):
                 raise StorageError(f"There is no folder {self.container}, so no backup is stored there.") from None
             return []
         except OSError as problem:
-            raise _explain("Listing", path, problem) from problem
+            raise explain("Listing", path, problem) from problem
 
     def create(self, name: str) -> ObjectWriter:
-        path = self._path(name)
-        self._make_folder(os.path.dirname(path))
-        return _LocalWriter(path)
+        return self._writer(self._path(name), make=True)
 
     def open(self, name: str, most_bytes: int | None = None) -> BinaryIO:
         path = self._path(name)
         try:
-            stream = os.fdopen(open_regular(path), "rb")
+            with self._folder(os.path.dirname(path)) as folder:
+                stream = os.fdopen(open_regular(path, folder=folder), "rb")
         except (FileNotFoundError, NotADirectoryError):
             raise ObjectMissing(f"{path} is missing.") from None
         except OSError as problem:
-            raise _explain("Opening", path, problem) from problem
+            raise explain("Opening", path, problem) from problem
         if most_bytes is not None and os.fstat(stream.fileno()).st_size > most_bytes:
             stream.close()
             raise too_large(path, most_bytes)
@@ -260,49 +274,55 @@ class LocalStorage(Storage):
     def delete_folder(self, folder: str) -> None:
         path = self._path(folder)
         try:
-            if stat.S_ISDIR(os.stat(path).st_mode):
-                shutil.rmtree(path)
-            else:
-                os.unlink(path)  # no folder, so nothing that a backup has written
+            with self._folder(os.path.dirname(path)) as above:
+                name = os.path.basename(path)
+                if is_folder(name, above):
+                    remove_tree(above, path)
+                else:
+                    os.unlink(name, dir_fd=above)  # no folder, so nothing that a backup has written
         except FileNotFoundError:
             pass
         except OSError as problem:
-            raise _explain("Removing", path, problem) from problem
+            raise explain("Removing", path, problem) from problem
 
     def delete(self, name: str) -> None:
         path = self._path(name)
         try:
-            os.unlink(path)
-            _sync_folder(os.path.dirname(path))
+            with self._folder(os.path.dirname(path)) as folder:
+                os.unlink(os.path.basename(path), dir_fd=folder)
+                sync_folder(folder)
         except (FileNotFoundError, NotADirectoryError):
             pass
         except OSError as problem:
-            raise _explain("Removing", path, problem) from problem
+            raise explain("Removing", path, problem) from problem
 
     def size_of(self, folder: str) -> int:
-        total = 0
-        for path, _folders, names in os.walk(self._path(folder)):
-            for name in names:
-                try:
-                    total += os.lstat(os.path.join(path, name)).st_size
-                except FileNotFoundError:
-                    continue
-                except OSError as problem:
-                    raise _explain("Looking at", path, problem) from problem
-        return total
+        path = self._path(folder)
+        try:
+            with self._folder(os.path.dirname(path)) as above:
+                return size_of_tree(above, path)
+        except (FileNotFoundError, NotADirectoryError):
+            return 0
+        except OSError as problem:
+            raise explain("Looking at", path, problem) from problem
 
     @contextmanager
     def hold(self, folder: str) -> Iterator[None]:
         """An flock on a file in the folder: the kernel lets go of it however the process ends."""
         path = self._path(folder)
-        self._make_folder(path)
         lock = os.path.join(path, LOCK_NAME)
         try:
-            descriptor = open_regular(lock, os.O_RDWR | os.O_CREAT)
+            inside = self._open_folder(path, make=True)
+        except OSError as problem:
+            raise explain("Making the folder", path, problem) from problem
+        try:
+            descriptor = open_regular(lock, os.O_RDWR | os.O_CREAT, inside)
         except OddObject as problem:
             raise StorageError(f"{problem} Remove it.") from None
         except OSError as problem:
-            raise _explain("Opening", lock, problem) from problem
+            raise explain("Opening", lock, problem) from problem
+        finally:
+            os.close(inside)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -312,7 +332,7 @@ class LocalStorage(Storage):
                     f"Another run is writing to {path}{writer}; start this one when that has ended."
                 ) from None
             except OSError as problem:
-                raise _explain("Locking", lock, problem) from problem
+                raise explain("Locking", lock, problem) from problem
             _tell(descriptor, writer_line())
             try:
                 yield
