@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 
@@ -68,6 +69,42 @@ def test_the_command_line_wins_over_the_file(settings):
 def test_the_document_wins_over_the_file_and_loses_to_the_command_line(settings):
     read = settings("--max-level 3", "[default]\nmax_level=1\nalways_level=1\n", {"max_level": 2, "always_level": 2})
     assert read.options == {"max_level": "3", "always_level": 2}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "/etc",
+        "/var/lib/snapshot-backup/",
+        "relative",
+        "/run/freezer-backup",
+        "/run/freezer-backup/snapshots",
+        "/run/freezer-backup/snapshots/../../../etc",
+        "/run/freezer-backup/snapshots-of-others/x",
+    ],
+)
+def test_a_document_has_root_mount_nothing_but_where_the_node_says(settings, asked):
+    document = {"lvm_srcvol": "/dev/a/b", "lvm_dirmount": asked, "path_to_backup": f"{asked}/app/x"}
+    read = settings(document=document)
+    point = read.options["lvm_dirmount"]
+    assert re.fullmatch("/run/freezer-backup/snapshots/document-[0-9a-f]{16}", point)
+    # Older documents give the path in the mounted snapshot.
+    assert read.options["path_to_backup"] == f"{point}/app/x"
+    (warning,) = read.warnings
+    assert (
+        f"lvm_dirmount of the document on standard input is not used, and the snapshot is mounted on {point}" in warning
+    )
+    assert settings(document={**document, "path_to_backup": "/srv"}).options["path_to_backup"] == "/srv"
+
+
+def test_where_snapshots_are_mounted_can_be_said_below_our_folder_and_by_the_node(settings):
+    ours = {"lvm-dirmount": "/run/freezer-backup/snapshots/mine", "path_to_backup": "/srv"}
+    read = settings(document=ours)
+    assert (read.options["lvm_dirmount"], read.warnings) == ("/run/freezer-backup/snapshots/mine", ())
+    for line, file in (("", "[default]\nlvm_dirmount = /var/mine\n"), ("--lvm-dirmount /var/mine", None)):
+        read = settings(line, file, {"lvm_dirmount": "/var/mine", "path_to_backup": "/var/mine/app"})
+        assert read.options == {"lvm_dirmount": "/var/mine", "path_to_backup": "/var/mine/app"}
+        assert read.warnings == ()
 
 
 def test_a_spelling_does_not_decide_who_wins(settings):

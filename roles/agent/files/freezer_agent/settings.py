@@ -12,9 +12,10 @@ what to back up or restore, and neither how this program behaves nor which files
 from __future__ import annotations
 
 import configparser
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -25,6 +26,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.options imp
     ONLY_OF_BACKUPS,
     OPTION_KEYS,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot.mounting import FOLDER as MOUNT_FOLDER
+from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot.mounts import is_below
 
 from . import flags
 from .errors import UsageError
@@ -64,6 +67,12 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
             # The file is that of a backup, and says for it what a restore must not be given.
             file = {key: value for key, value in file.items() if key not in ONLY_OF_BACKUPS}
         layers.append(file)
+    typed = {key: value for key, value in command_line.items() if key not in flags.COMMAND_LINE_KEYS}
+    for key, value in typed.items():
+        if value == "" and key in OPTION_KEYS - _EMPTY_IS_MEANT:
+            # A variable of a script that was never set; what is not given has a meaning of its own, as the newest backup.
+            raise UsageError(f"{key} is empty, so nothing was done; give it a value, or leave it out.")
+    typed = _canonical(typed, "The command line")
     warnings: list[str] = []
     if command_line.get("stdin"):
         document = _canonical(read_document(stdin), _DOCUMENT)
@@ -73,13 +82,12 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
             for key in NODE_KEYS & set(document)
             if document[key] is not False
         ]
-        layers.append({key: value for key, value in document.items() if key not in NODE_KEYS})
-    typed = {key: value for key, value in command_line.items() if key not in flags.COMMAND_LINE_KEYS}
-    for key, value in typed.items():
-        if value == "" and key in OPTION_KEYS - _EMPTY_IS_MEANT:
-            # A variable of a script that was never set; what is not given has a meaning of its own, as the newest backup.
-            raise UsageError(f"{key} is empty, so nothing was done; give it a value, or leave it out.")
-    layers.append(_canonical(typed, "The command line"))
+        document = {key: value for key, value in document.items() if key not in NODE_KEYS}
+        of_node = [layer["lvm_dirmount"] for layer in (*layers, typed) if "lvm_dirmount" in layer]
+        document, moved = _mounted_where_the_node_allows(document, of_node)
+        warnings += moved
+        layers.append(document)
+    layers.append(typed)
     merged: dict[str, Any] = {}
     for layer in layers:
         if "container" in layer:
@@ -96,6 +104,33 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
             "configuration has disable_exec = false."
         )
     return settings
+
+
+def _mounted_where_the_node_allows(
+    document: dict[str, Any], of_node: Sequence[Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """A document whose snapshot is mounted in our own folder, unless the node itself names the place, and what to warn of.
+
+    Root would mount it anywhere, over ``/etc`` for example. Older documents give the path in the mounted snapshot, which
+    follows the mount.
+    """
+    asked = document.get("lvm_dirmount")
+    if not isinstance(asked, str) or asked in of_node:
+        return document, []
+    asked = os.path.abspath(asked)
+    if is_below(asked, MOUNT_FOLDER) and asked != MOUNT_FOLDER:
+        return document, []
+    code = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    point = os.path.join(MOUNT_FOLDER, f"document-{code}")
+    moved = {**document, "lvm_dirmount": point}
+    path = document.get("path_to_backup")
+    if isinstance(path, str) and is_below(os.path.abspath(path), asked):
+        moved["path_to_backup"] = os.path.normpath(os.path.join(point, os.path.relpath(path, asked)))
+    warning = (
+        f"lvm_dirmount of the document on standard input is not used, and the snapshot is mounted on {point}: another place "
+        "is for this node to say, on the command line or in the file of --config."
+    )
+    return moved, [warning]
 
 
 def _canonical(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
