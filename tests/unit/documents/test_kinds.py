@@ -178,6 +178,8 @@ def test_defaults_that_cannot_be_expanded_are_told_in_a_sentence(wrong):
             "apiKey",
         ),
         *("passwd", "ftp_pass", "smb-pwd", "passcode", "private-key", "encryption_key"),
+        *("credentials", "user_credentials", "Authorization", "pgpass", "PASS", "pass", "passw", "encryptpass"),
+        *("bypass_password", "passive_pass"),
     ],
 )
 def test_these_keys_are_secret(key):
@@ -188,7 +190,12 @@ def test_these_keys_are_secret(key):
     "key",
     [
         "encrypt_pass_file",
-        "user_credentials",
+        "credentials_file",
+        "ftp_passive",
+        "bypass",
+        "tests_passed",
+        "pass-through",
+        "public_key",
         "access_key",
         "session_tag",
         "path",

@@ -78,8 +78,10 @@ ADDED_BY_SERVERS: Mapping[str, Any] = {"mandatory": False, "max_retries": 5, "ma
 MASK = "********"
 
 #: What the name of a key has in it, in small letters and with _ for -, if its value is a secret.
-SECRET_WORDS = ("password", "passphrase", "passwd", "passcode", "_pass", "pwd", "secret", "token", "api_key", "apikey",
-                "private_key", "privatekey", "encryption_key")  # fmt: skip
+SECRET_WORDS = ("pass", "pwd", "credential", "authorization", "secret", "token", "api_key", "apikey", "private_key",
+                "privatekey", "encryption_key")  # fmt: skip
+#: Words with one of these in them that say nothing of a secret.
+_HARMLESS_WORDS = ("bypass", "compass", "passed", "passes", "passive", "pass_through", "passthrough")
 
 
 def is_secret(key: str) -> bool:
@@ -88,6 +90,8 @@ def is_secret(key: str) -> bool:
     if lowered.endswith(("_file", "_path")):
         # encrypt_pass_file says where the secret lies, which is no secret.
         return False
+    for harmless in _HARMLESS_WORDS:
+        lowered = lowered.replace(harmless, " ")
     return any(word in lowered for word in SECRET_WORDS)
 
 
