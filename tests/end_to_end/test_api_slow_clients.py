@@ -154,10 +154,10 @@ def test_requests_that_are_sent_without_waiting_are_answered_in_their_order(free
 
 @pytest.fixture(scope="module")
 def impatient_api(tmp_path_factory):
-    """An API that gives a request a second to arrive, and its answer a second to be taken."""
+    """An API that gives a request two seconds to arrive, and its answer two to be taken."""
     folder = tmp_path_factory.mktemp("impatient")
     config = folder / "freezer-api.conf"
-    config.write_text("[DEFAULT]\nrequest_timeout_seconds = 1\n")
+    config.write_text("[DEFAULT]\nrequest_timeout_seconds = 2\n")
     process = api_process.start(folder, "--config-file", str(config))
     items = [
         {
@@ -236,7 +236,7 @@ def test_a_request_that_takes_long_to_answer_is_not_one_that_arrives_slowly(impa
                 b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body) + body
             )
             client.sendall(b"GET /v1 HTTP/1.1\r\n")
-            time.sleep(2)
+            time.sleep(3)
             lock.execute("ROLLBACK")
             assert client.recv(12) == b"HTTP/1.1 201"
             client.sendall(b"Host: localhost\r\nConnection: close\r\n\r\n")
