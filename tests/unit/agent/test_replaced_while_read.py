@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create, leave_out
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import write
@@ -136,6 +136,47 @@ def test_what_is_replaced_again_and_again_is_left_out_and_named_and_read_by_the_
     result = moving.backup()
     assert (result["level"], result["outcome"]) == (1, "success")
     assert_restores(moving)
+
+
+def test_a_user_with_many_places_keeps_no_other_user_from_a_backup(moving):
+    """Each try finds something replaced in another folder that this user may change: they are left out, one after the other."""
+    for number in range(1, 7):
+        write(moving.source / f"P{number}" / "a" / "file")
+        os.chmod(moving.source / f"P{number}", 0o777)
+    moving.again = True
+    moving.between(
+        "touch ../run-$$; n=$(ls .. | grep -c run-); mv P$n/a ../hidden && ln -s /nowhere P$n/a",
+        "for d in P?; do [ -L $d/a ] && rm $d/a && mv ../hidden $d/a; done; true",
+    )
+    result = moving.backup()
+    assert (result["level"], result["outcome"]) == (0, "partial")
+    assert [one["path"] for one in result["unreadable"]] == [f"./P{number}/a" for number in range(1, 7)]
+    target = moving.new_target()
+    moving.restore(target)
+    assert (target / "P" / "kept").read_bytes() == b"kept"
+
+
+def test_in_a_folder_with_the_sticky_bit_the_entry_of_the_user_is_left_out_and_the_folder_only_in_the_end(
+    tmp_path, monkeypatch
+):
+    for name in ("u1", "u2", "u3", "u4", "roots"):
+        (tmp_path / "tmp" / name / "a").mkdir(parents=True)
+    os.chmod(tmp_path / "tmp", 0o1777)
+    theirs = {os.lstat(tmp_path / "tmp" / f"u{number}").st_ino for number in range(1, 5)}
+    monkeypatch.setattr(leave_out.trust, "is_own", lambda found: found.st_ino not in theirs)
+    assert leave_out.wider(str(tmp_path), "./tmp/u1/a") == ["./tmp/u1/a", "./tmp/u1", "./tmp"]
+    assert leave_out.wider(str(tmp_path), "./tmp/roots/a") == ["./tmp/roots/a"]
+    given_up = []
+    for path, then in [
+        ("./tmp/u1/a", ["./tmp/u1/a"]),
+        ("./tmp/u1/b", ["./tmp/u1"]),
+        ("./tmp/u2/a", ["./tmp/u1", "./tmp/u2/a"]),
+        ("./tmp/u3/a", ["./tmp/u1", "./tmp/u2/a", "./tmp/u3/a"]),
+        ("./tmp/u4/a", ["./tmp"]),
+    ]:
+        given_up = leave_out.and_also(given_up, leave_out.wider(str(tmp_path), path))
+        assert given_up == then
+    assert leave_out.and_also(given_up, ["./tmp/u5/a"]) == given_up
 
 
 def test_a_source_in_which_ever_other_folders_are_replaced_gives_an_error_that_says_what_to_do_and_no_backup(moving):

@@ -18,7 +18,7 @@ from typing import IO, Any, BinaryIO, Callable, cast
 from ..progress import Progress
 from ..storage.base import Storage
 from ..storage.errors import StorageError
-from . import process, tar, trust
+from . import process, tar
 from .backup_set import MANIFEST_NAME, StoredBackup
 from .catalogue import CatalogueTap, Tally
 from .census import Census
@@ -26,6 +26,7 @@ from .codec import Codec, Gzip
 from .compress import compress_stream
 from .errors import ArchiveError, UnsafeArchive
 from .gate import Gate
+from .leave_out import and_also, wider
 from .links import BrokenLinks
 from .manifest import MOST_MANIFEST_BYTES, Manifest, Parent, StoredObject, digest, folder_name, parse_manifest
 from .scratch import scratch_folder
@@ -36,8 +37,9 @@ _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 o
 _PIPE_BYTES = 1 << 20
 #: Catalogue and snar: a third of the time of gzip's usual level, for a tenth more bytes.
 _SIDE_LEVEL = 1
-#: How often a level 0 is begun in which something was replaced while it was read.
+#: How often a level 0 is begun in which something that is not another user's was replaced while it was read, and how often at most.
 _TRIES = 4
+_MOST_TRIES = 40
 
 
 @dataclass(frozen=True)
@@ -260,41 +262,34 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tu
     Raises ArchiveError or StorageError if there is no backup at all then; what was written has been removed, as far
     as the storage still answers. Raises CannotContinue if a level 0 is needed.
 
-    A level 0 in which something was replaced while it was read is taken again, then without what was replaced, and then
-    without the highest folder above it that another user may change: one user does not keep all others from a backup.
+    A level 0 in which something was replaced while it was read is taken again, and then without what was replaced, or the
+    folder in which another user does that. It goes on as long as there is more of other users to leave out: none of them keeps
+    all others from a backup. What nobody else can change has so many tries.
     """
     replaced: list[str] = []
-    for attempt in range(_TRIES):
-        if attempt:
-            # What was removed of the last try must not be in the way, whatever a storage remembers of it.
-            plan = replace(plan, timestamp=plan.timestamp + 1)
-        if attempt > 1:
-            paths = replaced if attempt < _TRIES - 1 else [_highest_of_others(plan.source.folder, p) for p in replaced]
-            plan = replace(plan, given_up=list(dict.fromkeys(paths)))
+    given_up: list[str] = []
+    own = 0
+    while len(replaced) < _MOST_TRIES and own < _TRIES:
         try:
             with scratch_folder() as work:
-                return _create_with(work, plan, fan_out, progress)
+                return _create_with(work, replace(plan, given_up=given_up), fan_out, progress)
         except Replaced as problem:
             if plan.parent is not None:
                 raise
             replaced.append(problem.path)
+        own += len(wider(plan.source.folder, replaced[-1])) == 1
+        if len(replaced) > 1:
+            before = given_up
+            for path in replaced if len(replaced) == 2 else replaced[-1:]:
+                given_up = and_also(given_up, wider(plan.source.folder, path))
+            if given_up == before:
+                break  # it was left out, and still in the way
+        # What was removed of the last try must not be in the way, whatever a storage remembers of it.
+        plan = replace(plan, timestamp=plan.timestamp + 1)
     raise ArchiveError(
-        f"There is no backup of {plan.path}: it was begun {_TRIES} times, and each time something else was where a folder had "
+        f"There is no backup of {plan.path}: it was begun {len(replaced)} times, and each time something else was where a folder had "
         f"been, the last time at {tar.shown(replaced[-1])}. Leave that out (exclude), or have a snapshot read (snapshot)."
     )
-
-
-def _highest_of_others(top: str, path: str) -> str:
-    """The highest folder on the way to a path, or the path itself, that another user may change."""
-    parts = path.split("/")
-    for length in range(2, len(parts)):
-        above = "/".join(parts[:length])
-        try:
-            if trust.others_may_change(above, os.lstat(os.path.join(top, above))) is not None:
-                return above
-        except OSError:
-            return above  # gone for the moment: what moves is just this
-    return path
 
 
 def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
