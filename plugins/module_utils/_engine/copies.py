@@ -13,7 +13,7 @@ from .archive.errors import ArchiveError
 from .archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .archive.scratch import need_room, scratch_folder
 from .archive.tar import shown
-from .archive.written import LISTED_AT_MOST
+from .archive.written import LISTED_AT_MOST, Placed
 from .containers import Containers
 from .errors import FreezerError
 from .options import OptionError, Options
@@ -52,7 +52,7 @@ def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> Non
 
 def restore_into(
     storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress
-) -> tuple[Extracted, place.Placed]:
+) -> tuple[Extracted, Placed]:
     """Restore a chain; the target becomes visible as a whole, and is as before if this fails."""
     whole_folder = chain[-1].manifest.single_file is None
     _begin(progress, "restore", chain)
@@ -100,10 +100,10 @@ def _need_room_for(chain: Sequence[StoredBackup]) -> None:
     )
 
 
-def would_place(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> place.Placed:
+def would_place(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> Placed:
     """What a restore over what stands in a target would do; other files there do not count."""
     _need_room_for(chain)
-    placed = place.Placed()
+    placed = Placed()
     with scratch_folder() as scratch:
         restored = _restore_aside(storage, chain, scratch, progress)
         found = tree.compare(restored, target, owner=os.geteuid() == 0)

@@ -15,9 +15,9 @@ from .archive.backup_set import BackupSet, StoredBackup
 from .archive.census import Census
 from .archive.levels import LevelPlan
 from .archive.manifest import Manifest
-from .archive.place import Placed
 from .archive.segments import FanOut
 from .archive.tar import shown
+from .archive.written import Placed
 from .containers import Containers
 from .equivalent_command import backup_command
 from .errors import FreezerError

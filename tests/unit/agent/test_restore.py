@@ -14,7 +14,7 @@ from datetime import datetime
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import place, trust
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, place, trust
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY, folder_without_root, without_root
@@ -249,22 +249,22 @@ def test_across_file_systems_files_are_copied_whole(saved, tmp_path, monkeypatch
     write(target / "changes", b"mine")
     real = os.rename
 
-    def rename(source, destination):
+    def rename(source, destination, **folder):
         if "/tree/" in os.fspath(source):
             raise OSError(errno.EXDEV, "Invalid cross-device link")
-        real(source, destination)
+        real(source, destination, **folder)
 
-    monkeypatch.setattr(place.os, "rename", rename)
+    monkeypatch.setattr(merge.os, "rename", rename)
     saved.restore(target, overwrite=True)
     assert differences(tmp_path / "second", target) == []
 
 
 def test_a_copy_across_file_systems_that_fails_leaves_no_half_file(saved, tmp_path, monkeypatch):
-    def rename(_source, _destination):
+    def rename(_source, _destination, **_folder):
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     target = saved.new_target()
-    monkeypatch.setattr(place.os, "rename", rename)
+    monkeypatch.setattr(merge.os, "rename", rename)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (tmp_path / "bin").mkdir()
     for name in ("tar", "rm"):
@@ -428,14 +428,15 @@ def test_a_folder_becomes_another_users_when_all_is_in_its_place_and_the_staging
     target = saved.new_target()
     (target / "folder").mkdir(parents=True)
     events = []
-    real = place._set_attributes
+    real = merge.set_attributes
 
     def watched(folder, name, *arguments):
         left = [one for one in os.listdir(target) if one.startswith(place.STAGING_PREFIX)]
         events.append((os.path.relpath(name, target), (target / "folder" / "in it").exists(), len(left)))
         real(folder, name, *arguments)
 
-    monkeypatch.setattr(place, "_set_attributes", watched)
+    for user in (place, merge):
+        monkeypatch.setattr(user, "set_attributes", watched)
     saved.restore(target, overwrite=True)
     assert events == [("folder", True, 1), (".", True, 0)]
 
@@ -479,12 +480,12 @@ def test_an_obstacle_in_the_middle_of_a_restore_is_a_sentence_that_says_what_sta
     target.mkdir()
     real = os.rename
 
-    def rename(source, destination):
-        if os.fspath(destination).endswith("/folder"):
+    def rename(source, destination, **folder):
+        if destination == "folder":
             raise OSError(errno.EIO, "Input/output error", destination)
-        real(source, destination)
+        real(source, destination, **folder)
 
-    monkeypatch.setattr(place.os, "rename", rename)
+    monkeypatch.setattr(merge.os, "rename", rename)
     with pytest.raises(ArchiveError, match=r"stopped at .*/folder: Input/output error. What was put in place .* stays"):
         saved.restore(target)
     monkeypatch.undo()

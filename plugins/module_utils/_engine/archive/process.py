@@ -39,10 +39,10 @@ def start(
     )
 
 
-def run(argv: Sequence[str]) -> tuple[int, str, str]:
-    """Run a program to its end: its status, and what it said on both streams."""
+def run(argv: Sequence[str], cwd: str | None = None) -> tuple[int, str, str]:
+    """Run a program to its end, in a folder or in the caller's: its status, and what it said on both streams."""
     done = subprocess.run(  # pylint: disable=ansible-bad-function
-        argv, stdin=DISCARD, capture_output=True, check=False, env=environment()
+        argv, stdin=DISCARD, capture_output=True, check=False, cwd=cwd, env=environment()
     )
     return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace").strip()
 

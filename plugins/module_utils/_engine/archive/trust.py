@@ -61,23 +61,26 @@ def own_way(path: str) -> tuple[str, str | None]:
     return real, others_may_change(real, above)
 
 
-def others_may_change(path: str, found: os.stat_result) -> str | None:
-    """Who besides root and this user may make, rename and remove what is in a folder, as words; None if nobody may."""
+def others_may_change(path: str, found: os.stat_result, opened: str | None = None) -> str | None:
+    """Who besides root and this user may make, rename and remove what is in a folder, as words; None if nobody may.
+
+    `opened` is a path to its descriptor, if it is open.
+    """
     if not is_own(found):
         return f"{shown(path)} belongs to the user {_user(found.st_uid)}"
     if found.st_mode & stat.S_IWOTH:
         return f"every user may write to {shown(path)}"
     # The group of this user is as good as the user: so are folders made where the umask is 002.
-    if found.st_mode & stat.S_IWGRP and (found.st_gid != os.getegid() or _has_acl(path)):
+    if found.st_mode & stat.S_IWGRP and (found.st_gid != os.getegid() or _has_acl(opened or path)):
         return f"users of the group {_group(found.st_gid)} or of an ACL may write to {shown(path)}"
     return None
 
 
-def others_may_exchange(path: str, found: os.stat_result) -> str | None:
+def others_may_exchange(path: str, found: os.stat_result, opened: str | None = None) -> str | None:
     """The same of what root or this user has in a folder: with the sticky bit others may make things in it, and no more."""
     if is_own(found) and found.st_mode & stat.S_ISVTX:
         return None
-    return others_may_change(path, found)
+    return others_may_change(path, found, opened)
 
 
 def is_own(found: os.stat_result) -> bool:

@@ -58,3 +58,18 @@ def _kind(mode: int) -> str:
     if stat.S_ISFIFO(mode):
         return "fifos"
     return "devices" if stat.S_ISCHR(mode) or stat.S_ISBLK(mode) else "others"
+
+
+@dataclass
+class Placed:
+    """What a restore did to its target: paths made, replaced, and found equal already. A new folder counts once."""
+
+    created: int = 0
+    replaced: int = 0
+    equal: int = 0
+    #: What was written in all, also below new folders.
+    written: Written = field(default_factory=Written)
+    #: The first of the paths that were replaced, below the target; its own, ".", comes first.
+    replaced_paths: list[str] = field(default_factory=list)
+    #: Folders of another user: what is in them is restored, their own mode, owner and time are not.
+    not_restored: list[dict[str, str]] = field(default_factory=list)

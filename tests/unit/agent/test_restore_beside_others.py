@@ -1,0 +1,224 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A restore over a tree in which another user makes and exchanges things while it is under way, as in /tmp."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, place, trust
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.tests.support.guards import NOBODY
+from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.trees import write
+
+ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "2"))
+# It exchanges the folder that it made for a link, in one step.
+_ATTACKER = """
+import ctypes, os, sys, time
+folder, outside, before, first = sys.argv[1:]
+exchange = ctypes.CDLL(None, use_errno=True).renameat2
+end = time.time() + 60
+os.symlink(outside, folder + "/z")
+print("ready", flush=True)
+while not os.path.lexists(f"{folder}/{before}") and time.time() < end: pass
+os.mkdir(folder + "/x")
+while not os.path.lexists(f"{folder}/x/{first}") and time.time() < end: pass
+exchange(-100, (folder + "/x").encode(), -100, (folder + "/z").encode(), 2)
+"""
+
+
+@pytest.fixture
+def shared(tmp_path):
+    """A backup with a folder that all may write to, its target, and a folder beside it that nothing is to get into."""
+    return _shared(tmp_path)
+
+
+def _shared(folder, files=1):
+    some = Set(folder, compression="none")
+    (some.source / "tmp" / "x" / "deep").mkdir(parents=True)
+    (some.source / "tmp").chmod(0o1777)
+    for number in range(files):
+        write(some.source / "tmp" / f"b{number:05}", b"x")
+        write(some.source / "tmp" / "x" / f"a{number:05}", b"x")
+    write(some.source / "tmp" / "x" / "passwd", b"mine")
+    write(some.source / "tmp" / "x" / "deep" / "passwd", b"mine")
+    some.backup()
+    target = some.new_target()
+    (target / "tmp").mkdir(parents=True)
+    (target / "tmp").chmod(0o1777)
+    write(folder / "outside" / "passwd", b"root")
+    write(folder / "outside" / "deep" / "passwd", b"root")
+    (folder / "outside").chmod(0o700)
+    return some, target, folder / "outside"
+
+
+def _state(folder):
+    found = folder.stat()
+    return (
+        (found.st_uid, found.st_mode, found.st_mtime_ns, sorted(os.listdir(folder)), os.listxattr(folder)),
+        [path.read_bytes() for path in sorted(folder.rglob("passwd"))],
+    )
+
+
+def _after_the_look(monkeypatch, does):
+    real = place.conflicts
+
+    def looked(staged, target):
+        yield from real(staged, target)
+        does()
+
+    monkeypatch.setattr(place, "conflicts", looked)
+
+
+def _exchange(folder, outside):
+    os.rename(folder, folder.parent / "away")
+    os.symlink(outside, folder)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_that_another_user_makes_after_the_look_gives_way_to_the_folder_of_the_backup(
+    shared, monkeypatch, there
+):
+    some, target, outside = shared
+    folder = target / "tmp" / "x"
+    if there:
+        write(folder / "passwd", b"before")
+    before = _state(outside)
+    _after_the_look(monkeypatch, lambda: _exchange(folder, outside) if there else os.symlink(outside, folder))
+    some.restore(target, overwrite=True)
+    assert _state(outside) == before
+    shutil.rmtree(target / "tmp" / "away", ignore_errors=True)
+    assert [line for line in differences(some.source, target) if line != "tmp: mtime"] == []
+
+
+def test_a_folder_that_another_user_makes_after_the_look_stops_the_restore_which_says_what_stays(shared, monkeypatch):
+    some, target, _outside = shared
+    folder = target / "tmp" / "x"
+
+    def makes():
+        folder.mkdir()
+        folder.chmod(0o777)
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+
+    _after_the_look(monkeypatch, makes)
+    with pytest.raises(
+        ArchiveError, match=r"stopped at .*/tmp/x: .* What was put in place until then stays"
+    ) as stopped:
+        some.restore(target, overwrite=True)
+    assert ("belongs to the user" if os.geteuid() == 0 else "every user may write to") in str(stopped.value)
+    assert os.listdir(folder) == []
+    assert sorted(os.listdir(target)) == ["tmp"]
+    assert sorted(os.listdir(target / "tmp")) == ["b00000", "x"]
+
+
+def test_a_folder_that_is_exchanged_for_a_link_as_it_is_opened_is_not_entered(shared, monkeypatch):
+    some, target, outside = shared
+    folder = target / "tmp" / "x"
+    write(folder / "deep" / "passwd", b"before")
+    before = _state(outside)
+    real = os.open
+
+    def opens(path, *arguments, **options):
+        if path == "x":
+            monkeypatch.setattr(merge.os, "open", real)
+            _exchange(folder, outside)
+        return real(path, *arguments, **options)
+
+    monkeypatch.setattr(merge.os, "open", opens)
+    with pytest.raises(ArchiveError, match=r"stopped at .*/tmp/x: It was replaced by something else"):
+        some.restore(target, overwrite=True)
+    assert _state(outside) == before
+
+
+@pytest.mark.parametrize("which", ["x", "x/deep"])
+def test_a_folder_that_is_exchanged_for_a_link_while_it_is_worked_in_leads_nowhere_else(shared, monkeypatch, which):
+    """Neither what is moved into it nor the owner, mode and time that it gets in the end."""
+    some, target, outside = shared
+    folder = target / "tmp" / which
+    write(target / "tmp" / "x" / "deep" / "passwd", b"before")
+    before = _state(outside)
+    real = merge.let_owner_in
+
+    def entered(path):
+        real(path)
+        if path.startswith("/proc") and os.path.samefile(path, folder):
+            _exchange(folder, outside)
+
+    monkeypatch.setattr(merge, "let_owner_in", entered)
+    with pytest.raises(ArchiveError, match=r"stopped at .*/tmp/x(/deep)?: It was replaced by something else"):
+        some.restore(target, overwrite=True)
+    assert _state(outside) == before
+    assert (folder.parent / "away" / "passwd").read_bytes() == b"mine"
+
+
+def test_hard_links_to_a_file_that_another_user_exchanges_are_links_to_the_file_of_the_backup(tmp_path, monkeypatch):
+    some = Set(tmp_path)
+    write(some.source / "tmp" / "a", b"theirs")
+    (some.source / "tmp").chmod(0o1777)
+    (some.source / "z").mkdir()
+    os.link(some.source / "tmp" / "a", some.source / "z" / "b")
+    some.backup()
+    target = some.new_target()
+    for name in ("tmp", "z"):
+        (target / name).mkdir(parents=True)
+    (target / "tmp").chmod(0o1777)
+    is_own = trust.is_own
+    monkeypatch.setattr(trust, "is_own", lambda found: is_own(found) and not stat.S_ISREG(found.st_mode))
+    real = os.rename
+
+    def rename(source, destination, **folder):
+        real(source, destination, **folder)
+        if destination == "a":
+            (target / "tmp" / "a").rename(target / "tmp" / "kept")
+            os.symlink("/etc/passwd", target / "tmp" / "a")
+
+    monkeypatch.setattr(merge.os, "rename", rename)
+    some.restore(target, overwrite=True)
+    assert os.path.samefile(target / "tmp" / "kept", target / "z" / "b")
+    monkeypatch.setattr(merge.os, "rename", real)
+    (target / "tmp" / "kept").unlink()
+    for _again in range(2):
+        some.restore(target, overwrite=True)
+        assert differences(some.source, target) == []
+
+
+def test_another_user_who_races_a_restore_over_a_folder_for_all_gets_nothing_outside_of_it_changed():
+    for _round in range(ROUNDS):
+        with tempfile.TemporaryDirectory(prefix="freezer-test-") as name:
+            Path(name).chmod(0o755)
+            some, target, outside = _shared(Path(name), files=300)
+            if os.geteuid() == 0:
+                for path in (some.source / "tmp").rglob("*"):
+                    os.chown(path, NOBODY, NOBODY)
+                some.backup(max_level=0)
+            before = _state(outside)
+            user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+            program = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable
+            attacker = subprocess.Popen(
+                [program, "-c", _ATTACKER, target / "tmp", outside, "b00000", "a00000"],
+                stdout=subprocess.PIPE,
+                cwd="/",
+                **user,
+            )
+            stopped = "The restore stopped at"
+            try:
+                assert attacker.stdout.read(6) == b"ready\n"
+                some.restore(target, overwrite=True)
+            except ArchiveError as problem:
+                stopped = str(problem)
+            finally:
+                attacker.kill()
+                attacker.wait()
+                attacker.stdout.close()
+            assert "The restore stopped at" in stopped
+            assert _state(outside) == before
