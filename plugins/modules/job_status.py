@@ -41,6 +41,17 @@ options:
   current_pid:
     description: The process that runs it, or V(0) when none does.
     type: int
+  reason:
+    description:
+      - Why the result is what it is, a sentence. V('') if there is nothing to say.
+      - An API of upstream's has no such key, nor O(progress). Both are left out there.
+    type: str
+  progress:
+    description:
+      - How far the run is. Only the keys that are given are written.
+      - With C(phase) V(playbook) a scheduler leaves the run alone, since a playbook is at it, and goes on with the job when
+        the status is neither V(running) nor V(aborting) any more. With C(after) V(stop) the job is stopped then.
+    type: dict
   session_tag:
     description: The round of the session in which it runs, as RV(freezer.backup.session_action#module:session_tag) is.
     type: int
@@ -67,7 +78,10 @@ EXAMPLES = r"""
     job_id: nightly_db1
     status: running
     result: ''
+    reason: ''
     event: ''
+    progress:
+      phase: playbook
     time_started: "{{ now().timestamp() | int }}"
     time_ended: -1
 
@@ -77,6 +91,8 @@ EXAMPLES = r"""
     job_id: nightly_db1
     status: completed
     result: success
+    progress:
+      phase: ''
     time_ended: "{{ now().timestamp() | int }}"
 """
 
@@ -106,7 +122,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jo
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import run_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
-KEYS = ("status", "result", "event", "time_started", "time_ended", "current_pid")
+KEYS = ("status", "result", "reason", "event", "time_started", "time_ended", "current_pid", "progress")
 
 
 def main():

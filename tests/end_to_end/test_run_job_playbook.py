@@ -6,14 +6,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support.ansible_command import handed_on_by, run_ansible
+from support.ansible_command import handed_on_by, run_ansible, start_playbook
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
+from ansible_collections.freezer.backup.tests.support.scheduler_process import Scheduler, wait_for
 
 
 class Runner:
@@ -145,12 +148,71 @@ def test_an_action_is_tried_again(runner):
     assert output.count("FAILED - RETRYING: ") == 2
 
 
-def test_what_this_playbook_does_not_run_is_said_and_recorded(runner):
-    runner.store({"action": "exec", "command": "true"})
+@pytest.mark.parametrize("defaults", [{}, {"action": "exec"}])
+def test_what_this_playbook_does_not_run_is_refused_before_anything_is_recorded(runner, defaults):
+    command = {"command": "true"} if defaults else {"action": "exec", "command": "true"}
+    runner.store(runner.backup("etc"), command, action_defaults=defaults)
+    before = {"status": "completed", "result": "success", "reason": "", "time_started": 11, "time_ended": 12}
+    runner.registry.jobs.patch("nightly", {"job_schedule": before})
+    before = runner.job()
     succeeded, output = runner.run()
     assert not succeeded
-    assert "action 1 (exec): this playbook runs backup, restore and admin only" in output
-    assert runner.schedule()["result"] == "fail"
+    output = " ".join(output.split())
+    assert "Job nightly was not run, and nothing of it was recorded: its action 2 is exec" in output
+    assert runner.job() == before
+    assert runner.recorded() == []
+
+
+@pytest.mark.parametrize("schedule", [{}, {"schedule_interval": "1 days"}])
+def test_a_stopped_job_stays_stopped_and_is_not_shown_as_queued(runner, schedule):
+    runner.store(runner.backup("etc"), job_schedule=schedule)
+    left = {"status": "stop", "reason": "It was aborted.", "progress": {"phase": "queued", "done_bytes": 9}}
+    runner.registry.jobs.patch("nightly", {"job_schedule": left})
+    succeeded, output = runner.run()
+    assert succeeded, output
+    found = runner.schedule()
+    assert (found["status"], found["result"], found["reason"]) == ("stop", "success", "")
+    assert (found["progress"]["phase"], found["progress"]["after"]) == ("", "")
+
+
+def test_why_a_job_failed_is_its_reason(runner):
+    runner.store(runner.backup("broken", path_to_backup=str(runner.data / "nowhere")))
+    assert not runner.run()[0]
+    assert runner.schedule()["reason"].startswith("action 1 (backup): ")
+    assert "nowhere" in runner.schedule()["reason"]
+
+
+def test_a_scheduler_leaves_a_job_alone_while_this_playbook_runs_it(runner, freezer_api, project_id, tmp_path):
+    scheduler = Scheduler(
+        "db1", tmp_path, f"{freezer_api.url}/v2/{project_id}", {"systemd_scopes": "false", "interval": 1}
+    )
+    late = runner.data / "late"
+    action = runner.backup("etc", path_to_backup=str(late))
+    runner.store({"freezer_action": action, "max_retries": 60, "max_retries_interval": 1})
+    # The scheduler has forgotten the job, as it does with those that have ended.
+    runner.registry.jobs.patch("nightly", {"job_schedule": {"status": "completed", "result": "fail", "reason": "Old."}})
+    try:
+        scheduler.start()
+        playbook = start_playbook(
+            "run_job", "localhost,", {**runner.variables, "job_id": "nightly"}, "-c", "local",
+            "-e", f"ansible_python_interpreter={sys.executable}",
+        )  # fmt: skip
+        wait_for(lambda: "nightly is run by a playbook" in scheduler.log)
+        # It looks again every second.
+        time.sleep(2.5)
+        found = runner.schedule()
+        assert (found["status"], found["result"], found["reason"]) == ("running", "", "")
+        late.write_text("late")
+        output, _errors = playbook.communicate(timeout=300)
+        assert playbook.returncode == 0, output
+        found = runner.schedule()
+        assert (found["status"], found["result"], found["reason"]) == ("completed", "success", "")
+        assert runner.recorded() == [("etc", 0)]
+        # It is the scheduler's again.
+        runner.registry.job_event("nightly", "start")
+        wait_for(lambda: len(runner.recorded()) == 2)
+    finally:
+        scheduler.end(signal.SIGKILL)
 
 
 def test_a_key_that_nobody_knows_is_a_failure_and_not_ignored(runner):

@@ -180,6 +180,15 @@ def test_the_status_of_a_run_is_written_and_nothing_else(api, job):
     assert not again["changed"]
 
 
+def test_the_progress_of_a_run_is_written_beside_what_is_known_of_it(api, job):
+    api.run("job_status", job_id="nightly", progress={"phase": "started", "done_bytes": 5})
+    options = {"job_id": "nightly", "reason": "Late.", "progress": {"phase": "playbook"}}
+    assert api.run_as_checked("job_status", **options)["changed"]
+    assert stored(api)["job_schedule"]["progress"] == {"phase": "playbook", "done_bytes": 5}
+    assert stored(api)["job_schedule"]["reason"] == "Late."
+    assert not api.run_as_checked("job_status", **options)["changed"]
+
+
 def test_the_round_of_a_session_is_written_beside_the_schedule(api, job):
     result = api.run_as_checked("job_status", job_id="nightly", session_tag=7)
     assert result["diff"]["after"] == {"job_schedule": {}, "session_tag": 7}

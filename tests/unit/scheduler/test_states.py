@@ -75,6 +75,7 @@ def test_the_table_in_the_documentation_is_that_of_the_program():
 WAYS = {
     "(new)": None,
     "scheduled": [],
+    "queued": ["queue"],
     "running": ["run"],
     "running, then remove": ["run", "remove"],
     "running, then stop": ["run", "stop"],
@@ -96,6 +97,8 @@ def test_every_event_on_every_state_is_answered_as_the_table_says(tmp_path, name
     if name == "completed":
         schedule["schedule_end_date"] = "2026-11-18T11:30:00Z"
     world = World(tmp_path, START)
+    if name == "queued":
+        world.create("jobs", job("first", "node", seconds=3600))
     world.create("jobs", job("job", "node", 1, schedule, seconds=10))
 
     def ask(wanted):
@@ -104,13 +107,13 @@ def test_every_event_on_every_state_is_answered_as_the_table_says(tmp_path, name
 
     if WAYS[name] is None:
         ask(event)
-    node = world.node("node", UTC, poll_seconds=0.1)
+    node = world.node("node", UTC, Limits(concurrent_jobs=1 if name == "queued" else 50), poll_seconds=0.1)
     world.run_until(START + 1)
     for what in WAYS[name] or []:
         if what in states.EVENTS:
             ask(what)
         else:
-            world.run_until(START + (2.5 if what == "run" else 20))
+            world.run_until(START + (20 if what == "end" else 2.5))
     before = 0
     if WAYS[name] is not None:
         before = len(world.started)
@@ -118,13 +121,18 @@ def test_every_event_on_every_state_is_answered_as_the_table_says(tmp_path, name
         assert name in ("completed", "removed") or name_of(state_of(node)) == name
         ask(event)
 
-    said = written_table()[name, event] or name
+    table = written_table()
+    said = table[name, event] or name
+    if (name, said) == ("queued", "aborting"):
+        # It has no process that would have to end first.
+        said = table[said, "ended"]
     found = world.get("jobs", "job")["job_schedule"]
     assert found.get("event", "") == "", found
     if said.endswith(", due now"):
         assert (len(world.started), found["status"]) == (before + 1, "running")
     else:
-        assert (len(world.started), found["status"]) == (before, said.partition(",")[0])
+        told = {"queued": "scheduled"}.get(said, said.partition(",")[0])
+        assert (len(world.started), found["status"]) == (before, told)
         assert said in ("completed", "removed") or name_of(state_of(node)) == said
 
 

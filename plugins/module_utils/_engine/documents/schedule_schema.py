@@ -69,6 +69,8 @@ _PROPERTIES: dict[str, Any] = {
             "action": {"type": "integer"},
             "attempt": {"type": "integer"},
             "phase": {"type": "string"},
+            # What becomes of a job that a playbook runs: "stop" if it was stopped before.
+            "after": {"type": "string"},
             "done_bytes": {"type": "integer"},
             "total_bytes": {"type": ["integer", "null"]},
             "done_files": {"type": "integer"},
@@ -134,6 +136,9 @@ CHECKED_TRIGGERS: Mapping[str, Mapping[str, Any]] = {
     "schedule_minute": _field(_SIXTIETH, 0, 59),
     "schedule_second": _field(_SIXTIETH, 0, 59),
 }
+
+#: Keys of a schedule that an API of upstream's does not take.
+OWN_RUN_KEYS = ("reason", "progress")
 
 SCHEDULE_SCHEMA: Mapping[str, Any] = {
     "type": "object",

@@ -14,11 +14,11 @@ from .. import schedule
 from ..action_check import check_action
 from ..documents.comparison import merged
 from ..documents.job import KIND, with_action_defaults
-from ..documents.schedule_schema import TRIGGER_KEYS
+from ..documents.schedule_schema import OWN_RUN_KEYS, TRIGGER_KEYS
 from .client import Registry
 from .collection import Document
 from .ensure import carry_out, change_whole, ensure, find
-from .errors import NotFound, RegistryError
+from .errors import NotFound, RegistryError, Rejected
 from .plan import DELETE, Plan, Result, removal, storage
 
 #: What tells a job from others where nobody gives its id.
@@ -143,12 +143,13 @@ def record_status(
 ) -> Result:
     """Write down how a run of a job goes: keys of ``job_schedule``, and the round of its session.
 
-    Only the named keys are written, so whatever else happens to the job at the same time is kept.
+    Only the named keys are written, so whatever else happens to the job at the same time is kept. An API of upstream's
+    does not take all of them.
     """
     job = existing_job(registry, job_id)
     known = job.get("job_schedule") or {}
     wanted: Document = {key: value for key, value in status.items() if value is not None}
-    before: Document = {"job_schedule": {key: known.get(key) for key in wanted}}
+    before: Document = {"job_schedule": {key: _named_part(known.get(key), wanted[key]) for key in wanted}}
     after: Document = {"job_schedule": wanted}
     if session_tag is not None:
         before["session_tag"], after["session_tag"] = job.get("session_tag"), session_tag
@@ -157,9 +158,23 @@ def record_status(
         if registry.jobs.tags_states(job_id):
             registry.jobs.patch(job_id, after)
         else:
-            change_whole(registry.jobs, job_id, lambda current: merged(current, after))
+            try:
+                change_whole(registry.jobs, job_id, lambda current: merged(current, after))
+            except Rejected:
+                kept = {key: value for key, value in wanted.items() if key not in OWN_RUN_KEYS}
+                if kept == wanted:
+                    raise
+                after = {**after, "job_schedule": kept}
+                change_whole(registry.jobs, job_id, lambda current: merged(current, after))
         job = existing_job(registry, job_id)
     return Result(changed, before, after, job_id, merged(job, after))
+
+
+def _named_part(known: Any, wanted: Any) -> Any:
+    """Of an object that is known the keys that are wanted, since the others stay."""
+    if isinstance(known, Mapping) and isinstance(wanted, Mapping):
+        return {key: known[key] for key in wanted if key in known}
+    return known
 
 
 def existing_job(registry: Registry, job_id: str) -> Document:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import OWN_RUN_KEYS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.backups import ensure_backup_record
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
@@ -38,8 +39,6 @@ LOG = logging.getLogger("freezer_scheduler")
 
 #: How much is told in one request.
 BATCH = 500
-#: Keys of a schedule that an API of upstream's does not take.
-_OWN_KEYS = ("reason", "progress")
 _AT_THE_TOP = ("session_tag",)
 _SEEN_EVENT = "seen_event"
 _TRIES = 5
@@ -200,7 +199,7 @@ class Conversation:
 
     def _changes(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """The change of a job that a report means."""
-        left_out = {_SEEN_EVENT, *_AT_THE_TOP, *(() if self._takes_own_keys else _OWN_KEYS)}
+        left_out = {_SEEN_EVENT, *_AT_THE_TOP, *(() if self._takes_own_keys else OWN_RUN_KEYS)}
         changes: dict[str, Any] = {key: body[key] for key in _AT_THE_TOP if key in body}
         schedule = {key: value for key, value in body.items() if key not in left_out}
         if schedule:
@@ -250,10 +249,10 @@ class Conversation:
             LOG.info("Job %s is not at the API any more: %s", job_id, error)
         except Rejected as error:
             schedule = changes.get("job_schedule") or {}
-            if self._takes_own_keys and any(key in schedule for key in _OWN_KEYS):
+            if self._takes_own_keys and any(key in schedule for key in OWN_RUN_KEYS):
                 # An API of upstream's.
                 self._takes_own_keys = False
-                kept = {key: value for key, value in schedule.items() if key not in _OWN_KEYS}
+                kept = {key: value for key, value in schedule.items() if key not in OWN_RUN_KEYS}
                 rest = {**changes, "job_schedule": kept} if kept else {}
                 if rest:
                     self._patch(job_id, rest)

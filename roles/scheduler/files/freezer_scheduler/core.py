@@ -21,7 +21,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.j
 
 from . import states
 from .dispatch import JOIN_SECONDS, Dispatcher
-from .entries import Entry, first_last_due, first_state
+from .entries import Entry, first_last_due, first_state, state_elsewhere
 from .journal import JOB, Journal, Known
 from .runs import ABORTED, FAIL, Run
 from .states import State
@@ -64,7 +64,9 @@ class Core:
             entry = Entry(known.job_id, known.state)
             entry.tag, entry.last_due, entry.session_tag = known.tag, known.last_due, known.session_tag
             entry.is_open = known.is_open
-            entry.read(json.loads(known.document), self._zone)
+            document = json.loads(known.document)
+            entry.read(document, self._zone)
+            entry.is_elsewhere = entry.state.status == states.RUNNING and state_elsewhere(document) is not None
             self.entries[known.job_id] = entry
         for job_id in refused:
             self.journal.forget_job(job_id)
@@ -74,11 +76,11 @@ class Core:
                 continue
             self._dispatcher.runs[run.run_id] = run
             entry = self.entries.setdefault(run.job_id, Entry(run.job_id, State(states.RUNNING)))
-            entry.run_id = run.run_id
+            entry.run_id, entry.is_elsewhere = run.run_id, False
         for run in self.active_runs:
             self._dispatcher.recover(run, now)
         for entry in self.entries.values():
-            if entry.state.status in states.ACTIVE and not entry.run_id:
+            if entry.state.status in states.ACTIVE and not entry.run_id and not entry.is_elsewhere:
                 # Its run was never written down, or is over without the job having heard of it.
                 self._settle(entry, None, now)
             elif entry.state.status == states.SCHEDULED:
@@ -110,14 +112,17 @@ class Core:
         self.journal.commit()
         return missing
 
-    def completed_elsewhere(self, job_id: str) -> None:
+    def completed_elsewhere(self, job_id: str, now: float) -> None:
         """Somebody else has run the job to its end; what runs here still ends as it ends."""
         entry = self.entries.get(job_id)
         # What we have to say about it comes later than what the API knows.
         if entry is not None and not entry.run_id and "status" not in self.journal.waiting_for(job_id):
             self.journal.begin()
-            self.entries.pop(job_id)
-            self.journal.forget_job(job_id)
+            if entry.is_elsewhere:
+                self._ended_elsewhere(entry, states.COMPLETED, now)
+            else:
+                self.entries.pop(job_id)
+                self.journal.forget_job(job_id)
             self.journal.commit()
 
     def gone(self, job_id: str, now: float) -> None:
@@ -126,6 +131,9 @@ class Core:
         if entry is not None:
             self.journal.begin()
             entry.is_gone = True
+            if entry.is_elsewhere:
+                # Its end will not be heard of here.
+                entry.is_elsewhere, entry.state = False, State(states.SCHEDULED)
             self._step(entry, states.REMOVE, now)
             self.journal.commit()
 
@@ -178,7 +186,7 @@ class Core:
     def _take_tag_over(self, entry: Entry, tag: int, hold_off: float, now: float) -> None:
         """A round was missed: know its tag before the next one, if it cannot be that our clock is late for this one."""
         is_soon = entry.next_due is not None and entry.next_due - now <= 2 * hold_off
-        if entry.state.status not in states.ACTIVE and not is_soon:
+        if not entry.run_id and entry.state.status not in states.ACTIVE and not is_soon:
             entry.session_tag = tag
             self.journal.begin()
             self._keep(entry)
@@ -240,6 +248,10 @@ class Core:
         self.entries[job_id].session_tag = tag
         self._keep(self.entries[job_id])
 
+    def run_has_begun(self, run: Run, now: float) -> None:
+        """The first agent of a run is at work."""
+        self._step(self.entries[run.job_id], states.BEGUN, now)
+
     def run_is_over(self, run: Run, result: str | None, now: float) -> None:
         """A job has no run any more. ``result`` is None if it was not its turn."""
         self._settle(self.entries[run.job_id], result, now)
@@ -276,7 +288,10 @@ class Core:
                 entry.session_tag = _whole(job.get("session_tag"))
         entry.tag = tag
         self.journal.keep_job(Known(job_id, text, tag, entry.state, entry.last_due, entry.session_tag, entry.is_open))
-        if entry.state.status in states.ACTIVE and not entry.run_id:
+        self._look_elsewhere(entry, job, status, now)
+        if job_id not in self.entries:
+            return
+        if entry.state.status in states.ACTIVE and not entry.run_id and not entry.is_elsewhere:
             # It is said to run here, and does not: this scheduler, or its disk, is another one than then.
             self._settle(entry, None, now)
         # One that another scheduler has put into its schedule is not new any more for what is asked of it.
@@ -301,8 +316,13 @@ class Core:
     def _step(self, entry: Entry, what: str, now: float, known_status: str | None = None) -> None:
         """Go on in the table of states, and do what it says. ``known_status`` is what the API has."""
         before = entry.state
-        told = before.status if known_status is None else known_status
+        told = before.told if known_status is None else known_status
         entry.state, do = states.step(before, what)
+        if before.status == states.QUEUED and entry.state.status in (states.STOPPED, states.REMOVED):
+            self._dispatcher.withdraw(entry.run_id)
+            entry.run_id = ""
+            if not entry.is_gone:
+                self._report(entry.job_id, progress={"phase": ""})
         if what in states.EVENTS:
             LOG.info("Job %s: %s was asked for; its status is %s", entry.job_id, what, entry.state.status or "new")
         if do == states.FORGET:
@@ -319,11 +339,51 @@ class Core:
                 self._nothing_to_run(entry, now)
         elif do == states.DISARM:
             entry.next_due, entry.is_open = None, False
+        elif do == states.KILL and entry.is_elsewhere:
+            self._give_up_elsewhere(entry, now)
         elif do == states.KILL:
             self._dispatcher.abort(entry.run_id, now)
-        if entry.state.status != told and entry.job_id in self.entries:
-            self._report(entry.job_id, status=entry.state.status)
+        if entry.state.told != told and entry.job_id in self.entries:
+            self._report(entry.job_id, status=entry.state.told)
         self._keep(entry)
+
+    # What a playbook runs.
+
+    def _look_elsewhere(self, entry: Entry, job: Mapping[str, Any], status: str, now: float) -> None:
+        """Leave a job alone that a playbook runs, and go on with it when that has ended."""
+        found = state_elsewhere(job)
+        if found is None:
+            # While the status says that it runs, a phase that was told late may stand in the place of the playbook's.
+            if entry.is_elsewhere and status not in states.ACTIVE:
+                self._ended_elsewhere(entry, status, now)
+            return
+        # What is still to be told of its status comes later than what the document says.
+        if entry.is_elsewhere or "status" in self.journal.waiting_for(entry.job_id):
+            return
+        if entry.state.status == states.QUEUED:
+            self._dispatcher.withdraw(entry.run_id)
+            entry.run_id = ""
+        if entry.run_id:
+            return
+        LOG.info("Job %s is run by a playbook, and left alone until that has ended", entry.job_id)
+        entry.is_elsewhere, entry.state = True, found
+        entry.next_due, entry.is_open = None, False
+        entry.session_tag = max(entry.session_tag, _whole(job.get("session_tag")))
+        self._keep(entry)
+
+    def _ended_elsewhere(self, entry: Entry, status: str, now: float) -> None:
+        entry.is_elsewhere = False
+        self._step(entry, states.ENDED if entry.has_more(now) else states.LAST_ENDED, now, known_status=status)
+
+    def _give_up_elsewhere(self, entry: Entry, now: float) -> None:
+        """An abort cannot end a playbook, which may be dead as well: take the job back."""
+        reason = (
+            "It was aborted while a playbook ran it. The scheduler cannot end a playbook; if it still runs, end it where it "
+            "was started."
+        )
+        keys = {"result": ABORTED, "reason": reason, "time_ended": int(now), "progress": {"phase": "", "after": ""}}
+        self._report(entry.job_id, **keys)
+        self._ended_elsewhere(entry, states.ABORTING, now)
 
     def _nothing_to_run(self, entry: Entry, now: float) -> None:
         """A job was started that will never be due: say so, and be done with it."""

@@ -38,6 +38,9 @@ class Jobs(Protocol):
     def learn_tag(self, job_id: str, tag: int) -> None:
         """A job has heard of a round of its session."""
 
+    def run_has_begun(self, run: Run, now: float) -> None:
+        """The first agent of a run is at work."""
+
     def run_is_over(self, run: Run, result: str | None, now: float) -> None:
         """A job has no run any more. ``result`` is None if it was not its turn."""
 
@@ -89,6 +92,8 @@ class Dispatcher:
             LOG.info("Job %s: its agent (process %d) is still at work", run.job_id, run.pid)
             run.phase = RUNNING
             self._active[run.run_id] = run
+            if not run.told:
+                self._tell_start(run, now)
             if aborting:
                 self._to_abort.append(run)
         elif aborting:
@@ -160,6 +165,15 @@ class Dispatcher:
             run.results.append(ABORTED)
             run.messages.append("It was aborted before it started.")
             self._over(run, ABORTED, now)
+
+    def withdraw(self, run_id: str) -> None:
+        """Forget a run of which nothing has started yet."""
+        run = self.runs.get(run_id)
+        if run is None:
+            return
+        self._forget(run)
+        if run.phase != JOINING:
+            self._tell_session(run, ABORTED)
 
     def take_ended(self, now: float) -> None:
         """Hear of the processes that have ended."""
@@ -305,16 +319,20 @@ class Dispatcher:
         )
         seconds = runs.timeout_of(action, self.limits.timeout_seconds)
         run.deadline = now + seconds if seconds else 0.0
-        keys: dict[str, Any] = {"status": states.RUNNING}
         if not run.told:
-            run.told = True
-            keys.update(result="", reason="", time_started=int(now), time_ended=-1)
-            if run.session_id:
-                keys["session_tag"] = run.session_tag
-        self._journal.report(JOB, run.job_id, keys)
+            self._tell_start(run, now)
         begun = {"phase": "started", "action": run.index + 1, "attempt": run.attempt}
         self.passing.setdefault(run.job_id, {}).update(current_pid=run.pid, progress=begun)
         return None
+
+    def _tell_start(self, run: Run, now: float) -> None:
+        run.told = True
+        keys: dict[str, Any] = {"status": states.RUNNING, "result": "", "reason": "", "time_started": int(now)}
+        keys["time_ended"] = -1
+        if run.session_id:
+            keys["session_tag"] = run.session_tag
+        self._journal.report(JOB, run.job_id, keys)
+        self._jobs.run_has_begun(run, now)
 
     def _attempt_ended(self, run: Run, outcome: Outcome, now: float) -> None:
         self._active.pop(run.run_id, None)
@@ -357,13 +375,7 @@ class Dispatcher:
 
     def _over(self, run: Run, result: str | None, now: float, *, ran: bool = True) -> None:
         """A run is over. ``result`` None: it was not this job's turn, and nothing is said of it."""
-        self.runs.pop(run.run_id, None)
-        self._active.pop(run.run_id, None)
-        self._documents.pop(run.run_id, None)
-        self._last_progress.pop(run.run_id, None)
-        self.passing.pop(run.job_id, None)
-        self._journal.forget_run(run.run_id)
-        self._executor.forget(run)
+        self._forget(run)
         if result is not None:
             LOG.log(
                 logging.INFO if result == SUCCESS else logging.WARNING,
@@ -371,6 +383,15 @@ class Dispatcher:
             )  # fmt: skip
             self._tell_result(run, result, now, ran)
         self._jobs.run_is_over(run, result, now)
+
+    def _forget(self, run: Run) -> None:
+        self.runs.pop(run.run_id, None)
+        self._active.pop(run.run_id, None)
+        self._documents.pop(run.run_id, None)
+        self._last_progress.pop(run.run_id, None)
+        self.passing.pop(run.job_id, None)
+        self._journal.forget_run(run.run_id)
+        self._executor.forget(run)
 
     def _tell_result(self, run: Run, result: str, now: float, ran: bool) -> None:
         keys: dict[str, Any] = {
@@ -386,7 +407,11 @@ class Dispatcher:
         if not run.told and ran:
             keys["time_started"] = int(run.started)
         self._journal.report(JOB, run.job_id, keys)
-        if run.session_id and ran and self._ask is not None:
+        if ran:
+            self._tell_session(run, result)
+
+    def _tell_session(self, run: Run, result: str) -> None:
+        if run.session_id and self._ask is not None:
             ended = {"job_id": run.job_id, "tag": run.session_tag, "result": result}
             self._journal.report(SESSION_END, run.session_id, ended)
 

@@ -14,7 +14,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.due_times i
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.upcoming import anchor_of
 
-from .states import ACTIVE, COMPLETED, NEW, REMOVED, RUNNING, SCHEDULED, STOPPED, State
+from .runs import PLAYBOOK
+from .states import ACTIVE, COMPLETED, NEW, REMOVED, RUNNING, SCHEDULED, STOP, STOPPED, State
 
 #: With ``schedule_catch_up: none`` a run may be this late, since nothing happens at the very moment.
 LATE_SECONDS = 30.0
@@ -24,10 +25,10 @@ CONTINUOUS_PAUSE_SECONDS = 1.0
 
 class Entry:
     """One job. ``problem`` says why it can never be due by its schedule; ``is_open`` that a run was asked for, or is due
-    because there is no schedule, and has not begun yet."""
+    because there is no schedule, and has not begun yet; ``is_elsewhere`` that a playbook runs it."""
 
-    __slots__ = ("is_gone", "is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id", "session_tag", "state",
-                 "tag", "times", "triggers")  # fmt: skip
+    __slots__ = ("is_elsewhere", "is_gone", "is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id",
+                 "session_tag", "state", "tag", "times", "triggers")  # fmt: skip
 
     def __init__(self, job_id: str, state: State = State()) -> None:  # noqa: B008 - it cannot be changed
         self.job_id = job_id
@@ -42,6 +43,7 @@ class Entry:
         self.next_due: float | None = None
         self.is_open = False
         self.is_gone = False
+        self.is_elsewhere = False
         self.run_id = ""
 
     def read(self, job: Mapping[str, Any], zone: tzinfo) -> bool:
@@ -113,6 +115,15 @@ def first_state(job: Mapping[str, Any]) -> State:
     if status in (STOPPED, COMPLETED, REMOVED):
         return State(status)
     return State(RUNNING) if status in ACTIVE else State(NEW)
+
+
+def state_elsewhere(job: Mapping[str, Any]) -> State | None:
+    """The state of a job that a playbook runs, as its document says; None if none does."""
+    schedule = job.get("job_schedule") or {}
+    progress = schedule.get("progress")
+    if schedule.get("status") not in ACTIVE or not isinstance(progress, Mapping) or progress.get("phase") != PLAYBOOK:
+        return None
+    return State(RUNNING, STOP if progress.get("after") == STOP else "")
 
 
 def first_last_due(job: Mapping[str, Any], now: float) -> float:

@@ -21,6 +21,8 @@ JOINING, READY, STARTING, RUNNING, WAITING = "joining", "ready", "starting", "ru
 
 #: How a run that is ready and waits for its place is shown.
 QUEUED = "queued"
+#: The phase of a run that is no scheduler's, but that of a playbook such as ``run_job``.
+PLAYBOOK = "playbook"
 
 RETRY_INTERVAL_SECONDS = 60
 #: More would end in a number that no calendar has.

@@ -3,8 +3,8 @@
 """What state a job is in, and what becomes of it: a table, and nothing else. docs/scheduler.md shows the same table.
 
 An input is an event that is asked for (``start``, ``stop``, ``abort``, ``remove``), or something that happens: a job is
-``found``, or is ``due``, or its run has ``ended``. What is asked for while a job runs, and takes effect at its end, is
-kept in ``after``.
+``found``, or is ``due``, or its run has ``begun`` or ``ended``. What is asked for while a job runs, and takes effect at
+its end, is kept in ``after``.
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ from typing import NamedTuple
 
 NEW, SCHEDULED, RUNNING, ABORTING = "", "scheduled", "running", "aborting"
 COMPLETED, STOPPED, REMOVED = "completed", "stop", "removed"
-STATUSES = (NEW, SCHEDULED, RUNNING, ABORTING, COMPLETED, STOPPED, REMOVED)
+#: A run is due and nothing of it has started yet: it waits for its place, for its session, or for another try to start.
+QUEUED = "queued"
+STATUSES = (NEW, SCHEDULED, QUEUED, RUNNING, ABORTING, COMPLETED, STOPPED, REMOVED)
 ACTIVE = (RUNNING, ABORTING)
 
 START, STOP, ABORT, REMOVE = "start", "stop", "abort", "remove"
 EVENTS = (START, STOP, ABORT, REMOVE)
-FOUND, DUE, ENDED, LAST_ENDED = "found", "due", "ended", "last ended"
-INPUTS = (*EVENTS, FOUND, DUE, ENDED, LAST_ENDED)
+FOUND, DUE, BEGUN, ENDED, LAST_ENDED = "found", "due", "begun", "ended", "last ended"
+INPUTS = (*EVENTS, FOUND, DUE, BEGUN, ENDED, LAST_ENDED)
 
 #: What has to be done about a step: find out when the job is due next by its schedule, make it due now as well, forget
 #: when it is due, start its actions, end them, or forget the job.
@@ -32,6 +34,11 @@ class State(NamedTuple):
     status: str = NEW
     after: str = ""
 
+    @property
+    def told(self) -> str:
+        """The status as an API has it, which knows no queue."""
+        return SCHEDULED if self.status == QUEUED else self.status
+
 
 class Step(NamedTuple):
     """The next state, and what has to be done."""
@@ -40,7 +47,7 @@ class Step(NamedTuple):
     do: str = NOTHING
 
 
-_IDLE = {
+_NOT_ACTIVE = {
     # (status, input): (next status, what to do)
     (NEW, FOUND): (SCHEDULED, ARM),
     (NEW, START): (SCHEDULED, ARM_NOW),
@@ -48,7 +55,12 @@ _IDLE = {
     (NEW, ABORT): (STOPPED, DISARM),
     (SCHEDULED, START): (SCHEDULED, ARM_NOW),
     (SCHEDULED, STOP): (STOPPED, DISARM),
-    (SCHEDULED, DUE): (RUNNING, RUN),
+    (SCHEDULED, DUE): (QUEUED, RUN),
+    (QUEUED, STOP): (STOPPED, DISARM),
+    (QUEUED, ABORT): (ABORTING, KILL),
+    (QUEUED, BEGUN): (RUNNING, NOTHING),
+    (QUEUED, ENDED): (SCHEDULED, ARM),
+    (QUEUED, LAST_ENDED): (COMPLETED, DISARM),
     (STOPPED, START): (SCHEDULED, ARM),
     (COMPLETED, START): (SCHEDULED, ARM_NOW),
     (REMOVED, START): (SCHEDULED, ARM_NOW),
@@ -62,7 +74,7 @@ def step(state: State, what: str) -> Step:
     if status not in ACTIVE:
         if what == REMOVE:
             return Step(State(REMOVED), FORGET)
-        following, do = _IDLE.get((status, what), (status, NOTHING))
+        following, do = _NOT_ACTIVE.get((status, what), (status, NOTHING))
         return Step(State(following), do)
     if what in (ENDED, LAST_ENDED):
         if after:
