@@ -51,7 +51,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict, Path]
     """What one small run printed and wrote, and the folder that it worked in."""
     work = tmp_path_factory.mktemp("bench")
     path = _path_with_zstd(tmp_path_factory.mktemp("zstd"))
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(work.parent / f"{work.name}-known"))
     done = _python(BENCH, "--scale", TINY, "--pairs", "1", "--work", work, "--output", work / "bench.json", path=path)
+    monkeypatch.undo()
     assert done.returncode == 0, done.stderr
     return done.stdout, json.loads((work / "bench.json").read_text()), work
 
@@ -101,6 +104,11 @@ def test_bench_leaves_only_the_trees_for_the_next_run(finished: tuple[str, dict,
     _table, _document, work = finished
     assert sorted(path.name for path in work.iterdir()) == ["bench.json", "cache"]
     assert len(list((work / "cache").iterdir())) == 2
+
+
+def test_bench_leaves_nothing_in_what_the_host_knows_of_containers(finished: tuple[str, dict, Path]) -> None:
+    _table, _document, work = finished
+    assert not (work.parent / f"{work.name}-known").exists()
 
 
 def test_bench_refuses_a_contest_that_there_is_not(tmp_path: Path) -> None:
