@@ -4,70 +4,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from waitress.server import create_server
 
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.app import create_app
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.noauth import NoAuth
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.channels import Channels
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.client_channel import ClientChannel
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Owner
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
+from ansible_collections.freezer.backup.tests.support.api_loop import THREADS, WATERMARK, Loop
 
-THREADS = 2
-WATERMARK = 65_536
 MIB = 1_048_576
-
-
-class Loop:
-    """A server whose event loop turns only when the test says so."""
-
-    def __init__(self, app):
-        self._wakeup = os.pipe()
-        self.channels = Channels(self._wakeup[0])
-        self.server = create_server(
-            app, map=self.channels, listen="127.0.0.1:0", threads=THREADS, outbuf_high_watermark=WATERMARK
-        )
-        self.server.channel_class = type("Channel", (ClientChannel,), {"timeout_seconds": 300.0})
-        self._stack = contextlib.ExitStack()
-
-    def connect(self):
-        client = self._stack.enter_context(socket.socket())
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        client.connect(("127.0.0.1", int(self.server.effective_port)))
-        return client
-
-    def clients(self):
-        return [channel for channel in self.channels.values() if isinstance(channel, ClientChannel)]
-
-    def turn_until(self, is_so):
-        deadline = time.monotonic() + 60
-        while not is_so():
-            assert time.monotonic() < deadline
-            self.channels.serve(0.01)
-
-    def ask(self, path):
-        """Ask as a client that reads, and return the status and the length of the answer."""
-        with self.connect() as client, ThreadPoolExecutor(1) as threads:
-            client.sendall(b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % path)
-            answer = threads.submit(lambda: client.makefile("rb").read())
-            self.turn_until(answer.done)
-            return int(answer.result().split()[1]), len(answer.result())
-
-    def close(self):
-        for channel in self.clients():
-            channel.handle_close()
-        self._stack.close()
-        self.server.task_dispatcher.shutdown(timeout=60)
-        self.server.close()
-        for descriptor in self._wakeup:
-            os.close(descriptor)
 
 
 @pytest.fixture

@@ -17,7 +17,9 @@ from waitress.task import ErrorTask, WSGITask
 from waitress.utilities import Error
 
 from .conversation import Observer, Refusal, new_request_id
+from .resources.batch import is_batch
 from .resources.long_answers import BrokenAnswer
+from .unfinished_bodies import UnfinishedBodies
 from .unix_listener import PEER_KEY, Peer, peer_of
 
 #: What a client may send after it was refused, until it reads why.
@@ -34,6 +36,24 @@ class _RequestTimeout(Error):
     reason = "Request Timeout"
 
 
+class _TooLarge(Error):
+    """A request with a larger body than such a one may have, which is so many bytes."""
+
+    code = 413
+    reason = "Request Entity Too Large"
+
+    def __init__(self, most_bytes: int) -> None:
+        super().__init__("")
+        self.most_bytes = most_bytes
+
+
+class _NoRoom(Error):
+    """A request whose body others need the room of."""
+
+    code = 503
+    reason = "Service Unavailable"
+
+
 class _Refusal(ErrorTask):
     """The answer to what is no request for the application."""
 
@@ -44,6 +64,8 @@ class _Refusal(ErrorTask):
         request_id = new_request_id()
         self.status = f"{error.code} {error.reason}"
         self.response_headers = [("Content-Type", "application/json"), ("x-openstack-request-id", request_id)]
+        if error.code == 503:
+            self.response_headers.append(("Retry-After", "1"))
         self.set_close_on_finish()
         self.content_length = len(body)
         channel.is_refused = True
@@ -66,12 +88,16 @@ class _Refusal(ErrorTask):
 def _what_is_wrong(error: Any) -> str:
     if error.code == 408:
         return "took too long to arrive"
+    if isinstance(error, _TooLarge):
+        return f"has a body of more than {error.most_bytes} bytes"
     if error.code == 413:
         return "has a body that is larger than the API takes"
     if error.code == 431:
         return "has an address and headers that are longer than the API takes"
     if error.code == 501:
         return "has a transfer encoding that the API does not know"
+    if error.code == 503:
+        return "has a body that came slower than others for which the API needs the room; send it again"
     if error.code >= 500:
         return "could not be served"
     return "is not HTTP as the API understands it"
@@ -113,14 +139,39 @@ class _Request(HTTPRequestParser):
         # Empty lines between requests are none, and do not set the clock back.
         if self.completed and not self.empty:
             self._channel.arriving_since = None
+        self._look_at_body()
         return consumed
 
-    def give_up(self) -> None:
-        """Refuse what did not arrive in time."""
+    def _look_at_body(self) -> None:
+        """Count what there is of a body, and refuse one that is too large, without keeping it."""
+        receiver = cast(Any, self.body_rcv)
+        if receiver is None or self.error is not None:
+            self.forget()
+            return
+        size, limit = len(receiver), self._channel.max_body_bytes
+        if limit is not None and max(size, self.content_length) > limit and not is_batch(cast(Any, self).path):
+            cast(Any, self).error = _TooLarge(limit)
+            self.completed = True
+        if self.completed:
+            self.forget()
+        elif size:
+            self._channel.bodies.received(self, size)
+
+    def forget(self) -> None:
+        """Count it no more among those that are arriving."""
+        self._channel.bodies.forget(self)
+
+    def refuse_for_room(self) -> None:
+        """Refuse it, because others need the room."""
+        self._channel.give_up(self, _NoRoom(""))
+
+    def give_up(self, error: Error) -> None:
+        """Be complete as a request that is refused."""
+        self.forget()
         if not self.headers_finished:
             # What the answer needs to know, which waitress fills in the same way where headers are too long.
             self.parse_header(b"GET / HTTP/1.1\r\n")
-        self.error = _RequestTimeout("")
+        self.error = error
         self.completed = True
 
 
@@ -128,7 +179,8 @@ class ClientChannel(HTTPChannel):
     """Receives requests and sends answers; a refused client is heard out, or it would not see the answer.
 
     ``timeout_seconds`` is how long a request may take to arrive, and its answer to be taken. ``observers`` are told about
-    requests that are refused here.
+    requests that are refused here. ``max_body_bytes`` is for all requests but batches, which may have what the server is made
+    for; None does not distinguish them. ``bodies`` are all those that are arriving in this process.
 
     A client that does not read keeps no thread: of requests that come without waiting for answers the next one is taken
     when the answer to the last is sent, and an answer of any length that the client stops to read ends.
@@ -136,6 +188,8 @@ class ClientChannel(HTTPChannel):
 
     timeout_seconds: float
     observers: Sequence[Observer] = ()
+    max_body_bytes: int | None = None
+    bodies = UnfinishedBodies()
 
     task_class = _Task
     error_task_class = _Refusal
@@ -188,12 +242,30 @@ class ClientChannel(HTTPChannel):
                 # Nothing is read while an earlier one is answered.
                 self.arriving_since = now
                 return
-            self.arriving_since = None
             request = cast(_Request, self.request or _Request(self))
-            request.give_up()
-            cast(Any, self).request = None
-            cast(Any, self.requests).append(request)
-            cast(Any, self.server).add_task(self)
+            self._give_up(request, _RequestTimeout(""))
+
+    def give_up(self, request: _Request, error: Error) -> None:
+        """Refuse a request that is arriving, unless an earlier one is answered: then there is hardly anything of it."""
+        with cast(Any, self).requests_lock:
+            if self.request is request and not self.requests:
+                self._give_up(request, error)
+
+    def _give_up(self, request: _Request, error: Error) -> None:
+        self.arriving_since = None
+        request.give_up(error)
+        cast(Any, self).request = None
+        cast(Any, self.requests).append(request)
+        cast(Any, self.server).add_task(self)
+
+    def handle_close(self) -> None:
+        """End the connection."""
+        if self.request is not None:
+            request = cast(_Request, self.request)
+            request.forget()
+            # The file that it may have is there for as long as the interpreter does not look for garbage otherwise.
+            cast(Any, request).close()
+        super().handle_close()
 
     def service(self) -> None:
         """Answer the next request, in a thread; if the client has not taken the answer before, give the thread back."""

@@ -15,7 +15,6 @@ import gunicorn.app.base
 from . import unix_listener
 from .building import make_app
 from .config import ConfigError, Settings
-from .resources.batch import BODY_TIMES_USUAL
 from .worker import worker_class
 
 #: Where prometheus_client adds the numbers of several processes up, if it is set.
@@ -70,7 +69,7 @@ class Server(gunicorn.app.base.BaseApplication):
             "workers": self._settings.workers,
             "threads": self._settings.threads,
             "worker_class": worker_class(
-                self._settings.max_body_bytes * BODY_TIMES_USUAL,
+                self._settings.max_body_bytes,
                 self._settings.max_request_head_bytes,
                 self._settings.request_timeout_seconds,
             ),

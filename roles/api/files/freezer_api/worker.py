@@ -20,6 +20,8 @@ from waitress.server import create_server
 from .app import Application
 from .channels import Channels, is_busy
 from .client_channel import ClientChannel
+from .resources.batch import BODY_TIMES_USUAL
+from .unfinished_bodies import MOST_BYTES, UnfinishedBodies
 
 #: How long a connection may be silent.
 SILENCE_SECONDS = 75
@@ -31,9 +33,10 @@ _SPARE_FILES = 64
 
 
 class WaitressWorker(Worker):
-    """Serves on gunicorn's sockets until it is told to stop; ``max_body_bytes`` is the largest body of any request.
+    """Serves on gunicorn's sockets until it is told to stop.
 
-    ``max_head_bytes`` is how much may come before the body, ``timeout_seconds`` how long it may take to come.
+    ``max_body_bytes`` is the largest body of a request that is no batch, ``max_head_bytes`` how much may come before the
+    body, ``timeout_seconds`` how long it may take to come.
     """
 
     max_body_bytes: int
@@ -42,6 +45,7 @@ class WaitressWorker(Worker):
 
     def run(self) -> None:
         """Serve."""
+        largest = self.max_body_bytes * BODY_TIMES_USUAL
         channels = Channels(self.PIPE[0])
         server = create_server(
             cast(Any, self.wsgi),
@@ -54,12 +58,17 @@ class WaitressWorker(Worker):
             outbuf_high_watermark=_WAITING_BYTES,
             channel_timeout=SILENCE_SECONDS,
             max_request_header_size=self.max_head_bytes,
-            max_request_body_size=self.max_body_bytes,
+            max_request_body_size=largest,
             # Which proxies are trusted is a setting of the API, which looks at these headers itself.
             clear_untrusted_proxy_headers=False,
             ident=None,
         )
-        known = {"timeout_seconds": self.timeout_seconds, "observers": cast(Application, self.wsgi).observers}
+        known = {
+            "timeout_seconds": self.timeout_seconds,
+            "observers": cast(Application, self.wsgi).observers,
+            "max_body_bytes": self.max_body_bytes,
+            "bodies": UnfinishedBodies(max(MOST_BYTES, 2 * largest)),
+        }
         cast(Any, server).channel_class = type("ApiChannel", (ClientChannel,), known)
         while self.alive and os.getppid() == self.ppid:
             self._serve(channels)
