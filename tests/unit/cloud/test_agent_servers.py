@@ -293,7 +293,7 @@ def test_a_run_that_is_ended_removes_what_it_had_and_one_that_is_killed_is_clean
 
 @pytest.mark.usefixtures("as_member")
 def test_the_action_of_a_job_is_done_and_told_by_freezer_agent(world, server, action):
-    document = {"freezer_action": {**action, "action": "backup", "mode": "nova", "engine": "nova", "snapshot": False}}
+    document = {**action, "action": "backup", "mode": "nova", "engine": "nova", "snapshot": False}
     done = begin({"stdin": None}, stdin=subprocess.PIPE)
     said = done.communicate(json.dumps(document), timeout=120)[0]
     assert done.returncode == 0, said
