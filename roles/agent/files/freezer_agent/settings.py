@@ -26,7 +26,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.options imp
     ONLY_OF_BACKUPS,
     OPTION_KEYS,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot.mounting import FOLDER as MOUNT_FOLDER
 from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot.mounts import is_below
 
 from . import flags
@@ -117,11 +116,14 @@ def _mounted_where_the_node_allows(
     asked = document.get("lvm_dirmount")
     if not isinstance(asked, str) or asked in of_node:
         return document, []
+    # Not before it is needed: it knows how programs are started.
+    from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot.mounting import FOLDER
+
     asked = os.path.abspath(asked)
-    if is_below(asked, MOUNT_FOLDER) and asked != MOUNT_FOLDER:
+    if is_below(asked, FOLDER) and asked != FOLDER:
         return document, []
     code = hashlib.sha256(asked.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    point = os.path.join(MOUNT_FOLDER, f"document-{code}")
+    point = os.path.join(FOLDER, f"document-{code}")
     moved = {**document, "lvm_dirmount": point}
     path = document.get("path_to_backup")
     if isinstance(path, str) and is_below(os.path.abspath(path), asked):
