@@ -132,7 +132,7 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
             Flag("mysql_conf", "ini file with host, port, user, password or socket of the server", "FILE"),
             Flag("postgresql_conf", "the same, with database and os_user", "FILE"),
             Flag("mongodb_conf", "the same, with database", "FILE"),
-            Flag("deadline_seconds", "let go of the database after this time, done or not (default: 60)", "SECONDS"),
+            Flag("deadline_seconds", "release the database after this time, done or not (default: 60)", "SECONDS"),
             Flag("lvm_snapsize", "of a classic snapshot, such as 2G or 20%%ORIGIN (default: 1G)", "SIZE"),
             Flag("lvm_snapname", "name of the snapshot (default: freezer_backup_snap_ and a code)", "NAME"),
             Flag("lvm_snapperm", "ro (the default) or rw: whether it can be written to", "PERM", name="lvm_snap_perm"),
