@@ -42,16 +42,7 @@ test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k
 	@.venv/bin/python -m pytest $(ARGS)
 
 soak: setup ## Breaks backups at random for an hour: trees, damage, faults, kills; more or less with ROUNDS=100.
-	@FREEZER_SOAK_ROUNDS=$(ROUNDS) .venv/bin/python -m pytest tests/unit/agent/test_random_trees.py \
-		tests/unit/agent/test_damage.py tests/unit/agent/test_faults.py tests/unit/agent/test_killed.py \
-		tests/end_to_end/test_api_contract.py tests/end_to_end/test_api_bad_days.py \
-		tests/end_to_end/test_api_sessions.py tests/end_to_end/test_api_moves.py \
-		tests/end_to_end/test_api_on_a_cluster.py \
-		tests/unit/search/test_migration.py tests/unit/api/test_copying.py \
-		tests/unit/quiesce/test_what_happens_to_a_holder.py tests/end_to_end/test_sequence_playbooks.py \
-		tests/unit/scheduler tests/end_to_end/test_scheduler_background.py \
-		tests/end_to_end/test_snapshot_backup.py tests/end_to_end/test_cloud_sequence.py \
-		tests/end_to_end/soak_cloud_scale.py tests/end_to_end/soak_role_api_container.py $(ARGS)
+	@FREEZER_SOAK_ROUNDS=$(ROUNDS) .venv/bin/python -m pytest -m "rounds or soak" $(ARGS)
 
 lint: setup ## Runs every static check, ansible-test sanity included; choose some with ARGS="ruff mypy-engine".
 	@tools/lint $(ARGS)

@@ -21,6 +21,7 @@ from ansible_collections.freezer.backup.tests.support import (
     elasticsearch_lab,
     keystone_lab,
     labs,
+    soak,
 )
 from ansible_collections.freezer.backup.tests.support.api_process import ApiProcess
 from ansible_collections.freezer.backup.tests.support.guests import Guest
@@ -71,11 +72,14 @@ _LONG = (
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What one worker does (`pytest -n 3`), and when: all tests of a lab that is for one alone, else the tests of a file.
 
     Those labs take longest, so they begin at once; beside them what needs no lab, so that a red test shows in minutes.
+    Tests that are marked `soak` are left to `make soak`.
     """
+    items[:], left = soak.split(items)
+    config.hook.pytest_deselected(items=left)
     note_labs(items)
     groups: dict[pytest.Item, str] = {}
     for item in items:

@@ -20,9 +20,12 @@ from ansible_collections.freezer.backup.tests.support.api_writers import (
     everything,
     wait_until_acknowledged,
 )
+from ansible_collections.freezer.backup.tests.support.soak import rounds
+
+pytestmark = pytest.mark.rounds
 
 #: Two hundred and more in `make soak`.
-KILLS = 2 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "4"))
+KILLS = 2 * rounds(4)
 WRITERS = 4
 SMALL_DISK_BYTES = 2_000_000
 

@@ -19,11 +19,14 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.app import c
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.noauth import NoAuth
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.contract import document
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
+from ansible_collections.freezer.backup.tests.support.soak import rounds
+
+pytestmark = pytest.mark.rounds
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 WRITTEN = CHECKOUT / "docs" / "openapi.json"
 #: How many requests schemathesis thinks of for an operation; `make soak` has more of them, and more phases.
-EXAMPLES = int(os.environ.get("FREEZER_SOAK_ROUNDS", "0"))
+EXAMPLES = rounds(0)
 LONGEST_SECONDS = 600 if EXAMPLES else 50
 
 #: Routes for those who look after the server, and no part of the contract.

@@ -5,17 +5,21 @@ or refused with 503, and at the end there is what was acknowledged."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import Any
+
+import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search import ensure
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.client import SearchClient
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.wishes import own_wishes
 from ansible_collections.freezer.backup.roles.api.files.freezer_api import manage
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
-ROUNDS = max(1, int(os.environ.get("FREEZER_SOAK_ROUNDS", "0")) // 5)
+pytestmark = pytest.mark.rounds
+
+ROUNDS = max(1, rounds(0) // 5)
 STILL = 600
 ACTIONS: list[Any] = []
 

@@ -20,8 +20,11 @@ from ansible_collections.freezer.backup.tests.support.api_writers import (
     everything,
     wait_until_acknowledged,
 )
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
-_SOAK = int(os.environ.get("FREEZER_SOAK_ROUNDS", "0"))
+pytestmark = pytest.mark.rounds
+
+_SOAK = rounds(0)
 #: More in `make soak`.
 KILLS = _SOAK or 3
 ROUNDS = max(_SOAK // 10, 1)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ansible_collections.freezer.backup.tests.support import elasticsearch_lab
+from ansible_collections.freezer.backup.tests.support.soak import rounds
+
+pytestmark = pytest.mark.rounds
 
 HOW_MANY = 50
 #: A thousand and more in `make soak`.
-ROUNDS = 10 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "3"))
+ROUNDS = 10 * rounds(3)
 SESSION = "/v2/rounds/sessions/s"
 
 

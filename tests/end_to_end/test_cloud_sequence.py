@@ -8,7 +8,6 @@ Ansible logs in to this machine in the place of the hosts; the guests that reall
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 
@@ -16,6 +15,9 @@ import pytest
 
 from ansible_collections.freezer.backup.tests.support.cloud_farm import CloudFarm, changed, three_servers
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy, answers
+from ansible_collections.freezer.backup.tests.support.soak import SOAK
+
+pytestmark = pytest.mark.rounds
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +177,7 @@ _FAULTS = {
 
 
 #: `make soak` has all of them; each takes a run of the whole sequence.
-_BROKEN_PHASES = list(_FAULTS) if "FREEZER_SOAK_ROUNDS" in os.environ else ["snapshot of a server", "upload"]
+_BROKEN_PHASES = list(_FAULTS) if SOAK else ["snapshot of a server", "upload"]
 
 
 @pytest.mark.parametrize("phase", _BROKEN_PHASES)

@@ -21,8 +21,11 @@ from ansible_collections.freezer.backup.tests.support.scheduler_process import (
     processes_with,
     wait_for,
 )
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
-ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "4"))
+pytestmark = pytest.mark.rounds
+
+ROUNDS = rounds(4)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ it stops and starts; a snapshot is a file. The file systems that are frozen are 
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import sys
@@ -20,8 +19,11 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce import hold
 from ansible_collections.freezer.backup.tests.support.sequence_farm import COMPUTE, HOSTS, SERVICES, Farm
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
-_ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "2"))
+pytestmark = pytest.mark.rounds
+
+_ROUNDS = rounds(2)
 #: A program that fails, and the step that it fails: targets that cannot be held, and hooks.
 _BROKEN = [("s2-prepare", "prepare"), ("c1-stop", "freeze"), ("s2-stop", "prepare"), ("c2-freeze", "freeze")]
 #: How many lines the event log has of a run that succeeds.

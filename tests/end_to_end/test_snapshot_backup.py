@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import time
@@ -13,8 +12,11 @@ import time
 import pytest
 
 from ansible_collections.freezer.backup.tests.support.guest_databases import MariaDb, Postgres
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
-ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "4")) // 2
+pytestmark = pytest.mark.rounds
+
+ROUNDS = rounds(4) // 2
 
 
 class Backups:

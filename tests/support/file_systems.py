@@ -54,7 +54,8 @@ class FileSystem:
             if error.errno == errno.EBUSY:
                 return True
             raise
-        self._control(_THAW)
+        # A holder and its guard both thaw at the end: the later one may undo the freeze of this look.
+        self.thaw()
         return False
 
     def thawed_after(self, seconds: float) -> float | None:

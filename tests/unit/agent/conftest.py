@@ -2,18 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 from ansible_collections.freezer.backup.tests.support.sets import Set
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
 
 @pytest.fixture(autouse=True)
 def _no_hang() -> Iterator[None]:
-    with no_hang(120 + 20 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "0"))):
+    with no_hang(120 + 20 * rounds(0)):
         yield
 
 

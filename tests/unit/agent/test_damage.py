@@ -20,9 +20,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.errors impo
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 from ansible_collections.freezer.backup.tests.support.hostile_archives import archive, folder, member, put
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write
 
-ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "2"))
+pytestmark = pytest.mark.rounds
+
+ROUNDS = rounds(2)
 #: What a restore reads. The catalogue and tar's snapshot file are for other purposes: damage there must not keep
 #: anybody from data that is whole.
 NEEDED_TO_RESTORE = ("data.", "manifest.json")

@@ -23,9 +23,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.loc
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage, fails, no_space
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write
 
-ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "3"))
+pytestmark = pytest.mark.rounds
+
+ROUNDS = rounds(3)
 
 
 class TwoStorages(Set):

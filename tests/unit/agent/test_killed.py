@@ -20,9 +20,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.loc
 from ansible_collections.freezer.backup.tests.support import agent_process
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import remember, write
 
-ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "8"))
+pytestmark = pytest.mark.rounds
+
+ROUNDS = rounds(8)
 
 
 def fill(some, seed):

@@ -4,15 +4,17 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 import pytest
 
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import RandomTree, remember
 
-SEEDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "24"))
+pytestmark = pytest.mark.rounds
+
+SEEDS = rounds(24)
 LEVELS = 5
 
 

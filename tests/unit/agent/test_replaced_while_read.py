@@ -15,7 +15,10 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create, leave_out
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write
+
+pytestmark = pytest.mark.rounds
 
 #: So many folders make more than one record of 128 KiB, after which tar can be made to wait.
 FOLDERS = 100
@@ -222,7 +225,7 @@ def test_whatever_is_moved_about_at_random_while_it_is_read_every_backup_that_is
     mover.start()
     made, given_up, anew = [], 0, 0
     try:
-        for _round in range(8 + 5 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "0"))):
+        for _round in range(8 + 5 * rounds(0)):
             result, refusal = attempt(some.backup)
             if result is None:
                 assert "something else was where a folder had been" in str(refusal)

@@ -18,9 +18,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive imp
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write
 
-ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "2"))
+pytestmark = pytest.mark.rounds
+
+ROUNDS = rounds(2)
 # It exchanges the folder that it made for a link, in one step.
 _ATTACKER = """
 import ctypes, os, sys, time

@@ -26,9 +26,12 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.cluste
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.copying import KINDS, StoreSource
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.upstream import Rejected, convert
 from ansible_collections.freezer.backup.tests.support import old_freezer
+from ansible_collections.freezer.backup.tests.support.soak import rounds
+
+pytestmark = pytest.mark.rounds
 
 NOT_ALL = 65
-KILLS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "2"))
+KILLS = rounds(2)
 ANNA, BERT = Owner("anna", "shop"), Owner("bert", "web")
 
 

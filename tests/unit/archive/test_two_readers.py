@@ -17,8 +17,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.gat
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.members import Folders
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tar import unquote
 from ansible_collections.freezer.backup.tests.support.hostile_archives import archive, folder, member, sparse, with_sum
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
-ROUNDS = 400 * int(os.environ.get("FREEZER_SOAK_ROUNDS", "1"))
+pytestmark = pytest.mark.rounds
+
+ROUNDS = 400 * rounds(1)
 _KEYS = ["path", "linkpath", "size", "mtime", "GNU__dumpdir", "SCHILY__xattr__user__x", "SCHILY__acl__access", "uid",
          "GNU__sparse__major", "GNU__sparse__minor", "GNU__sparse__name", "GNU__sparse__realsize"]  # fmt: skip
 _VALUES = ["./q", "./q/", "0", "1", "2", "512", "1024", "-1", "1.5", "", "./q\n", "0x10", "+1", " 1", "1 ", "0512", "Yq\0\0",

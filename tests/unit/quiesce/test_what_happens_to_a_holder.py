@@ -18,8 +18,11 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce import hold
 from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce.base import QuiesceError
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
-_ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "4"))
+pytestmark = pytest.mark.rounds
+
+_ROUNDS = rounds(4)
 
 
 def test_it_lets_go_at_the_deadline(host, file_system):

@@ -8,16 +8,19 @@ day, schedulers are killed, nodes lose their power, answers get lost.
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from ansible_collections.freezer.backup.plugins.module_utils._engine.due_times import DueTimes
 from ansible_collections.freezer.backup.tests.support.scheduler_world import PROJECT, World, job
+from ansible_collections.freezer.backup.tests.support.soak import SOAK
 
-SOAK = "FREEZER_SOAK_ROUNDS" in os.environ
+pytestmark = pytest.mark.rounds
+
 DAYS = 60 if SOAK else 5
 BERLIN = ZoneInfo("Europe/Berlin")
 #: 25 October 2026 has 25 hours in Berlin. Sixty days from 1 September on have that day, and summer and winter.

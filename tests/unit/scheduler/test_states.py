@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import re
 from collections import Counter
@@ -18,9 +17,12 @@ from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.states import State, step
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.surroundings import Limits
 from ansible_collections.freezer.backup.tests.support.scheduler_world import Crash, World, job
+from ansible_collections.freezer.backup.tests.support.soak import rounds
+
+pytestmark = pytest.mark.rounds
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "scheduler.md"
-ROUNDS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "0")) * 5 or 12
+ROUNDS = rounds(0) * 5 or 12
 UTC = ZoneInfo("UTC")
 START = 1_795_000_000.0
 

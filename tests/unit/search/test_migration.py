@@ -6,7 +6,6 @@ is there twice, and nobody who reads sees a half."""
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -30,9 +29,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.search.copy
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.ensure import Wanted
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.errors import CopyInterrupted, SearchError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.state import look_at
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.unit.search.conftest import contents, fill
 
-KILLS = int(os.environ.get("FREEZER_SOAK_ROUNDS", "10"))
+pytestmark = pytest.mark.rounds
+
+KILLS = rounds(10)
 SCRIPT = Path(__file__).parents[2] / "support/scripts/killed_copy.py"
 STILL = 1200
 ONE_SHARD = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "100ms"}

@@ -7,7 +7,11 @@ For `make soak` only: an image is built several times, which takes five minutes.
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.freezer.backup.tests.support.role_runs import play_scenario
+
+pytestmark = pytest.mark.soak
 
 
 def test_the_api_is_deployed_as_a_container_and_upgraded_and_removed(hosts, others, collection, tmp_path):

@@ -8,7 +8,6 @@ counted in tests/unit/cloud/test_taken.py.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections import Counter
@@ -19,9 +18,12 @@ from ansible_collections.freezer.backup.tests.support import cloud_lab
 from ansible_collections.freezer.backup.tests.support.cloud_farm import CloudFarm
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy
 from ansible_collections.freezer.backup.tests.support.cloud_world import World
+from ansible_collections.freezer.backup.tests.support.soak import rounds
+
+pytestmark = pytest.mark.soak
 
 #: There have to be a few to compare with, however few the rounds are.
-_MANY = max(20, int(os.environ.get("FREEZER_SOAK_ROUNDS", "100")))
+_MANY = max(20, rounds(100))
 _FEW = _MANY // 10
 #: A server and its two volumes.
 _SNAPSHOTS = 3
