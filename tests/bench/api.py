@@ -102,6 +102,27 @@ def _job(number: int) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured: all of it at scale 1, and at a smaller one fewer jobs, connections and repetitions."""
+
+    scale: float = 1.0
+
+    def of(self, count: int) -> int:
+        """That part of a count, one at least."""
+        return max(1, round(count * min(1.0, self.scale)))
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs there are, in ten pages."""
+        return 10 * self.page
+
+    @property
+    def page(self) -> int:
+        """How many jobs a list or a batch has."""
+        return self.of(JOBS // 10)
+
+
 def _figure(server: Server, title: str, count: int, goal: float | None, request: Callable[[int], object]) -> Figure:
     """Repeat a request; the clock of a process ticks a hundred times a second, so one alone cannot be measured."""
     for number in range(3):
@@ -116,20 +137,21 @@ def _figure(server: Server, title: str, count: int, goal: float | None, request:
     return Figure(title, count, 1000 * used / count, 1000 * statistics.median(walls), goal)
 
 
-def measure(folder: Path) -> dict[str, Any]:
+def measure(folder: Path, scale: float = 1.0) -> dict[str, Any]:
     """Everything, in a folder that is empty."""
+    extent = Extent(scale)
     folder.mkdir(parents=True)
     server = Server(folder)
     try:
-        for start in range(0, JOBS, 1000):
+        for start in range(0, extent.jobs, extent.page):
             items = [
                 {"op": "replace", "job_id": f"j{number}", "document": _job(number)}
-                for number in range(start, start + 1000)
+                for number in range(start, start + extent.page)
             ]
             server.ask("POST", f"{_BASE}:batch", {"items": items})
-        figures = _figures(server)
+        figures = _figures(server, extent)
         return {
-            "jobs": JOBS,
+            "jobs": extent.jobs,
             "figures": [vars(figure) for figure in figures],
             "memory_bytes": server.peak_bytes,
         }
@@ -137,10 +159,13 @@ def measure(folder: Path) -> dict[str, Any]:
         server.stop()
 
 
-def _figures(server: Server) -> list[Figure]:
+def _figures(server: Server, extent: Extent) -> list[Figure]:
+    page, times = f"{_BASE}?limit={extent.page}", extent.of
+    listed = f"list of {extent.page:,}"
+
     def read_all(_number: int) -> None:
-        for offset in range(0, JOBS, 1000):
-            server.ask("GET", f"{_BASE}?limit=1000&offset={offset}")
+        for offset in range(0, extent.jobs, extent.page):
+            server.ask("GET", f"{page}&offset={offset}")
 
     def search(number: int) -> None:
         poll = {"match": [{"client_id": f"node{number % CLIENTS}"}], "match_not": [{"status": "completed"}]}
@@ -148,39 +173,41 @@ def _figures(server: Server) -> list[Figure]:
 
     def set_status(number: int) -> None:
         server.ask(
-            "PATCH", f"{_BASE}/j{number}", {"job_schedule": {"status": f"{('running', 'scheduled')[number % 2]}"}}
+            "PATCH",
+            f"{_BASE}/j{number % extent.jobs}",
+            {"job_schedule": {"status": f"{('running', 'scheduled')[number % 2]}"}},
         )
 
     def get(number: int) -> None:
-        server.ask("GET", f"{_BASE}/j{number * 7 % JOBS}")
+        server.ask("GET", f"{_BASE}/j{number * 7 % extent.jobs}")
 
     def add_batch(number: int) -> None:
-        items = [{"op": "replace", "job_id": f"b{number}-{one}", "document": _job(one)} for one in range(1000)]
+        items = [{"op": "replace", "job_id": f"b{number}-{one}", "document": _job(one)} for one in range(extent.page)]
         server.ask("POST", f"{_BASE}:batch", {"items": items})
 
-    seen = server.ask("GET", f"{_BASE}?limit=1000")[0].headers["etag"]
+    seen = server.ask("GET", page)[0].headers["etag"]
     found = [
-        _figure(server, "get", 2000, 1, get),
-        _figure(server, "search by client_id", 1000, 10, search),
-        _figure(server, "list of 1,000", 50, 40, lambda _number: server.ask("GET", f"{_BASE}?limit=1000")),
-        _figure(server, "list of all", 10, 500, read_all),
+        _figure(server, "get", times(2000), 1, get),
+        _figure(server, "search by client_id", times(1000), 10, search),
+        _figure(server, listed, times(50), 40, lambda _number: server.ask("GET", page)),
+        _figure(server, "list of all", times(10), 500, read_all),
         _figure(
             server,
-            "list of 1,000, unchanged (304)",
-            2000,
+            f"{listed}, unchanged (304)",
+            times(2000),
             1,
-            lambda _number: server.ask("GET", f"{_BASE}?limit=1000", If_None_Match=seen),
+            lambda _number: server.ask("GET", page, If_None_Match=seen),
         ),
     ]
-    idle = [server.connect() for _number in range(IDLE_CONNECTIONS)]
-    found.append(_figure(server, f"get, beside {IDLE_CONNECTIONS} idle connections", 2000, 1, get))
+    idle = [server.connect() for _number in range(times(IDLE_CONNECTIONS))]
+    found.append(_figure(server, f"get, beside {len(idle)} idle connections", times(2000), 1, get))
     for connection in idle:
         connection.close()
     return [
         *found,
-        _figure(server, "PATCH", 1000, 2, set_status),
-        _figure(server, "create", 1000, 2, lambda number: server.ask("POST", _BASE, _job(number))),
-        _figure(server, "batch of 1,000 new", 5, None, add_batch),
+        _figure(server, "PATCH", times(1000), 2, set_status),
+        _figure(server, "create", times(1000), 2, lambda number: server.ask("POST", _BASE, _job(number))),
+        _figure(server, f"batch of {extent.page:,} new", times(5), None, add_batch),
     ]
 
 

@@ -33,13 +33,14 @@ from tree_contests import TreeContests, WrongResult
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TINY_FILES = 200_000
+_SCALE = "how much there is; 1 is a tree of 1 GiB in 20,000 files, 10,000 jobs in the API, 1,000 in a set"
 _PARTS = "only that part; holds, how long databases are held, is measured in guests, as root, and not among all"
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", nargs="?", choices=("all", "api", "elasticsearch", "holds"), default="all", help=_PARTS)
-    parser.add_argument("--scale", type=float, default=1.0, help="size of the trees; 1 is 1 GiB in 20,000 files")
+    parser.add_argument("--scale", type=float, default=1.0, help=_SCALE)
     parser.add_argument("--pairs", type=int, default=5, help="how often each side runs (default: 5)")
     parser.add_argument("--only", action="append", metavar="NAME", help="only the contest with this name (repeatable)")
     parser.add_argument("--jobs", type=int, default=10_000, help="elasticsearch: how many jobs (10000)")
@@ -83,23 +84,23 @@ def contests(work: Path, cache: Path, scale: float) -> list[Contest]:
     ]
     if ansible_call.MODULE.exists():
         found.append(ansible_call.unchanged_backup(work / "ansible"))
-    job_sets = JobSets(work / "job-sets")
+    job_sets = JobSets(work / "job-sets", scale)
     found += [job_sets.unchanged(), job_sets.new()]
     return found
 
 
-def _measured_api(running: Path) -> dict[str, Any]:
+def _measured_api(running: Path, scale: float) -> dict[str, Any]:
     try:
-        return {"machine": report.circumstances(running.parent), **api.measure(running)}
+        return {"machine": report.circumstances(running.parent), **api.measure(running, scale)}
     finally:
         shutil.rmtree(running, ignore_errors=True)
 
 
-def _api_alone(running: Path, output: Path) -> int:
+def _api_alone(running: Path, output: Path, scale: float) -> int:
     """Measure freezer-api; what else was measured before stays in the file."""
     shutil.rmtree(running, ignore_errors=True)
     document = json.loads(output.read_text()) if output.exists() else {"bench_version": 1}
-    document["api"] = _measured_api(running)
+    document["api"] = _measured_api(running, scale)
     report.write_json(document, output)
     print(api.table(document["api"]))
     print(f"\nwritten to {output}")
@@ -140,7 +141,7 @@ def main() -> int:
     # What this host knows of containers is not for those that are gone after a measurement.
     os.environ["FREEZER_BACKUP_STATE"] = str(running / "known")
     if given.part == "api":
-        return _api_alone(running, given.output)
+        return _api_alone(running, given.output, given.scale)
     if given.part == "elasticsearch":
         return _elasticsearch(running, given)
     if given.part == "holds":
@@ -171,7 +172,7 @@ def main() -> int:
     document = report.as_document(facts, given.scale, outcomes)
     if given.only is None:
         print("bench: freezer-api ...", file=sys.stderr, flush=True)
-        document["api"] = _measured_api(running)
+        document["api"] = _measured_api(running, given.scale)
     report.write_json(document, given.output)
     print(report.table(document))
     if "api" in document:

@@ -21,22 +21,27 @@ CLIENTS = 300
 
 
 class JobSets:
-    """One call of freezer.backup.job_set with a thousand jobs, against one of ping in the same playbook.
+    """One call of freezer.backup.job_set with a thousand jobs, or fewer at a smaller scale, against one of ping in the same playbook.
 
     The API is a process of its own on SQLite, with these jobs only. It ends with the bench.
     """
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, scale: float = 1.0) -> None:
         self._work = work
+        self._jobs = [_job(number) for number in range(max(1, round(JOBS * min(1.0, scale))))]
         self._api: api_process.ApiProcess | None = None
 
     def unchanged(self) -> Contest:
         """All of them are there already."""
-        return self._contest("job_set_unchanged", f"job_set, {JOBS} jobs, unchanged", self._store_all, goal="under 2 s")
+        return self._contest(
+            "job_set_unchanged", f"job_set, {len(self._jobs)} jobs, unchanged", self._store_all, goal="under 2 s"
+        )
 
     def new(self) -> Contest:
         """None of them is there."""
-        return self._contest("job_set_new", f"job_set, {JOBS} jobs, all new", self._remove_all, goal="under 10 s")
+        return self._contest(
+            "job_set_new", f"job_set, {len(self._jobs)} jobs, all new", self._remove_all, goal="under 10 s"
+        )
 
     def _contest(self, name: str, title: str, prepare: Any, goal: str) -> Contest:
         return Contest(
@@ -67,7 +72,7 @@ class JobSets:
         facts = {
             "ansible_python_interpreter": sys.executable,
             "freezer_url": self._api.url,
-            "wanted": [_job(number) for number in range(JOBS)],
+            "wanted": self._jobs,
         }
         (self._work / "facts.json").write_text(json.dumps(facts))
         task = {"freezer.backup.job_set": {"url": "{{ freezer_url }}", "jobs": "{{ wanted }}"}}
@@ -83,10 +88,10 @@ class JobSets:
             self._api.stop()
 
     def _store_all(self) -> None:
-        self._batch([{"op": "replace", "job_id": job["job_id"], "document": job} for job in map(_job, range(JOBS))])
+        self._batch([{"op": "replace", "job_id": job["job_id"], "document": job} for job in self._jobs])
 
     def _remove_all(self) -> None:
-        self._batch([{"op": "delete", "job_id": _job(number)["job_id"]} for number in range(JOBS)])
+        self._batch([{"op": "delete", "job_id": job["job_id"]} for job in self._jobs])
 
     def _batch(self, items: list[dict[str, Any]]) -> None:
         if self._api is None or self._api.post("/v2/default/jobs:batch", {"items": items}).status != 200:

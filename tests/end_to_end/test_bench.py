@@ -76,6 +76,14 @@ def test_bench_measures_every_contest_on_both_sides(finished: tuple[str, dict, P
         )
 
 
+def test_bench_measures_the_api_with_as_many_jobs_as_the_scale_says(finished: tuple[str, dict, Path]) -> None:
+    table, document, _work = finished
+    assert "freezer-api, 20 jobs, one worker" in table
+    for figure in document["api"]["figures"]:
+        assert figure["wall_milliseconds"] > 0
+        assert any(line.startswith(figure["title"]) for line in table.splitlines())
+
+
 def test_bench_says_what_backups_stored(finished: tuple[str, dict, Path]) -> None:
     _table, document, _work = finished
     stored = {contest["name"]: contest["medians"]["ours"]["stored_bytes"] for contest in document["contests"]}
