@@ -25,7 +25,7 @@ from ansible_collections.freezer.backup.tests.support.soak import rounds
 pytestmark = pytest.mark.rounds
 
 #: Two hundred and more in `make soak`.
-KILLS = 2 * rounds(4)
+KILLS = 2 * rounds(1)
 WRITERS = 4
 SMALL_DISK_BYTES = 2_000_000
 

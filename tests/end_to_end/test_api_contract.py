@@ -27,7 +27,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 WRITTEN = CHECKOUT / "docs" / "openapi.json"
 #: How many requests schemathesis thinks of for an operation; `make soak` has more of them, and more phases.
 EXAMPLES = rounds(0)
-LONGEST_SECONDS = 600 if EXAMPLES else 50
+LONGEST_SECONDS = 600 if EXAMPLES else 20
 
 #: Routes for those who look after the server, and no part of the contract.
 NO_CONTRACT = {"/metrics"}
@@ -107,7 +107,7 @@ def test_what_schemathesis_thinks_of_is_answered_as_the_contract_says(start_free
             "--phases",
             phases,
             "--max-examples",
-            str(EXAMPLES or 2),
+            str(EXAMPLES or 1),
             "--max-time",
             str(LONGEST_SECONDS // 2),
             *(() if EXAMPLES else ("--seed", "1")),

@@ -81,10 +81,10 @@ SLOWLY = ["--compression", "zstd", "--compression-level", 17, "-M", "64K"]
 
 @pytest.fixture(scope="session")
 def words_to_squeeze() -> bytes:
-    """16 MiB that zstd has a hard time with."""
+    """8 MiB that zstd has a hard time with."""
     choice = random.Random(1)
     known = [f"{choice.getrandbits(32):08x}" for _number in range(5000)]
-    return " ".join(choice.choices(known, k=(16 << 20) // 9)).encode()
+    return " ".join(choice.choices(known, k=(8 << 20) // 9)).encode()
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from ansible_collections.freezer.backup.tests.support.trees import remember, wri
 
 pytestmark = pytest.mark.rounds
 
-ROUNDS = rounds(8)
+ROUNDS = rounds(4)
 
 
 def fill(some, seed):

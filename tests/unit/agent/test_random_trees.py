@@ -14,7 +14,7 @@ from ansible_collections.freezer.backup.tests.support.trees import RandomTree, r
 
 pytestmark = pytest.mark.rounds
 
-SEEDS = rounds(24)
+SEEDS = rounds(12)
 LEVELS = 5
 
 

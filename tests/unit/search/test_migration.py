@@ -34,7 +34,7 @@ from ansible_collections.freezer.backup.tests.unit.search.conftest import conten
 
 pytestmark = pytest.mark.rounds
 
-KILLS = rounds(10)
+KILLS = rounds(5)
 SCRIPT = Path(__file__).parents[2] / "support/scripts/killed_copy.py"
 STILL = 1200
 ONE_SHARD = {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "100ms"}
