@@ -134,6 +134,16 @@ def test_defaults_count_where_an_action_says_nothing(runner, freezer_api, projec
     assert runner.recorded() == [("own", 0)]
 
 
+def test_defaults_complete_an_action_that_is_named_by_its_id(runner):
+    shared = {"action": "backup", "backup_name": "shared", "path_to_backup": str(runner.data)}
+    runner.registry.actions.create({"action_id": "shared", "freezer_action": shared})
+    job = {"client_id": "db1", "job_actions": [{"action_id": "shared"}], "action_defaults": runner.place()}
+    runner.registry.jobs.replace("nightly", {**job, "job_schedule": {}})
+    succeeded, output = runner.run()
+    assert succeeded, output
+    assert runner.recorded() == [("shared", 0)]
+
+
 def test_an_action_is_tried_again(runner):
     runner.store(
         {

@@ -179,6 +179,22 @@ def test_a_command_is_not_run_unless_that_is_allowed(schedulers, api, tmp_path):
     assert not mark.exists()
 
 
+def test_the_defaults_of_a_job_reach_a_named_action_and_break_no_command(freezer_api, schedulers, api, project, tmp_path):
+    mark = tmp_path / "mark"
+    shared = backup(tmp_path)
+    kept = {key: shared["freezer_action"].pop(key) for key in ("storage", "container")}
+    assert freezer_api.post(f"/v2/{project}/actions/shared", shared).status == 201
+    command = {"freezer_action": {"action": "exec", "command": f"touch {mark}"}}
+    api.create("both", {"action_id": "shared"}, command, action_defaults={**kept, "compression": "zstd"})
+    api.create("command", command, action_defaults={**kept, "password": SECRET})
+    schedulers(disable_exec="false").start()
+    for job_id in ("both", "command"):
+        schedule = wait_for(lambda job_id=job_id: (found := api.schedule(job_id))["status"] == "completed" and found)
+        assert schedule["result"] == "success", schedule
+    assert mark.exists()
+    assert [one["backup_metadata"]["backup_name"] for one in api.backups()] == ["data"]
+
+
 @pytest.mark.parametrize("disable_exec", ["true", "false"])
 def test_a_command_that_hides_in_an_action_is_not_run(freezer_api, schedulers, api, project, tmp_path, disable_exec):
     """Neither the scheduler nor the agent looks for what to do below another key than the one that was checked."""

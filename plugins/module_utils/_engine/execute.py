@@ -11,11 +11,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from .documents.action import EXEC_KEYS
 from .errors import FreezerError
 from .options import OptionError, is_known, option_name
 
-#: The options of an exec. What other actions have besides means nothing here: the defaults of a job are for all of them.
-OWN_KEYS = frozenset({"command", "script", "arguments"})
+#: The options of an exec. What other actions have besides means nothing here: servers of Freezer write the defaults of a
+#: job into all of its actions.
+OWN_KEYS = EXEC_KEYS
 
 
 def words_of(action: Mapping[str, Any]) -> list[str]:

@@ -171,6 +171,23 @@ def test_an_action_that_is_named_by_its_id_completes_the_job_and_is_left_alone(t
     assert tenant.get("/actions/shared").status == 200
 
 
+def test_defaults_complete_an_action_that_is_named_by_its_id(tenant):
+    shared = {"action": "backup", "path_to_backup": "/etc", "mode": None, "container": "own"}
+    tenant.post("/actions/shared", {"freezer_action": shared, "max_retries": 4})
+    defaults = {"mode": "fs", "container": "common", "backup_name": "all"}
+    wanted = {**shared, "mode": "fs", "backup_name": "all"}
+    job = a_job({"action_id": "shared"}, action_defaults=defaults)
+    assert tenant.post("/jobs/j", job).status == 201
+    assert tenant.post("/jobs/j", job).status == 201
+    stored = tenant.get("/jobs/j").json
+    assert "action_defaults" not in stored
+    assert [(one["freezer_action"], one["max_retries"]) for one in stored["job_actions"]] == [(wanted, 4)]
+    assert tenant.patch("/jobs/j", {"action_defaults": {"hostname": "db1"}}).status in (200, 201)
+    (action,) = tenant.get("/jobs/j").json["job_actions"]
+    assert action["freezer_action"] == {**wanted, "hostname": "db1"}
+    assert tenant.get("/actions/shared").json["freezer_action"] == shared
+
+
 def test_an_action_under_an_id_that_nobody_has_is_created_and_stays(tenant):
     named = {**BACKUP, "action_id": "mine"}
     tenant.post("/jobs/j", a_job(named, named))

@@ -144,6 +144,33 @@ def test_action_defaults_are_expanded_as_in_the_readme():
     assert "action_defaults" in written
 
 
+def test_a_command_gets_of_the_defaults_what_means_something_to_it():
+    """The agent refuses an option that no command has, and the job would fail for what was meant for its backups."""
+    defaults = {"password": "x", "compression": "zstd", "container": "c", "log_file": "/l", "dry-run": True}
+    command = {"action": "exec", "script": "/s", "arguments": None}
+    expanded = job.with_action_defaults(
+        {
+            "action_defaults": {**defaults, "arguments": ["a"]},
+            "job_actions": [{"freezer_action": command}, {"freezer_action": {"action": "backup"}}],
+        }
+    )
+    assert [action["freezer_action"] for action in expanded["job_actions"]] == [
+        {"action": "exec", "script": "/s", "arguments": ["a"], "log_file": "/l", "dry-run": True},
+        {"action": "backup", **defaults, "arguments": ["a"]},
+    ]
+    by_default = {"action_defaults": {"action": "exec", "password": "x"}, "job_actions": [{"freezer_action": {"command": "c"}}]}
+    (action,) = job.with_action_defaults(by_default)["job_actions"]
+    assert action["freezer_action"] == {"action": "exec", "command": "c"}
+
+
+def test_an_action_that_is_only_named_is_for_the_server_to_complete():
+    written = {"action_defaults": {"mode": "fs"}, "job_actions": [{"action_id": "a"}, {"freezer_action": {}}]}
+    assert job.with_action_defaults(written, for_server=True) == {
+        "action_defaults": {"mode": "fs"},
+        "job_actions": [{"action_id": "a"}, {"freezer_action": {"mode": "fs"}}],
+    }
+
+
 def test_a_job_without_defaults_is_expanded_to_itself():
     assert job.with_action_defaults({"action_defaults": None, "description": "d"}) == {"description": "d"}
     assert job.with_action_defaults({"job_actions": []}) == {"job_actions": []}

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .action import FREEZER_ACTION_SCHEMA, JOB_ACTION_SCHEMA
+from .action import FREEZER_ACTION_SCHEMA, JOB_ACTION_SCHEMA, completed
 from .errors import DocumentError
 from .kind import CLIENT_ID_PATTERN, ID_MAX_LENGTH, ID_SCHEMA, Kind
 from .schedule_schema import RUN_KEYS, SCHEDULE_SCHEMA
@@ -55,11 +55,13 @@ KIND = Kind(
 )
 
 
-def with_action_defaults(job: Mapping[str, Any]) -> dict[str, Any]:
+def with_action_defaults(job: Mapping[str, Any], for_server: bool = False) -> dict[str, Any]:
     """A new job without ``action_defaults``, each of its actions completed by them.
 
     A default is taken where the action lacks the key or has null there, as the freezer-api README describes
-    under "Actions default values". Raises DocumentError if the parts do not have the shape of a job.
+    under "Actions default values", and where it means something to the action. ``for_server`` leaves an action that is
+    named by its ``action_id`` alone as it is, and then the defaults too: the server knows what the action is. Raises
+    DocumentError if the parts do not have the shape of a job.
     """
     expanded = dict(job)
     defaults = expanded.pop("action_defaults", None)
@@ -71,12 +73,19 @@ def with_action_defaults(job: Mapping[str, Any]) -> dict[str, Any]:
         actions = expanded["job_actions"]
         if not isinstance(actions, (list, tuple)):
             raise DocumentError(f"job_actions is {actions!r}; it must be a list of actions")
-        expanded["job_actions"] = [_completed(action, defaults) for action in actions]
+        left = [action for action in actions if for_server and is_named_only(action)]
+        expanded["job_actions"] = [action if action in left else _completed(action, defaults) for action in actions]
+        if left:
+            expanded["action_defaults"] = defaults
     return expanded
+
+
+def is_named_only(action: Any) -> bool:
+    """Whether an action of a job does not say what it does, but names one that does."""
+    return isinstance(action, Mapping) and "freezer_action" not in action and bool(action.get("action_id"))
 
 
 def _completed(action: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(action, Mapping) or not isinstance(action.get("freezer_action", {}), Mapping):
         raise DocumentError(f"the job action {action!r} must be an object with an object freezer_action")
-    own = {key: value for key, value in action.get("freezer_action", {}).items() if value is not None}
-    return dict(action, freezer_action=dict(action.get("freezer_action", {}), **dict(defaults, **own)))
+    return dict(action, freezer_action=completed(action.get("freezer_action", {}), defaults))

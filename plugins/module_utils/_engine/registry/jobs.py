@@ -13,7 +13,7 @@ from typing import Any
 from .. import schedule
 from ..action_check import check_action
 from ..documents.comparison import merged
-from ..documents.job import KIND, with_action_defaults
+from ..documents.job import KIND, is_named_only, with_action_defaults
 from ..documents.schedule_schema import OWN_RUN_KEYS, TRIGGER_KEYS
 from .client import Registry
 from .collection import Document
@@ -51,8 +51,10 @@ def checked_job(wanted: Mapping[str, Any], remarks: list[str] | None = None) -> 
 
     ``remarks`` gets what the agent will make of it otherwise than it says.
     """
-    wanted = with_action_defaults(wanted)
+    wanted = with_action_defaults(wanted, for_server=True)
     for number, job_action in enumerate(wanted.get("job_actions") or []):
+        if is_named_only(job_action):
+            continue
         place = f"job_actions.{number}.freezer_action"
         found = check_action(job_action.get("freezer_action") or {}, place)
         if remarks is not None:

@@ -52,7 +52,7 @@ class JobRules(Rules):
 
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
         schedule = {"time_created": now, "time_started": -1, "time_ended": -1, **sent.get("job_schedule", {})}
-        return super().new({**_expanded(sent), "job_schedule": answerable(schedule)}, document_id, owner, now)
+        return super().new({**sent, "job_schedule": answerable(schedule)}, document_id, owner, now)
 
     def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
         created = stored.document["job_schedule"].get("time_created", now)
@@ -61,7 +61,7 @@ class JobRules(Rules):
         return carried_over(document, stored.document, _ASSOCIATION)
 
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
-        job = _expanded(merged(stored.document, changes))
+        job = merged(stored.document, changes)
         return {**job, "job_schedule": answerable(job["job_schedule"])}
 
     def remarks(self, old: Document | None, new: Document) -> list[str]:
@@ -76,6 +76,8 @@ class JobRules(Rules):
     def companions(
         self, store: Store, old: Stored | None, new: Document | None, owner: Owner
     ) -> tuple[Document | None, list[Change]]:
+        if new is not None:
+            new = _with_whole_actions(store, new, owner)
         if old is not None and new is not None and old.document["job_actions"] == new["job_actions"]:
             return new, []
         owned = _owned_actions(store, old)
@@ -91,7 +93,7 @@ class JobRules(Rules):
             known = _action_in_project(store, action_id, owner) if action_id else None
             if action_id is None:
                 action_id = (reusable[index] if index < len(reusable) else None) or uuid.uuid4().hex
-            element = {**_completed(sent, known), "action_id": action_id, "user_id": owner.user_id}
+            element = {**sent, "action_id": action_id, "user_id": owner.user_id}
             document = _action_document(element, owner)
             if action_id in by_id:
                 changes[action_id] = Replace(by_id[action_id], {**document, "job_id": new["job_id"]})
@@ -131,9 +133,14 @@ def answerable(schedule: Mapping[str, Any]) -> Document:
     return {**schedule, "event": ""}
 
 
-def _expanded(job: Mapping[str, Any]) -> Document:
+def _with_whole_actions(store: Store, job: Mapping[str, Any], owner: Owner) -> Document:
+    """A job whose actions say all that they do: first what their documents say, then the defaults of the job."""
+    actions = [
+        action if "freezer_action" in action else _from_document(store, action, owner, job.get("action_defaults"))
+        for action in job["job_actions"]
+    ]
     try:
-        return with_action_defaults(job)
+        return with_action_defaults({**job, "job_actions": actions})
     except DocumentError as error:
         raise BadRequestError(str(error)) from error
 
@@ -155,17 +162,18 @@ def _action_in_project(store: Store, action_id: str, owner: Owner) -> Stored | N
     return store.get("action", action_id, Scope(project_id=owner.project_id))
 
 
-def _completed(sent: Mapping[str, Any], known: Stored | None) -> Document:
-    """An action as it was sent or, if that says not what to do, as its document says. Raises BadRequestError."""
-    if "freezer_action" in sent:
-        return dict(sent)
-    if known is None:
-        raise BadRequestError(
-            f"There is no action {sent['action_id']}, and the job does not say what it does"
-            if "action_id" in sent
-            else "An action of a job needs a freezer_action, or the action_id of an action that exists"
-        )
-    return {**{key: value for key, value in known.document.items() if key not in _NOT_ITS_OWN}, **sent}
+def _from_document(store: Store, sent: Mapping[str, Any], owner: Owner, defaults: Any) -> Document:
+    """An action that does not say what to do as its document says, or as defaults will. Raises BadRequestError."""
+    known = _action_in_project(store, sent["action_id"], owner) if sent.get("action_id") else None
+    if known is not None:
+        return {**{key: value for key, value in known.document.items() if key not in _NOT_ITS_OWN}, **sent}
+    if defaults is not None:
+        return {**sent, "freezer_action": {}}
+    raise BadRequestError(
+        f"There is no action {sent['action_id']}, and the job does not say what it does"
+        if "action_id" in sent
+        else "An action of a job needs a freezer_action, or the action_id of an action that exists"
+    )
 
 
 def _action_document(element: Mapping[str, Any], owner: Owner) -> Document:
