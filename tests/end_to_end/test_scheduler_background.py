@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.tests.support.scheduler_process import (
+    COMMAND,
     Scheduler,
     clean_environment,
     processes_with,
@@ -95,6 +97,37 @@ def test_in_the_background_it_has_no_descriptor_of_its_caller_and_does_without_t
     assert str(scheduler.state / "scheduler.db") in opened
     check_file(scheduler.state / "scheduler.db")
     scheduler.call("stop")
+
+
+@pytest.mark.parametrize("way", [["start"], ["--no-daemon", "start"]], ids=["background", "foreground"])
+def test_relative_paths_mean_the_folder_where_it_was_started(freezer_api, tmp_path, way):
+    """In its flags, its configuration and its clouds.yaml; also when it reads them again."""
+    project = f"p{uuid.uuid4().hex[:12]}"
+    folder = tmp_path / "typed here"
+    folder.mkdir()
+    cloud = {"auth_type": "none", "backup_endpoint_override": f"{freezer_api.url}/v2/{project}"}
+    (folder / "clouds.yaml").write_text(json.dumps({"clouds": {"mine": cloud}}))
+    lines = ["[DEFAULT]", "client_id = node1", "interval = 0.2", "systemd_scopes = false", "disable_exec = false"]
+    lines += ["state_dir = state", "log_file = own.log", "agent_command = ./agent", "[api]", "cloud = mine", ""]
+    (folder / "own.conf").write_text("\n".join(lines))
+    (folder / "agent").symlink_to(Path(COMMAND).with_name("freezer-agent"))
+    environment = clean_environment({"XDG_CONFIG_HOME": str(tmp_path)})
+    process = subprocess.Popen([COMMAND, "--config-file", "own.conf", *way], cwd=folder, env=environment)
+    log = folder / "own.log"
+    try:
+        wait_for(lambda: log.exists() and " runs; it knows " in log.read_text())
+        pid = int((folder / "state/node1/scheduler.pid").read_text())
+        os.kill(pid, signal.SIGHUP)
+        wait_for(lambda: "configuration was read again" in log.read_text())
+        action = {"action": "exec", "command": ["touch", str(folder / "mark")]}
+        job = {"client_id": "node1", "job_actions": [{"freezer_action": action}]}
+        assert freezer_api.post(f"/v2/{project}/jobs/once", job).status == 201
+        wait_for((folder / "mark").exists)
+        os.kill(pid, signal.SIGTERM)
+        assert process.wait(60) == 0
+    finally:
+        for pid in processes_with(str(tmp_path)):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_start_that_fails_in_the_background_says_why(scheduler):

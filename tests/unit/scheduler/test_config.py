@@ -18,6 +18,7 @@ from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.
     remember_client_id,
 )
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.options import OPTIONS
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.paths import settle
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLE = ROOT / "docs/freezer-scheduler.conf.sample"
@@ -149,3 +150,45 @@ def test_the_client_is_the_project_and_the_host_and_is_remembered_for_a_start_wi
         state_dir=str(tmp_path / "state"),
     )
     assert client_id_of(unknown) == client_id
+
+
+def test_relative_paths_mean_the_folder_where_the_command_was_typed(tmp_path, monkeypatch):
+    """Also when it is read again, in the background, where the process is in another folder."""
+    folder = tmp_path / "typed here"
+    (folder / "more").mkdir(parents=True)
+    (folder / "more/own.conf").write_text(
+        "[DEFAULT]\nstate_dir = state\nlog_dir = logs\nlog_file = own.log\nagent_command = bin/agent --quiet\n"
+        "[api]\nca_file = ca.pem\nclient_cert = /etc/own.pem\nclient_key = ~/own.key\n"
+    )
+    monkeypatch.setenv("HOME", "/home/somebody")
+    monkeypatch.chdir("/")
+    found = read_settings([], ["more"], folder, jobs_dir="jobs")
+    assert found.state_dir == folder / "state"
+    assert found.jobs_dir == folder / "jobs"
+    assert found.log_file == folder / "logs/own.log"
+    assert found.agent == [str(folder / "bin/agent"), "--quiet"]
+    assert {key: found.api[key] for key in ("ca_file", "client_cert", "client_key")} == {
+        "ca_file": str(folder / "ca.pem"),
+        "client_cert": "/etc/own.pem",
+        "client_key": "/home/somebody/own.key",
+    }
+    environ = {"OS_CACERT": "ca.pem", "OS_CLIENT_CONFIG_FILE": "/etc/clouds.yaml", "OS_CERT": "", "OS_USERNAME": "u"}
+    settle(environ, folder)
+    assert environ == {
+        "OS_CACERT": str(folder / "ca.pem"),
+        "OS_CLIENT_CONFIG_FILE": "/etc/clouds.yaml",
+        "OS_CERT": "",
+        "OS_USERNAME": "u",
+    }
+    assert read_settings([], ["more"], folder).folder == folder
+
+
+def test_a_folder_that_was_removed_keeps_no_scheduler_from_being_read(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    try:
+        assert read_settings([]).folder == Path("/")
+    finally:
+        monkeypatch.undo()

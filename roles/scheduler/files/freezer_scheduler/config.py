@@ -22,9 +22,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.due_times i
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry, connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.environment import with_environment
+from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.login import complete
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
 
 from .options import API_OPTIONS, AUTH_KEYS, LIKE_API, OPTIONS, UPSTREAM_ONLY, register
+from .paths import absolute, current_folder, with_absolute_files
 from .surroundings import Limits
 
 #: Read where no --config-file names another; upstream's own name for it comes second.
@@ -56,17 +58,30 @@ class Settings:
     #: What ``connect`` of the registry takes, without what the environment adds.
     api: Mapping[str, Any]
     warnings: tuple[str, ...]
+    #: What relative paths mean.
+    folder: Path
 
     def connect(self) -> Registry:
         """The API. Raises RegistryError."""
-        return connect(**with_environment(self.api, os.environ))
+        options = with_environment(self.api, os.environ)
+        if options.get("cloud") is not None:
+            # Files that a clouds.yaml names are meant like those that are named here.
+            files = with_absolute_files(complete(options), self.folder)
+            options.update({key: files.get(key) for key in ("ca_file", "client_cert", "client_key")})
+        return connect(**options)
 
 
-def read_settings(files: Sequence[str] = (), folders: Sequence[str] = (), **flags: Any) -> Settings:
-    """The settings from files and flags; a flag that is None is not given. Raises ConfigError."""
-    named = [Path(name) for name in files]
-    for folder in folders:
-        named += sorted(path for path in Path(folder).glob("*.conf") if path.is_file())
+def read_settings(
+    files: Sequence[str] = (), folders: Sequence[str] = (), folder: Path | None = None, **flags: Any
+) -> Settings:
+    """The settings from files and flags; a flag that is None is not given. Raises ConfigError.
+
+    Relative paths are meant from ``folder``, the current one if it is not given.
+    """
+    here = folder or current_folder()
+    named = [absolute(name, here) for name in files]
+    for one in folders:
+        named += sorted(path for path in absolute(one, here).glob("*.conf") if path.is_file())
     if not files and not folders:
         named = [path for path in DEFAULT_CONFIG_FILES if path.is_file()][:1]
     warnings: list[str] = []
@@ -79,12 +94,12 @@ def read_settings(files: Sequence[str] = (), folders: Sequence[str] = (), **flag
         for name, value in flags.items():
             if value is not None:
                 options.set_override(name, value)
-        return _settings(options, tuple(warnings))
+        return _settings(options, tuple(warnings), here)
     except (cfg.Error, ValueError) as error:
         raise ConfigError(f"The configuration cannot be used: {_first_line(error)}.") from error
 
 
-def _settings(options: cfg.ConfigOpts, warnings: tuple[str, ...]) -> Settings:
+def _settings(options: cfg.ConfigOpts, warnings: tuple[str, ...], folder: Path) -> Settings:
     try:
         per_storage = {kind: int(number) for kind, number in options.storage_limits.items()}
     except ValueError as error:
@@ -98,7 +113,7 @@ def _settings(options: cfg.ConfigOpts, warnings: tuple[str, ...]) -> Settings:
     return Settings(
         client_id=options.client_id,
         interval_seconds=options.interval,
-        jobs_dir=Path(options.jobs_dir).expanduser().absolute(),
+        jobs_dir=absolute(options.jobs_dir, folder),
         no_api=options.no_api,
         no_daemon=options.no_daemon,
         limits=Limits(
@@ -109,14 +124,15 @@ def _settings(options: cfg.ConfigOpts, warnings: tuple[str, ...]) -> Settings:
             progress_seconds=options.progress_interval,
         ),
         zone=zone,
-        state_dir=Path(options.state_dir or _default_state_dir()).expanduser().absolute(),
-        agent=shlex.split(options.agent_command) if options.agent_command else _agent_beside(),
+        state_dir=absolute(options.state_dir or _default_state_dir(), folder),
+        agent=_agent(options.agent_command, folder) if options.agent_command else _agent_beside(),
         systemd_scopes=options.systemd_scopes,
         scope_properties=options.scope_properties,
         debug=options.debug,
-        log_file=Path(options.log_dir or "", options.log_file) if options.log_file else None,
-        api=_api(options),
+        log_file=absolute(Path(options.log_dir or "", options.log_file), folder) if options.log_file else None,
+        api=with_absolute_files(_api(options), folder),
         warnings=warnings,
+        folder=folder,
     )
 
 
@@ -170,6 +186,12 @@ def _default_state_dir() -> str:
     if os.geteuid() == 0:
         return "/var/lib/freezer-scheduler"
     return os.path.join(os.environ.get("XDG_STATE_HOME") or "~/.local/state", "freezer-scheduler")
+
+
+def _agent(command: str, folder: Path) -> list[str]:
+    """The words of a command, whose program is looked for in PATH unless it is a path."""
+    words = shlex.split(command)
+    return [str(absolute(word, folder)) if number == 0 and "/" in word else word for number, word in enumerate(words)]
 
 
 def _agent_beside() -> list[str]:

@@ -20,6 +20,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.errors impo
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
 
 from .command_line import UsageError, build_parser, parse
+from .paths import current_folder
 
 if TYPE_CHECKING:
     from .config import Settings
@@ -36,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         flags = parse(arguments)
         is_debugged = bool(flags.debug)
+        flags.typed_in = current_folder()
         if flags.verb == "completion":
             print(completion(build_parser(), flags.shell))
             return 0
@@ -85,8 +87,10 @@ def _documents(flags: argparse.Namespace) -> int:
 def _daemon(flags: argparse.Namespace) -> int:
     from .config import client_id_of, remember_client_id
     from .daemon import Lock, open_standard_streams
+    from .paths import settle
 
     open_standard_streams()
+    settle(os.environ, flags.typed_in)
     settings = _settings(flags)
     client_id = client_id_of(settings)
     folder = settings.state_dir / client_id
@@ -151,7 +155,7 @@ def _settings(flags: argparse.Namespace) -> Settings:
 
     names = ("client_id", "interval", "jobs_dir", "state_dir", "no_api", "no_daemon", "disable_exec", "concurrent_jobs")
     given = {name: getattr(flags, name) for name in (*names, "debug")}
-    return read_settings(flags.config_file or (), flags.config_dir or (), **given)
+    return read_settings(flags.config_file or (), flags.config_dir or (), flags.typed_in, **given)
 
 
 def _set_up_log(path: Path | None, debug: bool) -> None:
