@@ -179,7 +179,9 @@ def test_a_command_is_not_run_unless_that_is_allowed(schedulers, api, tmp_path):
     assert not mark.exists()
 
 
-def test_the_defaults_of_a_job_reach_a_named_action_and_break_no_command(freezer_api, schedulers, api, project, tmp_path):
+def test_the_defaults_of_a_job_reach_a_named_action_and_break_no_command(
+    freezer_api, schedulers, api, project, tmp_path
+):
     mark = tmp_path / "mark"
     shared = backup(tmp_path)
     kept = {key: shared["freezer_action"].pop(key) for key in ("storage", "container")}

@@ -158,7 +158,10 @@ def test_a_command_gets_of_the_defaults_what_means_something_to_it():
         {"action": "exec", "script": "/s", "arguments": ["a"], "log_file": "/l", "dry-run": True},
         {"action": "backup", **defaults, "arguments": ["a"]},
     ]
-    by_default = {"action_defaults": {"action": "exec", "password": "x"}, "job_actions": [{"freezer_action": {"command": "c"}}]}
+    by_default = {
+        "action_defaults": {"action": "exec", "password": "x"},
+        "job_actions": [{"freezer_action": {"command": "c"}}],
+    }
     (action,) = job.with_action_defaults(by_default)["job_actions"]
     assert action["freezer_action"] == {"action": "exec", "command": "c"}
 

@@ -81,7 +81,6 @@ KIND = Kind(
 ADDED_BY_SERVERS: Mapping[str, Any] = {"mandatory": False, "max_retries": 5, "max_retries_interval": 6}
 
 
-
 def completed(action: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """A new ``freezer_action`` with defaults for the keys that it lacks, or has null for.
 
@@ -90,9 +89,7 @@ def completed(action: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
     """
     own = {key: value for key, value in action.items() if value is not None}
     if (own.get("action") or defaults.get("action")) == "exec":
-        defaults = {
-            key: value for key, value in defaults.items() if key.replace("-", "_") in EXEC_KEYS | _ALSO_OF_EXEC
-        }
+        defaults = {key: value for key, value in defaults.items() if key.replace("-", "_") in EXEC_KEYS | _ALSO_OF_EXEC}
     return {**action, **defaults, **own}
 
 
