@@ -75,6 +75,13 @@ def wheel(release):
     return path
 
 
+def test_the_collection_sends_nobody_to_another_project(archive):
+    """OpenStack's pages, and its tracker of faults, are about another program."""
+    with tarfile.open(archive) as opened:
+        found = json.loads(opened.extractfile("MANIFEST.json").read())["collection_info"]
+    assert {found[key] for key in ("repository", "documentation", "homepage", "issues")} == {None}
+
+
 def files_of_archive(archive):
     with tarfile.open(archive) as opened:
         return {member.name for member in opened if not member.isdir()}
