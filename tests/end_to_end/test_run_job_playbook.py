@@ -252,6 +252,7 @@ def test_a_job_that_cannot_be_meant_is_not_run(runner, variables, sentence):
 
 # What the playbook takes besides job_id and what the tests need to find their API.
 OPTIONAL = [
+    "freezer_run_job_id",
     "freezer_host",
     "freezer_cloud",
     "freezer_auth",
@@ -275,6 +276,13 @@ OPTIONAL = [
 def test_an_empty_answer_is_no_answer(runner, empty):
     runner.store(runner.backup("etc"), client_id="localhost")
     succeeded, output = runner.run_with({"freezer_client_id": empty, **dict.fromkeys(OPTIONAL, empty)})
+    assert succeeded, output
+    assert runner.recorded() == [("etc", 0)]
+
+
+def test_the_job_with_the_prefix_goes_before_the_old_name(runner):
+    runner.store(runner.backup("etc"))
+    succeeded, output = runner.run(job_id="elsewhere", freezer_run_job_id="nightly")
     assert succeeded, output
     assert runner.recorded() == [("etc", 0)]
 

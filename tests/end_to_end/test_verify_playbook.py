@@ -83,10 +83,22 @@ def test_a_backup_has_to_be_named():
     assert "Which backup is meant?" in said
 
 
+def test_a_variable_with_its_prefix_goes_before_the_old_one(kept):
+    """An inventory may mean something else with a word such as container."""
+    proven, said = verify(
+        freezer_backup_name="good", freezer_container=str(kept.container), container="a container of podman", check="",
+        freezer_check="segments",
+    )  # fmt: skip
+    assert proven, said
+    assert ": segments of " in said
+
+
 @pytest.mark.parametrize("empty", ["", None])
 def test_an_empty_answer_is_no_answer(kept, empty):
-    optional = dict.fromkeys(["freezer_host", "storage", "hostname", "backup_id", "restore_from_date", "check"], empty)
-    proven, said = verify(**optional, compare_to=empty, backup_name="good", container=str(kept.container))
+    names = ["storage", "hostname", "backup_id", "restore_from_date", "check", "compare_to"]
+    prefixed = [f"freezer_{name}" for name in (*names, "backup_name", "container", "host")]
+    optional = dict.fromkeys([*names, *prefixed], empty)
+    proven, said = verify(**optional, backup_name="good", container=str(kept.container))
     assert proven, said
     assert ": stream of " in said
     proven, said = verify(**optional, backup_name=empty, container=empty, freezer_backups=[kept.action("good")])
