@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from .building import open_store_at
 from .config import ConfigError, parse_store, store_location, wanted_replicas
 from .manage_db import administration
 from .showing_progress import progress
@@ -87,6 +86,9 @@ def _prepare(location: Path | Cluster, flags: argparse.Namespace) -> str | None:
 
 @contextmanager
 def _opened(location: Path | Cluster) -> Iterator[Store]:
+    # Imported here: it brings along the whole application, which no other command needs.
+    from .building import open_store_at
+
     store = open_store_at(location, _MAX_DOCUMENT_BYTES)
     try:
         yield store
