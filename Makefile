@@ -36,7 +36,7 @@ quickstart: setup ## Backs a folder up twice and restores it, through API, modul
 	@.venv/bin/python tools/quickstart.py "$(SRC)" $(if $(STATE),--state "$(STATE)")
 
 test: setup ## Runs every check and every test, three at a time (WORKERS=3); says what took longest.
-	@tools/labs & tools/lint && .venv/bin/python -m pytest --numprocesses $(WORKERS) --durations 10
+	@tools/check $(WORKERS)
 
 test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k levels".
 	@.venv/bin/python -m pytest $(ARGS)

@@ -75,7 +75,8 @@ _LONG = (
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What one worker does (`pytest -n 3`), and when: all tests of a lab that is for one alone, else the tests of a file.
 
-    Those labs take longest, so they begin at once; beside them what needs no lab, so that a red test shows in minutes.
+    Those labs take longest, so they begin at once; beside them what needs no lab, and of that the quick tests of single
+    pieces before whole programs, so that a red test shows in minutes.
     Tests that are marked `soak` are left to `make soak`.
     """
     items[:], left = soak.split(items)
@@ -94,7 +95,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             return 0, _ALONE.index(group)
         if group in _LONG:
             return 2, _LONG.index(group)
-        return (1, 0) if lab_of(item) == WITHOUT else (3, 0)
+        return (1, "end_to_end" in item.path.parts) if lab_of(item) == WITHOUT else (3, 0)
 
     items.sort(key=when)
 
