@@ -98,7 +98,7 @@ def test_a_second_run_continues_the_backup_of_the_first(runner):
     assert runner.schedule()["status"] == "scheduled"
 
 
-def test_a_failure_skips_what_is_not_mandatory_and_is_recorded(runner):
+def test_a_failure_skips_what_is_not_mandatory_and_is_recorded_with_its_reason_and_handed_on(runner):
     runner.store(
         runner.backup("broken", path_to_backup=str(runner.data / "nowhere")),
         runner.backup("skipped"),
@@ -111,6 +111,14 @@ def test_a_failure_skips_what_is_not_mandatory_and_is_recorded(runner):
     assert "nowhere" in output
     assert runner.recorded() == [("mandatory", 0)]
     assert (runner.schedule()["status"], runner.schedule()["result"]) == ("completed", "fail")
+    assert runner.schedule()["reason"].startswith("action 1 (backup): ")
+    assert "nowhere" in runner.schedule()["reason"]
+    (backup,) = runner.registry.backups.all()
+    handed_on = handed_on_by(output)
+    assert handed_on["freezer_job_id"] == "nightly"
+    assert handed_on["freezer_job_result"] == "fail"
+    assert "nowhere" in handed_on["freezer_job_failures"][0]
+    assert handed_on["freezer_backup_ids"] == [backup["backup_metadata"]["backup_id"]]
 
 
 def test_an_action_admin_removes_old_backups_and_what_the_registry_knew_of_them(runner):
@@ -183,13 +191,6 @@ def test_a_stopped_job_stays_stopped_and_is_not_shown_as_queued(runner, schedule
     found = runner.schedule()
     assert (found["status"], found["result"], found["reason"]) == ("stop", "success", "")
     assert (found["progress"]["phase"], found["progress"]["after"]) == ("", "")
-
-
-def test_why_a_job_failed_is_its_reason(runner):
-    runner.store(runner.backup("broken", path_to_backup=str(runner.data / "nowhere")))
-    assert not runner.run()[0]
-    assert runner.schedule()["reason"].startswith("action 1 (backup): ")
-    assert "nowhere" in runner.schedule()["reason"]
 
 
 def test_a_scheduler_leaves_a_job_alone_while_this_playbook_runs_it(runner, freezer_api, project_id, tmp_path):
@@ -344,18 +345,6 @@ def test_the_controller_needs_no_privileges_of_the_hosts(runner):
     assert not succeeded
     assert "Job nightly failed: action 1 (backup): " in output
     assert runner.schedule()["result"] == "fail"
-
-
-def test_what_came_of_the_job_is_handed_on(runner):
-    runner.store(runner.backup("etc"), runner.backup("broken", path_to_backup=str(runner.data / "nowhere")))
-    succeeded, output = runner.run_with({})
-    assert not succeeded
-    (backup,) = runner.registry.backups.all()
-    handed_on = handed_on_by(output)
-    assert handed_on["freezer_job_id"] == "nightly"
-    assert handed_on["freezer_job_result"] == "fail"
-    assert "nowhere" in handed_on["freezer_job_failures"][0]
-    assert handed_on["freezer_backup_ids"] == [backup["backup_metadata"]["backup_id"]]
 
 
 def test_a_job_of_a_session_runs_in_a_round_of_it(runner):
