@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Twenty real schedulers and a real API in the rounds of one session: clocks differ, a node dies, another is cut off."""
+"""Many real schedulers and a real API in the rounds of one session: clocks differ, a node dies, another is cut off."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from datetime import UTC, datetime
 import pytest
 
 from ansible_collections.freezer.backup.tests.support.scheduler_process import Scheduler, clean_environment, wait_for
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 
-HOW_MANY = 20
+pytestmark = pytest.mark.rounds
+
+HOW_MANY = min(20, rounds(8))
 ROUNDS = 3
 INTERVAL_SECONDS = 15
 HOLD_OFF_SECONDS = 7
@@ -31,7 +34,7 @@ time.time = lambda: right() + error
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
 sys.exit(main())
 """
-#: Twenty agents at once would measure this machine, not the schedulers: this one says that it was successful.
+#: As many agents at once would measure this machine, not the schedulers: this one says that it was successful.
 AGENT = """#!/bin/sh
 echo '{"outcome": "success", "changed": false}' >"/proc/self/fd/$3"
 """

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Four hosts for the playbooks of the sequence: this machine four times, each with a folder for its holder.
+"""Hosts for the playbooks of the sequence: this machine several times, each with a folder for its holder.
 
 What they quiesce is a service that writes down when it stops and starts; a snapshot is a file.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,20 @@ import yaml
 
 from .ansible_command import start_playbook
 
-SERVICES, COMPUTE = ("s1", "s2"), ("c1", "c2")
-HOSTS = (*SERVICES, *COMPUTE)
+#: One of each kind. A run spends its time on the modules of each host, so more are there only where their number counts.
+SERVICES, COMPUTE = ("s1",), ("c1",)
 
 
 class Farm:
-    """Four hosts, what they do, and what they have done."""
+    """Some hosts, what they do, and what they have done."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, services: Sequence[str] = SERVICES, compute: Sequence[str] = COMPUTE) -> None:
         self.folder = folder
+        self.services, self.compute = tuple(services), tuple(compute)
+        self.names = (*self.services, *self.compute)
         self.events = folder / "events.jsonl"
         self.journal = folder / "journal"
-        self.hosts: dict[str, dict[str, Any]] = {host: {} for host in HOSTS}
+        self.hosts: dict[str, dict[str, Any]] = {host: {} for host in self.names}
         self.variables: dict[str, Any] = {"freezer_deadline_seconds": 300, "freezer_lead_seconds": 1}
         #: Of ansible-playbook.
         self.arguments: tuple[str, ...] = ()
@@ -84,8 +87,8 @@ esac
             **self.variables,
         }
         groups = {
-            "freezer_services": {"hosts": {host: self.hosts[host] for host in SERVICES}},
-            "freezer_compute": {"hosts": {host: self.hosts[host] for host in COMPUTE}},
+            "freezer_services": {"hosts": {host: self.hosts[host] for host in self.services}},
+            "freezer_compute": {"hosts": {host: self.hosts[host] for host in self.compute}},
         }
         path = self.folder / "inventory.yml"
         path.write_text(yaml.safe_dump({"all": {"vars": variables, "children": groups}}))
@@ -123,7 +126,7 @@ esac
     def held(self) -> list[str]:
         """Services that were stopped and not started again."""
         history = self.history()
-        return [host for host in HOSTS if history.count(f"{host} stop") > history.count(f"{host} start")]
+        return [host for host in self.names if history.count(f"{host} stop") > history.count(f"{host} start")]
 
     def records(self) -> list[str]:
         return sorted(str(path) for path in self.folder.glob("*.record/*.json"))
@@ -132,5 +135,5 @@ esac
         """Nothing is quiesced, and no run is on record as being under way."""
         assert self.held() == []
         assert self.records() == []
-        for host in HOSTS:
+        for host in self.names:
             assert not (self.folder / f"{host}.holds" / "sequence.sock").exists()
