@@ -23,7 +23,7 @@ from .cloud_lab import Project
 from .keystone_lab import Keystone
 
 #: What the lab's Cinder takes for a gigabyte, in bytes.
-GIGABYTE = 64 << 20
+GIGABYTE = 16 << 20
 
 
 class World:
@@ -257,27 +257,29 @@ class World:
 
     def clean(self) -> None:
         """Take away all that the project has: it is not used again, and volumes of many tests fill a disk."""
-        self._remove_all("compute", "/servers", "servers")
+        for server in self.ask("compute", "GET", "/servers")["servers"]:
+            self._remove("compute", f"/servers/{server['id']}")
         self.wait(lambda: not self.ask("compute", "GET", "/servers")["servers"], "the end of the servers")
         for image in self.ask("image", "GET", f"/v2/images?owner={self.project.id}&limit=1000")["images"]:
             self._remove("image", f"/v2/images/{image['id']}")
         for kind in ("backups", "group_snapshots"):
-            self.wait(lambda kind=kind: self._remove_all("volume", f"/{kind}", kind) == 0, f"the end of the {kind}")
+            self.wait(lambda kind=kind: self._remove_all_of_cinder(kind) == (0, 0), f"the end of the {kind}")
         for group in self.ask("volume", "GET", "/groups", headers=GROUP_VERSION)["groups"]:
             action = {"delete": {"delete-volumes": True}}
             path = f"/groups/{group['id']}/action"
             self.cloud.service("volume").request("POST", path, action, headers=GROUP_VERSION, raw=True)
-        for kind in ("snapshots", "volumes"):
-            self.wait(lambda kind=kind: self._remove_all("volume", f"/{kind}", kind) == 0, f"the end of the {kind}")
+        self.wait(lambda: self._remove_all_of_cinder("snapshots") == (0, 0), "the end of the snapshots")
+        # Nothing waits for the volumes themselves: that they are deleted is enough.
+        self.wait(lambda: self._remove_all_of_cinder("volumes")[0] == 0, "the end of the volumes' use")
         self._empty_containers()
 
-    def _remove_all(self, service: str, path: str, key: str) -> int:
-        """Ask for the end of everything that is listed, and say how much is left that may end."""
-        found = self.ask(service, "GET", path, headers=GROUP_VERSION)[key]
-        left = [one for one in found if one.get("status") != "error_deleting"]
+    def _remove_all_of_cinder(self, kind: str) -> tuple[int, int]:
+        """Ask for the end of everything of a kind, and say how many were asked for now, and how many are being deleted."""
+        found = self.ask("volume", "GET", f"/{kind}/detail", headers=GROUP_VERSION)[kind]
+        left = [one["id"] for one in found if one["status"] not in ("deleting", "error_deleting")]
         for one in left:
-            self._remove(service, f"{path}/{one['id']}")
-        return len(left)
+            self._remove("volume", f"/{kind}/{one}")
+        return len(left), sum(one["status"] == "deleting" for one in found)
 
     def _remove(self, service: str, path: str) -> None:
         try:

@@ -7,10 +7,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud import waiting
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import connect_cloud
 from ansible_collections.freezer.backup.tests.support import cloud_lab
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy
 from ansible_collections.freezer.backup.tests.support.cloud_world import World
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """What a small cloud does has ended a moment later: it is asked again soon."""
+    monkeypatch.setattr(waiting, "LONGEST_PAUSE_SECONDS", 0.5)
 
 
 @pytest.fixture(scope="module")
