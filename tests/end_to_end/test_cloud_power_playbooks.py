@@ -10,6 +10,9 @@ import pytest
 
 from ansible_collections.freezer.backup.tests.support.cloud_farm import CloudFarm, changed, three_servers
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy, answers
+from ansible_collections.freezer.backup.tests.support.soak import SOAK
+
+pytestmark = pytest.mark.rounds
 
 _NAMES = ("db", "web1", "web2")
 
@@ -67,15 +70,18 @@ def test_dependents_are_suspended_first_and_resumed_last_once_and_in_check_mode_
     assert _states(world) == ["ACTIVE"] * 3
     assert [hosts for _step, event, hosts in farm.phases() if event == "done"] == [{"db1"}, {"c1", "c2"}]
     assert farm.history()[2:] == ["db1 resume", "c1 resume"]
-    farm.compute["c1"]["freezer_hooks"] = farm.services["db1"]["freezer_hooks"] = {}
-    succeeded, output = farm.run("resume")
-    assert (succeeded, changed(output)) == (True, 0), output
+    if SOAK:
+        farm.compute["c1"]["freezer_hooks"] = farm.services["db1"]["freezer_hooks"] = {}
+        succeeded, output = farm.run("resume")
+        assert (succeeded, changed(output)) == (True, 0), output
 
 
-def test_a_host_that_is_left_out_or_skipped_stays_as_it_is(farm, world):
+def test_a_host_that_is_left_out_or_skipped_stays_as_it_is_and_nova_that_is_busy_is_asked_again(farm, world):
     farm.compute["c1"]["skip_actions"] = ["suspend"]
+    busy = farm.proxy.on("POST .*/action", answers(409, {"conflictingRequest": {"message": "task_state"}}))
     succeeded, output = farm.run("suspend", include_instances="c1,c2")
     assert succeeded, output
+    assert busy.met == 2
     assert _states(world) == ["ACTIVE", "ACTIVE", "SUSPENDED"]
     succeeded, output = farm.run("resume", include_instances="c2")
     assert succeeded, output
@@ -84,13 +90,14 @@ def test_a_host_that_is_left_out_or_skipped_stays_as_it_is(farm, world):
 
 def test_when_one_fails_whom_it_needs_goes_on_running_and_a_second_run_goes_on(farm, world):
     farm.compute["c1"]["freezer_depends_on"] = ["c2"]
-    broken = farm.break_hook("c1", "suspend")
-    succeeded, output = farm.run("suspend")
-    assert not succeeded
-    assert "suspend " in output
-    assert "c1: suspend: " in output
-    assert _states(world) == ["ACTIVE"] * 3
-    broken.unlink()
+    if SOAK:
+        # What does not stop on a host keeps its server running, as Nova that refuses does.
+        broken = farm.break_hook("c1", "suspend")
+        succeeded, output = farm.run("suspend")
+        assert not succeeded
+        assert "c1: suspend: " in output
+        assert _states(world) == ["ACTIVE"] * 3
+        broken.unlink()
     rule = farm.proxy.on("POST .*/action", answers(403, {"forbidden": {"message": "not you"}}), times=99, skip=1)
     succeeded, output = farm.run("suspend")
     assert not succeeded
@@ -106,12 +113,7 @@ def test_when_one_fails_whom_it_needs_goes_on_running_and_a_second_run_goes_on(f
     assert [hosts for _step, event, hosts in farm.phases() if event == "done"] == [{"db1"}, {"c2"}, {"c1"}]
 
 
-def test_nova_that_is_busy_for_a_moment_is_asked_again_and_unknown_names_end_it_before_anything(farm, world):
-    farm.proxy.on("POST .*/action", answers(409, {"conflictingRequest": {"message": "task_state"}}))
-    succeeded, output = farm.run("suspend", include_instances="c2")
-    assert succeeded, output
-    succeeded, output = farm.run("resume", include_instances="c2")
-    assert succeeded, output
+def test_unknown_names_and_circles_end_it_before_anything(farm, world):
     farm.compute["c1"]["freezer_server"] = "nobody"
     farm.proxy.refuse_writes = True
     succeeded, output = farm.run("suspend")

@@ -31,8 +31,9 @@ def pair(world):
 def name(world, pair):
     made = f"s-{secrets.token_hex(4)}"
     yield made
-    for incremental in (True, False):
-        together(world.cloud, made, incremental=incremental).absent(pair)
+    for incremental, left in ((True, world.snapshots()), (False, world.ask("volume", "GET", "/backups")["backups"])):
+        if left:
+            together(world.cloud, made, incremental=incremental).absent(pair)
     assert world.snapshots() == []
 
 
@@ -123,11 +124,10 @@ def test_what_a_killed_run_has_taken_is_removed_without_its_names(world, pair, n
     assert world.snapshots() == []
 
 
-@pytest.mark.parametrize("fault", [answers(500), accepted_and_lost, answers(409)], ids=["500", "lost", "409"])
-def test_a_fault_in_the_middle_makes_one_and_not_two(world, pair, name, proxy, behind, fault):
-    rule = proxy.on("POST .*/group_snapshots", fault)
+def test_a_fault_in_the_middle_makes_one_and_not_two(world, pair, name, proxy, behind):
+    rules = [proxy.on("POST .*/group_snapshots", fault) for fault in (answers(500), answers(409), accepted_and_lost)]
     assert together(behind, name).present(pair)["changed"] is True
-    assert rule.met >= 1
+    assert [rule.met >= 1 for rule in rules] == [True] * len(rules)
     assert len(of_one_group(world)) == 2
 
 

@@ -51,8 +51,10 @@ def server(world, volumes):
 def name(world, server):
     made = f"s-{secrets.token_hex(4)}"
     yield made
+    images = [one["name"] for one in world.images()]
     for own in (made, f"{made}-nova", f"{made}-older"):
-        together(world.cloud, own).absent([server])
+        if own == made or any(f"-{own}-" in image for image in images):
+            together(world.cloud, own).absent([server])
     assert world.snapshots() == []
     assert world.images() == []
 
@@ -173,19 +175,14 @@ def test_a_group_of_other_volumes_too_and_one_of_some_are_refused(world, image, 
         together(behind, "never").present([partly], dry_run=True)
 
 
-FAULTS = {
-    "group-lost": ("POST .*/group_snapshots", accepted_and_lost),
-    "image-lost": ("POST .*/v2/images", accepted_and_lost),
-    "bytes-500": ("PUT .*/v2/images/.*/file", answers(500)),
-}
-
-
-@pytest.mark.parametrize("fault", list(FAULTS))
-def test_a_fault_in_passing_makes_one_and_not_two(world, server, name, proxy, behind, fault):
-    pattern, what = FAULTS[fault]
-    rule = proxy.on(pattern, what)
+def test_a_fault_in_passing_makes_one_and_not_two(world, server, name, proxy, behind):
+    rules = [
+        proxy.on("POST .*/group_snapshots", accepted_and_lost),
+        proxy.on("POST .*/v2/images", accepted_and_lost),
+        proxy.on("PUT .*/v2/images/.*/file", answers(500)),
+    ]
     assert together(behind, name).present([server])["changed"] is True
-    assert rule.met >= 1
+    assert [rule.met >= 1 for rule in rules] == [True] * len(rules)
     assert (len(world.snapshots()), len(world.images())) == (2, 1)
 
 

@@ -117,11 +117,11 @@ def test_what_was_taken_of_a_volume_goes_with_the_backup_that_never_was(world, p
 @pytest.mark.parametrize("incremental", [True, False])
 def test_so_many_snapshots_of_a_server_are_kept_of_a_set_and_others_stay(world, base, incremental):
     server = world.server(base)
-    names = [fresh_name() for _number in range(4)]
+    names = [fresh_name() for _number in range(3)]
     options = {"incremental": incremental, "backup_set": fresh_name()}
     of_servers(world.cloud, names[0], incremental=incremental).present([server])
     for name in names[1:]:
-        of_servers(world.cloud, name, keep=3, **options).present([server])
+        of_servers(world.cloud, name, keep=2, **options).present([server])
 
     def own():
         return {image["name"].split(server)[1].strip("-") for image in world.images() if server in image["name"]}
@@ -129,19 +129,19 @@ def test_so_many_snapshots_of_a_server_are_kept_of_a_set_and_others_stay(world, 
     ending = "increment" if incremental else "backup"
     assert own() == {f"{name}-{ending}" for name in names}
     last = of_servers(world.cloud, names[-1], keep=1, **options)
-    assert len(last.present([server], dry_run=True)["snapshots"][0]["removed"]) == 2
-    assert len(last.present([server])["snapshots"][0]["removed"]) == 2
+    assert len(last.present([server], dry_run=True)["snapshots"][0]["removed"]) == 1
+    assert len(last.present([server])["snapshots"][0]["removed"]) == 1
     assert last.present([server])["changed"] is False
     assert own() == {f"{names[0]}-{ending}", f"{names[-1]}-{ending}"}
 
 
 def test_rotation_of_volumes_can_wait_until_all_is_well(world):
     volume = world.volume()
-    names = [fresh_name() for _number in range(3)]
+    names = [fresh_name() for _number in range(2)]
     for name in names:
         of_volumes(world.cloud, name, backup_set="nightly").present([volume])
     last = of_volumes(world.cloud, names[-1], backup_set="nightly", rotation=1)
-    assert len(last.present([volume], dry_run=True)["snapshots"][0]["removed"]) == 2
+    assert len(last.present([volume], dry_run=True)["snapshots"][0]["removed"]) == 1
     assert last.present([volume])["changed"] is True
     assert last.present([volume])["changed"] is False
     left = world.ask("volume", "GET", f"/snapshots/detail?volume_id={volume}")["snapshots"]
@@ -149,13 +149,11 @@ def test_rotation_of_volumes_can_wait_until_all_is_well(world):
 
 
 def test_the_requests_for_each_server_do_not_become_more_with_their_number(world, base, proxy, behind):
-    servers = [world.begin_server(base) for _number in range(12)]
-    for one in servers:
-        world.wait(lambda one=one: world.server_status(one) == "ACTIVE", "the server")
+    servers = [*world.servers(base, (f"one{number}" for number in range(8))).values()]
     cost = {}
-    for number in (3, 12):
+    for number in (2, 8):
         before = len(proxy.requests)
         of_servers(behind, fresh_name(), concurrency=16).present(servers[:number])
         cost[number] = (len(proxy.requests) - before) / number
-    assert cost[12] <= cost[3]
-    assert cost[12] < 6
+    assert cost[8] <= cost[2]
+    assert cost[8] < 8

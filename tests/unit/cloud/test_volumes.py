@@ -153,16 +153,12 @@ def test_an_attached_volume_is_copied_and_restored_with_its_server(world):
     assert world.get_volume(volume)["attachments"][0]["server_id"] == server
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [answers(429, Retry_After="0"), answers(500), accepted_and_lost, token_expired],
-    ids=["429", "500", "accepted-and-lost", "token-expired"],
-)
-def test_a_fault_in_the_middle_makes_one_snapshot_and_not_two(world, volume, proxy, behind, fault):
-    rule = proxy.on("POST .*/snapshots", fault)
+def test_a_fault_in_the_middle_makes_one_snapshot_and_not_two(world, volume, proxy, behind):
+    faults = (token_expired, answers(429, Retry_After="0"), answers(500), accepted_and_lost)
+    rules = [proxy.on("POST .*/snapshots", fault) for fault in faults]
     name = fresh_name()
     assert kept(behind, name).present([volume])["snapshots"][0]["outcome"] == "success"
-    assert rule.met >= 1
+    assert [rule.met >= 1 for rule in rules] == [True] * len(rules)
     found = world.ask("volume", "GET", "/snapshots/detail")["snapshots"]
     assert [one["status"] for one in found if name in one["name"]] == ["available"]
     kept(world.cloud, name).absent([volume])
