@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-fast soak lint format bench docs package clean
+.PHONY: help setup quickstart test test-fast test-cores soak lint format bench docs package clean
 
 help: ## Lists these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,9 @@ test: setup ## Runs every check and every test, three at a time (WORKERS=3); say
 
 test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k levels".
 	@.venv/bin/python -m pytest $(ARGS)
+
+test-cores: setup ## Tests modules and playbooks with other ansible-cores (PYTHON=python3.12, CORES="2.22.0rc1").
+	@tools/cores $(ARGS)
 
 soak: setup ## Breaks backups at random for an hour: trees, damage, faults, kills; more or less with ROUNDS=100.
 	@FREEZER_SOAK_ROUNDS=$(ROUNDS) .venv/bin/python -m pytest -m "rounds or soak" $(ARGS)

@@ -25,8 +25,10 @@ from ansible.playbook.task_include import TaskInclude
 from ansible.vars.manager import VariableManager
 
 #: What Ansible says of a role that it does not find, with a dozen folders that are the same for each host.
-_SEARCH_PATH = re.compile(r"(the role '[^']*' was not found) in \S+")
-_SEARCHED = r"\1 beside the playbook, the inventory or in the current folder, in a folder roles there, or in roles_path"
+_SEARCH_PATH = re.compile(r"[Tt](he role '[^']*' was not found) in:? \S+")
+_SEARCHED = (
+    r"t\1 beside the playbook, the inventory or in the current folder, in a folder roles there, or in roles_path"
+)
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
@@ -92,7 +94,7 @@ class Hooks:
         try:
             blocks = load_list_of_blocks([task], play=play, variable_manager=self._variables, loader=self._loader)
         except Exception as problem:  # noqa: BLE001 - a loader raises what it likes
-            said = _SEARCH_PATH.sub(_SEARCHED, sentence(problem))
+            said = without_search_path(sentence(problem))
             # Ansible adds what it is raised from to the message, and that is in it already.
             raise AnsibleError(f"{key[0]} cannot be loaded: {said}") from None
         for included in _includes(blocks):
@@ -152,6 +154,11 @@ class Hooks:
 def sentence(problem: BaseException) -> str:
     """The message of an error in one line."""
     return " ".join(str(problem).split())
+
+
+def without_search_path(message: str) -> str:
+    """What Ansible says of a role that it does not find, in the words of any release, without the folders."""
+    return _SEARCH_PATH.sub(_SEARCHED, message)
 
 
 def _includes(blocks: list[Any]) -> Iterator[TaskInclude]:
