@@ -1,32 +1,15 @@
 # Copyright (c) 2026 The freezer.backup authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a host's clock is from the controller's: asked several times, of which the quickest answer counts."""
+"""How far a host's clock is from the controller's."""
 
 from __future__ import annotations
 
-import time
-from typing import Any, NamedTuple
+from typing import Any
 
-from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-
-class _Reading(NamedTuple):
-    """What the host's clock showed, between two moments of the controller's, all in seconds since 1970."""
-
-    before: float
-    shown: float
-    after: float
-
-    @property
-    def offset_seconds(self) -> float:
-        return self.shown - (self.before + self.after) / 2
-
-    @property
-    def error_seconds(self) -> float:
-        """It was shown at some moment in between, nobody knows at which."""
-        return (self.after - self.before) / 2
+from ansible_collections.freezer.backup.plugins.plugin_utils.clock import TRIES, measure
 
 
 class ActionModule(ActionBase):
@@ -37,25 +20,6 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Ask the host."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _checked, wanted = self.validate_argument_spec(argument_spec={"tries": {"type": "int", "default": 4}})
-        readings = [self._read() for _try in range(max(1, wanted["tries"]))]
-        best = min(readings, key=lambda reading: reading.error_seconds)
-        result.update(
-            changed=False,
-            offset_seconds=round(best.offset_seconds, 6),
-            error_seconds=round(best.error_seconds, 6),
-        )
+        _checked, wanted = self.validate_argument_spec(argument_spec={"tries": {"type": "int", "default": TRIES}})
+        result.update(changed=False, **measure(self, wanted["tries"]))
         return result
-
-    def _read(self) -> _Reading:
-        before = time.time()
-        answer = self._low_level_execute_command("date +%s.%N", sudoable=False)
-        after = time.time()
-        said = answer.get("stdout", "").strip()
-        try:
-            return _Reading(before, float(said), after)
-        except ValueError:
-            reason = said or answer.get("stderr", "").strip() or f"nothing, and status {answer.get('rc')}"
-            raise AnsibleActionFail(
-                f"The host's clock cannot be read: `date +%s.%N` says {' '.join(reason.split())[:200]}."
-            ) from None

@@ -5,15 +5,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible.utils.display import Display
 
-from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import write
-
-_WORDS = {"start": "Starting to", "done": "Done", "failed": "Failed to", "skipped": "Skipped", "note": "Note on"}
+from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import EVENTS, tell
 
 
 class ActionModule(ActionBase):
@@ -28,32 +24,16 @@ class ActionModule(ActionBase):
         _checked, wanted = self.validate_argument_spec(
             argument_spec={
                 "step": {"type": "str", "required": True},
-                "event": {"type": "str", "choices": sorted(_WORDS), "required": True},
+                "event": {"type": "str", "choices": list(EVENTS), "required": True},
                 "run": {"type": "str", "default": ""},
                 "workflow": {"type": "str", "default": ""},
                 "details": {"type": "dict", "default": {}},
                 "path": {"type": "path"},
             }
         )
-        moment = datetime.now().astimezone()
         host = (task_vars or {}).get("inventory_hostname", "")
-        line, problem = write(
-            wanted["path"],
-            moment,
-            {
-                "workflow": wanted["workflow"],
-                "run": wanted["run"],
-                "host": host,
-                "step": wanted["step"],
-                "event": wanted["event"],
-                **wanted["details"],
-            },
-        )
-        more = " ".join(f"{key}={value}" for key, value in wanted["details"].items())
-        text = f"{moment.isoformat(' ', 'milliseconds')[:23]} freezer <{wanted['run']}> [{host}] {_WORDS[wanted['event']]} {wanted['step']}"
-        # That a step begins or is done Ansible itself shows.
-        if wanted["event"] not in ("start", "done"):
-            Display().display(f"{text}{': ' + more if more else ''}")
+        about = {"workflow": wanted["workflow"], "run": wanted["run"], "host": host}
+        line, problem = tell(wanted["path"], about, wanted["step"], wanted["event"], wanted["details"])
         if problem:
             result.setdefault("warnings", []).append(problem)
         result.update(changed=False, line=line)

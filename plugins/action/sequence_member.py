@@ -45,6 +45,8 @@ class ActionModule(ActionBase):
         }
         if "attached" in member["volumes"] and not member["server"]:
             self._problem("freezer_volumes are those attached, and there is no freezer_server that says to what.")
+        # What is the same for all is told to the log on one host: a mistake there would fail all while they are quiesced.
+        self._variable("freezer_event_log", "")
         member["has"] = _has(member)
         member["problems"] = self._problems
         result.update(changed=False, **member)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ansible.errors import AnsibleActionFail
+from ansible import constants as C
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -43,14 +43,23 @@ class ActionModule(ActionBase):
         run, hostvars = wanted["run"], task_vars["hostvars"]
         states = {host: hostvars[host] for host in wanted["members"]}
         others = other_holds(states) if run["workflow"] == "finalize" else []
-        problem = ended_badly(run, states, wanted["main_step"])
-        line = {"workflow": run["workflow"], "run": run["snapshot_name"], "host": str(task_vars["inventory_hostname"])}
-        line |= {"step": run["workflow"], "event": "failed" if problem else "done"}
+        problems = ended_badly(run, states, wanted["main_step"])
+        host = str(task_vars["inventory_hostname"])
+        line = {
+            "workflow": run["workflow"],
+            "run": run["snapshot_name"],
+            "host": host if host in states else next(iter(states)),
+        }
+        line |= {"step": run["workflow"], "event": "failed" if problems else "done"}
         _line, warning = write(wanted["path"], datetime.now().astimezone(), line)
         if warning:
             result.setdefault("warnings", []).append(warning)
-        if problem:
-            raise AnsibleActionFail("\n".join([problem, *others]))
+        if problems:
+            said = f"{run['workflow']} {run['snapshot_name']} failed"
+            # Once, in lines: as the message Ansible would show it twice, and in one line.
+            Display().display("\n".join([f"{said}.", *problems, *others]), color=C.COLOR_ERROR)
+            result.update(changed=False, failed=True, msg=f"{said}; the lines above say where and why.")
+            return result
         made = {host: _made(state) for host, state in states.items()}
         lines = [
             f"{run['workflow']} {run['snapshot_name']} is done on {len(states)} host{'s' if len(states) > 1 else ''}."

@@ -96,7 +96,10 @@ class ActionModule(ActionBase):
             "hosts": hosts,
             "members": names,
             **sequence.parts(
-                wanted["workflow"], members, rotates=self._variable("snapshot_rotation", None) is not None
+                wanted["workflow"],
+                members,
+                rotates=self._variable("snapshot_rotation", None) is not None,
+                forks=int(self._vars["ansible_forks"]),
             ),
             "known": self._is_known(run, names, "unrecorded" in allowed),
             "retries": retries,

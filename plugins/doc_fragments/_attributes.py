@@ -133,6 +133,26 @@ attributes:
     support: full
 """
 
+    # An action that quiesces a host as a step of a run.
+    QUIESCES_IN_A_RUN = r"""
+requirements:
+  - Python 3.9 or later
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details: The log is told in check mode as well.
+  diff_mode:
+    support: N/A
+    details: There is nothing to compare.
+  idempotent:
+    support: full
+    details: What is quiesced already stays as it is; the log is told again.
+  action:
+    description: Has an action plugin of its own.
+    support: full
+"""
+
     # A module that works on a host and keeps no backups.
     ON_HOST = r"""
 requirements:

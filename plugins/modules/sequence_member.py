@@ -14,13 +14,8 @@ description:
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
-options:
-  workflow:
-    description: The workflow.
-    type: str
-    choices: [backup, finalize, remove_backup, restore, resume, statistics, suspend]
-    required: true
 extends_documentation_fragment:
+  - freezer.backup._sequence.workflow
   - freezer.backup._attributes
   - freezer.backup._attributes.planned_on_controller
 """

@@ -15,24 +15,10 @@ description:
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
-options:
-  run:
-    description: What was asked for, from M(freezer.backup.sequence_plan).
-    type: dict
-    required: true
-  members:
-    description: The hosts that have taken part.
-    type: list
-    elements: str
-    required: true
-  main_step:
-    description: The step that the run is for.
-    type: str
-    required: true
-  path:
-    description: The log, a file on the controller that gets a line of JSON. One that cannot be written is a warning.
-    type: path
 extends_documentation_fragment:
+  - freezer.backup._sequence
+  - freezer.backup._sequence.members
+  - freezer.backup._sequence.main_step
   - freezer.backup._attributes
   - freezer.backup._attributes.planned_on_controller
 """

@@ -15,20 +15,13 @@ version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
-  workflow:
-    description: The workflow.
-    type: str
-    choices: [backup, finalize, remove_backup, restore, resume, statistics, suspend]
-    required: true
-  main_step:
-    description: The step that the run is for. At least one host has to have something to do in it.
-    type: str
-    required: true
   hosts:
     description: The pattern of the hosts that are meant, whatever C(--limit) says.
     type: raw
     default: all
 extends_documentation_fragment:
+  - freezer.backup._sequence.workflow
+  - freezer.backup._sequence.main_step
   - freezer.backup._attributes
   - freezer.backup._attributes.planned_on_controller
 """
@@ -56,28 +49,22 @@ hosts:
   elements: str
   sample: [db1, web1, web2]
 before:
-  description: The files of tasks that are gone through before anything is quiesced.
+  description: The files of tasks that are gone through until all have done what the run is for.
   returned: success
   type: list
   elements: str
-  sample: [lvm_check_host, so_far, record_host]
+  sample: [lvm_check_host, so_far, hold]
 parts:
-  description: For each step its files of tasks.
+  description: For each step its files of tasks, those before its hooks and those after them.
   returned: success
   type: dict
-  sample: {snapshot: [lvm_host]}
+  sample: {snapshot: {first: [lvm_host], last: []}}
 then:
-  description: The files of tasks for when everybody is released.
+  description: The files of tasks for when all are released.
   returned: success
   type: list
   elements: str
-  sample: [lvm_skew, judge]
-last:
-  description: The files of tasks that end the run.
-  returned: success
-  type: list
-  elements: str
-  sample: [record_off]
+  sample: [lvm_skew, undo, record_off]
 members:
   description: The hosts that take part.
   returned: success

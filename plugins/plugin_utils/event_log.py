@@ -10,11 +10,30 @@ import os
 from datetime import datetime
 from typing import Any
 
+from ansible.utils.display import Display
+
+_WORDS = {"start": "Starting to", "done": "Done", "failed": "Failed to", "skipped": "Skipped", "note": "Note on"}
+#: What may have happened to a step.
+EVENTS = tuple(sorted(_WORDS))
+
 
 def write(path: str | None, moment: datetime, line: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Append a line, if there is a log. Returns the line as it was written, and what went wrong, if anything did."""
     whole = {"at": moment.isoformat(timespec="milliseconds"), **line}
     return whole, (_append(os.path.expanduser(path), json.dumps(whole)) if path else "")
+
+
+def tell(
+    path: str | None, about: dict[str, str], step: str, event: str, details: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    """Show a line about a step and append it, as `write` does. `about` has the workflow, the run and the host."""
+    moment = datetime.now().astimezone()
+    # That a step begins or is done Ansible itself shows.
+    if event not in ("start", "done"):
+        text = f"{moment.isoformat(' ', 'milliseconds')[:23]} freezer <{about['run']}> [{about['host']}] {_WORDS[event]} {step}"
+        more = " ".join(f"{key}={value}" for key, value in details.items())
+        Display().display(f"{text}{': ' + more if more else ''}")
+    return write(path, moment, {**about, "step": step, "event": event, **details})
 
 
 def _append(path: str, line: str) -> str:

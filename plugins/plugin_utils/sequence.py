@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.plugin_utils.sequence_end import failures_of, judged_of, thawed_of
+
 STEPS = ("prepare", "freeze", "snapshot", "apply", "delete", "finalize", "suspend", "resume", "statistics")
 #: The steps that a workflow may go through: only their hooks need to be there.
 STEPS_OF = {
@@ -151,42 +153,58 @@ def _idle(workflow: str, members: list[Mapping[str, Any]], main_step: str) -> li
     return found
 
 
-def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool) -> dict[str, Any]:
-    """The files of tasks that a run goes through, without those that no member needs: `before` anything is quiesced, in each step,
-    `then` when all are released, and `last`.
+def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool, forks: int = 5) -> dict[str, Any]:
+    """The files of tasks that a run goes through, without those that no member needs: `before` the main part, which is its last for
+    workflows that quiesce; in each step; and `then` when all are released.
     """
     lvm = any(member["lvm"] for member in members)
     cloud = any(member["server"] or member["volumes"] for member in members)
     targets = any(member["targets"] for member in members)
     quiesces = workflow in ("backup", "restore")
+    hooks = {step for member in members for step, entries in member["hooks"].items() if entries}
+    # More hosts than forks get ready in several rounds, so that all have to be ready before any of them is waited for.
+    plain = not hooks & {"prepare", "freeze"} and sum(not member["is_service"] for member in members) <= forks
     before = {
         "cloud_look": cloud and workflow != "finalize",
         "lvm_check_host": lvm and quiesces,
         "cloud_check": cloud and quiesces,
         "so_far": (lvm or cloud) and quiesces,
-        "record_host": quiesces,
+        "hold": quiesces and plain,
+        "hold_in_steps": quiesces and not plain,
         "nothing": not cloud and not quiesces,
     }
     steps = {}
     for step in (*STEPS, "upload"):
-        wanted = {
+        first = {
+            "server_host": step == "resume",
             "cloud_host": cloud and step in ("snapshot", "upload", "apply", "delete"),
             "lvm_host": lvm and step in ("snapshot", "delete"),
-            "hooks_host": any(member["hooks"].get(step) for member in members),
-            # Last, so that hooks can still write.
+            # They run only if what is before them has found something.
+            "hooks_host": step == "delete" and "delete" in hooks,
+        }
+        # So that hooks can still write.
+        last = {
             "prepare_host": targets and step == "prepare",
             "freeze_host": targets and step == "freeze",
+            "server_host": step == "suspend",
         }
-        steps[step] = [name for name, is_wanted in wanted.items() if is_wanted]
-    steps["suspend"].append("server_host")
-    steps["resume"].insert(0, "server_host")
-    then = {"lvm_skew": lvm and workflow == "backup", "upload": cloud and workflow == "backup", "judge": True}
-    last = {"leftovers_host": workflow == "finalize", "record_off": True, "rotate": rotates and workflow == "backup"}
+        steps[step] = {
+            "first": [name for name, is_wanted in first.items() if is_wanted],
+            "last": [name for name, is_wanted in last.items() if is_wanted],
+        }
+    then = {
+        "finalize_hooks": "finalize" in hooks,
+        "lvm_skew": lvm and workflow == "backup",
+        "upload": cloud and workflow == "backup",
+        "undo": workflow == "backup",
+        "leftovers_host": workflow == "finalize",
+        "record_off": True,
+        "rotate": rotates and workflow == "backup",
+    }
     return {
         "before": [name for name, is_wanted in before.items() if is_wanted],
         "parts": steps,
         "then": [name for name, is_wanted in then.items() if is_wanted],
-        "last": [name for name, is_wanted in last.items() if is_wanted],
     }
 
 
@@ -201,39 +219,36 @@ def unrecorded(name: str, members: list[Mapping[str, Any]], known: list[Mapping[
     ]
 
 
-def ended_badly(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]], main_step: str) -> str:
-    """What has failed in a run, on which host and at which step, and what is left where: lines of text, or nothing.
+def ended_badly(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]], main_step: str) -> list[str]:
+    """What has failed in a run, on which host and at which step, and what is left where: lines of text, or none.
 
     `states` are the variables of each member, as the playbooks keep them.
     """
     workflow = run["workflow"]
-    lines = [f"{host}: {failure}" for host, state in states.items() for failure in state.get("freezer_failures") or []]
-    failed = {host for host, state in states.items() if state.get("freezer_failures")}
-    undone = [host for host, state in states.items() if not _has_done(state, main_step) and host not in failed]
-    whole = all(_has_done(state, main_step) for state in states.values())
+    lines = [f"{host}: {failure}" for host, state in states.items() for failure in failures_of(host, state)]
+    failed = {host for host, state in states.items() if failures_of(host, state)}
+    undone = [host for host, state in states.items() if not _has_done(host, state, main_step) and host not in failed]
     if not lines and undone and workflow in _WHOLE:
         lines = [
             f"{host}: {main_step}: it was not reached, so a hook has ended the play for this host." for host in undone
         ]
     if not lines:
-        return ""
+        return []
     left = [host for host, state in states.items() if _is_recorded(state)]
     if left:
         lines.append(
             f"Left on {', '.join(left)}: the record of this run, and what it may have taken. freezer.backup.finalize removes both."
         )
     elif workflow == "backup":
-        kept = whole and not any(
-            state.get("freezer_hold_lost") or state.get("freezer_undone") for state in states.values()
-        )
+        kept = all(judged_of(state).get("all_done") and not judged_of(state).get("undone") for state in states.values())
         lines.append("The backup itself is complete." if kept else "No snapshot of it is left.")
-    return "\n".join([f"{workflow} {run['snapshot_name']} failed.", *lines])
+    return lines
 
 
-def _has_done(state: Mapping[str, Any], main_step: str) -> bool:
+def _has_done(host: str, state: Mapping[str, Any], main_step: str) -> bool:
     """Whether a host has gone through the step that the run is for."""
     line = (state.get("freezer_done") or {}).get("line") or {}
-    return bool(state.get("freezer_main_done")) or line.get("step") == main_step
+    return host in judged_of(state).get("done", ()) or line.get("step") == main_step
 
 
 def _is_recorded(state: Mapping[str, Any]) -> bool:
@@ -247,7 +262,7 @@ def released(states: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What the playbook finalize has released before it was found that no more of it can be done, as sentences."""
     became: dict[str, list[str]] = {}
     for host, state in states.items():
-        thawed = _thawed(state)
+        thawed = thawed_of(state)
         if thawed.get("unreachable"):
             word = "Not released, since they cannot be reached; their own deadline does it"
         elif thawed.get("failed"):
@@ -265,22 +280,13 @@ def other_holds(states: Mapping[str, Mapping[str, Any]]) -> list[str]:
     lines = []
     for host, state in states.items():
         folder = state.get("freezer_state_folder")
-        for name in _thawed(state).get("still_held") or []:
+        for name in thawed_of(state).get("still_held") or []:
             options = f"state=thawed name={name}" + (f" state_folder={folder}" if folder else "")
             lines.append(
                 f"{host}: still held under the name {name}, which is no hold of these playbooks. If nothing needs it any more: "
                 f"ansible {host} -m freezer.backup.freeze -a '{options}'"
             )
     return lines
-
-
-def _thawed(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What became of the release of a host; one of the two tasks is for it."""
-    for register in ("freezer_thawed_compute", "freezer_thawed_services"):
-        found = state.get(register) or {}
-        if found and not found.get("skipped"):
-            return dict(found)
-    return {}
 
 
 def nothing_was_there(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]]) -> bool:

@@ -30,6 +30,8 @@ _BROKEN = [("s1-prepare", "prepare"), ("c1-stop", "freeze"), ("s1-stop", "prepar
 #: How many lines the event log has of a run that succeeds.
 _LINES_OF_A_RUN = 26
 _LINES_OF_A_RUN_ON_TWO = 14
+#: What a run over three hosts may print; it was 200.
+_LINES_OF_A_SCREEN = 95
 _STEPS = ("prepare", "freeze", "snapshot", "apply", "delete", "finalize")
 
 
@@ -117,6 +119,18 @@ def test_a_backup_goes_through_the_phases_in_their_order_and_is_restored_and_rem
     assert {line.split()[1] for line in four.history()[len(before) :]} == {"delete"}
 
 
+def test_a_backup_of_three_hosts_prints_less_than_a_hundred_lines_with_the_callback_of_ansible_itself(tmp_path):
+    """A service and two of compute, each with a snapshot; what its hook prints is in it."""
+    farm = Farm(tmp_path, services=("s1",), compute=("c1", "c2"))
+    succeeded, output = farm.backup()
+    assert succeeded, output
+    own, _stats, _more = output.partition("CUSTOM STATS: ")
+    assert len(own.rstrip().splitlines()) <= _LINES_OF_A_SCREEN, output
+    assert "[WARNING]" not in output
+    assert "backup one is done on 3 hosts." in output
+    farm.nothing_is_left()
+
+
 @pytest.mark.parametrize(("broken", "reached"), _BROKEN[:_ROUNDS])
 def test_if_one_host_cannot_be_held_there_is_no_snapshot_and_all_are_finalized(farm, broken, reached):
     farm.hooks = (*farm.hooks, "prepare", "freeze")
@@ -149,6 +163,9 @@ def test_if_one_snapshot_fails_all_are_removed_after_everybody_was_let_go(farm):
     succeeded, output = farm.backup()
     assert not succeeded
     assert "backup one failed.\nc1: snapshot: " in output
+    # Once, and last.
+    assert output.count("c1: snapshot: ") == 1
+    assert "lines above say where and why" in output.rpartition("No snapshot of it is left.")[2]
     found = phases(farm.logged())
     steps = [step for step, event, _hosts in found if event == "done"]
     assert steps == ["prepare", "freeze", "snapshot", "finalize", "finalize", "delete"]
@@ -255,7 +272,10 @@ def test_a_controller_that_is_killed_at_any_moment_leaves_nothing_after_the_dead
         killed = time.monotonic()
         process.wait()
     time.sleep(max(0.0, killed + 9 - time.monotonic()))
-    assert farm.held() == []
+    # What was about to be quiesced may come to it late on a busy machine.
+    while farm.held():
+        assert time.monotonic() < killed + 60
+        time.sleep(0.1)
     succeeded, output = farm.run("finalize")
     assert succeeded, output
     farm.nothing_is_left()

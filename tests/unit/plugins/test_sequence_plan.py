@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.plugin_utils import sequence
+from ansible_collections.freezer.backup.plugins.plugin_utils import hooks, sequence
 
 
 @pytest.mark.parametrize(
@@ -116,6 +116,19 @@ def test_finalize_says_what_it_has_released_before_it_failed_and_what_else_is_he
     assert "-a 'state=thawed name=default'" in line
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the role 'mine' was not found in freezer.backup:ansible.legacy:/srv/roles",
+        # ansible-core 2.22
+        "The role 'mine' was not found in: freezer.backup:ansible.legacy:/srv/roles",
+    ],
+)
+def test_a_role_that_is_not_found_is_named_without_a_dozen_folders(said):
+    assert hooks.without_search_path(said).startswith("the role 'mine' was not found beside the playbook")
+    assert "ansible.legacy" not in hooks.without_search_path(said)
+
+
 def test_a_removal_whose_hooks_did_not_run_had_nothing_to_remove():
     hooks = {"freezer_member": {"hooks": {"delete": [{"tasks": "x"}]}}}
     run = _run("remove_backup")
@@ -132,18 +145,22 @@ def test_a_backup_that_only_hooks_know_has_to_be_on_record():
     )
 
 
+def _judged(*done, **more):
+    return {"freezer_judged": {"done": done, "failures": {}, "all_done": True, "undone": False, **more}}
+
+
 def test_the_end_says_who_failed_where_and_what_is_left():
-    well = {"freezer_main_done": True}
-    assert sequence.ended_badly(_run(), {"a": well}, "snapshot") == ""
-    bad = {"freezer_failures": ["snapshot: no space"], "freezer_on_record": {"others": []}}
-    assert sequence.ended_badly(_run(), {"a": well, "b": bad}, "snapshot").splitlines() == [
-        "backup one failed.",
+    well = _judged("a", "b")
+    assert sequence.ended_badly(_run(), {"a": well}, "snapshot") == []
+    undone = _judged("a", all_done=False, undone=True)
+    bad = {**undone, "freezer_failures": ["snapshot: no space"], "freezer_on_record": {"others": []}}
+    assert sequence.ended_badly(_run(), {"a": undone, "b": bad}, "snapshot") == [
         "b: snapshot: no space",
         "Left on b: the record of this run, and what it may have taken. freezer.backup.finalize removes both.",
     ]
     bad["freezer_off_record"] = {"others": [], "failed": False}
-    assert sequence.ended_badly(_run(), {"a": well, "b": bad}, "snapshot").endswith("No snapshot of it is left.")
-    late = {"freezer_failures": ["finalize: exit 1"], "freezer_main_done": True}
-    assert sequence.ended_badly(_run(), {"a": late}, "snapshot").endswith("The backup itself is complete.")
+    assert sequence.ended_badly(_run(), {"a": undone, "b": bad}, "snapshot")[-1] == "No snapshot of it is left."
+    late = {**well, "freezer_failures": ["finalize: exit 1"]}
+    assert sequence.ended_badly(_run(), {"a": late}, "snapshot")[-1] == "The backup itself is complete."
     # A hook that takes its host out of the play has no failure.
-    assert "a: snapshot: it was not reached" in sequence.ended_badly(_run(), {"a": {}}, "snapshot")
+    assert "a: snapshot: it was not reached" in sequence.ended_badly(_run(), {"a": {}}, "snapshot")[0]

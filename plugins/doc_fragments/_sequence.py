@@ -1,0 +1,47 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of the actions that the playbooks over several hosts are made of."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    # What an action says of a run that was planned, and where.
+    DOCUMENTATION = r"""
+options:
+  run:
+    description: What was asked for, from M(freezer.backup.sequence_plan).
+    type: dict
+    required: true
+  path:
+    description: The log, a file on the controller that gets a line of JSON. One that cannot be written is a warning.
+    type: path
+"""
+
+    # An action that looks at all members at once.
+    MEMBERS = r"""
+options:
+  members:
+    description: The hosts that take part.
+    type: list
+    elements: str
+    required: true
+"""
+
+    MAIN_STEP = r"""
+options:
+  main_step:
+    description: The step that the run is for. At least one host has to have something to do in it.
+    type: str
+    required: true
+"""
+
+    WORKFLOW = r"""
+options:
+  workflow:
+    description: The workflow.
+    type: str
+    choices: [backup, finalize, remove_backup, restore, resume, statistics, suspend]
+    required: true
+"""
