@@ -161,7 +161,12 @@ def _cloud(*pieces: str) -> keystone_lab.Keystone:
 def guests() -> Iterator[list[Guest]]:
     """The guests guest1 and guest2 of tests/labs/guests, for this session alone, left running for the next one."""
     with needed(labs.guests()) as variables:
-        yield [Guest(name, variables) for name in ("guest1", "guest2")]
+        found = [Guest(name, variables) for name in ("guest1", "guest2")]
+        for one in found:
+            one.make_quick()
+        yield found
+        for one in found:
+            one.disconnect()
 
 
 @pytest.fixture(scope="session")
@@ -214,7 +219,8 @@ def _elasticsearch(piece: str) -> elasticsearch_lab.Server:
 @pytest.fixture(scope="session")
 def lvm_guest(guest: Guest) -> Guest:
     """The guest as new, with the collection as the checkout has it now."""
-    guest.renew()
+    if not guest.is_as_new():
+        guest.renew()
     guest.install_collection()
     return guest
 

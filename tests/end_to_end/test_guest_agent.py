@@ -26,7 +26,9 @@ def variables():
 
 @pytest.fixture(scope="module")
 def inside(variables):
-    return machine(variables)
+    made = machine(variables)
+    yield made
+    made.disconnect()
 
 
 @pytest.fixture
