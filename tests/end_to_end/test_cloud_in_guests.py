@@ -78,6 +78,8 @@ def test_guests_are_frozen_when_the_cloud_is_asked_and_go_on_before_the_images_h
     print(f"guests were held for {held} seconds")
 
 
+# What hooks of suspend and resume do is in test_cloud_power_playbooks.py, and what this one does in test_hooks_in_guests.py.
+@pytest.mark.soak
 def test_services_of_hosts_are_stopped_by_suspend_and_started_by_resume(farm, guests):
     hook = [{"role": "freezer.backup.hooks", "tasks_from": "service"}]
     unit = "freezer-test.service"

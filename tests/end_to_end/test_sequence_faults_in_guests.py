@@ -34,7 +34,7 @@ _OURS = ["other", "pool", "thin"]
 
 def test_a_guest_whose_cable_is_pulled_while_it_is_frozen_thaws_by_itself_and_finalize_leaves_nothing(run, volumes):
     cut, other = run.guests
-    deadline_seconds = 80
+    deadline_seconds = 45
 
     def unplug():
         labs.lab("guests", "unplug", cut.name)
@@ -85,21 +85,6 @@ def test_lvm_that_fails_on_one_guest_in_the_middle_leaves_no_snapshot_on_any(run
         assert run.released_by(guest) == "request"
         assert sorted(snapshots_of(guest)) == _OURS
         guest.run(NO_RECORD)
-
-
-def test_thin_volumes_and_classic_ones_get_their_snapshots_in_one_run_and_lose_them_in_another(run, volumes):
-    succeeded, output = run(**volumes)
-    assert succeeded, output
-    for guest in run.guests:
-        assert sorted(snapshots_of(guest)) == ["other", "other-one", "pool", "thin", "thin-one"]
-        assert guest.run("lvs --noheadings -o pool_lv data/thin-one").split() == ["pool"]
-        guest.run("echo second >/srv/thin/file; sync; mkdir -p /run/look; lvchange -qq -K -a y data/thin-one")
-        seen = guest.run("mount -o ro,noload /dev/data/thin-one /run/look; cat /run/look/file; umount /run/look")
-        assert seen == "first\n"
-    succeeded, output = run(playbook="remove_backup", **volumes)
-    assert succeeded, output
-    for guest in run.guests:
-        assert sorted(snapshots_of(guest)) == _OURS
 
 
 def test_a_disk_that_is_full_on_one_guest_makes_no_backup_and_one_with_space_is_copied_and_brought_back(run):

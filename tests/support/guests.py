@@ -209,7 +209,7 @@ class Guest:
         """Remove every volume but the one that a guest has from the start, with its mounts, after a test that failed."""
         self.run(
             "for point in $(findmnt -rno TARGET,SOURCE | awk '/.dev.mapper/ && !/srv$/ {print $1}'); do umount -l $point; done; "
-            "for volume in $(lvs --noheadings -o vg_name,lv_name --separator / | grep -v data/srv); do "
+            "for volume in $(lvs --noheadings -o vg_name,lv_name --separator / | grep -v 'data/srv *$'); do "
             "lvremove -qq -y $volume || :; done"
         )
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from ansible_collections.freezer.backup.tests.support import labs
 
 
@@ -28,6 +30,8 @@ def test_a_renewed_guest_is_as_after_its_first_boot_and_reached_again(guest):
     assert guest.run("lvs --noheadings -o lv_name data").split() == ["srv"]
 
 
+# What a run does then is in test_sequence_faults_in_guests.py, for which the lab has to do this.
+@pytest.mark.soak
 def test_a_guest_without_its_cable_runs_on_and_is_reached_again_also_if_it_has_something_to_say(guest):
     guest.run("nohup sh -c 'sleep 2; touch /run/went-on' >/dev/null 2>&1 &")
     guest.run("nohup ping -q -i 0.2 -w 30 10.213.43.1 >/dev/null 2>&1 &")
