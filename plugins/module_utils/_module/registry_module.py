@@ -46,7 +46,9 @@ class RegistryModule(AnsibleModule):
             self.warn(warning)
         document = {name: result.document, name + "_id": result.document_id} if name else {}
         diff = {"before": result.before, "after": result.after}
-        self.exit_json(changed=result.changed, diff=diff, **document, **result.values)
+        # Here, so that no flow can forget it.
+        returned = without_secrets({"diff": diff, **document, **result.values})
+        self.exit_json(changed=result.changed, **returned)
 
     def run_info(self, plural: str, flow: Callable[[Registry], Iterable[Any]]) -> NoReturn:
         """Run a flow that only looks, and return the list that it finds, or what C(query) makes of it."""
@@ -64,7 +66,7 @@ class RegistryModule(AnsibleModule):
                 registry.close()
         except (FreezerError, DocumentError, ScheduleError) as error:
             status = getattr(error, "status", None)
-            values = getattr(error, "values", {})
+            values = without_secrets(getattr(error, "values", {}))
             self.fail_json(msg=str(error).rstrip(".") + ".", **({"status": status} if status else {}), **values)
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
