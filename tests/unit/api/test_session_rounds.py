@@ -10,6 +10,7 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors impor
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.session_rounds import (
     end,
     job_alone,
+    own_schedule,
     start,
     with_job,
     without_job,
@@ -190,6 +191,7 @@ def test_a_job_that_joins_gets_the_schedule_and_the_tag_of_the_session():
         "result": "success",
         "time_started": 2,
         "time_ended": 3,
+        "schedule": {"schedule_date": "2020-01-01T00:00:00"},
     }
     assert list(session["jobs"]) == ["a", "b", "c"]
     assert (job["session_id"], job["session_tag"], job["description"]) == ("s", 7, "d")
@@ -204,7 +206,34 @@ def test_a_job_that_joins_gets_the_schedule_and_the_tag_of_the_session():
     }
 
 
-def test_a_job_that_leaves_is_stopped():
+def test_a_run_that_began_before_its_job_joined_is_none_of_the_session():
+    session, _job = with_job(a_session(), a_job(status="running", time_ended=-1))
+    entry = session["jobs"]["c"]
+    assert (entry["status"], entry["time_started"], entry["time_ended"]) == ("", -1, -1)
+
+
+def test_a_job_that_joins_its_session_again_stays_in_the_round_and_keeps_its_own_schedule():
+    session, job = with_job(a_session(schedule={"schedule_hour": "1"}), a_job(schedule_hour="5"))
+    session = start(session, "c", 7, NOW).session
+    again, job = with_job({**session, "schedule": {"schedule_hour": "2"}}, job, session)
+    assert again["jobs"]["c"] == session["jobs"]["c"]
+    assert job["job_schedule"]["schedule_hour"] == "2"
+    other, job = with_job({**a_session(), "session_id": "other"}, job, again)
+    assert own_schedule(other, "c") == {"schedule_hour": "5"}
+
+
+def test_a_job_that_leaves_goes_on_with_its_own_schedule():
+    session, job = with_job(a_session(schedule={"schedule_hour": "1"}), a_job(schedule_minute="5", status="completed"))
+    assert job["job_schedule"]["status"] == ""
+    alone = job_alone(
+        {**job, "job_schedule": {**job["job_schedule"], "status": "completed"}}, own_schedule(session, "c")
+    )
+    assert (alone["session_id"], alone["job_schedule"]["schedule_minute"]) == ("", "5")
+    assert "schedule_hour" not in alone["job_schedule"]
+    assert (alone["job_schedule"].get("event", ""), alone["job_schedule"]["status"]) == ("", "")
+
+
+def test_a_job_that_leaves_is_stopped_where_no_schedule_of_its_own_is_known():
     session, job = with_job(a_session(), a_job())
     assert "c" not in without_job(session, "c")["jobs"]
     alone = job_alone(job)

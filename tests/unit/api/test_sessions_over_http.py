@@ -116,15 +116,17 @@ def test_a_job_in_a_session_has_its_schedule_alone(tenant, session):
         "result": "",
         "time_started": -1,
         "time_ended": -1,
+        "schedule": {"schedule_date": "2020-01-01T00:00:00"},
     }
 
 
-def test_a_job_that_is_taken_out_is_stopped_and_runs_for_itself(tenant, session):
+def test_a_job_that_is_taken_out_has_its_own_schedule_again(tenant, session):
     assert tenant.delete("/sessions/s/jobs/a").status == 204
     assert list(tenant.get(session).json["jobs"]) == ["b"]
     job = tenant.get("/jobs/a").json
-    assert (job["session_id"], job["session_tag"], job["job_schedule"]["event"]) == ("", 0, "stop")
-    assert job["job_schedule"]["schedule_interval"] == "1 days"
+    assert (job["session_id"], job["session_tag"], job["job_schedule"].get("event", "")) == ("", 0, "")
+    assert job["job_schedule"]["schedule_date"] == "2020-01-01T00:00:00"
+    assert "schedule_interval" not in job["job_schedule"]
     assert tenant.delete("/sessions/s/jobs/a").status == 404
 
 
@@ -164,9 +166,14 @@ def test_a_session_that_is_replaced_stays_in_step_with_its_jobs(tenant, session)
     assert start(tenant, "b", 0).json == {"result": "success", "session_tag": 1}
 
 
-def test_a_deleted_session_leaves_its_jobs(tenant, session):
+def test_a_deleted_session_gives_its_jobs_their_own_schedules_back_and_stops_those_without_one(tenant, session):
+    tenant.post("/jobs/c", {**JOB, "job_schedule": {}})
+    tenant.put("/sessions/s/jobs/c")
     assert tenant.delete(session).status == 204
-    assert tenant.get("/jobs/a").status == 200
+    own, none = (tenant.get(f"/jobs/{job_id}").json for job_id in "ac")
+    assert (own["session_id"], own["job_schedule"]["schedule_date"]) == ("", "2020-01-01T00:00:00")
+    assert (none["session_id"], none["job_schedule"]["event"]) == ("", "stop")
+    assert not {"schedule_interval"} & {*own["job_schedule"], *none["job_schedule"]}
 
 
 def test_a_tag_may_be_sent_as_a_string_as_the_command_line_of_freezerclient_does(tenant):

@@ -395,3 +395,66 @@ def test_a_node_that_dies_in_a_round_does_not_block_the_next(world):
     world.nodes["two"].boot()
     world.run_until(START + 1900)
     assert world.get("sessions", "s")["result"] == "success"
+
+
+def change_schedule(world, job_id, **keys):
+    world.ask("PATCH", f"/v2/world/jobs/{job_id}", {"job_schedule": keys})
+
+
+def test_a_completed_job_that_gets_a_schedule_is_due_by_it_and_what_passed_is_not_made_up_for(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("once", "node", seconds=1))
+    world.run_until(START + 1000)
+    assert schedule_of(world, "once")["status"] == "completed"
+    change_schedule(world, "once", schedule_interval="300 seconds")
+    world.run_until(START + 2000)
+    assert [one.due - START for one in world.started[1:]] == [1200, 1500, 1800]
+    assert schedule_of(world, "once")["status"] == "scheduled"
+
+
+def test_a_completed_job_whose_schedule_stays_or_says_no_time_does_not_run_again(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("once", "node", seconds=1))
+    world.create("jobs", job("dated", "node", 1, {"schedule_date": "2026-06-01T12:00:10Z"}, seconds=1))
+    world.run_until(START + 60)
+    for job_id in ("once", "dated"):
+        world.ask("PATCH", f"/v2/world/jobs/{job_id}", {"description": "another one"})
+    world.ask("POST", "/v2/world/jobs/dated", world.get("jobs", "dated"))
+    change_schedule(world, "once", schedule_catch_up="none")
+    world.run_until(START + 200)
+    change_schedule(world, "dated", schedule_date="2026-06-01T12:01:00Z")
+    world.run_until(START + 300)
+    assert sorted(one.job_id for one in world.started) == ["dated", "once"]
+    assert {schedule_of(world, job_id)["status"] for job_id in ("once", "dated")} == {"completed"}
+
+
+def test_a_job_that_was_stopped_stays_stopped_with_another_schedule(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("stopped", "node", 1, {"schedule_interval": "1 weeks"}, seconds=1))
+    world.run_until(START + 20)
+    world.event("stopped", "stop")
+    world.run_until(START + 40)
+    change_schedule(world, "stopped", schedule_interval="10 seconds")
+    world.run_until(START + 200)
+    assert (schedule_of(world, "stopped")["status"], world.started) == ("stop", [])
+
+
+def test_a_schedule_that_comes_during_the_last_run_is_not_lost(world):
+    """The API hears that the job is completed before the scheduler hears of the schedule."""
+    world.node("node", UTC, poll_seconds=60)
+    world.create("jobs", job("once", "node", seconds=10))
+    world.run_until(START + 5)
+    change_schedule(world, "once", schedule_interval="60 seconds")
+    world.run_until(START + 600)
+    assert len(world.started) > 5
+
+
+def test_a_completed_job_that_joins_a_session_runs_in_its_rounds(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("once", "node", seconds=1))
+    world.run_until(START + 60)
+    world.create("sessions", {"session_id": "s", "schedule": {"schedule_interval": "120 seconds"}, "hold_off": 30})
+    world.ask("PUT", "/v2/world/sessions/s/jobs/once")
+    world.run_until(START + 300)
+    session = world.get("sessions", "s")
+    assert (len(world.started), session["session_tag"], session["result"]) == (3, 2, "success")

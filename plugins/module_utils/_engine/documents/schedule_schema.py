@@ -145,3 +145,8 @@ SCHEDULE_SCHEMA: Mapping[str, Any] = {
     "properties": _PROPERTIES,
     "additionalProperties": False,
 }
+
+
+def triggers_of(schedule: Mapping[str, Any]) -> dict[str, str]:
+    """What a schedule says about when a job is due, as text: two that are equal mean the same times."""
+    return {key: str(schedule[key]) for key in TRIGGER_KEYS if schedule.get(key) not in (None, "")}

@@ -136,24 +136,29 @@ class Service:
         def attempt() -> None:
             session = self._planner.existing("session", access, session_id)
             job = self._planner.existing("job", access.beside(session), job_id)
-            with_job, associated = session_rounds.with_job(session.document, job.document)
-            changes = [Replace(session, with_job), Replace(job, associated)]
             earlier = self._session_of(access.beside(job), job)
-            if earlier is not None and earlier.id != session.id and job_id in earlier.document.get("jobs", {}):
+            if earlier is not None and job_id not in earlier.document.get("jobs", {}):
+                earlier = None
+            with_job, associated = session_rounds.with_job(
+                session.document, job.document, earlier.document if earlier is not None else None
+            )
+            changes = [Replace(session, with_job), Replace(job, associated)]
+            if earlier is not None and earlier.id != session.id:
                 changes.append(Replace(earlier, session_rounds.without_job(earlier.document, job_id)))
             self.store.apply(changes)
 
         until_no_conflict(attempt)
 
     def remove_job_from_session(self, access: Access, session_id: str, job_id: str) -> None:
-        """Take a job out of a session and ask its scheduler to stop it. Raises NotFoundError."""
+        """Take a job out of a session, which gives it its own schedule back. Raises NotFoundError."""
 
         def attempt() -> None:
             session = self._planner.existing("session", access, session_id)
             changes = [Replace(session, session_rounds.without_job(session.document, job_id))]
+            own = session_rounds.own_schedule(session.document, job_id)
             job = self.store.get("job", job_id, access.beside(session).scope)
             if job is not None and job.document.get("session_id") == session_id:
-                changes.append(Replace(job, session_rounds.job_alone(job.document)))
+                changes.append(Replace(job, session_rounds.job_alone(job.document, own)))
             self.store.apply(changes)
 
         until_no_conflict(attempt)

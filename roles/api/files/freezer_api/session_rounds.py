@@ -13,14 +13,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import TRIGGER_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import (
+    TRIGGER_KEYS,
+    triggers_of,
+)
 
 from .errors import BadRequestError, NotFoundError
-from .kinds.job import answerable
+from .kinds.job import answerable, has_times, rescheduled
 from .store.base import Document
 
 #: Seconds, for a session that does not say.
 HOLD_OFF_DEFAULT = 60
+
+#: A job that is in one of these has a run.
+ACTIVE = ("running", "aborting")
 
 SUCCESS, HOLD_OFF, OUT_OF_SYNC = "success", "hold-off", "out-of-sync"
 
@@ -80,26 +86,36 @@ def end(session: Mapping[str, Any], job_id: str, current_tag: int | None, result
     return Answer(SUCCESS, tag, ended)
 
 
-def with_job(session: Mapping[str, Any], job: Mapping[str, Any]) -> tuple[Document, Document]:
-    """A session with a job added to it, and the job with the session's schedule.
+def with_job(
+    session: Mapping[str, Any], job: Mapping[str, Any], earlier: Mapping[str, Any] | None = None
+) -> tuple[Document, Document]:
+    """A session with a job added to it, and the job with the session's schedule. ``earlier`` is the session that it is in.
 
-    The schedule of the session takes the place of the job's own; what the scheduler wrote about runs stays.
+    The schedule of the session takes the place of the job's own, which the session keeps for it as ``schedule``; what
+    the scheduler wrote about runs stays.
     """
     job_id = job["job_id"]
     schedule = job["job_schedule"]
+    # A run that is under way began without the session, which will not be told how it ends.
+    is_of_none = schedule.get("status") in ACTIVE
     entry = {
         "client_id": job["client_id"],
-        "status": schedule.get("status", ""),
-        "result": schedule.get("result", ""),
-        "time_started": schedule.get("time_started", -1),
-        "time_ended": schedule.get("time_ended", -1),
+        "status": "" if is_of_none else schedule.get("status", ""),
+        "result": "" if is_of_none else schedule.get("result", ""),
+        "time_started": -1 if is_of_none else schedule.get("time_started", -1),
+        "time_ended": -1 if is_of_none else schedule.get("time_ended", -1),
     }
-    kept = {key: value for key, value in schedule.items() if key not in TRIGGER_KEYS}
-    copied = {key: value for key, value in session["schedule"].items() if key in TRIGGER_KEYS}
+    if earlier is None:
+        entry["schedule"] = {key: schedule[key] for key in triggers_of(schedule)}
+    elif own_schedule(earlier, job_id) is not None:
+        entry["schedule"] = own_schedule(earlier, job_id)
+    if earlier is not None and earlier["session_id"] == session["session_id"]:
+        # It joins again to take a new schedule over, perhaps in the middle of a round.
+        entry = {**entry, **_jobs(session).get(job_id, {})}
     associated = {
         "session_id": session["session_id"],
         "session_tag": _number(session, "session_tag", 0),
-        "job_schedule": {**kept, **copied},
+        "job_schedule": rescheduled(schedule, _with_triggers(schedule, session["schedule"])),
     }
     return {**session, "jobs": {**_jobs(session), job_id: entry}}, {**job, **associated}
 
@@ -112,10 +128,29 @@ def without_job(session: Mapping[str, Any], job_id: str) -> Document:
     return {**session, "jobs": {other: entry for other, entry in jobs.items() if other != job_id}}
 
 
-def job_alone(job: Mapping[str, Any]) -> Document:
-    """A job that was taken out of its session: its scheduler is asked to stop it."""
-    schedule = answerable({**job["job_schedule"], "event": "stop"})
+def job_alone(job: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Document:
+    """A job that has left its session: it goes on with its ``own`` schedule. None stands for one that nobody knows.
+
+    Where that says no time, its scheduler is asked to stop it.
+    """
+    schedule = job["job_schedule"] if own is None else _with_triggers(job["job_schedule"], own)
+    if own is None or not has_times(own):
+        schedule = answerable({**schedule, "event": "stop"})
+    else:
+        schedule = rescheduled(job["job_schedule"], schedule)
     return {**job, "session_id": "", "session_tag": 0, "job_schedule": schedule}
+
+
+def own_schedule(session: Mapping[str, Any], job_id: str) -> Document | None:
+    """When a job was due before it joined a session; None if that is not known."""
+    schedule = _jobs(session).get(job_id, {}).get("schedule")
+    return dict(schedule) if isinstance(schedule, Mapping) else None
+
+
+def _with_triggers(schedule: Mapping[str, Any], other: Mapping[str, Any]) -> Document:
+    """A schedule with the times of another one in place of its own."""
+    kept = {key: value for key, value in schedule.items() if key not in TRIGGER_KEYS}
+    return {**kept, **{key: value for key, value in other.items() if key in TRIGGER_KEYS}}
 
 
 def _outcome(jobs: Mapping[str, Mapping[str, Any]]) -> str:

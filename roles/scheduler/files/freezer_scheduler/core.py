@@ -21,7 +21,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.j
 
 from . import states
 from .dispatch import JOIN_SECONDS, Dispatcher
-from .entries import Entry, first_last_due, first_state, state_elsewhere
+from .entries import Entry, first_last_due, first_state, is_reopened, state_elsewhere
 from .journal import JOB, Journal, Known
 from .runs import ABORTED, FAIL, Run
 from .states import State
@@ -96,30 +96,29 @@ class Core:
 
     def saw_all(self, job_ids: set[str]) -> list[str]:
         """These are all jobs that are not completed. Returns those that are not among them any more."""
-        missing = []
-        self.journal.begin()
-        for entry in list(self.entries.values()):
-            if entry.job_id in job_ids:
-                continue
-            if entry.state.status == states.COMPLETED:
-                if self.journal.waiting_for(entry.job_id):
-                    continue
-                # The API knows it; if it is started again, it will be among them again.
-                self.entries.pop(entry.job_id)
-                self.journal.forget_job(entry.job_id)
-            else:
-                missing.append(entry.job_id)
-        self.journal.commit()
-        return missing
+        return [
+            entry.job_id
+            for entry in list(self.entries.values())
+            if entry.job_id not in job_ids
+            # The API has to hear first that a job is completed.
+            and not (entry.state.status == states.COMPLETED and self.journal.waiting_for(entry.job_id))
+        ]
 
-    def completed_elsewhere(self, job_id: str, now: float) -> None:
-        """Somebody else has run the job to its end; what runs here still ends as it ends."""
+    def has_ended(self, job: Mapping[str, Any], now: float) -> None:
+        """A job is completed at the API, by us or by another client; what runs here still ends as it ends.
+
+        It is forgotten: if it is started again, or gets another schedule, it will be among those to run again.
+        """
+        job_id = str(job.get("job_id"))
         entry = self.entries.get(job_id)
         # What we have to say about it comes later than what the API knows.
         if entry is not None and not entry.run_id and "status" not in self.journal.waiting_for(job_id):
             self.journal.begin()
             if entry.is_elsewhere:
                 self._ended_elsewhere(entry, states.COMPLETED, now)
+            elif entry.state.status == states.COMPLETED and entry.read(job, self._zone) and entry.has_times:
+                # It got its schedule during its last run, and we said that it is completed before we saw that.
+                self._step(entry, states.RESCHEDULED, now, known_status=states.COMPLETED)
             else:
                 self.entries.pop(job_id)
                 self.journal.forget_job(job_id)
@@ -305,6 +304,9 @@ class Core:
             else:
                 self._report(job_id, event="", seen_event=event)
                 self._step(entry, event, now, known_status=status)
+        elif entry.state.status == states.COMPLETED:
+            if entry.has_times and (is_changed or is_reopened(job)):
+                self._step(entry, states.RESCHEDULED, now, known_status=status)
         elif not is_found and is_changed and entry.state.status == states.SCHEDULED:
             if entry.times is not None and not entry.times.once:
                 # What would have been due in the past by the new schedule, is not made up for.
@@ -329,7 +331,7 @@ class Core:
             self._forget(entry)
             return
         if do in (states.ARM, states.ARM_NOW):
-            is_begun = what in (states.FOUND, states.START)
+            is_begun = what in (states.FOUND, states.RESCHEDULED, states.START)
             entry.is_open = do == states.ARM_NOW or (is_begun and entry.times is not None and entry.times.once)
             if before.status in (states.STOPPED, states.COMPLETED, states.REMOVED):
                 # What passed while it was stopped is not made up for.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import TRIGGER_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import triggers_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.due_times import DueTimes, MissingScheduler
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.upcoming import anchor_of
@@ -50,7 +50,7 @@ class Entry:
         """Take over when the document says that the job is due; whether that is something new."""
         schedule = job.get("job_schedule") or {}
         self.session_id = str(job.get("session_id") or "")
-        given = [(key, str(schedule.get(key))) for key in TRIGGER_KEYS if schedule.get(key) not in (None, "")]
+        given = list(triggers_of(schedule).items())
         triggers = zlib.crc32(repr((given, schedule.get("time_created"))).encode("utf-8", "replace"))
         if triggers == self.triggers and (self.times is not None or self.problem):
             return False
@@ -82,6 +82,11 @@ class Entry:
             return False
         since = self.last_due if self.last_due is not None else now
         return self.times.after(max(since, now) if self.times.continuous else since) is not None
+
+    @property
+    def has_times(self) -> bool:
+        """Whether the schedule says when; one that makes no sense counts as well, for that has to be told."""
+        return self.times is None or not self.times.once
 
     def take_due(self, now: float) -> float | None:
         """Of the times up to now the one to run; None if all of them are too long ago. They are then dealt with."""
@@ -126,8 +131,19 @@ def state_elsewhere(job: Mapping[str, Any]) -> State | None:
     return State(RUNNING, STOP if progress.get("after") == STOP else "")
 
 
+def is_reopened(job: Mapping[str, Any]) -> bool:
+    """Whether a document is that of a job which was completed and got another schedule since: new, with a past."""
+    schedule = job.get("job_schedule") or {}
+    started = schedule.get("time_started")
+    has_run = isinstance(started, (int, float)) and started > 0
+    return not schedule.get("status") and (has_run or bool(schedule.get("reason")))
+
+
 def first_last_due(job: Mapping[str, Any], now: float) -> float:
     """The moment up to which times count as dealt with, for a job that is not known here: its last run, or creation."""
+    if is_reopened(job):
+        # What would have been due in the past by the new schedule, is not made up for.
+        return now
     schedule = job.get("job_schedule") or {}
     for key in ("time_started", "time_created"):
         value = schedule.get(key)

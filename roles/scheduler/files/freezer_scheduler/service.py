@@ -239,7 +239,7 @@ def take_whereabouts(core: Core, job_id: str, job: dict[str, Any] | None, now: f
     if job is None:
         core.gone(job_id, now)
     elif (job.get("job_schedule") or {}).get("status") in ("completed", "removed"):
-        core.completed_elsewhere(job_id, now)
+        core.has_ended(job, now)
     else:
         core.saw([(job, None)], now)
 

@@ -3,8 +3,8 @@
 """What state a job is in, and what becomes of it: a table, and nothing else. docs/scheduler.md shows the same table.
 
 An input is an event that is asked for (``start``, ``stop``, ``abort``, ``remove``), or something that happens: a job is
-``found``, or is ``due``, or its run has ``begun`` or ``ended``. What is asked for while a job runs, and takes effect at
-its end, is kept in ``after``.
+``found``, or gets another schedule (``rescheduled``), or is ``due``, or its run has ``begun`` or ``ended``. What is asked
+for while a job runs, and takes effect at its end, is kept in ``after``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ ACTIVE = (RUNNING, ABORTING)
 
 START, STOP, ABORT, REMOVE = "start", "stop", "abort", "remove"
 EVENTS = (START, STOP, ABORT, REMOVE)
-FOUND, DUE, BEGUN, ENDED, LAST_ENDED = "found", "due", "begun", "ended", "last ended"
-INPUTS = (*EVENTS, FOUND, DUE, BEGUN, ENDED, LAST_ENDED)
+FOUND, RESCHEDULED, DUE, BEGUN, ENDED, LAST_ENDED = "found", "rescheduled", "due", "begun", "ended", "last ended"
+INPUTS = (*EVENTS, FOUND, RESCHEDULED, DUE, BEGUN, ENDED, LAST_ENDED)
 
 #: What has to be done about a step: find out when the job is due next by its schedule, make it due now as well, forget
 #: when it is due, start its actions, end them, or forget the job.
@@ -63,6 +63,8 @@ _NOT_ACTIVE = {
     (QUEUED, LAST_ENDED): (COMPLETED, DISARM),
     (STOPPED, START): (SCHEDULED, ARM),
     (COMPLETED, START): (SCHEDULED, ARM_NOW),
+    # Only what a person stopped stays out of its schedule whatever that is.
+    (COMPLETED, RESCHEDULED): (SCHEDULED, ARM),
     (REMOVED, START): (SCHEDULED, ARM_NOW),
 }
 _AFTER_ITS_RUN = {STOP: (STOPPED, DISARM), REMOVE: (REMOVED, FORGET), START: (SCHEDULED, ARM_NOW)}

@@ -19,6 +19,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.c
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import triggers_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError, parse
 
 from ..errors import BadRequestError
 from ..store.base import Change, Create, Delete, Document, Owner, Replace, Scope, Store, Stored
@@ -58,11 +60,12 @@ class JobRules(Rules):
         created = stored.document["job_schedule"].get("time_created", now)
         schedule = {"time_created": created, **sent.get("job_schedule", {})}
         document = self.new({**sent, "job_schedule": schedule}, stored.id, stored.owner, now)
+        document["job_schedule"] = rescheduled(stored.document["job_schedule"], document["job_schedule"])
         return carried_over(document, stored.document, _ASSOCIATION)
 
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
         job = merged(stored.document, changes)
-        return {**job, "job_schedule": answerable(job["job_schedule"])}
+        return {**job, "job_schedule": rescheduled(stored.document["job_schedule"], answerable(job["job_schedule"]))}
 
     def remarks(self, old: Document | None, new: Document) -> list[str]:
         look_at_schedule((old or {}).get("job_schedule") or {}, new["job_schedule"], "job_schedule")
@@ -131,6 +134,25 @@ def answerable(schedule: Mapping[str, Any]) -> Document:
     if event == "start" or (event == "remove" and status == "completed"):
         return {**schedule, "status": ""}
     return {**schedule, "event": ""}
+
+
+def rescheduled(before: Mapping[str, Any], after: Mapping[str, Any]) -> Document:
+    """What a schedule becomes when it takes the place of another one: a completed job with other times is open again.
+
+    One without times ran once, and does not run again because its schedule was taken away.
+    """
+    both_completed = before.get("status") == "completed" and after.get("status") == "completed"
+    if not both_completed or triggers_of(before) == triggers_of(after) or not has_times(after):
+        return dict(after)
+    return {**after, "status": ""}
+
+
+def has_times(schedule: Mapping[str, Any]) -> bool:
+    """Whether a schedule says when; one that makes no sense does, for its scheduler has to say what is wrong with it."""
+    try:
+        return parse(schedule).kind != "none"
+    except ScheduleError:
+        return True
 
 
 def _with_whole_actions(store: Store, job: Mapping[str, Any], owner: Owner) -> Document:
