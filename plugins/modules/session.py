@@ -29,7 +29,7 @@ options:
     type: int
   jobs:
     description:
-      - The ids of the jobs that the session holds, exactly these. Jobs that are not named leave it, which stops them.
+      - The ids of the jobs that the session holds, exactly these. Jobs that are not named leave it.
       - If it is not given, the jobs of the session stay what they are.
       - The C(jobs) of a session document, an object with the ids as keys, mean the same.
     type: raw
@@ -74,6 +74,8 @@ attributes:
 notes:
   - Jobs take over the schedule of their session when they join it, and once more when this module changes it.
   - When a session is removed, its jobs leave it first.
+  - A job that leaves its session has its own schedule again, and goes on with it. If it has none, or the server does not
+    know it, the job is stopped, and a warning names it; give it a C(job_schedule) and start it, or remove it.
 seealso:
   - module: freezer.backup.session_info
   - module: freezer.backup.session_action

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -32,7 +32,8 @@ def ensure_session(
     """Make a session so, with exactly these ``jobs`` (ids, or an object by id; None leaves them alone), or make it go.
 
     Jobs take over the schedule of their session when they join it. So they join again when it changes. Jobs of a
-    session that goes leave it first, because they would look for it for ever; leaving stops them.
+    session that goes leave it first, because they would look for it for ever. What leaves has its own schedule again; if
+    it has none, or the API does not know it, it is stopped, which a warning says.
     """
     if state == "present":
         wanted = {**wanted, "schedule": checked_schedule(wanted.get("schedule"))}
@@ -40,7 +41,9 @@ def ensure_session(
     held = _held_jobs(existing)
     if state == "absent":
         result = remove_with_jobs(registry, existing, held, check_mode)
-        return replace(result, before={**result.before, "jobs": held} if result.before else {})
+        warnings = () if check_mode else about_stopped(registry, held)
+        before = {**result.before, "jobs": held} if result.before else {}
+        return replace(result, before=before, warnings=(*result.warnings, *warnings))
 
     named = held if jobs is None else sorted(set(_job_ids(jobs)))
     for job_id in named:
@@ -51,19 +54,39 @@ def ensure_session(
     leaving = [job_id for job_id in held if job_id not in named]
     session_id = result.document_id
     document = result.document
+    stopped: tuple[str, ...] = ()
     if session_id is not None and (joining or leaving) and not check_mode:
         for job_id in leaving:
             registry.remove_session_job(session_id, job_id)
         for job_id in joining:
             registry.add_session_job(session_id, job_id)
         document = registry.sessions.get(session_id)
+        stopped = about_stopped(registry, leaving)
     return replace(
         result,
         changed=result.changed or bool(joining or leaving),
         before={**result.before, "jobs": held} if result.before else {},
         after={**result.after, "jobs": named},
         document=document,
+        warnings=(*result.warnings, *stopped),
     )
+
+
+def about_stopped(registry: Registry, job_ids: Iterable[str]) -> tuple[str, ...]:
+    """What to tell of jobs that have left a session: which of them are stopped now, and what to do."""
+    stopped = []
+    for job_id in job_ids:
+        schedule = (registry.jobs.get(job_id) or {}).get("job_schedule") or {}
+        if "stop" in (schedule.get("event"), schedule.get("status")):
+            stopped.append(job_id)
+    if not stopped:
+        return ()
+    named, have, them = ("job", "has", "it") if len(stopped) == 1 else ("jobs", "have", "them")
+    warning = (
+        f"The {named} {', '.join(stopped)} {have} left the session and no schedule to go on with, so the scheduler stops "
+        f"{them}. Give {them} a job_schedule and start {them}, or delete {them}."
+    )
+    return (warning,)
 
 
 def remove_with_jobs(registry: Registry, existing: Document | None, held: list[str], check_mode: bool) -> Result:

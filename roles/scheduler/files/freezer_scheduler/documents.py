@@ -129,8 +129,7 @@ def _create(
     elif kind == "client" and not document.get("client_id"):
         document["client_id"] = flags.client_id or document.get("hostname")
     print(collection.create({key: value for key, value in document.items() if value is not None}))
-    for remark in remarks:
-        print(f"freezer-scheduler: warning: {remark}", file=sys.stderr)
+    _warn(remarks)
     return 0
 
 
@@ -155,14 +154,22 @@ def _upload(flags: argparse.Namespace, registry: Registry, folder: Path, client_
 
 def _delete(kind: str, registry: Registry, collection: Collection, document_id: str) -> None:
     _needed(collection, document_id)
+    warnings: Sequence[str] = ()
     if kind == "job":
         # It leaves its session first, which would wait for it for ever.
         registry_jobs.ensure_job(registry, {"job_id": document_id}, "absent", check_mode=False)
     elif kind == "session":
-        registry_sessions.ensure_session(registry, {"session_id": document_id}, None, "absent", check_mode=False)
+        wanted = {"session_id": document_id}
+        warnings = registry_sessions.ensure_session(registry, wanted, None, "absent", check_mode=False).warnings
     else:
         collection.delete(document_id)
     print(f"The {kind} {document_id} is deleted.", file=sys.stderr)
+    _warn(warnings)
+
+
+def _warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        print(f"freezer-scheduler: warning: {warning}", file=sys.stderr)
 
 
 def _needed(collection: Collection, document_id: str) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.o
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.session import KIND
 
 from ..errors import BadRequestError
-from ..store.base import Document, Owner, Stored
+from ..session_rounds import job_alone, own_schedule
+from ..store.base import Change, Document, Owner, Replace, Scope, Store, Stored
 from .base import Rules, carried_over
 from .looking import look_at_schedule
 
@@ -61,3 +62,17 @@ class SessionRules(Rules):
 
     def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
         return self.new(carried_over(dict(sent), stored.document, _STATE), stored.id, stored.owner, now)
+
+    def companions(
+        self, store: Store, old: Stored | None, new: Document | None, owner: Owner
+    ) -> tuple[Document | None, list[Change]]:
+        if old is None or new is not None:
+            return new, []
+        # A session that is deleted gives its jobs free; they would ask it for their rounds for ever.
+        changes: list[Change] = []
+        jobs = old.document.get("jobs")
+        for job_id in jobs if isinstance(jobs, Mapping) else ():
+            job = store.get("job", job_id, Scope(project_id=owner.project_id))
+            if job is not None and job.document.get("session_id") == old.id:
+                changes.append(Replace(job, job_alone(job.document, own_schedule(old.document, job_id))))
+        return None, changes
