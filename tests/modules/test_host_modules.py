@@ -252,3 +252,18 @@ def test_without_a_place_the_module_says_what_to_give(monkeypatch):
     assert refused["msg"].startswith("storage is missing: for a folder of this host it is local")
     refused = run_module("backup", {"path_to_backup": "/etc", "backup_name": "etc", "storage": "local"})
     assert refused["msg"].startswith("container is missing: ")
+
+
+@pytest.mark.parametrize("module", ["backup", "restore", "verify", "prune"])
+def test_an_option_that_is_refused_shows_no_secret(tmp_path, module):
+    storage = {"storage": "local", "container": str(tmp_path), "password": "s3cret-word"}
+    result = run_module(module, {"backup_name": "data", "storages": [storage], "db_pass": "s3cret-word"})
+    assert "password" in result["msg"]
+    assert "s3cret-word" not in str(result)
+    assert result["invocation"]["module_args"]["storages"][0]["password"] == "********"
+
+
+def test_every_module_masks_the_options_that_it_repeats():
+    folder = Path(__file__).parents[2] / "plugins"
+    plain = [path.name for path in folder.rglob("*.py") if "AnsibleModule(" in path.read_text()]
+    assert plain == []

@@ -9,11 +9,9 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import Cloud, connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._module.masking import mask
+from ansible_collections.freezer.backup.plugins.module_utils._module.masking import DiscreetModule, mask
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import secret_values
 
 Work = Callable[[Sequence[str], bool], dict[str, Any]]
@@ -40,7 +38,7 @@ def cloud_options() -> dict[str, dict[str, Any]]:
     }
 
 
-class CloudModule(AnsibleModule):
+class CloudModule(DiscreetModule):
     """A module that asks a cloud: the connection's options, check mode, and no secret in what it says."""
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:

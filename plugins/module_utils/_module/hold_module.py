@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from .._engine.errors import FreezerError
 from .._engine.quiesce import hold
+from .masking import DiscreetModule
 
 _LOGIN: dict[str, Any] = {
     "login_host": {"type": "str"},
@@ -61,7 +60,7 @@ def targets_spec() -> dict[str, Any]:
 
 def run_hold() -> None:
     """The whole module `freeze`."""
-    module = AnsibleModule(
+    module = DiscreetModule(
         argument_spec={
             "state": {"type": "str", "choices": ["frozen", "thawed"], "default": "frozen"},
             "targets": targets_spec(),
@@ -85,7 +84,7 @@ def run_hold() -> None:
     module.exit_json(**result)
 
 
-def _freeze(module: AnsibleModule) -> dict[str, Any]:
+def _freeze(module: DiscreetModule) -> dict[str, Any]:
     wanted = module.params
     folder, name, targets = wanted["state_folder"], wanted["name"], wanted["targets"] or []
     # Ansible's own files on this host: what is needed to let go again.
@@ -104,7 +103,7 @@ def _freeze(module: AnsibleModule) -> dict[str, Any]:
     return {**report, "changed": changed, "diff": {"before": _state([]) if changed else frozen, "after": frozen}}
 
 
-def _thaw(module: AnsibleModule) -> dict[str, Any]:
+def _thaw(module: DiscreetModule) -> dict[str, Any]:
     folder, name = module.params["state_folder"], module.params["name"]
     there = hold.look(folder, name)
     left = [other for other in hold.left(folder) if other != name]

@@ -8,10 +8,9 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable
 
-from ansible.module_utils.basic import AnsibleModule
-
 from .._engine.errors import FreezerError
 from .._engine.media import CLOUD_MEDIA
+from .masking import DiscreetModule
 
 _CLOUD_KEYS = [key for keys in CLOUD_MEDIA.values() for key in keys]
 
@@ -118,7 +117,7 @@ def run_on_host(
     `shown` names the keys of the result that make up the diff: those that are known before the work is done; `diff_of`
     makes a diff of a result in another way. A lost connection or a cancelled task ends the work as cleanly as an error does.
     """
-    module = AnsibleModule(
+    module = DiscreetModule(
         argument_spec={**action_spec(), **(extra_spec or {})},
         # What a cloud is asked for has a name of its own. The engine says which storage and container it can choose.
         required_one_of=[("backup_name", *_CLOUD_KEYS)],

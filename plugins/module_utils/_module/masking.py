@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
 
 try:
     from ansible.module_utils.secrets import register_secrets
@@ -25,3 +28,19 @@ def mask(module: AnsibleModule, values: Iterable[str]) -> None:
     module.no_log_values.update(found)
     if register_secrets is not None:
         register_secrets(found)
+
+
+class DiscreetModule(AnsibleModule):
+    """A module that repeats its options with asterisks for secrets.
+
+    Ansible refuses options that it does not know before the module has a say, and returns all of them with that.
+    """
+
+    def exit_json(self, **kwargs: Any) -> NoReturn:
+        super().exit_json(invocation=self._invocation(), **kwargs)
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        super().fail_json(msg, invocation=self._invocation(), **kwargs)
+
+    def _invocation(self) -> dict[str, Any]:
+        return {"module_args": without_secrets(self.params)}

@@ -9,10 +9,9 @@ import json
 import time
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from .._engine.errors import FreezerError
 from .._engine.run_records import RunRecords
+from .masking import DiscreetModule
 
 _WHERE: dict[str, Any] = {
     "folder": {"type": "path", "default": "/var/lib/freezer-backup"},
@@ -24,7 +23,7 @@ def run_record_module() -> None:
     """The whole module `run_record`."""
     states = ["present", "absent", "done"]
     spec = {"state": {"type": "str", "choices": states, "default": "present"}, "run": {"type": "dict"}}
-    module = AnsibleModule(
+    module = DiscreetModule(
         argument_spec={**spec, **_WHERE},
         required_if=[("state", "present", ["run"]), ("state", "done", ["run"])],
         supports_check_mode=True,
@@ -92,7 +91,7 @@ def _write(records: RunRecords, before: dict[str, Any], wanted: dict[str, Any]) 
 
 def run_record_info_module() -> None:
     """The whole module `run_record_info`."""
-    module = AnsibleModule(argument_spec=_WHERE, supports_check_mode=True)
+    module = DiscreetModule(argument_spec=_WHERE, supports_check_mode=True)
     try:
         records = RunRecords(module.params["folder"], module.params["owner"])
         runs, done = records.runs(), records.done()

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Callable, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
 from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.plan import Result
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
-from ansible_collections.freezer.backup.plugins.module_utils._module.masking import mask
+from ansible_collections.freezer.backup.plugins.module_utils._module.masking import DiscreetModule, mask
 from ansible_collections.freezer.backup.plugins.module_utils._module.query import compiled_query
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import (
     registry_from,
@@ -26,7 +24,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.registry_op
 )
 
 
-class RegistryModule(AnsibleModule):
+class RegistryModule(DiscreetModule):
     """A module that speaks to a Freezer API: the connection's options, check mode, and no secret in what it says."""
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:
@@ -68,12 +66,3 @@ class RegistryModule(AnsibleModule):
             status = getattr(error, "status", None)
             values = without_secrets(getattr(error, "values", {}))
             self.fail_json(msg=str(error).rstrip(".") + ".", **({"status": status} if status else {}), **values)
-
-    def exit_json(self, **kwargs: Any) -> NoReturn:
-        super().exit_json(invocation=self._invocation(), **kwargs)
-
-    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
-        super().fail_json(msg, invocation=self._invocation(), **kwargs)
-
-    def _invocation(self) -> dict[str, Any]:
-        return {"module_args": without_secrets(self.params)}

@@ -9,12 +9,11 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable, NoReturn
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.connection import Tls
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.client import SearchClient
 from ansible_collections.freezer.backup.plugins.module_utils._engine.search.flow import Result
+from ansible_collections.freezer.backup.plugins.module_utils._module.masking import DiscreetModule
 
 
 def search_options() -> dict[str, dict[str, Any]]:
@@ -33,7 +32,7 @@ def search_options() -> dict[str, dict[str, Any]]:
     }
 
 
-class SearchModule(AnsibleModule):
+class SearchModule(DiscreetModule):
     """A module that speaks to Elasticsearch or OpenSearch."""
 
     def __init__(self, argument_spec: dict[str, Any], **kwargs: Any) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from .._engine.errors import FreezerError
 from .._engine.snapshot import ensure
 from .host_module import end_by_signal
+from .masking import DiscreetModule
 
 
 def run_snapshot_module(spec: dict[str, Any]) -> None:
     """Make a snapshot be there or not, as the options say. A lost connection ends the work as cleanly as an error does."""
-    module = AnsibleModule(
+    module = DiscreetModule(
         argument_spec=spec,
         mutually_exclusive=[("path", "volume", "leftovers"), ("name", "keep"), ("leftovers", "keep")],
         required_by={"mount_point": "name", "keep": "set_name"},
