@@ -150,7 +150,7 @@ options:
     aliases: [max_cpu_priority]
   max_segment_size:
     description:
-      - The size of a stored segment in bytes, or with a suffix as in V(64M). Without it 64 MiB.
+      - The size of a stored segment in bytes, or with a suffix as in V(64M). Without it 64 MiB. At least V(64K).
     type: str
   insecure:
     description:

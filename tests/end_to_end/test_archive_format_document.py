@@ -57,7 +57,7 @@ def _backup(source: Path, container: Path, codec: str) -> str:
             "backup_name": "etc",
             "compression": codec,
             "max_level": 2,
-            "max_segment_size": 50_000,
+            "max_segment_size": "64K",
         }
     )
     return os.path.basename(result["storages"][0]["folder"])

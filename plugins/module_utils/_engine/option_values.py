@@ -18,6 +18,9 @@ from .media import CLOUD_MEDIA
 Parser = Callable[[Any], Any]
 Schema = dict[str, Any]
 
+#: The smallest size of a segment that can be asked for.
+LEAST_SEGMENT_BYTES = 64 * 1024
+
 _MAX_NUMBER = 2**63 - 1
 _DIGITS = "[0-9]{1,18}"
 _NO_NUL = r"^[^\u0000]*$"
@@ -79,12 +82,18 @@ def texts(value: Any) -> list[str]:
 
 
 def size(value: Any) -> int:
-    """Bytes, also with a suffix K, M or G (powers of 1024)."""
+    """Bytes of a segment, also with a suffix K, M or G (powers of 1024)."""
     match = re.match(r"^(\d{1,18})\s*([kmg]?)(?:i?b)?$", str(value).strip(), re.IGNORECASE)
     if match is None or int(match.group(1)) == 0:
         raise ValueError("a size in bytes such as 67108864 or 64M")
     factor: int = 1024 ** " kmg".index(match.group(2).lower() or " ")
-    return int(match.group(1)) * factor
+    found = int(match.group(1)) * factor
+    if found < LEAST_SEGMENT_BYTES:
+        # Each is a file or an object: a number that was meant as megabytes would make a hundred thousand of them.
+        raise ValueError(
+            f"at least {LEAST_SEGMENT_BYTES // 1024}K, such as 64M (a number without K, M or G is a number of bytes)"
+        )
+    return found
 
 
 def moment(value: Any) -> float:
@@ -177,6 +186,10 @@ def _words(words: tuple[str, ...]) -> str:
     return rf"^( *({'|'.join(each)}) *)?$"
 
 
+#: Numbers from 65536 and from 64 on.
+_BYTES = r"(6553[6-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4}|[1-9][0-9]{5,17}) *"
+_KIBIBYTES = "(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,17})"
+
 _BETWEEN = {"minimum": -_MAX_NUMBER, "maximum": _MAX_NUMBER}
 _SCHEMAS: dict[Parser, Schema] = {
     text: _schema("string", "number", pattern=_NO_NUL, **_BETWEEN),
@@ -186,7 +199,8 @@ _SCHEMAS: dict[Parser, Schema] = {
     ),
     switch: _schema("boolean", "integer", "string", minimum=0, maximum=1, pattern=_words(_YES + _NO)),
     size: _schema(
-        "integer", "string", minimum=1, maximum=10**18 - 1, pattern=r"^( *[1-9][0-9]{0,17} *[kKmMgG]?([iI]?[bB])? *)?$"
+        "integer", "string", minimum=LEAST_SEGMENT_BYTES, maximum=10**18 - 1,
+        pattern=rf"^( *({_BYTES}|{_KIBIBYTES} *[kK]|[1-9][0-9]{{0,17}} *[mMgG])([iI]?[bB])? *)?$",
     ),
     **{
         parser: _schema("number", "string", minimum=0, maximum=_MAX_NUMBER, pattern=rf"^( *({_DIGITS}|{_DAY}|{_AGO}) *)?$")

@@ -23,7 +23,7 @@ from ansible_collections.freezer.backup.tests.support.sets import Set, differenc
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write
 
-pytestmark = pytest.mark.rounds
+pytestmark = [pytest.mark.rounds, pytest.mark.usefixtures("tiny_segments")]
 
 ROUNDS = rounds(2)
 #: What a restore reads. The catalogue and tar's snapshot file are for other purposes: damage there must not keep

@@ -26,7 +26,7 @@ from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, 
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write
 
-pytestmark = pytest.mark.rounds
+pytestmark = [pytest.mark.rounds, pytest.mark.usefixtures("tiny_segments")]
 
 ROUNDS = rounds(3)
 

@@ -97,6 +97,7 @@ def test_a_short_pipe_is_enough_for_ordinary_trees(tmp_path, tools):
     assert differences(some.source, tmp_path / "r") == []
 
 
+@pytest.mark.usefixtures("tiny_segments")
 def test_the_hashes_of_the_manifest_are_those_of_sha256sum(tmp_path, tools):
     some = Set(tmp_path, max_segment_size="1k")
     write(some.source / "file", b"content" * 1000)

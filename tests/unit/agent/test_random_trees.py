@@ -12,7 +12,7 @@ from ansible_collections.freezer.backup.tests.support.sets import Set, differenc
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import RandomTree, remember
 
-pytestmark = pytest.mark.rounds
+pytestmark = [pytest.mark.rounds, pytest.mark.usefixtures("tiny_segments")]
 
 SEEDS = rounds(12)
 LEVELS = 5

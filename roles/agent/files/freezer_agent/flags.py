@@ -167,7 +167,12 @@ GROUPS: Sequence[tuple[str, Sequence[Flag]]] = (
         (
             Flag("compression", "zstd, gzip or none (default: zstd where this host has it, else gzip)", "CODEC"),
             Flag("compression_level", "of zstd 1 to 19 (default: 3), of gzip 1 to 9 (default: 6)", "N"),
-            Flag("max_segment_size", "size of a segment in bytes, or with K, M or G (default: 64M)", "SIZE", "-M"),
+            Flag(
+                "max_segment_size",
+                "size of a segment in bytes, or with K, M or G; at least 64K (default: 64M)",
+                "SIZE",
+                "-M",
+            ),
             Flag(
                 "engine_name",
                 "what reads and writes: tar (the default), or nova for servers",
