@@ -277,19 +277,67 @@ def test_sessions_take_jobs_and_go_through_rounds(run, tmp_path):
     assert run("session-remove-job", "s", "-j", "j")[0] == 0
 
 
+@pytest.mark.parametrize("ids", [("s", "j"), ("-s", "s", "j"), ("j", "--session", "s"), ("s", "--job", "j")])
+def test_a_job_joins_and_leaves_a_session_by_plain_ids_and_it_is_said_what_was_done(run, tmp_path, ids):
+    (tmp_path / "s.json").write_text('{"session_id": "s", "schedule": {"schedule_hour": "2"}}')
+    (tmp_path / "j.json").write_text('{"job_id": "j", "client_id": "n", "job_actions": []}')
+    run("session-create", "--file", "s.json")
+    run("job-create", "--file", "j.json")
+    assert run("session-add-job", *ids) == (0, "", "The job j is in the session s and follows its schedule.\n")
+    status, _out, err = run("session-remove-job", *ids)
+    assert (status, err.splitlines()[0]) == (0, "The job j has left the session s.")
+    assert "The job j has left the session and no schedule to go on with, so the scheduler stops it." in err
+
+
+def test_a_session_that_is_deleted_names_the_jobs_that_are_stopped_by_that(run, tmp_path):
+    (tmp_path / "s.json").write_text('{"session_id": "s", "schedule": {"schedule_hour": "2"}}')
+    run("session-create", "--file", "s.json")
+    for job_id, schedule in (("once", {}), ("daily", {"schedule_hour": "3"})):
+        document = {"job_id": job_id, "client_id": "n", "job_actions": [], "job_schedule": schedule}
+        (tmp_path / "j.json").write_text(json.dumps(document))
+        run("job-create", "--file", "j.json")
+        run("session-add-job", "s", job_id)
+    status, _out, err = run("session-delete", "s")
+    assert (status, "The session s is deleted." in err, "The job once has left" in err) == (0, True, True)
+    daily = json.loads(run("job-get", "daily")[1])
+    assert (daily["session_id"], daily["job_schedule"]["schedule_hour"]) == ("", "3")
+
+
+def test_a_job_file_in_yaml_is_uploaded_as_one_in_json(run, tmp_path):
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    for name in ("job_one.yml", "job_two.conf"):
+        (folder / name).write_text("job_actions: []\njob_schedule:\n  schedule_date: 2030-01-01T00:00:00\n")
+        (folder / name).chmod(0o600)
+    assert run("-c", "n", "job-upload", str(folder))[:2] == (0, "one\ntwo\n")
+    assert json.loads(run("job-get", "one")[1])["job_schedule"]["schedule_date"] == "2030-01-01T00:00:00"
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
         (["job-get"], 2, "Which job is meant?"),
         (["job-lits"], 2, "There is no verb job-lits. Is it job-list? freezer-scheduler --help lists them."),
         (["job-create", "--file", "none.json"], 1, "none.json cannot be read: No such file"),
-        (["job-create", "--file", "broken.json"], 1, "neither JSON"),
+        (
+            ["job-create", "--file", "broken.json"],
+            1,
+            "The file broken.json is no JSON: Expecting property name enclosed in double",
+        ),
+        (
+            ["job-create", "--file", "broken.yml"],
+            1,
+            "The file broken.yml is no YAML: mapping values are not allowed here (line 2, column 9)",
+        ),
+        (["session-start", "s"], 2, "Which job is meant? session-start needs a session and a job."),
+        (["session-add-job"], 2, "Which session is meant?"),
         (["job-create", "--file", "wrong.json"], 1, "its values go from 0 to 23"),
         (["session-start", "s", "-j", "j"], 1, "There is no session s"),
     ],
 )
 def test_what_cannot_be_done_is_a_sentence(run, tmp_path, arguments, status, words):
     (tmp_path / "broken.json").write_text("{ [")
+    (tmp_path / "broken.yml").write_text("client_id: n\njob: one: two\n")
     (tmp_path / "wrong.json").write_text(
         '{"client_id": "n", "job_actions": [], "job_schedule": {"schedule_hour": "25"}}'
     )

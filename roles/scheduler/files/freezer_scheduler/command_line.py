@@ -72,12 +72,10 @@ def build_parser() -> argparse.ArgumentParser:
         _add_id(verb(f"job-{event}", about), "job")
     for name, about in (("add", "put a job into a session"), ("remove", "take a job out of a session")):
         command = verb(f"session-{name}-job", about)
-        _add_id(command, "session")
-        command.add_argument("-j", "--job-id", dest="job_id", required=True, help="the job")
+        _add_session_job(command)
     for name, about in (("start", "start a job in a round of its session"), ("end", "end a job in its session")):
         command = verb(f"session-{name}", about)
-        _add_id(command, "session")
-        command.add_argument("-j", "--job-id", dest="job_id", required=True, help="the job")
+        _add_session_job(command)
         command.add_argument("-t", "--tag", type=int, help="the round that the job knows (default: what it carries)")
         if name == "end":
             command.add_argument(
@@ -129,6 +127,12 @@ def _add_id(parser: argparse.ArgumentParser, kind: str) -> None:
              "backup": ("-b", "--backup", "--backup-id")}  # fmt: skip
     parser.add_argument("id", nargs="?", help=f"the id of the {kind}")
     parser.add_argument(*names[kind], dest="named_id", metavar="ID", help="the same, as an option")
+
+
+def _add_session_job(parser: argparse.ArgumentParser) -> None:
+    _add_id(parser, "session")
+    parser.add_argument("plain_job_id", nargs="?", metavar="job", help="the id of the job")
+    parser.add_argument("-j", "--job", "--job-id", dest="job_id", metavar="ID", help="the same, as an option")
 
 
 def _add_common(parser: argparse.ArgumentParser, is_first: bool) -> None:

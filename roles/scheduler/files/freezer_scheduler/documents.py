@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -25,7 +24,9 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.se
 
 from .command_line import UsageError
 from .folder import JobFolder
+from .reading import NotRead, parsed
 from .showing import show_document, show_list, watch
+from .states import in_words
 from .upload import upload
 
 
@@ -48,7 +49,10 @@ def run(
         if kind == "job" and os.path.isdir(flags.file):
             return _upload(flags, registry, Path(flags.file), client_id)
         return _create(flags, kind, registry, collection, client_id)
-    document_id = id_of(flags, kind)
+    if hasattr(flags, "plain_job_id"):
+        document_id, job_id = _ids_in_session(flags)
+    else:
+        document_id = id_of(flags, kind)
     if verb == "get":
         document = _needed(collection, document_id)
         show_document(shown(document, flags), flags.format or "json")
@@ -65,15 +69,18 @@ def run(
         elif schedule.get("event") == verb:
             said = f"The {verb} of the job {document_id} was asked for already."
         else:
-            said = f"There is nothing to {verb}: the job {document_id} is {schedule.get('status') or 'new'}."
+            said = f"There is nothing to {verb}: the job {document_id} is {in_words(schedule.get('status'))}."
         print(said, file=sys.stderr)
     elif verb == "add-job":
-        registry.add_session_job(document_id, flags.job_id)
+        registry.add_session_job(document_id, job_id)
+        print(f"The job {job_id} is in the session {document_id} and follows its schedule.", file=sys.stderr)
     elif verb == "remove-job":
-        registry.remove_session_job(document_id, flags.job_id)
+        registry.remove_session_job(document_id, job_id)
+        print(f"The job {job_id} has left the session {document_id}.", file=sys.stderr)
+        _warn(registry_sessions.about_stopped(registry, [job_id]))
     else:
         answer = registry_sessions.act(
-            registry, document_id, verb, flags.job_id, flags.tag, getattr(flags, "result", None), check_mode=False
+            registry, document_id, verb, job_id, flags.tag, getattr(flags, "result", None), check_mode=False
         )
         show_document(answer.values, flags.format or "json")
         return 0 if answer.values["result"] == "success" else 1
@@ -148,7 +155,7 @@ def _upload(flags: argparse.Namespace, registry: Registry, folder: Path, client_
         if not one.problem:
             print(one.job_id)
     if not count:
-        raise FreezerError(f"The folder {folder} has no job files (*.conf, *.json), so nothing was stored.")
+        raise FreezerError(f"The folder {folder} has no job files (*.conf, *.json, *.yaml), so nothing was stored.")
     return 0 if is_whole else 1
 
 
@@ -187,6 +194,18 @@ def id_of(flags: argparse.Namespace, kind: str) -> str:
     return str(given.pop())
 
 
+def _ids_in_session(flags: argparse.Namespace) -> tuple[str, str]:
+    """The ids of the session and of the job that a verb is given, plainly or as options. Raises UsageError."""
+    plain = [one for one in (flags.id, flags.plain_job_id) if one]
+    session_id = flags.named_id or (plain.pop(0) if plain else None)
+    job_id = flags.job_id or (plain.pop(0) if plain else None)
+    if not session_id or not job_id or plain:
+        raise UsageError(
+            f"Which {'job' if session_id else 'session'} is meant? {flags.verb} needs a session and a job."
+        )
+    return str(session_id), str(job_id)
+
+
 def _document(path: str) -> dict[str, Any]:
     try:
         if path == "-":
@@ -197,14 +216,9 @@ def _document(path: str) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise FreezerError(f"The file {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     try:
-        document = json.loads(text)
-    except ValueError as problem:
-        import yaml
-
-        try:
-            document = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise FreezerError(f"The file {path} is neither JSON ({problem}) nor YAML.") from None
+        document = parsed(text, path)
+    except NotRead as problem:
+        raise FreezerError(f"The file {path} {problem}.") from None
     if not isinstance(document, dict):
         raise FreezerError(f"The file {path} has no object in it, and a document is one.")
     return document

@@ -100,7 +100,7 @@ class FileJobs:
         state = self._state(job_id)
         following, do = states.step(state, event)
         if following == state and do == states.NOTHING:
-            print(f"There is nothing to {event}: the job {job_id} is {state.status or 'new'}.", file=sys.stderr)
+            print(f"There is nothing to {event}: the job {job_id} is {states.in_words(state.status)}.", file=sys.stderr)
             return 0
         try:
             EventBox(self._folder).ask(job_id, event)

@@ -1,10 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs without an API: files of a folder, one job in each."""
+"""Jobs without an API: files of a folder, one job in each, in JSON or YAML."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import stat
@@ -16,9 +15,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.j
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 
+from .reading import NotRead, parsed
+
 LOG = logging.getLogger("freezer_scheduler")
 
-_ENDINGS = (".conf", ".json")
+_ENDINGS = (".conf", ".json", ".yaml", ".yml")
 _PREFIX = "job_"
 
 
@@ -50,6 +51,7 @@ class JobFolder:
                 found[job["job_id"]] = (job, tag)
             except (OSError, ValueError, FreezerError, DocumentError) as error:
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+                reason = f"it {reason}" if isinstance(error, NotRead) else reason
                 problems[name] = f"The job file {self.path / name} is not used: {reason}".rstrip(".")
         self.problems = problems
         return list(found.values())
@@ -70,7 +72,7 @@ class JobFolder:
                 raise FreezerError(f"others may use it (mode {stat.S_IMODE(state.st_mode):04o}); it has to be 0600")
             if state.st_uid not in self._users:
                 raise FreezerError("it belongs to another user")
-            job = json.load(file)
+            job = parsed(file.read(), path.name)
             if isinstance(job, dict):
                 job = usual_job(job)
         if not isinstance(job, dict) or not isinstance(job.get("job_actions"), list):

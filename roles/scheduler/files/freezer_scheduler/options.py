@@ -28,7 +28,7 @@ DEFAULT_OPTIONS = [
     cfg.StrOpt(
         "jobs_dir",
         default=DEFAULT_JOBS_DIR,
-        help="With no_api, the folder with the jobs: a file *.conf or *.json for each, that only its owner can read.",
+        help="With no_api, the folder with the jobs: a file *.conf, *.json or *.yaml for each, that only its owner can read.",
     ),
     cfg.BoolOpt("no_api", default=False, help="Run the jobs of jobs_dir, and ask no API."),
     cfg.BoolOpt("no_daemon", default=False, help="Stay in the foreground."),

@@ -40,6 +40,11 @@ class State(NamedTuple):
         return SCHEDULED if self.status == QUEUED else self.status
 
 
+def in_words(status: str | None) -> str:
+    """A status as a sentence has it that says how a job is."""
+    return {"": "new", STOPPED: "stopped"}.get(status or "", status or "")
+
+
 class Step(NamedTuple):
     """The next state, and what has to be done."""
 

@@ -1,0 +1,40 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Documents in files: JSON, or YAML with the types of JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+class NotRead(ValueError):
+    """A text is neither; the message goes on after the name of its file."""
+
+
+def parsed(text: str, name: str) -> Any:
+    """What a text in JSON or YAML says; ``name`` is that of its file. Raises NotRead with the line and the column."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        problem = str(error)
+    # Not before it is needed: a scheduler reads its files again and again.
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """A date stays the text that it is in JSON."""
+
+        yaml_implicit_resolvers = {
+            first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
+            for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
+    try:
+        return yaml.load(text, Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if name.endswith(".json") or text.lstrip()[:1] in ("{", "["):
+            raise NotRead(f"is no JSON: {problem}") from None
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+        raise NotRead(f"is no YAML: {said}{place}") from None
