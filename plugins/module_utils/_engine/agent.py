@@ -122,7 +122,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     if options.min_age is not None:
         found = [planning.newest(backup_set) for backup_set in there]
         # A date in the future is a clock that was wrong; it must not put off backups until then.
-        young = [one for one in found if one and abs(started - one.manifest.timestamp) < options.min_age]
+        young = [one for one in found if one and abs(started - one.manifest.began) < options.min_age]
         if len(young) == len(sets):
             return results.unchanged(options, young[0], sets)
     if dry_run or options.dry_run:
@@ -142,7 +142,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             except StorageError as problem:
                 fan_out.failed(backup_set.storage, problem)
         working = [backup_set for backup_set in sets if backup_set.storage in fan_out.working()]
-        timestamp = next_timestamp(working, started)
+        timestamp, ahead = next_timestamp(working, started)
         level, parent = planning.plan_backup(options, working, source, path, started)
         held = stack.enter_context(still.held_still(options, source, sets[0].folder))
         links = stack.enter_context(BrokenLinks())
@@ -173,7 +173,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
         read_from = os.path.normpath(os.path.join(held.source.folder, held.source.single_file or ""))
         seen = results.Seen(read_from if held.snapshot else "", *links.found())
     result = results.described(options, path, level, parent)
-    result.update(results.done(options, stored, sets, fan_out, held.problems, containers, seen))
+    result.update(results.done(options, stored, sets, fan_out, [*ahead, *held.problems], containers, seen))
     result.update(results.counted(stored, census))
     result["reason"] = "; ".join(filter(None, (result["reason"], results.left_out_said(result))))
     return result
@@ -219,7 +219,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
         "backup_name": newest.backup_name,
         "backup_id": newest.backup_id,
         "level": newest.level,
-        "timestamp": newest.timestamp,
+        "timestamp": newest.began,
         "restore_abs_path": shown(target),
         "chain": results.chain_described(chain),
         "storage": storage.kind,
@@ -285,7 +285,7 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
         "backup_name": newest.backup_name,
         "backup_id": newest.backup_id,
         "level": newest.level,
-        "timestamp": newest.timestamp,
+        "timestamp": newest.began,
         "check": options.check,
         "chain": results.chain_described(chain),
         "storage": storage.kind,

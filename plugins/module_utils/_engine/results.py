@@ -72,7 +72,7 @@ def unchanged(options: Options, newest: StoredBackup, sets: Sequence[BackupSet])
         "backup_name": options.backup_name,
         "backup_id": newest.manifest.backup_id,
         "level": newest.manifest.level,
-        "timestamp": newest.manifest.timestamp,
+        "timestamp": newest.manifest.began,
         "reason": f"the newest backup is younger than min_age ({options.min_age:g} seconds)",
         "storages": [
             {"storage": one.storage.kind, "container": one.storage.container, "folder": newest.folder} for one in sets
@@ -106,7 +106,7 @@ def done(
         "changed": True,
         "outcome": outcome,
         "backup_id": manifest.backup_id,
-        "timestamp": manifest.timestamp,
+        "timestamp": manifest.began,
         "storages": storages,
         "source_bytes": manifest.source_bytes,
         "stored_bytes": manifest.stored_bytes,
@@ -255,7 +255,7 @@ def _decided(backup_set: PrunableSet, decision: Decision[Any]) -> dict[str, Any]
     return {
         "backup_id": manifest.backup_id,
         "level": manifest.level,
-        "timestamp": manifest.timestamp,
+        "timestamp": manifest.began,
         "stored_bytes": manifest.stored_bytes,
         "storage": backup_set.storage.kind,
         "container": backup_set.storage.container,
@@ -279,7 +279,7 @@ def placed(done: Placed) -> dict[str, Any]:
 def chain_described(chain: Sequence[StoredBackup]) -> list[dict[str, Any]]:
     """The backups that a restore or a proof reads, oldest first."""
     return [
-        {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.timestamp}
+        {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.began}
         for one in chain
     ]
 
@@ -292,7 +292,7 @@ def listed(storage: Storage, stored: StoredBackup) -> dict[str, Any]:
         "hostname": manifest.hostname,
         "backup_name": manifest.backup_name,
         "level": manifest.level,
-        "timestamp": manifest.timestamp,
+        "timestamp": manifest.began,
         "path_to_backup": manifest.path,
         "outcome": manifest.outcome,
         "source_bytes": manifest.source_bytes,

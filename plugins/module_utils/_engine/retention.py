@@ -51,7 +51,13 @@ class _Parent(Protocol):
 
 class _Manifest(Protocol):
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """Puts the backups of a set in order."""
+
+    @property
+    def began(self) -> int:
+        """When it was made, in seconds since 1970."""
+
     @property
     def level(self) -> int: ...
     @property
@@ -126,10 +132,10 @@ def decide(backups: Sequence[Backup], untouched: Sequence[str], rules: Rules, no
 
 def _keep_young(decisions: Sequence[Decision[Backup]], rules: Rules, now: float) -> None:
     for decision in decisions:
-        timestamp = decision.backup.manifest.timestamp
-        if rules.remove_older_than is not None and timestamp > now - rules.remove_older_than * _DAY_SECONDS:
+        began = decision.backup.manifest.began
+        if rules.remove_older_than is not None and began > now - rules.remove_older_than * _DAY_SECONDS:
             decision.reasons.append("remove_older_than")
-        if rules.remove_before is not None and timestamp > rules.remove_before:
+        if rules.remove_before is not None and began > rules.remove_before:
             decision.reasons.append("remove_before_date")
 
 
@@ -138,7 +144,7 @@ def _keep_newest_of_each(
 ) -> None:
     seen: set[str] = set()
     for decision in decisions:
-        period = period_of(datetime.fromtimestamp(decision.backup.manifest.timestamp).astimezone())
+        period = period_of(datetime.fromtimestamp(decision.backup.manifest.began).astimezone())
         if period in seen:
             continue
         if len(seen) == count:
@@ -157,7 +163,7 @@ def _keep_ancestors(decisions: Sequence[Decision[Backup]]) -> None:
 
 
 def _called(manifest: _Manifest) -> str:
-    return _named(manifest.level, manifest.timestamp)
+    return _named(manifest.level, manifest.began)
 
 
 def _named(level: int, timestamp: int) -> str:

@@ -21,7 +21,7 @@ NOW = 1_800_000_000.0
 def chain(*levels, days_ago=1.0):
     """Backups of these levels, the first one so many days ago and one second between them."""
     begin = NOW - days_ago * SECONDS_PER_DAY
-    return [SimpleNamespace(level=level, timestamp=begin + number) for number, level in enumerate(levels)]
+    return [SimpleNamespace(level=level, began=begin + number) for number, level in enumerate(levels)]
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_whatever_the_policy_every_increment_is_one_above_its_parent_and_bounds_
             assert plan.parent in taken
             newest_of_its_level = [one for one in taken if one.level == plan.parent.level][-1]
             assert plan.parent is newest_of_its_level
-            assert days is None or now - taken[0].timestamp < days * SECONDS_PER_DAY
+            assert days is None or now - taken[0].began < days * SECONDS_PER_DAY
         assert max_level is None or plan.level <= max_level
         assert always_level is None or plan.level <= always_level
         if policy == (None, None, None):
             assert plan.level == 0
-        taken.append(SimpleNamespace(level=plan.level, timestamp=now))
+        taken.append(SimpleNamespace(level=plan.level, began=now))

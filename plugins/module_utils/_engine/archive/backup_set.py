@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,13 +17,15 @@ from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
 from .errors import ArchiveError, DamagedArchive, ForeignBackup
 from .ids import is_beginning, only_one
-from .manifest import MOST_LEVEL, MOST_MANIFEST_BYTES, Manifest, digest, parse_manifest
+from .manifest import AHEAD_SECONDS, MOST_LEVEL, MOST_MANIFEST_BYTES, Manifest, digest, parse_manifest
 from .shape import LATEST_SECONDS
 from .tar import shown
 
 MANIFEST_NAME = "manifest.json"
 _FOLDER = re.compile(r"([0-9]{1,15})_([0-9]{1,9})")
 _NAME = re.compile(r"[^/\0\n.][^/\0\n]*")
+#: A backup that is begun again takes the next name: so many at most.
+NAMES_OF_A_BACKUP = 40
 #: So many hosts a message names.
 _NAMED_AT_MOST = 5
 
@@ -72,6 +74,26 @@ class BackupSet:
     def times(self) -> set[int]:
         """The times of all folders, whole backups or not."""
         return {int(name.partition("_")[0]) for name in self._folders()}
+
+    def newest_number(self, now: int) -> int:
+        """The time in the newest name of a backup, whatever its state; 0 if there is none.
+
+        A folder without a manifest counts up to now only: any number can be in its name.
+        """
+        for name in self._folders():
+            number = int(name.partition("_")[0])
+            if number <= now or self._has_manifest(name):
+                return number
+        return 0
+
+    def _has_manifest(self, name: str) -> bool:
+        try:
+            self.load(name)
+        except ObjectMissing:
+            return False
+        except (ArchiveError, StorageError):
+            pass
+        return True
 
     def load(self, name: str) -> StoredBackup:
         """The backup in one folder of the set. Raises ObjectMissing, StorageError, ForeignBackup or DamagedArchive."""
@@ -170,20 +192,28 @@ class BackupSet:
         time (seconds since 1970), else the newest. Raises ArchiveError if there is none, and OptionError for an id of
         too few digits."""
         damage: ArchiveError | StorageError | None = None
+        younger: ArchiveError | StorageError | None = None
         alike: list[StoredBackup] = []
         for name in self._folders():
-            if not_after is not None and int(name.partition("_")[0]) > not_after:
-                continue
+            late = not_after is not None and int(name.partition("_")[0]) > not_after
             try:
                 backup = self.load(name)
             except (ObjectMissing, ForeignBackup):
                 continue
             except (DamagedArchive, StorageError) as problem:
                 # An older backup in place of a damaged one would be a silent surprise; another one by id is not.
-                if backup_id is None:
+                if backup_id is None and not late:
                     raise _or_another(problem) from problem
-                damage = damage or problem
+                if late:
+                    younger = younger or problem
+                else:
+                    damage = damage or problem
                 continue
+            if not_after is not None and backup.manifest.began > not_after:
+                continue
+            if late and younger is not None and backup_id is None:
+                # Names are ahead of the clock here, so that of the damaged one does not say that it is younger.
+                raise _or_another(younger) from younger
             if backup_id in (None, backup.manifest.backup_id):
                 return backup
             if backup_id is not None and is_beginning(backup_id, backup.manifest.backup_id):
@@ -201,10 +231,12 @@ class BackupSet:
 
     def _what_there_is(self) -> str:
         """A sentence about the oldest backup of this set, or about hosts that have one of this name."""
-        folders = self._folders()
-        if folders:
-            oldest = datetime.fromtimestamp(int(folders[-1].partition("_")[0])).astimezone()
-            return f" The oldest is of {oldest:%Y-%m-%dT%H:%M:%S}."
+        for name in reversed(self._folders()):
+            try:
+                began = datetime.fromtimestamp(self.load(name).manifest.began).astimezone()
+            except (ArchiveError, StorageError):
+                continue
+            return f" The oldest is of {began:%Y-%m-%dT%H:%M:%S}."
         ending = f"_{self.backup_name}"
         hosts = sorted(name[: -len(ending)] for name in self.storage.children("") if name.endswith(ending))
         hosts = [shown(name) for name in hosts[:_NAMED_AT_MOST]]
@@ -237,23 +269,37 @@ class BackupSet:
         return links
 
 
-def next_timestamp(sets: Sequence[BackupSet], now: float) -> int:
-    """The time in seconds since 1970 that names a new backup in all of these sets: now, or right after their newest one.
+def next_timestamp(sets: Sequence[BackupSet], now: float) -> tuple[int, list[str]]:
+    """The time in seconds since 1970 that names a new backup in all of these sets, and what is odd about it, as sentences.
 
-    Where there is a folder of the end of time, it is the first one from now on that is free.
+    It is now, or right after the newest backup, and no folder bears it. Behind a backup of the end of time it is now.
     """
+    wanted = int(now)
     taken: set[int] = set()
+    newest = 0
     for backup_set in sets:
         taken |= backup_set.times()
-    wanted = int(now)
-    after = max(taken, default=0) + 1
-    if after <= wanted:
-        return wanted
-    if after <= LATEST_SECONDS:
-        return after
-    while wanted in taken:
-        wanted += 1
-    return wanted
+        newest = max(newest, backup_set.newest_number(wanted))
+    number = free_number(taken, max(wanted, newest + 1))
+    if number + NAMES_OF_A_BACKUP > LATEST_SECONDS:
+        number = free_number(taken, wanted)
+    if newest - wanted <= AHEAD_SECONDS:
+        return number, []
+    named = datetime.fromtimestamp(newest).astimezone()
+    odd = (
+        f"The newest backup of {sets[0].folder} is named after {named:%Y-%m-%dT%H:%M:%S}, which is ahead of this host's clock: "
+        "a clock was wrong, then or now. What is removed, and which backup a date means, goes by when each backup began."
+    )
+    return number, [odd]
+
+
+def free_number(taken: Collection[int], first: int, room: int = NAMES_OF_A_BACKUP) -> int:
+    """The first number, from `first` on, that is free together with those after it, as many as `room`."""
+    while True:
+        obstacles = [one for one in range(first, first + room) if one in taken]
+        if not obstacles:
+            return first
+        first = obstacles[-1] + 1
 
 
 def _folders_among(names: Iterable[str]) -> list[str]:

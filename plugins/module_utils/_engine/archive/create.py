@@ -19,7 +19,7 @@ from ..progress import Progress
 from ..storage.base import Storage
 from ..storage.errors import StorageError
 from . import process, tar
-from .backup_set import MANIFEST_NAME, StoredBackup
+from .backup_set import MANIFEST_NAME, NAMES_OF_A_BACKUP, StoredBackup
 from .catalogue import CatalogueTap, Tally
 from .census import Census
 from .codec import Codec, Gzip
@@ -39,7 +39,7 @@ _PIPE_BYTES = 1 << 20
 _SIDE_LEVEL = 1
 #: How often a level 0 is begun in which something that is not another user's was replaced while it was read, and how often at most.
 _TRIES = 4
-_MOST_TRIES = 40
+_MOST_TRIES = NAMES_OF_A_BACKUP
 
 
 @dataclass(frozen=True)

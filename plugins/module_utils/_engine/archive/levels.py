@@ -37,7 +37,7 @@ class Leveled(Protocol):
     """A backup as far as its level goes; its time is in seconds since 1970."""
 
     @property
-    def timestamp(self) -> int: ...
+    def began(self) -> int: ...
     @property
     def level(self) -> int: ...
 
@@ -66,7 +66,7 @@ def plan_level(policy: LevelPolicy, chain: Sequence[Earlier], now: float) -> Lev
         return LevelPlan(0, None, "there is no earlier backup to continue")
     newest = chain[-1]
     days = policy.restart_always_days
-    if days is not None and now - chain[0].timestamp >= days * SECONDS_PER_DAY:
+    if days is not None and now - chain[0].began >= days * SECONDS_PER_DAY:
         return LevelPlan(0, None, f"the last full backup is {days:g} days old or older")
     if policy.max_level is not None and newest.level >= policy.max_level:
         return LevelPlan(0, None, f"max_level {policy.max_level} is reached")

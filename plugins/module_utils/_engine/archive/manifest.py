@@ -26,6 +26,9 @@ MOST_MANIFEST_BYTES = 64 << 20
 #: Of the two objects beside the segments, as stored: they are made of lines for each file, whose contents they do not hold.
 MOST_SIDE_BYTES = 16 << 30
 MOST_LEVEL = 999_999
+#: Several backups of one second bear the seconds after it. What is named after a later time than this follows one of a
+#: clock that was ahead.
+AHEAD_SECONDS = 300
 _FOLDER = r"[0-9]{1,12}_[0-9]{1,6}"
 _ZEROS = "0" * 64
 _SELF = re.compile(rb'"self_sha256": "([0-9a-f]{64})"')
@@ -92,6 +95,11 @@ class Manifest:
         return sum(segment.bytes for segment in self.segments)
 
     @property
+    def began(self) -> int:
+        """When it began, by the clock of its host."""
+        return began(self.timestamp, self.time_started)
+
+    @property
     def folder(self) -> str:
         """The backup's folder below its set."""
         return folder_name(self.timestamp, self.level)
@@ -99,6 +107,14 @@ class Manifest:
     def to_bytes(self) -> bytes:
         """The manifest as it is stored."""
         return with_digest({"format": FORMAT, "format_version": FORMAT_VERSION}, asdict(self))
+
+
+def began(timestamp: int, time_started: float) -> int:
+    """When a backup began, in whole seconds since 1970.
+
+    That is what its name says, unless it had to have a later one than a backup that was made with a clock that was ahead.
+    """
+    return timestamp if timestamp - time_started <= AHEAD_SECONDS else int(time_started)
 
 
 def folder_name(timestamp: int, level: int) -> str:

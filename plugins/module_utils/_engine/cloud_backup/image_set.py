@@ -45,9 +45,26 @@ class ImageSet:
         # A name of the end of time would leave no room for the next one.
         return sorted((one for one in found if one < LATEST_SECONDS), reverse=True)
 
-    def newest_timestamp(self) -> int:
-        """Of whole images and of others; 0 if there is none."""
-        return next(iter(self._timestamps()), 0)
+    def times(self) -> set[int]:
+        """The times in the names of all images, whole or not. Raises StorageError."""
+        return set(self._timestamps())
+
+    def newest_number(self, now: int) -> int:
+        """The time in the newest name of an image, whatever its state; 0 if there is none. Raises StorageError.
+
+        What has no manifest counts up to now only: any number can be in its name.
+        """
+        return next((one for one in self._timestamps() if one <= now or self._is_image(one)), 0)
+
+    def _is_image(self, timestamp: int) -> bool:
+        """Whether there is a manifest, whatever its state. Raises StorageError."""
+        try:
+            self.load(timestamp)
+        except ObjectMissing:
+            return False
+        except DamagedArchive:
+            pass
+        return True
 
     def load(self, timestamp: int) -> StoredImage:
         """The image of a moment. Raises ObjectMissing, StorageError or DamagedArchive."""
@@ -89,17 +106,22 @@ class ImageSet:
         Raises ArchiveError if there is none, DamagedArchive rather than giving an older one in place of a damaged one.
         """
         alike: list[StoredImage] = []
+        younger: DamagedArchive | None = None
         for timestamp in self._timestamps():
-            if not_after is not None and timestamp > not_after:
-                continue
+            late = not_after is not None and timestamp > not_after
             try:
                 found = self.load(timestamp)
             except ObjectMissing:
                 continue
-            except DamagedArchive:
-                if backup_id is None:
+            except DamagedArchive as problem:
+                if backup_id is None and not late:
                     raise
+                younger = younger or problem
                 continue
+            if not_after is not None and found.manifest.began > not_after:
+                continue
+            if late and younger is not None and backup_id is None:
+                raise younger  # names are ahead of the clock here, and do not say that it is younger
             if self._is_wanted(found.manifest):
                 if backup_id in (None, found.manifest.backup_id):
                     return found

@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from typing import Any
 
-from ..archive.backup_set import MANIFEST_NAME, set_folder
+from ..archive.backup_set import MANIFEST_NAME, free_number, set_folder
 from ..archive.segments import FannedObject, FanOut
 from ..cloud.images import download
 from ..cloud.resources import Resource
@@ -61,23 +61,26 @@ def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any
     lost = containers.lost(one.storage for one in sets)
     if options.min_age is not None:
         found = [_newest(one) for one in sets if one.storage not in lost]
-        young = [one for one in found if one and abs(started - one.manifest.timestamp) < options.min_age]
+        young = [one for one in found if one and abs(started - one.manifest.began) < options.min_age]
         if len(young) == len(sets):
             return results.unchanged(options, young[0], sets)
     if dry_run:
         return results.planned(options, resource, name, source.consistency())
     with ExitStack() as stack:
         fan_out = FanOut([one.storage for one in sets])
-        timestamp = int(started)
+        newest = int(started) - 1
+        taken_names: set[int] = set()
         for one in sets:
             try:
                 if one.storage in lost:
                     raise lost[one.storage]
                 containers.prepare(one.storage)
                 stack.enter_context(one.hold())
-                timestamp = max(timestamp, one.newest_timestamp() + 1)
+                newest = max(newest, one.newest_number(int(started)))
+                taken_names |= one.times()
             except StorageError as problem:
                 fan_out.failed(one.storage, problem)
+        timestamp = free_number(taken_names, newest + 1, room=1)
         source.clear()
         run = _Run(work, source, fan_out, sets, name, uuid.uuid4().hex, timestamp, progress)
         with ExitStack() as temporary:

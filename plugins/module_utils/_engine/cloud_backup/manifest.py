@@ -12,7 +12,7 @@ from typing import Any
 
 from ..archive import shape
 from ..archive.errors import DamagedArchive
-from ..archive.manifest import digest, is_itself, with_digest
+from ..archive.manifest import began, digest, is_itself, with_digest
 
 FORMAT = "freezer-cloud-image"
 FORMAT_VERSION = 1
@@ -66,6 +66,11 @@ class CloudManifest:
     def stored_bytes(self) -> int:
         """What it takes in the storage."""
         return sum(disk.bytes for disk in self.disks)
+
+    @property
+    def began(self) -> int:
+        """When it began, by the clock of its host."""
+        return began(self.timestamp, self.time_started)
 
     @property
     def folder(self) -> str:

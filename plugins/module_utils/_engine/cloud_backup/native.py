@@ -47,7 +47,7 @@ def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any
     kept = NativeSet(work, volume["id"], name)
     known = kept.whole()
     started = time.time()
-    if options.min_age is not None and known and abs(started - known[0].manifest.timestamp) < options.min_age:
+    if options.min_age is not None and known and abs(started - known[0].manifest.began) < options.min_age:
         reason = f"the newest backup is younger than min_age ({options.min_age:g} seconds)"
         return {**_described(known[0].manifest, volume), "changed": False, "outcome": "unchanged", "reason": reason}
     plan = _level(options, kept, known, started)

@@ -41,6 +41,11 @@ class NativeManifest:
     container: str
 
     @property
+    def began(self) -> int:
+        """When it began, by Cinder's clock."""
+        return self.timestamp
+
+    @property
     def folder(self) -> str:
         """What it is called in Cinder."""
         return self.backup_id

@@ -52,7 +52,7 @@ def described(manifest: CloudManifest) -> dict[str, Any]:
         "resource_name": manifest.resource_name,
         "backup_id": manifest.backup_id,
         "level": 0,
-        "timestamp": manifest.timestamp,
+        "timestamp": manifest.began,
         "consistency": manifest.consistency,
     }
 
@@ -212,7 +212,7 @@ def restored(manifest: CloudManifest, storage_kind: str, container: str) -> dict
     """Which image is, or would be, restored."""
     return {
         **described(manifest),
-        "chain": [{"backup_id": manifest.backup_id, "level": 0, "timestamp": manifest.timestamp}],
+        "chain": [{"backup_id": manifest.backup_id, "level": 0, "timestamp": manifest.began}],
         "storage": storage_kind,
         "container": container,
     }
