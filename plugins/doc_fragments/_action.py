@@ -281,7 +281,9 @@ options:
   storages:
     description:
       - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
-      - Restore and verify use the first one that has the backup.
+      - Restore takes the first one that has the backup. Without O(backup_id) it refuses while one of them, which may have a newer
+        backup, cannot be read or is damaged.
+      - Verify fails where one of them does not have the backup.
     type: list
     elements: dict
     suboptions:

@@ -11,7 +11,7 @@ short_description: Prove that a backup can be restored
 description:
   - Reads a backup and everything it is built on and checks it, up to a restore into a scratch folder that is compared
     with a folder.
-  - Fails when the proof fails.
+  - Fails when the proof fails, and when one of O(storages) does not have the backup.
   - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
 version_added: 1.0.0
 author:

@@ -206,7 +206,9 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
         return cloud_work.restore(options, progress, dry_run or options.dry_run)
     target = os.path.abspath(options.need("restore_abs_path", "say which folder to restore into"))
     place.check_target(target)
-    found = copies.choose(_sets(options), options)
+    chosen = copies.choose(_sets(options), options)
+    chosen.refuse_older(options)
+    found = chosen.copies
     storage, chain = found[0]
     newest = chain[-1].manifest
     if not options.overwrite and not place.is_empty(target):
@@ -231,7 +233,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
         placed = copies.would_place(storage, chain, target, progress)
         return {**result, **results.placed(placed), "outcome": "planned"}
     started = time.time()
-    remarks: list[str] = []
+    remarks = chosen.remarks()
     for storage, chain in found:
         try:
             met, placed = copies.restore_into(storage, chain, target, progress)
@@ -259,13 +261,13 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
 @_told("verification")
 @as_asked("verify")
 def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
-    """Prove that a backup and everything it is built on can be read, in every storage that has it.
+    """Prove that a backup and everything it is built on can be read, in every storage of the action.
 
     Nothing is written but a scratch folder.
 
     ``check`` is ``segments`` (sizes and hashes), ``stream`` (also decompressed and read by tar) or ``restore`` (also
     restored into a scratch folder and, with ``compare_to``, compared with a folder). Raises DamagedArchive if the proof
-    fails; differences from ``compare_to`` are a result, not an error.
+    fails, or a storage does not have the backup; differences from ``compare_to`` are a result, not an error.
     """
     progress = progress or Progress()
     options = parse_options(action)
@@ -275,7 +277,9 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
         return cloud_work.verify(options, progress)
     if options.compare_to is not None:
         options = replace(options, check="restore")
-    found = copies.choose(_sets(options), options)
+    chosen = copies.choose(_sets(options), options)
+    chosen.need_everywhere()
+    found = chosen.copies
     storage, chain = found[0]
     newest = chain[-1].manifest
     started = time.time()

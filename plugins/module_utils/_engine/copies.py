@@ -7,43 +7,40 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+from . import choosing
 from .archive import place, tree
 from .archive.backup_set import BackupSet, StoredBackup
-from .archive.errors import ArchiveError
+from .archive.errors import ArchiveError, DamagedBackup
 from .archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .archive.scratch import need_room, scratch_folder
 from .archive.tar import shown
 from .archive.written import LISTED_AT_MOST, Placed
+from .choosing import Chosen
 from .containers import Containers
-from .errors import FreezerError
 from .options import OptionError, Options
 from .progress import Progress
 from .storage.base import Storage
-from .storage.errors import StorageError
 
 #: A storage, and the chain in it: level 0 first, the backup that is meant last.
 Copy = tuple[Storage, list[StoredBackup]]
 
 
-def choose(sets: Iterable[BackupSet], options: Options) -> list[Copy]:
+def choose(sets: Iterable[BackupSet], options: Options) -> Chosen[Copy]:
     """The chain that an action means, in each storage that has it: of all storages the newest such backup counts.
 
     Raises StorageError or ArchiveError if no storage has one.
     """
-    found: list[Copy] = []
-    problems: list[FreezerError] = []
     containers = Containers(options.init)
-    for backup_set in sets:
+
+    def look(backup_set: BackupSet) -> Copy:
+        containers.check(backup_set.storage)
+        wanted = backup_set.find(options.backup_id, options.restore_from_date)
         try:
-            containers.check(backup_set.storage)
-            wanted = backup_set.find(options.backup_id, options.restore_from_date)
-            found.append((backup_set.storage, backup_set.chain(wanted)))
-        except (StorageError, ArchiveError) as obstacle:
-            problems.append(obstacle)
-    if not found:
-        raise problems[0]
-    newest = max((chain[-1].manifest for _storage, chain in found), key=lambda manifest: manifest.timestamp)
-    return [copy for copy in found if copy[1][-1].manifest.backup_id == newest.backup_id]
+            return backup_set.storage, backup_set.chain(wanted)
+        except ArchiveError as problem:
+            raise DamagedBackup(str(problem), wanted.manifest.timestamp) from problem
+
+    return choosing.choose(sets, look, lambda copy: copy[1][-1].manifest)
 
 
 def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:

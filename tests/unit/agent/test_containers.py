@@ -12,6 +12,7 @@ import threading
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.container import (
     MARKER_NAME,
     KnownContainers,
@@ -156,7 +157,7 @@ def test_a_container_of_an_earlier_release_gets_its_marker_with_the_next_backup(
         some.backup()
 
 
-def test_one_of_two_storages_that_is_lost_makes_the_backup_partial_and_reads_take_the_other(some, tmp_path):
+def test_one_of_two_storages_that_is_lost_makes_the_backup_partial_and_a_restore_by_id_takes_the_other(some, tmp_path):
     both = [{"storage": "local", "container": str(tmp_path / name)} for name in ("one", "two")]
     some.options.update(storages=both, storage=None, container=None)
     some.backup()
@@ -166,7 +167,9 @@ def test_one_of_two_storages_that_is_lost_makes_the_backup_partial_and_reads_tak
     assert [one["outcome"] for one in made["storages"]] == ["failed", "success"]
     assert "Is the storage mounted?" in made["storages"][0]["message"]
     assert not (tmp_path / "one").exists()
-    assert some.restore()["container"] == str(tmp_path / "two")
+    with pytest.raises(ArchiveError, match="Is the storage mounted.* may be a newer backup"):
+        some.restore()
+    assert some.restore(backup_id=made["backup_id"])["container"] == str(tmp_path / "two")
     assert some.prune(keep_last=1)["outcome"] == "partial"
 
 

@@ -102,7 +102,7 @@ def test_if_one_of_two_storages_fails_the_outcome_is_partial_and_nothing_is_left
     assert [name for name in two.left_in("two") if "/" in name] == []
     assert two.only("one").verify(check="restore")["outcome"] == "success"
     target = two.new_target()
-    two.restore(target)
+    two.restore(target, backup_id=result["backup_id"])
     assert differences(two.source, target) == []
 
 
@@ -126,7 +126,9 @@ def test_the_newest_backup_is_restored_from_whichever_storage_has_it(two):
     target = two.new_target()
     assert two.restore(target)["backup_id"] == newest["backup_id"]
     assert differences(two.source, target) == []
-    assert two.verify()["container"] == str(two.folder / "two")
+    with pytest.raises(DamagedArchive, match=r"Not every storage has the backup .*/one"):
+        two.verify()
+    assert two.only("two").verify()["container"] == str(two.folder / "two")
 
 
 def test_a_damaged_copy_is_named_and_the_other_one_restored_and_verify_refuses_it(two):

@@ -15,7 +15,7 @@ from ..errors import OptionError
 from ..retention import Survey
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
-from .errors import ArchiveError, DamagedArchive, ForeignBackup
+from .errors import ArchiveError, DamagedArchive, DamagedBackup, ForeignBackup
 from .ids import is_beginning, only_one
 from .manifest import AHEAD_SECONDS, MOST_LEVEL, MOST_MANIFEST_BYTES, Manifest, digest, parse_manifest
 from .shape import LATEST_SECONDS
@@ -192,7 +192,7 @@ class BackupSet:
         time (seconds since 1970), else the newest. Raises ArchiveError if there is none, and OptionError for an id of
         too few digits."""
         damage: ArchiveError | StorageError | None = None
-        younger: ArchiveError | StorageError | None = None
+        younger: DamagedBackup | StorageError | None = None
         alike: list[StoredBackup] = []
         for name in self._folders():
             late = not_after is not None and int(name.partition("_")[0]) > not_after
@@ -203,9 +203,9 @@ class BackupSet:
             except (DamagedArchive, StorageError) as problem:
                 # An older backup in place of a damaged one would be a silent surprise; another one by id is not.
                 if backup_id is None and not late:
-                    raise _or_another(problem) from problem
+                    raise _or_another(problem, name) from problem
                 if late:
-                    younger = younger or problem
+                    younger = younger or _or_another(problem, name)
                 else:
                     damage = damage or problem
                 continue
@@ -213,7 +213,7 @@ class BackupSet:
                 continue
             if late and younger is not None and backup_id is None:
                 # Names are ahead of the clock here, so that of the damaged one does not say that it is younger.
-                raise _or_another(younger) from younger
+                raise younger
             if backup_id in (None, backup.manifest.backup_id):
                 return backup
             if backup_id is not None and is_beginning(backup_id, backup.manifest.backup_id):
@@ -325,10 +325,13 @@ def _load(storage: Storage, set_name: str, name: str) -> StoredBackup:
     return StoredBackup(manifest, folder, digest(stored))
 
 
-def _or_another(problem: DamagedArchive | StorageError) -> DamagedArchive | StorageError:
+def _or_another(problem: DamagedArchive | StorageError, name: str) -> DamagedBackup | StorageError:
     if not isinstance(problem, DamagedArchive):
         return problem
-    return DamagedArchive(f"{problem} Another backup is chosen with backup_id, or an older one with restore_from_date.")
+    return DamagedBackup(
+        f"{problem} Another backup is chosen with backup_id, or an older one with restore_from_date.",
+        int(name.partition("_")[0]),
+    )
 
 
 @dataclass

@@ -15,6 +15,14 @@ class DamagedArchive(ArchiveError):
     """What is stored is not what was written: a hash, a size, a chain or a format does not hold."""
 
 
+class DamagedBackup(DamagedArchive):
+    """One backup of a set is not what was written; `timestamp` is the time in its name."""
+
+    def __init__(self, message: str, timestamp: int) -> None:
+        super().__init__(message)
+        self.timestamp = timestamp
+
+
 class ForeignBackup(ArchiveError):
     """A folder holds the backups of another set."""
 

@@ -12,7 +12,7 @@ import re
 from contextlib import AbstractContextManager
 
 from ..archive.backup_set import MANIFEST_NAME, read_manifest
-from ..archive.errors import ArchiveError, DamagedArchive
+from ..archive.errors import ArchiveError, DamagedArchive, DamagedBackup
 from ..archive.ids import is_beginning, only_one
 from ..archive.shape import LATEST_SECONDS
 from ..retention import Survey
@@ -106,7 +106,7 @@ class ImageSet:
         Raises ArchiveError if there is none, DamagedArchive rather than giving an older one in place of a damaged one.
         """
         alike: list[StoredImage] = []
-        younger: DamagedArchive | None = None
+        younger: DamagedBackup | None = None
         for timestamp in self._timestamps():
             late = not_after is not None and timestamp > not_after
             try:
@@ -114,9 +114,10 @@ class ImageSet:
             except ObjectMissing:
                 continue
             except DamagedArchive as problem:
+                damage = DamagedBackup(str(problem), timestamp)
                 if backup_id is None and not late:
-                    raise
-                younger = younger or problem
+                    raise damage from problem
+                younger = younger or damage
                 continue
             if not_after is not None and found.manifest.began > not_after:
                 continue

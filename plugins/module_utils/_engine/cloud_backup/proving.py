@@ -52,12 +52,14 @@ class HeadHash:
 
 
 def verify(options: Options, progress: Progress) -> dict[str, Any]:
-    """Prove that an image restores, in every storage that has it; with ``check: restore`` also through the cloud.
+    """Prove that an image restores, in every storage of the action; with ``check: restore`` also through the cloud.
 
     Raises DamagedArchive or CloudError if the proof fails; a difference from ``compare_to`` is a result.
     """
     check = "restore" if options.compare_to else options.check
-    copies = choose(options)
+    chosen = choose(options)
+    chosen.need_everywhere()
+    copies = chosen.copies
     started = time.time()
     one, image = copies[0]
     manifest = image.manifest

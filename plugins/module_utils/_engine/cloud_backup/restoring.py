@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Callable
 
-from ..archive.errors import ArchiveError, DamagedArchive
+from .. import choosing
+from ..archive.errors import DamagedArchive
+from ..choosing import Chosen
 from ..cloud.errors import CloudError
 from ..cloud.images import delete_image, images_named, upload
 from ..cloud.resources import Resource
 from ..cloud.server_restore import ServerRestore
 from ..cloud.volume_images import remove_volumes, volume_of_image
-from ..errors import FreezerError
 from ..options import Options
 from ..progress import Progress
 from ..storage.errors import StorageError
@@ -29,27 +30,23 @@ from .source import Workplace
 Found = tuple[ImageSet, StoredImage]
 
 
-def choose(options: Options) -> list[Found]:
+def choose(options: Options) -> Chosen[Found]:
     """The image that an action means, in each storage that has it: of all storages the newest one counts."""
-    found: list[Found] = []
-    problems: list[FreezerError] = []
-    for one in image_sets_of(options, options.backup_name):
-        try:
-            found.append((one, one.find(options.backup_id, options.restore_from_date)))
-        except (StorageError, ArchiveError) as problem:
-            problems.append(problem)
-    if not found:
-        raise problems[0]
-    newest = max((image.manifest for _set, image in found), key=lambda manifest: manifest.timestamp)
-    return [copy for copy in found if copy[1].manifest.backup_id == newest.backup_id]
+    return choosing.choose(
+        image_sets_of(options, options.backup_name),
+        lambda one: (one, one.find(options.backup_id, options.restore_from_date)),
+        lambda copy: copy[1].manifest,
+    )
 
 
 def restore(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any]:
     """A new server, or a new volume, made of an image; made once. Raises FreezerError; nothing new is left then."""
-    copies = choose(options)
+    chosen = choose(options)
+    chosen.refuse_older(options)
+    copies = chosen.copies
     work = workplace(options)
     started = time.time()
-    remarks: list[str] = []
+    remarks = chosen.remarks()
     for one, image in copies:
         manifest = image.manifest
         work.temporary = f"freezer-{manifest.backup_id}"
