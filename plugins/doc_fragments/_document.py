@@ -125,7 +125,7 @@ _SCHEDULE = r"""    description:
       schedule_misfire_grace_time:
         description:
           - By how many seconds a run may be late. A time that is missed by more is not made up for.
-          - Without it, 3600.
+          - Without it, 3600. At most a year, 31622400.
         type: int
       schedule_catch_up:
         description:

@@ -91,6 +91,14 @@ class DueTimes:
         found = [due for due in (source.after(moment) for source in self._sources) if due is not None]
         return min(found) if found else None
 
+    def newest(self, since: float, until: float) -> float | None:
+        """The last of the moments later than ``since`` and not later than ``until``; None if there is none.
+
+        However many there are, few of them are worked out.
+        """
+        found = [due for due in (source.newest(since, until) for source in self._sources) if due is not None]
+        return max(found) if found else None
+
     def up_to(self, since: float, until: float) -> Iterator[float]:
         """The moments later than ``since`` and not later than ``until``. A continuous job has none between two runs."""
         due = self.after(since)
@@ -103,6 +111,26 @@ class _Source(ABC):
     @abstractmethod
     def after(self, moment: float) -> float | None:
         """The first moment later than this one; None if there is none."""
+
+    def newest(self, since: float, until: float) -> float | None:
+        """The last moment later than ``since`` and not later than ``until``; None if there is none.
+
+        Found by halving: of a moment in the middle only what comes after it is asked, so that any calendar can tell.
+        """
+        found = self.after(since)
+        if found is None or found > until:
+            return None
+        following = self.after(found)
+        while following is not None and following <= until:
+            middle = (found + until) / 2
+            due = self.after(middle)
+            if due is not None and due <= until:
+                found = due
+            else:
+                # There is none from the middle on; in the half before it the last one is looked for.
+                found, until = following, middle
+            following = self.after(found)
+        return found
 
 
 class _Date(_Source):
@@ -145,6 +173,13 @@ class _Interval(_Bounded):
 
     def _first_from(self, start: float) -> float | None:
         return start
+
+    def newest(self, since: float, until: float) -> float | None:
+        if self._anchor is not None:
+            return super().newest(since, until)
+        # Each time counts from the one before, and so from the first moment.
+        turns = int((min(until, self._end if self._end is not None else until) - since) // self._seconds)
+        return since + turns * self._seconds if turns > 0 else None
 
     def _next_after(self, moment: float) -> float | None:
         if self._anchor is None:

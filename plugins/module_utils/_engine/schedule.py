@@ -40,6 +40,8 @@ _PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1}
 CATCH_UPS = ("latest", "all", "none")
 #: As in Freezer's scheduler: a time that is missed by more than this is not made up for.
 MISFIRE_GRACE_SECONDS = 3600
+#: The longest that can be asked for: a year.
+MAX_MISFIRE_GRACE_SECONDS = 366 * 86400
 
 _OPTION_KEYS = ("schedule_timezone", "schedule_misfire_grace_time", "schedule_catch_up")
 _TRIGGER_KEYS = frozenset(
@@ -174,7 +176,8 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
         text = str(given["schedule_misfire_grace_time"])
         if not re.fullmatch("[0-9]{1,9}", text) or int(text) == 0:
             raise ScheduleError(f"schedule_misfire_grace_time is {text!r}; write a number of seconds above 0")
-        found["misfire_grace_seconds"] = int(text)
+        # An API of an earlier release has stored longer ones.
+        found["misfire_grace_seconds"] = min(int(text), MAX_MISFIRE_GRACE_SECONDS)
     if "schedule_catch_up" in given:
         policy = given["schedule_catch_up"]
         if policy not in CATCH_UPS:

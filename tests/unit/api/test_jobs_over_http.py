@@ -119,12 +119,30 @@ def test_a_change_may_bring_the_version_back_that_was_read(tenant):
 
 def test_a_replaced_job_forgets_its_runs_but_not_its_birth_and_its_session(tenant):
     tenant.post("/sessions/s", {"schedule": {}})
-    tenant.post("/jobs/j", a_job(job_schedule={"time_created": 5, "status": "completed", "schedule_hour": "3"}))
+    tenant.post("/jobs/j", a_job(job_schedule={"status": "completed", "schedule_hour": "3"}))
+    created = tenant.get("/jobs/j").json["job_schedule"]["time_created"]
     tenant.put("/sessions/s/jobs/j")
     tenant.post("/jobs/j", a_job(job_schedule={"schedule_minute": "4"}))
     job = tenant.get("/jobs/j").json
-    assert job["job_schedule"] == {"time_created": 5, "time_started": -1, "time_ended": -1, "schedule_minute": "4"}
+    assert job["job_schedule"] == {
+        "time_created": created, "time_started": -1, "time_ended": -1, "schedule_minute": "4"
+    }  # fmt: skip
     assert (job["session_id"], job["session_tag"]) == ("s", 0)
+
+
+def test_nobody_but_the_server_says_when_a_job_was_made(tenant):
+    before = int(time.time())
+    tenant.post("/jobs/j", a_job(job_schedule={"time_created": 5}))
+    created = tenant.get("/jobs/j").json["job_schedule"]["time_created"]
+    assert before <= created <= int(time.time())
+    tenant.post("/jobs/j", a_job(job_schedule={"time_created": 5}))
+    assert tenant.patch("/jobs/j", {"job_schedule": {"time_created": 5}}).status == 200
+    assert tenant.get("/jobs/j").json["job_schedule"]["time_created"] == created
+
+
+def test_a_run_may_be_late_by_a_year_at_most(tenant):
+    assert tenant.post("/jobs/j", a_job(job_schedule={"schedule_misfire_grace_time": 31622400})).status == 201
+    assert tenant.post("/jobs/k", a_job(job_schedule={"schedule_misfire_grace_time": 31622401})).status == 400
 
 
 def test_an_action_of_a_job_has_a_document_that_lives_with_the_job(tenant):

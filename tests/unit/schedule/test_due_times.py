@@ -164,3 +164,37 @@ def test_without_the_library_a_sentence_names_it(monkeypatch):
     assert DueTimes({"schedule_interval": "1 days"}, BERLIN, anchor=0).after(0) == 86400
     with pytest.raises(MissingScheduler, match=r"APScheduler 3, which .*python.* does not have"):
         DueTimes({"schedule_second": "59", "schedule_minute": "59"}, BERLIN)
+
+
+MADE = moment("2026-03-28T00:00:03")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "anchor"),
+    [
+        ({"schedule_interval": "7 seconds"}, MADE),
+        ({"schedule_interval": "7 seconds"}, None),
+        ({"schedule_interval": "90 minutes", "schedule_start_date": "2026-03-27T00:00:00.5"}, MADE),
+        ({"schedule_hour": "3", "schedule_second": "*/20"}, MADE),
+        ({"schedule_hour": "2", "schedule_minute": "*/30", "schedule_end_date": "2026-03-29T12:00:00"}, None),
+        ({"schedule_minute": "15", "schedule_interval": "5 hours", "schedule_date": "2026-03-28T20:00:00"}, MADE),
+        ({"schedule_day": "29", "schedule_month": "2"}, None),
+    ],
+)
+def test_the_newest_time_is_the_last_of_all_up_to_then(schedule, anchor):
+    times, chance = DueTimes(schedule, BERLIN, anchor), random.Random(4)
+    for _turn in range(10):
+        since = moment("2026-03-28T12:00:00") + chance.uniform(0, 86400)
+        until = since + chance.choice([1, 60, 3600, 86400])
+        assert times.newest(since, until) == max(times.up_to(since, until), default=None)
+
+
+@pytest.mark.parametrize("schedule", [{"schedule_interval": "1 seconds"}, {"schedule_second": "*"}])
+def test_the_newest_of_millions_of_times_is_found_with_few_of_them(schedule, monkeypatch):
+    times = DueTimes(schedule, BERLIN, anchor=moment("2020-01-01T00:00:00"))
+    source, asked = times._sources[0], []
+    after = type(source).after
+    monkeypatch.setattr(type(source), "after", lambda self, since: asked.append(since) or after(self, since))
+    until = moment("2026-11-01T00:00:00")
+    assert times.newest(moment("2020-01-01T00:00:00"), until) == until
+    assert len(asked) < 200

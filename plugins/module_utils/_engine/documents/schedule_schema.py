@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..schedule import MAX_MISFIRE_GRACE_SECONDS
+
 EVENTS = ("", "stop", "start", "abort", "remove")
 STATUSES = ("", "completed", "stop", "scheduled", "running", "aborting", "removed")
 RESULTS = ("", "success", "fail", "aborted")
@@ -91,7 +93,7 @@ _PROPERTIES: dict[str, Any] = {
     "schedule_second": _CALENDAR_FIELD,
     # These three are this project's own.
     "schedule_timezone": {"type": "string", "maxLength": 64},
-    "schedule_misfire_grace_time": {"type": "integer", "minimum": 1},
+    "schedule_misfire_grace_time": {"type": "integer", "minimum": 1, "maximum": MAX_MISFIRE_GRACE_SECONDS},
     "schedule_catch_up": {"type": "string", "enum": list(CATCH_UPS)},
 }
 

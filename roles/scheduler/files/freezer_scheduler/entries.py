@@ -104,11 +104,12 @@ class Entry:
         options = self.times.schedule
         oldest = now - (options.misfire_grace_seconds if options.catch_up != "none" else LATE_SECONDS)
         since = self.last_due if self.last_due is not None else self.next_due - 1
-        found = None
-        for due in self.times.up_to(max(since, oldest - 1e-6), now):
-            found = due
-            if options.catch_up == "all":
-                break
+        since = max(since, oldest - 1e-6)
+        if options.catch_up == "all":
+            found = self.times.after(since)
+            found = found if found is not None and found <= now else None
+        else:
+            found = self.times.newest(since, now)
         self.last_due = found if found is not None and options.catch_up == "all" else now
         return found
 

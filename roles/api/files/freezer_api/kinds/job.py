@@ -53,19 +53,20 @@ class JobRules(Rules):
         return self.without_owner(body)
 
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
-        schedule = {"time_created": now, "time_started": -1, "time_ended": -1, **sent.get("job_schedule", {})}
+        # Schedulers count from when it was made: the sender has no say in that.
+        schedule = {"time_started": -1, "time_ended": -1, **sent.get("job_schedule", {}), "time_created": now}
         return super().new({**sent, "job_schedule": answerable(schedule)}, document_id, owner, now)
 
     def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
-        created = stored.document["job_schedule"].get("time_created", now)
-        schedule = {"time_created": created, **sent.get("job_schedule", {})}
-        document = self.new({**sent, "job_schedule": schedule}, stored.id, stored.owner, now)
-        document["job_schedule"] = rescheduled(stored.document["job_schedule"], document["job_schedule"])
+        document = self.new(sent, stored.id, stored.owner, now)
+        schedule = _as_old_as(stored, document["job_schedule"])
+        document["job_schedule"] = rescheduled(stored.document["job_schedule"], schedule)
         return carried_over(document, stored.document, _ASSOCIATION)
 
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
         job = merged(stored.document, changes)
-        return {**job, "job_schedule": rescheduled(stored.document["job_schedule"], answerable(job["job_schedule"]))}
+        schedule = _as_old_as(stored, answerable(job["job_schedule"]))
+        return {**job, "job_schedule": rescheduled(stored.document["job_schedule"], schedule)}
 
     def remarks(self, old: Document | None, new: Document) -> list[str]:
         look_at_schedule((old or {}).get("job_schedule") or {}, new["job_schedule"], "job_schedule")
@@ -153,6 +154,12 @@ def has_times(schedule: Mapping[str, Any]) -> bool:
         return parse(schedule).kind != "none"
     except ScheduleError:
         return True
+
+
+def _as_old_as(stored: Stored, schedule: Mapping[str, Any]) -> Document:
+    created = stored.document["job_schedule"].get("time_created")
+    kept = {key: value for key, value in schedule.items() if key != "time_created"}
+    return kept if created is None else {**kept, "time_created": created}
 
 
 def _with_whole_actions(store: Store, job: Mapping[str, Any], owner: Owner) -> Document:
