@@ -110,8 +110,8 @@ chosen:
   sample: ["container is not given: freezer_backups was chosen, the default of Freezer's agents for Swift."]
 outcome:
   description:
-    - V(success), V(partial) when something could not be read or a storage failed, V(unchanged) when O(min_age) was
-      not reached, and V(planned) in check mode.
+    - V(success), V(partial) when something could not be read, O(exclude) leaves nothing but the folder itself, or a storage
+      failed, V(unchanged) when O(min_age) was not reached, and V(planned) in check mode.
   returned: success
   type: str
   sample: success

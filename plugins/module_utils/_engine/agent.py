@@ -171,11 +171,13 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
             level, parent = LevelPlan(0, None, str(obstacle)), None
             stored, census = _create(replace(plan, level=0, parent=None), fan_out, progress)
         read_from = os.path.normpath(os.path.join(held.source.folder, held.source.single_file or ""))
-        seen = results.Seen(read_from if held.snapshot else "", *links.found())
+        seen = results.Seen(
+            read_from if held.snapshot else "", *links.found(), all_excluded=census.all_excluded(held.source)
+        )
     result = results.described(options, path, level, parent)
     result.update(results.done(options, stored, sets, fan_out, [*ahead, *held.problems], containers, seen))
     result.update(results.counted(stored, census))
-    result["reason"] = "; ".join(filter(None, (result["reason"], results.left_out_said(result))))
+    result["reason"] = "; ".join(filter(None, (result["reason"], seen.excluded_said(), results.left_out_said(result))))
     return result
 
 

@@ -43,6 +43,14 @@ class Seen:
     broken_links: Sequence[str]
     #: How many there are; None if that could not be found out.
     broken_links_count: int | None
+    #: Whether the backup holds the folder and nothing that is in it, because all of that was excluded.
+    all_excluded: bool = False
+
+    def excluded_said(self) -> str:
+        """That there is nothing but the folder, as a part of a sentence; empty if there is more."""
+        return (
+            "it holds nothing but the folder itself: exclude leaves out all that is in it" if self.all_excluded else ""
+        )
 
     def problems(self) -> list[str]:
         """What could not be found out, as sentences."""
@@ -100,7 +108,7 @@ def done(
             storages.append({**place_of, "outcome": "success", "folder": stored.folder, **made})
         else:
             storages.append({**place_of, "outcome": "failed", "message": str(problem)})
-    outcome = "partial" if fan_out.failures else manifest.outcome
+    outcome = "partial" if fan_out.failures or seen.all_excluded else manifest.outcome
     left_out = [one for one in manifest.warnings if one["kind"] == "other_file_system"]
     return {
         "changed": True,

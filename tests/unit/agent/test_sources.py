@@ -269,3 +269,31 @@ def test_min_age_keeps_from_making_backups_too_often_but_not_because_of_a_wrong_
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() - 86400)
     assert one_set.backup(min_age=3600)["changed"] is True
+
+
+def test_a_backup_from_which_all_is_excluded_fails_and_stores_nothing(one_set):
+    write(one_set.source / "file")
+    with pytest.raises(FreezerError, match="Nothing of .*/source was stored.*exclude leaves out all of it"):
+        one_set.backup(exclude=["*"])
+    assert one_set.backup_folders() == []
+    with pytest.raises(FreezerError, match="exclude leaves out all of it"):
+        one_set.backup(path_to_backup=str(one_set.source / "file"), exclude=["file"])
+    assert one_set.backup_folders() == []
+
+
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_backup_of_nothing_but_the_folder_is_partial_and_says_why(one_set, level):
+    write(one_set.source / "cache" / "file")
+    options = {"exclude": ["./*"], "max_level": 1}
+    for _below in range(level):
+        one_set.backup(**options)
+    result = one_set.backup(**options)
+    assert (result["level"], result["outcome"], result["protected_files"]) == (level, "partial", 0)
+    assert "holds nothing but the folder itself: exclude leaves out all that is in it" in result["reason"]
+    assert result["metadata"]["outcome"] == "partial"
+
+
+def test_an_empty_folder_and_one_that_holds_only_our_container_are_whole_backups(one_set):
+    assert one_set.backup(exclude=["*.tmp"])["outcome"] == "success"
+    inside = str(one_set.source / "container")
+    assert one_set.backup(container=inside, exclude=["*.tmp"])["outcome"] == "success"

@@ -65,6 +65,16 @@ class Census:
     def __init__(self, source: Source) -> None:
         self.before, self.now = _Side(source), _Side(source)
 
+    def all_excluded(self, source: Source) -> bool:
+        """Whether nothing but the folder itself is in the backup, and something in it was excluded."""
+        if not source.exclude or source.single_file is not None or self.now.files or len(self.now.folders) > 1:
+            return False
+        try:
+            names = os.listdir(source.folder)
+        except OSError:
+            return False
+        return any(left_out(source, f"./{name}", name) for name in names if f"./{name}" not in source.own_output)
+
     @property
     def deleted_files(self) -> int:
         """How many of the files of the level before are no more."""

@@ -307,6 +307,12 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         if tree.status not in (0, 1):
             said = "; ".join(messages.unknown[:3]) or f"status {tree.status}"
             raise ArchiveError(f"tar could not archive {plan.path}: {said}.")
+        if not any(tree.tally.counts.values()) and not (
+            plan.parent is not None and plan.source.single_file is not None
+        ):
+            # Of a folder even an increment in which nothing changed has the folder; only of one file it is empty.
+            why = "exclude leaves out all of it" if plan.source.exclude else "it is gone, or could not be read"
+            raise ArchiveError(f"Nothing of {tar.shown(plan.path)} was stored, so there is no backup: {why}.")
         _check_continues(plan, parent_began, messages)
         with open(snar, "rb") as written:
             for folder in folders(written):
