@@ -45,7 +45,8 @@ class ActionModule(ActionBase):
             result["moment"] = time.time() + wanted["lead_seconds"] if sequence_end.freezes_several(states) else 0.0
         if after == "freeze" and result["go"]:
             host = str((task_vars or {}).get("inventory_hostname", ""))
-            self._tell(host, "freeze", "note", sequence_end.skew(states))
+            if skew := sequence_end.skew(states):
+                self._tell(host, "freeze", "note", skew)
             for member, state in states.items():
                 out = wanted["main_step"] in state["freezer_member"]["skips"]
                 self._tell(member, wanted["main_step"], "skipped" if out else "start", {})

@@ -15,7 +15,10 @@ from ansible.utils.display import Display
 
 from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import write
 from ansible_collections.freezer.backup.plugins.plugin_utils.sequence import (
+    about,
     ended_badly,
+    ended_well,
+    failed_hosts,
     has_delete_hooks,
     nothing_was_there,
     other_holds,
@@ -29,7 +32,7 @@ class ActionModule(ActionBase):
     _requires_connection = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Say it, and fail if anything has failed."""
+        """Say it, and who has failed: those fail in a task of their own, so that the others do not count as failed."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         _checked, wanted = self.validate_argument_spec(
             argument_spec={
@@ -55,15 +58,18 @@ class ActionModule(ActionBase):
         if warning:
             result.setdefault("warnings", []).append(warning)
         if problems:
-            said = f"{run['workflow']} {run['snapshot_name']} failed"
+            said = f"{about(run)} failed"
             # Once, in lines: as the message Ansible would show it twice, and in one line.
             Display().display("\n".join([f"{said}.", *problems, *others]), color=C.COLOR_ERROR)
-            result.update(changed=False, failed=True, msg=f"{said}; the lines above say where and why.")
+            there = [str(name) for name in task_vars["ansible_play_hosts"]]
+            result.update(
+                changed=False,
+                failed_on=failed_hosts(run, states, wanted["main_step"], there),
+                msg=f"{said}; the lines above say where and why.",
+            )
             return result
         made = {host: _made(state) for host, state in states.items()}
-        lines = [
-            f"{run['workflow']} {run['snapshot_name']} is done on {len(states)} host{'s' if len(states) > 1 else ''}."
-        ]
+        lines = [ended_well(run, states, would_be=bool(self._task.check_mode))]
         if nothing_was_there(run, states):
             lines = [f"There was nothing of the backup {run['snapshot_name']} to remove."]
             if any(has_delete_hooks(state) for state in states.values()):
@@ -74,7 +80,7 @@ class ActionModule(ActionBase):
         lines += [f"  {host}: {', '.join(names)}" for host, parts in made.items() if (names := _names(parts))]
         lines += others
         Display().display("\n".join(lines))
-        result.update(changed=False, msg=lines[0], made=made)
+        result.update(changed=False, msg=lines[0], made=made, failed_on=[])
         if run["workflow"] in ("backup", "restore", "remove_backup"):
             data = {"snapshot_name": run["snapshot_name"], "freezer_made": made if run["workflow"] == "backup" else {}}
             result["ansible_stats"] = {"data": data, "per_host": False, "aggregate": False}

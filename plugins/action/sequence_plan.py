@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import time
+import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from ansible import constants as C
@@ -14,18 +16,19 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.freezer.backup.plugins.plugin_utils import sequence
+from ansible_collections.freezer.backup.plugins.plugin_utils import sequence, sequence_refusal
 
 #: Attempts of a step without a limit: more than any run lives for.
 _NO_LIMIT = 1_000_000
 
 
 class _Refused(Exception):
-    """Why a run must not begin: sentences."""
+    """Why a run must not begin: sentences, and the hosts that they are about, if they are about some."""
 
-    def __init__(self, *problems: str) -> None:
+    def __init__(self, *problems: str, about: Iterable[str] = ()) -> None:
         super().__init__(" ".join(problems))
         self.problems = problems
+        self.about = list(about)
 
 
 class ActionModule(ActionBase):
@@ -53,8 +56,19 @@ class ActionModule(ActionBase):
             # Once, in lines: as the message Ansible would show it twice, and in one line.
             Display().display("\n".join([*refused.problems, *end]), color=C.COLOR_ERROR)
             begun = "went no further than the release" if finalizes else "was not begun"
-            result.update(changed=False, failed=True, msg=f"{wanted['workflow']} {begun}; the lines above say why.")
+            result.update(
+                changed=False,
+                members=[],
+                refused_on=self._blamed(refused.about),
+                msg=f"{wanted['workflow']} {begun}; the lines above say why.",
+            )
         return result
+
+    def _blamed(self, about: list[str]) -> list[str]:
+        """Who fails where a run must not begin: the hosts that are wrong; else the controller, if it is in the play."""
+        there = [str(host) for host in self._vars["ansible_play_hosts"]]
+        wrong = [host for host in there if host in about]
+        return wrong or sequence.for_all(there)
 
     def _released(self, pattern: Any) -> list[str]:
         """What finalize has done before its plan, and what not."""
@@ -81,17 +95,29 @@ class ActionModule(ActionBase):
         allowed = [
             word for word in ("partial", "idle", "unrecorded") if self._boolean(f"freezer_allow_{word}", default=False)
         ]
-        problems = sequence.problems(run, members, hosts, meant, allowed, self._slice(), wanted["main_step"])
+        limited = self._variable("ansible_limit", "")
+        unknown = sequence_refusal.unknown_types(run, list(seen.values()), list(self._vars["groups"]))
+        problems = sequence.problems(run, members, hosts, meant, allowed, self._slice(), wanted["main_step"], unknown)
+        if not members and not problems:
+            problems.append(sequence_refusal.no_host(str(wanted["hosts"]), meant, hosts, str(limited)))
+        about = sequence_refusal.about(run["workflow"], members, "idle" in allowed)
+        for said in (
+            sequence_refusal.name_taken(run, {host: seen[host] for host in hosts if host not in lost}),
+            sequence_refusal.undeletable(run, members),
+        ):
+            problems += [sentence for sentence, _about in said]
+            about += [host for _sentence, hosts_of_it in said for host in hosts_of_it]
         names = [member["host"] for member in members]
         if run["workflow"] == "restore" and "unrecorded" not in allowed:
             problems += sequence.unrecorded(run["snapshot_name"], members, self._known(names))
         if lost:
             problems.insert(0, f"{', '.join(lost)}: lost before this run.")
         if problems:
-            raise _Refused(*problems)
+            raise _Refused(*problems, about=about)
         retries, interval = self._retries()
         return {
             "changed": False,
+            "refused_on": [],
             "run": run,
             "hosts": hosts,
             "members": names,
@@ -110,7 +136,10 @@ class ActionModule(ActionBase):
     def _run(self, workflow: str) -> dict[str, Any]:
         default = "" if workflow in ("restore", "remove_backup") else f"{workflow}-{int(time.time())}"
         name = str(self._variable("snapshot_name", ""))
+        # Records carry it, so that what undoes this run is known from what another one of the same name has made.
+        own = {"run_id": uuid.uuid4().hex} if workflow in ("backup", "restore") else {}
         return {
+            **own,
             "workflow": workflow,
             "snapshot_name": name or default,
             "snapshot_incremental": self._boolean("snapshot_incremental", default=True),
@@ -147,7 +176,7 @@ class ActionModule(ActionBase):
 
     def _known(self, hosts: list[str], kind: str = "done") -> list[dict[str, Any]]:
         """The backups that hosts have on record, the oldest first: those that are done, or with `runs` the others."""
-        records = [self._vars["hostvars"][host].get("freezer_known") or {} for host in hosts]
+        records = [self._vars["hostvars"][host].get("freezer_member", {}).get("known") or {} for host in hosts]
         found = [run for record in records for run in record.get(kind) or [] if run.get("workflow") == "backup"]
         return sorted(found, key=lambda run: float(run.get("ended_at", 0)))
 

@@ -20,12 +20,13 @@ options:
     description:
       - The run. It has C(workflow) and C(snapshot_name), which together say which run it is, and whatever else is to be known of
         it. No secrets.
+      - With C(run_id) and O(state=absent) another run of the same name stays on record.
       - Required with O(state=present) and O(state=done). With O(state=absent) and without it all runs that are under way are taken
         off the record.
     type: dict
   state:
     description:
-      - Whether the run is on record as being under way.
+      - Whether the run is on record as being under way. A name that is on record as having succeeded is refused.
       - With V(done) it is on record as having succeeded instead, which the playbooks C(restore) and C(remove_backup) look up.
       - With V(absent) a O(run) is taken off the record, also one that had succeeded.
     type: str

@@ -9,7 +9,8 @@ module: sequence_member
 short_description: Say what a host has to do in a run over several hosts
 description:
   - Looks at the variables of a host by which the playbooks C(backup), C(restore), C(remove_backup), C(finalize), C(suspend) and
-    C(resume) know what to do there, and finds and parses its hooks. A part of these playbooks.
+    C(resume) know what to do there, and finds and parses its hooks. Where a backup is meant, the host is asked which ones
+    it has on record. A part of these playbooks.
   - What is wrong is returned and not a failure, so that M(freezer.backup.sequence_plan) says it of all hosts at once.
 version_added: 1.0.0
 author:
@@ -87,6 +88,13 @@ hooks:
   returned: success
   type: dict
   sample: {snapshot: [{tasks: dump.yml, found: /srv/project/dump.yml}]}
+known:
+  description:
+    - The backups that the host has on record, as M(freezer.backup.run_record_info) returns them, or that they cannot be read. Empty for
+      workflows that are about no backup, and for hosts that Ansible does not log in to.
+  returned: success
+  type: dict
+  sample: {runs: [], done: [{workflow: backup, snapshot_name: before_upgrade}]}
 has:
   description: The steps in which it has anything to do.
   returned: success

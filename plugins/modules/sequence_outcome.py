@@ -8,7 +8,7 @@ DOCUMENTATION = r"""
 module: sequence_outcome
 short_description: Say how a run over several hosts has ended
 description:
-  - Says what a run has made on which host, or fails and says which host has failed at which step, why, and what is left there.
+  - Says what a run has made on which host, or which host has failed at which step, why, and what is left there.
   - Hands on C(snapshot_name), and with the workflow C(backup) C(freezer_made), what was made of each host, as
     M(ansible.builtin.set_stats) does, for the next nodes of a workflow of AWX. A part of the playbooks C(backup), C(restore),
     C(remove_backup), C(finalize), C(suspend) and C(resume).
@@ -33,6 +33,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+failed_on:
+  description: The hosts that have failed, which is for a task after it to make known. Empty if none has.
+  returned: success
+  type: list
+  elements: str
+  sample: [web2]
 msg:
   description: A sentence.
   returned: success

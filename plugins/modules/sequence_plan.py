@@ -8,9 +8,9 @@ DOCUMENTATION = r"""
 module: sequence_plan
 short_description: Plan a run over several hosts, or say why there is none
 description:
-  - Works out what is asked for and which hosts take part, from what M(freezer.backup.sequence_member) has found, and fails if
-    anything forbids the run to begin. A part of the playbooks C(backup), C(restore), C(remove_backup), C(finalize), C(suspend)
-    and C(resume), which call it once, before anything is done.
+  - Works out what is asked for and which hosts take part, from what M(freezer.backup.sequence_member) has found, or says what
+    forbids the run to begin, and which hosts are to fail for that. A part of the playbooks C(backup), C(restore),
+    C(remove_backup), C(finalize), C(suspend) and C(resume), which call it once, before anything is done.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -37,6 +37,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+refused_on:
+  description:
+    - The hosts that fail because the run must not begin, in a task after this one. Those that are wrong; else the controller, if it is
+      in the play; else the first one. Empty if it may begin.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 run:
   description: What is asked for.
   returned: success

@@ -29,6 +29,8 @@ _SEARCH_PATH = re.compile(r"[Tt](he role '[^']*' was not found) in:? \S+")
 _SEARCHED = (
     r"t\1 beside the playbook, the inventory or in the current folder, in a folder roles there, or in roles_path"
 )
+#: How Ansible begins what it shows of the file that an error is in.
+_ORIGIN = re.compile(r"^Origin: (.+:\d+:\d+)$", re.MULTILINE)
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
@@ -152,8 +154,19 @@ class Hooks:
 
 
 def sentence(problem: BaseException) -> str:
-    """The message of an error in one line."""
-    return " ".join(str(problem).split())
+    """The message of an error in one line, with the file, line and column that Ansible knows of it."""
+    said = " ".join(str(problem).split())
+    where = _origin(problem)
+    return said if not where or where in said else f"{said.rstrip('.')}, at {where}."
+
+
+def _origin(problem: BaseException | None) -> str:
+    """File, line and column of an error, or of what it was raised from; empty if Ansible knows none."""
+    if problem is None:
+        return ""
+    context = getattr(problem, "_formatted_source_context", None)
+    found = _ORIGIN.search(context or "")
+    return found[1] if found else _origin(problem.__cause__)
 
 
 def without_search_path(message: str) -> str:

@@ -39,6 +39,8 @@ _OPERATIONS = {
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 #: What `backup` calls a run that was given no name.
 GENERATED = re.compile(r"backup-[0-9]+")
+#: Steps with which a run ends, so that a host that they take out of the play is out of it at the end.
+_STEPS_OF_THE_END = ("finalize", "upload", "delete", "statistics")
 #: Workflows of which a part of the hosts would pass for all of them.
 _WHOLE = ("backup", "restore", "remove_backup")
 
@@ -93,6 +95,7 @@ def problems(
     allowed: Iterable[str],
     slice_of: str,
     main_step: str,
+    unknown_types: Iterable[str] = (),
 ) -> list[str]:
     """Why a run must not begin, as sentences. `hosts` are those of the run, `meant` those of its groups whatever `--limit` says.
 
@@ -105,6 +108,7 @@ def problems(
     unknown = [host for host in run["include_instances"] if host not in hosts]
     if unknown:
         found.append(f"include_instances names hosts that are not in the groups: {', '.join(unknown)}.")
+    found += unknown_types
     if workflow in _WHOLE and "partial" not in allowed:
         wanted = set(run["include_instances"]) or set(meant)
         left_out = [host for host in meant if host in wanted and host not in hosts]
@@ -126,12 +130,7 @@ def problems(
             for member in members
             if (strangers := [host for host in member["needs"] if host not in hosts])
         ]
-    if not members:
-        found.append(
-            "No host takes part: the groups freezer_services and freezer_compute are empty, or include_instances, include_types "
-            "and exclude_types leave none."
-        )
-    elif "idle" not in allowed:
+    if "idle" not in allowed and members:
         found += _idle(workflow, members, main_step)
     return found
 
@@ -240,9 +239,72 @@ def ended_badly(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]],
             f"Left on {', '.join(left)}: the record of this run, and what it may have taken. freezer.backup.finalize removes both."
         )
     elif workflow == "backup":
-        kept = all(judged_of(state).get("all_done") and not judged_of(state).get("undone") for state in states.values())
-        lines.append("The backup itself is complete." if kept else "No snapshot of it is left.")
+        lines.append(_left_of_a_backup(states))
     return lines
+
+
+def _left_of_a_backup(states: Mapping[str, Mapping[str, Any]]) -> str:
+    """What there is of a backup that is on no record any more as being under way."""
+    if all(judged_of(state).get("all_done") and not judged_of(state).get("undone") for state in states.values()):
+        return "The backup itself is complete."
+    if not any((state.get("freezer_all_held") or {}).get("go") for state in states.values()):
+        return "No snapshot was taken."
+    stays = _not_deleted(states)
+    if stays:
+        return f"Left on {', '.join(stays)}: what it has taken there, since skip_actions has `delete`."
+    return "No snapshot of it is left."
+
+
+def _not_deleted(states: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Hosts on which nothing is removed that was taken there."""
+    skips = {host: (state.get("freezer_member") or {}).get("skips", ()) for host, state in states.items()}
+    return [host for host, steps in skips.items() if "delete" in steps and "snapshot" not in steps]
+
+
+def failed_hosts(
+    run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]], main_step: str, there: list[str]
+) -> list[str]:
+    """The hosts that count as failed, of a run that `ended_badly`: those on which something has failed.
+
+    `there` are the hosts that are still in the play. One that a hook has taken out of it fails no more; if there is no other, the
+    controller or the first one does, for the run has failed.
+    """
+    wrong = [host for host, state in states.items() if failures_of(host, state)]
+    if not wrong and run["workflow"] in _WHOLE:
+        wrong = [host for host, state in states.items() if not _has_done(host, state, main_step)]
+    return [host for host in there if host in wrong and not _was_taken_out(states[host])] or for_all(there)
+
+
+def for_all(there: list[str]) -> list[str]:
+    """Who fails for what is wrong with none of the hosts of a play: the controller, if it is one of them."""
+    return [host for host in there if host == "localhost"] or there[:1]
+
+
+def _was_taken_out(state: Mapping[str, Any]) -> bool:
+    """Whether a host is in the middle of a step of the play that has the end of the run."""
+    begun, done = (
+        ((state.get(name) or {}).get("line") or {}).get("step") for name in ("freezer_begun", "freezer_done")
+    )
+    return begun in _STEPS_OF_THE_END and begun != done
+
+
+def ended_well(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]], would_be: bool) -> str:
+    """What a run has done, as a sentence; with `would_be` what it would do, in check mode."""
+    name = about(run)
+    stays = _not_deleted(states) if run["workflow"] == "remove_backup" else []
+    number = len(states) - len(stays)
+    hosts = f"{number} host{'' if number == 1 else 's'}"
+    if run["workflow"] == "statistics":
+        return (
+            f"{hosts} {'take' if len(states) > 1 else 'takes'} part in the statistics. What the cloud says comes next."
+        )
+    said = f"{name} {'would be' if would_be else 'is'} done on {hosts}."
+    return f"{said} Not on {', '.join(stays)}, where skip_actions has `delete`." if stays else said
+
+
+def about(run: Mapping[str, Any]) -> str:
+    """The workflow, and the name of the backup if it is about one."""
+    return f"{run['workflow']} {run['snapshot_name']}" if run["workflow"] in _WHOLE else str(run["workflow"])
 
 
 def _has_done(host: str, state: Mapping[str, Any], main_step: str) -> bool:

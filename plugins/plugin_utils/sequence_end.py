@@ -26,16 +26,21 @@ def freezes_several(states: States) -> bool:
 
 
 def skew(states: States) -> dict[str, float]:
-    """How far apart the hosts of freezer_compute were frozen, and how much their clocks may be further apart than was measured."""
+    """How far apart the hosts of freezer_compute were frozen, and how much their clocks may be further apart than was measured.
+
+    Nothing where none was frozen.
+    """
     clocks = [(state, _registered(state, "freezer_prepared")) for state in states.values()]
     moments = [
         float(frozen["held_from"]) - float(clock["offset_seconds"])
         for state, clock in clocks
         if "offset_seconds" in clock and (frozen := _registered(state, "freezer_frozen")).get("held_from")
     ]
+    if not moments:
+        return {}
     errors = sorted(float(clock["error_seconds"]) for _state, clock in clocks if "error_seconds" in clock)
     return {
-        "skew_seconds": round(max(moments) - min(moments), 3) if moments else 0.0,
+        "skew_seconds": round(max(moments) - min(moments), 3),
         "clock_error_seconds": round(sum(errors[-2:]), 3),
     }
 

@@ -65,6 +65,7 @@ def test_hooks_that_cannot_be_loaded_end_the_run_before_anything_is_quiesced(fou
     four.hosts["s1"]["skip_actions"] = ["cloudify.interfaces.snapshot.create", "fs_prepare", "fs_finalise"]
     four.hosts["s2"]["freezer_targets"] = "{{ nowhere_defined }}"
     four.hosts["c2"]["freezer_event_log"] = "{{ 1 / 0 }}"
+    four.hosts["c2"]["freezer_lead_seconds"] = "abc"
     succeeded, output = four.backup()
     assert not succeeded
     said = _words(output)
@@ -73,7 +74,10 @@ def test_hooks_that_cannot_be_loaded_end_the_run_before_anything_is_quiesced(fou
     assert "s2: the hook snapshot: no_such_role cannot be loaded: the role 'no_such_role' was not found" in said
     assert "s2: freezer_targets cannot be evaluated: 'nowhere_defined' is undefined" in said
     assert "c2: freezer_event_log cannot be evaluated: " in said
-    assert "broken.yml" in said.split("c1: the hook snapshot: ")[1]
+    assert "c2: freezer_lead_seconds is a number of seconds, and not 'abc'." in said
+    # Where it is, as Ansible knows it.
+    assert "nested.yml cannot be loaded" not in said
+    assert f"{four.folder}/broken.yml:3:1." in said.split("c1: the hook snapshot: ")[1]
     assert "no.such.module" in said.split("c2: the hook snapshot: ")[1]
     assert "Nothing was done." in said
     # Each thing once, without what does not follow: whether hosts have something to do is not known.
@@ -136,11 +140,14 @@ def test_what_a_hook_finds_missing_while_everybody_is_quiesced_ends_the_run_and_
     """All hosts fail in the first play: Ansible would not begin the second one."""
     found_late = {"ansible.builtin.set_fact": {"late": "/nowhere/late.yml"}}
     four.variables["freezer_hooks"] = {
-        "snapshot": _tasks(four, "late.yml", found_late, {"ansible.builtin.include_tasks": "{{ late }}"})
+        "snapshot": _tasks(four, "late.yml", found_late, {"ansible.builtin.include_tasks": "{{ late }}"}),
+        "delete": [],
     }
-    four.hosts["s1"] = {"freezer_hooks": {"snapshot": _tasks(four, "end.yml", {"ansible.builtin.meta": "end_host"})}}
+    four.hosts["s1"] = {
+        "freezer_hooks": {"snapshot": _tasks(four, "end.yml", {"ansible.builtin.meta": "end_host"}), "delete": []}
+    }
     undefined = {"ansible.builtin.debug": {"msg": "{{ nowhere_defined }}"}}
-    four.hosts["s2"] = {"freezer_hooks": {"snapshot": _tasks(four, "undefined.yml", undefined)}}
+    four.hosts["s2"] = {"freezer_hooks": {"snapshot": _tasks(four, "undefined.yml", undefined), "delete": []}}
     succeeded, output = four.backup()
     assert not succeeded
     said = _words(output)
@@ -157,6 +164,16 @@ def test_hosts_that_are_all_lost_are_all_asked_to_release(farm):
     assert not succeeded
     for host in farm.names:
         assert f"{host}: record: the host cannot be reached; nothing was quiesced on it by this run." in output
+    assert farm.history() == []
+
+
+def test_a_hook_that_takes_a_snapshot_which_none_removes_ends_the_run_on_that_host(farm):
+    farm.hosts["c1"] = {"freezer_hooks": {"snapshot": [{"tasks": str(farm.folder / "hook.yml")}]}}
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert "c1: freezer_hooks has `snapshot` and no `delete`, so what that takes could not be removed again." in output
+    recap = output.rpartition("PLAY RECAP")[2].splitlines()
+    assert [line.split()[0] for line in recap if "failed=0" not in line and "failed=" in line] == ["c1"]
     assert farm.history() == []
 
 
@@ -211,7 +228,7 @@ def test_a_step_that_fails_is_tried_again_and_a_backup_without_a_name_is_the_new
 
 def test_a_retry_that_fails_too_is_a_failure_of_the_step_and_no_loss_of_the_host(farm):
     farm.script("c1-snapshot", "exit 1")
-    farm.hosts["c1"] = {"freezer_hooks": {"snapshot": [{"tasks": str(farm.folder / "hook.yml")}]}}
+    farm.hosts["c1"] = {"freezer_hooks": {"snapshot": [{"tasks": str(farm.folder / "hook.yml")}], "delete": []}}
     succeeded, output = farm.backup(task_retries=1, task_retry_interval=0, include_instances="c1")
     assert not succeeded
     assert farm.history().count("c1 snapshot") == 2
@@ -262,7 +279,8 @@ def test_hooks_of_a_project_are_found_when_its_playbook_imports_ours(tmp_path):
     (tmp_path / "hooks").mkdir()
     (tmp_path / "hooks" / "dump.yml").write_text("[]")
     farm.variables["freezer_hooks"] = {
-        "cloudify.interfaces.snapshot.create": [{"role": "mine"}, {"tasks": "hooks/dump.yml"}]
+        "cloudify.interfaces.snapshot.create": [{"role": "mine"}, {"tasks": "hooks/dump.yml"}],
+        "cloudify.interfaces.snapshot.delete": [],
     }
     (tmp_path / "site.yml").write_text(yaml.safe_dump([{"ansible.builtin.import_playbook": "freezer.backup.backup"}]))
     with start_playbook(str(tmp_path / "site.yml"), farm.inventory(), {"include_instances": "c1"}) as process:
@@ -276,7 +294,8 @@ def test_a_file_that_no_plan_could_have_parsed_before_leaves_everybody_to_the_de
     (farm.folder / "broken.yml").write_text("- name: no list\n  command: [\n")
     late = {"ansible.builtin.set_fact": {"late": str(farm.folder / "broken.yml")}}
     farm.variables["freezer_hooks"] = {
-        "snapshot": _tasks(farm, "late.yml", late, {"ansible.builtin.include_tasks": "{{ late }}"})
+        "snapshot": _tasks(farm, "late.yml", late, {"ansible.builtin.include_tasks": "{{ late }}"}),
+        "delete": [],
     }
     succeeded, output = farm.backup()
     assert not succeeded

@@ -31,7 +31,7 @@ _BROKEN = [("s1-prepare", "prepare"), ("c1-stop", "freeze"), ("s1-stop", "prepar
 _LINES_OF_A_RUN = 26
 _LINES_OF_A_RUN_ON_TWO = 14
 #: What a run over three hosts may print; it was 200.
-_LINES_OF_A_SCREEN = 95
+_LINES_OF_A_SCREEN = 99
 _STEPS = ("prepare", "freeze", "snapshot", "apply", "delete", "finalize")
 
 
@@ -55,6 +55,12 @@ def phases(logged):
             found.append((step, event, set()))
         found[-1][2].add(host)
     return found
+
+
+def _failed(output, host):
+    """How many tasks have failed on a host, by the recap."""
+    (line,) = [line for line in output.splitlines() if line.startswith(f"{host} ") and "unreachable=" in line]
+    return int(line.partition("failed=")[2].split()[0])
 
 
 def _sequence(farm, main):
@@ -90,7 +96,9 @@ def test_a_backup_goes_through_the_phases_in_their_order_and_is_restored_and_rem
     first_start = min(history.index(f"{host} start") for host in four.names)
     assert all(last_stop < history.index(f"{host} snapshot") < first_start for host in four.names)
     assert four.snapshots() == [f"{host}.snapshot.one" for host in sorted(four.names)]
-    assert json.loads((four.folder / "c1.snapshot.one").read_text()) == {
+    given = json.loads((four.folder / "c1.snapshot.one").read_text())
+    assert len(given.pop("run_id")) == 32
+    assert given == {
         "workflow": "backup",
         "snapshot_name": "one",
         "snapshot_incremental": False,
@@ -163,6 +171,7 @@ def test_if_one_snapshot_fails_all_are_removed_after_everybody_was_let_go(farm):
     succeeded, output = farm.backup()
     assert not succeeded
     assert "backup one failed.\nc1: snapshot: " in output
+    assert [_failed(output, host) for host in ("c1", "s1")] == [1, 0]
     # Once, and last.
     assert output.count("c1: snapshot: ") == 1
     assert "lines above say where and why" in output.rpartition("No snapshot of it is left.")[2]
@@ -171,6 +180,38 @@ def test_if_one_snapshot_fails_all_are_removed_after_everybody_was_let_go(farm):
     assert steps == ["prepare", "freeze", "snapshot", "finalize", "finalize", "delete"]
     assert farm.snapshots() == []
     farm.nothing_is_left()
+
+    # Only what has succeeded has a name that is taken.
+    (farm.folder / "c1-snapshot").unlink()
+    farm.arguments = ("--check",)
+    succeeded, output = farm.backup()
+    assert succeeded, output
+    assert "backup one would be done on 2 hosts." in output
+    farm.arguments = ()
+    succeeded, output = farm.backup()
+    assert succeeded, output
+    taken, before = farm.snapshots(), farm.history()
+    made = {
+        path: path.read_text() for path in [*farm.folder.glob("*.snapshot.*"), *farm.folder.glob("*.record/*.done")]
+    }
+    assert len(made) == 4
+    # Neither would have been left of the first one: a snapshot that fails, or a host that cannot be held.
+    for broken in ("c1-snapshot", "s1-prepare"):
+        farm.script(broken, "exit 1")
+    farm.events.unlink()
+    succeeded, output = farm.backup(include_instances="s1")
+    assert not succeeded
+    assert (
+        "s1, c1: there is a backup one on record already. Choose another snapshot_name, leave it out, or remove"
+        in output
+    )
+    assert "No snapshot" not in output
+    assert {path: path.read_text() for path in made} == made
+    assert (farm.snapshots(), farm.history(), farm.logged()) == (taken, before, [])
+    succeeded, output = farm.run("finalize")
+    assert succeeded, output
+    assert "finalize is done on 2 hosts." in output
+    assert farm.snapshots() == taken
 
 
 def test_a_finalize_that_fails_keeps_nobody_else_and_no_snapshot_is_lost(farm):

@@ -130,3 +130,18 @@ def test_a_run_that_has_succeeded_is_on_record_as_done_until_it_is_taken_off(hos
     assert [run["snapshot_name"] for run in run_module("run_record_info", {"folder": str(host.folder)})["done"]] == [
         "later"
     ]
+
+
+def test_a_name_that_is_on_record_as_done_is_taken_until_that_run_itself_is_taken_off(host):
+    first, second = ({**ONE, "run_id": run_id} for run_id in ("first", "second"))
+    host.run(run=first, state="done")
+    assert "There is a backup one on record already. Choose another snapshot_name" in host.sentence(run=second)
+    # To undo another run of this name takes nothing away, nor does to end all that are under way.
+    (host.folder / "run.backup.one.json").write_text(json.dumps(second))
+    assert host.runs() == []
+    host.run(state="absent")
+    assert not host.run(run={**ONE, "run_id": "third"}, state="absent")["changed"]
+    host.run(run=second, state="absent")
+    assert "run.backup.one.done" in host.files()
+    assert host.run(run=ONE, state="absent")["changed"]
+    assert host.files() == {}

@@ -49,7 +49,7 @@ class GuestRuns:
             "freezer_targets": [{"path": "/srv/data"}],
             "freezer_deadline_seconds": 200,
             "freezer_lead_seconds": 2,
-            "freezer_hooks": {"snapshot": [{"tasks": str(folder / "hook.yml")}]},
+            "freezer_hooks": {"snapshot": [{"tasks": str(folder / "hook.yml")}], "delete": []},
             "freezer_event_log": str(folder / "events"),
         }
 

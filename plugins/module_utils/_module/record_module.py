@@ -31,6 +31,8 @@ def run_record_module() -> None:
     wanted = module.params
     try:
         records = RunRecords(wanted["folder"], wanted["owner"])
+        if wanted["state"] == "present":
+            records.check_free(wanted["run"])
         before = {"runs": records.runs(), "done": records.done()}
         after = _after(records, before, wanted)
         changed = _without_time(before) != _without_time(after)
@@ -57,11 +59,15 @@ def _after(records: RunRecords, before: dict[str, Any], wanted: dict[str, Any]) 
     if run is None:
         return {"runs": [], "done": before["done"]}
     name = records.file_name(run)
+    if state == "absent":
+        return {
+            kind: [other for other in before[kind] if not records.is_meant(run, other)] for kind in ("runs", "done")
+        }
     runs = [other for other in before["runs"] if records.file_name(other) != name]
     done = [other for other in before["done"] if records.file_name(other) != name]
     if state == "present":
         return {"runs": [*runs, run], "done": before["done"]}
-    return {"runs": runs, "done": [*done, run] if state == "done" else done}
+    return {"runs": runs, "done": [*done, run]}
 
 
 def _shown(kept: dict[str, Any]) -> dict[str, Any]:

@@ -61,6 +61,8 @@ def test_how_far_apart_hosts_were_frozen_is_said_by_the_clock_of_the_controller(
         "s": {**_SERVICE, "freezer_prepared": {"held_from": 7.0}},
     }
     assert sequence_end.skew(states) == {"skew_seconds": 0.25, "clock_error_seconds": 0.03}
+    # Where nothing was frozen there is nothing to say.
+    assert sequence_end.skew({"s": states["s"]}) == {}
     assert sequence_end.freezes_several(states)
     assert not sequence_end.freezes_several({"s": states["s"], "a": states["a"]})
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.plugin_utils import hooks, sequence
+from ansible_collections.freezer.backup.plugins.plugin_utils import hooks, sequence, sequence_refusal
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,86 @@ def test_the_end_says_who_failed_where_and_what_is_left():
         "b: snapshot: no space",
         "Left on b: the record of this run, and what it may have taken. freezer.backup.finalize removes both.",
     ]
-    bad["freezer_off_record"] = {"others": [], "failed": False}
+    bad |= {"freezer_off_record": {"others": [], "failed": False}, "freezer_all_held": {"go": True}}
     assert sequence.ended_badly(_run(), {"a": undone, "b": bad}, "snapshot")[-1] == "No snapshot of it is left."
     late = {**well, "freezer_failures": ["finalize: exit 1"]}
     assert sequence.ended_badly(_run(), {"a": late}, "snapshot")[-1] == "The backup itself is complete."
     # A hook that takes its host out of the play has no failure.
     assert "a: snapshot: it was not reached" in sequence.ended_badly(_run(), {"a": {}}, "snapshot")[0]
+    # Where nothing had begun there is nothing of this run, whatever there is of others.
+    assert sequence.ended_badly(_run(), {"a": {"freezer_failures": ["record: taken"]}}, "snapshot")[-1] == (
+        "No snapshot was taken."
+    )
+    kept = {**undone, "freezer_failures": ["snapshot: no"], "freezer_member": {"skips": ["delete"]}}
+    assert sequence.ended_badly(_run(), {"a": {**kept, "freezer_all_held": {"go": True}}}, "snapshot")[-1] == (
+        "Left on a: what it has taken there, since skip_actions has `delete`."
+    )
+
+
+def test_the_hosts_that_have_failed_count_as_failed_and_the_controller_for_those_that_are_out_of_the_play():
+    states = {"a": _judged("a", "b"), "b": {**_judged("a", "b"), "freezer_failures": ["snapshot: no space"]}}
+    assert sequence.failed_hosts(_run(), states, "snapshot", ["a", "b"]) == ["b"]
+    assert sequence.failed_hosts(_run(), states, "snapshot", ["a"]) == ["a"]
+    assert sequence.failed_hosts(_run(), states, "snapshot", ["a", "localhost"]) == ["localhost"]
+    # A hook of the end has taken it out of the play, so it says nothing any more.
+    out = {"freezer_begun": {"line": {"step": "finalize"}}, "freezer_done": {"line": {"step": "snapshot"}}}
+    assert sequence.failed_hosts(_run(), {**states, "b": {**states["b"], **out}}, "snapshot", ["a", "b"]) == ["a"]
+    lost = {**states["b"], "freezer_begun": {"line": {"step": "prepare"}}}
+    assert sequence.failed_hosts(_run(), {**states, "b": lost}, "snapshot", ["a", "b"]) == ["b"]
+
+
+def test_the_end_of_a_good_run_says_what_was_done_and_what_would_be():
+    two = {"a": {}, "b": {}}
+    assert sequence.ended_well(_run(), two, would_be=False) == "backup one is done on 2 hosts."
+    assert sequence.ended_well(_run(), {"a": {}}, would_be=True) == "backup one would be done on 1 host."
+    # These are about no backup, and of the cloud nothing was asked so far.
+    assert sequence.ended_well(_run("finalize"), two, would_be=False) == "finalize is done on 2 hosts."
+    assert "is done" not in sequence.ended_well(_run("statistics"), two, would_be=False)
+    skips = {"a": {}, "b": {"freezer_member": {"skips": ["delete"]}}}
+    assert sequence.ended_well(_run("remove_backup"), skips, would_be=False) == (
+        "remove_backup one is done on 1 host. Not on b, where skip_actions has `delete`."
+    )
+
+
+def test_a_name_that_any_host_has_on_record_as_done_is_taken():
+    seen = {"a": _member("a"), "b": _member("b", known={"done": [{"workflow": "backup", "snapshot_name": "one"}]})}
+    ((said, about),) = sequence_refusal.name_taken(_run(), seen)
+    assert said.startswith("b: there is a backup one on record already. Choose another snapshot_name, leave it out, or")
+    assert about == ["b"]
+    assert sequence_refusal.name_taken(_run(snapshot_name="two"), seen) == []
+    assert sequence_refusal.name_taken(_run("restore"), seen) == []
+    # One that has failed or was killed may be made again.
+    killed = {"a": _member("a", known={"runs": [{"workflow": "backup", "snapshot_name": "one"}], "done": []})}
+    assert sequence_refusal.name_taken(_run(), killed) == []
+
+
+def test_snapshots_of_hooks_that_none_removes_are_refused_and_a_removal_keeps_their_record():
+    known = {"done": [{"workflow": "backup", "snapshot_name": "one"}]}
+    taken = _member("a", hooks={"snapshot": [{"tasks": "x"}]}, known=known)
+    for workflow, what in (("backup", "could not be removed again"), ("remove_backup", "would stay, and so does its")):
+        ((said, about),) = sequence_refusal.undeletable(_run(workflow), [taken, _member("b")])
+        assert said.startswith(f"a: freezer_hooks has `snapshot` and no `delete`, so what that takes {what}")
+        assert about == ["a"]
+    assert sequence_refusal.undeletable(_run("restore"), [taken]) == []
+    # What never was is not in the way, nor what is said to be so.
+    assert sequence_refusal.undeletable(_run("remove_backup", snapshot_name="two"), [taken]) == []
+    for meant in ({"hooks": {**taken["hooks"], "delete": []}}, {"skips": ["delete"]}):
+        assert sequence_refusal.undeletable(_run(), [{**taken, **meant}]) == []
+
+
+def test_types_that_no_host_has_are_refused_and_empty_groups_are_not():
+    run = _run(include_types=["db"], exclude_types=["slow", "nosuch"])
+    seen = [_member("a", types=["freezer_services", "slow"]), None]
+    (said,) = sequence_refusal.unknown_types(run, seen, ["all", "db"])
+    assert said == "exclude_types names what is no group of the inventory and in freezer_types of no host: nosuch."
+
+
+def test_why_no_host_takes_part_is_said_as_it_is():
+    groups = "freezer_services:freezer_compute"
+    assert sequence_refusal.no_host(groups, [], [], "").endswith("freezer_services and freezer_compute are empty.")
+    assert "freezer_hosts, which is nope, fits none" in sequence_refusal.no_host("nope", [], [], "")
+    assert "--limit db9 leaves none" in sequence_refusal.no_host(groups, ["a"], [], "db9")
+    assert "exclude_types leave none" in sequence_refusal.no_host(groups, ["a"], ["a"], "")
+    assert _problems([], _run(include_instances=["web9"])) == [
+        "include_instances names hosts that are not in the groups: web9."
+    ]
