@@ -31,7 +31,9 @@ options:
     type: bool
     default: false
   client_id:
-    description: The clients whose jobs O(prune) may remove. An empty list is not enough for it.
+    description:
+      - The clients whose jobs O(prune) may remove. An empty list is not enough for it.
+      - It says nothing about the client of a job in O(jobs); each of these has its own C(client_id).
     type: list
     elements: str
   continue_on_error:

@@ -154,7 +154,10 @@ def test_a_job_that_is_removed_leaves_its_session_first(api):
 BAD = [
     ({"job_id": "no id"}, "jobs[1] (no id): job_id is 'no id', which is no id"),
     (job("x", job_schedule={"schedule_hour": "25"}), "jobs[1] (x): schedule_hour is '25'"),
-    ({"job_id": "x"}, "jobs[1] (x): There is no job x yet, and job_actions and client_id must be given"),
+    (
+        {"job_id": "x"},
+        "jobs[1] (x): There is no job x yet, and job_actions and client_id must be given to create it. The client_id beside jobs only says",
+    ),
     (
         {"client_id": "db1", "job_actions": []},
         "jobs[1]: Which job is meant? Give job_id, or client_id and description.",

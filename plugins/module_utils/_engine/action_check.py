@@ -10,7 +10,7 @@ with.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import option_values as values
@@ -128,17 +128,24 @@ def _check_needs(what: str, names: Mapping[str, Any], action: Mapping[str, Any],
             raise DocumentError(f"{str(error).rstrip('.')} (in {place})") from None
     options, why = NEEDED.get(what, ((), ""))
     if options and not any(name in names for name in options):
-        raise DocumentError(f"{options[0]} is missing: {why} (in {place})")
+        raise DocumentError(f"{options[0]} is missing: {why}{_slip(options, names)} (in {place})")
+
+
+def _slip(options: Sequence[str], names: Iterable[str]) -> str:
+    """The hint that one of the names was meant to be one of the options that are missing."""
+    known = {*_PARSERS, *ALIASES, *UPSTREAM_KEYS}
+    for name in names:
+        close = difflib.get_close_matches(name, options, n=1, cutoff=0.8) if name not in known else []
+        if close:
+            return f". {name[:100]!r} is no option; did you mean {close[0]}?"
+    return ""
 
 
 def _about_the_whole(what: str, known: Mapping[str, Any], names: Mapping[str, Any], place: str) -> list[str]:
     """What does not go together, or is left for the node to say."""
     try:
         options = parse_options(known)
-        if what in ("backup", "restore"):
-            options.refuse_retention(what)
-        if what == "restore":
-            options.refuse_part()
+        options.refuse_for(what)
         if known.get("storages"):
             options.places(_SOME_NODE)
     except OptionError as error:

@@ -106,7 +106,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     """
     progress = progress or Progress()
     options = parse_options(action)
-    options.refuse_retention("backup")
+    options.refuse_for("backup")
     if options.of_cloud:
         # Not before it is needed, here and below: those who keep files need none of it.
         from .cloud_backup import work as cloud_work
@@ -200,8 +200,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     """
     progress = progress or Progress()
     options = parse_options(action)
-    options.refuse_retention("restore")
-    options.refuse_part()
+    options.refuse_for("restore")
     if options.of_cloud:
         from .cloud_backup import work as cloud_work
 

@@ -21,6 +21,9 @@ Schema = dict[str, Any]
 #: The smallest size of a segment that can be asked for.
 LEAST_SEGMENT_BYTES = 64 * 1024
 
+#: The highest level of each compression; the lowest is 1.
+BEST_LEVELS = {"zstd": 19, "gzip": 9}
+
 _MAX_NUMBER = 2**63 - 1
 _DIGITS = "[0-9]{1,18}"
 _NO_NUL = r"^[^\u0000]*$"

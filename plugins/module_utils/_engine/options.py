@@ -261,6 +261,27 @@ class Options:
                     "folder, and take from there what you need. Nothing was done."
                 )
 
+    def refuse_level(self) -> None:
+        """Raise OptionError for a compression level that the compression does not have."""
+        if self.compression_level is None or self.compression == "none":
+            return
+        # What is used where none is named depends on the host.
+        best = values.BEST_LEVELS.get(self.compression or "", max(values.BEST_LEVELS.values()))
+        if not 1 <= self.compression_level <= best:
+            with_name = f" with compression {self.compression}" if self.compression else ""
+            raise OptionError(
+                f"compression_level has to be between 1 and {best}{with_name}, and is {self.compression_level}."
+            )
+
+    def refuse_for(self, work: str) -> None:
+        """Raise OptionError for what does not belong to this work, or cannot be done by it."""
+        if work in ("backup", "restore"):
+            self.refuse_retention(work)
+        if work == "backup":
+            self.refuse_level()
+        if work == "restore":
+            self.refuse_part()
+
     def places(self, environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
         """The kind and container of each storage: those of ``storages``, else the one of the action itself.
 

@@ -34,6 +34,11 @@ IMPOSSIBLE = [
     ({"action": "backup"}, "path_to_backup is missing: say which folder, file, server or volume to back up (in"),
     ({"action": "backup", "path_to_backup": ""}, "path_to_backup is missing"),
     ({}, "path_to_backup is missing"),
+    (
+        {"path_to_bakup": "/x"},
+        "to back up. 'path_to_bakup' is no option; did you mean path_to_backup? (in freezer_action)",
+    ),
+    ({"action": "restore", "restore_abs_pth": "/x"}, "'restore_abs_pth' is no option; did you mean restore_abs_path?"),
     ({"action": "restore", **PLACE}, "restore_abs_path is missing"),
     ({"action": "exec"}, "An exec needs either command, a text or a list of words, or script"),
     ({"action": "exec", "script": "relative"}, "script has to be the absolute path of a file"),

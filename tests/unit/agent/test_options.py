@@ -98,6 +98,21 @@ def test_keys_that_change_nothing_about_the_backup_are_passed_over():
 
 
 @pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"compression": "gzip", "compression_level": 19}, "between 1 and 9 with compression gzip, and is 19."),
+        ({"compression": "zstd", "compression_level": "20"}, "between 1 and 19 with compression zstd, and is 20."),
+        ({"compression_level": 0}, "compression_level has to be between 1 and 19, and is 0."),
+    ],
+)
+def test_a_level_that_the_compression_does_not_have_is_refused_at_the_door(given, words):
+    with pytest.raises(OptionError, match=words):
+        parse_options(given).refuse_for("backup")
+    # What is restored says itself how it is compressed.
+    parse_options(given).refuse_for("restore")
+
+
+@pytest.mark.parametrize(
     ("action", "words"),
     [
         ({"encrypt_pass_file": "/root/pass"}, "'encrypt_pass_file' is not known to this release, so nothing was done"),

@@ -121,6 +121,15 @@ def test_a_plan_of_a_restore_says_what_the_restore_then_does(saved):
     assert sorted(planned["replaced_paths"]) == sorted(done["replaced_paths"]) == [".", "changes", "folder"]
 
 
+def test_a_plan_of_a_restore_over_the_same_counts_the_paths_that_the_restore_counts(saved):
+    target = saved.new_target()
+    saved.restore(target)
+    planned = saved.restore(target, overwrite=True, dry_run=True)
+    done = saved.restore(target, overwrite=True)
+    assert (planned["equal"], planned["replaced"]) == (done["equal"], done["replaced"])
+    assert (done["replaced"], done["changed"]) == (0, False)
+
+
 def test_a_restore_counts_what_is_in_new_folders_too(saved):
     target = saved.new_target()
     result = saved.restore(target)

@@ -345,3 +345,22 @@ def test_jobs_are_found_by_what_is_in_their_actions(tenant):
     assert [job["job_id"] for job in found] == ["a"]
     found = tenant.get("/jobs", {"match": [{"job_actions.freezer_action.container": "c"}]}).json["jobs"]
     assert [job["job_id"] for job in found] == ["a", "b"]
+
+
+def test_what_is_wrong_with_a_document_is_said_in_its_own_words_and_all_at_once(tenant):
+    body = {
+        "client_id": "n",
+        "job_actions": [],
+        "job_schedle": {},
+        "job_schedule": {"schedule_interval": "9 minuts", "schedule_datum": "x", "schedule_end_date": "tomorrow"},
+    }
+    refused = tenant.post("/jobs", body)
+    assert refused.status == 400
+    said = refused.json["description"]
+    for words in (
+        "'job_schedle' is no key here, did you mean job_schedule?",
+        "or seconds, such as 9 minutes, and is '9 minuts' (in job_schedule.schedule_interval)",
+        "'schedule_datum' is no key here, did you mean schedule_date? (in job_schedule)",
+        "schedule_end_date has to be a date such as 2026-11-22T08:30:00",
+    ):
+        assert words in said, said

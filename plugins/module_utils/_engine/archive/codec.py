@@ -15,6 +15,7 @@ import threading
 import zlib
 from typing import BinaryIO, cast
 
+from ..option_values import BEST_LEVELS
 from .errors import ArchiveError
 
 try:
@@ -116,8 +117,9 @@ def codec_for(name: str | None = None, level: int | None = None) -> Codec:
         raise ArchiveError(f"There is no compression {name!r}; use one of {', '.join(CODECS)}.")
     if name == "none":
         return Codec()
-    best, usual = (9, 6) if name == "gzip" else (19, 3)
-    level = usual if level is None else level
+    best = BEST_LEVELS[name]
+    if level is None:
+        level = 6 if name == "gzip" else 3
     if not 1 <= level <= best:
         raise ArchiveError(f"The compression level {level} of {name} is not between 1 and {best}.")
     if name == "gzip":

@@ -173,6 +173,8 @@ class Staging:
             if not same or before_attributes != self._root_wanted[1]:
                 placed.replaced += 1
                 placed.replaced_paths.insert(0, ".")
+            else:
+                placed.equal += 1
         return placed
 
     def close(self, placed: bool, with_root: bool) -> None:

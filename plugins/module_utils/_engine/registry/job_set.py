@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Optional
 
-from ..documents.errors import DocumentError
+from ..documents.errors import DocumentError, MissingKeys
 from ..documents.job import KIND
 from ..errors import FreezerError
 from ..schedule import ScheduleError
@@ -146,6 +146,9 @@ def _planned(items: Iterable[_Item], existing: Iterable[Document]) -> list[_Item
                     raise Ambiguous(f"{taken[identity]} is the same job. Name each job once.")
                 taken[identity] = item.name
                 item = _with_plan(item, known)
+            except MissingKeys as error:
+                hint = " The client_id beside jobs only says whose other jobs prune removes; give one with each job."
+                item = item.failed(DocumentError(f"{error}{hint if 'client_id' in error.keys else ''}"))
             except _MISTAKES as error:
                 item = item.failed(error)
         planned.append(item)

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..documents.action import with_stored_secrets, without_secrets
 from ..documents.comparison import before_and_after, drift, merged
-from ..documents.errors import DocumentError
+from ..documents.errors import MissingKeys
 from ..documents.kind import Kind
 from .collection import Document
 
@@ -134,7 +134,7 @@ def _creation(kind: Kind, new: Document, wanted: Document) -> Plan:
     missing = [key for key in kind.schema.get("required", ()) if new.get(key) is None and key != kind.id_key]
     if missing:
         name = f"{kind.name} {document_id}" if document_id else f"such {kind.name}"
-        raise DocumentError(f"There is no {name} yet, and {' and '.join(missing)} must be given to create it.")
+        raise MissingKeys(f"There is no {name} yet, and {' and '.join(missing)} must be given to create it.", missing)
     with_stored_secrets(new, {})
     return Plan(kind, CREATE, document_id, None, wanted, new, {}, new)
 

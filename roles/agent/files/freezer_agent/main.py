@@ -82,7 +82,9 @@ class Run:
             output.warn(sentence)
         metadata = answer_to_path(settings.metadata_out) if settings.metadata_out else None
         if settings.action not in ("exec", "info"):
-            _tell_chosen(output, parse_options(settings.options).chosen())
+            options = parse_options(settings.options)
+            options.refuse_for(settings.action)
+            _tell_chosen(output, options.chosen())
         result = _ask_engine(settings, output, record)
         if settings.action == "info":
             _tell_chosen(output, result.get("chosen", ()))
