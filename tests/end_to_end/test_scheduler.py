@@ -377,7 +377,7 @@ def test_one_scheduler_runs_for_a_client_in_the_background_until_it_is_stopped(s
     try:
         assert "runs already" in scheduler.call("start", check=False).stderr
         status = json.loads(scheduler.call("status", "--format", "json").stdout)
-        assert (status["running"], status["pid"]) == (True, pid)
+        assert (status["running"], status["pid"], status["api"]["problem"]) == (True, pid, "")
         assert os.getsid(pid) != os.getsid(0)
         scheduler.call("reload")
         log = scheduler.state / "scheduler.log"
@@ -386,6 +386,21 @@ def test_one_scheduler_runs_for_a_client_in_the_background_until_it_is_stopped(s
         scheduler.call("stop")
     assert pid not in processes_with(str(tmp_path))
     assert "does not run" in scheduler.call("stop").stderr
+
+
+def test_a_start_and_the_status_say_that_the_api_cannot_be_used_and_why(schedulers):
+    scheduler = schedulers(url="http://127.0.0.1:1")
+    try:
+        said = scheduler.call("start").stderr
+        assert "warning: The API cannot be used now: " in said
+        assert "cannot be reached" in said
+        shown = " ".join(scheduler.call("status").stdout.split())
+        assert "not usable since " in shown
+        assert json.loads(scheduler.call("status", "--format", "json").stdout)["api"]["problem"].startswith(
+            "The Freezer API"
+        )
+    finally:
+        scheduler.call("stop")
 
 
 def test_what_cannot_start_says_why(schedulers, tmp_path):

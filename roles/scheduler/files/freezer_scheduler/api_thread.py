@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import random
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 
 from .conversation import Conversation
+from .journal import JournalError
 from .surroundings import Join, Joined
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -133,7 +135,7 @@ class ApiThread(threading.Thread):
                 if self._reports and clock() < poll_at:
                     self._reports = False
                     if conversation.deliver():
-                        self._reached()
+                        self._reached(conversation)
                 if self._mentions and clock() < poll_at:
                     mentions, self._mentions = self._mentions, {}
                     conversation.mention(mentions)
@@ -145,12 +147,12 @@ class ApiThread(threading.Thread):
                     self._reports = False
                     conversation.deliver()
                     self._poll(conversation)
-                    self._reached()
+                    self._reached(conversation)
                     poll_at = clock() + self.interval_seconds * random.uniform(1 - JITTER, 1 + JITTER)
                 elif clock() >= poll_at:
                     poll_at = clock() + 0.05
             except FreezerError as error:
-                poll_at = clock() + self._failed(error)
+                poll_at = clock() + self._failed(conversation, error)
                 self._reports = True
             except Exception:  # what is wrong with one answer must not end the conversation
                 LOG.exception("A fault of the program in the conversation with the API")
@@ -208,15 +210,19 @@ class ApiThread(threading.Thread):
             for session in conversation.sessions():
                 self._tell(Session(session))
 
-    def _reached(self) -> None:
+    def _reached(self, conversation: Conversation) -> None:
         if self.is_reachable is False:
             LOG.info("The API can be reached again")
+        if not self.is_reachable:
+            conversation.remember("", time.time())
         self.is_reachable = True
         self._failures = 0
 
-    def _failed(self, error: FreezerError) -> float:
+    def _failed(self, conversation: Conversation, error: FreezerError) -> float:
         if self.is_reachable is not False:
             LOG.warning("The API cannot be used now; jobs are run as they were last seen: %s", error)
+            with contextlib.suppress(JournalError):
+                conversation.remember(f"{str(error).rstrip('.')}.", time.time())
         self.is_reachable = False
         self._failures += 1
         longest = max(self.interval_seconds, _FIRST_PAUSE_SECONDS)

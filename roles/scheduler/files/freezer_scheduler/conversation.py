@@ -7,6 +7,7 @@ One thread at a time. Whatever is told twice, because nobody knows whether it ar
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -30,7 +31,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.er
 )
 
 from .folder import JobFolder
-from .journal import BACKUP, BACKUPS_GONE, JOB, Journal, Report
+from .journal import API_STATE, BACKUP, BACKUPS_GONE, JOB, Journal, Report
 from .states import COMPLETED, EVENTS
 from .surroundings import Join, Joined
 from .upload import upload
@@ -78,6 +79,12 @@ class Conversation:
         """End the connection, if there is one."""
         if self._registry is not None:
             self._registry.close()
+
+    def remember(self, problem: str, now: float) -> None:
+        """Keep for `status` whether the API can be used: since ``now``, and ``problem`` says why not."""
+        self._journal.begin()
+        self._journal.note(API_STATE, json.dumps({"problem": problem, "since": now}))
+        self._journal.commit()
 
     def forget_tags(self) -> None:
         """Read everything anew with the next poll."""

@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS results (job_id TEXT PRIMARY KEY, keys TEXT NOT NULL)
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
+#: The fact that says whether the API can be used: JSON with ``problem``, empty if it can, and ``since``.
+API_STATE = "api"
 #: The kinds of reports: keys of a job's schedule, a backup that was made, the end of a job in its session.
 JOB, BACKUP, BACKUPS_GONE, SESSION_END = "job", "backup", "backups_gone", "session_end"
 

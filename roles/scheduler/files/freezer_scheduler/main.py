@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("freezer_scheduler")
 _DAEMON = ("start", "stop", "restart", "status", "reload")
 NOT_RUNNING = 3
+#: How long a start in the background waits for the first look at the API.
+_FIRST_LOOK_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,7 +101,7 @@ def _daemon(flags: argparse.Namespace) -> int:
     if flags.verb == "status":
         from .status import show_status
 
-        return show_status(client_id, lock.holder(), folder, flags.format)
+        return show_status(client_id, lock.holder(), folder, flags.format, not settings.no_api)
     if flags.verb == "reload":
         pid = lock.holder()
         if not pid:
@@ -147,7 +150,24 @@ def _start(flags: argparse.Namespace, settings: Settings, client_id: str, folder
         return 1 if problem else 0
     in_background(work, lock, log or folder / "scheduler.log")
     print(f"The scheduler of {client_id} runs (process {lock.holder()}); it logs to {log}.", file=sys.stderr)
+    if not settings.no_api:
+        _warn_of_api(folder)
     return 0
+
+
+def _warn_of_api(folder: Path) -> None:
+    """Wait for the first look at the API, and say if it was in vain: the scheduler itself goes on trying."""
+    from .status import api_state
+
+    deadline = time.monotonic() + _FIRST_LOOK_SECONDS
+    while time.monotonic() < deadline:
+        found = api_state(folder)
+        if found is not None:
+            if found["problem"]:
+                _say(f"warning: The API cannot be used now: {found['problem']} The scheduler goes on trying.")
+            return
+        time.sleep(0.05)
+    _say("warning: The API has not answered yet; `freezer-scheduler status` says when it has.")
 
 
 def _settings(flags: argparse.Namespace) -> Settings:

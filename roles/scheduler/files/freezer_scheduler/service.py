@@ -26,7 +26,7 @@ from .conversation import Conversation
 from .core import Core
 from .events import EventBox
 from .folder import JobFolder
-from .journal import Journal
+from .journal import API_STATE, Journal
 from .notify import notify
 from .processes import Processes
 from .surroundings import Join, Joined
@@ -81,6 +81,10 @@ class Service:
         """Run until SIGTERM or SIGINT. Agents that are at work then go on, and are found again at the next start."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._receive)
+        # What an earlier scheduler found out about the API holds no more.
+        self._journal.begin()
+        self._journal.note(API_STATE, "")
+        self._journal.commit()
         self._core.recover(time.time())
         if self._api is not None:
             self._api.start()

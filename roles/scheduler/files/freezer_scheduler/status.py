@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from .journal import Journal
+from ansible_collections.freezer.backup.plugins.module_utils._engine.due_times import local_zone
+
+from .journal import API_STATE, Journal
 from .runs import QUEUED, READY
 from .service import JOURNAL_NAME
 from .showing import show_document, show_rows
@@ -23,7 +27,7 @@ _RUNS_ON_A_TERMINAL = Layout(
 )
 
 
-def show_status(client_id: str, pid: int | None, folder: Path, how: str | None) -> int:
+def show_status(client_id: str, pid: int | None, folder: Path, how: str | None, has_api: bool = True) -> int:
     """Print it; returns 0 if the scheduler runs, else 3."""
     found: dict[str, Any] = {"client_id": client_id, "running": bool(pid), "pid": pid}
     if (folder / JOURNAL_NAME).exists():
@@ -45,6 +49,8 @@ def show_status(client_id: str, pid: int | None, folder: Path, how: str | None) 
         ]
         found["reports_waiting"] = journal.waiting_count()
         journal.close()
+        if pid and has_api:
+            found["api"] = api_state(folder)
     if how and how != "table":
         show_document(found, how)
     else:
@@ -52,11 +58,31 @@ def show_status(client_id: str, pid: int | None, folder: Path, how: str | None) 
     return 0 if pid else NOT_RUNNING
 
 
+def api_state(folder: Path) -> dict[str, Any] | None:
+    """Whether the scheduler can use its API: ``since`` when, and the ``problem`` if it cannot. None if it has not asked yet."""
+    journal = Journal(folder / JOURNAL_NAME, is_reader=True)
+    try:
+        found = json.loads(journal.fact(API_STATE) or "null")
+    finally:
+        journal.close()
+    return found if isinstance(found, dict) else None
+
+
+def _api_in_words(state: dict[str, Any] | None) -> str:
+    if state is None:
+        return "not asked yet"
+    since = datetime.fromtimestamp(state["since"], local_zone()).isoformat(" ", "seconds")
+    if state["problem"]:
+        return f"not usable since {since}, because: {state['problem']} Jobs are run as they were last seen"
+    return f"usable since {since}"
+
+
 def _show(found: dict[str, Any]) -> None:
     """For people: what it is, and a line for each run."""
     jobs = ", ".join(f"{number} {status}" for status, number in found.get("jobs", {}).items())
     rows = [
         ("scheduler", f"runs (process {found['pid']})" if found["running"] else "does not run"),
+        *([("API", _api_in_words(found["api"]))] if "api" in found else []),
         ("jobs", jobs or "none"),
         ("reports that wait for the API", found.get("reports_waiting", 0)),
     ]
