@@ -181,6 +181,14 @@ def test_what_this_playbook_does_not_run_is_refused_before_anything_is_recorded(
     assert runner.recorded() == []
 
 
+def test_a_job_does_not_switch_off_the_check_of_a_container(runner):
+    runner.store(runner.backup("etc"), action_defaults={"init": True})
+    succeeded, output = runner.run()
+    assert not succeeded
+    assert "its action 1 has init, which takes a container as it is" in " ".join(output.split())
+    assert runner.recorded() == []
+
+
 @pytest.mark.parametrize("schedule", [{}, {"schedule_interval": "1 days"}])
 def test_a_stopped_job_stays_stopped_and_is_not_shown_as_queued(runner, schedule):
     runner.store(runner.backup("etc"), job_schedule=schedule)

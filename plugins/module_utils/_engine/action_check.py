@@ -23,6 +23,7 @@ from .media import CLOUD_MEDIA
 from .options import (
     _PARSERS,
     ALIASES,
+    INIT_IS_THE_NODES,
     UPSTREAM_KEYS,
     UPSTREAM_VALUES,
     WITHOUT_EFFECT,
@@ -150,6 +151,8 @@ def _about_the_whole(what: str, known: Mapping[str, Any], names: Mapping[str, An
             options.places(_SOME_NODE)
     except OptionError as error:
         return [f"The agent of this release refuses this: {str(error).rstrip('.')} (in {place})."]
+    if options.init and what != "exec":
+        return [f"The agent of a node refuses this in a job: {INIT_IS_THE_NODES} (in {place})."]
     # Without a storage it is the node's, as Freezer's documents have it; without a name nothing is found again.
     if what in ("backup", "restore", "verify", "admin") and not {"backup_name", *_OF_CLOUDS} & set(names):
         return [f"backup_name is not given, so the node has to say it, or the agent refuses this (in {place})."]

@@ -63,6 +63,11 @@ UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
 #: Keys that name a file which the program reads or writes for itself, or say how it behaves. They are for the node to
 #: say. Documents that Freezer's clients store have them too; there they are not used.
 NODE_KEYS = frozenset({"config", "insecure", "log_file", "metadata_out", "proxy", "quiet"})
+#: Why an action that comes from outside may not have ``init``.
+INIT_IS_THE_NODES = (
+    "init takes a container as it is, also one that is not mounted or is another one than before, and that is for the node to "
+    "say: run freezer-agent there once with init, or give it in the file of --config"
+)
 
 #: Keys that say who asks a cloud.
 _ACCESS = ("cloud", "osrc")
@@ -402,6 +407,7 @@ def parse_options(action: Mapping[str, Any]) -> Options:
 __all__ = [
     "ALIASES",
     "DEFAULT_SEGMENT_BYTES",
+    "INIT_IS_THE_NODES",
     "NODE_KEYS",
     "ONLY_OF_BACKUPS",
     "RETENTION_KEYS",

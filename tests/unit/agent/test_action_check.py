@@ -74,6 +74,7 @@ UNKNOWN = [
     ({"src_file": "/other"}, "refuses this: src_file and another spelling of path_to_backup ask for different things"),
     ({"nova_inst_id": "5"}, "refuses this: path_to_backup is nothing that nova_inst_id"),
     ({"remove_older_than": 3}, "refuses this: remove_older_than belongs to an action admin of its own"),
+    ({"init": True}, "refuses this in a job: init takes a container as it is"),
     ({"backup_name": None}, "backup_name is not given, so the node has to say it, or the agent refuses this (in"),
 ]  # fmt: skip
 

@@ -187,6 +187,20 @@ def test_what_is_the_nodes_to_say_is_not_taken_from_a_document(settings):
     assert settings(document=nothing) == Settings("backup", {})
 
 
+@pytest.mark.parametrize("value", [True, "true", "yes", 1])
+def test_a_document_does_not_switch_off_the_check_of_the_container(settings, value):
+    document = {"action": "backup", "backup_name": "etc", "init": value}
+    with pytest.raises(
+        UsageError, match="document on standard input has init, so nothing was done: init takes a container"
+    ):
+        settings(document=document)
+    assert "init" not in settings(document={**document, "init": None}).options
+    assert settings(document={**document, "init": False}).options["init"] is False
+    # The node itself may.
+    assert settings("--init", document={"action": "backup"}).options["init"] is True
+    assert settings("", "[default]\ninit = true\n", {"action": "backup"}).options["init"] == "true"
+
+
 def test_the_nodes_own_file_says_where_the_log_is(settings):
     read = settings("--quiet", "[default]\nlog_file = /var/log/agent\n", {"log_file": "/tmp/b", "quiet": False})
     assert (read.log_file, read.quiet) == ("/var/log/agent", True)

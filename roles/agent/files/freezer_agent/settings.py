@@ -22,9 +22,12 @@ from typing import IO, Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.options import (
     ALIASES,
+    INIT_IS_THE_NODES,
     NODE_KEYS,
     ONLY_OF_BACKUPS,
     OPTION_KEYS,
+    is_given,
+    value_of,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot.mounts import is_below
 
@@ -82,6 +85,8 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
             if document[key] is not False
         ]
         document = {key: value for key, value in document.items() if key not in NODE_KEYS}
+        if is_given("init", document.get("init")) and value_of("init", document["init"]):
+            raise UsageError(f"{_DOCUMENT} has init, so nothing was done: {INIT_IS_THE_NODES}.")
         of_node = [layer["lvm_dirmount"] for layer in (*layers, typed) if "lvm_dirmount" in layer]
         document, moved = _mounted_where_the_node_allows(document, of_node)
         warnings += moved
