@@ -131,7 +131,7 @@ def test_unknown_names_and_circles_end_it_before_anything(farm, world):
 def test_statistics_tell_of_servers_and_their_volumes_in_a_table_and_a_file(farm, world, tmp_path):
     farm.proxy.refuse_writes = True
     path = tmp_path / "statistics.json"
-    succeeded, output = farm.run("statistics", statistics_file=str(path), exclude_types="freezer_compute")
+    succeeded, output = farm.run("statistics", freezer_statistics_file=str(path), exclude_types="freezer_compute")
     assert succeeded, output
     found = json.loads(path.read_text())
     assert [one["name"] for one in found["servers"]] == ["db"]
