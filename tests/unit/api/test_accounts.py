@@ -9,6 +9,7 @@ import errno
 import io
 import os
 import pty
+import re
 import stat
 import subprocess
 import sys
@@ -117,6 +118,61 @@ def test_a_file_that_every_user_may_write_to_is_refused(path):
     path.chmod(0o602)
     with pytest.raises(UnavailableError, match="can write to the password file"):
         strategy.authenticate(asked("a"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to others")
+@pytest.mark.parametrize("is_folder", [False, True], ids=["file", "folder"])
+def test_a_file_of_another_user_is_refused_by_the_api_and_edited_by_root(user, path, is_folder):
+    file_of(path, f"a:{HASH}:admin:ops")
+    strategy = HttpBasic(path)
+    os.chown(path.parent if is_folder else path, 65534, -1)
+    with pytest.raises(AuthError, match="belongs to another user, who c"):
+        HttpBasic(path)
+    if not is_folder:
+        # Noticed also while it runs.
+        with pytest.raises(UnavailableError, match="belongs to another user"):
+            strategy.authenticate(asked("a"))
+    assert user("add", "b", "--role", "admin")[0] == 0
+    code, said = user("list")
+    assert code == 0
+    assert ("belongs to another user; only an API that runs as that user takes it" in said) == (not is_folder)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other groups")
+def test_a_file_that_another_group_may_write_to_is_refused(user, path):
+    file_of(path, f"a:{HASH}:admin:ops", mode=0o660)
+    HttpBasic(path)
+    os.chown(path, 0, 65534)
+    says = f"another group can write to the password file {path}, and so make an administrator; say chmod g-w {path}"
+    with pytest.raises(AuthError, match=re.escape(says)):
+        HttpBasic(path)
+    for words in (("list",), ("add", "b", "--role", "admin"), ("passwd", "a"), ("remove", "a")):
+        code, said = user(*words)
+        assert (code, says in said) == (1, True)
+
+
+def test_a_file_in_a_folder_that_others_may_write_to_is_refused(user, path):
+    said_of_it = "other users may write to the folder .* and could replace the password file; chmod 755 it"
+    path.parent.chmod(0o777)
+    code, said = user("add", "a", "--role", "admin")
+    assert (code, list(path.parent.iterdir())) == (1, [])
+    assert re.search(said_of_it, said)
+    file_of(path, f"a:{HASH}:admin:ops")
+    with pytest.raises(AuthError, match=said_of_it):
+        HttpBasic(path)
+    # There only the owner of a file can replace it.
+    path.parent.chmod(0o1777)
+    HttpBasic(path)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_regular_file_is_refused_at_once(user, path, make):
+    make(path)
+    for words in (("list",), ("add", "b", "--role", "admin"), ("passwd", "a"), ("remove", "a")):
+        code, said = user(*words)
+        assert (code, "is not a regular file" in said) == (1, True)
+    with pytest.raises(AuthError, match="is not a regular file"):
+        HttpBasic(path)
 
 
 def test_what_is_unsafe_about_a_file_is_a_warning_at_the_start(path):
@@ -230,6 +286,30 @@ def test_accounts_that_are_made_at_once_are_all_there(path):
     for thread in threads:
         thread.join()
     assert len(accounts.read(path).by_name) == 21
+
+
+def test_accounts_that_are_made_at_once_under_two_names_of_a_file_are_all_there(path, tmp_path):
+    folder = tmp_path / "links"
+    folder.mkdir()
+    link = folder / "link"
+    link.symlink_to(path)
+    file_of(path, f"first:{HASH}")
+    inside, outside = threading.Event(), threading.Event()
+
+    def edit(name):
+        inside.set()
+        # Not before the other one has tried.
+        outside.wait(0.2)
+        return accounts.Account(name, HASH, "member", "web")
+
+    first = threading.Thread(target=accounts.change, args=(path, lambda _known: edit("by-path")))
+    first.start()
+    assert inside.wait(10)
+    accounts.change(link, lambda _known: accounts.Account("by-link", HASH, "member", "web"))
+    outside.set()
+    first.join()
+    assert set(accounts.read(path).by_name) == {"first", "by-path", "by-link"}
+    assert link.is_symlink()
 
 
 @pytest.mark.parametrize("call", ["fsync", "replace", "fchmod"])

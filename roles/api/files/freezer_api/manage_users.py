@@ -35,7 +35,7 @@ def add(flags: argparse.Namespace) -> int:
     client_id = flags.client or (default_client_id(project_id, name) if flags.role == NODE else "")
     if path.exists():
         # Before a password is typed for nothing.
-        _refuse_existing(accounts.read(path).by_name, name, path)
+        _refuse_existing(accounts.read(path, is_edited=True).by_name, name, path)
     new = accounts.made(name, _password(flags), flags.role, project_id, client_id)
 
     def edit(known: Mapping[str, Account]) -> Account:
@@ -50,7 +50,7 @@ def add(flags: argparse.Namespace) -> int:
 def passwd(flags: argparse.Namespace) -> int:
     """Give an account another password. Raises AuthError, ConfigError."""
     name, path = _name(flags), _path(flags)
-    _existing(accounts.read(path).by_name, name, path)
+    _existing(accounts.read(path, is_edited=True).by_name, name, path)
     value = accounts.hashed(_password(flags))
     accounts.change(path, lambda known: dataclasses.replace(_existing(known, name, path), hash=value))
     print(f"{name} has another password in {path}")
@@ -74,7 +74,7 @@ def remove(flags: argparse.Namespace) -> int:
 
 def show(flags: argparse.Namespace) -> int:
     """Show the accounts, without their hashes. Raises AuthError, ConfigError."""
-    found = accounts.read(_path(flags))
+    found = accounts.read(_path(flags), is_edited=True)
     rows = [("name", "role", "project", "client")]
     rows += [
         (one.name, one.role or "admin (no role given)", one.project_id, one.client_id or "-")

@@ -16,6 +16,8 @@ from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.unix_socket import check_path
 
+from .folders import folder_fault
+
 #: Where a WSGI environment has the ``Peer`` of a request that came through a Unix socket.
 PEER_KEY = "freezer.peer"
 
@@ -95,7 +97,9 @@ def listen(path: str, group: str | None) -> socket.socket:
     try:
         folder = os.path.dirname(path)
         os.makedirs(folder, mode=0o755, exist_ok=True)
-        _check_folder(folder)
+        fault = folder_fault(folder, "the socket", (0, os.geteuid()))
+        if fault:
+            raise SocketError(fault)
         _remove_stale(path)
         before = os.umask(0o177)
         try:
@@ -113,15 +117,6 @@ def listen(path: str, group: str | None) -> socket.socket:
             raise
         raise SocketError(error.strerror or str(error)) from error
     return listener
-
-
-def _check_folder(folder: str) -> None:
-    """Raise SocketError for a folder in which another user could put a socket of their own in place of ours."""
-    found = os.stat(folder)
-    if found.st_uid not in (0, os.geteuid()):
-        raise SocketError(f"the folder {folder} belongs to another user, who could replace the socket; choose another")
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
-        raise SocketError(f"other users may write to the folder {folder} and could replace the socket; chmod 755 it")
 
 
 def _remove_stale(path: str) -> None:

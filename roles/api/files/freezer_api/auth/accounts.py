@@ -24,9 +24,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
     parse_line,
 )
 
+from ..folders import folder_fault
 from .base import AuthError
-
-_OTHERS_READ, _OTHERS_WRITE = stat.S_IROTH, stat.S_IWOTH
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,9 @@ class Accounts:
     def warnings(self) -> list[str]:
         """What is unsafe about the file, each as a sentence."""
         found = []
-        if stat.S_IMODE(self.state[-1]) & _OTHERS_READ:
+        if self.state[-3] not in _own_users():
+            found.append(f"{self.path} belongs to another user; only an API that runs as that user takes it")
+        if self.state[-1] & stat.S_IROTH:
             found.append(
                 f"every user of this host can read the hashes in {self.path}; make it 0640, with the group of the API"
             )
@@ -75,25 +76,51 @@ def hashed(password: bytes) -> str:
 
 
 def state_of(path: Path) -> tuple[int, ...]:
-    """What changes whenever a file does: its identity, size, time and, last, its mode."""
-    found = os.stat(path)
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode
+    """What changes whenever a file does: its identity, size, time and, last, its owner, group and mode."""
+    return _state(os.stat(path))
 
 
-def read(path: Path) -> Accounts:
-    """The accounts of a file. Raises AuthError, with the line, if one cannot be understood."""
-    try:
-        # The state first: a change while the file is read is seen the next time.
-        state = state_of(path)
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise AuthError(f"the password file {path} cannot be read: {reason}") from error
-    if stat.S_IMODE(state[-1]) & _OTHERS_WRITE:
-        raise AuthError(
-            f"every user of this host can write to the password file {path}, and so make an administrator; "
-            f"say chmod o-w {path}, and look at what is in it"
-        )
+def _state(found: os.stat_result) -> tuple[int, ...]:
+    return (
+        *(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns),
+        *(found.st_uid, found.st_gid, found.st_mode),
+    )
+
+
+def _own_users() -> tuple[int, int]:
+    return 0, os.geteuid()
+
+
+def _target(path: Path) -> Path:
+    """The file that a path leads to, through links: one file has one such path."""
+    return Path(os.path.realpath(path))
+
+
+def _owners(is_edited: bool) -> tuple[int, ...] | None:
+    """The users that file and folder may belong to; None if all: root edits the file of the user that the API runs as."""
+    return None if is_edited and os.geteuid() == 0 else _own_users()
+
+
+def _fault(path: Path, found: os.stat_result, owners: tuple[int, ...] | None) -> str:
+    """Why another user can change a file of accounts, as a sentence; empty if none can."""
+    if found.st_mode & stat.S_IWOTH:
+        fault, mend = f"every user of this host can write to the password file {path}, and so", "chmod o-w"
+    elif found.st_mode & stat.S_IWGRP and found.st_gid not in (0, os.getegid()):
+        fault, mend = f"another group can write to the password file {path}, and so", "chmod g-w"
+    elif owners is not None and found.st_uid not in owners:
+        fault, mend = f"the password file {path} belongs to another user, who can", "chown root"
+    else:
+        return ""
+    return f"{fault} make an administrator; say {mend} {path}, and look at what is in it"
+
+
+def read(path: Path, is_edited: bool = False) -> Accounts:
+    """The accounts of a file. Raises AuthError, with the line, if one cannot be understood.
+
+    Also if another user can change the file: it and its folder belong to root or the user of this process. With
+    ``is_edited`` root reads the files of others too.
+    """
+    state, lines = _lines(path, _owners(is_edited))
     by_name: dict[str, Account] = {}
     for number, line in enumerate(lines, start=1):
         if _is_comment(line):
@@ -111,24 +138,52 @@ def read(path: Path) -> Accounts:
     return Accounts(path, state, by_name)
 
 
+def _lines(path: Path, owners: tuple[int, ...] | None) -> tuple[tuple[int, ...], list[str]]:
+    """The state of a file that only its owners can change, and its lines. Raises AuthError."""
+    target = _target(path)
+    try:
+        with open(_open_regular(target), encoding="utf-8") as file:
+            # The state first: a change while the file is read is seen the next time.
+            found = os.fstat(file.fileno())
+            fault = _fault(path, found, owners) or folder_fault(target.parent, "the password file", owners)
+            if fault:
+                raise AuthError(fault)
+            return _state(found), file.read().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise AuthError(f"the password file {path} cannot be read: {reason}") from error
+
+
 def change(path: Path, edit: Callable[[Mapping[str, Account]], Account | str]) -> Account:
     """Change one account of a file, whole or not at all, while no other such change is made.
 
     ``edit`` gets the accounts and returns one to write, or the name of one to remove; what it raises is raised, and
     nothing is written. Returns the account that was written or removed. Raises AuthError.
     """
-    with _locked(path):
-        is_there = path.exists()
-        accounts: Mapping[str, Account] = read(path).by_name if is_there else {}
-        lines = path.read_text(encoding="utf-8").splitlines() if is_there else []
+    target = _target(path)
+    with _locked(path, target.parent):
+        is_there = target.exists()
+        accounts: Mapping[str, Account] = read(path, is_edited=True).by_name if is_there else {}
+        lines = target.read_text(encoding="utf-8").splitlines() if is_there else []
         edited = edit(accounts)
         name = edited if isinstance(edited, str) else edited.name
         own = [index for index, line in enumerate(lines) if not _is_comment(line) and _name_in(line) == name]
         kept = [line for index, line in enumerate(lines) if index not in own]
         if not isinstance(edited, str):
             kept.insert(own[0] if own else len(kept), edited.line)
-        _write(path, kept)
+        _write(path, target, kept)
         return accounts[edited] if isinstance(edited, str) else edited
+
+
+def _open_regular(target: Path) -> int:
+    """A descriptor of a file to read, which does not wait for what a FIFO or a device has. Raises AuthError, OSError."""
+    # Merely to open a device can do something, so it is looked at before.
+    if stat.S_ISREG(os.stat(target).st_mode):
+        descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    raise AuthError(f"the password file {target} is not a regular file; name one, or remove it and make one")
 
 
 def _name_in(line: str) -> str:
@@ -140,29 +195,31 @@ def _is_comment(line: str) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Be the only one that changes files in the folder of a file."""
+def _locked(path: Path, folder: Path) -> Iterator[None]:
+    """Be the only one that changes files in a folder. Raises AuthError, also if another user could change them."""
     try:
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise AuthError(f"the password file {path} cannot be written: {path.parent}: {error.strerror}") from error
+        raise AuthError(f"the password file {path} cannot be written: {folder}: {error.strerror}") from error
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        fault = folder_fault(folder, "the password file", _owners(is_edited=True))
+        if fault:
+            raise AuthError(fault)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
-def _write(path: Path, lines: Sequence[str]) -> None:
+def _write(path: Path, target: Path, lines: Sequence[str]) -> None:
     """Put a file in place of another one, with its owner and group, and at most 0640."""
     temporary = ""
     try:
         mode, owner = 0o600, None
         with contextlib.suppress(FileNotFoundError):
-            found = os.stat(path)
+            found = os.stat(target)
             mode, owner = stat.S_IMODE(found.st_mode) & 0o640 | 0o600, (found.st_uid, found.st_gid)
         # Beside what a link leads to.
-        target = path.resolve()
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with open(descriptor, "w", encoding="utf-8") as file:
             if owner is not None and owner != (os.geteuid(), os.getegid()):
