@@ -106,8 +106,9 @@ def gone(two: Two) -> None:
 def test_verify_fails_and_names_a_storage_without_the_newest_backup(two, spoil):
     assert two.verify()["outcome"] == "success"
     spoil(two)
-    with pytest.raises(DamagedArchive, match=r"Not every storage has the backup .*/c2"):
+    with pytest.raises(DamagedArchive, match=r"Not every storage has the backup .*/c2") as failed:
         two.verify()
+    assert "There is one of host" not in str(failed.value)  # it is this host that has none
     assert two.verify(storages=two.options["storages"][:1])["outcome"] == "success"
 
 

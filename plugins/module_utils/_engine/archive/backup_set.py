@@ -239,7 +239,7 @@ class BackupSet:
             return f" The oldest is of {began:%Y-%m-%dT%H:%M:%S}."
         ending = f"_{self.backup_name}"
         hosts = sorted(name[: -len(ending)] for name in self.storage.children("") if name.endswith(ending))
-        hosts = [shown(name) for name in hosts[:_NAMED_AT_MOST]]
+        hosts = [shown(name) for name in hosts if name != self.hostname][:_NAMED_AT_MOST]
         return f" There is one of {', '.join(hosts)}; name the host with hostname." if hosts else ""
 
     def chain(self, backup: StoredBackup) -> list[StoredBackup]:
