@@ -245,7 +245,7 @@ class Node:
             if pages is not None:
                 seen = set()
                 for page in pages:
-                    seen.update(job["job_id"] for job, _tag in page)
+                    seen.update(str(job.get("job_id")) for job, _tag in page)
                     self.core.saw(page, now)
                 for job_id in self.core.saw_all(seen):
                     take_whereabouts(self.core, job_id, self.conversation.whereabouts(job_id), now)

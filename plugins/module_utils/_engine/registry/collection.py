@@ -30,11 +30,13 @@ class Collection:
         self._connection = connection
         self._root = f"{root}/{kind.plural}"
         self._tags_states: bool | None = None
+        #: Whether a list of the server had something in it that is no document.
+        self.has_left_out = False
 
     def list(self, search: Mapping[str, Any] | None = None, limit: int = 10, offset: int = 0) -> Documents:
         """One page. ``search`` has the keys ``match``, ``match_not``, ``time_after`` and ``time_before``."""
         page = self._page(search, {"limit": limit, "offset": offset})
-        return [document for document, _tag in page if self._is_ours(document)]
+        return [document for document, _tag in self._usable(page) if self._is_ours(document)]
 
     def all(self, search: Mapping[str, Any] | None = None) -> Iterator[Document]:
         """Every document that fits, once, however many pages it takes."""
@@ -65,8 +67,9 @@ class Collection:
         page = self._documents(first, self._root)
         offset = 0
         while True:
-            found = [document for document, _tag in page if self._is_ours(document)]
-            tags.update({str(self.kind.id_of(document)): tag for document, tag in page if tag is not None})
+            usable = self._usable(page)
+            found = [document for document, _tag in usable if self._is_ours(document)]
+            tags.update({str(self.kind.id_of(document)): tag for document, tag in usable if tag is not None})
             yield found
             offset += len(page)
             if len(page) < SMALLEST_CUT_PAGE:
@@ -80,7 +83,7 @@ class Collection:
         offset = 0
         while True:
             page = self._page(search, {"limit": PAGE, "offset": offset, **parameters})
-            for document, tag in page:
+            for document, tag in self._usable(page):
                 document_id = self.kind.id_of(document)
                 if document_id not in seen and self._is_ours(document):
                     seen.add(document_id)
@@ -100,8 +103,16 @@ class Collection:
         found = answer.get(self.kind.plural) if isinstance(answer, dict) else None
         if not isinstance(found, list):
             raise _not_freezer("GET", self._connection.url + path, f"a list of {self.kind.plural}")
-        tags = answer.get("etags") or [None] * len(found)
-        return list(zip(found, tags))
+        tags = answer.get("etags")
+        if not isinstance(tags, list) or len(tags) != len(found):
+            tags = [None] * len(found)
+        return [(document, tag if isinstance(tag, str) else None) for document, tag in zip(found, tags)]
+
+    def _usable(self, page: Sequence[tuple[Any, str | None]]) -> Sequence[tuple[Document, str | None]]:
+        """What of a page is documents: one broken row must not hide the others."""
+        found = [(document, tag) for document, tag in page if isinstance(document, dict)]
+        self.has_left_out = self.has_left_out or len(found) < len(page)
+        return found
 
     def get(self, document_id: str) -> Document | None:
         """The document, or None when there is none with that id."""

@@ -129,9 +129,9 @@ class ApiThread(threading.Thread):
         # Not all nodes of a rack that was switched on at the same moment.
         poll_at = clock() + random.uniform(0, min(1.0, self.interval_seconds * JITTER))
         while not self._stopping:
-            if not self._take_wishes(conversation, max(0.0, poll_at - clock())):
-                poll_at = clock()
             try:
+                if not self._take_wishes(conversation, max(0.0, poll_at - clock())):
+                    poll_at = clock()
                 if self._reports and clock() < poll_at:
                     self._reports = False
                     if conversation.deliver():
@@ -174,7 +174,7 @@ class ApiThread(threading.Thread):
         gathered = False
         while True:
             if isinstance(wish, Join):
-                self._tell(conversation.join(wish))
+                self._tell(self._joined(conversation, wish))
             elif isinstance(wish, str):
                 try:
                     self._tell(Whereabouts(wish, conversation.whereabouts(wish)))
@@ -196,6 +196,13 @@ class ApiThread(threading.Thread):
                     wish = self._wishes.get(timeout=_GATHER_SECONDS)
                 except queue.Empty:
                     return not polls
+
+    def _joined(self, conversation: Conversation, wish: Join) -> Joined:
+        try:
+            return conversation.join(wish)
+        except Exception:  # its run would wait for ever
+            LOG.exception("A fault of the program in the conversation with the API")
+            return Joined(wish.run_id, "refused", message="the answer of the API was not understood")
 
     def _poll(self, conversation: Conversation) -> None:
         pages = conversation.jobs()

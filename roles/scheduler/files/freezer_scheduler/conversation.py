@@ -31,6 +31,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.er
 )
 
 from .folder import JobFolder
+from .intake import integer_problem, job_problem, session_problem
 from .journal import API_STATE, BACKUP, BACKUPS_GONE, JOB, Journal, Report
 from .states import COMPLETED, EVENTS
 from .surroundings import Join, Joined
@@ -67,6 +68,8 @@ class Conversation:
         self._has_batches = True
         self._takes_own_keys = True
         self._has_looked_at_completed = False
+        #: What the log has said of answers, and says once.
+        self._said: set[str] = set()
 
     @property
     def registry(self) -> Registry:
@@ -121,13 +124,17 @@ class Conversation:
         They count as read when the last page was taken.
         """
         search = {"match": [{"client_id": self._client_id}], "match_not": [{"status": COMPLETED}]}
-        tag, pages, tags = self.registry.jobs.all_unless_known(self._jobs_tag, search)
+        jobs = self.registry.jobs
+        tag, pages, tags = jobs.all_unless_known(self._jobs_tag, search)
         if pages is None:
             return None
 
         def read() -> Iterator[list[tuple[dict[str, Any], str | None]]]:
             self._jobs_tag = None
             for page in pages:
+                if jobs.has_left_out and "jobs" not in self._said:
+                    self._said.add("jobs")
+                    LOG.error("What the API has sent among the jobs and is no object, is left out")
                 yield [(job, tags.get(str(job.get("job_id")))) for job in page]
             # Our API opens a completed job when something is asked of it, and tags its answers. One of upstream's does
             # neither, and earlier releases of ours left some as they were.
@@ -144,7 +151,9 @@ class Conversation:
         for event in EVENTS:
             match = [{"client_id": self._client_id}, {"status": COMPLETED}, {"event": event}]
             for job, tag in self.registry.jobs.all_tagged({"match": match}):
-                schedule = job.get("job_schedule") or {}
+                schedule = job.get("job_schedule")
+                if not isinstance(schedule, Mapping):
+                    continue
                 # Upstream's searches find what is alike, too.
                 if job.get("client_id") == self._client_id and schedule.get("event") == event:
                     found.append((job, tag))
@@ -155,7 +164,14 @@ class Conversation:
         tag, pages, _tags = self.registry.sessions.all_unless_known(self._sessions_tag)
         if pages is None:
             return []
-        found = [session for page in pages for session in page]
+        found = []
+        for session in (session for page in pages for session in page):
+            problem = session_problem(session)
+            if not problem:
+                found.append(session)
+            elif problem not in self._said:
+                self._said.add(problem)
+                LOG.error("A session is left out: %s", problem)
         self._sessions_tag = tag
         return found
 
@@ -172,6 +188,8 @@ class Conversation:
             return Joined(question.run_id, "unreachable", message=f"the API cannot be asked ({error})")
         except FreezerError as error:
             return Joined(question.run_id, "refused", message=str(error))
+        if integer_problem(answer.session_tag):
+            return Joined(question.run_id, "refused", message="the API has answered with a tag that is none")
         return Joined(question.run_id, answer.result, answer.session_tag)
 
     def deliver(self) -> int:
@@ -292,7 +310,7 @@ class Conversation:
         changes = self._changes(body)
         for _try in range(_TRIES):
             job, tag = self.registry.jobs.read(job_id)
-            if job is None:
+            if job is None or job_problem(job):
                 return
             asked = (job.get("job_schedule") or {}).get("event") or ""
             if asked != body[_SEEN_EVENT]:

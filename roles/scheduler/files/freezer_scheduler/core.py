@@ -9,6 +9,8 @@ nothing will.
 
 from __future__ import annotations
 
+import copy
+import functools
 import heapq
 import json
 import logging
@@ -22,13 +24,16 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.j
 from . import states
 from .dispatch import JOIN_SECONDS, Dispatcher
 from .entries import Entry, first_last_due, first_state, is_reopened, state_elsewhere
-from .journal import JOB, Journal, Known
+from .intake import job_problem
+from .journal import JOB, Journal, JournalError, Known
 from .runs import ABORTED, FAIL, Run
 from .states import State
 from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
 _LAST_ASKED = "last event"
+#: Of so many jobs it is remembered that the log has said why they are left out.
+_MOST_REFUSED = 10_000
 
 
 class Core:
@@ -48,7 +53,8 @@ class Core:
         self._dispatcher = Dispatcher(self, journal, executor, limits, client_id, ask)
         self._zone = zone
         self._due: list[tuple[float, str]] = []
-        self._refused: set[str] = set()
+        #: Why jobs were left out, by what they have as an id; the log has said it.
+        self._refused: dict[str, str] = {}
 
     # What happens.
 
@@ -57,14 +63,14 @@ class Core:
         self.journal.begin()
         refused = []
         for known in self.journal.jobs():
-            if not KIND.is_id(known.job_id):
+            document = json.loads(known.document)
+            if job_problem({**document, "job_id": known.job_id}):
                 # An earlier release has taken it from an API.
                 refused.append(known.job_id)
                 continue
             entry = Entry(known.job_id, known.state)
             entry.tag, entry.last_due, entry.session_tag = known.tag, known.last_due, known.session_tag
             entry.is_open = known.is_open
-            document = json.loads(known.document)
             entry.read(document, self._zone)
             entry.is_elsewhere = entry.state.status == states.RUNNING and state_elsewhere(document) is not None
             self.entries[known.job_id] = entry
@@ -91,7 +97,15 @@ class Core:
         """Some of the jobs of this client, each with the tag of its state, as they are at the API or in a folder."""
         self.journal.begin()
         for job, tag in jobs:
-            self._saw(job, tag, now)
+            job_id = str(job.get("job_id")) if isinstance(job, Mapping) else ""
+            entry = self.entries.get(job_id)
+            if entry is not None and tag is not None and entry.tag == tag:
+                continue
+            problem = job_problem(job)
+            if problem:
+                self._leave_out(job_id, problem)
+            else:
+                self._alone(job_id, functools.partial(self._saw, job, tag, now))
         self.journal.commit()
 
     def saw_all(self, job_ids: set[str]) -> list[str]:
@@ -205,7 +219,7 @@ class Core:
             due, job_id = heapq.heappop(self._due)
             entry = self.entries.get(job_id)
             if entry is not None and entry.next_due == due and entry.state.status == states.SCHEDULED:
-                self._is_due(entry, now)
+                self._alone(job_id, functools.partial(self._is_due, entry, now))
         self._dispatcher.advance(now)
         self.journal.commit()
         self._dispatcher.act(now)
@@ -257,20 +271,44 @@ class Core:
 
     # Jobs.
 
-    def _saw(self, job: Mapping[str, Any], tag: str | None, now: float) -> None:
-        job_id = str(job.get("job_id"))
-        if not KIND.is_id(job.get("job_id")):
-            # Files are named after it.
-            if job_id not in self._refused:
-                LOG.error("A job is not run, for %.100r is no id of a job: letters, digits, _ and - only", job_id)
-            self._refused.add(job_id)
+    def _alone(self, job_id: str, work: Callable[[], None]) -> None:
+        """Do something for one job. What goes wrong with that is undone and logged, and the other jobs are run."""
+        entry = self.entries.get(job_id)
+        before = copy.copy(entry)
+        self.journal.mark()
+        try:
+            work()
+        except JournalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the log has it, and no job ends the program
+            self.journal.undo()
+            self._dispatcher.drop(job_id, before.run_id if before is not None else "")
+            if entry is None or before is None:
+                self.entries.pop(job_id, None)
+            else:
+                for name in Entry.__slots__:
+                    setattr(entry, name, getattr(before, name))
+                self.entries[job_id] = entry
+            self._leave_out(job_id, f"a fault of the program ({type(error).__name__}: {str(error)[:200]})", error)
+        else:
+            self.journal.keep()
+
+    def _leave_out(self, job_id: str, problem: str, fault: Exception | None = None) -> None:
+        """Say once why a job is not taken as it is."""
+        if self._refused.get(job_id) == problem:
             return
+        if len(self._refused) >= _MOST_REFUSED:
+            self._refused.clear()
+        self._refused[job_id] = problem
+        known = "; it is run as it was last seen" if job_id in self.entries else ""
+        LOG.error("Job %.100s is left out: %s%s", job_id, problem, known, exc_info=fault)
+
+    def _saw(self, job: Mapping[str, Any], tag: str | None, now: float) -> None:
+        job_id = str(job["job_id"])
         entry = self.entries.get(job_id)
         schedule = job.get("job_schedule") or {}
         status = str(schedule.get("status") or "")
         event = schedule.get("event") if schedule.get("event") in states.EVENTS else ""
-        if entry is not None and tag is not None and entry.tag == tag:
-            return
         text = json.dumps(job, ensure_ascii=False, separators=(",", ":"))
         if entry is None:
             entry = self.entries[job_id] = Entry(job_id, first_state(job))

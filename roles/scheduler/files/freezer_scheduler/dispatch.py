@@ -7,6 +7,7 @@ What a run means for its job is the core's affair: it is told when a run is over
 
 from __future__ import annotations
 
+import functools
 import heapq
 import logging
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from typing import Any, Protocol
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 
 from . import runs, states
-from .journal import BACKUP, BACKUPS_GONE, JOB, SESSION_END, Journal
+from .journal import BACKUP, BACKUPS_GONE, JOB, SESSION_END, Journal, JournalError
 from .runs import ABORTED, FAIL, JOINING, QUEUED, READY, RUNNING, STARTING, SUCCESS, WAITING, Outcome, Run
 from .surroundings import Executor, Join, Joined, Limits
 
@@ -166,6 +167,12 @@ class Dispatcher:
             run.messages.append("It was aborted before it started.")
             self._over(run, ABORTED, now)
 
+    def drop(self, job_id: str, kept: str) -> None:
+        """Forget the runs of a job but one, the journal never having heard of the others."""
+        for run in [one for one in self.runs.values() if one.job_id == job_id and one.run_id != kept]:
+            self.runs.pop(run.run_id)
+            self._documents.pop(run.run_id, None)
+
     def withdraw(self, run_id: str) -> None:
         """Forget a run of which nothing has started yet."""
         run = self.runs.get(run_id)
@@ -180,7 +187,7 @@ class Dispatcher:
         for run_id, outcome in self._executor.ended():
             run = self.runs.get(run_id)
             if run is not None:
-                self._attempt_ended(run, outcome, now)
+                self._alone(run, now, functools.partial(self._attempt_ended, run, outcome, now))
 
     def advance(self, now: float) -> None:
         """Find out which runs are to start, be tried again, or be ended because they take too long."""
@@ -212,11 +219,7 @@ class Dispatcher:
         for run in starting:
             if self.runs.get(run.run_id) is not run or run.phase != STARTING:
                 continue
-            outcome = self._start_action(run, now)
-            if outcome is not None:
-                self._attempt_ended(run, outcome, now)
-            else:
-                self._journal.keep_run(run)
+            self._alone(run, now, functools.partial(self._start, run, now))
         for run in aborting:
             self._executor.abort(run)
         self._journal.commit()
@@ -245,6 +248,31 @@ class Dispatcher:
         return min(moments, default=None)
 
     # The steps of a run.
+
+    def _alone(self, run: Run, now: float, work: Callable[[], None]) -> None:
+        """Do something for one run. What goes wrong with that ends the run, and no other."""
+        self._journal.mark()
+        try:
+            work()
+        except JournalError:
+            raise
+        except Exception as error:
+            LOG.exception("Job %s: its run is ended by a fault of the program", run.job_id)
+            self._journal.undo()
+            if run.pid:
+                self._executor.abort(run)
+            run.results.append(FAIL)
+            run.messages.append(f"A fault of the scheduler ended the run ({type(error).__name__}); its log has more.")
+            self._over(run, FAIL, now)
+        else:
+            self._journal.keep()
+
+    def _start(self, run: Run, now: float) -> None:
+        outcome = self._start_action(run, now)
+        if outcome is not None:
+            self._attempt_ended(run, outcome, now)
+        else:
+            self._journal.keep_run(run)
 
     def _join(self, run: Run) -> None:
         run.retry_at = 0.0

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 
+from .intake import job_problem
 from .reading import NotRead, parsed
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -49,8 +49,10 @@ class JobFolder:
                 if job["job_id"] in found:
                     raise FreezerError(f"another file has the job {job['job_id']} already")
                 found[job["job_id"]] = (job, tag)
-            except (OSError, ValueError, FreezerError, DocumentError) as error:
-                reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, the others are used
+                expected = isinstance(error, (OSError, ValueError, FreezerError, DocumentError))
+                reason = str(error) if expected else f"it cannot be read ({type(error).__name__})"
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
                 reason = f"it {reason}" if isinstance(error, NotRead) else reason
                 problems[name] = f"The job file {self.path / name} is not used: {reason}".rstrip(".")
         self.problems = problems
@@ -78,8 +80,9 @@ class JobFolder:
         if not isinstance(job, dict) or not isinstance(job.get("job_actions"), list):
             raise FreezerError("it is no job: an object with job_actions")
         job.setdefault("job_id", path.stem.removeprefix(_PREFIX))
-        if not KIND.is_id(job["job_id"]):
-            raise FreezerError(f"{job['job_id']!r} is no id of a job")
+        problem = job_problem(job)
+        if problem:
+            raise FreezerError(problem)
         schedule = job.get("job_schedule") or {}
         kept = {key: value for key, value in schedule.items() if key.startswith("schedule_")}
         # An interval counts from when the file was written.

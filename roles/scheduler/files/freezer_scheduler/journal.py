@@ -116,9 +116,25 @@ class Journal:
         if self._db.in_transaction:
             self._do("COMMIT")
 
+    def mark(self) -> None:
+        """From here on ``undo`` takes back; ``begin`` comes before, and ``keep`` or ``undo`` after."""
+        self._do("SAVEPOINT one")
+
+    def keep(self) -> None:
+        """Leave what was written since ``mark``."""
+        self._do("RELEASE one")
+
+    def undo(self) -> None:
+        """Take back what was written since ``mark``."""
+        self._do("ROLLBACK TO one")
+        self._do("RELEASE one")
+
     def _do(self, statement: str, *values: Any) -> sqlite3.Cursor:
         try:
             return self._db.execute(statement, values)
+        except (sqlite3.DataError, sqlite3.InterfaceError):
+            # Something is wrong with the value, and not with the file.
+            raise
         except sqlite3.Error as error:
             raise JournalError(f"The scheduler's own file {self.path} cannot be written: {error}.") from error
 

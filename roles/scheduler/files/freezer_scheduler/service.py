@@ -26,6 +26,7 @@ from .conversation import Conversation
 from .core import Core
 from .events import EventBox
 from .folder import JobFolder
+from .intake import job_problem
 from .journal import API_STATE, Journal
 from .notify import notify
 from .processes import Processes
@@ -242,7 +243,7 @@ def take_whereabouts(core: Core, job_id: str, job: dict[str, Any] | None, now: f
     """Tell the core what has become of a job that was not among the others."""
     if job is None:
         core.gone(job_id, now)
-    elif (job.get("job_schedule") or {}).get("status") in ("completed", "removed"):
+    elif not job_problem(job) and (job.get("job_schedule") or {}).get("status") in ("completed", "removed"):
         core.has_ended(job, now)
     else:
         core.saw([(job, None)], now)
