@@ -259,6 +259,20 @@ def test_a_job_that_waits_for_its_place_is_queued(world):
     assert (found["status"], found["result"], found["progress"]["phase"]) == ("completed", "aborted", "")
 
 
+def test_a_job_that_has_ended_is_in_no_phase(world):
+    node = world.node("node", UTC, Limits(concurrent_jobs=1), poll_seconds=5)
+    for number in range(2):
+        schedule = {"schedule_date": f"2026-06-01T12:01:0{number}"}
+        world.create("jobs", job(f"job{number}", "node", 1, schedule, seconds=60))
+    world.run_until(START + 70)
+    for job_id, keys in node.core.take_passing().items():
+        world.ask("PATCH", f"/v2/world/jobs/{job_id}", {"job_schedule": keys})
+    world.run_until(START + 300)
+    for job_id in ("job0", "job1"):
+        schedule = schedule_of(world, job_id)
+        assert (schedule["status"], schedule["result"], schedule["progress"]["phase"]) == ("completed", "success", "")
+
+
 @pytest.mark.parametrize("job_id", ["../../../x", "a/b", "", ".", "..", None, "x" * 256, "line\n"])
 def test_a_job_whose_id_could_name_another_file_is_not_run(world, job_id, caplog):
     node = world.node("node", UTC, poll_seconds=5)

@@ -132,13 +132,14 @@ class ApiThread(threading.Thread):
             try:
                 if not self._take_wishes(conversation, max(0.0, poll_at - clock())):
                     poll_at = clock()
+                if self._mentions:
+                    # Before the reports, which are newer: what ended would be shown at work again.
+                    mentions, self._mentions = self._mentions, {}
+                    conversation.mention(mentions)
                 if self._reports and clock() < poll_at:
                     self._reports = False
                     if conversation.deliver():
                         self._reached(conversation)
-                if self._mentions and clock() < poll_at:
-                    mentions, self._mentions = self._mentions, {}
-                    conversation.mention(mentions)
                 if clock() >= poll_at and self._digested.is_set():
                     if clock() >= register_at:
                         conversation.register()

@@ -493,6 +493,7 @@ class Core:
                 reason="The run was lost: the node or its scheduler went down, and what came of it is not known.",
                 time_ended=int(now),
                 current_pid=-1,
+                progress={"phase": ""},
             )
         entry.run_id = ""
         before = entry.state

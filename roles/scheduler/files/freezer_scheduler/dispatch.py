@@ -427,11 +427,10 @@ class Dispatcher:
             "reason": run.message[:2000],
             "time_ended": int(now),
             "current_pid": -1,
+            "progress": {"phase": ""},
         }
         if run.session_id:
             keys["session_tag"] = self._jobs.tag_of(run.job_id)
-        if not run.told:
-            keys["progress"] = {"phase": ""}
         if not run.told and ran:
             keys["time_started"] = int(run.started)
         self._journal.report(JOB, run.job_id, keys)
