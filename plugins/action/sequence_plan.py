@@ -11,12 +11,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible import constants as C
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.freezer.backup.plugins.plugin_utils import sequence, sequence_refusal
+from ansible_collections.freezer.backup.plugins.plugin_utils import kept_plan, sequence, sequence_refusal
 
 #: Attempts of a step without a limit: more than any run lives for.
 _NO_LIMIT = 1_000_000
@@ -45,17 +45,30 @@ class ActionModule(ActionBase):
                 "workflow": {"type": "str", "required": True},
                 "main_step": {"type": "str", "required": True},
                 "hosts": {"type": "raw", "default": "all"},
+                "again": {"type": "bool", "default": False},
             }
         )
         self._vars = task_vars or {}
+        if wanted["again"]:
+            return result | _recalled(wanted["workflow"])
         try:
-            result.update(self._plan(wanted))
+            plan = self._plan(wanted)
+            kept_plan.keep(plan)
+            result.update(plan)
+        except OSError as error:
+            raise AnsibleActionFail(
+                f"The plan cannot be kept in {error.filename}: {error.strerror}. Nothing was quiesced."
+            ) from error
         except _Refused as refused:
             finalizes = wanted["workflow"] == "finalize"
             end = self._released(wanted["hosts"]) if finalizes else ["Nothing was done."]
             # Once, in lines: as the message Ansible would show it twice, and in one line.
             Display().display("\n".join([*refused.problems, *end]), color=C.COLOR_ERROR)
-            begun = "went no further than the release" if finalizes else "was not begun"
+            begun = (
+                "went no further than the release"
+                if finalizes and self._has_released(wanted["hosts"])
+                else "was not begun"
+            )
             result.update(
                 changed=False,
                 members=[],
@@ -70,8 +83,16 @@ class ActionModule(ActionBase):
         wrong = [host for host in there if host in about]
         return wrong or sequence.for_all(there)
 
+    def _has_released(self, pattern: Any) -> bool:
+        """Whether any host was asked to release: `--start-at-task` may leave that out."""
+        return any(sequence.thawed_of(self._vars["hostvars"][host]) for host in self._meant(pattern))
+
     def _released(self, pattern: Any) -> list[str]:
         """What finalize has done before its plan, and what not."""
+        if not self._has_released(pattern):
+            return [
+                "No host was asked to release, and nothing was removed. Run finalize from its beginning, without --start-at-task."
+            ]
         states = {host: self._vars["hostvars"][host] for host in self._meant(pattern)}
         rest = (
             "The hooks `finalize` did not run, and nothing was removed of what a killed run may have left. Mend this, and run "
@@ -130,6 +151,7 @@ class ActionModule(ActionBase):
             "known": self._is_known(run, names, "unrecorded" in allowed),
             "retries": retries,
             "retry_interval": interval,
+            "logged_in": [member["host"] for member in members if member["logs_in"]],
             "api_only_members": [member["host"] for member in members if not member["logs_in"]],
         }
 
@@ -217,6 +239,17 @@ class ActionModule(ActionBase):
         """The job of AWX that this is a slice of: its workflow is called like its template."""
         job = self._variable("awx_job_template_name", "")
         return str(job) if job and job == self._variable("awx_workflow_job_name", None) else ""
+
+
+def _recalled(workflow: str) -> dict[str, Any]:
+    """The plan that this run has, whatever hooks have made of the variable that had it."""
+    try:
+        return kept_plan.recall(workflow)
+    except (OSError, ValueError) as error:
+        # Who reads it releases all hosts then.
+        raise AnsibleActionFail(
+            f"The plan of this run is not there any more: {error}. All hosts are released."
+        ) from error
 
 
 def _takes_part(member: dict[str, Any], run: dict[str, Any]) -> bool:

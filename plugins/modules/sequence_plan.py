@@ -19,6 +19,12 @@ options:
     description: The pattern of the hosts that are meant, whatever C(--limit) says.
     type: raw
     default: all
+  again:
+    description:
+      - Hand out the plan that was made before by this C(ansible-playbook), whatever a hook has made of the variable that had it. It is
+        kept in the temporary folder of Ansible on the controller. Fails where there is none.
+    type: bool
+    default: false
 extends_documentation_fragment:
   - freezer.backup._sequence.workflow
   - freezer.backup._sequence.main_step
@@ -96,6 +102,12 @@ retry_interval:
   returned: success
   type: int
   sample: 30
+logged_in:
+  description: The hosts that take part and that Ansible logs in to, all of which are released in the end.
+  returned: success
+  type: list
+  elements: str
+  sample: [db1, web1]
 api_only_members:
   description: Those of them that Ansible does not log in to.
   returned: success

@@ -39,8 +39,8 @@ _OPERATIONS = {
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,63}")
 #: What `backup` calls a run that was given no name.
 GENERATED = re.compile(r"backup-[0-9]+")
-#: Steps with which a run ends, so that a host that they take out of the play is out of it at the end.
-_STEPS_OF_THE_END = ("finalize", "upload", "delete", "statistics")
+#: Steps in the play that has the end of the run, so that a host that they take out of the play is out of it at the end.
+_STEPS_OF_THE_END = ("statistics",)
 #: Workflows of which a part of the hosts would pass for all of them.
 _WHOLE = ("backup", "restore", "remove_backup")
 
@@ -225,12 +225,20 @@ def ended_badly(run: Mapping[str, Any], states: Mapping[str, Mapping[str, Any]],
     """
     workflow = run["workflow"]
     lines = [f"{host}: {failure}" for host, state in states.items() for failure in failures_of(host, state)]
+    if not lines and workflow == "finalize":
+        lines = [
+            f"{host}: delete: a hook has ended the play, so it is not known whether all that a killed run has left is removed."
+            for host, state in states.items()
+            if not state.get("freezer_has_removed")
+        ]
     failed = {host for host, state in states.items() if failures_of(host, state)}
     undone = [host for host, state in states.items() if not _has_done(host, state, main_step) and host not in failed]
     if not lines and undone and workflow in _WHOLE:
         lines = [
             f"{host}: {main_step}: it was not reached, so a hook has ended the play for this host." for host in undone
         ]
+    if not lines:
+        lines = [f"{host}: record: {said}" for host, state in states.items() if (said := _left_on_record(state))]
     if not lines:
         return []
     left = [host for host, state in states.items() if _is_recorded(state)]
@@ -311,6 +319,16 @@ def _has_done(host: str, state: Mapping[str, Any], main_step: str) -> bool:
     """Whether a host has gone through the step that the run is for."""
     line = (state.get("freezer_done") or {}).get("line") or {}
     return host in judged_of(state).get("done", ()) or line.get("step") == main_step
+
+
+def _left_on_record(state: Mapping[str, Any]) -> str:
+    """Why the record of a run that is over is not closed on a host, if it is not: the next `finalize` would undo what is on it."""
+    off = state.get("freezer_off_record") or {}
+    if off.get("unreachable"):
+        return "the host cannot be reached, so the record of the run is not closed."
+    if off.get("failed"):
+        return str(off.get("msg") or "failed")
+    return "the run is still on record." if _is_recorded(state) else ""
 
 
 def _is_recorded(state: Mapping[str, Any]) -> bool:

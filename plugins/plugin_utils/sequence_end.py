@@ -120,6 +120,8 @@ def _release_failures(workflow: str, state: Mapping[str, Any], over: str) -> lis
             _lost_before_steps(workflow, state)
             or "finalize: the host cannot be reached, and lets go by its own deadline."
         ]
+    if not thawed and _member(state).get("logs_in", True):
+        return ["finalize: it was not asked to release what is quiesced there, which lets go by its own deadline."]
     failures = [f"finalize: {thawed.get('msg') or 'failed'}"] if thawed.get("failed") else []
     if over:
         failures.append(

@@ -304,3 +304,62 @@ def test_a_file_that_no_plan_could_have_parsed_before_leaves_everybody_to_the_de
     while farm.held():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def test_what_hooks_and_tags_do_to_a_run_loses_no_backup_and_holds_no_host(farm):
+    """Ends of a play are an idiom for what does not apply to a host; facts of a hook may have the names of ours."""
+    ours = {"freezer_plan": {}, "freezer_members": [], "freezer_is_released": False}
+    sets = _tasks(farm, "sets.yml", {"ansible.builtin.set_fact": {**ours, "freezer_is_asked": False}})
+    hooks = [{"tasks": str(farm.folder / "hook.yml")}]
+    ends = {
+        "s1": _tasks(farm, "play.yml", {"ansible.builtin.meta": "end_play"}),
+        "c1": _tasks(farm, "host.yml", {"ansible.builtin.meta": "end_host"}),
+    }
+    for host in farm.names:
+        farm.hosts[host] = {"freezer_hooks": {"snapshot": hooks + sets, "delete": hooks, "finalize": ends[host]}}
+    farm.arguments = ("--skip-tags", "always")
+    succeeded, output = farm.backup()
+    assert succeeded, output
+    assert "backup one is done on 2 hosts." in output
+    farm.nothing_is_left()
+    succeeded, output = farm.run("finalize")
+    assert succeeded, output
+    assert farm.snapshots() == ["c1.snapshot.one", "s1.snapshot.one"]
+
+
+def test_a_hook_that_ends_the_play_while_it_removes_a_backup_fails_the_run_and_keeps_the_record(farm):
+    farm.hosts["c1"]["freezer_hooks"] = {
+        "snapshot": [{"tasks": str(farm.folder / "hook.yml")}],
+        "delete": _tasks(farm, "play.yml", {"ansible.builtin.meta": "end_play"}),
+    }
+    farm.script("c1-snapshot", "exit 1")
+    succeeded, output = farm.backup()
+    assert not succeeded
+    assert "Left on s1, c1: the record of this run" in output
+    succeeded, output = farm.run("remove_backup", snapshot_name="one")
+    assert not succeeded
+    assert "c1: delete: it was not reached, so a hook has ended the play for this host." in output
+    succeeded, output = farm.run("finalize")
+    assert not succeeded
+    assert "c1: delete: a hook has ended the play" in output
+    assert str(farm.folder / "c1.record") in " ".join(farm.records())
+    assert farm.held() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--skip-tags", "all,always"), "--skip-tags all,always leaves out every task"),
+        (("--start-at-task", "Plan"), "finalize was not begun"),
+        (
+            ("--start-at-task", "See what each host has to do"),
+            "c1: finalize: it was not asked to release what is quiesced",
+        ),
+    ],
+)
+def test_a_finalize_of_which_the_command_line_leaves_out_the_release_fails_and_says_so(farm, arguments, said):
+    farm.hooks, farm.arguments = (), arguments
+    succeeded, output = farm.run("finalize")
+    assert not succeeded
+    assert said in _words(output)
+    assert "went no further than the release" not in output

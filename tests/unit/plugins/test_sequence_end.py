@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.plugin_utils import sequence_end
+from ansible_collections.freezer.backup.plugins.plugin_utils import sequence, sequence_end
 
 _RUN = {"workflow": "backup", "snapshot_name": "one"}
 _SERVICE, _COMPUTE = ({"freezer_member": {"is_service": service, "skips": []}} for service in (True, False))
@@ -132,3 +132,32 @@ def test_the_log_is_told_of_each_release_compute_first():
         ("s", "finalize", "start", {}),
         ("s", "finalize", "failed", {}),
     ]
+
+
+def test_a_member_that_was_not_asked_to_release_has_failed_unless_ansible_does_not_log_in_to_it():
+    (failure,) = _judged(freezer_thawed_compute={"skipped": True})["failures"]["b"]
+    assert failure.startswith("finalize: it was not asked to release")
+    api_only = {"freezer_member": {"is_service": False, "skips": [], "logs_in": False}}
+    more = {**api_only, "freezer_frozen": {}, "freezer_thawed_compute": {"skipped": True}}
+    assert _judged(**more)["failures"]["b"] == []
+
+
+@pytest.mark.parametrize(
+    ("off", "said"),
+    [
+        ({}, "b: record: the run is still on record."),
+        ({"unreachable": True}, "b: record: the host cannot be reached, so the record of the run is not closed."),
+        ({"failed": True, "msg": "No space."}, "b: record: No space."),
+    ],
+)
+def test_a_run_whose_record_stays_open_on_a_member_has_failed(off, said):
+    """The next `finalize` would remove what a run has made that seemed to have succeeded."""
+    judged = {"freezer_judged": _judged()}
+    states = {
+        "a": _held(**judged, freezer_off_record={"others": []}),
+        "b": _held(**judged, freezer_off_record=off),
+    }
+    assert sequence.ended_badly(_RUN, {"a": states["a"]}, "snapshot") == []
+    lines = sequence.ended_badly(_RUN, states, "snapshot")
+    assert lines[0] == said
+    assert lines[1].startswith("Left on b: the record of this run")
