@@ -31,7 +31,7 @@ _BROKEN = [("s1-prepare", "prepare"), ("c1-stop", "freeze"), ("s1-stop", "prepar
 _LINES_OF_A_RUN = 26
 _LINES_OF_A_RUN_ON_TWO = 14
 #: What a run over three hosts may print; it was 200.
-_LINES_OF_A_SCREEN = 117
+_LINES_OF_A_SCREEN = 118
 _STEPS = ("prepare", "freeze", "snapshot", "apply", "delete", "finalize")
 
 

@@ -179,8 +179,8 @@ def test_the_hosts_that_have_failed_count_as_failed_and_the_controller_for_those
     assert sequence.failed_hosts(_run(), states, "snapshot", ["a", "b"]) == ["b"]
     assert sequence.failed_hosts(_run(), states, "snapshot", ["a"]) == ["a"]
     assert sequence.failed_hosts(_run(), states, "snapshot", ["a", "localhost"]) == ["localhost"]
-    # A hook of the end has taken it out of the play, so it says nothing any more.
-    out = {"freezer_begun": {"line": {"step": "finalize"}}, "freezer_done": {"line": {"step": "snapshot"}}}
+    # The play of statistics is the one that has the end: a hook there has taken it out of that, so it says nothing any more.
+    out = {"freezer_begun": {"line": {"step": "statistics"}}, "freezer_done": {"line": {"step": "resume"}}}
     assert sequence.failed_hosts(_run(), {**states, "b": {**states["b"], **out}}, "snapshot", ["a", "b"]) == ["a"]
     lost = {**states["b"], "freezer_begun": {"line": {"step": "prepare"}}}
     assert sequence.failed_hosts(_run(), {**states, "b": lost}, "snapshot", ["a", "b"]) == ["b"]
