@@ -61,11 +61,13 @@ def test_an_application_is_held_around_a_freeze_of_the_hypervisor(inside, hyperv
 
 def test_the_deadline_ends_a_hold_also_while_the_hypervisor_has_everything_frozen(inside, hypervisor):
     # Logs and the holder's own program are on file systems on which nothing can be written then.
-    deadline = 40
+    began = time.monotonic()
+    let_go(inside)  # changes nothing, and takes what a call takes here and now
+    deadline = 20 + 3 * int(time.monotonic() - began)
     began = time.monotonic()
     hold(inside, _HELD, deadline)
     hypervisor.freeze()
-    assert time.monotonic() - began < deadline, "the machine is too slow for this deadline"
+    assert time.monotonic() - began < deadline, "this machine became much slower in this test"
     time.sleep(deadline + 6 - (time.monotonic() - began))
     hypervisor.thaw()
     done = let_go(inside)
