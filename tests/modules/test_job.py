@@ -47,7 +47,8 @@ def test_what_the_scheduler_wrote_is_kept_when_something_is_taken_away(api, job)
     api.run_as_checked("job", **{**JOB, "job_schedule": {"schedule_interval": "1 days"}})
     schedule = stored(api)["job_schedule"]
     created = job["job_schedule"]["time_created"]
-    assert schedule == {**WRITTEN, "time_created": created, "schedule_interval": "1 days"}
+    # A completed job that gets another schedule is due again.
+    assert schedule == {**WRITTEN, "status": "", "time_created": created, "schedule_interval": "1 days"}
 
 
 def test_a_document_cannot_overwrite_what_the_scheduler_wrote(api, job):

@@ -246,7 +246,8 @@ def test_a_reader_reads_and_writes_nothing(tenant, plural):
 def test_an_empty_body_is_told_what_is_missing(tenant, plural):
     reply = tenant.post(f"/{plural}")
     assert reply.status == 400
-    expected = "'job_actions' is a required property" if plural == "jobs" else "Missing request body"
+    missing = "'job_actions' is a required property; 'client_id' is a required property"
+    expected = missing if plural == "jobs" else "Missing request body"
     assert reply.json == {"title": "Bad request format", "description": expected}
 
 
