@@ -23,6 +23,9 @@ def loop(tmp_path):
     for number in range(12):
         document = {"action_id": f"a{number}", "freezer_action": {"text": "x" * (MIB - 1000)}}
         store.create("action", f"a{number}", Owner("admin", "default"), document)
+    # Less than the watermark, as the answer to most requests: a thread waits for no client with it.
+    short = {"action_id": "short", "freezer_action": {"text": "x" * (WATERMARK // 2)}}
+    store.create("action", "short", Owner("admin", "default"), short)
     running = Loop(create_app(store, NoAuth(), long_answers=1))
     yield running
     running.close()
@@ -30,7 +33,7 @@ def loop(tmp_path):
 
 def test_requests_whose_answers_are_not_read_keep_no_thread(loop):
     for _number in range(2 * THREADS):
-        loop.connect().sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
+        loop.connect().sendall(b"GET /v1/actions/short HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
     # The sockets are full, and the other requests wait behind that.
     loop.turn_until(lambda: sum(channel.total_outbufs_len > 0 for channel in loop.clients()) == 2 * THREADS)
     assert loop.ask(b"/healthcheck")[0] == 200
@@ -40,8 +43,8 @@ def test_requests_whose_answers_are_not_read_keep_no_thread(loop):
 
 def test_requests_that_waited_for_their_client_to_read_are_answered(loop):
     client = loop.connect()
-    client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 199)
-    client.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    client.sendall(b"GET /v1/actions/short HTTP/1.1\r\nHost: localhost\r\n\r\n" * 199)
+    client.sendall(b"GET /v1/actions/short HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     loop.turn_until(lambda: any(channel.total_outbufs_len for channel in loop.clients()))
     with ThreadPoolExecutor(1) as threads:
         answers = threads.submit(lambda: client.makefile("rb").read())
