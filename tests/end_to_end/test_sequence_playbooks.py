@@ -18,6 +18,7 @@ import time
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce import hold
+from ansible_collections.freezer.backup.tests.support.phases import phases
 from ansible_collections.freezer.backup.tests.support.sequence_farm import Farm
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 
@@ -45,16 +46,6 @@ def farm(tmp_path):
 def four(tmp_path):
     """Two of each."""
     return Farm(tmp_path, ("s1", "s2"), ("c1", "c2"))
-
-
-def phases(logged):
-    """The log as a list of sets: neighbouring lines of one step and event belong together."""
-    found: list[tuple[str, str, set[str]]] = []
-    for host, step, event in logged:
-        if not found or found[-1][:2] != (step, event):
-            found.append((step, event, set()))
-        found[-1][2].add(host)
-    return found
 
 
 def _failed(output, host):

@@ -21,6 +21,7 @@ from .ansible_command import start_playbook
 from .cloud_proxy import CloudProxy
 from .cloud_world import World
 from .keystone_lab import Keystone
+from .phases import phases
 
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -118,18 +119,10 @@ class CloudFarm:
         return [json.loads(line) for line in self.events.read_text().splitlines()] if self.events.exists() else []
 
     def phases(self) -> list[tuple[str, str, set[str]]]:
-        """Steps and events in their order without notes; neighbouring lines of several hosts belong together.
-
-        The last line, which says how all of it went, is left out.
-        """
-        found: list[tuple[str, str, set[str]]] = []
-        for line in self.logged()[:-1]:
-            if line["event"] == "note":
-                continue
-            if not found or found[-1][:2] != (line["step"], line["event"]):
-                found.append((line["step"], line["event"], set()))
-            found[-1][2].add(line["host"])
-        return found
+        """Steps and events in their order, without notes and the last line, which says how all of it went."""
+        return phases(
+            (line["host"], line["step"], line["event"]) for line in self.logged()[:-1] if line["event"] != "note"
+        )
 
 
 def changed(output: str) -> int:
