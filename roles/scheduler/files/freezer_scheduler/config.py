@@ -125,7 +125,7 @@ def _settings(options: cfg.ConfigOpts, warnings: tuple[str, ...], folder: Path) 
         ),
         zone=zone,
         state_dir=absolute(options.state_dir or _default_state_dir(), folder),
-        agent=_agent(options.agent_command, folder) if options.agent_command else _agent_beside(),
+        agent=_agent(options.agent_command, folder) if options.agent_command else _agent_beside(folder),
         systemd_scopes=options.systemd_scopes,
         scope_properties=options.scope_properties,
         debug=options.debug,
@@ -194,11 +194,12 @@ def _agent(command: str, folder: Path) -> list[str]:
     return [str(absolute(word, folder)) if number == 0 and "/" in word else word for number, word in enumerate(words)]
 
 
-def _agent_beside() -> list[str]:
-    """The freezer-agent that was installed together with this program."""
-    for folder in (Path(sys.argv[0]).absolute().parent, Path(sys.executable).parent):
-        if os.access(folder / "freezer-agent", os.X_OK):
-            return [str(folder / "freezer-agent")]
+def _agent_beside(folder: Path) -> list[str]:
+    """The freezer-agent that was installed together with this program, which was started in a folder."""
+    for program in (absolute(sys.argv[0], folder), Path(sys.executable)):
+        agent = program.parent / "freezer-agent"
+        if os.access(agent, os.X_OK):
+            return [str(agent)]
     return [sys.executable, "-m", "ansible_collections.freezer.backup.roles.agent.files.freezer_agent.main"]
 
 
