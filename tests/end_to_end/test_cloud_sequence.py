@@ -44,9 +44,7 @@ def farm(tmp_path, world, nova_lab):
         for image in world.images():
             world.ask("image", "DELETE", f"/v2/images/{image['id']}")
         for kind in ("backups", "snapshots"):
-            for one in world.ask("volume", "GET", f"/{kind}")[kind]:
-                world.ask("volume", "DELETE", f"/{kind}/{one['id']}")
-            world.wait(lambda kind=kind: not world.ask("volume", "GET", f"/{kind}")[kind], "the end of them")
+            world.remove_all_of_cinder(kind)
 
 
 def _images(world):

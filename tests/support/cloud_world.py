@@ -263,17 +263,21 @@ class World:
         for image in self.ask("image", "GET", f"/v2/images?owner={self.project.id}&limit=1000")["images"]:
             self._remove("image", f"/v2/images/{image['id']}")
         for kind in ("backups", "group_snapshots"):
-            self.wait(lambda kind=kind: self._remove_all_of_cinder(kind) == (0, 0), f"the end of the {kind}")
+            self.remove_all_of_cinder(kind)
         for group in self.ask("volume", "GET", "/groups", headers=GROUP_VERSION)["groups"]:
             action = {"delete": {"delete-volumes": True}}
             path = f"/groups/{group['id']}/action"
             self.cloud.service("volume").request("POST", path, action, headers=GROUP_VERSION, raw=True)
-        self.wait(lambda: self._remove_all_of_cinder("snapshots") == (0, 0), "the end of the snapshots")
+        self.remove_all_of_cinder("snapshots")
         # Nothing waits for the volumes themselves: that they are deleted is enough.
-        self.wait(lambda: self._remove_all_of_cinder("volumes")[0] == 0, "the end of the volumes' use")
+        self.wait(lambda: self._ask_for_the_end_of("volumes")[0] == 0, "the end of the volumes' use")
         self._empty_containers()
 
-    def _remove_all_of_cinder(self, kind: str) -> tuple[int, int]:
+    def remove_all_of_cinder(self, kind: str) -> None:
+        """Remove everything of a kind: what others of it build on goes after them, so it is asked for again."""
+        self.wait(lambda: self._ask_for_the_end_of(kind) == (0, 0), f"the end of the {kind}")
+
+    def _ask_for_the_end_of(self, kind: str) -> tuple[int, int]:
         """Ask for the end of everything of a kind, and say how many were asked for now, and how many are being deleted."""
         found = self.ask("volume", "GET", f"/{kind}/detail", headers=GROUP_VERSION)[kind]
         left = [one["id"] for one in found if one["status"] not in ("deleting", "error_deleting")]
