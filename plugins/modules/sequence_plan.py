@@ -74,11 +74,10 @@ parts:
   type: dict
   sample: {snapshot: {first: [lvm_host], last: []}}
 then:
-  description: The files of tasks for when all are released.
+  description: The files of tasks for when all are released, in their order, for each of the plays that follow.
   returned: success
-  type: list
-  elements: str
-  sample: [lvm_skew, undo, record_off]
+  type: dict
+  sample: {finalize: [finalize_hooks], remove: [lvm_skew, undo], end: [record_off]}
 members:
   description: The hosts that take part.
   returned: success

@@ -154,7 +154,7 @@ def _idle(workflow: str, members: list[Mapping[str, Any]], main_step: str) -> li
 
 def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool, forks: int = 5) -> dict[str, Any]:
     """The files of tasks that a run goes through, without those that no member needs: `before` the main part, which is its last for
-    workflows that quiesce; in each step; and `then` when all are released.
+    workflows that quiesce; in each step; and `then` when all are released, for each of the plays that follow, in their order.
     """
     lvm = any(member["lvm"] for member in members)
     cloud = any(member["server"] or member["volumes"] for member in members)
@@ -187,24 +187,24 @@ def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool, forks:
             "freeze_host": targets and step == "freeze",
             "server_host": step == "suspend",
         }
-        steps[step] = {
-            "first": [name for name, is_wanted in first.items() if is_wanted],
-            "last": [name for name, is_wanted in last.items() if is_wanted],
-        }
-    then = {
-        "finalize_hooks": "finalize" in hooks,
+        steps[step] = {"first": _wanted(first), "last": _wanted(last)}
+    finalize = {"finalize_hooks": "finalize" in hooks}
+    remove = {
         "lvm_skew": lvm and workflow == "backup",
         "upload": cloud and workflow == "backup",
         "undo": workflow == "backup",
         "leftovers_host": workflow == "finalize",
-        "record_off": True,
-        "rotate": rotates and workflow == "backup",
     }
+    end = {"record_off": True, "rotate": rotates and workflow == "backup"}
     return {
-        "before": [name for name, is_wanted in before.items() if is_wanted],
+        "before": _wanted(before),
         "parts": steps,
-        "then": [name for name, is_wanted in then.items() if is_wanted],
+        "then": {"finalize": _wanted(finalize), "remove": _wanted(remove), "end": _wanted(end)},
     }
+
+
+def _wanted(named: Mapping[str, bool]) -> list[str]:
+    return [name for name, is_wanted in named.items() if is_wanted]
 
 
 def unrecorded(name: str, members: list[Mapping[str, Any]], known: list[Mapping[str, Any]]) -> list[str]:

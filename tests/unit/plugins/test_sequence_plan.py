@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from ansible_collections.freezer.backup.plugins.plugin_utils import hooks, sequence, sequence_refusal
@@ -241,3 +244,11 @@ def test_why_no_host_takes_part_is_said_as_it_is():
     assert _problems([], _run(include_instances=["web9"])) == [
         "include_instances names hosts that are not in the groups: web9."
     ]
+
+
+def test_no_loop_of_the_playbooks_goes_through_a_set_which_has_no_order():
+    # Whether an upload was whole was judged after what it had left was removed, or not, by chance.
+    tasks = Path(__file__).resolve().parents[3] / "playbooks" / "tasks"
+    loops = [line for path in tasks.glob("*.yml") for line in path.read_text().splitlines() if " loop: " in line]
+    assert loops
+    assert [line for line in loops if re.search(r"difference|intersect|union|symmetric", line)] == []
