@@ -9,7 +9,7 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import EVENTS, tell
+from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import EVENTS, RunLog
 
 
 class ActionModule(ActionBase):
@@ -32,9 +32,7 @@ class ActionModule(ActionBase):
             }
         )
         host = (task_vars or {}).get("inventory_hostname", "")
-        about = {"workflow": wanted["workflow"], "run": wanted["run"], "host": host}
-        line, problem = tell(wanted["path"], about, wanted["step"], wanted["event"], wanted["details"])
-        if problem:
-            result.setdefault("warnings", []).append(problem)
-        result.update(changed=False, line=line)
+        log = RunLog(wanted["path"], wanted["workflow"], wanted["run"])
+        result.update(changed=False, line=log.tell(host, wanted["step"], wanted["event"], wanted["details"]))
+        log.warn(result)
         return result

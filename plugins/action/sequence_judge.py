@@ -11,7 +11,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.freezer.backup.plugins.plugin_utils import sequence_end
-from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import tell
+from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import RunLog
 
 
 class ActionModule(ActionBase):
@@ -34,7 +34,8 @@ class ActionModule(ActionBase):
                 "tells_release": {"type": "bool", "default": False},
             }
         )
-        self._path, self._run, self._problems = wanted["path"], wanted["run"], []
+        run = wanted["run"]
+        log = RunLog(wanted["path"], run["workflow"], run["snapshot_name"])
         hostvars = (task_vars or {})["hostvars"]
         states = {host: hostvars[host] for host in wanted["members"]}
         result["changed"] = False
@@ -46,25 +47,18 @@ class ActionModule(ActionBase):
         if after == "freeze" and result["go"]:
             host = str((task_vars or {}).get("inventory_hostname", ""))
             if skew := sequence_end.skew(states):
-                self._tell(host, "freeze", "note", skew)
+                log.tell(host, "freeze", "note", skew)
             for member, state in states.items():
                 out = wanted["main_step"] in state["freezer_member"]["skips"]
-                self._tell(member, wanted["main_step"], "skipped" if out else "start", {})
+                log.tell(member, wanted["main_step"], "skipped" if out else "start", {})
         if after == "release":
-            result |= sequence_end.judge(self._run, states, wanted["main_step"])
+            result |= sequence_end.judge(run, states, wanted["main_step"])
         if after == "upload":
             judged = dict(sequence_end.judged_of(next(iter(states.values()))))
             result |= {key: judged[key] for key in ("done", "failures", "all_done")}
-            result["undone"] = sequence_end.is_undone(self._run, states, judged)
+            result["undone"] = sequence_end.is_undone(run, states, judged)
         if wanted["tells_release"]:
             for host, step, event, details in sequence_end.release_events(states):
-                self._tell(host, step, event, details)
-        if self._problems:
-            result.setdefault("warnings", []).extend(dict.fromkeys(self._problems))
+                log.tell(host, step, event, details)
+        log.warn(result)
         return result
-
-    def _tell(self, host: str, step: str, event: str, details: dict[str, Any]) -> None:
-        about = {"workflow": self._run["workflow"], "run": self._run["snapshot_name"], "host": host}
-        _line, problem = tell(self._path, about, step, event, details)
-        if problem:
-            self._problems.append(problem)

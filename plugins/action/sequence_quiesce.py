@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.freezer.backup.plugins.plugin_utils.clock import measure
-from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import tell
+from ansible_collections.freezer.backup.plugins.plugin_utils.event_log import RunLog
 
 _MODULE = "freezer.backup.freeze"
 _OPTIONS = ("targets", "deadline_seconds", "timeout_seconds", "state_folder")
@@ -44,10 +44,10 @@ class ActionModule(ActionBase):
             }
         )
         self._vars = task_vars or {}
-        self._warnings: list[str] = []
+        run = self._wanted["run"]
+        self._log = RunLog(self._wanted["path"], run["workflow"], run["snapshot_name"])
         result.update({"changed": False}, **self._step())
-        if self._warnings:
-            result.setdefault("warnings", []).extend(dict.fromkeys(self._warnings))
+        self._log.warn(result)
         return result
 
     def _step(self) -> dict[str, Any]:
@@ -89,13 +89,4 @@ class ActionModule(ActionBase):
         return result
 
     def _tell(self, event: str, **details: Any) -> dict[str, Any]:
-        run = self._wanted["run"]
-        about = {
-            "workflow": run["workflow"],
-            "run": run["snapshot_name"],
-            "host": str(self._vars.get("inventory_hostname", "")),
-        }
-        line, problem = tell(self._wanted["path"], about, self._wanted["step"], event, details)
-        if problem:
-            self._warnings.append(problem)
-        return line
+        return self._log.tell(str(self._vars.get("inventory_hostname", "")), self._wanted["step"], event, details)

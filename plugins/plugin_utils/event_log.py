@@ -23,17 +23,32 @@ def write(path: str | None, moment: datetime, line: dict[str, Any]) -> tuple[dic
     return whole, (_append(os.path.expanduser(path), json.dumps(whole)) if path else "")
 
 
-def tell(
-    path: str | None, about: dict[str, str], step: str, event: str, details: dict[str, Any]
-) -> tuple[dict[str, Any], str]:
-    """Show a line about a step and append it, as `write` does. `about` has the workflow, the run and the host."""
-    moment = datetime.now().astimezone()
-    # That a step begins or is done Ansible itself shows.
-    if event not in ("start", "done"):
-        text = f"{moment.isoformat(' ', 'milliseconds')[:23]} freezer <{about['run']}> [{about['host']}] {_WORDS[event]} {step}"
-        more = " ".join(f"{key}={value}" for key, value in details.items())
-        Display().display(f"{text}{': ' + more if more else ''}")
-    return write(path, moment, {**about, "step": step, "event": event, **details})
+class RunLog:
+    """What is told of the steps of one run, and what goes wrong with the log, which ends no run."""
+
+    def __init__(self, path: str | None, workflow: str, run: str) -> None:
+        self._path, self._about = path, {"workflow": workflow, "run": run}
+        self._problems: list[str] = []
+
+    def tell(self, host: str, step: str, event: str, details: dict[str, Any]) -> dict[str, Any]:
+        """Show a line about a step of a host and append it, as `write` does. Returns the line as it was written."""
+        moment = datetime.now().astimezone()
+        # That a step begins or is done Ansible itself shows.
+        if event not in ("start", "done"):
+            shown = moment.isoformat(" ", "milliseconds")[:23]
+            text = f"{shown} freezer <{self._about['run']}> [{host}] {_WORDS[event]} {step}"
+            more = " ".join(f"{key}={value}" for key, value in details.items())
+            Display().display(f"{text}{': ' + more if more else ''}")
+        about = {**self._about, "host": host, "step": step, "event": event}
+        line, problem = write(self._path, moment, {**about, **details})
+        if problem:
+            self._problems.append(problem)
+        return line
+
+    def warn(self, result: dict[str, Any]) -> None:
+        """Add what went wrong to the warnings of a task, each once."""
+        if self._problems:
+            result.setdefault("warnings", []).extend(dict.fromkeys(self._problems))
 
 
 def _append(path: str, line: str) -> str:
