@@ -242,12 +242,18 @@ def test_a_start_while_it_is_aborted_runs_it_again_at_once(world):
     assert schedule_of(world, "once")["status"] == "running"
 
 
-def test_a_job_that_waits_for_its_place_is_queued(world):
+def node_with_one_place_for_two(world):
+    """A node that runs one job at a time, while one of its two jobs runs and the other waits."""
     node = world.node("node", UTC, Limits(concurrent_jobs=1), poll_seconds=5)
     for number in range(2):
         schedule = {"schedule_date": f"2026-06-01T12:01:0{number}"}
         world.create("jobs", job(f"job{number}", "node", 1, schedule, seconds=60))
     world.run_until(START + 70)
+    return node
+
+
+def test_a_job_that_waits_for_its_place_is_queued(world):
+    node = node_with_one_place_for_two(world)
     passing = node.core.take_passing()
     assert (passing["job0"]["progress"]["phase"], passing["job1"]["progress"]["phase"]) == ("started", "queued")
     world.ask("PATCH", "/v2/world/jobs/job1", {"job_schedule": passing["job1"]})
@@ -260,11 +266,7 @@ def test_a_job_that_waits_for_its_place_is_queued(world):
 
 
 def test_a_job_that_has_ended_is_in_no_phase(world):
-    node = world.node("node", UTC, Limits(concurrent_jobs=1), poll_seconds=5)
-    for number in range(2):
-        schedule = {"schedule_date": f"2026-06-01T12:01:0{number}"}
-        world.create("jobs", job(f"job{number}", "node", 1, schedule, seconds=60))
-    world.run_until(START + 70)
+    node = node_with_one_place_for_two(world)
     for job_id, keys in node.core.take_passing().items():
         world.ask("PATCH", f"/v2/world/jobs/{job_id}", {"job_schedule": keys})
     world.run_until(START + 300)

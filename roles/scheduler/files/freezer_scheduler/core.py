@@ -275,13 +275,12 @@ class Core:
         """Do something for one job. What goes wrong with that is undone and logged, and the other jobs are run."""
         entry = self.entries.get(job_id)
         before = copy.copy(entry)
-        self.journal.mark()
         try:
-            work()
+            with self.journal.savepoint():
+                work()
         except JournalError:
             raise
         except Exception as error:  # noqa: BLE001 - the log has it, and no job ends the program
-            self.journal.undo()
             self._dispatcher.drop(job_id, before.run_id if before is not None else "")
             if entry is None or before is None:
                 self.entries.pop(job_id, None)
@@ -290,8 +289,6 @@ class Core:
                     setattr(entry, name, getattr(before, name))
                 self.entries[job_id] = entry
             self._leave_out(job_id, f"a fault of the program ({type(error).__name__}: {str(error)[:200]})", error)
-        else:
-            self.journal.keep()
 
     def _leave_out(self, job_id: str, problem: str, fault: Exception | None = None) -> None:
         """Say once why a job is not taken as it is."""

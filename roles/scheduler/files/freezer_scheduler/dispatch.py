@@ -251,21 +251,18 @@ class Dispatcher:
 
     def _alone(self, run: Run, now: float, work: Callable[[], None]) -> None:
         """Do something for one run. What goes wrong with that ends the run, and no other."""
-        self._journal.mark()
         try:
-            work()
+            with self._journal.savepoint():
+                work()
         except JournalError:
             raise
         except Exception as error:
             LOG.exception("Job %s: its run is ended by a fault of the program", run.job_id)
-            self._journal.undo()
             if run.pid:
                 self._executor.abort(run)
             run.results.append(FAIL)
             run.messages.append(f"A fault of the scheduler ended the run ({type(error).__name__}); its log has more.")
             self._over(run, FAIL, now)
-        else:
-            self._journal.keep()
 
     def _start(self, run: Run, now: float) -> None:
         outcome = self._start_action(run, now)

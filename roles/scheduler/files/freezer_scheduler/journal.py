@@ -8,6 +8,7 @@ what was written down survives a crash of the program and of the machine.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -116,17 +117,18 @@ class Journal:
         if self._db.in_transaction:
             self._do("COMMIT")
 
-    def mark(self) -> None:
-        """From here on ``undo`` takes back; ``begin`` comes before, and ``keep`` or ``undo`` after."""
+    @contextlib.contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Take back what was written in here if it raises, after ``begin``. A file that cannot be written undoes nothing."""
         self._do("SAVEPOINT one")
-
-    def keep(self) -> None:
-        """Leave what was written since ``mark``."""
-        self._do("RELEASE one")
-
-    def undo(self) -> None:
-        """Take back what was written since ``mark``."""
-        self._do("ROLLBACK TO one")
+        try:
+            yield
+        except JournalError:
+            raise
+        except Exception:
+            self._do("ROLLBACK TO one")
+            self._do("RELEASE one")
+            raise
         self._do("RELEASE one")
 
     def _do(self, statement: str, *values: Any) -> sqlite3.Cursor:
