@@ -14,10 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from . import option_values as values
-from .documents.action import ACTIONS
+from .documents.action import ACTIONS, EXEC_KEYS
 from .documents.errors import DocumentError
 from .errors import OptionError, UnknownOption
-from .execute import OWN_KEYS as EXEC_KEYS
 from .execute import words_of
 from .media import CLOUD_MEDIA
 from .options import (

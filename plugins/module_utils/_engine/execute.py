@@ -15,10 +15,6 @@ from .documents.action import EXEC_KEYS
 from .errors import FreezerError
 from .options import OptionError, is_known, option_name
 
-#: The options of an exec. What other actions have besides means nothing here: servers of Freezer write the defaults of a
-#: job into all of its actions.
-OWN_KEYS = EXEC_KEYS
-
 
 def words_of(action: Mapping[str, Any]) -> list[str]:
     """The program of an ``exec`` and its arguments. No shell sees them. Raises OptionError.
@@ -27,7 +23,8 @@ def words_of(action: Mapping[str, Any]) -> list[str]:
     file that can be executed; ``arguments`` are its words.
     """
     given = {key: value for key, value in action.items() if value not in (None, "", False)}
-    unknown = sorted(key for key in given if key not in OWN_KEYS and not is_known(option_name(key)))
+    # Options of other actions mean nothing here: servers of Freezer write the defaults of a job into all of its actions.
+    unknown = sorted(key for key in given if key not in EXEC_KEYS and not is_known(option_name(key)))
     if unknown:
         raise OptionError(f"The option {unknown[0]!r} is not one of an exec, so nothing was done.")
     command, script, arguments = given.get("command"), given.get("script"), given.get("arguments", [])

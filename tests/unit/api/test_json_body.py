@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import MAX_DEPTH
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import BadRequestError
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.json_body import MAX_DEPTH, parse_object
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.json_body import parse_object
 
 
 def nested(levels):

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import execute, options
+from ansible_collections.freezer.backup.plugins.module_utils._engine import options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import EXEC_KEYS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import command_line, flags
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
@@ -30,7 +31,7 @@ def test_every_option_of_the_engine_has_a_flag():
 
 
 def test_every_flag_is_an_option_of_the_engine_or_the_programs_own():
-    own = flags.OWN_KEYS | flags.COMMAND_LINE_KEYS | execute.OWN_KEYS | {"completion", "help", "version"}
+    own = flags.OWN_KEYS | flags.COMMAND_LINE_KEYS | EXEC_KEYS | {"completion", "help", "version"}
     assert reachable_keys() - own <= set(options._PARSERS) | set(options.WITHOUT_EFFECT)
 
 

@@ -37,9 +37,8 @@ _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 o
 _PIPE_BYTES = 1 << 20
 #: Catalogue and snar: a third of the time of gzip's usual level, for a tenth more bytes.
 _SIDE_LEVEL = 1
-#: How often a level 0 is begun in which something that is not another user's was replaced while it was read, and how often at most.
+#: How often a level 0 is begun in which something that is not another user's was replaced while it was read.
 _TRIES = 4
-_MOST_TRIES = NAMES_OF_A_BACKUP
 
 
 @dataclass(frozen=True)
@@ -269,7 +268,7 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tu
     replaced: list[str] = []
     given_up: list[str] = []
     own = 0
-    while len(replaced) < _MOST_TRIES and own < _TRIES:
+    while len(replaced) < NAMES_OF_A_BACKUP and own < _TRIES:
         try:
             with scratch_folder() as work:
                 return _create_with(work, replace(plan, given_up=given_up), fan_out, progress)

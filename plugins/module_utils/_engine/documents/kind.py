@@ -15,6 +15,8 @@ ID_PATTERN = r"^[A-Za-z0-9_-]+$"
 _LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9\-]{0,61}[a-zA-Z0-9])?"
 CLIENT_ID_PATTERN = rf"^(?:([A-Za-z0-9_\-]+)\_)?({_LABEL})(\.{_LABEL})*$"
 ID_MAX_LENGTH = 255
+#: Objects and lists inside each other in a document that is taken. Freezer's own need five levels.
+MAX_DEPTH = 64
 
 ID_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": ID_PATTERN, "maxLength": ID_MAX_LENGTH}
 

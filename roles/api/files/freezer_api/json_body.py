@@ -8,11 +8,10 @@ import json
 import re
 from typing import Any, NoReturn
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import MAX_DEPTH
+
 from .errors import BadRequestError
 from .store.base import MAX_INTEGER, MIN_INTEGER
-
-#: Objects and lists inside each other. Freezer's documents need five levels.
-MAX_DEPTH = 64
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 

@@ -15,11 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, MAX_ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import MAX_DEPTH
 
 #: As long as a text may be that an API takes by default.
 MAX_BYTES = 16 * 1024 * 1024
-#: Objects and lists inside each other; the API takes as many.
-MAX_DEPTH = 64
 _LARGEST_INTEGER = 2**63 - 1
 _LARGEST_TIME = 253402300799
 _SURROGATE = re.compile("[\ud800-\udfff]")
