@@ -27,7 +27,7 @@ class _Reading(NamedTuple):
 
     @property
     def error_seconds(self) -> float:
-        """It was shown at some moment in between, nobody knows at which."""
+        """It was shown at some moment in between, which is not known."""
         return (self.after - self.before) / 2
 
 

@@ -129,7 +129,7 @@ def without_job(session: Mapping[str, Any], job_id: str) -> Document:
 
 
 def job_alone(job: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> Document:
-    """A job that has left its session: it goes on with its ``own`` schedule. None stands for one that nobody knows.
+    """A job that has left its session: it goes on with its ``own`` schedule. None stands for an unknown one.
 
     Where that says no time, its scheduler is asked to stop it.
     """
