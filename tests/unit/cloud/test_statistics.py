@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 
 import pytest
 
@@ -13,7 +14,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.serve
     ServerSnapshotOptions,
     ServerSnapshots,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.statistics import statistics
+from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.statistics import _backups, statistics
 from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import (
     VolumeSnapshotOptions,
 )
@@ -97,3 +98,17 @@ def test_diagnostics_that_are_refused_are_asked_for_once_and_nothing_fails(proje
 def test_lists_are_asked_for_once_and_nothing_is_written(project, behind, proxy):
     statistics(behind, diagnostics=False)
     assert dict(proxy.methods()) == {"GET": 5}
+
+
+@pytest.mark.parametrize("as_listed", [(0, 1), (1, 0)])
+def test_of_two_made_in_the_same_second_the_one_of_the_later_run_is_the_newest(as_listed):
+    # Glance keeps whole seconds, and lists those of one second by their ids.
+    images = [
+        {"name": name, "created_at": "2026-11-30T04:10:07Z", "status": "active", "size": 7, "freezer_run": run}
+        for name, run in (("one", "01764475807000000001-a"), ("two", "01764475807000000002-a"))
+    ]
+    for one in images:
+        one["id"] = one["name"]
+    now = datetime(2026, 11, 30, 4, 10, 9, tzinfo=UTC)
+    found = _backups([images[index] for index in as_listed], "active", now)
+    assert (found["newest"], found["newest_age_seconds"]) == ("two", 2)

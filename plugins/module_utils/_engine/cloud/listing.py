@@ -106,15 +106,15 @@ class Images(Listing):
     """The images of this collection."""
 
     def __init__(self, cloud: Cloud) -> None:
-        super().__init__(cloud, "image", "/v2/images", "images", {"freezer_owner": OWNER, "sort": "created_at:desc"})
+        super().__init__(cloud, "image", "/v2/images", "images", {"freezer_owner": OWNER})
 
     def named(self, title: str, server_id: str) -> list[Resource]:
         """Those of a server with a name, newest first."""
-        return [
+        return newest_first(
             one
             for one in self.fresh()
             if one.get("name") == title and one.get("freezer_server_id") == server_id and one["status"] != "deleted"
-        ]
+        )
 
 
 class Servers(Listing):

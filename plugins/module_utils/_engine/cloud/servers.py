@@ -102,13 +102,13 @@ class ServerSnapshots:
         if whole:
             return self._rotated(server, self._described(whole[0], changed=False), dry_run)
         if options.min_age is not None:
-            young = [
+            young = newest_first(
                 one
                 for one in self._images.fresh()
                 if one.get("freezer_server_id") == server["id"]
                 and one["status"] == "active"
                 and age_seconds(one["created_at"]) < options.min_age
-            ]
+            )
             if young:
                 return {
                     **self._described(young[0], changed=False),

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from ..rest.errors import Forbidden, RestError
 from .connection import Cloud, Service
-from .resources import OWNER, Resource, age_seconds, chosen, pages
+from .resources import OWNER, Resource, age_seconds, chosen, newest_first, pages
 from .waiting import each
 
 #: Diagnostics that are the same for all hypervisors (2.48); servers that say what their flavor has (2.47).
@@ -118,9 +118,9 @@ def _by(key: str, resources: Iterable[Resource]) -> dict[str, list[Resource]]:
 
 def _backups(known: Iterable[Resource], whole_status: str, now: datetime) -> dict[str, Any]:
     """How many there are, and about the newest one. The size of an image is in bytes, those of Cinder's are in GiB."""
-    known = sorted(known, key=lambda one: str(one["created_at"]))
+    known = newest_first(known)
     whole = [one for one in known if one["status"] == whole_status]
-    newest = whole[-1] if whole else {}
+    newest = whole[0] if whole else {}
     sizes = [one.get("size") or 0 for one in whole]
     is_image = whole_status == "active"
     return {
@@ -130,7 +130,7 @@ def _backups(known: Iterable[Resource], whole_status: str, now: datetime) -> dic
         "newest": newest.get("name"),
         "newest_created_at": newest.get("created_at"),
         "newest_age_seconds": round(age_seconds(newest["created_at"], now), 1) if whole else None,
-        "newest_size_bytes" if is_image else "newest_size_gib": sizes[-1] if whole else None,
+        "newest_size_bytes" if is_image else "newest_size_gib": sizes[0] if whole else None,
     }
 
 

@@ -17,7 +17,7 @@ from .connection import Cloud
 from .errors import CloudError, deletion_failed
 from .group_snapshots import GroupSnapshots
 from .listing import CopiesOfVolumes, Volumes, backups_of_volumes, snapshots_of_volumes
-from .resources import OWNER, Resource, age_seconds, new_run, snapshot_title
+from .resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title
 from .waiting import Clock
 
 BROKEN = ("error", "error_deleting", "error_restoring")
@@ -124,7 +124,7 @@ class VolumeCopies:
         min_age = self.options.min_age
         if min_age is None:
             return None
-        for one in self.own.fresh():
+        for one in newest_first(self.own.fresh()):
             mine = one.get("volume_id") == volume["id"] and (one.get("metadata") or {}).get("freezer_owner") == OWNER
             if mine and one["status"] == "available" and age_seconds(one["created_at"]) < min_age:
                 return one
@@ -144,7 +144,7 @@ class VolumeCopies:
                 )
             return None
         # Cinder builds on the newest one, whoever made it.
-        return max(known, key=lambda one: str(one["created_at"]))
+        return newest_first(known)[0]
 
     def let_second_pass(self, volume: Resource) -> None:
         """Wait until a new backup cannot be of the same second as the newest one: Cinder keeps whole seconds, and builds on

@@ -332,7 +332,7 @@ class VolumeSnapshots:
 
     def _check_newest(self, volume: Resource, snapshot: Resource) -> None:
         own = [one for one in self._copies.snapshots.fresh() if one["volume_id"] == volume["id"]]
-        newest = max(own, key=lambda one: str(one["created_at"]))
+        newest = newest_first(own)[0]
         if newest["id"] != snapshot["id"]:
             raise CloudError(
                 f"Cinder reverts a volume to its newest snapshot only, and that is {newest['name'] or newest['id']}. Remove "
