@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import command_line as agent
-from ansible_collections.freezer.backup.roles.api.files.freezer_api import config as api
 from ansible_collections.freezer.backup.roles.api.files.freezer_api import manage
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler import command_line as scheduler
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.config import settings as api
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.cli import command_line as scheduler
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 PARSERS = {

@@ -65,10 +65,10 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.due_times import local_zone, named_zone
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.upcoming import next_runs as runs_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone, named_zone
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs as runs_of
 
 
 def next_runs(document: Any, count: int = 5, since: str | None = None, timezone: str | None = None) -> list[str]:

@@ -46,7 +46,7 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tree
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tree_comparison
 
 
 def tree_differences(first: str, other: str, owner: bool | None = None) -> list[str]:
@@ -54,7 +54,7 @@ def tree_differences(first: str, other: str, owner: bool | None = None) -> list[
     for path in (first, other):
         if not os.path.isdir(path):
             raise AnsibleFilterError(f"tree_differences compares folders, and {path} is not one.")
-    return tree.differences(first, other, owner=os.geteuid() == 0 if owner is None else owner)
+    return tree_comparison.differences(first, other, owner=os.geteuid() == 0 if owner is None else owner)
 
 
 class FilterModule:

@@ -104,7 +104,7 @@ action:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import ensure_action
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import ensure_action
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import (
     present_absent,
     repetition_spec,

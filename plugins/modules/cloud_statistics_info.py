@@ -187,7 +187,7 @@ table:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.statistics import statistics
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.statistics import statistics
 from ansible_collections.freezer.backup.plugins.module_utils._module.cloud_module import CloudModule
 
 

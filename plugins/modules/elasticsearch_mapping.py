@@ -228,12 +228,16 @@ do_not_fit:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.flow import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import (
+    KINDS,
+    names,
+    wishes,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import (
     Permissions,
     make_absent,
     make_present,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.wishes import KINDS, names, wishes
 from ansible_collections.freezer.backup.plugins.module_utils._module.search_module import SearchModule
 
 

@@ -126,8 +126,8 @@ indices:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.flow import look
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.wishes import KINDS, wishes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import KINDS, wishes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import look
 from ansible_collections.freezer.backup.plugins.module_utils._module.search_module import SearchModule
 
 

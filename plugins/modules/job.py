@@ -126,7 +126,7 @@ job:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import ensure_job
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import ensure_job
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import (
     job_server_spec,
     job_spec,

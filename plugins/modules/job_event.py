@@ -74,7 +74,7 @@ job:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import request_event
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import request_event
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
 

@@ -140,7 +140,7 @@ results:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.job_set import ensure_jobs
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.job_set import ensure_jobs
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import (
     job_server_spec,
     job_spec,

@@ -118,7 +118,7 @@ job:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.jobs import record_status
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import record_status
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import run_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 

@@ -253,7 +253,7 @@ snapshots:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.servers import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.compute.servers import (
     ServerSnapshotOptions,
     ServerSnapshots,
 )

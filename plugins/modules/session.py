@@ -135,7 +135,7 @@ session:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.sessions import ensure_session
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.sessions import ensure_session
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import (
     present_absent,
     schedule_spec,

@@ -104,7 +104,7 @@ session_tag:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.sessions import act
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.sessions import act
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 
 

@@ -252,8 +252,12 @@ snapshots:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volume_copies import VolumeSnapshotOptions
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.volumes import VolumeSnapshots
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.block_storage.volume_copies import (
+    VolumeSnapshotOptions,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.block_storage.volumes import (
+    VolumeSnapshots,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._module.cloud_module import CloudModule
 
 

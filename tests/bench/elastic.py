@@ -14,9 +14,9 @@ from typing import Any
 
 from api import Server
 
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.config.cluster import parse_cluster
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Create, Owner
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.cluster import parse_cluster
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.elastic import ElasticStore
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.elastic.store import ElasticStore
 from ansible_collections.freezer.backup.tests.support import elasticsearch_lab
 
 FEW_JOBS = 1_000

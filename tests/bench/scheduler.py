@@ -27,9 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support import api_process
 from support.scheduler_process import Scheduler, wait_for
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.conversation import Conversation
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import Journal
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.api.conversation import Conversation
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Journal
 
 AGENT = """#!/bin/sh
 echo '{"outcome": "success", "changed": false}' >"/proc/self/fd/$3"

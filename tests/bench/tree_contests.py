@@ -15,7 +15,7 @@ from pathlib import Path
 import dataset
 from contest import Contest, Side
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree import differences
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
 
 ENGINE_CALL = Path(__file__).resolve().parent / "ours.py"
 

@@ -15,10 +15,10 @@ import falcon.inspect
 import jsonschema
 import pytest
 
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.app import create_app
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.noauth import NoAuth
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.contract import document
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noauth import NoAuth
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import create_app
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.contract import document
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 
 pytestmark = pytest.mark.rounds
@@ -35,7 +35,7 @@ NO_CONTRACT = {"/metrics"}
 
 def test_the_contract_in_the_documentation_is_that_of_the_program():
     assert WRITTEN.read_text() == document.text(), (
-        "write it anew: .venv/bin/python -m ansible_collections.freezer.backup.roles.api.files.freezer_api.contract"
+        "write it anew: .venv/bin/python -m ansible_collections.freezer.backup.roles.api.files.freezer_api.http.contract"
         ".document > docs/openapi.json"
     )
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search import ensure
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.client import SearchClient
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.wishes import own_wishes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch import ensure
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.client import SearchClient
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import own_wishes
 from ansible_collections.freezer.backup.roles.api.files.freezer_api import manage
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 

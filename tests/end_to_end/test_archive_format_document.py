@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.manifest import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import (
     Manifest,
     Parent,
     StoredObject,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree import differences
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/archive-format.md"
 DECOMPRESS = {"zstd": "| zstd -dc |", "gzip": "| gzip -dc |", "none": "|"}

@@ -3,7 +3,7 @@
 """What a play costs with 100 servers and 200 volumes: the requests to the cloud, counted on their way.
 
 For `make soak` only: with a few, the lists that all wait with hide what is asked for once for each. What modules ask for is
-counted in tests/unit/cloud/test_taken.py.
+counted in tests/integration/openstack/test_taken.py.
 """
 
 from __future__ import annotations

@@ -142,7 +142,7 @@ def test_a_set_of_servers_and_volumes_is_taken_while_its_hosts_are_held_and_rest
 def test_a_backup_and_a_removal_write_nothing_in_check_mode_and_a_second_removal_and_finalize_change_nothing(
     farm, world
 ):
-    """The modules in check mode, and twice, are in tests/modules/test_cloud_modules.py."""
+    """The modules in check mode, and twice, are in tests/integration/modules/test_cloud_modules.py."""
     _check(farm, "backup")
     _nothing_is_left(farm, world)
     _run(farm, "backup")

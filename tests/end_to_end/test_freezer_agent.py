@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree import differences
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
 
 COMMAND = str(Path(sys.executable).parent / "freezer-agent")
 HOST = socket.gethostname()

@@ -14,7 +14,7 @@ from ansible_collections.freezer.backup.tests.support.guests import COLLECTIONS,
 _CALL = """
 import json, sys
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot import ensure
+from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm import ensure
 for line in sys.stdin:
     function, options, check_mode = json.loads(line)
     try:

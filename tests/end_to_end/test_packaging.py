@@ -206,7 +206,7 @@ def test_an_installed_wheel_has_commands_that_run_without_the_checkout(installed
     where = run(
         installed / "bin/python",
         "-c",
-        "import ansible_collections.freezer.backup.plugins.module_utils._engine.agent as agent; print(agent.__file__)",
+        "import ansible_collections.freezer.backup.plugins.module_utils._engine.agent.agent as agent; print(agent.__file__)",
         PYTHONPATH=libraries,
     )
     assert where.startswith(str(installed))

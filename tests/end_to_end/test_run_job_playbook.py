@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from support.ansible_command import handed_on_by, run_ansible, start_playbook
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import connect
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
 from ansible_collections.freezer.backup.tests.support.scheduler_process import Scheduler, wait_for
 
 

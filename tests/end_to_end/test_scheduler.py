@@ -15,7 +15,7 @@ import uuid
 import pytest
 
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Scope
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
 from ansible_collections.freezer.backup.tests.support import cloud_lab
 from ansible_collections.freezer.backup.tests.support.cloud_world import World
 from ansible_collections.freezer.backup.tests.support.scheduler_process import Scheduler, processes_with, wait_for

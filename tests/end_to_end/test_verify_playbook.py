@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from support.ansible_command import handed_on_by, run_ansible
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 
 
 class Kept:

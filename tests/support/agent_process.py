@@ -19,7 +19,7 @@ IMPORT_ROOT = str(Path(engine.__file__).parents[6])
 _PROGRAM = """
 import json, sys
 {before}
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 work, action = json.loads(sys.argv[1])
 try:

@@ -14,8 +14,8 @@ from typing import Any
 
 from waitress.server import create_server
 
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.channels import Channels
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.client_channel import ClientChannel
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.connection import ClientChannel
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.event_loop import Channels
 
 THREADS = 2
 WATERMARK = 65_536

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.unix_socket import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.unix_socket import (
     UnixConnection,
     is_unix,
     path_of,

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import Cloud, connect_cloud
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.listing import GROUP_VERSION
-from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.errors import NotFound, RestError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import NotFound, RestError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import Cloud, connect_cloud
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.listing import GROUP_VERSION
 
 from .cloud_lab import Project
 from .keystone_lab import Keystone

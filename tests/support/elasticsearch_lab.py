@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import own_indices
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.own_mappings import own_indices
 
 from . import labs
 

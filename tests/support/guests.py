@@ -152,7 +152,7 @@ class Guest:
     def info(self, place: Mapping[str, Any]) -> dict[str, Any]:
         """What backups there are, as the engine has it: the program's table needs a library that guests do not have."""
         script = (
-            "import json, sys; from ansible_collections.freezer.backup.plugins.module_utils._engine import agent; "
+            "import json, sys; from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent; "
             "print(json.dumps(agent.info(json.load(sys.stdin))))"
         )
         found: dict[str, Any] = json.loads(

@@ -8,7 +8,7 @@ import tarfile
 from dataclasses import replace
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.manifest import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import (
     Parent,
     digest,
     parse_manifest,

@@ -20,27 +20,32 @@ from typing import Any
 
 import falcon.testing
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.errors import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import (
     RegistryError,
     Unreachable,
     error_from,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.connection import Answer
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.app import create_app
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.noauth import NoAuth
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Answer
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noauth import NoAuth
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import create_app
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Scope
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite import SqliteStore
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.conversation import Conversation
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import Core
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.journal import Journal
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.runs import FAIL, SUCCESS, Outcome, Run
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.service import take_whereabouts
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.surroundings import (
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.api.conversation import Conversation
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Journal
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import (
+    FAIL,
+    SUCCESS,
+    Outcome,
+    Run,
+)
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.scheduler import Core
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.surroundings import (
     Join,
     Limits,
     Started,
 )
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.process.service import take_whereabouts
 
 PROJECT = "world"
 

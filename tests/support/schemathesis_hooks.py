@@ -14,12 +14,12 @@ from typing import Any
 import jsonschema
 import schemathesis
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import schedule
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action_check import check_action
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import check_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_schedule
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import grammar
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import (
     CHECKED_TRIGGERS,
     SCHEDULE_SCHEMA,
 )
@@ -66,7 +66,7 @@ def _is_followed(found: Any) -> bool:
     if not _SCHEDULES.is_valid(found):
         return True
     try:
-        schedule.parse(usual_schedule(found))
-    except (schedule.ScheduleError, TypeError):
+        grammar.parse(usual_schedule(found))
+    except (grammar.ScheduleError, TypeError):
         return False
     return True

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tree
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import ONLY_OF_BACKUPS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tree_comparison
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import ONLY_OF_BACKUPS
 
 Result = dict[str, Any]
 
@@ -100,4 +100,4 @@ def tick() -> None:
 
 def differences(left: Path, right: Path) -> list[str]:
     """How two trees differ, owners included where they can be restored."""
-    return tree.differences(str(left), str(right), owner=os.geteuid() == 0)
+    return tree_comparison.differences(str(left), str(right), owner=os.geteuid() == 0)

@@ -9,8 +9,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import Cloud, connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import Cloud, connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._module.masking import DiscreetModule, mask
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import secret_values
 

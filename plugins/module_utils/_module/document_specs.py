@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.schedule_schema import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import (
     CATCH_UPS,
     EVENTS,
     RESULTS,

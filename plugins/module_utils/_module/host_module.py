@@ -8,8 +8,8 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable
 
+from .._engine.action.medium import CLOUD_MEDIA
 from .._engine.errors import FreezerError
-from .._engine.media import CLOUD_MEDIA
 from .masking import DiscreetModule
 
 _CLOUD_KEYS = [key for keys in CLOUD_MEDIA.values() for key in keys]

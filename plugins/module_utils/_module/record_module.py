@@ -9,8 +9,8 @@ import json
 import time
 from typing import Any
 
+from .._engine.agent.run_records import RunRecords
 from .._engine.errors import FreezerError
-from .._engine.run_records import RunRecords
 from .masking import DiscreetModule
 
 _WHERE: dict[str, Any] = {

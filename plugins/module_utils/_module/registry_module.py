@@ -12,9 +12,9 @@ from typing import Any, Callable, NoReturn
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.plan import Result
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.plan import Result
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
 from ansible_collections.freezer.backup.plugins.module_utils._module.masking import DiscreetModule, mask
 from ansible_collections.freezer.backup.plugins.module_utils._module.query import compiled_query
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import (

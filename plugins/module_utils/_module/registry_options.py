@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import is_secret
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.client import Registry, connect
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.environment import with_environment
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry, connect
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.environment import (
+    with_environment,
+)
 
 
 def registry_options() -> dict[str, dict[str, Any]]:

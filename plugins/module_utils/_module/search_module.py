@@ -9,10 +9,10 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable, NoReturn
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.client import SearchClient
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import Result
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.connection import Tls
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.client import SearchClient
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.flow import Result
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Tls
 from ansible_collections.freezer.backup.plugins.module_utils._module.masking import DiscreetModule
 
 

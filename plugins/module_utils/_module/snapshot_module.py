@@ -9,7 +9,7 @@ import signal
 from typing import Any
 
 from .._engine.errors import FreezerError
-from .._engine.snapshot import ensure
+from .._engine.lvm import ensure
 from .host_module import end_by_signal
 from .masking import DiscreetModule
 

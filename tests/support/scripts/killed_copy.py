@@ -15,8 +15,8 @@ import signal
 import sys
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search import ensure
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.client import SearchClient
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch import ensure
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.client import SearchClient
 
 
 class Mortal(SearchClient):

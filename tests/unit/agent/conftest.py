@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import option_values
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action import values
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 from ansible_collections.freezer.backup.tests.support.sets import Set
 from ansible_collections.freezer.backup.tests.support.soak import rounds
@@ -22,7 +22,7 @@ def _no_hang() -> Iterator[None]:
 def tiny_segments() -> Iterator[None]:
     """Small trees with many segments, below the size that can be asked for."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(option_values, "LEAST_SEGMENT_BYTES", 1)
+        patch.setattr(values, "LEAST_SEGMENT_BYTES", 1)
         yield
 
 

@@ -16,8 +16,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.err
     DamagedArchive,
     ForeignBackup,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.manifest import parse_manifest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import parse_manifest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick

@@ -12,14 +12,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent, conduct
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent, conduct
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import choose
 from ansible_collections.freezer.backup.tests.support.agent_process import IMPORT_ROOT
 
 _PROGRAM = """
 import json, os, subprocess
-from ansible_collections.freezer.backup.plugins.module_utils._engine.conduct import raise_priority
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.conduct import raise_priority
 warnings = raise_priority()
 said = subprocess.run(["ionice", "-p", str(os.getpid())], capture_output=True, text=True).stdout.strip()
 print(json.dumps([warnings, os.getpriority(os.PRIO_PROCESS, 0), said]))

@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import local

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick

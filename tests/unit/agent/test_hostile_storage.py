@@ -14,13 +14,13 @@ import zlib
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.run_records import RunRecords
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.manifest import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import (
     MOST_MANIFEST_BYTES,
     parse_manifest,
     with_digest,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.run_records import RunRecords
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import OddObject, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.guards import no_hang

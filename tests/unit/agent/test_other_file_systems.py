@@ -9,9 +9,9 @@ import subprocess
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import results
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import results
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import scan, tar
-from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot import mounts
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import mounts
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import write
 

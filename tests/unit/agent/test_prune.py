@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import scratch
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import scratch
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.wording import moment
 from ansible_collections.freezer.backup.tests.support import agent_process
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage, fails

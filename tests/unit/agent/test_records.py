@@ -11,10 +11,10 @@ import threading
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import results
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.equivalent_command import backup_command
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import results
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.links import BrokenLinks
-from ansible_collections.freezer.backup.plugins.module_utils._engine.equivalent_command import backup_command
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import parse_options
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.command_line import parse_command_line
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import read_settings
 from ansible_collections.freezer.backup.tests.support.sets import Set, tick

@@ -14,9 +14,10 @@ from datetime import datetime
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, place, trust
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, restore_target
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import trust
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY, folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import access_acl, remember, write
@@ -400,14 +401,14 @@ def test_the_folder_for_everybodys_temporary_files_is_a_way_to_ones_own_folder_a
 def test_a_folder_that_another_user_makes_a_moment_before_is_refused(saved, tmp_path, monkeypatch, made):
     (tmp_path / "tmp").mkdir()
     (tmp_path / "tmp").chmod(0o1777)
-    real = place.Staging._make_target
+    real = restore_target.Staging._make_target
 
     def later(stage):
         (tmp_path / "tmp" / "new").mkdir()
         give_away(tmp_path / "tmp" / "new")
         real(stage)
 
-    monkeypatch.setattr(place.Staging, "_make_target", later)
+    monkeypatch.setattr(restore_target.Staging, "_make_target", later)
     with pytest.raises(ArchiveError, match=r"Nothing was restored into .*/new"):
         saved.restore(tmp_path / "tmp" / made)
     assert os.listdir(tmp_path / "tmp" / "new") == []
@@ -440,11 +441,11 @@ def test_a_folder_becomes_another_users_when_all_is_in_its_place_and_the_staging
     real = merge.set_attributes
 
     def watched(folder, name, *arguments):
-        left = [one for one in os.listdir(target) if one.startswith(place.STAGING_PREFIX)]
+        left = [one for one in os.listdir(target) if one.startswith(restore_target.STAGING_PREFIX)]
         events.append((os.path.relpath(name, target), (target / "folder" / "in it").exists(), len(left)))
         real(folder, name, *arguments)
 
-    for user in (place, merge):
+    for user in (restore_target, merge):
         monkeypatch.setattr(user, "set_attributes", watched)
     saved.restore(target, overwrite=True)
     assert events == [("folder", True, 1), (".", True, 0)]

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, place, trust
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, restore_target
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import trust
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
 from ansible_collections.freezer.backup.tests.support.soak import rounds
@@ -73,13 +74,13 @@ def _state(folder):
 
 
 def _after_the_look(monkeypatch, does):
-    real = place.conflicts
+    real = restore_target.conflicts
 
     def looked(staged, target):
         yield from real(staged, target)
         does()
 
-    monkeypatch.setattr(place, "conflicts", looked)
+    monkeypatch.setattr(restore_target, "conflicts", looked)
 
 
 def _exchange(folder, outside):

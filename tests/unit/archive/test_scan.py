@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.scan import expected_size
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tar import Source
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress

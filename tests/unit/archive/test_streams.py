@@ -18,8 +18,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive imp
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import compress
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.codec import codec_for
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError, DamagedArchive
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.manifest import StoredObject
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.segments import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import StoredObject
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.segments import (
     FanOut,
     SegmentWriter,
     VerifiedStream,

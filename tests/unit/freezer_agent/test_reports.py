@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
-from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.endings import status_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.exit_status import status_of
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.reports import Concern, Report, report_on
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.wording import moment, size
 from ansible_collections.freezer.backup.tests.support.sets import to_restore

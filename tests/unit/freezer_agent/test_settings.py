@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import OptionError, parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError, parse_options
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.command_line import parse_command_line
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import Settings, read_settings

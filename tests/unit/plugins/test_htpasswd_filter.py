@@ -15,8 +15,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.freezer.backup.plugins.filter import htpasswd as plugin
 from ansible_collections.freezer.backup.plugins.filter.account_faults import account_faults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import COST
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.access import Context
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.http_basic import HttpBasic
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.context import Context
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.http_basic import HttpBasic
 
 ROUNDS = 4
 

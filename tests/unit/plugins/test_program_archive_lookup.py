@@ -65,7 +65,7 @@ def test_an_archive_holds_the_engine_and_one_role_readable_for_all():
     with tarfile.open(make("agent")["path"]) as archive:
         members = archive.getmembers()
     names = {member.name for member in members}
-    assert f"{TOP}/plugins/module_utils/_engine/agent.py" in names
+    assert f"{TOP}/plugins/module_utils/_engine/agent/agent.py" in names
     assert f"{TOP}/roles/agent/files/freezer_agent/main.py" in names
     assert not any("roles/api" in name or "plugins/modules" in name for name in names)
     assert {(member.mode, member.uid, member.isreg()) for member in members} == {(0o644, 0, True)}

@@ -16,7 +16,7 @@ from unittest import mock
 import pytest
 import yaml
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import installed
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import installed
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.config import read_settings
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.config.settings import read_settings
 from ansible_collections.freezer.backup.tests.support.ansible_command import run_ansible
 
 ROLE = Path(__file__).resolve().parents[3] / "roles/api"

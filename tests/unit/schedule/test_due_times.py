@@ -11,8 +11,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.due_times import DueTimes, MissingScheduler
-from ansible_collections.freezer.backup.plugins.module_utils._engine.upcoming import next_runs
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import (
+    DueTimes,
+    MissingScheduler,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

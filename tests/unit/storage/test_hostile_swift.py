@@ -8,11 +8,11 @@ import socket
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.cloud.connection import Service
-from ansible_collections.freezer.backup.plugins.module_utils._engine.registry.keystone import Transport
-from ansible_collections.freezer.backup.plugins.module_utils._engine.rest import connection
-from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.auth import NoAuth
-from ansible_collections.freezer.backup.plugins.module_utils._engine.rest.connection import Tls
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http import connection
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import NoAuth
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Tls
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import Service
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.keystone import Transport
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import OddObject, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.swift import SwiftStorage
 from ansible_collections.freezer.backup.tests.support.faulty_server import FaultyServer, Step, answer

@@ -15,7 +15,7 @@ import threading
 import zlib
 from typing import BinaryIO, cast
 
-from ..option_values import BEST_LEVELS
+from ..action.values import BEST_LEVELS
 from .errors import ArchiveError
 
 try:

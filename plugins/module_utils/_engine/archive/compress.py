@@ -13,8 +13,8 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Callable
 
+from ..system.process import Readable
 from .codec import Codec
-from .process import Readable
 
 CHUNK_BYTES = 1 << 20
 _CHUNKS_WAITING = 4

@@ -16,10 +16,22 @@ from io import BufferedReader
 from typing import IO, Any, BinaryIO, Callable, cast
 
 from ..progress import Progress
+from ..repository.backup_set import MANIFEST_NAME, NAMES_OF_A_BACKUP, StoredBackup
+from ..repository.manifest import (
+    MOST_MANIFEST_BYTES,
+    Manifest,
+    Parent,
+    StoredObject,
+    digest,
+    folder_name,
+    parse_manifest,
+)
+from ..repository.segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
 from ..storage.base import Storage
 from ..storage.errors import StorageError
-from . import process, tar
-from .backup_set import MANIFEST_NAME, NAMES_OF_A_BACKUP, StoredBackup
+from ..system import process
+from ..system.scratch import scratch_folder
+from . import tar
 from .catalogue import CatalogueTap, Tally
 from .census import Census
 from .codec import Codec, Gzip
@@ -28,9 +40,6 @@ from .errors import ArchiveError, UnsafeArchive
 from .gate import Gate
 from .leave_out import and_also, wider
 from .links import BrokenLinks
-from .manifest import MOST_MANIFEST_BYTES, Manifest, Parent, StoredObject, digest, folder_name, parse_manifest
-from .scratch import scratch_folder
-from .segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
 from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, folders, set_moment, settle
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on

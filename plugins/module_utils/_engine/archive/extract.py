@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from typing import IO, cast
 
 from ..progress import Progress
+from ..repository.backup_set import StoredBackup
+from ..repository.segments import READ_BYTES, open_verified
 from ..storage.base import Storage
-from . import mend, process, tar
-from .backup_set import StoredBackup
+from ..system import process
+from . import mend, tar
 from .errors import ArchiveError, DamagedArchive
 from .gate import Gate
 from .plain_stream import plain_stream
-from .segments import READ_BYTES, open_verified
-from .tree import attributes
+from .tree_comparison import attributes
 
 #: Of the catalogue: two names, however deep the tree, and what stands beside them.
 _LINE_CHARACTERS = 1 << 21

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import stat
 
-from . import trust
+from ..system import trust
 
 #: So many entries of a folder with the sticky bit are left out, and then the folder.
 _MOST_ENTRIES = 3

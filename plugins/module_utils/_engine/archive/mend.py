@@ -17,9 +17,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import IO, Any, cast
 
+from ..repository.backup_set import StoredBackup
 from ..storage.base import Storage
-from . import process, tar
-from .backup_set import StoredBackup
+from ..system import process
+from . import tar
 from .plain_stream import plain_stream
 
 _KEYWORD = "SCHILY.xattr."

@@ -18,11 +18,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from . import process, trust
+from ..system import process, trust
 from .errors import ArchiveError
 from .extract import make_writable
 from .tar import shown
-from .tree import attributes, same_file
+from .tree_comparison import attributes, same_file
 from .written import LISTED_AT_MOST, Placed
 
 STAGING_PREFIX = ".freezer-restore-"

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
+from ..repository.backup_set import StoredBackup
+from ..repository.segments import READ_BYTES, VerifiedStream
 from ..storage.base import Storage
-from . import process
-from .backup_set import StoredBackup
+from ..system import process
 from .codec import codec_for
 from .errors import DamagedArchive
-from .segments import READ_BYTES, VerifiedStream
 
 
 def _through_program(argv: list[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:

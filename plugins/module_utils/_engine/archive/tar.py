@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from . import process
+from ..system import process
 from .errors import ArchiveError
 
 COMMON = ["--quoting-style=c", "--format=posix", "--blocking-factor=256"]

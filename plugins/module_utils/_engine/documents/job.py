@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..schedule.schema import RUN_KEYS, SCHEDULE_SCHEMA
 from .action import FREEZER_ACTION_SCHEMA, JOB_ACTION_SCHEMA, completed
 from .errors import DocumentError
 from .kind import CLIENT_ID_PATTERN, ID_MAX_LENGTH, ID_SCHEMA, Kind
-from .schedule_schema import RUN_KEYS, SCHEDULE_SCHEMA
 
 #: Each is a document of its own, which is looked for and stored with the job.
 MAX_ACTIONS = 1000

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
+from ..schedule.schema import RUN_KEYS, SCHEDULE_SCHEMA
 from .kind import ID_SCHEMA, Kind
-from .schedule_schema import RUN_KEYS, SCHEDULE_SCHEMA
 
 KIND = Kind(
     name="session",

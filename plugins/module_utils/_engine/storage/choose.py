@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ..cloud.connection import Cloud, connect_cloud
-from ..cloud.openrc import read_openrc
+from ..openstack.connection import Cloud, connect_cloud
+from ..openstack.identity.openrc import read_openrc
 from .base import Storage
 from .errors import StorageError
 from .local import LocalStorage

@@ -23,8 +23,8 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Callable, cast
 from urllib.parse import quote
 
-from ..cloud.connection import Cloud
-from ..rest.connection import Answer
+from ..http.connection import Answer
+from ..openstack.connection import Cloud
 from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, SetBusy, StorageError
 from .swift_requests import Refused, SwiftRequests, path_of

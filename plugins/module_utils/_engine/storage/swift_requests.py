@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from ..cloud.connection import Cloud, Service
-from ..rest.connection import Answer
-from ..rest.errors import NotFound, RestError
+from ..http.connection import Answer
+from ..http.errors import NotFound, RestError
+from ..openstack.connection import Cloud, Service
 from .base import Buffer
 from .errors import ObjectMissing, StorageError
 

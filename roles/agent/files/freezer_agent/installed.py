@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine import installed
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import installed
 
 
 def main() -> int:

@@ -10,20 +10,20 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
     ALIASES,
     OPTION_KEYS,
     OptionError,
     parse_options,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
 
-from . import endings
+from . import exit_status
 from .answers import Answer, answer_to_descriptor, answer_to_path
 from .command_line import parse_command_line
-from .endings import Interrupted, Signals
 from .errors import UsageError
+from .exit_status import Interrupted, Signals
 from .log_file import LogFile
 from .output import Output, say_error
 from .settings import Settings, read_settings
@@ -48,20 +48,20 @@ class Run:
         except BrokenPipeError:
             # Whoever read standard output has seen enough; Python must not try to flush the rest.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return endings.FAILED
+            return exit_status.FAILED
         except (UsageError, OptionError) as problem:
-            return self._failed(str(problem), endings.UNUSABLE)
+            return self._failed(str(problem), exit_status.UNUSABLE)
         except FreezerError as problem:
             if signals.received is not None:
                 return self._failed(f"Ended by {signals.name}: {problem}", signals.status)
-            return self._failed(str(problem), endings.FAILED)
+            return self._failed(str(problem), exit_status.FAILED)
         except Exception as problem:  # noqa: BLE001 - nobody should have to read a traceback
             if self._debug:
                 traceback.print_exc()
             return self._failed(
                 f"This is a fault of the program, or of the system under it: {type(problem).__name__}: {problem}. "
                 "With --debug it says where.",
-                endings.FAILED,
+                exit_status.FAILED,
             )
 
     def _work(self, arguments: Sequence[str], signals: Signals) -> int:
@@ -104,8 +104,8 @@ class Run:
             self._result.write(result)
         if nothing:
             output.error(nothing)
-            return endings.FAILED
-        return endings.status_of(result)
+            return exit_status.FAILED
+        return exit_status.status_of(result)
 
     def _failed(self, sentence: str, status: int) -> int:
         # A key of a document or of a configuration file is named as it stands there.
@@ -141,12 +141,12 @@ def _nothing_found(settings: Settings, result: Mapping[str, Any]) -> str:
 
 def _ask_engine(settings: Settings, output: Output, record: Progress | None) -> Mapping[str, Any]:
     if settings.action == "exec":
-        from ansible_collections.freezer.backup.plugins.module_utils._engine.execute import execute
+        from ansible_collections.freezer.backup.plugins.module_utils._engine.action.execute import execute
 
         output.note("exec: started")
         return execute(settings.options)
     # Not before it is needed: --help, --version and mistakes should answer at once.
-    from ansible_collections.freezer.backup.plugins.module_utils._engine import agent
+    from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 
     if settings.action == "info":
         return agent.info(settings.options)

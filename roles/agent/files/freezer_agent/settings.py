@@ -19,8 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
-from ansible_collections.freezer.backup.plugins.module_utils._engine.options import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
     ALIASES,
     INIT_IS_THE_NODES,
     NODE_KEYS,
@@ -29,7 +28,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.options imp
     is_given,
     value_of,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot.mounts import is_below
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.mounts import is_below
 
 from . import flags
 from .errors import UsageError
@@ -122,7 +122,7 @@ def _mounted_where_the_node_allows(
     if not isinstance(asked, str) or asked in of_node:
         return document, []
     # Not before it is needed: it knows how programs are started.
-    from ansible_collections.freezer.backup.plugins.module_utils._engine.snapshot.mounting import FOLDER
+    from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.mounting import FOLDER
 
     asked = os.path.abspath(asked)
     if is_below(asked, FOLDER) and asked != FOLDER:

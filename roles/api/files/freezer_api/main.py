@@ -7,12 +7,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from . import logs
-from .auth.base import AuthError
-from .building import check
-from .config import ConfigError, read_settings
-from .policy import PolicyError
-from .server import Server, listen
+from .access.policy import PolicyError
+from .access.strategy import AuthError
+from .config.settings import ConfigError, read_settings
+from .server import logs
+from .server.building import check
+from .server.process import Server, listen
 from .store.errors import StoreError
 
 

@@ -8,29 +8,31 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import ROLES
-from ansible_collections.freezer.backup.plugins.module_utils._engine.search.own_mappings import PLURALS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.own_mappings import PLURALS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
-from . import manage_copy, manage_db, manage_policy, manage_users
-from .auth.base import AuthError
-from .config import DEFAULT_CONFIG_FILE, ConfigError, override, read_files
-from .policy import PolicyError
+from .access.policy import PolicyError
+from .access.strategy import AuthError
+from .admin import copying as manage_copy
+from .admin import database, policy
+from .admin import users as manage_users
+from .config.settings import DEFAULT_CONFIG_FILE, ConfigError, override, read_files
 from .store.errors import StoreError
 
 Command = Callable[[argparse.Namespace], int]
 
 _COMMANDS: Mapping[tuple[str, str], Command] = {
-    ("db", "sync"): manage_db.sync,
-    ("db", "update"): manage_db.update,
-    ("db", "remove"): manage_db.remove,
-    ("db", "show"): manage_db.show,
-    ("db", "update-settings"): manage_db.update_settings,
-    ("db", "prune"): manage_db.prune,
-    ("db", "rollback"): manage_db.roll_back,
+    ("db", "sync"): database.sync,
+    ("db", "update"): database.update,
+    ("db", "remove"): database.remove,
+    ("db", "show"): database.show,
+    ("db", "update-settings"): database.update_settings,
+    ("db", "prune"): database.prune,
+    ("db", "rollback"): database.roll_back,
     ("db", "copy"): manage_copy.copy,
-    ("policy", "list"): manage_policy.show,
+    ("policy", "list"): policy.show,
     ("user", "add"): manage_users.add,
     ("user", "passwd"): manage_users.passwd,
     ("user", "remove"): manage_users.remove,

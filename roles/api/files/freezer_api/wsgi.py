@@ -15,13 +15,17 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ansible_collections.freezer.backup.roles.api.files.freezer_api import logs
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.app import Application
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.auth.base import AuthError
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.building import check, make_app
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.config import ConfigError, Settings, read_settings
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.networks import Networks
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.policy import PolicyError
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.policy import PolicyError
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.strategy import AuthError
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.config.networks import Networks
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.config.settings import (
+    ConfigError,
+    Settings,
+    read_settings,
+)
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import Application
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.server import logs
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.building import check, make_app
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.errors import StoreError
 
 CONFIG_VARIABLE = "FREEZER_API_CONFIG"

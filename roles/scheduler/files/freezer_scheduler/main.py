@@ -15,17 +15,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.completion import completion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import completion
 
-from .command_line import UsageError, build_parser, parse
-from .paths import current_folder
+from .cli.command_line import UsageError, build_parser, parse
+from .config.paths import current_folder
 
 if TYPE_CHECKING:
-    from .config import Settings
-    from .daemon import Lock
+    from .config.settings import Settings
+    from .process.daemon import Lock
 
 LOG = logging.getLogger("freezer_scheduler")
 _DAEMON = ("start", "stop", "restart", "status", "reload")
@@ -72,12 +72,12 @@ def _sentence(error: Exception) -> str:
 
 
 def _documents(flags: argparse.Namespace) -> int:
-    from .config import client_id_of
-    from .documents import run
+    from .cli.documents import run
+    from .config.settings import client_id_of
 
     settings = _settings(flags)
     if settings.no_api:
-        from .file_jobs import run_on_files
+        from .cli.file_jobs import run_on_files
 
         return run_on_files(flags, settings, client_id_of(settings))
     registry = settings.connect()
@@ -88,9 +88,9 @@ def _documents(flags: argparse.Namespace) -> int:
 
 
 def _daemon(flags: argparse.Namespace) -> int:
-    from .config import client_id_of, remember_client_id
-    from .daemon import Lock, open_standard_streams
-    from .paths import settle
+    from .config.paths import settle
+    from .config.settings import client_id_of, remember_client_id
+    from .process.daemon import Lock, open_standard_streams
 
     open_standard_streams()
     settle(os.environ, flags.typed_in)
@@ -99,7 +99,7 @@ def _daemon(flags: argparse.Namespace) -> int:
     folder = settings.state_dir / client_id
     lock = Lock(folder)
     if flags.verb == "status":
-        from .status import show_status
+        from .cli.status import show_status
 
         return show_status(client_id, lock.holder(), folder, flags.format, not settings.no_api)
     if flags.verb == "reload":
@@ -123,8 +123,8 @@ def _daemon(flags: argparse.Namespace) -> int:
 
 
 def _start(flags: argparse.Namespace, settings: Settings, client_id: str, folder: Path, lock: Lock) -> int:
-    from .daemon import in_background
-    from .service import Service
+    from .process.daemon import in_background
+    from .process.service import Service
 
     log = settings.log_file or (None if settings.no_daemon else folder / "scheduler.log")
     # Before it goes into the background, so that the starter says what is wrong with the file.
@@ -157,7 +157,7 @@ def _start(flags: argparse.Namespace, settings: Settings, client_id: str, folder
 
 def _warn_of_api(folder: Path) -> None:
     """Wait for the first look at the API, and say if it was in vain: the scheduler itself goes on trying."""
-    from .status import api_state
+    from .cli.status import api_state
 
     deadline = time.monotonic() + _FIRST_LOOK_SECONDS
     while time.monotonic() < deadline:
@@ -171,7 +171,7 @@ def _warn_of_api(folder: Path) -> None:
 
 
 def _settings(flags: argparse.Namespace) -> Settings:
-    from .config import read_settings
+    from .config.settings import read_settings
 
     names = ("client_id", "interval", "jobs_dir", "state_dir", "no_api", "no_daemon", "disable_exec", "concurrent_jobs")
     given = {name: getattr(flags, name) for name in (*names, "debug")}

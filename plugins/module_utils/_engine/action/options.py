@@ -1,0 +1,418 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The keys of a freezer_action as typed options of the agent.
+
+Keys, spellings and defaults are upstream's (freezer-agent 19, and the README of freezer-api for the older ones). A key
+that asks for something which this release cannot do is an error, never ignored: a backup that was meant to be sealed
+must not be written in the clear.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import OptionError, UnknownOption
+from . import values
+from .locations import Location, locate
+from .medium import CLOUD_MEDIA, medium_of
+
+DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
+
+#: Older and hyphenless spellings that documents in the wild carry.
+ALIASES = {
+    "src_file": "path_to_backup",
+    "file_to_backup": "path_to_backup",
+    "max_backup_level": "max_level",
+    "always_backup_level": "always_level",
+    "restart_always_backup": "restart_always_level",
+    "restore_from_host": "hostname",
+    "engine": "engine_name",
+    "max_seg_size": "max_segment_size",
+    "remove_from_date": "remove_before_date",
+    "remove_older_then": "remove_older_than",
+    "lvm_snap_perm": "lvm_snapperm",
+    "cinder_inst_id": "cinder_vol_id",
+    "max_cpu_priority": "max_priority",
+}
+#: Keys that change nothing about what is stored or restored.
+WITHOUT_EFFECT = frozenset(
+    {"action", "log_file", "quiet", "os_identity_api_version", "metadata_out", "config", "job_id", "client_id",
+     "hostname_restore"}
+)  # fmt: skip
+
+#: Keys of Freezer's own agents, of any release, that ask for what this one cannot do.
+UPSTREAM_KEYS = frozenset(
+    {"access_key", "cinderbrick_vol_id", "cindernative_backup_az", "cindernative_freezer_only", "consistency_check",
+     "consistency_checksum", "download_limit", "encrypt_pass_file", "endpoint", "ftp_certfile", "ftp_host", "ftp_keyfile",
+     "ftp_password", "ftp_port", "ftp_username", "fullbackup_rotation", "glance_image_id", "glance_image_name",
+     "glance_image_name_filter", "os_auth_ver", "os_auth_version", "os_trust_id", "priority", "project_id",
+     "rsync_block_size", "secret_key", "sql_server_conf", "ssh_host", "ssh_key", "ssh_password", "ssh_port",
+     "ssh_username", "temp_resource_prefix", "trickle_command", "upload", "upload_limit", "use_trickle", "vssadmin",
+     "windows_volume"}
+)  # fmt: skip
+#: Values that only agents of Freezer know, by their option.
+UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
+    "compression": ("bzip2", "xz"),
+    "engine_name": ("rsync", "rsyncv2", "osbrick", "glance"),
+    "storage": ("s3", "ssh", "ftp", "ftps"),
+}
+#: Keys that name a file which the program reads or writes for itself, or say how it behaves. They are for the node to
+#: say. Documents that Freezer's clients store have them too; there they are not used.
+NODE_KEYS = frozenset({"config", "insecure", "log_file", "metadata_out", "proxy", "quiet"})
+#: Why an action that comes from outside may not have ``init``.
+INIT_IS_THE_NODES = (
+    "init takes a container as it is, also one that is not mounted or is another one than before, and that is for the node to "
+    "say: run freezer-agent there once with init, or give it in the file of --config"
+)
+
+#: Keys that say who asks a cloud.
+_ACCESS = ("cloud", "osrc")
+
+
+#: Keys that say which backups prune leaves.
+RETENTION_KEYS = ("remove_older_than", "remove_before_date", "keep_last", "keep_daily", "keep_weekly", "keep_monthly",
+                  "keep_yearly")  # fmt: skip
+
+
+#: Keys that say what a backup reads, and that a restore must not be given.
+ONLY_OF_BACKUPS = ("path_to_backup", "exclude")
+
+
+_PARSERS: dict[str, values.Parser] = {
+    "always_level": values.whole,
+    "backup_id": values.text,
+    "backup_media": values.Choice("fs", *CLOUD_MEDIA),
+    "backup_name": values.text,
+    "check": values.Choice("segments", "stream", "restore"),
+    "cinder_vol_id": values.text,
+    "cinder_vol_name": values.text,
+    "cindernative_backup_container": values.text,
+    "cindernative_backup_id": values.text,
+    "cindernative_vol_id": values.text,
+    "cloud": values.text,
+    "cloud_timeout_seconds": values.number,
+    "compare_to": values.text,
+    "compression": values.Choice("zstd", "gzip", "none"),
+    "compression_level": values.whole,
+    "container": values.text,
+    "deadline_seconds": values.number,
+    "dereference_symlink": values.Choice("none", "soft", "hard", "all"),
+    "dry_run": values.switch,
+    "engine_name": values.Choice("tar", "nova"),
+    "exclude": values.texts,
+    "hostname": values.text,
+    "incremental": values.switch,
+    "init": values.switch,
+    "insecure": values.switch,
+    "keep_daily": values.whole,
+    "keep_last": values.whole,
+    "keep_monthly": values.whole,
+    "keep_weekly": values.whole,
+    "keep_yearly": values.whole,
+    "lvm_auto_snap": values.auto_snap,
+    "lvm_dirmount": values.text,
+    "lvm_snapname": values.text,
+    "lvm_snapperm": values.Choice("ro", "rw"),
+    "lvm_snapsize": values.text,
+    "lvm_srcvol": values.text,
+    "lvm_volgroup": values.text,
+    "max_level": values.whole,
+    "max_priority": values.switch,
+    "max_segment_size": values.size,
+    "min_age": values.number,
+    "mode": values.mode,
+    "mongodb_conf": values.text,
+    "mysql_conf": values.text,
+    "no_incremental": values.switch,
+    "nova_inst_id": values.text,
+    "nova_inst_name": values.text,
+    "nova_restore_network": values.text,
+    "one_file_system": values.switch,
+    "osrc": values.text,
+    "overwrite": values.switch,
+    "path_to_backup": values.text,
+    "postgresql_conf": values.text,
+    "proxy": values.text,
+    "remove_before_date": values.moment,
+    "remove_older_than": values.number,
+    "restart_always_level": values.number,
+    "restore_abs_path": values.text,
+    "restore_as": values.text,
+    "restore_from_date": values.end_of,
+    "snapshot": values.snapshot,
+    "storage": values.Choice("local", "swift"),
+    "storages": values.storages,
+    "sync": values.switch,
+    "timeout": values.number,
+}
+
+#: Every key of an action that the engine reads.
+OPTION_KEYS = frozenset(_PARSERS)
+
+
+@dataclass
+class Options:
+    """What an action asks for. None means "not given"; sizes are bytes, moments are seconds since 1970."""
+
+    always_level: int | None = None
+    backup_id: str | None = None
+    backup_media: str = "fs"
+    backup_name: str | None = None
+    check: str = "stream"
+    cinder_vol_id: str | None = None
+    cinder_vol_name: str | None = None
+    cindernative_backup_container: str | None = None
+    cindernative_backup_id: str | None = None
+    cindernative_vol_id: str | None = None
+    cloud: str | None = None
+    #: For each thing that a cloud is waited for; images of large volumes take their time.
+    cloud_timeout_seconds: float = 21600.0
+    compare_to: str | None = None
+    compression: str | None = None
+    compression_level: int | None = None
+    container: str | None = None
+    deadline_seconds: float | None = None
+    dereference_symlink: str | None = None
+    dry_run: bool = False
+    engine_name: str = "tar"
+    exclude: list[str] = field(default_factory=list)
+    hostname: str | None = None
+    incremental: bool = True
+    init: bool = False
+    insecure: bool = False
+    keep_daily: int | None = None
+    keep_last: int | None = None
+    keep_monthly: int | None = None
+    keep_weekly: int | None = None
+    keep_yearly: int | None = None
+    lvm_auto_snap: str | None = None
+    lvm_dirmount: str | None = None
+    lvm_snapname: str | None = None
+    lvm_snapperm: str = "ro"
+    lvm_snapsize: str | None = None
+    lvm_srcvol: str | None = None
+    lvm_volgroup: str | None = None
+    max_level: int | None = None
+    max_priority: bool = False
+    max_segment_size: int = DEFAULT_SEGMENT_BYTES
+    min_age: float | None = None
+    mode: str = "fs"
+    mongodb_conf: str | None = None
+    mysql_conf: str | None = None
+    no_incremental: bool = False
+    nova_inst_id: str | None = None
+    nova_inst_name: str | None = None
+    nova_restore_network: str | None = None
+    #: None: without a snapshot no, with one yes, because it holds no others.
+    one_file_system: bool | None = None
+    osrc: str | None = None
+    overwrite: bool = False
+    path_to_backup: str | None = None
+    postgresql_conf: str | None = None
+    proxy: str | None = None
+    remove_before_date: float | None = None
+    remove_older_than: float | None = None
+    restart_always_level: float | None = None
+    restore_abs_path: str | None = None
+    restore_as: str | None = None
+    restore_from_date: float | None = None
+    snapshot: str = ""
+    storage: str | None = None
+    storages: list[dict[str, Any]] = field(default_factory=list)
+    sync: bool = False
+    #: Seconds that a cloud may be silent.
+    timeout: float | None = None
+
+    @property
+    def host(self) -> str:
+        """The host that the backups are of: the one that is named, else this one."""
+        return self.hostname or socket.gethostname()
+
+    @property
+    def of_cloud(self) -> bool:
+        """Whether a server or a volume is meant, and not files."""
+        return self.backup_media != "fs"
+
+    @property
+    def wants_snapshot(self) -> bool:
+        """Whether a snapshot is to be read: upstream's older documents name a volume or a path and say no more."""
+        return bool(self.snapshot or self.lvm_srcvol or self.lvm_auto_snap)
+
+    def need(self, name: str, why: str) -> str:
+        """The value of a text option. Raises OptionError if it is not given."""
+        value = getattr(self, name)
+        if not value:
+            raise OptionError(f"{name} is missing: {why}.")
+        return str(value)
+
+    def refuse_retention(self, work: str) -> None:
+        """Raise OptionError if something is to be removed by work that removes nothing."""
+        for name in RETENTION_KEYS:
+            if getattr(self, name) is not None:
+                raise OptionError(
+                    f"{name} belongs to an action admin of its own, and not to a {work}; nothing was done."
+                )
+
+    def refuse_part(self) -> None:
+        """Raise OptionError if a restore is asked for a part of a backup, which no release can do so far."""
+        for name in ONLY_OF_BACKUPS:
+            if getattr(self, name):
+                raise OptionError(
+                    f"{name} says what a backup reads, and a restore brings back all of it; leave it out, restore into a new "
+                    "folder, and take from there what you need. Nothing was done."
+                )
+
+    def refuse_level(self) -> None:
+        """Raise OptionError for a compression level that the compression does not have."""
+        if self.compression_level is None or self.compression == "none":
+            return
+        # What is used where none is named depends on the host.
+        best = values.BEST_LEVELS.get(self.compression or "", max(values.BEST_LEVELS.values()))
+        if not 1 <= self.compression_level <= best:
+            with_name = f" with compression {self.compression}" if self.compression else ""
+            raise OptionError(
+                f"compression_level has to be between 1 and {best}{with_name}, and is {self.compression_level}."
+            )
+
+    def refuse_for(self, work: str) -> None:
+        """Raise OptionError for what does not belong to this work, or cannot be done by it."""
+        if work in ("backup", "restore"):
+            self.refuse_retention(work)
+        if work == "backup":
+            self.refuse_level()
+        if work == "restore":
+            self.refuse_part()
+
+    def places(self, environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+        """The kind and container of each storage: those of ``storages``, else the one of the action itself.
+
+        Where they are not named, ``environ`` decides (the environment of this process without it). Raises OptionError.
+        """
+        return [(one.kind, one.container) for one in self._locations(environ)]
+
+    def chosen(self) -> list[str]:
+        """What of its places an action does not name, and what was chosen in its place and why, as sentences."""
+        if self.backup_media == "cindernative":
+            return []  # Cinder keeps them
+        return list(dict.fromkeys(sentence for one in self._locations(None) for sentence in one.chosen))
+
+    def storage_kinds(self) -> list[tuple[str, dict[str, Any], tuple[str, ...]]]:
+        """The kind of each storage of an action that names no container, who asks its cloud, and what was chosen and why."""
+        found = []
+        for place in self._given_places():
+            access = {key: place.get(key) or getattr(self, key) for key in _ACCESS}
+            located = locate(place.get("storage") or self.storage, "any", access)
+            found.append((located.kind, {**access, **self._manner()}, located.chosen))
+        return found
+
+    def _locations(self, environ: Mapping[str, str] | None) -> list[Location]:
+        found = []
+        for place in self._given_places():
+            unknown = set(place) - {"storage", "container", *_ACCESS}
+            if unknown:
+                raise OptionError(f"A storage of this action has the unknown key {sorted(unknown)[0]!r}.")
+            access = {key: place.get(key) or getattr(self, key) for key in _ACCESS}
+            found.append(
+                locate(place.get("storage") or self.storage, place.get("container") or self.container, access, environ)
+            )
+        for one in found:
+            if one.kind == "local" and not os.path.isabs(one.container):
+                raise OptionError(
+                    f"container has to be the absolute path of a folder for the storage local, and is {one.container!r}."
+                )
+        if len({(one.kind, one.container) for one in found}) != len(found):
+            raise OptionError("Two storages of this action are the same place.")
+        return found
+
+    def _given_places(self) -> list[dict[str, Any]]:
+        return self.storages or [{"storage": self.storage, "container": self.container}]
+
+    def access(self, kind: str, container: str) -> dict[str, Any]:
+        """Who asks the cloud that one of the places is in, and how: what stands beside it, else what the action says."""
+        for place, located in zip(self.storages, self._locations(None)):
+            if (located.kind, located.container) == (kind, container):
+                own = {key: str(place[key]) for key in _ACCESS if place.get(key)}
+                if own:
+                    return {**own, **self._manner()}
+        return self.own_access()
+
+    def own_access(self) -> dict[str, Any]:
+        """Who asks the cloud that the action itself is about, and how."""
+        return {**{key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}, **self._manner()}
+
+    def _manner(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in ("insecure", "proxy", "timeout") if getattr(self, key)}
+
+
+def option_name(key: str) -> str:
+    """The name of the option that a key of an action stands for, known or not."""
+    name = str(key).replace("-", "_")
+    return ALIASES.get(name, name)
+
+
+def is_known(name: str) -> bool:
+    """Whether an option is one of this release, or of Freezer's own agents."""
+    return name in _PARSERS or name in WITHOUT_EFFECT or name in UPSTREAM_KEYS
+
+
+def is_given(name: str, value: Any) -> bool:
+    """Whether a value of an option says anything: null, empty text and, but for switches and choices, false do not."""
+    if value is None or value == "":
+        return False
+    return value is not False or not (name not in _PARSERS or _PARSERS[name] in values.FALSE_IS_NOTHING)
+
+
+def value_of(key: str, value: Any) -> Any:
+    """The value of an option. Raises UnknownOption, and OptionError with what the value has to be."""
+    name = option_name(key)
+    parser = _PARSERS.get(name)
+    if parser is None:
+        raise UnknownOption(f"The option {key!r} is not known to this release, so nothing was done.")
+    try:
+        return parser(value)
+    except ValueError as problem:
+        # A list of storages may hold a password, and must not be shown.
+        found = f", and is {value!r}" if isinstance(value, (str, int, float)) and name != "storages" else ""
+        raise OptionError(f"{key} has to be {problem}{found}.") from None
+
+
+def parse_options(action: Mapping[str, Any]) -> Options:
+    """The options of a freezer_action. Keys with null and empty text count as not given, as Horizon and AWX send them.
+
+    Raises OptionError with a sentence that names the key.
+    """
+    given: dict[str, Any] = {}
+    for key, value in action.items():
+        name = option_name(key)
+        if not is_given(name, value) or name in WITHOUT_EFFECT:
+            continue
+        parsed = value_of(key, value)
+        if given.setdefault(name, parsed) != parsed:
+            raise OptionError(f"{key} and another spelling of {name} ask for different things; keep one of them.")
+    options = Options(**given)
+    if not options.incremental:
+        options.no_incremental = True
+    medium = medium_of(given)
+    if medium is not None:
+        options.backup_media = medium
+        if options.mode == medium:
+            options.mode = "fs"
+    return options
+
+
+__all__ = [
+    "ALIASES",
+    "DEFAULT_SEGMENT_BYTES",
+    "INIT_IS_THE_NODES",
+    "NODE_KEYS",
+    "ONLY_OF_BACKUPS",
+    "RETENTION_KEYS",
+    "WITHOUT_EFFECT",
+    "OptionError",
+    "Options",
+    "parse_options",
+]

@@ -1,0 +1,214 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the values of options can be: for each type a function that reads a value, and the same as a JSON schema.
+
+A value comes from a command line, a file or a document. The functions raise ValueError with the words that follow
+"has to be".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Callable
+
+from . import points_in_time
+from .medium import CLOUD_MEDIA
+
+Parser = Callable[[Any], Any]
+Schema = dict[str, Any]
+
+#: The smallest size of a segment that can be asked for.
+LEAST_SEGMENT_BYTES = 64 * 1024
+
+#: The highest level of each compression; the lowest is 1.
+BEST_LEVELS = {"zstd": 19, "gzip": 9}
+
+_MAX_NUMBER = 2**63 - 1
+_DIGITS = "[0-9]{1,18}"
+_NO_NUL = r"^[^\u0000]*$"
+_DATE = r"(19[7-9][0-9]|20[0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_ZONE = r"([zZ]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+_DAY = rf"{_DATE}(T{_TIME}{_ZONE}?)?"
+_AGO = r"now|today|yesterday|[1-9][0-9]{0,4} (second|minute|hour|day|week)s? ago"
+_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+def text(value: Any) -> str:
+    """A text; a number counts as one."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise ValueError("a text")
+    if "\0" in str(value):
+        raise ValueError("a text without NUL bytes")
+    return str(value)
+
+
+def whole(value: Any) -> int:
+    """A whole number that is not negative."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    digits = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"[+-]?[0-9]{1,18}", digits):
+        raise ValueError("a whole number")
+    if int(digits) < 0:
+        raise ValueError("a number that is not negative")
+    return int(digits)
+
+
+def number(value: Any) -> float:
+    """A number that is not negative."""
+    try:
+        if isinstance(value, bool):
+            raise ValueError
+        found = float(str(value))
+    except ValueError:
+        raise ValueError("a number") from None
+    if not 0 <= found < float("inf"):
+        raise ValueError("a number that is not negative")
+    return found
+
+
+def switch(value: Any) -> bool:
+    """Yes or no."""
+    word = str(value).strip().lower()
+    if word in _YES:
+        return True
+    if word in _NO:
+        return False
+    raise ValueError("true or false")
+
+
+def texts(value: Any) -> list[str]:
+    """A text or a list of them."""
+    return [text(item) for item in value] if isinstance(value, (list, tuple)) else [text(value)]
+
+
+def size(value: Any) -> int:
+    """Bytes of a segment, also with a suffix K, M or G (powers of 1024)."""
+    match = re.match(r"^(\d{1,18})\s*([kmg]?)(?:i?b)?$", str(value).strip(), re.IGNORECASE)
+    if match is None or int(match.group(1)) == 0:
+        raise ValueError("a size in bytes such as 67108864 or 64M")
+    factor: int = 1024 ** " kmg".index(match.group(2).lower() or " ")
+    found = int(match.group(1)) * factor
+    if found < LEAST_SEGMENT_BYTES:
+        # Each is a file or an object: a number that was meant as megabytes would make a hundred thousand of them.
+        raise ValueError(
+            f"at least {LEAST_SEGMENT_BYTES // 1024}K, such as 64M (a number without K, M or G is a number of bytes)"
+        )
+    return found
+
+
+def moment(value: Any) -> float:
+    """Seconds since 1970; of a day without a time its first second."""
+    return _moment(value, end_of_day=False)
+
+
+def end_of(value: Any) -> float:
+    """Seconds since 1970; of a day without a time its last second."""
+    return _moment(value, end_of_day=True)
+
+
+def _moment(value: Any, *, end_of_day: bool) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER:
+        return float(value)
+    return points_in_time.moment(value, end_of_day=end_of_day)
+
+
+def storages(value: Any) -> list[dict[str, Any]]:
+    """Several storages; ``Options.places`` says what each of them has to have."""
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise ValueError("a list of storages, each with 'storage' and 'container'")
+    return [dict(item) for item in value]
+
+
+class Choice:
+    """One of several words."""
+
+    def __init__(self, *choices: str) -> None:
+        self.choices = choices
+
+    def __call__(self, value: Any) -> str:
+        if value not in self.choices:
+            raise ValueError("one of " + ", ".join(self.choices))
+        return str(value)
+
+
+class Mode(Choice):
+    """What the data belongs to, with the older name of one."""
+
+    def __call__(self, value: Any) -> str:
+        found = super().__call__(value)
+        return "mongodb" if found == "mongo" else found
+
+
+def snapshot(value: Any) -> str:
+    """The kind of snapshot, empty for none. Freezer's documents say true."""
+    if str(value).strip().lower() == "lvm":
+        return "lvm"
+    try:
+        return "lvm" if switch(value) else ""
+    except ValueError:
+        raise ValueError("lvm, true or false") from None
+
+
+def auto_snap(value: Any) -> str:
+    """A path, ``true`` for the one that is backed up, or empty."""
+    found = text(str(value).lower() if isinstance(value, bool) else value)
+    return {"true": "true", "false": ""}.get(found.lower(), found)
+
+
+#: Of these false means that there is none: the README of Freezer has ``"hostname": false``.
+FALSE_IS_NOTHING = frozenset({text, texts, whole, number, moment, end_of, storages})
+
+mode = Mode("fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUD_MEDIA)
+
+
+def schema_of(parser: Parser, more: tuple[str, ...] = ()) -> Schema:
+    """What a parser takes, and what counts as not given, as a JSON schema; ``more`` are further words of a choice."""
+    if isinstance(parser, Choice):
+        return {"enum": [*parser.choices, *more, "", None]}
+    if parser is texts:
+        listed = {"type": "array", "items": _schema("string", "number", pattern=_NO_NUL, **_BETWEEN)}
+        return {"anyOf": [schema_of(text), listed]}
+    if parser is storages:
+        return {"type": ["array", "null", "boolean"], "items": {"type": "object"}, "not": {"enum": [True]}}
+    schema = dict(_SCHEMAS[parser])
+    if parser in FALSE_IS_NOTHING:
+        schema = {**schema, "type": [*schema["type"], "boolean"], "not": {"enum": [True]}}
+    return {**schema, "type": [*schema["type"], "null"]}
+
+
+def _schema(*types: str, **further: Any) -> Schema:
+    return {"type": list(types), **further}
+
+
+def _words(words: tuple[str, ...]) -> str:
+    """A pattern for any of these in small and capital letters, and for nothing."""
+    each = ["".join(f"[{char}{char.upper()}]" if char.isalpha() else char for char in word) for word in words]
+    return rf"^( *({'|'.join(each)}) *)?$"
+
+
+#: Numbers from 65536 and from 64 on.
+_BYTES = r"(6553[6-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4}|[1-9][0-9]{5,17}) *"
+_KIBIBYTES = "(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,17})"
+
+_BETWEEN = {"minimum": -_MAX_NUMBER, "maximum": _MAX_NUMBER}
+_SCHEMAS: dict[Parser, Schema] = {
+    text: _schema("string", "number", pattern=_NO_NUL, **_BETWEEN),
+    whole: _schema("integer", "string", minimum=0, maximum=10**18 - 1, pattern=rf"^( *\+?{_DIGITS} *)?$"),
+    number: _schema(
+        "number", "string", minimum=0, maximum=_MAX_NUMBER, pattern=rf"^( *\+?{_DIGITS}(\.{_DIGITS})? *)?$"
+    ),
+    switch: _schema("boolean", "integer", "string", minimum=0, maximum=1, pattern=_words(_YES + _NO)),
+    size: _schema(
+        "integer", "string", minimum=LEAST_SEGMENT_BYTES, maximum=10**18 - 1,
+        pattern=rf"^( *({_BYTES}|{_KIBIBYTES} *[kK]|[1-9][0-9]{{0,17}} *[mMgG])([iI]?[bB])? *)?$",
+    ),
+    **{
+        parser: _schema("number", "string", minimum=0, maximum=_MAX_NUMBER, pattern=rf"^( *({_DIGITS}|{_DAY}|{_AGO}) *)?$")
+        for parser in (moment, end_of)
+    },
+    snapshot: _schema("boolean", "integer", "string", minimum=0, maximum=1, pattern=_words(("lvm", *_YES, *_NO))),
+    auto_snap: _schema("string", "number", "boolean", pattern=_NO_NUL, **_BETWEEN),
+}  # fmt: skip

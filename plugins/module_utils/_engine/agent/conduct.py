@@ -1,0 +1,91 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""How a piece of work is done rather than what it does: its priority, and what is asked of clouds and how."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from typing import Any, Callable
+
+from ..action.options import Options, parse_options
+from ..errors import OptionError
+
+_HIGHEST_NICENESS = -20
+#: The class and the level of ionice that upstream's agent asks for: real time, first.
+_IO_PRIORITY = ("-c", "1", "-n", "0")
+_IONICE_SECONDS = 10.0
+
+Work = Callable[..., dict[str, Any]]
+
+
+def as_asked(work: str) -> Callable[[Work], Work]:
+    """Make a piece of work heed ``max_priority``, ``sync``, ``insecure``, ``proxy`` and ``timeout`` of its action.
+
+    What they do not do is in ``warnings`` of the result, as sentences; ``chosen`` has what the action left open.
+    """
+
+    def decorated(do: Work) -> Work:
+        @functools.wraps(do)
+        def conducted(action: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+            options = parse_options(action)
+            warnings = _about_clouds(options)
+            if options.max_priority:
+                warnings += raise_priority()
+            if options.sync and work == "backup" and not kwargs.get("dry_run"):
+                warnings += _synced(options)
+            result = do(action, *args, **kwargs)
+            more = {"warnings": warnings, "chosen": options.chosen()}
+            return {**result, **{key: sentences for key, sentences in more.items() if sentences}}
+
+        return conducted
+
+    return decorated
+
+
+def raise_priority() -> list[str]:
+    """Give this process, and what it starts, the highest priority for processors and disks; what cannot be had."""
+    refused = []
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, _HIGHEST_NICENESS)
+    except OSError as problem:
+        refused.append(f"max_priority: the priority for processors stays as it is: {problem.strerror}.")
+    program = shutil.which("ionice")
+    if program is None:
+        return [*refused, "max_priority: the priority for disks stays as it is: this host has no ionice."]
+    try:
+        words = [program, *_IO_PRIORITY, "-p", str(os.getpid())]
+        done = subprocess.run(
+            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_IONICE_SECONDS, check=False
+        )
+        said = done.stderr.decode("utf-8", "replace").strip() if done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired) as problem:
+        said = str(problem)
+    return [*refused, f"max_priority: the priority for disks stays as it is: {said.rstrip('.')}."] if said else refused
+
+
+def _synced(options: Options) -> list[str]:
+    if options.of_cloud:
+        return ["sync writes out the file systems of this host; it does nothing for a server or a volume of a cloud."]
+    if not options.dry_run:
+        os.sync()
+    return []
+
+
+def _about_clouds(options: Options) -> list[str]:
+    asked = [name for name in ("insecure", "proxy", "timeout") if getattr(options, name)]
+    if not asked:
+        return []
+    try:
+        is_cloud = options.of_cloud or any(kind == "swift" for kind, _container in options.places())
+    except OptionError:
+        return []
+    if not is_cloud:
+        return [f"{name} is about requests to a cloud, and none is asked here." for name in asked]
+    if options.insecure:
+        return [
+            "insecure: the certificates of the cloud are not verified; all who are on the way can read the password."
+        ]
+    return []

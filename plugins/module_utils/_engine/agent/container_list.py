@@ -1,0 +1,84 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which containers there are, for those who do not know any more where their backups lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ..action.options import Options
+from ..storage.choose import cloud_for
+from ..storage.container import MARKER_NAME, KnownContainers, read_marker
+from ..storage.errors import StorageError
+from ..storage.local import LocalStorage
+from ..storage.swift import SwiftStorage
+from ..storage.swift_requests import SwiftRequests
+
+#: So many containers are looked into at once.
+_AT_ONCE = 8
+_SEGMENTS = "_segments"
+
+
+def is_wanted(options: Options) -> bool:
+    """Whether an action info names neither backups nor a container, so that containers are what can be listed."""
+    names = (
+        options.backup_name,
+        options.hostname,
+        options.container,
+        *(one.get("container") for one in options.storages),
+    )
+    return not options.of_cloud and not any(names)
+
+
+def listed(options: Options) -> dict[str, Any]:
+    """The containers of each storage of an action, with ``chosen`` as sentences. Raises FreezerError.
+
+    In Swift these are all of the account, with what Swift has counted so far; the bytes of ``<container>_segments`` are in
+    those of its container. Of folders
+    those are told which this host has written to, and remembers.
+    """
+    containers: list[dict[str, Any]] = []
+    chosen: list[str] = []
+    for kind, access, why in options.storage_kinds():
+        chosen += why
+        containers += _of_this_host() if kind == "local" else _of_swift(access)
+    more = {"chosen": chosen} if chosen else {}
+    return {"containers": sorted(containers, key=lambda one: str(one["container"])), **more}
+
+
+def _of_this_host() -> Iterator[dict[str, Any]]:
+    for path in LocalStorage.paths_of(KnownContainers().identities()):
+        marked = os.path.isfile(os.path.join(path, MARKER_NAME))
+        yield {"storage": "local", "container": path, "has_marker": marked}
+
+
+def _of_swift(access: dict[str, Any]) -> list[dict[str, Any]]:
+    cloud = cloud_for(access)
+    sizes = {name: (objects, size) for name, objects, size in SwiftRequests(lambda: cloud, "").containers()}
+    names = [name for name in sizes if not (name.endswith(_SEGMENTS) and name[: -len(_SEGMENTS)] in sizes)]
+
+    def has_marker(name: str) -> bool:
+        try:
+            return read_marker(SwiftStorage(name, lambda: cloud)) is not None
+        except StorageError:
+            return False  # no name, or no marker, of ours, or nothing that this user may read
+
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as looking:
+        marked = list(looking.map(has_marker, names))
+    found = []
+    for name, is_marked in zip(names, marked):
+        objects, size = sizes[name]
+        of_segments = sizes.get(f"{name}{_SEGMENTS}", (0, 0))[1]
+        found.append(
+            {
+                "storage": "swift",
+                "container": name,
+                "objects": objects,
+                "bytes": size + of_segments,
+                "has_marker": is_marked,
+            }
+        )
+    return found

@@ -1,0 +1,125 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The copies of one backup, each in a storage of its own with all that it is built on: chosen, restored, proved."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+
+from ..action.options import OptionError, Options
+from ..archive import restore_target, tree_comparison
+from ..archive.errors import ArchiveError, DamagedBackup
+from ..archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
+from ..archive.tar import shown
+from ..archive.written import LISTED_AT_MOST, Placed
+from ..progress import Progress
+from ..repository.backup_set import BackupSet, StoredBackup
+from ..storage.base import Storage
+from ..storage.containers import Containers
+from ..system.scratch import need_room, scratch_folder
+from . import choosing
+from .choosing import Chosen
+
+#: A storage, and the chain in it: level 0 first, the backup that is meant last.
+Copy = tuple[Storage, list[StoredBackup]]
+
+
+def choose(sets: Iterable[BackupSet], options: Options) -> Chosen[Copy]:
+    """The chain that an action means, in each storage that has it: of all storages the newest such backup counts.
+
+    Raises StorageError or ArchiveError if no storage has one.
+    """
+    containers = Containers(options.init)
+
+    def look(backup_set: BackupSet) -> Copy:
+        containers.check(backup_set.storage)
+        wanted = backup_set.find(options.backup_id, options.restore_from_date)
+        try:
+            return backup_set.storage, backup_set.chain(wanted)
+        except ArchiveError as problem:
+            raise DamagedBackup(str(problem), wanted.manifest.timestamp) from problem
+
+    return choosing.choose(sets, look, lambda copy: copy[1][-1].manifest)
+
+
+def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
+    progress.begin(phase, sum(one.manifest.source_bytes for one in chain))
+
+
+def restore_into(
+    storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress
+) -> tuple[Extracted, Placed]:
+    """Restore a chain; the target becomes visible as a whole, and is as before if this fails."""
+    whole_folder = chain[-1].manifest.single_file is None
+    _begin(progress, "restore", chain)
+    try:
+        with restore_target.staging(target, with_root=whole_folder) as stage:
+            met = replay_chain(storage, chain, stage.tree, progress)
+            return met, stage.place(with_root=whole_folder)
+    finally:
+        progress.end()
+
+
+def prove(storage: Storage, chain: Sequence[StoredBackup], options: Options, progress: Progress) -> list[str]:
+    """Read a chain as ``check`` of an action says; the differences from ``compare_to``. Raises DamagedArchive."""
+    if options.check == "segments":
+        progress.begin("verify", sum(one.manifest.stored_bytes for one in chain))
+    else:
+        _begin(progress, "verify", chain)
+    try:
+        for one in chain:
+            check_side_objects(storage, one)
+            if options.check == "segments":
+                check_segments(storage, one, progress)
+            elif options.check == "stream":
+                check_stream(storage, one, progress)
+        if options.check == "restore":
+            return _compare(storage, chain, options.compare_to, progress)
+        return []
+    finally:
+        progress.end()
+
+
+def _restore_aside(storage: Storage, chain: Sequence[StoredBackup], scratch: str, progress: Progress) -> str:
+    """The tree as it would be restored, below a scratch folder."""
+    target = os.path.join(scratch, "tree")
+    with restore_target.staging(target, with_root=True) as stage:
+        replay_chain(storage, chain, stage.tree, progress)
+        stage.place(with_root=True)
+    return target
+
+
+def _need_room_for(chain: Sequence[StoredBackup]) -> None:
+    # Of each level all is there at once; what a program compressed has left no other size than the stored one.
+    need_room(
+        max(one.manifest.stream_bytes or one.manifest.stored_bytes for one in chain), "a scratch copy to compare with"
+    )
+
+
+def would_place(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> Placed:
+    """What a restore over what stands in a target would do; other files there do not count."""
+    _need_room_for(chain)
+    placed = Placed()
+    with scratch_folder() as scratch:
+        restored = _restore_aside(storage, chain, scratch, progress)
+        found = tree_comparison.compare(restored, target, owner=os.geteuid() == 0)
+        if chain[-1].manifest.single_file is not None and found.unlike.pop("", None) is None:
+            found.equal -= 1  # the folder that the file lies in is not restored
+        new = set(found.only_left)
+        # As a restore counts them: a new folder once.
+        placed.created = sum(os.path.dirname(path) not in new for path in new)
+        placed.replaced, placed.equal = len(found.unlike), found.equal
+        placed.replaced_paths = [shown(path) or "." for path in list(found.unlike)[:LISTED_AT_MOST]]
+        for path in filter(None, (*found.only_left, *found.unlike)):
+            placed.written.add(os.lstat(os.path.join(restored, path)))
+    return placed
+
+
+def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None, progress: Progress) -> list[str]:
+    if folder is not None and not os.path.isdir(folder):
+        raise OptionError(f"compare_to {shown(folder)} is not a folder.")
+    _need_room_for(chain)
+    with scratch_folder() as scratch:
+        restored = _restore_aside(storage, chain, scratch, progress)
+        return [] if folder is None else tree_comparison.differences(folder, restored, os.geteuid() == 0, "the backup")

@@ -1,0 +1,223 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The backups that Cinder itself keeps of one volume: those of ours of one name, in the order in which they build on
+each other, and whatever else there is of the volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+
+from ...openstack.errors import CloudError, deletion_failed
+from ...openstack.listing import backups_of_volumes
+from ...openstack.resources import OWNER, Resource
+from ...repository.retention import Survey
+from .source import Workplace
+
+_GIBIBYTE = 1 << 30
+_BROKEN = ("error", "error_deleting")
+
+
+@dataclass(frozen=True)
+class _Base:
+    folder: str
+
+
+@dataclass(frozen=True)
+class NativeManifest:
+    """What Cinder knows of a backup, as retention and results ask for it. Sizes are bytes, times seconds since 1970."""
+
+    backup_id: str
+    backup_name: str
+    timestamp: int
+    level: int
+    parent: _Base | None
+    volume_id: str
+    size_gib: int
+    consistency: str
+    hostname: str
+    container: str
+
+    @property
+    def began(self) -> int:
+        """When it began, by Cinder's clock."""
+        return self.timestamp
+
+    @property
+    def folder(self) -> str:
+        """What it is called in Cinder."""
+        return self.backup_id
+
+    @property
+    def stored_bytes(self) -> int:
+        """The size of the volume: Cinder does not say how much of it was stored."""
+        return self.size_gib * _GIBIBYTE
+
+
+@dataclass(frozen=True)
+class NativeBackup:
+    """A whole backup, and all that Cinder says of it."""
+
+    manifest: NativeManifest
+    resource: Resource
+
+
+@dataclass
+class CinderPlace:
+    """Where Cinder keeps backups, in the words of a storage."""
+
+    kind: str = "cinder"
+    container: str = "Cinder's backups"
+
+
+@dataclass
+class NativeSet:
+    """`backup_name` None means the backups of every name, and with `foreign` also those of others."""
+
+    work: Workplace
+    folder: str
+    backup_name: str | None
+    foreign: bool = False
+    storage: CinderPlace = field(default_factory=CinderPlace)
+
+    def __post_init__(self) -> None:
+        self._backups = backups_of_volumes(self.work.cloud)
+
+    def _of_volume(self) -> list[Resource]:
+        """All of the volume, oldest first."""
+        self._backups.expire()
+        return in_order([one for one in self._backups.fresh() if one.get("volume_id") == self.folder])
+
+    def _is_wanted(self, one: Resource) -> bool:
+        own = one.get("metadata") or {}
+        if own.get("freezer_owner") != OWNER:
+            return self.foreign and self.backup_name is None
+        return self.backup_name in (None, own.get("freezer_set"))
+
+    def whole(self) -> list[NativeBackup]:
+        """Those that can be restored, newest first, each with what it builds on. Raises RestError."""
+        found: list[NativeBackup] = []
+        before: Resource | None = None
+        for one in self._of_volume():
+            if one["status"] != "available":
+                continue
+            base = before if one.get("is_incremental") else None
+            before = one
+            if self._is_wanted(one):
+                found.append(NativeBackup(_manifest(one, base), one))
+        return found[::-1]
+
+    def newest_of_volume(self) -> Resource | None:
+        """The one that Cinder would build an increment on, whoever made it. None also if two are equally new: which one
+        it would be then, Cinder itself leaves open."""
+        found = [one for one in self._of_volume() if one["status"] == "available"]
+        if not found or [one["created_at"] for one in found].count(found[-1]["created_at"]) > 1:
+            return None
+        return found[-1]
+
+    # ------------------------------------------------------------------ as prune asks
+
+    def is_empty(self) -> bool:
+        """Whether there is no backup of the volume at all."""
+        return not self._of_volume()
+
+    def hold(self) -> AbstractContextManager[None]:
+        """Cinder itself does one thing after the other with a volume."""
+        return _nothing()
+
+    def survey(self, strict: bool = False) -> Survey[NativeBackup]:
+        """What can go, newest first. What a backup of somebody else, or of another name, builds on is left alone."""
+        del strict
+        survey: Survey[NativeBackup] = Survey()
+        needed = False
+        by_id = {one.manifest.backup_id: one for one in self.whole()}
+        for one in reversed(self._of_volume()):
+            backup = by_id.get(one["id"])
+            if backup is None:
+                own = (one.get("metadata") or {}).get("freezer_owner") == OWNER
+                if one["status"] in _BROKEN and own and self._is_wanted(one):
+                    survey.incomplete.append(f"{self.folder}/{_epoch(one)}_{one['id']}")
+                elif one["status"] == "available":
+                    needed = bool(one.get("is_incremental"))
+                continue
+            if needed:
+                survey.damaged.append(
+                    f"The backup {one['id']} of the volume {self.folder}: one of another name, or of somebody else, builds "
+                    "on it."
+                )
+                needed = bool(one.get("is_incremental"))
+            else:
+                survey.backups.append(backup)
+        return survey
+
+    def forget(self, backup: NativeBackup) -> None:
+        """Remove a backup, and wait until it is gone: Cinder removes none that another one builds on."""
+        self._remove(backup.manifest.backup_id)
+
+    def remove_half(self, folder: str) -> None:
+        """Remove what Cinder has given up. What was forgotten is gone already."""
+        backup_id = folder.rpartition("/")[2].rpartition("_")[2]
+        if self._backups.get(backup_id) is not None:
+            self._remove(backup_id)
+
+    def _remove(self, backup_id: str) -> None:
+        known = self._backups.get(backup_id) or {}
+        if known.get("status") == "error_deleting":
+            raise deletion_failed(f"the backup {backup_id}", known.get("fail_reason"))
+        self._backups.delete(backup_id)
+
+        def gone() -> bool | None:
+            self._backups.expire()
+            found = self._backups.get(backup_id)
+            if found is not None and found["status"] == "error_deleting":
+                raise deletion_failed(f"the backup {backup_id}", found.get("fail_reason"))
+            if found is not None and found["status"] in _BROKEN:
+                why = found.get("fail_reason") or "Cinder does not say why"
+                raise CloudError(f"The backup {backup_id} could not be removed, it is {found['status']}: {why}.")
+            return True if found is None else None
+
+        self.work.clock().wait(gone, f"The removal of the backup {backup_id}")
+
+    def size_of(self, folder: str) -> int:
+        """Of what Cinder has given up nobody knows the size."""
+        del folder
+        return 0
+
+
+def in_order(backups: list[Resource]) -> list[Resource]:
+    """The backups of a volume as they were made, oldest first. Cinder tells whole seconds only; of those of one second
+    the last is a full one that nothing builds on, and the first is one that something builds on."""
+
+    def place(one: Resource) -> tuple[str, bool, bool]:
+        return str(one["created_at"]), not one.get("has_dependent_backups"), not one.get("is_incremental")
+
+    return sorted(backups, key=place)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+def _epoch(one: Resource) -> int:
+    text = str(one["created_at"]).rstrip("Z").partition("+")[0]
+    return int(datetime.fromisoformat(text).replace(tzinfo=timezone.utc).timestamp())
+
+
+def _manifest(one: Resource, base: Resource | None) -> NativeManifest:
+    own = one.get("metadata") or {}
+    level = own.get("freezer_level", "1" if base is not None else "0")
+    return NativeManifest(
+        backup_id=one["id"],
+        backup_name=own.get("freezer_set") or one.get("name") or "",
+        timestamp=_epoch(one),
+        level=int(level) if str(level).isdigit() else 0,
+        parent=_Base(base["id"]) if base is not None else None,
+        volume_id=one["volume_id"],
+        size_gib=int(one.get("size") or 0),
+        consistency=own.get("freezer_consistency") or "crash",
+        hostname=own.get("freezer_hostname") or "",
+        container=one.get("container") or "",
+    )

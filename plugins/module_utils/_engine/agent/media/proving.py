@@ -1,0 +1,165 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""That a backup of a server or a volume restores: its bytes, an image of them, a scratch volume of that, read again."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+from ...action.options import Options
+from ...archive.errors import DamagedArchive
+from ...openstack.block_storage.volume_copies import VolumeSnapshotOptions
+from ...openstack.block_storage.volume_images import image_of_volume, volume_of_image
+from ...openstack.block_storage.volumes import VolumeSnapshots
+from ...openstack.images import download, upload
+from ...openstack.resources import Resource
+from ...progress import Progress
+from . import results
+from .content import check_sizes, verified_blocks
+from .image_set import ImageSet
+from .locations import workplace
+from .manifest import Disk
+from .restoring import choose
+from .source import Workplace
+
+_GIBIBYTE = 1 << 30
+
+
+class HeadHash:
+    """The SHA-256 of the first `size` bytes, and whether the others are zeros."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+        self._hash = hashlib.sha256()
+        self.rest_is_zero = True
+
+    def update(self, block: bytes) -> None:
+        """Add bytes."""
+        head, rest = block[: self._left], block[self._left :]
+        self._hash.update(head)
+        self._left -= len(head)
+        if rest and rest.count(0) != len(rest):
+            self.rest_is_zero = False
+
+    @property
+    def sha256(self) -> str:
+        """In hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+def verify(options: Options, progress: Progress) -> dict[str, Any]:
+    """Prove that an image restores, in every storage of the action; with ``check: restore`` also through the cloud.
+
+    Raises DamagedArchive or CloudError if the proof fails; a difference from ``compare_to`` is a result.
+    """
+    check = "restore" if options.compare_to else options.check
+    chosen = choose(options)
+    chosen.need_everywhere()
+    copies = chosen.copies
+    started = time.time()
+    one, image = copies[0]
+    manifest = image.manifest
+    differences: list[str] = []
+    for other, found in copies:
+        for disk in found.manifest.disks:
+            check_sizes(other, disk)
+            # What is restored is read anyway.
+            if check == "stream" or (check == "restore" and other is not one):
+                _read(other, disk, progress)
+    work = workplace(options)
+    work.temporary = f"{work.temporary}-{manifest.resource_id}-proof"
+    if check == "restore":
+        for disk in manifest.disks:
+            _prove_disk(work, one, disk, progress)
+        if options.compare_to:
+            differences = _compare(work, manifest.disks[0], options.compare_to)
+    return {
+        **results.restored(manifest, one.storage.kind, one.storage.container),
+        "changed": False,
+        "check": check,
+        "stored_bytes": manifest.stored_bytes,
+        "disks": results.disks(manifest),
+        "differences": differences,
+        "differences_count": len(differences),
+        "outcome": "different" if differences else "success",
+        "problems": work.problems,
+        "duration_seconds": round(time.time() - started, 3),
+    }
+
+
+def _read(one: ImageSet, disk: Disk, progress: Progress) -> None:
+    progress.begin("verify", disk.bytes)
+    try:
+        for _block in verified_blocks(one, disk, progress):
+            pass
+    finally:
+        progress.end()
+
+
+def _prove_disk(work: Workplace, one: ImageSet, disk: Disk, progress: Progress) -> None:
+    """An image of the bytes, whose hash Glance computes; and if it is raw, a scratch volume of it, which is read."""
+
+    def content() -> Iterator[bytes]:
+        return verified_blocks(one, disk, progress)
+
+    with ExitStack() as stack:
+        stack.callback(work.quietly, f"The volume {work.temporary}", work.remove_volumes)
+        stack.callback(work.quietly, f"The image {work.temporary}", work.remove_images)
+        work.remove_images()
+        work.remove_volumes()
+        progress.begin("verify", disk.bytes)
+        try:
+            facts = {"disk_format": disk.disk_format, "container_format": disk.container_format}
+            image = upload(work.cloud, work.temporary, facts, content, work.clock())
+        finally:
+            progress.end()
+        if disk.disk_format != "raw":
+            return
+        size = max(-(-disk.bytes // _GIBIBYTE), disk.min_disk_gib, (disk.volume or {}).get("size_gib") or 1)
+        marks = {"freezer_run": work.run}
+        volume = volume_of_image(work.volumes, work.temporary, image, {"size": size}, marks, work.clock())
+        work.remove_images()
+        head = hash_of_volume(work, volume, disk.bytes)
+    if (head.sha256, head.rest_is_zero) != (disk.sha256, True):
+        raise DamagedArchive(
+            f"The scratch volume that was made of {one.folder}/{disk.name} has other bytes than the backup: their SHA-256 is "
+            f"{head.sha256}, and not {disk.sha256}."
+        )
+
+
+def hash_of_volume(work: Workplace, volume: Resource, size: int) -> HeadHash:
+    """The bytes of a volume that nobody uses, read by way of an image, which is removed. Raises FreezerError."""
+    image = image_of_volume(work.cloud, work.volumes, volume["id"], work.temporary, work.clock())
+    head = HeadHash(size)
+    try:
+        download(work.cloud, image, head.update)
+    finally:
+        work.quietly(f"The image {work.temporary}", work.remove_images)
+    return head
+
+
+def hash_now(work: Workplace, volume: Resource, size: int) -> HeadHash:
+    """The bytes of a volume as it is now, by way of a snapshot. Raises FreezerError."""
+
+    def snapshots() -> VolumeSnapshots:
+        return VolumeSnapshots(work.cloud, VolumeSnapshotOptions(work.temporary, timeout_seconds=work.timeout_seconds))
+
+    with ExitStack() as stack:
+        snapshots().absent([volume["id"]])
+        stack.callback(work.quietly, f"The snapshot {work.temporary}", lambda: snapshots().absent([volume["id"]]))
+        taken = snapshots().present([volume["id"]])["snapshots"][0]
+        snapshot = {"id": taken["snapshot_id"], "size": volume["size"]}
+        with work.image_of_snapshot(snapshot, volume.get("volume_type")) as image:
+            head = HeadHash(size)
+            download(work.cloud, image, head.update)
+    return head
+
+
+def _compare(work: Workplace, disk: Disk, wanted: str) -> list[str]:
+    volume = work.volumes.one(None, wanted, "volume")
+    head = hash_now(work, volume, disk.bytes)
+    return [] if head.sha256 == disk.sha256 else [f"the bytes of the volume {volume['id']}"]

@@ -1,0 +1,221 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images become servers and volumes again: new ones, beside whatever there is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any, Callable
+
+from ...action.options import Options
+from ...archive.errors import DamagedArchive
+from ...openstack.block_storage.volume_images import remove_volumes, volume_of_image
+from ...openstack.compute.server_restore import ServerRestore
+from ...openstack.errors import CloudError
+from ...openstack.images import delete_image, images_named, upload
+from ...openstack.resources import Resource
+from ...progress import Progress
+from ...storage.errors import StorageError
+from .. import choosing
+from ..choosing import Chosen
+from . import results
+from .content import verified_blocks
+from .image_set import ImageSet
+from .locations import image_sets_of, workplace
+from .manifest import CloudManifest, Disk, StoredImage
+from .source import Workplace
+
+Found = tuple[ImageSet, StoredImage]
+
+
+def choose(options: Options) -> Chosen[Found]:
+    """The image that an action means, in each storage that has it: of all storages the newest one counts."""
+    return choosing.choose(
+        image_sets_of(options, options.backup_name),
+        lambda one: (one, one.find(options.backup_id, options.restore_from_date)),
+        lambda copy: copy[1].manifest,
+    )
+
+
+def restore(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any]:
+    """A new server, or a new volume, made of an image; made once. Raises FreezerError; nothing new is left then."""
+    chosen = choose(options)
+    chosen.refuse_older(options)
+    copies = chosen.copies
+    work = workplace(options)
+    started = time.time()
+    remarks = chosen.remarks()
+    for one, image in copies:
+        manifest = image.manifest
+        work.temporary = f"freezer-{manifest.backup_id}"
+        try:
+            made = _Restore(work, one, manifest, progress).run(dry_run)
+        except (DamagedArchive, StorageError) as problem:
+            if one is copies[-1][0]:
+                raise
+            remarks.append(f"{problem} The next storage was taken.")
+        else:
+            break
+    return {
+        **results.restored(manifest, one.storage.kind, one.storage.container),
+        **made,
+        "remarks": remarks,
+        "problems": work.problems,
+        "duration_seconds": round(time.time() - started, 3),
+    }
+
+
+class _Restore:
+    def __init__(self, work: Workplace, one: ImageSet, manifest: CloudManifest, progress: Progress) -> None:
+        self._work = work
+        self._set = one
+        self._manifest = manifest
+        self._progress = progress
+        stamp = f"{manifest.resource_name or manifest.resource_id}~{manifest.timestamp}"
+        self._name = work.options.restore_as or stamp
+
+    def run(self, dry_run: bool) -> dict[str, Any]:
+        if self._manifest.medium == "cinder":
+            return self._volume(self._manifest.disks[0], self._name, dry_run)
+        if (self._manifest.server or {}).get("boots_from_volume"):
+            return self._server_of_volumes(dry_run)
+        return self._server_of_image(dry_run)
+
+    # ------------------------------------------------------------------ volumes
+
+    def _marks(self, disk: Disk) -> dict[str, str]:
+        return {"freezer_backup_id": self._manifest.backup_id, "freezer_object": disk.name}
+
+    def _known_volume(self, disk: Disk, name: str) -> Resource | None:
+        for one in self._work.volumes.fresh():
+            own = one.get("metadata") or {}
+            is_ours = one["name"] == name and all(own.get(key) == value for key, value in self._marks(disk).items())
+            if is_ours and one["status"] in ("available", "in-use"):
+                return one
+        return None
+
+    def _volume(self, disk: Disk, name: str, dry_run: bool) -> dict[str, Any]:
+        known = self._known_volume(disk, name)
+        if known is not None:
+            about = {"restored_volume": name, "restored_volume_id": known["id"]}
+            return {"changed": False, "outcome": "unchanged", **about}
+        if dry_run:
+            return {"changed": True, "outcome": "planned", "restored_volume": name}
+        with ExitStack() as stack:
+            stack.callback(self._work.quietly, f"The image {self._work.temporary}", self._work.remove_images)
+            self._work.remove_images()
+            made = self._new_volume(disk, name)
+        return {"changed": True, "outcome": "success", "restored_volume": name, "restored_volume_id": made["id"]}
+
+    def _new_volume(self, disk: Disk, name: str) -> Resource:
+        work, about = self._work, disk.volume or {}
+        image = self._upload(disk)
+        like = {"size": about["size_gib"], "volume_type": self._known_type(about.get("volume_type"))}
+        made = volume_of_image(work.volumes, name, image, like, self._marks(disk), work.clock())
+        if not about.get("bootable"):
+            # What is made of an image is taken for a disk to boot from.
+            path = f"/volumes/{made['id']}/action"
+            work.volumes.service.request("POST", path, {"os-set_bootable": {"bootable": False}})
+        return made
+
+    def _known_type(self, wanted: str | None) -> str | None:
+        """The type of the volume as it was, if this cloud has it; else the cloud's own choice."""
+        known = self._work.volumes.service.request("GET", "/types").document["volume_types"]
+        return wanted if wanted in [one["name"] for one in known] else None
+
+    def _upload(self, disk: Disk, **facts: str) -> Resource:
+        about = {
+            "disk_format": disk.disk_format,
+            "container_format": disk.container_format,
+            "min_disk": disk.min_disk_gib,
+            "min_ram": disk.min_ram_mib,
+            **disk.properties,
+            **facts,
+        }
+        self._progress.begin("restore", disk.bytes)
+
+        def content() -> Iterator[bytes]:
+            return verified_blocks(self._set, disk, self._progress)
+
+        try:
+            return upload(self._work.cloud, self._work.temporary, about, content, self._work.clock())
+        finally:
+            self._progress.end()
+
+    # ------------------------------------------------------------------ servers
+
+    def _about_server(self) -> dict[str, Any]:
+        server = self._manifest.server or {}
+        about = {key: server[key] for key in ("flavorRef", "networks", "key_name") if key in server}
+        if self._work.options.nova_restore_network:
+            about["networks"] = [{"uuid": self._work.options.nova_restore_network}]
+        return about
+
+    def _boot(self, about: dict[str, Any], dry_run: bool) -> dict[str, Any]:
+        work = self._work
+        restore = ServerRestore(work.cloud, work.servers, work.run, work.timeout_seconds)
+        marks = {"freezer_backup_id": self._manifest.backup_id}
+        return restore.boot(self._name, {**self._about_server(), **about}, marks, dry_run)
+
+    def _server_of_image(self, dry_run: bool) -> dict[str, Any]:
+        planned = self._boot({}, dry_run=True)
+        if dry_run or not planned["changed"]:
+            return planned
+        disk = self._manifest.disks[0]
+        known = [one for one in images_named(self._work.cloud, self._work.temporary) if one["status"] == "active"]
+        image = known[0] if known else self._work_upload(disk)
+        try:
+            # The image stays: Nova needs it whenever it moves or rebuilds the server.
+            return {**self._boot({"imageRef": image["id"]}, dry_run=False), "image_id": image["id"]}
+        except BaseException:
+            if not known:
+                self._work.quietly(f"The image {image['id']}", lambda: delete_image(self._work.cloud, image["id"]))
+            raise
+
+    def _work_upload(self, disk: Disk) -> Resource:
+        self._work.remove_images()
+        try:
+            return self._upload(disk, freezer_backup_id=self._manifest.backup_id)
+        except BaseException:
+            self._work.quietly("The unfinished image", self._work.remove_images)
+            raise
+
+    def _server_of_volumes(self, dry_run: bool) -> dict[str, Any]:
+        planned = self._boot({}, dry_run=True)
+        if dry_run or not planned["changed"]:
+            return planned
+        mapping: list[dict[str, Any]] = []
+        undo: list[Callable[[], None]] = []
+        try:
+            for number, disk in enumerate(self._manifest.disks):
+                name = f"{self._name}-{number}"
+                made = self._volume(disk, name, dry_run=False)
+                if made["changed"]:
+                    undo.append(lambda name=name, disk=disk: self._remove_volume(name, disk))  # type: ignore[misc]
+                mapping.append(_mapped(made["restored_volume_id"], disk))
+            return {**self._boot({"block_device_mapping_v2": mapping}, dry_run=False), "volume_ids": _ids(mapping)}
+        except BaseException as problem:
+            if not (isinstance(problem, CloudError) and "timeout" in str(problem)):
+                for step in undo:
+                    self._work.quietly("A new volume", step)
+            raise
+
+    def _remove_volume(self, name: str, disk: Disk) -> None:
+        remove_volumes(self._work.volumes, name, self._work.clock(), self._marks(disk))
+
+
+def _mapped(volume_id: str, disk: Disk) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "uuid": volume_id,
+        "source_type": "volume",
+        "destination_type": "volume",
+        "delete_on_termination": False,
+        "boot_index": -1 if disk.boot_index is None else disk.boot_index,
+    }
+    return found
+
+
+def _ids(mapping: Sequence[dict[str, Any]]) -> list[str]:
+    return [str(one["uuid"]) for one in mapping]

@@ -1,0 +1,313 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What the agent says about its work, as dictionaries that can be printed as JSON and posted to the API."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..action.equivalent_command import backup_command
+from ..action.options import Options
+from ..archive.census import Census
+from ..archive.tar import shown
+from ..archive.written import Placed
+from ..errors import FreezerError
+from ..repository.backup_set import BackupSet, StoredBackup
+from ..repository.levels import LevelPlan
+from ..repository.manifest import Manifest
+from ..repository.pruning import PrunableSet, PrunePlan
+from ..repository.retention import Decision
+from ..repository.segments import FanOut
+from ..storage.base import Storage
+from ..storage.containers import Containers
+from ..version import VERSION
+
+#: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.
+LISTED_AT_MOST = 200
+_MEBIBYTE = 1 << 20
+_NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen of the source while it was read, and is in no manifest."""
+
+    #: Where it was in the mounted snapshot; empty without one.
+    snapshot_path: str
+    #: Names of links that lead nowhere, the first ones.
+    broken_links: Sequence[str]
+    #: How many there are; None if that could not be found out.
+    broken_links_count: int | None
+    #: Whether the backup holds the folder and nothing that is in it, because all of that was excluded.
+    all_excluded: bool = False
+
+    def excluded_said(self) -> str:
+        """That there is nothing but the folder, as a part of a sentence; empty if there is more."""
+        return (
+            "it holds nothing but the folder itself: exclude leaves out all that is in it" if self.all_excluded else ""
+        )
+
+    def problems(self) -> list[str]:
+        """What could not be found out, as sentences."""
+        if self.broken_links_count is not None:
+            return []
+        return ["How many symbolic links lead nowhere could not be found out: some lead to what does not answer."]
+
+
+def described(options: Options, path: str, level: LevelPlan[Manifest], parent: StoredBackup | None) -> dict[str, Any]:
+    """What is known of a backup before it is made."""
+    return {
+        "hostname": options.host,
+        "backup_name": options.backup_name,
+        "path_to_backup": shown(path),
+        "level": level.level,
+        "reason": level.reason,
+        "parent_backup_id": parent.manifest.backup_id if parent is not None else None,
+    }
+
+
+def unchanged(options: Options, newest: StoredBackup, sets: Sequence[BackupSet]) -> dict[str, Any]:
+    """Why no backup was made, and which one there is."""
+    return {
+        "changed": False,
+        "outcome": "unchanged",
+        "hostname": options.host,
+        "backup_name": options.backup_name,
+        "backup_id": newest.manifest.backup_id,
+        "level": newest.manifest.level,
+        "timestamp": newest.manifest.began,
+        "reason": f"the newest backup is younger than min_age ({options.min_age:g} seconds)",
+        "storages": [
+            {"storage": one.storage.kind, "container": one.storage.container, "folder": newest.folder} for one in sets
+        ],
+    }
+
+
+def done(
+    options: Options,
+    stored: StoredBackup,
+    sets: Sequence[BackupSet],
+    fan_out: FanOut,
+    problems: Sequence[str],
+    containers: Containers,
+    seen: Seen,
+) -> dict[str, Any]:
+    """What became of a backup: outcome, where it lies, sizes, what could not be read, and what went wrong beside it."""
+    manifest = stored.manifest
+    storages = []
+    for backup_set in sets:
+        problem = fan_out.failures.get(backup_set.storage)
+        place_of = {"storage": backup_set.storage.kind, "container": backup_set.storage.container}
+        if problem is None:
+            made = {"made": True} if backup_set.storage in containers.made else {}
+            storages.append({**place_of, "outcome": "success", "folder": stored.folder, **made})
+        else:
+            storages.append({**place_of, "outcome": "failed", "message": str(problem)})
+    outcome = "partial" if fan_out.failures or seen.all_excluded else manifest.outcome
+    left_out = [one for one in manifest.warnings if one["kind"] == "other_file_system"]
+    return {
+        "changed": True,
+        "outcome": outcome,
+        "backup_id": manifest.backup_id,
+        "timestamp": manifest.began,
+        "storages": storages,
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "counts": manifest.counts,
+        "compression": manifest.codec,
+        "consistency": manifest.consistency,
+        "snapshot": manifest.snapshot,
+        "held_seconds": _held_seconds(manifest),
+        "problems": [*problems, *containers.problems, *seen.problems()],
+        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
+        "unreadable_count": len(manifest.unreadable),
+        "unreadable": manifest.unreadable[:LISTED_AT_MOST],
+        "remarks_count": len(manifest.warnings),
+        "remarks": manifest.warnings[:LISTED_AT_MOST],
+        "left_out_count": len(left_out),
+        "left_out": left_out[:LISTED_AT_MOST],
+        "metadata": metadata(options, stored, outcome, fan_out, seen),
+    }
+
+
+def counted(stored: StoredBackup, census: Census) -> dict[str, int]:
+    """What a level stands for with the levels below it, and what is gone since the last one."""
+    manifest = stored.manifest
+    if manifest.single_file is not None:
+        return {"protected_files": 1, "protected_folders": 0, "deleted_files": 0, "deleted_folders": 0}
+    return {
+        # tar lists a file that it could not read like any other.
+        "protected_files": max(0, len(census.now.files) - len(manifest.unreadable)),
+        "protected_folders": len(census.now.folders),
+        "deleted_files": census.deleted_files,
+        "deleted_folders": census.deleted_folders,
+    }
+
+
+def left_out_said(result: Mapping[str, Any]) -> str:
+    """What a backup does not hold because it is on other file systems, as a part of a sentence; empty if that is nothing."""
+    count, entries = result.get("left_out_count") or 0, result.get("left_out") or []
+    if not count:
+        return ""
+    named = ", ".join(str(one["path"]) for one in entries[:_NAMED_AT_MOST])
+    more = f" and {count - _NAMED_AT_MOST} more" if count > _NAMED_AT_MOST else ""
+    return f"{count} other file system{'s were' if count > 1 else ' was'} left out: {named}{more}"
+
+
+def _held_seconds(manifest: Manifest) -> float | None:
+    seconds = manifest.hold["held_seconds"] if manifest.hold else None
+    return None if seconds is None else round(seconds, 3)
+
+
+def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanOut, seen: Seen) -> dict[str, Any]:
+    """The body of a POST to /backups: the README's keys (sizes in MB, rounded up), and exact figures beside them."""
+    manifest = stored.manifest
+    first = fan_out.working()[0]
+    links = manifest.counts.get("symbolic_links", 0)
+    metadata = {
+        "backup_id": manifest.backup_id,
+        "container": first.container,
+        "storage": first.kind,
+        "hostname": manifest.hostname,
+        "host_name": manifest.hostname,
+        "backup_name": manifest.backup_name,
+        "time_stamp": manifest.timestamp,
+        "level": manifest.level,
+        "curr_backup_level": manifest.level,
+        "max_level": options.max_level,
+        "always_level": options.always_level,
+        "restart_always_level": options.restart_always_level,
+        "mode": options.mode,
+        "engine_name": options.engine_name,
+        "action": "backup",
+        "path_to_backup": manifest.path,
+        "fs_real_path": manifest.real_path,
+        "compression": manifest.codec,
+        "compression_alg": manifest.codec,
+        "encrypted": False,
+        "excluded_files": options.exclude,
+        "client_os": manifest.host["system"],
+        "version": VERSION,
+        "total_fs_files": manifest.counts.get("files", 0) + manifest.counts.get("hard_links", 0),
+        "total_directories": manifest.counts.get("directories", 0),
+        "total_symbolic_links": links,
+        "total_broken_links": seen.broken_links_count,
+        "broken_links": [shown(os.path.normpath(f"{manifest.path}/{name}")) for name in seen.broken_links],
+        "vol_snap_path": shown(seen.snapshot_path),
+        "cli": backup_command(options, first.kind, first.container),
+        "backup_size_uncompressed": math.ceil(manifest.source_bytes / _MEBIBYTE),
+        "backup_size_compressed": math.ceil(manifest.stored_bytes / _MEBIBYTE),
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "outcome": outcome,
+        "unreadable_count": len(manifest.unreadable),
+        "consistency": manifest.consistency,
+        "held_seconds": _held_seconds(manifest),
+        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
+        "manifest_sha256": stored.manifest_sha256,
+        "folder": stored.folder,
+        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
+        "time_started": int(manifest.time_started),
+        "time_ended": int(manifest.time_ended),
+    }
+    return {key: value for key, value in metadata.items() if value is not None}
+
+
+def pruned(
+    options: Options,
+    pruned_sets: Sequence[tuple[PrunableSet, PrunePlan]],
+    failures: Sequence[tuple[PrunableSet, FreezerError]],
+    scratch: Sequence[tuple[str, int]],
+) -> dict[str, Any]:
+    """What went, or would go, and what stays; `scratch` are folders of the host with their sizes in bytes."""
+    removed: list[dict[str, Any]] = []
+    kept: list[dict[str, Any]] = []
+    left: list[dict[str, Any]] = []
+    damaged: list[str] = []
+    storages: list[dict[str, Any]] = []
+    for backup_set, plan in pruned_sets:
+        storage = backup_set.storage
+        place_of = {"storage": storage.kind, "container": storage.container}
+        removed += [_decided(backup_set, decision) for decision in plan.removed]
+        kept += [{**_decided(backup_set, decision), "reasons": decision.reasons} for decision in plan.kept]
+        left += [{**place_of, "path": half.folder, "bytes": half.bytes} for half in plan.half]
+        damaged += plan.damaged
+        problem = next((one for failed, one in failures if failed is backup_set), None)
+        outcome = {"outcome": "success"} if problem is None else {"outcome": "failed", "message": str(problem)}
+        storages.append({**place_of, **outcome})
+    left += [{"path": shown(path), "bytes": size} for path, size in scratch]
+    freed = sum(plan.freed_bytes for _set, plan in pruned_sets) + sum(size for _path, size in scratch)
+    return {
+        "changed": bool(removed or left),
+        "hostname": options.host,
+        "backup_name": options.backup_name,
+        "removed": removed,
+        "removed_count": len(removed),
+        "kept": kept,
+        "kept_count": len(kept),
+        "leftovers": left,
+        "leftovers_count": len(left),
+        "freed_bytes": freed,
+        "damaged": damaged,
+        "storages": storages,
+    }
+
+
+def _decided(backup_set: PrunableSet, decision: Decision[Any]) -> dict[str, Any]:
+    manifest = decision.backup.manifest
+    return {
+        "backup_id": manifest.backup_id,
+        "level": manifest.level,
+        "timestamp": manifest.began,
+        "stored_bytes": manifest.stored_bytes,
+        "storage": backup_set.storage.kind,
+        "container": backup_set.storage.container,
+        "folder": f"{backup_set.folder}/{manifest.folder}",
+    }
+
+
+def placed(done: Placed) -> dict[str, Any]:
+    """What a restore has done to its target, or would do."""
+    return {
+        "changed": bool(done.created or done.replaced),
+        "created": done.created,
+        "replaced": done.replaced,
+        "equal": done.equal,
+        "counts": done.written.counts,
+        "restored_bytes": done.written.content_bytes,
+        "replaced_paths": done.replaced_paths,
+    }
+
+
+def chain_described(chain: Sequence[StoredBackup]) -> list[dict[str, Any]]:
+    """The backups that a restore or a proof reads, oldest first."""
+    return [
+        {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.began}
+        for one in chain
+    ]
+
+
+def listed(storage: Storage, stored: StoredBackup) -> dict[str, Any]:
+    """One backup as a line of a list."""
+    manifest = stored.manifest
+    return {
+        "backup_id": manifest.backup_id,
+        "hostname": manifest.hostname,
+        "backup_name": manifest.backup_name,
+        "level": manifest.level,
+        "timestamp": manifest.began,
+        "path_to_backup": manifest.path,
+        "outcome": manifest.outcome,
+        "source_bytes": manifest.source_bytes,
+        "stored_bytes": manifest.stored_bytes,
+        "compression": manifest.codec,
+        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
+        "storage": storage.kind,
+        "container": storage.container,
+        "folder": stored.folder,
+    }

@@ -1,0 +1,224 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a finished replay to its target: nothing of a restore is visible before all of it is there.
+
+The chain is replayed into a staging folder inside the target, so that moving is renaming. What stands in the target and
+not in the backup stays; what is in both and equal is not touched.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..system import process, trust
+from .errors import ArchiveError
+from .extract import make_writable
+from .merge import STAGING_PREFIX, Merge, conflicts, let_owner_in, not_safe, open_folder, set_attributes
+from .tar import shown
+from .tree_comparison import attributes
+from .written import Placed
+
+_FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def is_empty(target: str) -> bool:
+    """Whether nothing stands in the way of a restore into this folder (leftovers of a killed restore do not)."""
+    try:
+        return all(name.startswith(STAGING_PREFIX) for name in os.listdir(target))
+    except FileNotFoundError:
+        return True
+    except NotADirectoryError:
+        raise ArchiveError(f"{shown(target)} is not a folder, and a restore needs one; choose another.") from None
+    except OSError as problem:
+        raise ArchiveError(f"{shown(target)} cannot be read: {problem.strerror}.") from problem
+
+
+def check_target(target: str) -> str:
+    """The real path of a target that nobody else can exchange meanwhile. Raises ArchiveError if others could."""
+    try:
+        real, obstacle = trust.own_way(target)
+    except OSError as problem:
+        raise ArchiveError(f"{shown(target)} cannot be restored into: {problem.strerror or problem}.") from problem
+    if obstacle is not None:
+        raise not_safe(target, obstacle)
+    return real
+
+
+class Staging:
+    """The folder inside the target that holds a tree until it is complete.
+
+    Its lock tells a restore that is under way from what a killed one left, which the next restore removes.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = check_target(target)
+        self._made: list[str] = []
+        self._placed = Placed()
+        self._open: list[int] = []
+        try:
+            self._make_target()
+            self._root_before = (os.lstat(self._target), attributes(self._target))
+            let_owner_in(self._target)
+            self._top = os.open(self._target, _FOLDER_FLAGS)
+            self._open.append(self._top)
+            self._check_what_is_open()
+            self._remove_leftovers()
+            self._folder = os.path.join(self._target, self._make_folder())
+            self.tree = os.path.join(self._folder, "tree")
+            os.mkdir(self.tree, 0o700)
+        except OSError as problem:
+            self._close_all()
+            self._remove_made()
+            raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
+        except BaseException:
+            self._close_all()
+            self._remove_made()
+            raise
+
+    def _check_what_is_open(self) -> None:
+        """Look once more, now that it is there: where all may make folders, another user may have been faster."""
+        if check_target(self._target) != self._target or not os.path.samestat(
+            os.fstat(self._top), os.lstat(self._target)
+        ):
+            raise not_safe(self._target, "it was replaced a moment ago")
+
+    def _make_folder(self) -> str:
+        """A new folder in the target, locked, by its name. Raises OSError if it is not what was made."""
+        name = STAGING_PREFIX + secrets.token_hex(4)
+        os.mkdir(name, 0o700, dir_fd=self._top)
+        lock = os.open(name, _FOLDER_FLAGS, dir_fd=self._top)
+        self._open.append(lock)
+        found = os.fstat(lock)
+        if not trust.is_ours(found) or found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise PermissionError(errno.EPERM, "a folder in it does not stay this user's own")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return name
+
+    def _close_all(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
+
+    def _make_target(self) -> None:
+        missing = []
+        path = self._target
+        while not os.path.lexists(path):
+            missing.append(path)
+            path = os.path.dirname(path)
+        for folder in reversed(missing):
+            os.mkdir(folder, 0o700)
+            self._made.insert(0, folder)
+
+    def _remove_made(self) -> None:
+        for folder in self._made:
+            try:
+                os.rmdir(folder)
+            except OSError:
+                return  # somebody has put something into it
+
+    def _remove_leftovers(self) -> None:
+        for name in os.listdir(self._top):
+            if not name.startswith(STAGING_PREFIX):
+                continue
+            leftover = os.path.join(self._target, name)
+            found = os.lstat(leftover)
+            if not trust.is_ours(found):
+                continue  # no restore of this user's left it, and a lock on it says nothing
+            if not stat.S_ISDIR(found.st_mode):
+                os.unlink(leftover)
+                continue
+            lock = os.open(name, _FOLDER_FLAGS, dir_fd=self._top)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                remove_tree(leftover)
+            except BlockingIOError:
+                raise ArchiveError(f"Another restore into {shown(self._target)} is under way.") from None
+            finally:
+                os.close(lock)
+
+    def place(self, with_root: bool) -> Placed:
+        """Move the tree into the target. With `with_root` the target takes the attributes of the tree's top too, at the end.
+
+        Raises ArchiveError: before anything is moved if a folder stands where the backup has something else, or others may
+        write to a folder that something is moved into; later if that has changed meanwhile or the target cannot be written
+        to, and then what was moved stays.
+        """
+        in_the_way = list(conflicts(self.tree, self._target))
+        if in_the_way:
+            raise ArchiveError(
+                f"In {shown(self._target)} there are folders where the backup has files or links: "
+                f"{', '.join(shown(path) for path in in_the_way[:3])}. Move them away; nothing was changed."
+            )
+        placed = self._placed
+        merge = Merge(placed, self._target, self._top)
+        try:
+            with open_folder(self.tree) as wanted:
+                merge.tree(self.tree)
+            merge.finish()
+        except OSError as problem:
+            raise ArchiveError(
+                f"The restore stopped at {shown(merge.at)}: {problem.strerror}. What was put "
+                "in place until then stays; repeat the restore with overwrite when that is mended."
+            ) from problem
+        if with_root:
+            self._root_wanted = (wanted, attributes(self.tree))
+            before, before_attributes = self._root_before
+            same = (before.st_mode, before.st_mtime_ns) == (wanted.st_mode, wanted.st_mtime_ns)
+            same = same and (os.geteuid() != 0 or (before.st_uid, before.st_gid) == (wanted.st_uid, wanted.st_gid))
+            if not same or before_attributes != self._root_wanted[1]:
+                placed.replaced += 1
+                placed.replaced_paths.insert(0, ".")
+            else:
+                placed.equal += 1
+        return placed
+
+    def close(self, placed: bool, with_root: bool) -> None:
+        """Remove the staging folder, and after a failure also the folders that were made for the target."""
+        try:
+            remove_tree(self._folder)
+            if not placed and self._made:
+                self._remove_made()
+            elif placed and with_root:
+                # The last thing of all: the target may become another user's.
+                found, wanted = self._root_wanted
+                set_attributes(self._top, self._target, self._root_before[1], found, wanted, self._placed)
+            else:
+                self._put_back(keep_time=with_root or not (self._placed.created or self._placed.replaced))
+        finally:
+            self._close_all()
+
+    def _put_back(self, keep_time: bool) -> None:
+        before = self._root_before[0]
+        try:
+            if os.fstat(self._top).st_mode != before.st_mode:
+                os.chmod(self._top, stat.S_IMODE(before.st_mode))
+            if keep_time:
+                os.utime(self._top, ns=(before.st_atime_ns, before.st_mtime_ns))
+        except PermissionError:
+            pass  # a folder of another user keeps the mode and the time that it has
+
+
+@contextmanager
+def staging(target: str, with_root: bool) -> Iterator[Staging]:
+    """A staging folder for a target; leaving the context without an error keeps what was placed."""
+    stage = Staging(target)
+    try:
+        yield stage
+    except BaseException:
+        stage.close(placed=False, with_root=with_root)
+        raise
+    stage.close(placed=True, with_root=with_root)
+
+
+def remove_tree(path: str) -> None:
+    """Remove a staging folder. With rm, because Python's way ends at some hundred folders in each other."""
+    make_writable(path)
+    status, _output, said = process.run(["rm", "-rf", "--", path])
+    if status != 0:
+        why = said or f"rm ended with {status}"
+        raise ArchiveError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {why}.")

@@ -1,0 +1,289 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The source of a backup, held still: quiesce the application, take a snapshot, let go, read the snapshot, remove it.
+
+The application is held for as long as it takes to make the snapshot. LVM freezes the file system meanwhile by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..action.options import OptionError, Options
+from ..archive.tar import Source, shown
+from ..lvm import mounting, ownership, snapshots
+from ..lvm.errors import SnapshotError
+from ..lvm.size import check_size
+from ..lvm.volumes import Volume, find_volume, read_volumes, volume_under
+from ..quiesce import hold as quiesce
+from ..system import mounts
+from . import databases
+
+_TIMEOUT_SECONDS = snapshots.DEFAULT_TIMEOUT_SECONDS
+
+
+@dataclass
+class Still:
+    """What is read in place of the source, and what is known of it. Times are nanoseconds since 1970."""
+
+    source: Source
+    consistency: str = "crash"
+    moment_ns: int | None = None
+    snapshot: dict[str, Any] | None = None
+    hold: dict[str, Any] | None = None
+    #: What lies below the path on other file systems, which are not in the snapshot.
+    left_out: list[dict[str, str]] = field(default_factory=list)
+    #: What went wrong beside the backup itself, as sentences; complete when the source is not held still any more.
+    problems: list[str] = field(default_factory=list)
+    _volume: Volume | None = None
+
+    def set_volume(self, volume: Volume, plan: Plan, create_seconds: float) -> None:
+        """Say which snapshot is read."""
+        self._volume = volume
+        self.snapshot = {
+            "kind": "lvm",
+            "volume": plan.origin.full_name,
+            "name": volume.name,
+            "file_system": plan.kind,
+            "thin": volume.is_thin,
+            "bytes": volume.bytes,
+            "create_seconds": round(create_seconds, 3),
+            "moment": round((self.moment_ns or 0) / 1e9, 3),
+        }
+
+    def confirm(self) -> dict[str, Any]:
+        """What the manifest says of snapshot and hold. Raises SnapshotError if the snapshot has not kept everything."""
+        if self._volume is not None and self.snapshot is not None:
+            self.snapshot["used_percent"] = snapshots.check_whole(self._volume).data_percent
+        return {"snapshot": self.snapshot, "hold": self.hold}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A snapshot that can be made, and where in it the source is."""
+
+    origin: Volume
+    name: str
+    extents: int
+    kind: str
+    point: str | None
+    #: The folder to read, relative to where the snapshot is mounted.
+    inside: str
+    left_out: list[dict[str, str]]
+
+
+def leftover_snapshots(dry_run: bool) -> list[tuple[str, int]]:
+    """The devices of snapshots that backups of this host have left which were killed, removed unless it is a dry run,
+    and what they took in bytes. Nothing where there is no LVM, or no right to look."""
+    try:
+        found = snapshots.leftovers()
+        gone = found if dry_run else snapshots.collect(found, _TIMEOUT_SECONDS, lambda _problem: None)
+    except SnapshotError:
+        return []
+    return [(volume.device, 0 if volume.is_thin else volume.bytes) for volume in gone]
+
+
+def plan_still(options: Options, source: Source, of_set: str) -> Plan | None:
+    """How the source would be held still; None if it is not. Changes nothing.
+
+    `of_set` is the name of the set of backups. Raises OptionError or SnapshotError if it cannot be.
+    """
+    if not options.wants_snapshot:
+        _check_without_snapshot(options)
+        return None
+    if options.lvm_snapsize is not None:
+        check_size(options.lvm_snapsize)
+    if source.dereference in ("soft", "all"):
+        raise OptionError(
+            "dereference_symlink follows links, and they may lead out of the snapshot to what is not held still. Leave one "
+            "of dereference_symlink and snapshot out."
+        )
+    single = os.path.join(source.folder, source.single_file or "")
+    if source.single_file is not None and os.path.islink(single):
+        raise OptionError(f"{shown(single)} is a symbolic link; for a snapshot name the file that it leads to.")
+    table = mounts.read_mounts()
+    real = os.path.realpath(source.folder)
+    origin, mount = _find(options, real, table)
+    databases.targets(options)
+    databases.check_is_in_one_place(options.mode, real)
+    volumes = read_volumes(_TIMEOUT_SECONDS, origin.group)
+    name = options.lvm_snapname or f"freezer_backup_snap_{uuid.uuid4().hex[:12]}"
+    _check_name(origin, name, volumes, of_set)
+    return Plan(
+        origin=origin,
+        name=name,
+        extents=snapshots.plan_snapshot(
+            origin, options.lvm_snapsize or snapshots.DEFAULT_SIZE, origin.is_thin, volumes
+        ),
+        kind=mount.kind,
+        point=os.path.abspath(options.lvm_dirmount) if options.lvm_dirmount else None,
+        inside=os.path.join(mount.root.lstrip("/"), os.path.relpath(real, mount.point)),
+        left_out=_left_out(source, table),
+    )
+
+
+def _check_without_snapshot(options: Options) -> None:
+    if options.mode != "fs":
+        raise OptionError(
+            f"The mode {options.mode} holds the database still for a moment, in which only a snapshot can be taken of it: "
+            "give snapshot: lvm."
+        )
+
+
+def home_path(options: Options, path: str) -> str:
+    """Where the data of a path is when no snapshot is mounted.
+
+    Upstream's older documents name the volume, and as the path the one in the mounted snapshot. Raises SnapshotError.
+    """
+    if not (options.lvm_srcvol and options.lvm_dirmount):
+        return path
+    point = os.path.abspath(options.lvm_dirmount)
+    if not mounts.is_below(path, point):
+        return path
+    volume = _named_volume(options)
+    for mount in reversed(mounts.read_mounts()):
+        if mounts.device_number(mount) == volume.number and mount.root == "/":
+            return os.path.normpath(os.path.join(mount.point, os.path.relpath(path, point)))
+    raise SnapshotError(
+        f"The volume {volume.full_name} is mounted nowhere, so no snapshot of its file system is taken."
+    )
+
+
+def _find(options: Options, real: str, table: list[mounts.Mount]) -> tuple[Volume, mounts.Mount]:
+    """The volume that the folder `real` is on, and its mount; what the options say of it has to agree."""
+    origin, mount = volume_under(real, table, _TIMEOUT_SECONDS)
+    if options.lvm_srcvol and _named_volume(options).uuid != origin.uuid:
+        raise OptionError(f"{shown(real)} is on the volume {origin.full_name}, not on {options.lvm_srcvol}.")
+    if options.lvm_volgroup and options.lvm_volgroup != origin.group:
+        raise OptionError(f"{shown(real)} is in the volume group {origin.group}, not in {options.lvm_volgroup}.")
+    if options.lvm_auto_snap not in (None, "", "true"):
+        other, _mount = volume_under(os.path.realpath(str(options.lvm_auto_snap)), table, _TIMEOUT_SECONDS)
+        if other.uuid != origin.uuid:
+            raise OptionError(
+                f"{shown(real)} is on the volume {origin.full_name}, and lvm_auto_snap on {other.full_name}."
+            )
+    return origin, mount
+
+
+def _named_volume(options: Options) -> Volume:
+    name = str(options.lvm_srcvol)
+    if options.lvm_volgroup and "/" not in name:
+        name = f"{options.lvm_volgroup}/{name}"
+    return find_volume(name, _TIMEOUT_SECONDS)
+
+
+def _check_name(origin: Volume, name: str, volumes: list[Volume], of_set: str) -> None:
+    for volume in volumes:
+        if volume.name == name and not _is_left_by(volume, of_set):
+            raise SnapshotError(
+                f"There is a volume {volume.full_name} already, and it is nothing that a backup of this name has left. "
+                "Remove it, or choose another lvm_snapname."
+            )
+
+
+def _is_left_by(volume: Volume, of_set: str) -> bool:
+    return ownership.is_leftover(volume.tags) and ownership.set_tag(of_set) in volume.tags
+
+
+def _left_out(source: Source, table: list[mounts.Mount]) -> list[dict[str, str]]:
+    if source.single_file is not None:
+        return []
+    real = os.path.realpath(source.folder)
+    points = mounts.mounted_below(real, table)
+    if points and not source.one_file_system:
+        raise OptionError(
+            f"{shown(points[0])} is another file system, which a snapshot does not hold. Back it up on its own, and set "
+            "one_file_system."
+        )
+    message = "directory is on a different filesystem; not in the snapshot"
+    return [
+        {"path": shown(f"./{os.path.relpath(point, real)}"), "kind": "other_file_system", "message": message}
+        for point in points
+    ]
+
+
+def one_file_system(options: Options, folder: str) -> bool:
+    """Whether a backup stays on the file system of its path: what the options say, else as a snapshot has to.
+
+    Where nothing is mounted below, the answer makes no difference, and is the one of the releases that always said yes: sets
+    of theirs go on.
+    """
+    if options.one_file_system is not None:
+        return options.one_file_system
+    return options.wants_snapshot or not mounts.mounted_below(os.path.realpath(folder), mounts.read_mounts())
+
+
+def _without_what_holds_no_files(source: Source) -> tuple[Source, list[dict[str, str]]]:
+    """The source without /proc and the like, and what to say of them. With `one_file_system` tar says it."""
+    if source.one_file_system or source.single_file is not None:
+        return source, []
+    real = os.path.realpath(source.folder)
+    found = mounts.without_files(real, mounts.read_mounts())
+    inside = [f"./{os.path.relpath(mount.point, real)}" for mount in found]
+    said = [
+        {"path": shown(path), "kind": "other_file_system", "message": f"{mount.kind} holds no files; not dumped"}
+        for path, mount in zip(inside, found)
+    ]
+    return replace(source, not_entered=inside), said
+
+
+@contextmanager
+def held_still(options: Options, source: Source, of_set: str) -> Iterator[Still]:
+    """The source as it was at one moment, for as long as the body runs.
+
+    The snapshot is removed in the end, however that comes; if it cannot be, the ``problems`` say so, and the next backup
+    of the set tries again. Raises OptionError, SnapshotError or QuiesceError before the body, when nothing is left.
+    """
+    problems: list[str] = []
+    if options.wants_snapshot:
+        snapshots.collect(snapshots.leftovers(of_set), _TIMEOUT_SECONDS, problems.append)
+    plan = plan_still(options, source, of_set)
+    if plan is None:
+        read, left_out = _without_what_holds_no_files(source)
+        yield Still(read, left_out=left_out)
+        return
+    os.sync()  # what is written now need not be written while everything stands still
+    with ExitStack() as stack:
+        still = Still(source, "fs", problems=problems, left_out=plan.left_out)
+        tags = ownership.tags_for("backup", of_set)
+        targets = databases.targets(options)
+        if targets:
+            deadline = options.deadline_seconds or quiesce.DEFAULT_DEADLINE_SECONDS
+            with quiesce.held(targets, deadline_seconds=deadline) as hold:
+                seconds = _take(options, plan, tags, still, stack)
+            still.consistency = hold.consistency
+            still.hold = {"held_seconds": hold.held_seconds, "targets": hold.targets}
+        else:
+            seconds = _take(options, plan, tags, still, stack)
+        volume = snapshots.find_snapshot(plan.origin, plan.name, tags)
+        still.set_volume(volume, plan, seconds)
+        point = plan.point or mounting.default_point(volume)
+        mounting.mount_volume(volume, point, plan.kind, options.lvm_snapperm == "rw", _TIMEOUT_SECONDS)
+        still.source = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))
+        yield still
+
+
+def _take(options: Options, plan: Plan, tags: list[str], still: Still, stack: ExitStack) -> float:
+    """Make the snapshot, and do nothing else: an application may be held meanwhile. The stack removes it.
+
+    Returns how long that took, in seconds.
+    """
+    writable = options.lvm_snapperm == "rw" or mounting.needs_writable_volume(plan.kind)
+    stack.callback(_remove, plan, tags, still.problems)
+    still.moment_ns = time.time_ns()
+    began = time.monotonic()
+    snapshots.create_snapshot(plan.origin, plan.name, plan.extents, tags, writable)
+    return time.monotonic() - began
+
+
+def _remove(plan: Plan, tags: list[str], problems: list[str]) -> None:
+    try:
+        snapshots.remove_ours(plan.origin, plan.name, tags)
+    except SnapshotError as problem:
+        problems.append(f"{problem} The next backup of this name tries again.")

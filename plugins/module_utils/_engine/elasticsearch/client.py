@@ -1,0 +1,235 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A small client of Elasticsearch 8 and 9 and of OpenSearch: the requests that indices are looked after with.
+
+Plain HTTP and JSON, so that it needs no library, no version of one that fits the server, and no module of the server
+that a minimal one lacks (``_reindex``, scripts, ``GET /``).
+"""
+
+from __future__ import annotations
+
+import base64
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+
+from ..http.auth import AuthMethod, HttpBasic, NoAuth
+from ..http.connection import RETRIED_STATUSES, RETRIES, TIMEOUT_SECONDS, Answer, Connection, Tls, back_off_seconds
+from ..http.errors import BadAddress, NotFound, Unreachable, Untrusted
+
+SERVICE = "Elasticsearch"
+#: A page of documents is made to have about this size.
+PAGE_BYTES = 4 * 1024 * 1024
+MAX_PAGE_DOCUMENTS = 1000
+#: How often documents that the server has no time for (429) are sent again.
+BULK_ATTEMPTS = 8
+
+_TOO_BUSY = 429
+
+
+class ApiKey(AuthMethod):
+    """An API key, as ``id:key`` or in the encoded form that Elasticsearch gives out."""
+
+    auth_type = "api_key"
+
+    def __init__(self, key: str) -> None:
+        if not key.isascii() or not key.isprintable() or " " in key:
+            raise BadAddress("The API key contains characters that no key has; it was probably not read correctly.")
+        encoded = base64.b64encode(key.encode()).decode("ascii") if ":" in key else key
+        self._headers: dict[str, str] = {"Authorization": f"ApiKey {encoded}"}
+
+    def headers(self) -> Mapping[str, str]:
+        return self._headers
+
+
+class SearchClient:
+    """Elasticsearch at one of ``urls``: the first that answers, then the next one when it no longer does.
+
+    Not for use by several threads at once. Every method raises a ``RestError``.
+    """
+
+    def __init__(
+        self,
+        urls: Sequence[str],
+        username: str | None = None,
+        password: str | None = None,
+        api_key: str | None = None,
+        tls: Tls | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+    ) -> None:
+        if not urls:
+            raise BadAddress("No address of Elasticsearch is named.")
+        auth = _auth_method(username, password, api_key)
+        # With several servers the next one is the better second attempt.
+        self._connections = [
+            Connection(
+                url,
+                auth,
+                tls,
+                timeout_seconds,
+                retries if len(urls) == 1 else min(retries, 1),
+                service=SERVICE,
+                retried_statuses=(*RETRIED_STATUSES, _TOO_BUSY),
+            )
+            for url in urls
+        ]
+        self._is_opensearch: bool | None = None
+
+    @property
+    def url(self) -> str:
+        """The address of the server that is asked."""
+        return self._connections[0].url
+
+    @property
+    def is_opensearch(self) -> bool:
+        """Whether the server is OpenSearch: every answer of Elasticsearch says what it is."""
+        if self._is_opensearch is None:
+            self._is_opensearch = self.request("GET", "/_cluster/health").headers.get("x-elastic-product") is None
+        return self._is_opensearch
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        document: Any = None,
+        repeatable: bool = True,
+        lines: Sequence[Any] | None = None,
+    ) -> Answer:
+        """One request; what is ``repeatable`` is sent to every server until one answers."""
+        for left in range(len(self._connections) - 1, -1, -1):
+            try:
+                return self._connections[0].request(method, path, document, repeatable, lines=lines)
+            except Untrusted:
+                raise
+            except Unreachable:
+                if not left or not repeatable:
+                    raise
+                self._connections.append(self._connections.pop(0))
+        raise AssertionError("the last server answers or raises")
+
+    def close(self) -> None:
+        """Close the connections."""
+        for connection in self._connections:
+            connection.close()
+
+    def found(self, path: str) -> Any:
+        """What a GET returns, or None where it names nothing."""
+        try:
+            return self.request("GET", path).document
+        except NotFound:
+            return None
+
+    def data_nodes(self) -> int:
+        """How many servers hold documents."""
+        return int(self.request("GET", "/_cluster/health").document["number_of_data_nodes"])
+
+    def create(
+        self, index: str, mapping: Mapping[str, Any], settings: Mapping[str, Any], aliases: Sequence[str]
+    ) -> None:
+        """Make an index, with aliases from its first moment on."""
+        document = {"mappings": mapping, "settings": settings, "aliases": {name: {} for name in aliases}}
+        # Sent twice it would be refused the second time.
+        self.request("PUT", f"/{_quoted(index)}", document, repeatable=False)
+
+    def delete(self, index: str) -> None:
+        """Delete an index that is there; never by an alias or a pattern."""
+        self.request("DELETE", f"/{_quoted(index)}", repeatable=False)
+
+    def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
+        """Merge a mapping into that of an index."""
+        self.request("PUT", f"/{_quoted(index)}/_mapping", mapping)
+
+    def put_settings(self, index: str, settings: Mapping[str, Any]) -> None:
+        """Change settings of an index; a value of None is the default."""
+        self.request("PUT", f"/{_quoted(index)}/_settings", dict(settings))
+
+    def refresh(self, index: str) -> None:
+        """Let searches see what was written."""
+        self.request("POST", f"/{_quoted(index)}/_refresh")
+
+    def count(self, index: str) -> int:
+        """How many documents searches can see."""
+        return int(self.request("GET", f"/{_quoted(index)}/_count").document["count"])
+
+    def last_changes(self, index: str) -> dict[str, int]:
+        """The number of the last change in each shard: as long as they are the same, nothing was written."""
+        shards = self.request("GET", f"/{_quoted(index)}/_stats?level=shards").document["indices"][index]["shards"]
+        return {number: max(int(copy["seq_no"]["max_seq_no"]) for copy in copies) for number, copies in shards.items()}
+
+    def change_aliases(self, actions: Sequence[Mapping[str, Any]]) -> None:
+        """Make several changes of aliases at one moment, all or none."""
+        self.request("POST", "/_aliases", {"actions": list(actions)}, repeatable=False)
+
+    def documents(
+        self, index: str, shards: int, query: Mapping[str, Any] | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """All documents of an index as pages of hits, each with ``_id``, ``_source`` and perhaps ``_routing``.
+
+        Goes through each shard in the order of changes, so that every request can be repeated and nothing is kept open
+        on the server. What is written meanwhile is there or not, and may be there twice if it was there before.
+        """
+        for shard in range(shards):
+            after: list[Any] | None = None
+            size = 20
+            while True:
+                body = {
+                    "size": size,
+                    "sort": [{"_seq_no": "asc"}],
+                    "query": query or {"match_all": {}},
+                    "track_total_hits": False,
+                    **({"search_after": after} if after is not None else {}),
+                }
+                path = f"/{_quoted(index)}/_search?preference=_shards:{shard}&allow_partial_search_results=false"
+                hits: list[dict[str, Any]] = self.request("POST", path, body).document["hits"]["hits"]
+                if not hits:
+                    break
+                yield hits
+                after = hits[-1]["sort"]
+                if len(hits) < size:
+                    break
+                size = _next_size(hits)
+
+    def bulk(self, alias: str, operations: Sequence[tuple[Mapping[str, Any], Any]]) -> list[dict[str, Any]]:
+        """Write many documents, and return what became of each.
+
+        ``alias`` has to be one: the server would make an index that somebody has deleted meanwhile anew.
+        What the server has no time for is sent again.
+        """
+        results: list[dict[str, Any]] = [{}] * len(operations)
+        pending = list(range(len(operations)))
+        for attempt in range(BULK_ATTEMPTS):
+            lines = [line for number in pending for line in operations[number]]
+            path = f"/{_quoted(alias)}/_bulk?require_alias=true"
+            items = self.request("POST", path, lines=lines).document["items"]
+            for number, item in zip(pending, items):
+                (results[number],) = item.values()
+            pending = [number for number in pending if results[number]["status"] == _TOO_BUSY]
+            if not pending:
+                break
+            time.sleep(back_off_seconds(attempt))
+        return results
+
+
+def _auth_method(username: str | None, password: str | None, api_key: str | None) -> AuthMethod:
+    if api_key:
+        if username or password:
+            raise BadAddress("Give either an API key, or a user and a password.")
+        return ApiKey(api_key)
+    if username or password:
+        if not (username and password):
+            raise BadAddress("A user and a password belong together; one of the two is missing.")
+        return HttpBasic(username, password)
+    return NoAuth()
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
+
+
+def _next_size(hits: Sequence[Mapping[str, Any]]) -> int:
+    """How many documents the next page may have, from how large those of the last one were."""
+    sampled = hits[:: max(1, len(hits) // 20)]
+    mean_bytes = max(1, sum(len(repr(hit)) for hit in sampled) // len(sampled))
+    return max(1, min(MAX_PAGE_DOCUMENTS, PAGE_BYTES // mean_bytes))

@@ -1,0 +1,250 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""An index gets a mapping that it cannot be given: its documents move to a new index, and the name follows them.
+
+1. The next version is made, with a note that it is being filled, and an alias of its own. The old index gets a note too.
+2. Writes to the old one are refused from now on; those who write get an error, and try again later. Reads go on.
+3. Documents are copied. The number of the last change of every shard is in the note: if it has moved, somebody has
+   written in spite of that, and the copy begins anew.
+4. Both are counted. In one step the name, with all other aliases, leaves the old one and means the new one.
+5. The note is removed. The old index stays as it is, without a name, and refuses writes.
+
+Whoever reads through the name sees the old index, whole, or the new one, whole. A run that fails takes everything back.
+Where it is killed, or the servers no longer answer, the notes say how far it was: the next run takes it up again, and
+``roll_back`` takes it back.
+
+Whoever takes the alias of a copy away owns it: the step that lets the name mean the copy does so, and so does whoever
+deletes it. So of two runs at the same time none can delete what the other has put into service.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from ..http.errors import NotFound, RestError
+from . import fields
+from .client import SearchClient
+from .copying import Copied, Progress, copy_documents
+from .errors import CopyInterrupted, SearchError
+from .settings import differences as setting_differences
+from .state import MIGRATION, Index, State, look_at
+
+_NO_REFRESH = "-1"
+_CLONE_TIMEOUT = "60s"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the new index is to be like. ``removed`` are the paths of fields that it does not have any more."""
+
+    mapping: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    removed: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What came of a migration: the new index, the old one under the name it has now, and what was copied."""
+
+    index: str
+    old: str | None
+    copied: Copied
+
+
+class Migration:
+    """The move of a name from its index to a new one. ``leaves_out``: documents that do not fit may be lost."""
+
+    def __init__(
+        self,
+        client: SearchClient,
+        state: State,
+        target: Target,
+        leaves_out: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
+        if state.index is None:
+            raise SearchError(f"There is no index {state.name} to copy.")
+        self._client = client
+        self._state = state
+        self._source: Index = state.index
+        self._target = target
+        self._leaves_out = leaves_out
+        self._progress = progress
+
+    def run(self) -> Moved:
+        """Do it, or what is left of it. Raises SearchError, RestError; WouldLose after everything was taken back."""
+        try:
+            filled = self._resumed() or self._begun()
+            copied = self._fill(filled, dict(filled.migration or {}))
+            old = self._swap(filled)
+        except BaseException:
+            # Also where somebody interrupts it: those who write shall not have to wait for the next run.
+            with contextlib.suppress(RestError, SearchError):
+                roll_back(self._client, look_at(self._client, self._state.name))
+            raise
+        finish(self._client, filled)
+        return Moved(filled.name, old, copied)
+
+    def _resumed(self) -> Index | None:
+        """The copy that an earlier run has left, if it is of this index, to this mapping, and nothing was written since."""
+        left = self._state.unfinished
+        if left is None:
+            return None
+        note = left.migration or {}
+        if (
+            note.get("from") == self._source.name
+            and note.get("alias") in left.aliases
+            and self._is_like_target(left)
+            and self._is_untouched_since(note)
+        ):
+            return left
+        _discard(self._client, left)
+        return None
+
+    def _is_like_target(self, left: Index) -> bool:
+        mapping = left.mapping_without_notes()
+        # Documents may have added fields.
+        others = [one for one in fields.differences(self._target.mapping, mapping) if one.what != "extra"]
+        settings = {key: value for key, value in self._target.settings.items() if key != "index.refresh_interval"}
+        return (
+            not others
+            and not set(self._target.removed) & set(fields.flat(mapping))
+            and not setting_differences(settings, left.settings, left.defaults)
+        )
+
+    def _is_untouched_since(self, note: Mapping[str, Any]) -> bool:
+        seen = note.get("last_changes")
+        if seen is None:
+            # It had not begun to copy.
+            return True
+        return self._source.refuses_writes and self._client.last_changes(self._source.name) == seen
+
+    def _begun(self) -> Index:
+        """A new version, empty, with the note; nobody sees it."""
+        number = self._state.next_number
+        keep_as = None
+        if not self._state.is_alias:
+            # Its own name becomes an alias.
+            keep_as, number = self._state.version(number), number + 1
+        name = self._state.version(number)
+        settings = dict(self._target.settings)
+        alias = f"{name}-copy-{uuid.uuid4().hex[:8]}"
+        note = {
+            "from": self._source.name,
+            "keep_as": keep_as,
+            "alias": alias,
+            "refresh_interval": settings.get("index.refresh_interval"),
+        }
+        settings["index.refresh_interval"] = _NO_REFRESH
+        mapping = _with_note(self._target.mapping, note)
+        self._client.create(name, mapping, settings, [alias])
+        return Index(name, mapping, settings, {}, {alias: {}})
+
+    def _fill(self, filled: Index, note: dict[str, Any]) -> Copied:
+        source = self._source.name
+        if note.get("last_changes") is None:
+            if self._source.replaced_by is None:
+                put_note(self._client, self._source, {"to": filled.name, "was_blocked": self._source.refuses_writes})
+            # Returns when every write that had begun is there or refused.
+            self._client.request("PUT", f"/{quote(source, safe='')}/_block/write")
+            note["last_changes"] = self._client.last_changes(source)
+            put_note(self._client, filled, note)
+        self._client.refresh(source)
+        total = self._client.count(source)
+        copied = copy_documents(
+            self._client, self._source, note["alias"], total, self._target.removed, self._leaves_out, self._progress
+        )
+        self._client.refresh(filled.name)
+        there = self._client.count(filled.name)
+        if self._client.last_changes(source) != note["last_changes"]:
+            raise CopyInterrupted(f"Somebody has written to {source} although it was blocked; copy it again.")
+        if there + len(copied.left_out) != total:
+            raise CopyInterrupted(
+                f"{source} has {total} documents, and its copy {filled.name} has {there}; the copy is not used. Run it "
+                "again to go on with it, or roll it back."
+            )
+        refresh = note["refresh_interval"]
+        self._client.put_settings(filled.name, {"index.refresh_interval": refresh})
+        return copied
+
+    def _swap(self, filled: Index) -> str | None:
+        """Let the name mean the new index; return where the old one is now."""
+        note = filled.migration or {}
+        source, name = self._source, self._state.name
+        actions: list[dict[str, Any]] = [{"remove": {"index": filled.name, "alias": note["alias"], "must_exist": True}}]
+        old = source.name
+        if self._state.is_alias:
+            # Refused if another run was faster.
+            actions += [
+                {"remove": {"index": source.name, "alias": alias, "must_exist": True}} for alias in source.aliases
+            ]
+        else:
+            old = self._kept_as(note["keep_as"])
+            actions.append({"remove_index": {"index": source.name}})
+        aliases = {**source.aliases, name: source.aliases.get(name, {})}
+        actions += [{"add": {"index": filled.name, "alias": alias, **said}} for alias, said in aliases.items()]
+        self._client.change_aliases(actions)
+        return old
+
+    def _kept_as(self, name: str) -> str:
+        """The old index under the name of a version, since its own becomes an alias. It costs no space."""
+        made = self._client.found(f"/{quote(name, safe='')}/_settings?flat_settings=true")
+        if made is not None:
+            resized_from = made[name]["settings"].get("index.resize.source.name")
+            if resized_from != self._source.name:
+                raise SearchError(f"There is an index {name}, which would be the name of the old {self._source.name}.")
+            self._client.delete(name)
+        path = f"/{quote(self._source.name, safe='')}/_clone/{quote(name, safe='')}"
+        self._client.request("PUT", f"{path}?wait_for_active_shards=1&timeout={_CLONE_TIMEOUT}", {}, repeatable=False)
+        self._client.request("GET", f"/_cluster/health/{quote(name, safe='')}?wait_for_status=yellow&timeout=60s")
+        if self._client.count(name) != self._client.count(self._source.name):
+            raise CopyInterrupted(f"{name}, which was to keep the old {self._source.name}, is not complete yet.")
+        return name
+
+
+def finish(client: SearchClient, index: Index) -> None:
+    """Remove the note from an index that has the name already."""
+    put_note(client, index, None)
+
+
+def roll_back(client: SearchClient, state: State) -> bool:
+    """Take a copy back that has not replaced anything: it is deleted, and the old index takes writes again.
+
+    Returns whether there was something to take back. Raises RestError.
+    """
+    if state.unfinished is not None:
+        _discard(client, state.unfinished)
+    index = state.index
+    if index is not None and index.replaced_by is not None:
+        # Only now: nobody can let the name mean the copy any more.
+        if not (index.migration or {}).get("was_blocked"):
+            client.put_settings(index.name, {"index.blocks.write": None})
+        put_note(client, index, None)
+        return True
+    return state.unfinished is not None
+
+
+def put_note(client: SearchClient, index: Index, note: Mapping[str, Any] | None) -> None:
+    """Note in the mapping of an index that it takes part in a copy, or that it does not any more."""
+    meta = {key: value for key, value in index.meta.items() if key != MIGRATION}
+    client.put_mapping(index.name, {"_meta": {**meta, MIGRATION: dict(note)} if note is not None else meta})
+
+
+def _discard(client: SearchClient, left: Index) -> None:
+    """Delete a copy, unless somebody has put it into service meanwhile. Raises RestError, SearchError then."""
+    alias = (left.migration or {}).get("alias")
+    if alias in left.aliases:
+        try:
+            client.change_aliases([{"remove": {"index": left.name, "alias": alias, "must_exist": True}}])
+        except NotFound as error:
+            raise CopyInterrupted(f"Another run has just finished or removed the copy {left.name}.") from error
+    client.delete(left.name)
+
+
+def _with_note(mapping: Mapping[str, Any], note: Mapping[str, Any]) -> dict[str, Any]:
+    return {**mapping, "_meta": {**(mapping.get("_meta") or {}), MIGRATION: dict(note)}}

@@ -1,0 +1,64 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""What can go wrong between us and a Freezer API. Every message is a sentence for the person who runs the task."""
+
+from __future__ import annotations
+
+from ..http.errors import (
+    BadAddress,
+    Conflict,
+    Forbidden,
+    NotAllowed,
+    NotFound,
+    Rejected,
+    ServerError,
+    Unauthorized,
+    Unreachable,
+    Untrusted,
+    error_from,
+)
+from ..http.errors import RestError as RegistryError
+from ..http.errors import WrongService as NotFreezer
+
+__all__ = [
+    "FREEZER",
+    "KEYSTONE",
+    "Ambiguous",
+    "BadAddress",
+    "Conflict",
+    "Forbidden",
+    "Incomplete",
+    "MissingLibrary",
+    "NotAllowed",
+    "NotFound",
+    "NotFreezer",
+    "RegistryError",
+    "Rejected",
+    "ServerError",
+    "Unauthorized",
+    "Unidentified",
+    "Unreachable",
+    "Untrusted",
+    "error_from",
+]
+
+#: What sentences call the two servers that we talk to.
+FREEZER = "The Freezer API"
+KEYSTONE = "Keystone"
+
+
+class Ambiguous(RegistryError):
+    """What was described fits several documents."""
+
+
+class MissingLibrary(RegistryError):
+    """What is asked for needs a Python library that is not there."""
+
+
+class Incomplete(RegistryError):
+    """Of several things that were asked for, not all could be done; ``values`` say which."""
+
+
+class Unidentified(RegistryError):
+    """What was described has neither an id nor anything else that tells it from others."""

@@ -1,0 +1,135 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Mount a snapshot beside the file system that it was taken of, and unmount it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from ..system import mounts
+from ..system.mounts import Mount
+from . import programs
+from .errors import SnapshotError
+from .volumes import Volume
+
+#: Where snapshots are mounted for which no place is named; gone after a boot, as the mounts are.
+FOLDER = "/run/freezer-backup/snapshots"
+
+# The journal of ext3 and ext4 is empty after LVM's freeze, and could not be replayed into a volume that is read only; XFS
+# refuses a second file system of the same UUID, and writes to its log to recover.
+_READ_ONLY = {
+    "ext3": ["noload"],
+    "ext4": ["noload"],
+    "xfs": ["nouuid", "norecovery"],
+    "btrfs": ["subvolid=5"],
+}
+_WRITABLE = {"xfs": ["nouuid"], "btrfs": ["subvolid=5"]}
+
+
+def mount_options(kind: str, writable: bool) -> list[str]:
+    """The options to mount a snapshot of a file system of this kind with."""
+    more = (_WRITABLE if writable else _READ_ONLY).get(kind, [])
+    return ["rw" if writable else "ro", "nosuid", "nodev", *more]
+
+
+def needs_writable_volume(kind: str) -> bool:
+    """Whether a snapshot of such a file system has to be changed before it can be mounted beside its origin."""
+    return kind == "btrfs"
+
+
+def kind_of(volume: Volume, timeout_seconds: float) -> str:
+    """The kind of the file system on a volume that need not be mounted. Raises SnapshotError if there is none."""
+    done = programs.run(["blkid", "-o", "value", "-s", "TYPE", volume.device], timeout_seconds)
+    kind = done.output.strip()
+    if not kind:
+        raise SnapshotError(f"There is no known file system on {volume.full_name}, so its snapshot cannot be mounted.")
+    return kind
+
+
+def mount_volume(volume: Volume, point: str, kind: str, writable: bool, timeout_seconds: float) -> None:
+    """Mount a snapshot on a folder, which is made where it is missing. Raises SnapshotError."""
+    _make_point(point)
+    try:
+        _mount(volume, point, kind, writable, timeout_seconds)
+    except BaseException:
+        if mounts.is_below(point, FOLDER):
+            _remove_folder(point)
+        raise
+
+
+def _mount(volume: Volume, point: str, kind: str, writable: bool, timeout_seconds: float) -> None:
+    if kind == "btrfs":
+        # Two of one UUID cannot be mounted at a time.
+        done = programs.run(["btrfstune", "-f", "-m", volume.device], timeout_seconds)
+        if done.status != 0:
+            raise SnapshotError(f"The snapshot {volume.full_name} cannot get a UUID of its own: {done.first_words}.")
+    options = ",".join(mount_options(kind, writable))
+    done = programs.run(["mount", "-t", kind, "-o", options, volume.device, point], timeout_seconds)
+    if done.status != 0:
+        raise SnapshotError(f"The snapshot {volume.full_name} cannot be mounted on {point}: {done.first_words}.")
+
+
+def _make_point(point: str) -> None:
+    try:
+        # The modes of folders above would be anybody's; the holder refuses to share one that others can enter.
+        for folder in (os.path.dirname(FOLDER), FOLDER) if mounts.is_below(point, FOLDER) else ():
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.makedirs(point, mode=0o700, exist_ok=True)
+        if os.listdir(point):
+            raise SnapshotError(f"The folder {point}, on which a snapshot is to be mounted, is not empty.")
+    except OSError as problem:
+        raise SnapshotError(f"A snapshot cannot be mounted on {point}: {problem.strerror}.") from None
+
+
+def where_mounted(volume: Volume) -> list[Mount]:
+    """The mounts of a volume, the last one first."""
+    found = []
+    for mount in reversed(mounts.read_mounts()):
+        try:
+            if mounts.device_number(mount) == volume.number:
+                found.append(mount)
+        except SnapshotError:
+            pass  # another one's device is gone
+    return found
+
+
+def unmount_volume(volume: Volume, timeout_seconds: float) -> str | None:
+    """Unmount a volume everywhere. Returns why that does not succeed now, None if it is mounted nowhere any more."""
+    if volume.number.startswith("-"):
+        return None
+    for mount in where_mounted(volume):
+        done = programs.run(["umount", "--", mount.point], timeout_seconds)
+        if done.status != 0:
+            return done.first_words
+        if mounts.is_below(mount.point, FOLDER):
+            _remove_folder(mount.point)
+    return None
+
+
+def default_point(volume: Volume) -> str:
+    """Where a snapshot is mounted for which no place is named."""
+    return os.path.join(FOLDER, f"{volume.group}.{volume.name}")
+
+
+def mount_points() -> list[str]:
+    """The mount points of ours that there are, with and without a mount on them."""
+    try:
+        return [os.path.join(FOLDER, name) for name in os.listdir(FOLDER)]
+    except OSError:
+        return []
+
+
+def remove_points(points: Sequence[str], volumes: Sequence[Volume]) -> None:
+    """Remove those mount points whose snapshot is gone. `volumes` are those that were there after the list was made."""
+    kept = {default_point(volume) for volume in volumes} | {mount.point for mount in mounts.read_mounts()}
+    for point in points:
+        if point not in kept:
+            _remove_folder(point)
+
+
+def _remove_folder(point: str) -> None:
+    try:
+        os.rmdir(point)
+    except OSError:
+        pass  # not empty, or removed by another run

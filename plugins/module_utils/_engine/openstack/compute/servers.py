@@ -1,0 +1,360 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Snapshots of servers: images that Nova makes, what becomes of them, and servers made of them again.
+
+Lists are asked for once for all servers of a call, so the number of requests for each server is small and stays so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Callable
+
+from ...errors import FreezerError
+from ..connection import Cloud
+from ..errors import CloudError
+from ..listing import Images, Servers
+from ..many import all_of
+from ..resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
+from ..waiting import Clock, once
+from .server_consistency import ServerConsistency
+from .server_restore import ServerRestore
+from .server_volumes import ServerVolumes, snapshot_ids
+
+_BROKEN = ("killed", "error", "deleted", "pending_delete", "deactivated")
+#: States of an image whose bytes come, and what Nova does with its server then: the moment of the snapshot is over.
+_BYTES_COME = ("saving", "uploading", "importing")
+_UPLOADS = ("image_pending_upload", "image_uploading")
+#: Nova answers with the id of the image that it begins.
+_IMAGE_ID_VERSION = {"OpenStack-API-Version": "compute 2.45"}
+_NO_ROTATION = 1_000_000
+
+
+@dataclass(frozen=True)
+class ServerSnapshotOptions:
+    """What is wanted; times are in seconds."""
+
+    snapshot_name: str
+    incremental: bool = True
+    backup_type: str = "irregular"
+    rotation: int = 1
+    require_quiesce: bool = False
+    min_age: float | None = None
+    #: So many snapshots of a set are kept, whatever Nova's own rotation says; None keeps all.
+    keep: int | None = None
+    #: What ``keep`` counts: snapshots that have it in common. By default the snapshot's name.
+    backup_set: str | None = None
+    #: For ids of servers what is held still meanwhile by whoever asks: ``fs`` or ``app``.
+    held: Mapping[str, str] = field(default_factory=dict)
+    #: Servers that boot from volumes which are a group of Cinder get one group snapshot; else Nova takes one after the other.
+    as_groups: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    #: ``taken`` is when what is held still may go on; ``whole`` is when everything has been uploaded and checked.
+    wait_for: str = "whole"
+    restore_as: str | None = None
+    force: bool = False
+    timeout_seconds: float = 600.0
+    concurrency: int = 8
+
+
+class ServerSnapshots:
+    """Snapshots of several servers under one name."""
+
+    def __init__(self, cloud: Cloud, options: ServerSnapshotOptions) -> None:
+        self._cloud = cloud
+        self._options = options
+        self._servers = Servers(cloud)
+        self._images = Images(cloud)
+        self._volumes = ServerVolumes(cloud)
+        self._consistency = ServerConsistency(cloud, options.held)
+        self._run = new_run()
+
+    def present(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
+        """Make the snapshots that are missing, and wait until they are whole. Raises FreezerError."""
+        return self._all(names, lambda server: self._ensure(server, dry_run))
+
+    def absent(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
+        """Remove the snapshots of this name, and those of volumes that belong to them. Raises FreezerError."""
+        return self._all(names, lambda server: self._remove(server, dry_run))
+
+    def applied(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
+        """Let servers become what their snapshots are, or make new ones beside them. Raises FreezerError."""
+        if self._options.restore_as and len(names) > 1:
+            raise CloudError(
+                "restore_as is the name of one server; apply the snapshots of several one after the other."
+            )
+        return self._all(names, lambda server: self._apply(server, dry_run))
+
+    def _all(self, names: Sequence[str], work: Callable[[Resource], dict[str, Any]]) -> dict[str, Any]:
+        return all_of(self._servers, names, "server", work, self._options.concurrency)
+
+    def _title(self, server: Resource) -> str:
+        return snapshot_title("vm", server["id"], self._options.snapshot_name, self._options.incremental)
+
+    # ------------------------------------------------------------------ present
+
+    def _ensure(self, server: Resource, dry_run: bool) -> dict[str, Any]:
+        options = self._options
+        title = self._title(server)
+        known = self._images.named(title, server["id"])
+        whole = [one for one in known if self._is_whole(one)]
+        if whole:
+            return self._rotated(server, self._described(whole[0], changed=False), dry_run)
+        if options.min_age is not None:
+            young = newest_first(
+                one
+                for one in self._images.fresh()
+                if one.get("freezer_server_id") == server["id"]
+                and one["status"] == "active"
+                and age_seconds(one["created_at"]) < options.min_age
+            )
+            if young:
+                return {
+                    **self._described(young[0], changed=False),
+                    "reason": f"the newest snapshot is younger than min_age ({options.min_age:g} seconds)",
+                }
+        volume_backed = not server.get("image")
+        if volume_backed and not options.incremental:
+            raise CloudError(
+                "Nova makes no backups (incremental: false) of servers that boot from a volume; take an image of it with "
+                "incremental: true, or back up its volumes with volume_snapshot."
+            )
+        group_id = self._volumes.group_of(server) if options.as_groups and volume_backed else None
+        consistency = self._consistency.of(server, by_nova=group_id is None)
+        if options.require_quiesce and consistency == "crash":
+            if group_id is not None:
+                raise CloudError(
+                    "Its file systems are not held still: Nova does not do that for a group snapshot. Stop the server, hold "
+                    "it with freeze and say so in held, or leave require_quiesce or as_groups out."
+                )
+            raise CloudError(
+                "Its file systems cannot be held still: its image does not have hw_qemu_guest_agent and "
+                "os_require_quiesce, so the snapshot would be as after a power failure. Set both on the image, stop the "
+                "server, or leave require_quiesce out."
+            )
+        # Nova goes on with what was begun; an image of a group snapshot is nobody's whose run was killed.
+        going_on = [one for one in known if one["status"] not in _BROKEN and group_id is None]
+        if dry_run:
+            planned = {"snapshot": title, "consistency": consistency, "changed": True, "outcome": "planned"}
+            return {**planned, "image_id": going_on[0]["id"]} if going_on else planned
+        clock = Clock(options.timeout_seconds)
+        for broken in [one for one in known if one not in going_on]:
+            self._images.delete(broken["id"])
+        if volume_backed and not going_on:
+            # What an image stood for that came to nothing.
+            self._volumes.remove([one["id"] for one in self._volumes.named(title)], clock)
+        if going_on:
+            image_id = going_on[0]["id"]
+        elif group_id is not None:
+            image_id = self._make_of_group(server, group_id, title, consistency, clock)
+        else:
+            image_id = self._make(server, title, consistency, clock)
+        try:
+            if options.wait_for == "taken":
+                image = clock.wait(lambda: self._taken(server["id"], image_id), f"The moment of the snapshot {title}")
+                return {**self._described(image, changed=not going_on), "outcome": "taken"}
+            image = clock.wait(lambda: self._finished(image_id), f"The snapshot {title}")
+            self._check(image, volume_backed)
+        except CloudError as problem:
+            if "timeout" not in str(problem):
+                # What is left of it would be in the way of the next run, and is no snapshot.
+                self._discard(image_id)
+            raise
+        # Nova works on the server a little longer than on the image, and would refuse the next request until then.
+        clock.wait(lambda: self._servers.idle(server["id"]), f"The end of Nova's work on {server['name']}")
+        return self._rotated(server, self._described(image, changed=True), dry_run)
+
+    def _metadata(self, server: Resource, consistency: str) -> dict[str, str]:
+        return {
+            **{str(key): str(value) for key, value in self._options.metadata.items()},
+            "freezer_owner": OWNER,
+            "freezer_server_id": server["id"],
+            "freezer_server_name": server["name"][:255],
+            "freezer_set": self._set(),
+            "freezer_level": "0",
+            "freezer_consistency": consistency,
+            "freezer_run": self._run,
+        }
+
+    def _make_of_group(self, server: Resource, group_id: str, title: str, consistency: str, clock: Clock) -> str:
+        image = self._volumes.take(server, group_id, title, self._metadata(server, consistency), clock)
+        self._images.add(image)
+        return str(image["id"])
+
+    def _make(self, server: Resource, title: str, consistency: str, clock: Clock) -> str:
+        options = self._options
+        metadata = self._metadata(server, consistency)
+        if options.incremental:
+            action: dict[str, Any] = {"createImage": {"name": title, "metadata": metadata}}
+        else:
+            action = {
+                "createBackup": {
+                    "name": title,
+                    "backup_type": options.backup_type,
+                    # Nova removes others at once; what keep means goes at the end.
+                    "rotation": options.rotation if options.keep is None else _NO_ROTATION,
+                    "metadata": metadata,
+                }
+            }
+
+        made: list[str] = []
+
+        def do() -> None:
+            document = self._servers.act(server["id"], action, headers=_IMAGE_ID_VERSION)
+            made.append(document["image_id"])
+            about = {"id": made[0], "name": title, "status": "queued", "created_at": utc_stamp()}
+            self._images.add({**metadata, **about})
+
+        def find() -> str | None:
+            if made:
+                return made[0]
+            self._images.expire()
+            found = [one for one in self._images.named(title, server["id"]) if one.get("freezer_run") == self._run]
+            return found[0]["id"] if found else None
+
+        return once(
+            do,
+            find,
+            clock,
+            f"The snapshot {title}",
+            busy=f"Nova works on {server['name']} for somebody else, whose end",
+        )
+
+    def _there(self, image_id: str) -> Resource:
+        image = self._images.get(image_id)
+        if image is None or image["status"] in _BROKEN:
+            state = image["status"] if image else "gone"
+            raise CloudError(
+                f"The image {image_id} of the snapshot is {state}: Nova or Glance gave it up. Look at the server's last "
+                "actions (openstack server event list)."
+            )
+        return image
+
+    def _is_whole(self, image: Resource) -> bool:
+        parts = self._volumes.snapshots_of(image)
+        return image["status"] == "active" and all(part and part["status"] == "available" for _id, part in parts)
+
+    def _finished(self, image_id: str) -> Resource | None:
+        """The image when all of it is in Glance, and the snapshots of volumes that it may stand for in Cinder."""
+        image = self._there(image_id)
+        if image["status"] != "active":
+            return None
+        for snapshot_id, found in self._volumes.snapshots_of(image):
+            if found is None or found["status"].startswith("error"):
+                raise CloudError(
+                    f"The snapshot {snapshot_id} of a volume is {found['status'] if found else 'gone'}: Cinder gave it up."
+                )
+            if found["status"] != "available":
+                return None
+        return image
+
+    def _taken(self, server_id: str, image_id: str) -> Resource | None:
+        """The image when no later write of the server gets into it any more, though its bytes may still be on their way."""
+        image = self._there(image_id)
+        if image["status"] == "active":
+            return self._finished(image_id)
+        task_state = self._servers.existing(server_id).get("OS-EXT-STS:task_state")
+        return image if image["status"] in _BYTES_COME or task_state in _UPLOADS else None
+
+    def _check(self, image: Resource, volume_backed: bool) -> None:
+        if volume_backed:
+            if not snapshot_ids(image):
+                raise CloudError(f"The image {image['id']} names no snapshot of a volume; it would restore nothing.")
+        elif not image.get("size") or not (image.get("os_hash_value") or image.get("checksum")):
+            raise CloudError(f"The image {image['id']} has no bytes or no checksum, so it is no snapshot.")
+
+    def _discard(self, image_id: str) -> None:
+        try:
+            self._images.delete(image_id)
+        except FreezerError:
+            pass  # the problem that led here is the one to tell; the next run removes it
+
+    def _described(self, image: Resource, changed: bool) -> dict[str, Any]:
+        return {
+            "changed": changed,
+            "outcome": "success" if changed else "unchanged",
+            "snapshot": image.get("name"),
+            "image_id": image["id"],
+            "size_bytes": image.get("size"),
+            "checksum": image.get("os_hash_value") or image.get("checksum"),
+            "consistency": image.get("freezer_consistency"),
+            "volume_snapshot_ids": snapshot_ids(image),
+            "created_at": image.get("created_at"),
+        }
+
+    # ------------------------------------------------------------------ rotation and absent
+
+    def _set(self) -> str:
+        return self._options.backup_set or self._options.snapshot_name
+
+    def _rotated(self, server: Resource, result: dict[str, Any], dry_run: bool) -> dict[str, Any]:
+        """The result, after the oldest snapshots of the set beyond ``keep`` are removed."""
+        if self._options.keep is None:
+            return result
+        own = [
+            one
+            for one in self._images.fresh()
+            if one.get("freezer_server_id") == server["id"]
+            and one.get("freezer_set") == self._set()
+            and one["status"] == "active"
+        ]
+        beyond = newest_first(own, result["image_id"])[self._options.keep :]
+        removed = [one for one in beyond if one["id"] != result["image_id"]]
+        if not removed:
+            return result
+        if not dry_run:
+            clock = Clock(self._options.timeout_seconds)
+            for one in removed:
+                self._delete(one, clock)
+        outcome = "planned" if dry_run else "success"
+        return {**result, "changed": True, "outcome": outcome, "removed": [one["id"] for one in removed]}
+
+    def _delete(self, image: Resource, clock: Clock) -> None:
+        # Glance knows nothing of what an image of a server with volumes stands for. Without it nobody would find that again.
+        self._volumes.remove(snapshot_ids(image), clock)
+        self._images.delete(image["id"])
+
+    def _remove(self, server: Resource, dry_run: bool) -> dict[str, Any]:
+        title = self._title(server)
+        known = self._images.named(title, server["id"])
+        # Also of a run that was killed before it made the image.
+        parts = [] if server.get("image") else [one["id"] for one in self._volumes.named(title)]
+        if not known and not parts:
+            return {"changed": False, "outcome": "unchanged", "snapshot": title}
+        if not dry_run:
+            clock = Clock(self._options.timeout_seconds)
+            for image in known:
+                self._delete(image, clock)
+            self._volumes.remove(parts, clock)
+            clock.wait(lambda: True if not self._images.named(title, server["id"]) else None, f"The removal of {title}")
+        done = {"changed": True, "outcome": "planned" if dry_run else "success", "snapshot": title}
+        return {**done, "image_id": known[0]["id"]} if known else done
+
+    # ------------------------------------------------------------------ applied
+
+    def _apply(self, server: Resource, dry_run: bool) -> dict[str, Any]:
+        title = self._title(server)
+        whole = [one for one in self._images.named(title, server["id"]) if one["status"] == "active"]
+        if not whole:
+            raise CloudError(f"There is no snapshot {title} that could be applied.")
+        image = whole[0]
+        about = {"snapshot": title, "image_id": image["id"]}
+        restore = ServerRestore(self._cloud, self._servers, self._run, self._options.timeout_seconds)
+        if self._options.restore_as:
+            return {**about, **restore.boot_beside(server, image, self._options.restore_as, dry_run)}
+        if not server.get("image"):
+            raise CloudError(
+                "A server that boots from a volume cannot be rebuilt in place; say with restore_as what a new server "
+                "beside it is called, or restore its volumes with volume_snapshot."
+            )
+        if server["image"].get("id") == image["id"] and not self._options.force:
+            return {
+                **about,
+                "changed": False,
+                "outcome": "unchanged",
+                "reason": "the server was made from this snapshot",
+            }
+        if not dry_run:
+            restore.rebuild(server, image)
+        return {**about, "changed": True, "outcome": "planned" if dry_run else "success"}

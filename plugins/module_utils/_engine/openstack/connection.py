@@ -1,0 +1,174 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""A cloud: who asks, and the connections to its services, which the catalogue of Keystone leads to.
+
+The transport is that of the registry: standard library only for passwords, application credentials and tokens, so that
+a host whose files go to Swift needs nothing installed; keystoneauth1 for every other auth type, openstacksdk for the
+name of a cloud in a ``clouds.yaml``.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..http.auth import AuthMethod, NoAuth
+from ..http.connection import RETRIES, TIMEOUT_SECONDS, Answer, Connection, Tls
+from ..http.errors import BadAddress
+from .identity.environment import with_environment
+from .identity.keystone import DEFAULT_INTERFACE, Transport
+from .identity.login import auth_method, complete
+
+#: What may be asked again when it is known to end in the same state: also a service that fell over, or is too busy.
+_RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)
+
+#: What services are called, and the names that catalogues have for them, newest first.
+SERVICE_TYPES: Mapping[str, tuple[str, ...]] = {
+    "compute": ("compute",),
+    "image": ("image",),
+    "network": ("network",),
+    "object-store": ("object-store",),
+    "volume": ("block-storage", "volumev3"),
+}
+_NAMES = {"compute": "Nova", "image": "Glance", "network": "Neutron", "object-store": "Swift", "volume": "Cinder"}
+
+#: The options of ``connect_cloud``; all are optional.
+CLOUD_OPTIONS = (
+    "cloud",
+    "auth_type",
+    "auth",
+    "region_name",
+    "interface",
+    "ca_file",
+    "validate_certs",
+    "client_cert",
+    "client_key",
+    "timeout_seconds",
+    "retries",
+)
+
+
+class _Shared(AuthMethod):
+    """A way to log in that several threads use."""
+
+    def __init__(self, method: AuthMethod) -> None:
+        self.auth_type = method.auth_type
+        self._method = method
+        self._lock = threading.Lock()
+
+    def headers(self) -> Mapping[str, str]:
+        with self._lock:
+            return self._method.headers()
+
+    def renew(self) -> bool:
+        with self._lock:
+            return self._method.renew()
+
+    def endpoint(self, interface: str, region_name: str | None, service_type: str = "backup") -> str | None:
+        with self._lock:
+            return self._method.endpoint(interface, region_name, service_type)
+
+    def project_id(self) -> str | None:
+        with self._lock:
+            return self._method.project_id()
+
+
+class Service:
+    """One service of a cloud. Any number of threads may ask it; each has a connection of its own."""
+
+    def __init__(self, name: str, url: str, auth: AuthMethod, transport: Transport) -> None:
+        self.name = name
+        self.url = url.rstrip("/")
+        self._auth = auth
+        self._transport = transport
+        self._local = threading.local()
+
+    def request(self, method: str, path: str, document: Any = None, **options: Any) -> Answer:
+        """Ask below the address of the service; ``options`` are those of ``Connection.request``. Raises RestError."""
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._transport.connection(
+                self.url,
+                self.name,
+                auth=self._auth,
+                retried_statuses=_RETRIED_STATUSES,
+                retries_silence=True,
+            )
+        answer: Answer = connection.request(method, path, document=document, **options)
+        return answer
+
+
+class Cloud:
+    """A project of a cloud, as somebody who has a role in it."""
+
+    def __init__(self, auth: AuthMethod, transport: Transport, interface: str, region_name: str | None) -> None:
+        self._auth = _Shared(auth)
+        self._transport = transport
+        self._interface = interface
+        self._region_name = region_name
+        self._services: dict[str, Service] = {}
+
+    def service(self, kind: str) -> Service:
+        """One of SERVICE_TYPES. Raises BadAddress if the catalogue does not have it."""
+        if kind not in self._services:
+            self._services[kind] = Service(
+                _NAMES[kind], self._endpoint(SERVICE_TYPES[kind]), self._auth, self._transport
+            )
+        return self._services[kind]
+
+    def project_id(self) -> str:
+        """The project that the credentials are for. Raises BadAddress if they are for none."""
+        found = self._auth.project_id()
+        if not found:
+            raise BadAddress("The credentials are for no project; say with project_name or project_id in auth, which.")
+        return found
+
+    def _endpoint(self, service_types: Iterable[str]) -> str:
+        problem: BadAddress | None = None
+        for service_type in service_types:
+            try:
+                address = self._auth.endpoint(self._interface, self._region_name, service_type)
+            except BadAddress as obstacle:
+                problem = problem or obstacle
+            else:
+                if address:
+                    return address
+        raise problem or BadAddress("These credentials come without a catalogue that says where the services are.")
+
+
+def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], credentials: str = "auth") -> Cloud:
+    """The cloud that options and environment mean, asked when an answer is needed first.
+
+    ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there; ``auth`` and ``auth_type`` are those of
+    keystoneauth. Without both the variables ``OS_CLOUD``, or ``OS_AUTH_URL`` and the like, say who asks, or a file with
+    one cloud that ``OS_CLIENT_CONFIG_FILE`` names. ``credentials`` is what the caller calls the option to give in place of
+    ``cloud``. Raises a RestError if they make no sense.
+    """
+    given = {name: options[name] for name in CLOUD_OPTIONS if options.get(name) is not None}
+    # The address and the version of a Freezer API have nothing to do with it.
+    known = complete({**with_environment(given, environ), "url": None, "api_version": None}, credentials)
+    if known["auth_type"] == NoAuth.auth_type:
+        raise BadAddress(
+            f"Who asks the cloud? Give cloud or {credentials}, or set OS_CLOUD, OS_CLIENT_CONFIG_FILE, or OS_AUTH_URL and "
+            "what belongs to it."
+        )
+    tls = Tls(
+        ca_file=known.get("ca_file"),
+        validate_certs=known.get("validate_certs") is not False,
+        client_cert=known.get("client_cert"),
+        client_key=known.get("client_key"),
+    )
+    retries = given.get("retries", RETRIES)
+    transport = Transport(
+        tls,
+        float(given.get("timeout_seconds", TIMEOUT_SECONDS)),
+        RETRIES if retries is None else retries,
+        options.get("proxy"),
+    )
+    method = auth_method(known["auth_type"], known["auth"], transport)
+    return Cloud(method, transport, known.get("interface") or DEFAULT_INTERFACE, known.get("region_name"))
+
+
+__all__ = ["CLOUD_OPTIONS", "SERVICE_TYPES", "Cloud", "Connection", "Service", "connect_cloud"]

@@ -1,0 +1,137 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""From what somebody says about themselves and their cloud to a way to log in, and the address of the Freezer API."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ...freezer_client.errors import BadAddress, MissingLibrary
+from ...http.auth import AuthMethod, HttpBasic, NoAuth
+from .auth import Token
+from .environment import ONLY_CLOUD
+from .keystone import METHODS, Keystone, Transport
+from .keystoneauth import Keystoneauth
+
+#: What these are called in a clouds.yaml, and what we call them.
+_CLOUD_KEYS = {
+    "auth_type": "auth_type",
+    "region_name": "region_name",
+    "interface": "interface",
+    "cacert": "ca_file",
+    "cert": "client_cert",
+    "key": "client_key",
+    "verify": "validate_certs",
+    "backup_api_version": "api_version",
+    "backup_endpoint_override": "url",
+}
+#: Options that stand for the key of ``auth`` of the same name.
+_CREDENTIALS = ("username", "password", "token")
+
+
+def complete(options: Mapping[str, Any], credentials: str = "auth") -> dict[str, Any]:
+    """The options of a connection with what their ``cloud`` says where they say nothing, and ``auth`` put together.
+
+    ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there below a name; ``credentials`` is what the
+    option is called that the caller has for those who cannot have a ``clouds.yaml``. An option that is None says
+    nothing. In the result there is always an ``auth_type``.
+    """
+    cloud = _cloud(options.get("cloud"), credentials)
+    known = {ours: cloud[theirs] for theirs, ours in _CLOUD_KEYS.items() if cloud.get(theirs) is not None}
+    known.update({name: value for name, value in options.items() if value is not None})
+    auth = dict(cloud.get("auth") or {})
+    auth.update({name: options[name] for name in _CREDENTIALS if options.get(name) is not None})
+    auth.update(
+        {key.replace("-", "_"): value for key, value in (options.get("auth") or {}).items() if value is not None}
+    )
+    if not known.get("auth_type"):
+        known["auth_type"] = _likely_auth_type(auth) if cloud or "auth" in known else NoAuth.auth_type
+    project_id = options.get("project_id")
+    if project_id is not None and not any(key in auth for key in _SCOPES):
+        auth["project_id"] = project_id
+    known["auth"] = auth
+    if not known.get("url") and auth.get("endpoint"):
+        known["url"] = auth["endpoint"]
+    return known
+
+
+_SCOPES = (
+    "project_id",
+    "project_name",
+    "tenant_id",
+    "tenant_name",
+    "domain_id",
+    "domain_name",
+    "system_scope",
+    "trust_id",
+)
+
+
+def auth_method(auth_type: str, auth: Mapping[str, Any], transport: Transport) -> AuthMethod:
+    """The method for an ``auth_type`` of keystoneauth's; ``BadAddress`` when it lacks what it needs."""
+    if auth_type == NoAuth.auth_type:
+        return NoAuth()
+    if auth_type == HttpBasic.auth_type:
+        if not auth.get("username") or not auth.get("password"):
+            raise BadAddress("auth_type http_basic needs username and password.")
+        return HttpBasic(auth["username"], auth["password"])
+    if auth_type == Token.auth_type and not auth.get("auth_url"):
+        if not auth.get("token"):
+            raise BadAddress("auth_type token needs token.")
+        return Token(auth["token"])
+    if auth_type in METHODS:
+        return Keystone(auth_type, auth, transport)
+    return Keystoneauth(auth_type, auth, transport)
+
+
+def _likely_auth_type(auth: Mapping[str, Any]) -> str:
+    if auth.get("application_credential_id") or auth.get("application_credential_name"):
+        return "v3applicationcredential"
+    return "token" if auth.get("token") and not auth.get("password") else "password"
+
+
+def _cloud(cloud: Any, credentials: str) -> Mapping[str, Any]:
+    """What is known of a cloud, in the keys of ``clouds.yaml``."""
+    if cloud is None:
+        return {}
+    if isinstance(cloud, str):
+        what = f"cloud {cloud}" if cloud != ONLY_CLOUD else "The file that OS_CLIENT_CONFIG_FILE names"
+        return _configured({"cloud": cloud}, what, credentials)
+    if not isinstance(cloud, Mapping):
+        raise BadAddress(f"cloud is {cloud!r}; it must be the name of a cloud in clouds.yaml, or what stands there.")
+    return _configured(cloud, "cloud with a profile", credentials) if cloud.get("profile") else cloud
+
+
+def _configured(arguments: Mapping[str, Any], what: str, credentials: str) -> Mapping[str, Any]:
+    """What openstacksdk makes of ``clouds.yaml``, ``secure.yaml`` and the profiles that it brings along."""
+    try:
+        loader = importlib.import_module("openstack.config.loader")
+        problems = importlib.import_module("openstack.exceptions")
+    except ImportError as error:
+        raise MissingLibrary(
+            f"{what} needs the Python library openstacksdk, which {sys.executable} does not have ({error}). Install it "
+            f"there, or give {credentials}, which needs no library for passwords and application credentials."
+        ) from error
+    try:
+        clouds = loader.OpenStackConfig()
+        if arguments.get("cloud") == ONLY_CLOUD:
+            arguments = {"cloud": _only(clouds.get_cloud_names(), what)}
+        region = clouds.get_one(validate=False, **arguments)
+    except problems.ConfigException as error:
+        raise BadAddress(f"{what} cannot be used: {' '.join(str(error).split()).rstrip('.')}.") from error
+    config: Mapping[str, Any] = region.config
+    return config
+
+
+def _only(names: Iterable[str], what: str) -> str:
+    """The name of the only cloud. ``envvars`` is what openstacksdk makes of other variables."""
+    found = sorted(set(names) - {"envvars"})
+    if len(found) != 1:
+        raise BadAddress(
+            f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); name the one that is meant in cloud."
+        )
+    return found[0]

@@ -1,0 +1,255 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The manifest: a backup exists when its manifest exists.
+
+It is JSON, written last, and says everything that is needed to read the backup with other tools. It carries a SHA-256
+of itself against damage, and the next level keeps one of the whole, so that a chain cannot lose or swap a link
+unnoticed. docs/archive-format.md explains every field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..archive.errors import DamagedArchive
+from . import shape
+
+FORMAT = "freezer-backup"
+FORMAT_VERSION = 1
+#: What a reader takes into its memory at most; a larger one is damage, and no writer makes one.
+MOST_MANIFEST_BYTES = 64 << 20
+#: Of the two objects beside the segments, as stored: they are made of lines for each file, whose contents they do not hold.
+MOST_SIDE_BYTES = 16 << 30
+MOST_LEVEL = 999_999
+#: Several backups of one second bear the seconds after it. What is named after a later time than this follows one of a
+#: clock that was ahead.
+AHEAD_SECONDS = 300
+_FOLDER = r"[0-9]{1,12}_[0-9]{1,6}"
+_ZEROS = "0" * 64
+_SELF = re.compile(rb'"self_sha256": "([0-9a-f]{64})"')
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of a backup: its name below the backup's folder, its size in bytes and its SHA-256 in hex."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The backup that this one continues: its folder and the SHA-256 of its manifest as stored."""
+
+    folder: str
+    backup_id: str
+    manifest_sha256: str
+
+
+@dataclass
+class Manifest:
+    """What one backup is. Times are seconds since 1970 (UTC), sizes are bytes."""
+
+    backup_id: str
+    hostname: str
+    backup_name: str
+    timestamp: int
+    level: int
+    parent: Parent | None
+    path: str
+    #: Where the path led to, symbolic links resolved.
+    real_path: str
+    single_file: str | None
+    #: How the tree was read: ``exclude``, ``dereference`` and ``one_file_system`` of the source.
+    selection: dict[str, Any]
+    codec: str
+    codec_level: int
+    segments: list[StoredObject]
+    catalogue: StoredObject
+    snar: StoredObject
+    stream_bytes: int | None
+    source_bytes: int
+    counts: dict[str, int]
+    tar: dict[str, Any]
+    host: dict[str, Any]
+    outcome: str
+    consistency: str
+    time_started: float
+    time_ended: float
+    sealing: dict[str, Any] | None = None
+    #: The snapshot that was read in place of the file system, and what was held still for it; None if there was none.
+    snapshot: dict[str, Any] | None = None
+    hold: dict[str, Any] | None = None
+    unreadable: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def stored_bytes(self) -> int:
+        """What the segments take in the storage."""
+        return sum(segment.bytes for segment in self.segments)
+
+    @property
+    def began(self) -> int:
+        """When it began, by the clock of its host."""
+        return began(self.timestamp, self.time_started)
+
+    @property
+    def folder(self) -> str:
+        """The backup's folder below its set."""
+        return folder_name(self.timestamp, self.level)
+
+    def to_bytes(self) -> bytes:
+        """The manifest as it is stored."""
+        return with_digest({"format": FORMAT, "format_version": FORMAT_VERSION}, asdict(self))
+
+
+def began(timestamp: int, time_started: float) -> int:
+    """When a backup began, in whole seconds since 1970.
+
+    That is what its name says, unless it had to have a later one than a backup that was made with a clock that was ahead.
+    """
+    return timestamp if timestamp - time_started <= AHEAD_SECONDS else int(time_started)
+
+
+def folder_name(timestamp: int, level: int) -> str:
+    """``<timestamp>_<level>``, the folder of one backup."""
+    return f"{timestamp}_{level}"
+
+
+def digest(stored: bytes) -> str:
+    """The SHA-256, in hex, that a manifest or an object is known by."""
+    return hashlib.sha256(stored).hexdigest()
+
+
+def with_digest(head: Mapping[str, Any], document: Mapping[str, Any]) -> bytes:
+    """JSON that carries the SHA-256 of itself, between what it begins with and the rest."""
+    whole = {**head, "self_sha256": _ZEROS, **document}
+    plain = json.dumps(whole, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
+    return plain.replace(_ZEROS.encode("ascii"), digest(plain).encode("ascii"), 1)
+
+
+def is_itself(stored: bytes) -> bool:
+    """Whether ``self_sha256`` is the digest of these bytes with zeros in its place."""
+    found = _SELF.search(stored)
+    if found is None:
+        return False
+    return digest(stored[: found.start(1)] + _ZEROS.encode("ascii") + stored[found.end(1) :]).encode() == found.group(1)
+
+
+def _object(most: int) -> shape.Check:
+    return shape.record(
+        {"name": shape.text(255, r"[^/\0\n.][^/\0\n]*"), "bytes": shape.whole(0, most), "sha256": shape.SHA256}
+    )
+
+
+_REMARK = {"path": shape.PATH, "message": shape.text(1 << 20)}
+_LIMITED_TEXT = shape.text(4096)
+#: Every field of a manifest of this version and what it has to be, as docs/archive-format.md has it. `sealing` is looked
+#: at before: what is in it is another format.
+_SHAPE = shape.record(
+    {
+        "format": shape.one_of(FORMAT),
+        "format_version": shape.whole(FORMAT_VERSION, FORMAT_VERSION),
+        "self_sha256": shape.SHA256,
+        "backup_id": shape.UUID,
+        "hostname": shape.NAME,
+        "backup_name": shape.NAME,
+        "timestamp": shape.SECONDS,
+        "level": shape.whole(0, MOST_LEVEL),
+        "parent": shape.optional(
+            shape.record({"folder": shape.text(20, _FOLDER), "backup_id": shape.UUID, "manifest_sha256": shape.SHA256})
+        ),
+        "path": shape.PATH,
+        "real_path": shape.PATH,
+        "single_file": shape.optional(shape.text(1024, r"[^/\0]+")),
+        "selection": shape.record(
+            {
+                "exclude": shape.list_of(shape.PATH),
+                "dereference": shape.one_of("none", "soft", "hard", "all"),
+                "one_file_system": shape.switch,
+            }
+        ),
+        "codec": shape.one_of("zstd", "gzip", "none"),
+        "codec_level": shape.whole(-1000, 1000),
+        "segments": shape.list_of(_object(shape.MOST_BYTES), least=1),
+        "catalogue": _object(MOST_SIDE_BYTES),
+        "snar": _object(MOST_SIDE_BYTES),
+        "stream_bytes": shape.optional(shape.whole()),
+        "source_bytes": shape.whole(),
+        "counts": shape.mapping_of(shape.whole()),
+        "tar": shape.record({"version": _LIMITED_TEXT, "exit_status": shape.whole(0, 255)}),
+        "host": shape.record({"system": _LIMITED_TEXT, "release": _LIMITED_TEXT, "python": _LIMITED_TEXT}),
+        "outcome": shape.one_of("success", "partial"),
+        "consistency": shape.one_of("crash", "fs", "app"),
+        "time_started": shape.number(),
+        "time_ended": shape.number(),
+        "sealing": shape.optional(shape.facts),
+        "snapshot": shape.optional(shape.facts),
+        "hold": shape.optional(shape.facts),
+        "unreadable": shape.list_of(shape.record(_REMARK)),
+        "warnings": shape.list_of(shape.record({**_REMARK, "kind": _LIMITED_TEXT})),
+    }
+)
+
+
+def parse_manifest(stored: bytes, where: str) -> Manifest:
+    """The manifest behind stored bytes. Raises DamagedArchive if they are not one that this release can read.
+
+    Every field has the type and the range that the format says, names lead nowhere else, and the parent is of the level
+    below and older.
+    """
+    try:
+        document = shape.loads(stored)
+        if document.get("format") != FORMAT:
+            raise shape.Misshapen("its format is another one")
+        _check_version(document.get("format_version"), where)
+        if document.get("sealing") is not None:
+            raise DamagedArchive(f"{where} is sealed, and this release cannot open sealed backups; use a newer one.")
+        _SHAPE(document)
+        if not is_itself(stored):
+            raise DamagedArchive(f"{where} is not what was written (its SHA-256 differs).")
+        manifest = _built(document)
+        _check_relations(manifest)
+    except (ValueError, RecursionError) as problem:
+        raise DamagedArchive(f"{where} is not a manifest of a backup ({shape.said(problem)}).") from problem
+    return manifest
+
+
+def _check_version(version: Any, where: str) -> None:
+    shape.whole(0, 1 << 31)(version)
+    if version != FORMAT_VERSION:
+        raise DamagedArchive(
+            f"{where} has the archive format version {version!r}, and this release reads {FORMAT_VERSION}; "
+            "use the release that wrote it, or a newer one."
+        )
+
+
+def _built(document: dict[str, Any]) -> Manifest:
+    fields = {
+        name: value for name, value in document.items() if name not in ("format", "format_version", "self_sha256")
+    }
+    fields["segments"] = [StoredObject(**segment) for segment in fields["segments"]]
+    fields["catalogue"] = StoredObject(**fields["catalogue"])
+    fields["snar"] = StoredObject(**fields["snar"])
+    if fields["parent"] is not None:
+        fields["parent"] = Parent(**fields["parent"])
+    return Manifest(**fields)
+
+
+def _check_relations(manifest: Manifest) -> None:
+    """Raise Misshapen where two fields do not go together."""
+    names = [one.name for one in (*manifest.segments, manifest.catalogue, manifest.snar)]
+    if len(set(names)) != len(names):
+        raise shape.Misshapen("names one object twice")
+    if (manifest.parent is None) != (manifest.level == 0):
+        raise shape.Misshapen(f"is of level {manifest.level} and {'has no' if manifest.level else 'has a'} parent")
+    if manifest.parent is not None:
+        timestamp, level = (int(part) for part in manifest.parent.folder.split("_"))
+        if level != manifest.level - 1 or timestamp >= manifest.timestamp:
+            raise shape.Misshapen(f"is of level {manifest.level} and continues {manifest.parent.folder}")

@@ -1,0 +1,239 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A stream becomes numbered segments on several storages at once, and a verified stream again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import BinaryIO, Callable
+
+from ..archive.errors import ArchiveError, DamagedArchive
+from ..storage.base import Buffer, ObjectWriter, Storage
+from ..storage.errors import ObjectMissing, OddObject, StorageError
+from .manifest import StoredObject
+
+READ_BYTES = 1 << 20
+#: So many full segments may wait for their fsync or their upload while the next one is written.
+COMMITS_IN_FLIGHT = 2
+#: What a manifest of MOST_MANIFEST_BYTES has room for, beside everything else.
+MOST_SEGMENTS = 300_000
+
+
+class FanOut:
+    """The storages of one backup. One that fails is left out from then on; the last one that fails ends the backup."""
+
+    def __init__(self, storages: Sequence[Storage]) -> None:
+        self._all = list(storages)
+        self.failures: dict[Storage, StorageError] = {}
+
+    def working(self) -> list[Storage]:
+        """The storages that have taken everything so far."""
+        return [storage for storage in self._all if storage not in self.failures]
+
+    def failed(self, storage: Storage, problem: StorageError) -> None:
+        """Leave a storage out. Raises its problem if none is left."""
+        self.failures.setdefault(storage, problem)
+        if not self.working():
+            raise problem
+
+    def each(self, step: Callable[[Storage], None]) -> None:
+        """Do something with every working storage. Raises StorageError if none is left."""
+        working = self.working()
+        if not working:
+            # Another thread met the last failure; going on would be work for nothing.
+            raise next(iter(self.failures.values()))
+        for storage in working:
+            try:
+                step(storage)
+            except StorageError as problem:
+                self.failed(storage, problem)
+
+
+class FannedObject:
+    """One object, written to all storages of a fan-out side by side."""
+
+    def __init__(self, fan_out: FanOut, folder: str, name: str) -> None:
+        self._fan_out = fan_out
+        self._writers: dict[Storage, ObjectWriter] = {}
+        self._hash = hashlib.sha256()
+        self.name = name
+        self.size = 0
+        try:
+            self._fan_out.each(lambda storage: self._writers.update({storage: storage.create(f"{folder}/{name}")}))
+        except BaseException:
+            self.discard()
+            raise
+
+    def write(self, data: Buffer) -> None:
+        """Add bytes. Raises StorageError if no storage is left."""
+        self._fan_out.each(lambda storage: self._writers[storage].write(data))
+        self._hash.update(data)
+        self.size += len(data)
+
+    def describe(self, facts: Mapping[str, str]) -> None:
+        """Say before the commit what this is, for whoever finds the object by itself."""
+        self._fan_out.each(lambda storage: self._writers[storage].describe(facts))
+
+    @property
+    def sha256(self) -> str:
+        """Of what was written so far, in hexadecimal digits."""
+        return self._hash.hexdigest()
+
+    def commit(self) -> StoredObject:
+        """Make it durable on every storage that is left, and say what it is."""
+        try:
+            self._fan_out.each(lambda storage: self._writers[storage].commit())
+        finally:
+            self.discard()
+        return StoredObject(self.name, self.size, self._hash.hexdigest())
+
+    def discard(self) -> None:
+        """Forget what is not committed."""
+        for writer in self._writers.values():
+            writer.discard()
+
+
+class SegmentWriter:
+    """Cuts what is written to it into objects of at most `segment_bytes`, named ``<stem>.000000`` and so on.
+
+    A full segment is made durable by a thread of its own while the next one fills.
+    """
+
+    def __init__(self, fan_out: FanOut, folder: str, stem: str, segment_bytes: int) -> None:
+        self._fan_out = fan_out
+        self._folder = folder
+        self._stem = stem
+        self._segment_bytes = segment_bytes
+        self._current: FannedObject | None = None
+        self._started = 0
+        self._commits: list[Future[StoredObject]] = []
+        self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+
+    def write(self, data: Buffer) -> None:
+        """Add bytes to the stream. Raises StorageError when no storage is left."""
+        rest = memoryview(data)
+        while rest:
+            if self._current is None:
+                if self._started == MOST_SEGMENTS:
+                    raise ArchiveError(
+                        f"A backup has at most {MOST_SEGMENTS} segments, and these of {self._segment_bytes} bytes do not hold "
+                        "this one: choose a larger max_segment_size."
+                    )
+                self._current = FannedObject(self._fan_out, self._folder, f"{self._stem}.{self._started:06d}")
+                self._started += 1
+            room = self._segment_bytes - self._current.size
+            self._current.write(rest[:room])
+            rest = rest[room:]
+            if self._current.size == self._segment_bytes:
+                self._commit_current()
+
+    def _commit_current(self) -> None:
+        if self._current is None:
+            return
+        full, self._current = self._current, None
+        self._commits.append(self._committer.submit(full.commit))
+        if len(self._commits) > COMMITS_IN_FLIGHT:
+            self._commits[-1 - COMMITS_IN_FLIGHT].result()
+
+    def finish(self) -> list[StoredObject]:
+        """Commit the rest and wait until everything is durable. Raises StorageError when no storage is left."""
+        try:
+            self._commit_current()
+            return [commit.result() for commit in self._commits]
+        finally:
+            self._committer.shutdown(wait=True)
+
+    def discard(self) -> None:
+        """Stop and forget the segment that is being written; the committed ones are the caller's to remove."""
+        self._committer.shutdown(wait=True)
+        if self._current is not None:
+            self._current.discard()
+            self._current = None
+
+
+def open_verified(storage: Storage, folder: str, wanted: StoredObject) -> BinaryIO:
+    """A stream over one object whose size and SHA-256 have been checked. Raises DamagedArchive or StorageError."""
+    where = f"{folder}/{wanted.name} of {storage.describe()}"
+    try:
+        stream = storage.open(f"{folder}/{wanted.name}")
+    except ObjectMissing:
+        raise DamagedArchive(f"{where} is missing.") from None
+    except OddObject as problem:
+        raise DamagedArchive(str(problem)) from problem
+    try:
+        found = hashlib.sha256()
+        size = 0
+        while True:
+            block = stream.read(READ_BYTES)
+            if not block:
+                break
+            size += len(block)
+            found.update(block)
+            if size > wanted.bytes + READ_BYTES:
+                break  # however much more there is: it may be without an end
+        if size != wanted.bytes:
+            raise DamagedArchive(f"{where} has {size} bytes and should have {wanted.bytes}.")
+        if found.hexdigest() != wanted.sha256:
+            raise DamagedArchive(f"{where} is not what was written (its SHA-256 differs).")
+        stream.seek(0)
+        return stream
+    except OSError as problem:
+        stream.close()
+        raise StorageError(f"Reading {where} failed: {problem.strerror or problem}.") from problem
+    except BaseException:
+        stream.close()
+        raise
+
+
+class VerifiedStream(io.RawIOBase):
+    """The stored stream of a backup: every segment is checked whole before its first byte is given out.
+
+    The next segment is fetched and checked by a thread while this one is read.
+    """
+
+    def __init__(self, storage: Storage, folder: str, segments: Sequence[StoredObject]) -> None:
+        super().__init__()
+        self._checker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="verify")
+        self._todo: Iterator[StoredObject] = iter(segments)
+        self._storage, self._folder = storage, folder
+        self._next: Future[BinaryIO] | None = None
+        self._current: BinaryIO | None = None
+        self._fetch_next()
+
+    def _fetch_next(self) -> None:
+        segment = next(self._todo, None)
+        self._next = None
+        if segment is not None:
+            self._next = self._checker.submit(open_verified, self._storage, self._folder, segment)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:  # type: ignore[override]
+        while True:
+            if self._current is None:
+                if self._next is None:
+                    return 0
+                self._current = self._next.result()
+                self._fetch_next()
+            try:
+                block = self._current.read(len(buffer))
+            except OSError as problem:
+                raise StorageError(f"Reading {self._folder} failed: {problem.strerror or problem}.") from problem
+            if block:
+                buffer[: len(block)] = block  # type: ignore[index]
+                return len(block)
+            self._current.close()
+            self._current = None
+
+    def close(self) -> None:
+        if not self.closed:
+            self._checker.shutdown(wait=True)
+            if self._current is not None:
+                self._current.close()
+            if self._next is not None and self._next.exception() is None:
+                self._next.result().close()
+        super().close()

@@ -1,0 +1,147 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Scratch folders in the temporary folder of the host, and what kill -9 leaves of them.
+
+The process that uses one holds a lock on it, which the kernel lets go of however the process ends: so a folder that is
+used is told from one that was left.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..archive import restore_target
+from ..archive.errors import ArchiveError
+from ..archive.tar import shown
+from . import trust
+
+PREFIX = "freezer-scratch-"
+_NAME = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
+
+
+@contextmanager
+def scratch_folder() -> Iterator[str]:
+    """A new folder that only this user may look into; it is removed afterwards. Raises OSError, ArchiveError.
+
+    As root a backup is read back into it: where others could exchange it, that would be a restore to anywhere.
+    """
+    path, lock = _make()
+    try:
+        _refuse_of_others(path)
+        yield path
+    finally:
+        try:
+            restore_target.remove_tree(path)
+        except (ArchiveError, OSError):
+            pass  # the work is done, or has failed with more to tell; prune finds what stays
+        os.close(lock)
+
+
+def _make() -> tuple[str, int]:
+    while True:
+        path = tempfile.mkdtemp(prefix=PREFIX)
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            # Whoever collects may have been faster than the lock.
+            if os.path.samestat(os.stat(path), os.fstat(lock)):
+                return path, lock
+        except FileNotFoundError:
+            pass
+        os.close(lock)
+
+
+def _refuse_of_others(path: str) -> None:
+    _real, obstacle = trust.own_way(path)
+    if obstacle is not None:
+        owner = "root" if os.geteuid() == 0 else "this user"
+        raise ArchiveError(
+            f"The temporary folder {shown(os.path.dirname(path))} cannot be used: {obstacle}. Name one that only {owner} may "
+            "write to, or one like /tmp with the sticky bit, in the environment variable TMPDIR."
+        )
+
+
+def need_room(bytes_needed: int, why: str) -> None:
+    """Raise ArchiveError if the temporary folder certainly cannot hold so much."""
+    folder = tempfile.gettempdir()
+    found = os.statvfs(folder)
+    free = found.f_frsize * (found.f_bfree if os.geteuid() == 0 else found.f_bavail)
+    if free < bytes_needed:
+        raise ArchiveError(
+            f"The temporary folder {shown(folder)} has room for {free} bytes, and {why} needs at least {bytes_needed}. "
+            "Make room in it, or name another folder in the environment variable TMPDIR. Nothing was begun."
+        )
+
+
+def leftovers(min_age: float, now: float) -> list[str]:
+    """Scratch folders of this user that no process uses any more, and that are at least so old, in seconds."""
+    folder = tempfile.gettempdir()
+    found: list[str] = []
+    if trust.own_way(os.path.join(folder, PREFIX))[1] is not None:
+        return found  # what is looked at here could be something else when it is removed
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        if _NAME.fullmatch(name) and _is_ours(path) and max(0.0, now - os.lstat(path).st_mtime) >= min_age:
+            lock = _lock(path)
+            if lock is not None:
+                os.close(lock)
+                found.append(path)
+    return found
+
+
+def remove_leftover(path: str) -> bool:
+    """Remove such a folder, unless somebody uses it now; whether it is gone. Raises ArchiveError."""
+    lock = _lock(path)
+    if lock is None:
+        return False
+    try:
+        restore_target.remove_tree(path)
+    finally:
+        os.close(lock)
+    return True
+
+
+def size_of(path: str) -> int:
+    """The bytes that all files below a folder take."""
+    total, pending = 0, [path]
+    # A loop, because trees are deeper than stacks.
+    while pending:
+        try:
+            with os.scandir(pending.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(entry.path)
+                    else:
+                        total += entry.stat(follow_symlinks=False).st_blocks * 512
+        except OSError:
+            continue  # gone in the meantime, or nothing that can be looked into
+    return total
+
+
+def _is_ours(path: str) -> bool:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    # Of others not even root removes anything: what lies in them could be a trap.
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+
+
+def _lock(path: str) -> int | None:
+    """The lock of a folder that nobody uses, to be closed; None if somebody does."""
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock

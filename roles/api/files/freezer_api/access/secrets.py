@@ -1,0 +1,69 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Passwords and the like inside documents: shown to nobody whom the policy does not let see them.
+
+They are stored as they are sent, because the scheduler that runs an action needs them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
+    SECRET_WORDS,
+    is_secret,
+    with_stored_secrets,
+    without_secrets,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+
+from ..errors import BadRequestError, ForbiddenError
+from ..store.base import Document, Stored
+from ..store.query import AnyValueContains, Condition, Query
+
+#: Most documents have no such word anywhere, and need not be read for their masks.
+_MAY_HAVE_ONE = re.compile("|".join(word.replace("_", "[-_]") for word in SECRET_WORDS), re.IGNORECASE)
+
+
+def masked_text(stored: Stored) -> str:
+    """The JSON of a document with asterisks in place of its secrets."""
+    if _MAY_HAVE_ONE.search(stored.text) is None:
+        return stored.text
+    return json.dumps(without_secrets(stored.document), ensure_ascii=False, separators=(",", ":"))
+
+
+def unmasked(document: Document, stored: Mapping[str, Any] | None) -> Document:
+    """A document that is to be stored, with the secrets of the one in its place where it has the mask for them.
+
+    Raises BadRequestError for a mask that stands for nothing.
+    """
+    try:
+        whole: Document = with_stored_secrets(document, stored or {})
+    except DocumentError as error:
+        raise BadRequestError(str(error)) from error
+    return whole
+
+
+def without_secret_conditions(query: Query) -> Query:
+    """A search that finds nothing by what its sender may not see.
+
+    ``_all`` then looks past secrets; a condition about one itself raises ForbiddenError.
+    """
+    return dataclasses.replace(
+        query,
+        match=tuple(_harmless(condition) for condition in query.match),
+        match_not=tuple(_harmless(condition) for condition in query.match_not),
+    )
+
+
+def _harmless(condition: Condition) -> Condition:
+    if isinstance(condition, AnyValueContains):
+        return dataclasses.replace(condition, looks_into_secrets=False)
+    secret = next((key for key in condition.path if is_secret(key)), None)
+    if secret is not None:
+        raise ForbiddenError(f"Only those who may see {secret[:100]} can search for it")
+    return condition

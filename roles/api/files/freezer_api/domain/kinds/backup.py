@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Backups: what a client sends is stored below ``backup_metadata``, as it was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.backup import INCOMPLETE_STATUSES, KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
+
+from ...errors import BadRequestError
+from ...store.base import Document, Owner, Stored
+from .base import Rules
+
+_WHERE_IT_LIES = ("container", "hostname")
+_NOT_CHANGED = ("backup_id", "user_id", "user_name", "project_id", "backup_metadata")
+
+
+class BackupRules(Rules):
+    """The life of backups."""
+
+    def __init__(self) -> None:
+        super().__init__(KIND)
+
+    def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        sent = super().checked(body)
+        if body.get("status", "available") not in INCOMPLETE_STATUSES:
+            # The README writes host_name, the agent has always sent hostname.
+            named = {**body, "hostname": body.get("hostname") or body.get("host_name")}
+            missing = [key for key in _WHERE_IT_LIES if not named.get(key)]
+            if missing:
+                raise BadRequestError(f"{missing[0]!r} is missing or empty", title="Bad Data Format")
+        return sent
+
+    def without_owner(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        # All of it is metadata and stays as it was sent; the document around it says whose it is.
+        return {key: value for key, value in body.items() if key != "_version"}
+
+    def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
+        return {
+            "backup_id": document_id,
+            "user_id": owner.user_id,
+            "user_name": owner.user_name or owner.user_id,
+            "project_id": owner.project_id,
+            "status": sent.get("status", "available"),
+            "backup_metadata": {**sent, "backup_id": document_id} if "backup_id" in sent else dict(sent),
+        }
+
+    def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
+        # The store knows its owner by the id alone.
+        name = {"user_name": stored.document["user_name"]} if "user_name" in stored.document else {}
+        return {**super().replacement(sent, stored, now), **name}
+
+    def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
+        nested = changes.get("backup_metadata")
+        named = merged(changes, nested) if isinstance(nested, Mapping) else changes
+        metadata = {key: value for key, value in named.items() if key not in _NOT_CHANGED}
+        document = merged(stored.document, {"backup_metadata": metadata})
+        document["status"] = changes.get("status", document["status"])
+        return document

@@ -1,0 +1,215 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Jobs: times that the server writes, defaults of actions, events, and the action documents that a job brings along.
+
+Every action of a job has an ``action_id`` and a document of its own. Where the sender names no id, that document
+belongs to the job: it says so in its key ``job_id``, is rewritten with the job and deleted with it. Where the sender
+names an id that exists, the job takes what it does not say itself from there, and leaves the document alone; where it
+names one that does not exist, the document is created and then lives on its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import MAX_WARNINGS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, parse
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import triggers_of
+
+from ...errors import BadRequestError
+from ...store.base import Change, Create, Delete, Document, Owner, Replace, Scope, Store, Stored
+from .base import Rules, carried_over
+from .looking import look_at_action, look_at_schedule
+
+EVENTS = ("start", "stop", "abort", "remove")
+_ENDED = ("completed", "removed")
+
+#: A job stays in its session when it is replaced: only the session's own routes put it in and take it out.
+_ASSOCIATION = ("session_id", "session_tag", "session_name")
+_NOT_ITS_OWN = ("action_id", "user_id", "project_id", "job_id")
+
+
+class JobRules(Rules):
+    """The life of jobs."""
+
+    def __init__(self) -> None:
+        super().__init__(KIND)
+
+    def usual(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return usual_job(body)
+        except DocumentError as error:
+            raise BadRequestError(str(error)) from error
+
+    def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        # An empty body is told what a job needs, as it always was.
+        self._checks.whole(body)
+        return self.without_owner(body)
+
+    def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
+        # Schedulers count from when it was made: the sender has no say in that.
+        schedule = {"time_started": -1, "time_ended": -1, **sent.get("job_schedule", {}), "time_created": now}
+        return super().new({**sent, "job_schedule": answerable(schedule)}, document_id, owner, now)
+
+    def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
+        document = self.new(sent, stored.id, stored.owner, now)
+        schedule = _as_old_as(stored, document["job_schedule"])
+        document["job_schedule"] = rescheduled(stored.document["job_schedule"], schedule)
+        return carried_over(document, stored.document, _ASSOCIATION)
+
+    def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
+        job = merged(stored.document, changes)
+        schedule = _as_old_as(stored, answerable(job["job_schedule"]))
+        return {**job, "job_schedule": rescheduled(stored.document["job_schedule"], schedule)}
+
+    def remarks(self, old: Document | None, new: Document) -> list[str]:
+        look_at_schedule((old or {}).get("job_schedule") or {}, new["job_schedule"], "job_schedule")
+        if old is not None and old["job_actions"] == new["job_actions"]:
+            return []
+        found: list[str] = []
+        for number, element in enumerate(new["job_actions"]):
+            found += look_at_action(element["freezer_action"], f"job_actions.{number}.freezer_action")
+        return found[:MAX_WARNINGS]
+
+    def companions(
+        self, store: Store, old: Stored | None, new: Document | None, owner: Owner
+    ) -> tuple[Document | None, list[Change]]:
+        if new is not None:
+            new = _with_whole_actions(store, new, owner)
+        if old is not None and new is not None and old.document["job_actions"] == new["job_actions"]:
+            return new, []
+        owned = _owned_actions(store, old)
+        if new is None:
+            return None, [Delete(action) for action in owned if action]
+        by_id = {action.id: action for action in owned if action}
+        named = {element.get("action_id") for element in new["job_actions"]}
+        reusable = [None if action is None or action.id in named else action.id for action in owned]
+        elements: list[Document] = []
+        changes: dict[str, Change] = {}
+        for index, sent in enumerate(new["job_actions"]):
+            action_id = sent.get("action_id")
+            known = _action_in_project(store, action_id, owner) if action_id else None
+            if action_id is None:
+                action_id = (reusable[index] if index < len(reusable) else None) or uuid.uuid4().hex
+            element = {**sent, "action_id": action_id, "user_id": owner.user_id}
+            document = _action_document(element, owner)
+            if action_id in by_id:
+                changes[action_id] = Replace(by_id[action_id], {**document, "job_id": new["job_id"]})
+            elif sent.get("action_id") is None:
+                changes[action_id] = Create("action", action_id, owner, {**document, "job_id": new["job_id"]})
+            elif known is None:
+                changes[action_id] = Create("action", action_id, owner, document)
+            elements.append(element)
+        kept = {element["action_id"] for element in elements}
+        changes.update({action_id: Delete(action) for action_id, action in by_id.items() if action_id not in kept})
+        return {**new, "job_actions": elements}, list(changes.values())
+
+
+def with_event(job: Mapping[str, Any], event: str) -> tuple[Document | None, str]:
+    """The job with an event requested of its scheduler, None if it stays as it is; and what the requester is told."""
+    schedule = job["job_schedule"]
+    wanted = answerable({**schedule, "event": event})
+    if wanted["event"] != event:
+        cleared = {**job, "job_schedule": wanted} if schedule.get("event") else None
+        return cleared, f"nothing to {event}: the job is {schedule['status']}"
+    if wanted == schedule:
+        return None, f"{event} already requested"
+    return {**job, "job_schedule": wanted}, "success"
+
+
+def answerable(schedule: Mapping[str, Any]) -> Document:
+    """A schedule with an event that its scheduler sees and answers, as the table in docs/scheduler.md says.
+
+    Schedulers look for jobs that are not completed: one that is to start again, or to be removed, is open again. An
+    event that changes nothing about a job that has ended is dropped, for it would wait for ever.
+    """
+    event, status = schedule.get("event"), schedule.get("status")
+    if not event or status not in _ENDED:
+        return dict(schedule)
+    if event == "start" or (event == "remove" and status == "completed"):
+        return {**schedule, "status": ""}
+    return {**schedule, "event": ""}
+
+
+def rescheduled(before: Mapping[str, Any], after: Mapping[str, Any]) -> Document:
+    """What a schedule becomes when it takes the place of another one: a completed job with other times is open again.
+
+    One without times ran once, and does not run again because its schedule was taken away.
+    """
+    both_completed = before.get("status") == "completed" and after.get("status") == "completed"
+    if not both_completed or triggers_of(before) == triggers_of(after) or not has_times(after):
+        return dict(after)
+    return {**after, "status": ""}
+
+
+def has_times(schedule: Mapping[str, Any]) -> bool:
+    """Whether a schedule says when; one that makes no sense does, for its scheduler has to say what is wrong with it."""
+    try:
+        return parse(schedule).kind != "none"
+    except ScheduleError:
+        return True
+
+
+def _as_old_as(stored: Stored, schedule: Mapping[str, Any]) -> Document:
+    created = stored.document["job_schedule"].get("time_created")
+    kept = {key: value for key, value in schedule.items() if key != "time_created"}
+    return kept if created is None else {**kept, "time_created": created}
+
+
+def _with_whole_actions(store: Store, job: Mapping[str, Any], owner: Owner) -> Document:
+    """A job whose actions say all that they do: first what their documents say, then the defaults of the job."""
+    actions = [
+        action if "freezer_action" in action else _from_document(store, action, owner, job.get("action_defaults"))
+        for action in job["job_actions"]
+    ]
+    try:
+        return with_action_defaults({**job, "job_actions": actions})
+    except DocumentError as error:
+        raise BadRequestError(str(error)) from error
+
+
+def _owned_actions(store: Store, job: Stored | None) -> list[Stored | None]:
+    """For each action of a stored job its document if that belongs to the job, else None."""
+    if job is None:
+        return []
+    owned: list[Stored | None] = []
+    for element in job.document["job_actions"]:
+        action = _action_in_project(store, element["action_id"], job.owner)
+        is_own = action is not None and action.document.get("job_id") == job.id
+        owned.append(action if is_own else None)
+    return owned
+
+
+def _action_in_project(store: Store, action_id: str, owner: Owner) -> Stored | None:
+    """The action of an id, whoever of the project made it: in a project an id can be taken only once."""
+    return store.get("action", action_id, Scope(project_id=owner.project_id))
+
+
+def _from_document(store: Store, sent: Mapping[str, Any], owner: Owner, defaults: Any) -> Document:
+    """An action that does not say what to do as its document says, or as defaults will. Raises BadRequestError."""
+    known = _action_in_project(store, sent["action_id"], owner) if sent.get("action_id") else None
+    if known is not None:
+        return {**{key: value for key, value in known.document.items() if key not in _NOT_ITS_OWN}, **sent}
+    if defaults is not None:
+        return {**sent, "freezer_action": {}}
+    raise BadRequestError(
+        f"There is no action {sent['action_id']}, and the job does not say what it does"
+        if "action_id" in sent
+        else "An action of a job needs a freezer_action, or the action_id of an action that exists"
+    )
+
+
+def _action_document(element: Mapping[str, Any], owner: Owner) -> Document:
+    document = {key: value for key, value in element.items() if key not in _NOT_ITS_OWN}
+    return {
+        **document,
+        "action_id": element["action_id"],
+        "user_id": owner.user_id,
+        "project_id": owner.project_id,
+    }

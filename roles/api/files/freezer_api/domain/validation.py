@@ -1,0 +1,97 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Checking what a client sends against the schema of its kind."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import itertools
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import ValidationError, best_match, relevance
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
+
+from ..errors import BadRequestError
+
+_MAX_MESSAGE_LENGTH = 300
+_ERRORS_LOOKED_AT = 100
+_ERRORS_TOLD = 10
+
+_DATE = "a date such as 2026-11-22T08:30:00, with seconds, and with Z or +01:00 behind it or nothing"
+#: What values look like whose pattern says that to no one.
+_FORMS = {
+    "schedule_interval": "continuous, or a number of weeks, days, hours, minutes or seconds, such as 9 minutes",
+    "schedule_date": _DATE,
+    "schedule_start_date": _DATE,
+    "schedule_end_date": _DATE,
+}
+
+
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """The keyword ``pattern``, with ``$`` as in ECMA 262: the end, and not also before a last newline."""
+    if isinstance(instance, str) and not _compiled(pattern).search(instance):
+        yield ValidationError(f"{instance!r} does not match {pattern}")
+
+
+@functools.cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\$$", r"\\Z", pattern))
+
+
+_Validator: Any = jsonschema.validators.extend(  # type: ignore[no-untyped-call]
+    jsonschema.Draft4Validator, {"pattern": _pattern}
+)
+
+
+class Checks:
+    """The compiled schemas of one kind."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._whole = _Validator(kind.schema)
+        self._part = _Validator(kind.patch_schema)
+
+    def whole(self, document: Mapping[str, Any]) -> None:
+        """Raise BadRequestError unless a document can be created from this."""
+        _check(self._whole, document)
+
+    def part(self, changes: Mapping[str, Any]) -> None:
+        """Raise BadRequestError unless a document can be changed like this."""
+        _check(self._part, changes)
+
+
+def _check(validator: Any, document: Mapping[str, Any]) -> None:
+    if validator.is_valid(document):
+        return
+    # A body can have half a million errors, and each of them takes its time.
+    errors = list(itertools.islice(validator.iter_errors(document), _ERRORS_LOOKED_AT))
+    # The one that tells most first: of the others some may only follow from it.
+    errors.sort(key=relevance, reverse=True)
+    sentences = dict.fromkeys(_sentence(best_match([error])) for error in errors[:_ERRORS_TOLD])
+    raise BadRequestError("; ".join(sentences))
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong, in the words of documents rather than in those of schemas."""
+    key = str(error.absolute_path[-1]) if error.absolute_path else ""
+    message = error.message.splitlines()[0]
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    if error.validator == "additionalProperties" and isinstance(error.instance, Mapping):
+        known = [str(name) for name in schema.get("properties", {})]
+        unknown = (str(name) for name in error.instance if name not in known)
+        message = "; ".join(_unknown(name, known) for name in itertools.islice(unknown, 3)) or message
+    elif error.validator == "pattern" and key in _FORMS:
+        message = f"{key} has to be {_FORMS[key]}, and is {str(error.instance)[:100]!r}"
+    if len(message) > _MAX_MESSAGE_LENGTH:
+        message = message[:_MAX_MESSAGE_LENGTH] + "..."
+    place = ".".join(str(one) for one in error.absolute_path)
+    return f"{message} (in {place})" if place else message
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.7)
+    return f"{name[:100]!r} is no key here" + (f", did you mean {close[0]}?" if close else "")

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the programs write down: one line each, to standard error or to a file that may be rotated under them."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import re
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import falcon
+
+from ..access.unix_socket import peer_in
+from ..http.conversation import Refusal
+
+ACCESS = logging.getLogger("freezer_api.access")
+
+_FORMAT = "%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s %(message)s"
+_GLOBAL_ID = re.compile(r"req-[0-9a-fA-F-]{1,64}")
+_MAX_PATH = 500
+
+
+def set_up(log_file: Path | None, *, debug: bool) -> None:
+    """Write the log of this process there from now on. Raises OSError if the file cannot be opened."""
+    handler: logging.Handler = (
+        logging.handlers.WatchedFileHandler(log_file, encoding="utf-8") if log_file else logging.StreamHandler()
+    )
+    formatter = logging.Formatter(_FORMAT, "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO if debug else logging.WARNING)
+    logging.getLogger("freezer_api").setLevel(logging.DEBUG if debug else logging.INFO)
+    # They warn about every token that is not valid, which the access log has too, and about what is raised as well.
+    for library in ("keystonemiddleware", "stevedore"):
+        logging.getLogger(library).setLevel(logging.INFO if debug else logging.ERROR)
+
+
+class AccessLog:
+    """Writes a line about every request: ids, address, user and project, what was asked, what came of it.
+
+    Neither headers nor the query string, which may have a search for a secret in it, are in the log.
+    """
+
+    def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
+        """A request has its answer."""
+        sender = getattr(request.context, "sender", None)
+        theirs = request.get_header("X-Openstack-Request-Id") or ""
+        ACCESS.info(
+            '%s %s %s %s %s "%s %s" %s %d %.4f',
+            request.context.request_id,
+            theirs if _GLOBAL_ID.fullmatch(theirs) else "-",
+            _address(request),
+            sender.user_id if sender else "-",
+            sender.project_id if sender else "-",
+            quote(request.method, safe=""),
+            quote(request.path[:_MAX_PATH], safe="/:"),
+            response.status_code,
+            sent_bytes,
+            seconds,
+        )
+
+    def refused(self, refusal: Refusal) -> None:
+        """A request had its answer before it became one for the application."""
+        ACCESS.info(
+            '%s - %s - - "%s %s" %d %d %.4f',
+            refusal.request_id,
+            refusal.address,
+            quote(refusal.method, safe="") or "-",
+            quote(refusal.path[:_MAX_PATH], safe="/:") or "-",
+            refusal.status,
+            refusal.answer_bytes,
+            refusal.seconds,
+        )
+
+
+def _address(request: falcon.Request) -> str:
+    """Where a request came from: an address, or the user of this machine at the other end of a Unix socket."""
+    peer = peer_in(request.env)
+    # What a proxy behind the socket says of its client is the better address.
+    return f"unix:{peer.name}" if peer is not None and request.remote_addr == "127.0.0.1" else str(request.remote_addr)

@@ -1,0 +1,238 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The thread that speaks with the API, so that a slow or absent one never delays a job."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+
+from ..core.journal import JournalError
+from ..core.surroundings import Join, Joined
+from .conversation import Conversation
+
+LOG = logging.getLogger("freezer_scheduler")
+
+_FIRST_PAUSE_SECONDS = 1.0
+_REGISTER_AGAIN_SECONDS = 86400.0
+#: The share of the interval by which looks at the API are spread, so that many nodes do not come together.
+JITTER = 0.1
+#: Reports are gathered for a moment: what happens together is told together.
+_GATHER_SECONDS = 0.2
+
+
+class Page(NamedTuple):
+    """Some jobs."""
+
+    jobs: list[tuple[dict[str, Any], str | None]]
+
+
+class Polled(NamedTuple):
+    """All jobs were seen; these are their ids. Sessions that have changed come with them."""
+
+    job_ids: set[str]
+
+
+class Session(NamedTuple):
+    """A session as it is now."""
+
+    session: dict[str, Any]
+
+
+class Whereabouts(NamedTuple):
+    """What has become of a job that was not among the others; None if it is not ours any more."""
+
+    job_id: str
+    job: dict[str, Any] | None
+
+
+Message = Page | Polled | Session | Whereabouts | Joined
+
+
+class ApiThread(threading.Thread):
+    """Polls, delivers and asks. ``tell`` is called from this thread with each message."""
+
+    def __init__(
+        self,
+        make: Callable[[], Conversation],
+        interval_seconds: float,
+        tell: Callable[[Message], None],
+        has_sessions: Callable[[], bool],
+    ) -> None:
+        super().__init__(name="api", daemon=True)
+        self.interval_seconds = interval_seconds
+        self.is_reachable: bool | None = None
+        self._make = make
+        self._tell = tell
+        self._has_sessions = has_sessions
+        self._wishes: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._digested = threading.Event()
+        self._digested.set()
+        self._stopping = False
+        self._reports = False
+        self._mentions: dict[str, Mapping[str, Any]] = {}
+        self._failures = 0
+
+    # For the scheduler's thread.
+
+    def ask(self, question: Join) -> None:
+        """Put a question to the API; the answer comes as a message."""
+        self._wishes.put(question)
+
+    def look_for(self, job_id: str) -> None:
+        """Find out what has become of a job."""
+        self._wishes.put(job_id)
+
+    def kick(self) -> None:
+        """There are new reports."""
+        if not self._reports:
+            self._reports = True
+            self._wishes.put(None)
+
+    def mention(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
+        """Tell what is worth something only now."""
+        self._wishes.put(dict(keys))
+
+    def digested(self) -> None:
+        """Everything that the last poll found was dealt with."""
+        self._digested.set()
+
+    def look_now(self) -> None:
+        """Poll at once."""
+        self._wishes.put(True)
+
+    def stop(self, timeout: float) -> None:
+        """Deliver what can be delivered in this time, and end."""
+        self._stopping = True
+        self._wishes.put(None)
+        self.join(timeout)
+
+    # This thread.
+
+    def run(self) -> None:
+        try:
+            self._converse(self._make())
+        except Exception:  # a thread that dies silently would leave jobs unseen
+            LOG.exception("The conversation with the API has ended; the scheduler goes on from what it knows")
+
+    def _converse(self, conversation: Conversation) -> None:
+        clock = time.monotonic
+        register_at = 0.0
+        # Not all nodes of a rack that was switched on at the same moment.
+        poll_at = clock() + random.uniform(0, min(1.0, self.interval_seconds * JITTER))
+        while not self._stopping:
+            try:
+                if not self._take_wishes(conversation, max(0.0, poll_at - clock())):
+                    poll_at = clock()
+                if self._mentions:
+                    # Before the reports, which are newer: what ended would be shown at work again.
+                    mentions, self._mentions = self._mentions, {}
+                    conversation.mention(mentions)
+                if self._reports and clock() < poll_at:
+                    self._reports = False
+                    if conversation.deliver():
+                        self._reached(conversation)
+                if clock() >= poll_at and self._digested.is_set():
+                    if clock() >= register_at:
+                        conversation.register()
+                        register_at = clock() + _REGISTER_AGAIN_SECONDS
+                    conversation.upload()
+                    self._reports = False
+                    conversation.deliver()
+                    self._poll(conversation)
+                    self._reached(conversation)
+                    poll_at = clock() + self.interval_seconds * random.uniform(1 - JITTER, 1 + JITTER)
+                elif clock() >= poll_at:
+                    poll_at = clock() + 0.05
+            except FreezerError as error:
+                poll_at = clock() + self._failed(conversation, error)
+                self._reports = True
+            except Exception:  # what is wrong with one answer must not end the conversation
+                LOG.exception("A fault of the program in the conversation with the API")
+                conversation.forget_tags()
+                poll_at = clock() + self.interval_seconds
+        try:
+            conversation.deliver()
+        except FreezerError as error:
+            LOG.warning("What is not delivered yet is kept: %s", error)
+        conversation.close()
+
+    def _take_wishes(self, conversation: Conversation, seconds: float) -> bool:
+        """Fulfil wishes for so long, or until one of them needs more; False if a poll is wished for."""
+        try:
+            wish = self._wishes.get(timeout=seconds) if seconds > 0 else self._wishes.get_nowait()
+        except queue.Empty:
+            return True
+        polls = False
+        gathered = False
+        while True:
+            if isinstance(wish, Join):
+                self._tell(self._joined(conversation, wish))
+            elif isinstance(wish, str):
+                try:
+                    self._tell(Whereabouts(wish, conversation.whereabouts(wish)))
+                except FreezerError as error:
+                    LOG.warning("Job %s cannot be looked for: %s", wish, error)
+                    conversation.forget_tags()
+            elif isinstance(wish, dict):
+                self._mentions.update(wish)
+            elif wish is True:
+                conversation.forget_tags()
+                polls = True
+            try:
+                wish = self._wishes.get_nowait()
+            except queue.Empty:
+                if gathered or not self._reports or self._stopping:
+                    return not polls
+                gathered = True
+                try:
+                    wish = self._wishes.get(timeout=_GATHER_SECONDS)
+                except queue.Empty:
+                    return not polls
+
+    def _joined(self, conversation: Conversation, wish: Join) -> Joined:
+        try:
+            return conversation.join(wish)
+        except Exception:  # its run would wait for ever
+            LOG.exception("A fault of the program in the conversation with the API")
+            return Joined(wish.run_id, "refused", message="the answer of the API was not understood")
+
+    def _poll(self, conversation: Conversation) -> None:
+        pages = conversation.jobs()
+        if pages is not None:
+            self._digested.clear()
+            seen: set[str] = set()
+            for page in pages:
+                seen.update(str(job.get("job_id")) for job, _tag in page)
+                self._tell(Page(page))
+            self._tell(Polled(seen))
+        if self._has_sessions():
+            for session in conversation.sessions():
+                self._tell(Session(session))
+
+    def _reached(self, conversation: Conversation) -> None:
+        if self.is_reachable is False:
+            LOG.info("The API can be reached again")
+        if not self.is_reachable:
+            conversation.remember("", time.time())
+        self.is_reachable = True
+        self._failures = 0
+
+    def _failed(self, conversation: Conversation, error: FreezerError) -> float:
+        if self.is_reachable is not False:
+            LOG.warning("The API cannot be used now; jobs are run as they were last seen: %s", error)
+            with contextlib.suppress(JournalError):
+                conversation.remember(f"{str(error).rstrip('.')}.", time.time())
+        self.is_reachable = False
+        self._failures += 1
+        longest = max(self.interval_seconds, _FIRST_PAUSE_SECONDS)
+        pause = min(longest, _FIRST_PAUSE_SECONDS * 2.0 ** min(self._failures - 1, 10))
+        return pause * random.uniform(0.5, 1.0)

@@ -1,0 +1,156 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A job as the scheduler holds it in memory: its state and when it is due. The document itself stays on disk."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from datetime import tzinfo
+from typing import Any
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import (
+    DueTimes,
+    MissingScheduler,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import triggers_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import anchor_of
+
+from .runs import PLAYBOOK
+from .states import ACTIVE, COMPLETED, NEW, REMOVED, RUNNING, SCHEDULED, STOP, STOPPED, State
+
+#: With ``schedule_catch_up: none`` a run may be this late, since nothing happens at the very moment.
+LATE_SECONDS = 30.0
+#: The pause between two runs of a continuous job.
+CONTINUOUS_PAUSE_SECONDS = 1.0
+
+
+class Entry:
+    """One job. ``problem`` says why it can never be due by its schedule; ``is_open`` that a run was asked for, or is due
+    because there is no schedule, and has not begun yet; ``is_elsewhere`` that a playbook runs it."""
+
+    __slots__ = ("is_elsewhere", "is_gone", "is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id",
+                 "session_tag", "state", "tag", "times", "triggers")  # fmt: skip
+
+    def __init__(self, job_id: str, state: State = State()) -> None:  # noqa: B008 - it cannot be changed
+        self.job_id = job_id
+        self.state = state
+        self.tag: str | None = None
+        self.times: DueTimes | None = None
+        self.triggers = 0
+        self.problem = ""
+        self.session_id = ""
+        self.session_tag = 0
+        self.last_due: float | None = None
+        self.next_due: float | None = None
+        self.is_open = False
+        self.is_gone = False
+        self.is_elsewhere = False
+        self.run_id = ""
+
+    def read(self, job: Mapping[str, Any], zone: tzinfo) -> bool:
+        """Take over when the document says that the job is due; whether that is something new."""
+        schedule = job.get("job_schedule") or {}
+        self.session_id = str(job.get("session_id") or "")
+        given = list(triggers_of(schedule).items())
+        triggers = zlib.crc32(repr((given, schedule.get("time_created"))).encode("utf-8", "replace"))
+        if triggers == self.triggers and (self.times is not None or self.problem):
+            return False
+        self.triggers = triggers
+        self.times, self.problem = None, ""
+        try:
+            self.times = DueTimes(schedule, zone, anchor_of(schedule))
+        except (ScheduleError, MissingScheduler) as error:
+            self.problem = f"{str(error).rstrip('.')}."
+        return True
+
+    def arm(self, now: float) -> None:
+        """Find out when the job is due next."""
+        self.next_due = None
+        if self.times is None or self.state.status != SCHEDULED:
+            return
+        if self.is_open or self.times.once:
+            self.next_due = now if self.is_open else None
+            return
+        since = self.last_due if self.last_due is not None else now
+        if self.times.continuous:
+            # The pause is from now on, and a start date is still ahead.
+            since = max(since, now - CONTINUOUS_PAUSE_SECONDS)
+        self.next_due = self.times.after(since)
+
+    def has_more(self, now: float) -> bool:
+        """Whether the job will be due again."""
+        if self.times is None or self.times.once:
+            return False
+        since = self.last_due if self.last_due is not None else now
+        return self.times.after(max(since, now) if self.times.continuous else since) is not None
+
+    @property
+    def has_times(self) -> bool:
+        """Whether the schedule says when; one that makes no sense counts as well, for that has to be told."""
+        return self.times is None or not self.times.once
+
+    def take_due(self, now: float) -> float | None:
+        """Of the times up to now the one to run; None if all of them are too long ago. They are then dealt with."""
+        if self.times is None or self.next_due is None:
+            return None
+        if self.is_open or self.times.once:
+            # Beside the schedule: what is due by it stays due.
+            self.is_open = False
+            if self.times.continuous:
+                self.last_due = now
+            return self.next_due
+        if self.times.continuous:
+            self.last_due = now
+            return self.next_due
+        options = self.times.schedule
+        oldest = now - (options.misfire_grace_seconds if options.catch_up != "none" else LATE_SECONDS)
+        since = self.last_due if self.last_due is not None else self.next_due - 1
+        since = max(since, oldest - 1e-6)
+        if options.catch_up == "all":
+            found = self.times.after(since)
+            found = found if found is not None and found <= now else None
+        else:
+            found = self.times.newest(since, now)
+        self.last_due = found if found is not None and options.catch_up == "all" else now
+        return found
+
+
+def first_state(job: Mapping[str, Any]) -> State:
+    """The state in which a job is taken over that is not known here."""
+    schedule = job.get("job_schedule") or {}
+    status = schedule.get("status") or NEW
+    if status in (STOPPED, COMPLETED, REMOVED):
+        return State(status)
+    return State(RUNNING) if status in ACTIVE else State(NEW)
+
+
+def state_elsewhere(job: Mapping[str, Any]) -> State | None:
+    """The state of a job that a playbook runs, as its document says; None if none does."""
+    schedule = job.get("job_schedule") or {}
+    progress = schedule.get("progress")
+    if schedule.get("status") not in ACTIVE or not isinstance(progress, Mapping) or progress.get("phase") != PLAYBOOK:
+        return None
+    return State(RUNNING, STOP if progress.get("after") == STOP else "")
+
+
+def is_reopened(job: Mapping[str, Any]) -> bool:
+    """Whether a document is that of a job which was completed and got another schedule since: new, with a past."""
+    schedule = job.get("job_schedule") or {}
+    started = schedule.get("time_started")
+    has_run = isinstance(started, (int, float)) and started > 0
+    return not schedule.get("status") and (has_run or bool(schedule.get("reason")))
+
+
+def first_last_due(job: Mapping[str, Any], now: float) -> float:
+    """The moment up to which times count as dealt with, for a job that is not known here: its last run, or creation."""
+    if is_reopened(job):
+        # What would have been due in the past by the new schedule, is not made up for.
+        return now
+    schedule = job.get("job_schedule") or {}
+    for key in ("time_started", "time_created"):
+        value = schedule.get(key)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= now:
+            return float(value)
+    return now

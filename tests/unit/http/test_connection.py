@@ -1,0 +1,297 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""How the registry's connection meets faults of the network. The server is scripted: these faults cannot be ordered
+from a real API. What a real API answers is tested in test_client.py."""
+
+from __future__ import annotations
+
+import email.utils
+import json
+import socket
+import ssl
+import time
+from typing import Any
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import HttpBasic
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Connection, Tls
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.auth import Token
+from ansible_collections.freezer.backup.tests.support.certificates import Authority
+from ansible_collections.freezer.backup.tests.support.faulty_server import (
+    FaultyServer,
+    answer,
+    answer_and_close,
+    drop,
+    half_an_answer,
+    not_http,
+    silence,
+)
+
+
+def connection(server: FaultyServer, **options: Any) -> Connection:
+    options.setdefault("sleep", lambda seconds: None)
+    options.setdefault("service", errors.FREEZER)
+    return Connection(server.url, **options)
+
+
+def test_requests_share_one_connection():
+    with FaultyServer([answer(200, {"n": n}) for n in range(3)]) as server:
+        api = connection(server)
+        assert [api.request("GET", "/jobs").document["n"] for _round in range(3)] == [0, 1, 2]
+    assert server.connections == 1
+
+
+def test_a_kept_connection_that_the_server_closed_meanwhile_is_replaced_even_for_what_must_not_be_repeated():
+    with FaultyServer([answer_and_close(200, {}), answer(201, {"job_id": "a"})]) as server:
+        api = connection(server, retries=0)
+        api.request("GET", "/jobs")
+        time.sleep(0.05)
+        assert api.request("POST", "/jobs", {}, repeatable=False).document == {"job_id": "a"}
+    assert [request.method for request in server.requests] == ["GET", "POST"]
+
+
+@pytest.mark.parametrize("fault", [drop, half_an_answer])
+def test_a_lost_connection_is_tried_again(fault):
+    with FaultyServer([fault, fault, answer(200, {"ok": True})]) as server:
+        assert connection(server).request("GET", "/jobs").document == {"ok": True}
+    assert server.connections == 3
+
+
+def test_a_request_that_may_have_arrived_is_not_sent_twice():
+    with (
+        FaultyServer([drop, answer(201, {})]) as server,
+        pytest.raises(errors.Unreachable, match="Whether the server acted on it is unknown"),
+    ):
+        connection(server).request("POST", "/jobs", {}, repeatable=False)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_server_that_is_not_ready_is_asked_again(status):
+    with FaultyServer([answer(status), answer(status), answer(200, {"ok": True})]) as server:
+        assert connection(server).request("PATCH", "/jobs/a", {"description": "d"}).document == {"ok": True}
+    assert [json.loads(request.body) for request in server.requests] == [{"description": "d"}] * 3
+
+
+def test_a_server_that_is_never_ready_is_given_up_with_what_it_said():
+    document = {"title": "Service Unavailable", "description": "the store is read-only"}
+    with (
+        FaultyServer([answer(503, document)] * 4) as server,
+        pytest.raises(errors.ServerError, match=r"status 503.*the store is read-only") as caught,
+    ):
+        connection(server, retries=3).request("GET", "/jobs")
+    assert (caught.value.status, caught.value.title) == (503, "Service Unavailable")
+    assert len(server.requests) == 4
+
+
+def test_a_plain_failure_of_the_server_is_not_repeated():
+    with FaultyServer([answer(500), answer(200, {})]) as server, pytest.raises(errors.ServerError):
+        connection(server).request("GET", "/jobs")
+    assert len(server.requests) == 1
+
+
+def test_pauses_double():
+    pauses: list[float] = []
+    with FaultyServer([answer(503)] * 4) as server, pytest.raises(errors.ServerError):
+        connection(server, sleep=pauses.append).request("GET", "/jobs")
+    assert len(pauses) == 3
+    assert all(limit / 2 <= pause <= limit for pause, limit in zip(pauses, (0.25, 0.5, 1.0), strict=True))
+
+
+def test_retry_after_in_seconds_is_honoured():
+    pauses: list[float] = []
+    with FaultyServer([answer(503, headers={"Retry-After": "7"}), answer(200, {})]) as server:
+        connection(server, sleep=pauses.append).request("GET", "/jobs")
+    assert pauses == [7.0]
+
+
+def test_retry_after_as_a_date_is_honoured():
+    pauses: list[float] = []
+    date = email.utils.formatdate(time.time() + 20, usegmt=True)
+    with FaultyServer([answer(503, headers={"Retry-After": date}), answer(200, {})]) as server:
+        connection(server, sleep=pauses.append).request("GET", "/jobs")
+    assert 15 < pauses[0] <= 20
+
+
+def test_a_server_that_asks_for_an_hour_gets_an_error_at_once():
+    pauses: list[float] = []
+    with FaultyServer([answer(503, headers={"Retry-After": "3600"})]) as server, pytest.raises(errors.ServerError):
+        connection(server, sleep=pauses.append).request("GET", "/jobs")
+    assert pauses == []
+
+
+def test_nobody_listening_is_a_sentence_with_the_address():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    pauses: list[float] = []
+    with pytest.raises(errors.Unreachable, match=f"127.0.0.1:{port} cannot be reached: Connection refused"):
+        Connection(f"http://127.0.0.1:{port}", sleep=pauses.append).request("POST", "/jobs", {}, repeatable=False)
+    assert len(pauses) == 3, "nothing was sent, so even this may be tried again"
+
+
+def test_silence_ends_with_the_timeout_and_is_not_repeated():
+    with FaultyServer([silence(1.0)]) as server, pytest.raises(errors.Unreachable, match=r"no answer for 0\.2 seconds"):
+        connection(server, timeout_seconds=0.2).request("GET", "/jobs")
+    assert len(server.requests) == 1
+
+
+def test_an_answer_that_is_not_json_names_the_address():
+    with (
+        FaultyServer([answer(200, body=b"<html>Welcome to nginx</html>")]) as server,
+        pytest.raises(errors.NotFreezer, match=f"GET {server.url}/jobs was answered with something"),
+    ):
+        connection(server).request("GET", "/jobs")
+
+
+def test_an_error_page_that_is_not_json_is_still_the_error_of_its_status():
+    with FaultyServer([answer(403, body=b"<html>no</html>")]) as server, pytest.raises(errors.Forbidden):
+        connection(server).request("GET", "/jobs")
+
+
+def test_a_server_of_another_protocol_is_recognised():
+    with FaultyServer([not_http]) as server, pytest.raises(errors.NotFreezer, match="does not speak HTTP"):
+        connection(server).request("GET", "/jobs")
+
+
+def test_a_redirect_is_reported_and_the_credentials_stay_here():
+    with (
+        FaultyServer([answer(301, headers={"Location": "https://elsewhere.example/jobs"})]) as server,
+        pytest.raises(errors.RegistryError, match=r"redirected to https://elsewhere.example/jobs"),
+    ):
+        connection(server, auth=Token("secret")).request("GET", "/jobs")
+    assert len(server.requests) == 1
+
+
+def test_wrong_credentials_are_a_sentence_without_the_password():
+    with (
+        FaultyServer([answer(401, {"title": "Unauthorized", "description": "wrong password"})]) as server,
+        pytest.raises(errors.Unauthorized, match="does not accept the credentials") as caught,
+    ):
+        connection(server, auth=HttpBasic("anna", "s3cret")).request("GET", "/jobs")
+    assert "s3cret" not in str(caught.value)
+    assert server.requests[0].headers["authorization"] == "Basic YW5uYTpzM2NyZXQ="
+
+
+def test_a_token_goes_into_its_header():
+    with FaultyServer([answer(200, {})]) as server:
+        connection(server, auth=Token("t0ken")).request("GET", "/jobs")
+    assert server.requests[0].headers["x-auth-token"] == "t0ken"
+
+
+def test_a_search_travels_as_the_body_of_a_get():
+    with FaultyServer([answer(200, {"jobs": []})]) as server:
+        connection(server).request("GET", "/jobs", {"match": [{"client_id": "db1"}]})
+    assert json.loads(server.requests[0].body) == {"match": [{"client_id": "db1"}]}
+
+
+def test_a_server_with_a_certificate_of_the_named_authority_is_trusted(tmp_path):
+    authority = Authority(tmp_path)
+    with FaultyServer([answer(200, {"ok": True})], tls=authority.server_context("localhost")) as server:
+        api = connection(server, tls=Tls(ca_file=str(authority.ca_file)))
+        assert api.request("GET", "/jobs").document == {"ok": True}
+        api.close()
+
+
+def test_a_server_of_an_unknown_authority_is_refused_before_anything_is_sent(tmp_path):
+    with (
+        FaultyServer([answer(200, {})], tls=Authority(tmp_path).server_context("localhost")) as server,
+        pytest.raises(errors.Untrusted, match=r"is not trusted.*ca_file"),
+    ):
+        connection(server, auth=Token("secret")).request("GET", "/jobs")
+    assert server.requests == []
+
+
+def test_a_certificate_for_another_name_is_refused(tmp_path):
+    authority = Authority(tmp_path)
+    with (
+        FaultyServer([answer(200, {})], tls=authority.server_context("other.example")) as server,
+        pytest.raises(errors.Untrusted, match="localhost"),
+    ):
+        connection(server, tls=Tls(ca_file=str(authority.ca_file))).request("GET", "/jobs")
+
+
+def test_certificates_are_not_looked_at_when_told_so(tmp_path):
+    with FaultyServer([answer(200, {"ok": True})], tls=Authority(tmp_path).server_context("other.example")) as server:
+        api = connection(server, tls=Tls(validate_certs=False))
+        assert api.request("GET", "/jobs").document == {"ok": True}
+        api.close()
+
+
+def test_a_client_certificate_is_shown_to_a_server_that_wants_one(tmp_path):
+    authority = Authority(tmp_path)
+    context = authority.server_context("localhost")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.ca_file)
+    certificate, key = authority.issue("scheduler")
+    with FaultyServer([answer(200, {"ok": True})], tls=context) as server:
+        tls = Tls(ca_file=str(authority.ca_file), client_cert=str(certificate), client_key=str(key))
+        api = connection(server, tls=tls)
+        assert api.request("GET", "/jobs").document == {"ok": True}
+        api.close()
+
+
+def test_https_to_a_server_without_tls_says_so():
+    with (
+        FaultyServer([drop], greeting=b"SSH-2.0-OpenSSH_9.2p1\r\n") as server,
+        pytest.raises(errors.Untrusted, match="Is it http"),
+    ):
+        Connection(server.url.replace("http", "https"), timeout_seconds=5).request("GET", "/jobs")
+
+
+def test_an_authority_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(errors.BadAddress, match=r"nowhere\.pem"):
+        Connection("https://localhost:1", tls=Tls(ca_file=str(tmp_path / "nowhere.pem"))).request("GET", "/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:9090",
+        "ftp://host",
+        "http://",
+        "http://host:port",
+        "http://host/a b",
+        "http://host/?x=1",
+        "http://a..b",
+    ],
+)
+def test_an_address_that_is_none_is_refused(url):
+    with pytest.raises(errors.BadAddress):
+        Connection(url).request("GET", "/jobs")
+
+
+def test_a_password_in_the_address_is_refused_and_not_repeated_in_the_message():
+    with pytest.raises(errors.BadAddress) as caught:
+        Connection("http://anna:s3cret@host")
+    assert "s3cret" not in str(caught.value)
+
+
+def test_an_auth_method_shows_no_secret_in_its_text_form():
+    assert "s3cret" not in repr(HttpBasic("anna", "s3cret"))
+
+
+def test_a_proxy_is_asked_in_place_of_the_server():
+    with FaultyServer([answer(200, {"n": 1})]) as proxy:
+        api = Connection("http://freezer.invalid:9090/v2", proxy=proxy.url.replace("http://", "http://anna:geheim@"))
+        assert api.request("GET", "/jobs").document == {"n": 1}
+    (request,) = proxy.requests
+    assert request.path == "http://freezer.invalid:9090/v2/jobs"
+    assert request.headers["proxy-authorization"] == "Basic YW5uYTpnZWhlaW0="
+
+
+def test_a_server_with_tls_is_reached_through_a_tunnel_of_the_proxy():
+    with FaultyServer([answer(403, {})]) as proxy:
+        api = Connection("https://freezer.invalid:9090", proxy=proxy.url, retries=0)
+        with pytest.raises(errors.Unreachable, match="Tunnel connection failed: 403"):
+            api.request("GET", "/jobs")
+    assert [(request.method, request.path) for request in proxy.requests] == [("CONNECT", "freezer.invalid:9090")]
+
+
+@pytest.mark.parametrize("proxy", ["ftp://geheim", "http://", "http://a:geheim@:1", "http://x:port"])
+def test_what_is_no_address_of_a_proxy_is_refused_without_its_password(proxy):
+    with pytest.raises(errors.BadAddress, match=r"^proxy is no address such as ") as refused:
+        Connection("http://127.0.0.1:9090", proxy=proxy)
+    assert "geheim" not in str(refused.value)
