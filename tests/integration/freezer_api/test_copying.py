@@ -24,8 +24,8 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.console impo
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.domain.kinds.all import RULES
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.migration.copying import KINDS, StoreSource
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.migration.upstream import Rejected, convert
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.building import open_store_at
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Create, Owner, Scope, Store
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.opening import open_store_at
 from ansible_collections.freezer.backup.tests.support import old_freezer
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 

@@ -16,8 +16,11 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError, DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.errors import CloudError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
+    ArchiveError,
+    DamagedArchive,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy
 from ansible_collections.freezer.backup.tests.support.agent_process import IMPORT_ROOT
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import (

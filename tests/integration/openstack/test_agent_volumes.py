@@ -15,7 +15,6 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media.native_set import in_order
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.block_storage.volume_copies import (
     VolumeSnapshotOptions,
 )
@@ -23,6 +22,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.b
     VolumeSnapshots,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.errors import CloudError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import (
     accepted_and_lost,
     answers,

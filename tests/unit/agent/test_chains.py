@@ -11,12 +11,12 @@ import time
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create, snar
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
     ArchiveError,
     DamagedArchive,
     ForeignBackup,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import parse_manifest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError, DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
+    ArchiveError,
+    DamagedArchive,
+)
 from ansible_collections.freezer.backup.tests.support.sets import Set
 from ansible_collections.freezer.backup.tests.support.trees import write
 

@@ -14,8 +14,8 @@ import shutil
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import parse_manifest
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 from ansible_collections.freezer.backup.tests.support.hostile_archives import archive, folder, member, put

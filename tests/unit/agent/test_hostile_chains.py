@@ -9,7 +9,8 @@ import tarfile
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import DamagedArchive, UnsafeArchive
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import UnsafeArchive
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
 from ansible_collections.freezer.backup.tests.support.hostile_archives import (
     archive,
     folder,

@@ -15,7 +15,7 @@ import zlib
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.run_records import RunRecords
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import (
     MOST_MANIFEST_BYTES,
     parse_manifest,

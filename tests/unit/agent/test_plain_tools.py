@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import codec
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import make_everything, open_for_removal, remember, write
 

@@ -16,11 +16,12 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system import scratch
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.errors import HostError
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.wording import moment
 from ansible_collections.freezer.backup.tests.support import agent_process
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage, fails
@@ -369,9 +370,7 @@ def test_too_little_room_for_a_scratch_copy_is_told_before_anything_is_read(aged
             lambda: aged.verify(compare_to=str(target)),
             lambda: agent.restore(aged.action_to_restore(target, overwrite=True), dry_run=True),
         ):
-            with pytest.raises(
-                ArchiveError, match=r"has room for 0 bytes, and .* needs at least \d+\. .*TMPDIR.*Nothing"
-            ):
+            with pytest.raises(HostError, match=r"has room for 0 bytes, and .* needs at least \d+\. .*TMPDIR.*Nothing"):
                 work_of()
         assert aged.verify()["outcome"] == "success"
     assert aged.verify(compare_to=str(target))["outcome"] == "success"

@@ -13,7 +13,7 @@ import time
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create, leave_out
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write

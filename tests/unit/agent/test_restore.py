@@ -15,9 +15,10 @@ from datetime import datetime
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, restore_target
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system import trust
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.errors import HostError
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY, folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import access_acl, remember, write
@@ -378,7 +379,7 @@ def test_a_temporary_folder_that_others_could_exchange_is_refused_for_a_proof(sa
     (tmp_path / "theirs").mkdir()
     give_away(tmp_path / "theirs")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "theirs"))
-    with pytest.raises(ArchiveError, match=r"The temporary folder .*/theirs cannot be used: .* TMPDIR"):
+    with pytest.raises(HostError, match=r"The temporary folder .*/theirs cannot be used: .* TMPDIR"):
         saved.verify(check="restore")
     assert os.listdir(tmp_path / "theirs") == []
     os.chmod(tmp_path / "theirs", 0o1777)

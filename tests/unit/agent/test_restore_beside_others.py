@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, restore_target
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system import trust
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences

@@ -17,7 +17,10 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import codec as codecs
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import compress
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.codec import codec_for
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import ArchiveError, DamagedArchive
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
+    ArchiveError,
+    DamagedArchive,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import StoredObject
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.segments import (
     FanOut,

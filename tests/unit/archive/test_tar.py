@@ -16,10 +16,9 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tar
     below,
     create_argv,
     extract_members_argv,
-    names_behind,
-    shown,
     unquote,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import names_behind, shown
 from ansible_collections.freezer.backup.tests.support.trees import NASTY_NAMES
 
 

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import BadAddress, Unreachable
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access import unix_socket
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.server import unix_listener
 from ansible_collections.freezer.backup.tests.support import api_process
 
 NOBODY = 65534
@@ -137,15 +138,15 @@ def _wait_for_end(process_id):
 
 def test_a_socket_that_is_in_use_is_not_taken_away(folder):
     path = str(folder / "api.sock")
-    with unix_socket.listen(path, None), pytest.raises(unix_socket.SocketError, match="another process listens"):
-        unix_socket.listen(path, None)
+    with unix_listener.listen(path, None), pytest.raises(unix_socket.SocketError, match="another process listens"):
+        unix_listener.listen(path, None)
 
 
 def test_another_file_of_that_name_stays(folder):
     path = folder / "api.sock"
     path.write_text("mine")
     with pytest.raises(unix_socket.SocketError, match="no socket"):
-        unix_socket.listen(str(path), None)
+        unix_listener.listen(str(path), None)
     assert path.read_text() == "mine"
 
 
@@ -153,7 +154,7 @@ def test_another_file_of_that_name_stays(folder):
 def test_a_folder_where_others_could_replace_the_socket_is_refused(folder, mode):
     folder.chmod(mode)
     with pytest.raises(unix_socket.SocketError, match="could replace the socket"):
-        unix_socket.listen(str(folder / "api.sock"), None)
+        unix_listener.listen(str(folder / "api.sock"), None)
     folder.chmod(0o755)
 
 
@@ -161,7 +162,7 @@ def test_a_folder_where_others_could_replace_the_socket_is_refused(folder, mode)
 def test_a_folder_of_another_user_is_refused(folder):
     os.chown(folder, NOBODY, NOBODY)
     with pytest.raises(unix_socket.SocketError, match="belongs to another user"):
-        unix_socket.listen(str(folder / "api.sock"), None)
+        unix_listener.listen(str(folder / "api.sock"), None)
 
 
 @pytest.mark.parametrize(

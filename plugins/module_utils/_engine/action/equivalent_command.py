@@ -9,7 +9,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from ..archive.tar import shown
+from ..system.file_names import shown
 from .options import Options
 
 #: A record has to fit into one request to an API.

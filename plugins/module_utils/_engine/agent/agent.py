@@ -22,16 +22,16 @@ from ..archive import restore_target
 from ..archive.census import Census
 from ..archive.codec import codec_for
 from ..archive.create import ArchivePlan, create_archive
-from ..archive.errors import ArchiveError, DamagedArchive
 from ..archive.links import BrokenLinks
 from ..archive.scan import expected_size
 from ..archive.snar import CannotContinue
-from ..archive.tar import Source, below, shown
+from ..archive.tar import Source, below
 from ..consistency import databases
 from ..consistency import source as still
 from ..errors import FreezerError
 from ..progress import Progress
 from ..repository.backup_set import BackupSet, StoredBackup, contents, next_timestamp
+from ..repository.errors import ArchiveError, DamagedArchive
 from ..repository.levels import LevelPlan
 from ..repository.pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from ..repository.retention import RULES_OF_ACTIONS, Rules
@@ -41,6 +41,7 @@ from ..storage.choose import storage_for
 from ..storage.containers import Containers
 from ..storage.errors import StorageError
 from ..storage.swift import SwiftStorage
+from ..system.file_names import shown
 from ..system.scratch import leftovers, remove_leftover, size_of
 from . import container_list, copies, planning, results
 from .conduct import as_asked

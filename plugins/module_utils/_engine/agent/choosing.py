@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Callable, Generic, Protocol, TypeVar
 
 from ..action.options import Options
-from ..archive.errors import ArchiveError, DamagedArchive, DamagedBackup
 from ..errors import FreezerError
+from ..repository.errors import ArchiveError, DamagedArchive, DamagedBackup
 from ..storage.base import Storage
 from ..storage.errors import StorageError
 

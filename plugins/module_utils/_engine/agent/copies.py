@@ -9,14 +9,14 @@ from collections.abc import Iterable, Sequence
 
 from ..action.options import OptionError, Options
 from ..archive import restore_target, tree_comparison
-from ..archive.errors import ArchiveError, DamagedBackup
 from ..archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
-from ..archive.tar import shown
 from ..archive.written import LISTED_AT_MOST, Placed
 from ..progress import Progress
 from ..repository.backup_set import BackupSet, StoredBackup
+from ..repository.errors import ArchiveError, DamagedBackup
 from ..storage.base import Storage
 from ..storage.containers import Containers
+from ..system.file_names import shown
 from ..system.scratch import need_room, scratch_folder
 from . import choosing
 from .choosing import Chosen

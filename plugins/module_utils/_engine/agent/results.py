@@ -14,7 +14,6 @@ from typing import Any
 from ..action.equivalent_command import backup_command
 from ..action.options import Options
 from ..archive.census import Census
-from ..archive.tar import shown
 from ..archive.written import Placed
 from ..errors import FreezerError
 from ..repository.backup_set import BackupSet, StoredBackup
@@ -25,6 +24,7 @@ from ..repository.retention import Decision
 from ..repository.segments import FanOut
 from ..storage.base import Storage
 from ..storage.containers import Containers
+from ..system.file_names import shown
 from ..version import VERSION
 
 #: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.

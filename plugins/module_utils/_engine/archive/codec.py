@@ -16,7 +16,7 @@ import zlib
 from typing import BinaryIO, cast
 
 from ..action.values import BEST_LEVELS
-from .errors import ArchiveError
+from ..repository.errors import ArchiveError
 
 try:
     import zstandard

@@ -17,6 +17,7 @@ from typing import IO, Any, BinaryIO, Callable, cast
 
 from ..progress import Progress
 from ..repository.backup_set import MANIFEST_NAME, NAMES_OF_A_BACKUP, StoredBackup
+from ..repository.errors import ArchiveError
 from ..repository.manifest import (
     MOST_MANIFEST_BYTES,
     Manifest,
@@ -29,14 +30,14 @@ from ..repository.manifest import (
 from ..repository.segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
 from ..storage.base import Storage
 from ..storage.errors import StorageError
-from ..system import process
+from ..system import file_names, process
 from ..system.scratch import scratch_folder
 from . import tar
 from .catalogue import CatalogueTap, Tally
 from .census import Census
 from .codec import Codec, Gzip
 from .compress import compress_stream
-from .errors import ArchiveError, UnsafeArchive
+from .errors import UnsafeArchive
 from .gate import Gate
 from .leave_out import and_also, wider
 from .links import BrokenLinks
@@ -90,7 +91,7 @@ class Replaced(CannotContinue):
 
     def __init__(self, path: str) -> None:
         super().__init__(
-            f"{tar.shown(path)} was moved, replaced or changed while it was read, or can be reached in two ways"
+            f"{file_names.shown(path)} was moved, replaced or changed while it was read, or can be reached in two ways"
         )
         self.path = path
 
@@ -136,7 +137,7 @@ def _fetch_snar(plan: ArchivePlan, path: str, census: Census) -> int:
     above = plan.parent.manifest
     # What was gone for a while comes back with its old times, as what could not be read does.
     missed = [*above.unreadable, *(entry for entry in above.warnings if entry["kind"] == "vanished")]
-    unread = [name for entry in missed for name in tar.names_behind(entry["path"])]
+    unread = [name for entry in missed for name in file_names.names_behind(entry["path"])]
     with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
         try:
             with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
@@ -176,7 +177,9 @@ def _check_continues(plan: ArchivePlan, parent_began: int, messages: tar.TarMess
             continue
         # With a newer ctime all its links were archived, as far as they are below the source.
         if changed < parent_began - CLOCK_TICK_NANOSECONDS:
-            raise CannotContinue(f"the hard links of {tar.shown(name)}, which was moved with its folder, would be lost")
+            raise CannotContinue(
+                f"the hard links of {file_names.shown(name)}, which was moved with its folder, would be lost"
+            )
 
 
 def _without_what_is_left_out(plan: ArchivePlan, work: str) -> ArchivePlan:
@@ -296,7 +299,7 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tu
         plan = replace(plan, timestamp=plan.timestamp + 1)
     raise ArchiveError(
         f"There is no backup of {plan.path}: it was begun {len(replaced)} times, and each time something else was where a folder had "
-        f"been, the last time at {tar.shown(replaced[-1])}. Leave that out (exclude), or have a snapshot read (snapshot)."
+        f"been, the last time at {file_names.shown(replaced[-1])}. Leave that out (exclude), or have a snapshot read (snapshot)."
     )
 
 
@@ -320,7 +323,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         ):
             # Of a folder even an increment in which nothing changed has the folder; only of one file it is empty.
             why = "exclude leaves out all of it" if plan.source.exclude else "it is gone, or could not be read"
-            raise ArchiveError(f"Nothing of {tar.shown(plan.path)} was stored, so there is no backup: {why}.")
+            raise ArchiveError(f"Nothing of {file_names.shown(plan.path)} was stored, so there is no backup: {why}.")
         _check_continues(plan, parent_began, messages)
         with open(snar, "rb") as written:
             for folder in folders(written):
@@ -328,7 +331,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
         messages.warnings += plan.left_out
         messages.unreadable += [
-            {"path": tar.shown(path), "message": "Left out: replaced while it was read, each time"}
+            {"path": file_names.shown(path), "message": "Left out: replaced while it was read, each time"}
             for path in plan.given_up
         ]
         parent = None
@@ -342,9 +345,9 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             timestamp=plan.timestamp,
             level=plan.level,
             parent=parent,
-            path=tar.shown(plan.path),
-            real_path=tar.shown(os.path.realpath(plan.path)),
-            single_file=None if plan.source.single_file is None else tar.shown(plan.source.single_file),
+            path=file_names.shown(plan.path),
+            real_path=file_names.shown(os.path.realpath(plan.path)),
+            single_file=None if plan.source.single_file is None else file_names.shown(plan.source.single_file),
             selection=plan.source.selection(),
             codec=plan.codec.name,
             codec_level=plan.codec.level,

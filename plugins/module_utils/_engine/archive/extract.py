@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -15,11 +14,12 @@ from typing import IO, cast
 
 from ..progress import Progress
 from ..repository.backup_set import StoredBackup
+from ..repository.errors import ArchiveError, DamagedArchive
 from ..repository.segments import READ_BYTES, open_verified
 from ..storage.base import Storage
 from ..system import process
+from ..system.removal import folders_below, make_writable
 from . import mend, tar
-from .errors import ArchiveError, DamagedArchive
 from .gate import Gate
 from .plain_stream import plain_stream
 from .tree_comparison import attributes
@@ -114,30 +114,12 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
     return Extracted(not_restored, unexplained)
 
 
-def make_writable(folder: str) -> None:
-    """Let the owner into every folder of a tree, so that it can be changed or removed."""
-    for path in _folders_below(folder):
-        mode = os.lstat(path).st_mode
-        if mode & stat.S_IRWXU != stat.S_IRWXU:
-            os.chmod(path, stat.S_IMODE(mode) | stat.S_IRWXU)
-
-
-def _folders_below(folder: str) -> Iterator[bytes]:
-    """Every folder below one, each before what is in it is looked for. A loop, because trees are deeper than stacks."""
-    pending = [os.fsencode(folder)]
-    while pending:
-        with os.scandir(pending.pop()) as found:
-            folders = [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
-        yield from folders
-        pending += folders
-
-
 def _make_ready(folder: str) -> None:
     """Make a replayed level ready for the next one, which has all folders again with their modes and attributes."""
     if os.geteuid() != 0:
         os.chmod(folder, 0o700)
         make_writable(folder)
-    for path in (os.fsencode(folder), *_folders_below(folder)):
+    for path in (os.fsencode(folder), *folders_below(folder)):
         # tar adds extended attributes and ACLs to a folder that is there, and never takes one away.
         for name in attributes(path):
             try:

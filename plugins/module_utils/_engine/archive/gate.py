@@ -11,10 +11,10 @@ refused, so that tar and this module cannot read one stream in two ways.
 
 from __future__ import annotations
 
+from ..system.file_names import shown
 from .errors import UnsafeArchive
 from .headers import BLOCK, MOST_EXTENDED, SparseMap, Strange, number, padded, read_records, size_field, text, validate
 from .members import TOP, Folders
-from .tar import shown
 
 _EXTENDED, _REGULAR, _HARD_LINK, _FOLDER = b"x015"
 _KINDS = frozenset(b"0123456")

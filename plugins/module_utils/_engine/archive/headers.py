@@ -8,7 +8,7 @@ begins would then be one thing for tar and another one here, so each number has 
 
 from __future__ import annotations
 
-from .tar import shown
+from ..system.file_names import shown
 
 BLOCK = 512
 #: Of an extended header: the list of a folder is in it, of which the reader of snapshot files takes no more either.

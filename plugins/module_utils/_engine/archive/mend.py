@@ -19,7 +19,7 @@ from typing import IO, Any, cast
 
 from ..repository.backup_set import StoredBackup
 from ..storage.base import Storage
-from ..system import process
+from ..system import file_names, process
 from . import tar
 from .plain_stream import plain_stream
 
@@ -46,13 +46,15 @@ def without_attributes(folder: str, not_restored: Sequence[dict[str, str]]) -> l
 
 def others(not_restored: Sequence[dict[str, str]], names: Sequence[bytes]) -> list[dict[str, str]]:
     """What was not restored, but for attributes of these members. Where tar names those, a line break ends the name."""
-    first_lines = {tar.shown(os.fsdecode(name)).partition("\n")[0] for name in names}
+    first_lines = {file_names.shown(os.fsdecode(name)).partition("\n")[0] for name in names}
     return [entry for entry in not_restored if not (tar.is_about_attribute(entry) and entry["path"] in first_lines)]
 
 
 def _read_only(folder: str, shown: str) -> list[bytes]:
     """The name behind what is shown of it, if it is that of a read-only file."""
-    return [name for name in tar.names_behind(shown) if _is_read_only(os.path.join(os.fsencode(folder), name))][:1]
+    return [name for name in file_names.names_behind(shown) if _is_read_only(os.path.join(os.fsencode(folder), name))][
+        :1
+    ]
 
 
 def _is_read_only(path: bytes) -> bool:
@@ -132,6 +134,6 @@ def _set_attributes_of(path: str, member: tarfile.TarInfo) -> list[dict[str, str
                 os.setxattr(path, name, value.encode("utf-8", "surrogateescape"))
             except OSError as problem:
                 message = f"Cannot set the extended attribute {name}: {problem.strerror}"
-                not_restored.append({"path": tar.shown(member.name), "message": message})
+                not_restored.append({"path": file_names.shown(member.name), "message": message})
     os.chmod(path, mode)
     return not_restored

@@ -18,10 +18,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from ..repository.errors import ArchiveError
 from ..system import process, trust
-from .errors import ArchiveError
-from .extract import make_writable
-from .tar import shown
+from ..system.file_names import shown
+from ..system.removal import make_writable
 from .tree_comparison import attributes, same_file
 from .written import LISTED_AT_MOST, Placed
 

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
 from ..repository.backup_set import StoredBackup
+from ..repository.errors import DamagedArchive
 from ..repository.segments import READ_BYTES, VerifiedStream
 from ..storage.base import Storage
 from ..system import process
 from .codec import codec_for
-from .errors import DamagedArchive
 
 
 def _through_program(argv: list[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:

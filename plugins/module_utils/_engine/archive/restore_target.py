@@ -16,11 +16,11 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..system import process, trust
-from .errors import ArchiveError
-from .extract import make_writable
+from ..repository.errors import ArchiveError
+from ..system import trust
+from ..system.file_names import shown
+from ..system.removal import remove_tree
 from .merge import STAGING_PREFIX, Merge, conflicts, let_owner_in, not_safe, open_folder, set_attributes
-from .tar import shown
 from .tree_comparison import attributes
 from .written import Placed
 
@@ -213,12 +213,3 @@ def staging(target: str, with_root: bool) -> Iterator[Staging]:
         stage.close(placed=False, with_root=with_root)
         raise
     stage.close(placed=True, with_root=with_root)
-
-
-def remove_tree(path: str) -> None:
-    """Remove a staging folder. With rm, because Python's way ends at some hundred folders in each other."""
-    make_writable(path)
-    status, _output, said = process.run(["rm", "-rf", "--", path])
-    if status != 0:
-        why = said or f"rm ended with {status}"
-        raise ArchiveError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {why}.")

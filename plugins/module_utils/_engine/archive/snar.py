@@ -26,7 +26,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO, Callable, Protocol
 
-from .errors import ArchiveError
+from ..repository.errors import ArchiveError
 
 _FOLDER_END = b"\0\0\0"
 _READ_BYTES = 1 << 20

@@ -17,8 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from ..repository.errors import ArchiveError
 from ..system import process
-from .errors import ArchiveError
+from ..system.file_names import shown
 
 COMMON = ["--quoting-style=c", "--format=posix", "--blocking-factor=256"]
 ATTRIBUTES = ["--xattrs", "--xattrs-include=*", "--acls", "--selinux"]
@@ -80,22 +81,6 @@ def unquote(quoted: str) -> str:
         return _ESCAPES.get(code, code)
 
     return os.fsdecode(_ESCAPE.sub(plain, quoted.encode("utf-8", "surrogateescape")))
-
-
-def shown(name: str) -> str:
-    """A file name as text that JSON and terminals can take: in a name that is no UTF-8, odd bytes are escaped."""
-    plain = name.encode("utf-8", "surrogateescape")
-    try:
-        return plain.decode("utf-8")
-    except UnicodeDecodeError:
-        return plain.replace(b"\\", b"\\x5c").decode("utf-8", "backslashreplace")
-
-
-def names_behind(text: str) -> list[bytes]:
-    """The file names that ``shown`` may have given this text: it is one itself, or the escapes are bytes."""
-    name = os.fsencode(text)
-    escaped = re.sub(rb"\\x([0-9a-f]{2})", lambda escape: bytes([int(escape.group(1), 16)]), name)
-    return [name] if escaped == name else [name, escaped]
 
 
 def below(folder: str, path: str) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .tar import shown
+from ..system.file_names import shown
 
 _BLOCK_BYTES = 1 << 20
 # Labels that the kernel sets by itself or that only some mounts carry.

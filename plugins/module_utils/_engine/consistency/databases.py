@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from ..action.options import OptionError, Options
-from ..archive.tar import shown
+from ..system.file_names import shown
 from ..system.mounts import is_below
 
 #: The keys of upstream's configuration files, and those of a target that is held.

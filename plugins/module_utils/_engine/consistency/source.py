@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..action.options import OptionError, Options
-from ..archive.tar import Source, shown
+from ..archive.tar import Source
 from ..lvm import mounting, ownership, snapshots
 from ..lvm.errors import SnapshotError
 from ..lvm.size import check_size
 from ..lvm.volumes import Volume, find_volume, read_volumes, volume_under
 from ..quiesce import hold as quiesce
 from ..system import mounts
+from ..system.file_names import shown
 from . import databases
 
 _TIMEOUT_SECONDS = snapshots.DEFAULT_TIMEOUT_SECONDS

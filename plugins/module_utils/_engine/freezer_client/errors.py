@@ -20,6 +20,7 @@ from ..http.errors import (
 )
 from ..http.errors import RestError as RegistryError
 from ..http.errors import WrongService as NotFreezer
+from ..openstack.identity.errors import FREEZER, KEYSTONE, MissingLibrary
 
 __all__ = [
     "FREEZER",
@@ -43,17 +44,9 @@ __all__ = [
     "error_from",
 ]
 
-#: What sentences call the two servers that we talk to.
-FREEZER = "The Freezer API"
-KEYSTONE = "Keystone"
-
 
 class Ambiguous(RegistryError):
     """What was described fits several documents."""
-
-
-class MissingLibrary(RegistryError):
-    """What is asked for needs a Python library that is not there."""
 
 
 class Incomplete(RegistryError):

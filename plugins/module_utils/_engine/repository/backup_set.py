@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Callable
 
-from ..archive.errors import ArchiveError, DamagedArchive, DamagedBackup, ForeignBackup
-from ..archive.tar import shown
 from ..errors import OptionError
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
+from ..system.file_names import shown
+from .errors import ArchiveError, DamagedArchive, DamagedBackup, ForeignBackup
 from .ids import is_beginning, only_one
 from .manifest import AHEAD_SECONDS, MOST_LEVEL, MOST_MANIFEST_BYTES, Manifest, digest, parse_manifest
 from .retention import Survey

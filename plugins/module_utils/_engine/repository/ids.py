@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeVar
 
-from ..archive.errors import ArchiveError
 from ..errors import OptionError
+from .errors import ArchiveError
 
 #: Fewer digits would name another backup by chance, and by mistake.
 LEAST_DIGITS = 4

@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ..archive.errors import DamagedArchive
 from . import shape
+from .errors import DamagedArchive
 
 FORMAT = "freezer-backup"
 FORMAT_VERSION = 1

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, Callable
 
-from ..archive.errors import ArchiveError, DamagedArchive
 from ..storage.base import Buffer, ObjectWriter, Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
+from .errors import ArchiveError, DamagedArchive
 from .manifest import StoredObject
 
 READ_BYTES = 1 << 20

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..lvm.errors import SnapshotError
+from .errors import HostError
 
 _TABLE = "/proc/self/mountinfo"
 _ESCAPE = re.compile(r"\\([0-7]{3})")
@@ -90,7 +90,7 @@ def mount_of(path: str, mounts: Sequence[Mount]) -> Mount:
         if is_below(path, mount.point) and (found is None or len(mount.point) >= len(found.point)):
             found = mount
     if found is None:
-        raise SnapshotError(f"No mount is known for {path}.")
+        raise HostError(f"No mount is known for {path}.")
     return found
 
 
@@ -117,5 +117,5 @@ def device_number(mount: Mount) -> str:
     try:
         number = os.stat(mount.source).st_rdev
     except OSError as problem:
-        raise SnapshotError(f"The device {mount.source} of {mount.point} is not there: {problem.strerror}.") from None
+        raise HostError(f"The device {mount.source} of {mount.point} is not there: {problem.strerror}.") from None
     return f"{os.major(number)}:{os.minor(number)}"

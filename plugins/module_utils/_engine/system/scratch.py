@@ -16,10 +16,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..archive import restore_target
-from ..archive.errors import ArchiveError
-from ..archive.tar import shown
-from . import trust
+from . import removal, trust
+from .errors import HostError
+from .file_names import shown
 
 PREFIX = "freezer-scratch-"
 _NAME = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
@@ -27,7 +26,7 @@ _NAME = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
 
 @contextmanager
 def scratch_folder() -> Iterator[str]:
-    """A new folder that only this user may look into; it is removed afterwards. Raises OSError, ArchiveError.
+    """A new folder that only this user may look into; it is removed afterwards. Raises OSError, HostError.
 
     As root a backup is read back into it: where others could exchange it, that would be a restore to anywhere.
     """
@@ -37,8 +36,8 @@ def scratch_folder() -> Iterator[str]:
         yield path
     finally:
         try:
-            restore_target.remove_tree(path)
-        except (ArchiveError, OSError):
+            removal.remove_tree(path)
+        except (HostError, OSError):
             pass  # the work is done, or has failed with more to tell; prune finds what stays
         os.close(lock)
 
@@ -61,19 +60,19 @@ def _refuse_of_others(path: str) -> None:
     _real, obstacle = trust.own_way(path)
     if obstacle is not None:
         owner = "root" if os.geteuid() == 0 else "this user"
-        raise ArchiveError(
+        raise HostError(
             f"The temporary folder {shown(os.path.dirname(path))} cannot be used: {obstacle}. Name one that only {owner} may "
             "write to, or one like /tmp with the sticky bit, in the environment variable TMPDIR."
         )
 
 
 def need_room(bytes_needed: int, why: str) -> None:
-    """Raise ArchiveError if the temporary folder certainly cannot hold so much."""
+    """Raise HostError if the temporary folder certainly cannot hold so much."""
     folder = tempfile.gettempdir()
     found = os.statvfs(folder)
     free = found.f_frsize * (found.f_bfree if os.geteuid() == 0 else found.f_bavail)
     if free < bytes_needed:
-        raise ArchiveError(
+        raise HostError(
             f"The temporary folder {shown(folder)} has room for {free} bytes, and {why} needs at least {bytes_needed}. "
             "Make room in it, or name another folder in the environment variable TMPDIR. Nothing was begun."
         )
@@ -96,12 +95,12 @@ def leftovers(min_age: float, now: float) -> list[str]:
 
 
 def remove_leftover(path: str) -> bool:
-    """Remove such a folder, unless somebody uses it now; whether it is gone. Raises ArchiveError."""
+    """Remove such a folder, unless somebody uses it now; whether it is gone. Raises HostError."""
     lock = _lock(path)
     if lock is None:
         return False
     try:
-        restore_target.remove_tree(path)
+        removal.remove_tree(path)
     finally:
         os.close(lock)
     return True

@@ -13,7 +13,7 @@ import os
 import pwd
 import stat
 
-from ..archive.tar import shown
+from .file_names import shown
 
 _MOST_LINKS = 40
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from ...archive.errors import DamagedArchive
 from ...progress import Progress
+from ...repository.errors import DamagedArchive
 from ...storage.errors import ObjectMissing
 from .image_set import ImageSet
 from .manifest import Disk

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from contextlib import AbstractContextManager
 
-from ...archive.errors import ArchiveError, DamagedArchive, DamagedBackup
 from ...repository.backup_set import MANIFEST_NAME, read_manifest
+from ...repository.errors import ArchiveError, DamagedArchive, DamagedBackup
 from ...repository.ids import is_beginning, only_one
 from ...repository.retention import Survey
 from ...repository.shape import LATEST_SECONDS

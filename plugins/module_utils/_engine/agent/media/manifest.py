@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ...archive.errors import DamagedArchive
 from ...repository import shape
+from ...repository.errors import DamagedArchive
 from ...repository.manifest import began, digest, is_itself, with_digest
 
 FORMAT = "freezer-cloud-image"

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ...action.options import Options
-from ...archive.errors import ArchiveError, DamagedArchive
 from ...openstack.block_storage.volume_copies import VolumeSnapshotOptions
 from ...openstack.block_storage.volume_images import remove_those
 from ...openstack.block_storage.volume_restore import VolumeRestore
@@ -21,6 +20,7 @@ from ...openstack.listing import snapshots_of_volumes
 from ...openstack.resources import Resource
 from ...progress import Progress
 from ...repository.backup_set import set_folder
+from ...repository.errors import ArchiveError, DamagedArchive
 from ...repository.ids import is_beginning, only_one
 from ...repository.levels import LevelPlan, LevelPolicy, plan_level
 from . import results

@@ -11,13 +11,13 @@ from contextlib import ExitStack
 from typing import Any
 
 from ...action.options import Options
-from ...archive.errors import DamagedArchive
 from ...openstack.block_storage.volume_copies import VolumeSnapshotOptions
 from ...openstack.block_storage.volume_images import image_of_volume, volume_of_image
 from ...openstack.block_storage.volumes import VolumeSnapshots
 from ...openstack.images import download, upload
 from ...openstack.resources import Resource
 from ...progress import Progress
+from ...repository.errors import DamagedArchive
 from . import results
 from .content import check_sizes, verified_blocks
 from .image_set import ImageSet

@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from typing import Any, Callable
 
 from ...action.options import Options
-from ...archive.errors import DamagedArchive
 from ...openstack.block_storage.volume_images import remove_volumes, volume_of_image
 from ...openstack.compute.server_restore import ServerRestore
 from ...openstack.errors import CloudError
 from ...openstack.images import delete_image, images_named, upload
 from ...openstack.resources import Resource
 from ...progress import Progress
+from ...repository.errors import DamagedArchive
 from ...storage.errors import StorageError
 from .. import choosing
 from ..choosing import Chosen

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...freezer_client.errors import FREEZER, KEYSTONE, BadAddress, NotFreezer
 from ...http.auth import AuthMethod
 from ...http.connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
+from ...http.errors import BadAddress
+from ...http.errors import WrongService as NotFreezer
+from .errors import FREEZER, KEYSTONE
 
 SERVICE_TYPE = "backup"
 DEFAULT_INTERFACE = "public"

@@ -11,17 +11,12 @@ import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ...freezer_client.errors import (
-    BadAddress,
-    MissingLibrary,
-    NotFreezer,
-    RegistryError,
-    Unauthorized,
-    Unreachable,
-    Untrusted,
-)
 from ...http.auth import AuthMethod
 from ...http.connection import RETRIED_STATUSES, back_off_seconds
+from ...http.errors import BadAddress, Unauthorized, Unreachable, Untrusted
+from ...http.errors import RestError as RegistryError
+from ...http.errors import WrongService as NotFreezer
+from .errors import MissingLibrary
 from .keystone import SERVICE_TYPE, Transport, no_endpoint
 
 

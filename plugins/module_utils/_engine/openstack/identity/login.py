@@ -10,10 +10,11 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...freezer_client.errors import BadAddress, MissingLibrary
 from ...http.auth import AuthMethod, HttpBasic, NoAuth
+from ...http.errors import BadAddress
 from .auth import Token
 from .environment import ONLY_CLOUD
+from .errors import MissingLibrary
 from .keystone import METHODS, Keystone, Transport
 from .keystoneauth import Keystoneauth
 

@@ -87,7 +87,7 @@ def _prepare(location: Path | Cluster, flags: argparse.Namespace) -> str | None:
 @contextmanager
 def _opened(location: Path | Cluster) -> Iterator[Store]:
     # Imported here: it brings along the whole application, which no other command needs.
-    from ..server.building import open_store_at
+    from ..store.opening import open_store_at
 
     store = open_store_at(location, _MAX_DOCUMENT_BYTES)
     try:

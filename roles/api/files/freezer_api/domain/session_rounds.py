@@ -17,7 +17,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.sc
 
 from ..errors import BadRequestError, NotFoundError
 from ..store.base import Document
-from .kinds.job import answerable, has_times, rescheduled
+from .job_schedules import answerable, has_times, rescheduled
 
 #: Seconds, for a session that does not say.
 HOLD_OFF_DEFAULT = 60

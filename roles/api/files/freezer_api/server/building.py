@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from ..access.browsers import BrowserChecks, own_names
 from ..access.http_basic import HttpBasic
@@ -13,38 +12,15 @@ from ..access.noauth import NoAuth
 from ..access.policy import Policy
 from ..access.strategy import Strategy
 from ..access.unix_socket import LocalUsers, group_id
-from ..config.cluster import Cluster
 from ..config.networks import NOWHERE
 from ..config.settings import Settings
 from ..http.app import Application, create_app
 from ..http.conversation import Observer, Surroundings
 from ..store.base import Store
-from ..store.errors import StoreUnreachableError
-from ..store.sqlite.store import SqliteStore
+from ..store.opening import open_store
 from .logs import AccessLog
 
 LOG = logging.getLogger("freezer_api")
-
-
-def open_store(settings: Settings) -> Store:
-    """The store of the settings. Raises StoreError."""
-    return open_store_at(settings.store, settings.max_body_bytes)
-
-
-def open_store_at(location: Path | Cluster, max_document_bytes: int) -> Store:
-    """The store at a place. Raises StoreError."""
-    if isinstance(location, Cluster):
-        # Imported here: its library takes half a second.
-        from ..store.elastic.store import ElasticStore
-
-        store = ElasticStore(location, max_document_bytes=max_document_bytes)
-        try:
-            store.check_schema()
-        except StoreUnreachableError as error:
-            # It may come later than this program, which serves 503 until then.
-            LOG.warning("%s", error)
-        return store
-    return SqliteStore(location, max_document_bytes=max_document_bytes)
 
 
 def make_strategy(settings: Settings) -> Strategy:

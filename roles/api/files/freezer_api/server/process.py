@@ -14,6 +14,7 @@ import gunicorn.app.base
 
 from ..access import unix_socket
 from ..config.settings import ConfigError, Settings
+from . import unix_listener
 from .building import make_app
 from .worker import worker_class
 
@@ -25,7 +26,7 @@ def listen(settings: Settings) -> socket.socket:
     """A socket that listens where the settings say. Raises ConfigError if it cannot."""
     if settings.socket_path is not None:
         try:
-            return unix_socket.listen(settings.socket_path, settings.socket_group)
+            return unix_listener.listen(settings.socket_path, settings.socket_group)
         except unix_socket.SocketError as error:
             raise ConfigError(f"{settings.host} cannot be listened on: {error}") from error
     try:

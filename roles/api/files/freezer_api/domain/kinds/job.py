@@ -19,16 +19,14 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.c
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, parse
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import triggers_of
 
 from ...errors import BadRequestError
 from ...store.base import Change, Create, Delete, Document, Owner, Replace, Scope, Store, Stored
+from ..job_schedules import answerable, rescheduled
 from .base import Rules, carried_over
 from .looking import look_at_action, look_at_schedule
 
 EVENTS = ("start", "stop", "abort", "remove")
-_ENDED = ("completed", "removed")
 
 #: A job stays in its session when it is replaced: only the session's own routes put it in and take it out.
 _ASSOCIATION = ("session_id", "session_tag", "session_name")
@@ -121,39 +119,6 @@ def with_event(job: Mapping[str, Any], event: str) -> tuple[Document | None, str
     if wanted == schedule:
         return None, f"{event} already requested"
     return {**job, "job_schedule": wanted}, "success"
-
-
-def answerable(schedule: Mapping[str, Any]) -> Document:
-    """A schedule with an event that its scheduler sees and answers, as the table in docs/scheduler.md says.
-
-    Schedulers look for jobs that are not completed: one that is to start again, or to be removed, is open again. An
-    event that changes nothing about a job that has ended is dropped, for it would wait for ever.
-    """
-    event, status = schedule.get("event"), schedule.get("status")
-    if not event or status not in _ENDED:
-        return dict(schedule)
-    if event == "start" or (event == "remove" and status == "completed"):
-        return {**schedule, "status": ""}
-    return {**schedule, "event": ""}
-
-
-def rescheduled(before: Mapping[str, Any], after: Mapping[str, Any]) -> Document:
-    """What a schedule becomes when it takes the place of another one: a completed job with other times is open again.
-
-    One without times ran once, and does not run again because its schedule was taken away.
-    """
-    both_completed = before.get("status") == "completed" and after.get("status") == "completed"
-    if not both_completed or triggers_of(before) == triggers_of(after) or not has_times(after):
-        return dict(after)
-    return {**after, "status": ""}
-
-
-def has_times(schedule: Mapping[str, Any]) -> bool:
-    """Whether a schedule says when; one that makes no sense does, for its scheduler has to say what is wrong with it."""
-    try:
-        return parse(schedule).kind != "none"
-    except ScheduleError:
-        return True
 
 
 def _as_old_as(stored: Stored, schedule: Mapping[str, Any]) -> Document:
