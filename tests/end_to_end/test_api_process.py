@@ -187,6 +187,19 @@ def test_a_worker_that_dies_is_replaced_and_the_api_is_announced_once(start_free
     assert api.process.stdout.read() == ""
 
 
+def test_sighup_replaces_the_workers_and_the_api_goes_on(start_freezer_api):
+    api = start_freezer_api()
+    before = set(api.worker_ids())
+    api.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 30
+    while not api.worker_ids() or before & set(api.worker_ids()):
+        assert api.process.poll() is None, api.log.read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert api.get("/healthcheck").status == 200
+    assert api.stop() == 0
+
+
 def test_writes_wait_for_a_locked_store_and_then_say_so_while_reads_go_on(start_freezer_api):
     api = start_freezer_api()
     api.post("/v2/web/actions/before", ACTION)

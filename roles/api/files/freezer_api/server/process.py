@@ -58,15 +58,16 @@ class Server(gunicorn.app.base.BaseApplication):
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
-        self._listener = listener
         self._url = url_of(listener)
+        # gunicorn closes the descriptor that it is given, once it has its own. After SIGHUP it asks again where to listen,
+        # and goes on as long as that is the same.
+        self._bind = f"fd://{listener.detach()}"
         super().__init__()
 
     def load_config(self) -> None:
         """Hand the settings to gunicorn."""
-        # gunicorn closes the descriptor that it is given, once it has its own.
         options = {
-            "bind": f"fd://{self._listener.detach()}",
+            "bind": self._bind,
             "workers": self._settings.workers,
             "threads": self._settings.threads,
             "worker_class": worker_class(
