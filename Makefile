@@ -16,7 +16,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup quickstart test test-fast test-cores soak lint format bench docs package clean
+.PHONY: help setup quickstart test test-unit test-fast test-integration test-cores soak lint format bench docs package clean
 
 help: ## Lists these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -38,8 +38,14 @@ quickstart: setup ## Backs a folder up twice and restores it, through API, modul
 test: setup ## Runs every check and every test, three at a time (WORKERS=3); says what took longest.
 	@tools/check $(WORKERS)
 
+test-unit: setup ## Runs the tests that need no lab and no Ansible, in about two minutes.
+	@.venv/bin/python -m pytest --quiet --numprocesses $(WORKERS) tests/unit $(ARGS)
+
 test-fast: setup ## Runs the tests without the checks; choose some with ARGS="-k levels".
 	@.venv/bin/python -m pytest $(ARGS)
+
+test-integration: setup ## Runs ansible-test integration; choose targets with ARGS="job session".
+	@.venv/bin/python tools/integration.py $(ARGS)
 
 test-cores: setup ## Tests modules and playbooks with other ansible-cores (PYTHON=python3.12, CORES="2.22.0rc1").
 	@tools/cores $(ARGS)

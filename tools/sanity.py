@@ -13,16 +13,14 @@ usage: .venv/bin/python tools/sanity.py [arguments of ansible-test sanity, such 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parent.parent
-COPY = CHECKOUT / "build/sanity/ansible_collections/freezer/backup"
+from ansible_test_copy import CHECKOUT, COMMANDS, copied_checkout, environment
+
 HOME = CHECKOUT / "build/sanity/home"
-COMMANDS = Path(sys.executable).parent
 
 # The pip that Python brings along is good enough: another version would only be fetched a dozen times.
 BOOTSTRAP = """\
@@ -31,33 +29,6 @@ subprocess.check_call([sys.executable, "-m", "ensurepip"], stdout=subprocess.DEV
 wanted = [word for word in sys.argv[1:] if not word.startswith(("-", "pip=="))]
 sys.exit(subprocess.call([sys.executable, "-m", "pip", "install"] + wanted) if wanted else 0)
 """
-
-
-def copy_checkout() -> None:
-    """Makes the copy the same as the checkout: what git lists, with what is changed and new, less what is gone."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=CHECKOUT,
-        check=True,
-        capture_output=True,
-    )
-    COPY.mkdir(parents=True, exist_ok=True)
-    for entry in COPY.iterdir():
-        if entry.name == ".git":
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()
-    for name in os.fsdecode(listed.stdout).split("\0"):
-        source, target = CHECKOUT / name, COPY / name
-        if not name or not os.path.lexists(source):
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target, follow_symlinks=False)
-    if not (COPY / ".git").exists():
-        subprocess.run(["git", "init", "--quiet", "--initial-branch=main"], cwd=COPY, check=True)
-    subprocess.run(["git", "add", "--all"], cwd=COPY, check=True)
 
 
 def write_pip_bootstrap() -> None:
@@ -108,35 +79,31 @@ def oldest_python() -> Path | None:
 
 
 def main() -> int:
-    copy_checkout()
+    copy = copied_checkout("sanity")
     write_pip_bootstrap()
     write_pip_settings()
     controller = f"{sys.version_info[0]}.{sys.version_info[1]}"
     pythons = ["--controller", f"origin:python={controller}", "--target-python", controller]
-    path = [str(COMMANDS)]
     oldest = oldest_python()
     if oldest:
         pythons += ["--target-python", f"3.9@{oldest}"]
-        path.append(str(oldest.parent))
     else:
         print("tools/sanity.py: no Python 3.9 here, so modules are compiled and imported with this one only")
-    environment = dict(os.environ, HOME=str(HOME), PATH=os.pathsep.join(path + os.get_exec_path()))
-    for name in ("ANSIBLE_CONFIG", "ANSIBLE_HOME", "XDG_CONFIG_HOME"):
-        environment.pop(name, None)
+    variables = environment(HOME, *([str(oldest.parent)] if oldest else []))
     command = [COMMANDS / "ansible-test", "sanity", "--color", "no", *pythons]
     # pylint takes as long as all others together: where nothing is chosen, they run beside it.
     choices = [sys.argv[1:]] if sys.argv[1:] else [["--test", "pylint"], ["--skip-test", "pylint"]]
     with ThreadPoolExecutor() as threads:
-        outcomes = list(threads.map(lambda choice: run([*command, *choice], environment), choices))
+        outcomes = list(threads.map(lambda choice: run([*command, *choice], copy, variables), choices))
     return int(any(outcomes))
 
 
-def run(command: list[str | Path], environment: dict[str, str]) -> int:
+def run(command: list[str | Path], copy: Path, variables: dict[str, str]) -> int:
     """Runs one ansible-test, shows in one piece what it said, and returns how it ended."""
     done = subprocess.run(
         command,
-        cwd=COPY,
-        env=environment,
+        cwd=copy,
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
