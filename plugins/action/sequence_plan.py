@@ -71,6 +71,8 @@ class ActionModule(ActionBase):
             )
             result.update(
                 changed=False,
+                run={},
+                known=False,
                 members=[],
                 refused_on=self._blamed(refused.about),
                 msg=f"{wanted['workflow']} {begun}; the lines above say why.",

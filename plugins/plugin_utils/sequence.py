@@ -153,8 +153,8 @@ def _idle(workflow: str, members: list[Mapping[str, Any]], main_step: str) -> li
 
 
 def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool, forks: int = 5) -> dict[str, Any]:
-    """The files of tasks that a run goes through, without those that no member needs: `before` the main part, which is its last for
-    workflows that quiesce; in each step; and `then` when all are released, for each of the plays that follow, in their order.
+    """The files of tasks that a run goes through, without those that no member needs: `before` all are released, or what it is for where
+    nothing is quiesced; in each step; and `then` when all are released, for each of the plays that follow, in their order.
     """
     lvm = any(member["lvm"] for member in members)
     cloud = any(member["server"] or member["volumes"] for member in members)
@@ -164,13 +164,17 @@ def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool, forks:
     # More hosts than forks get ready in several rounds, so that all have to be ready before any of them is waited for.
     plain = not hooks & {"prepare", "freeze"} and sum(not member["is_service"] for member in members) <= forks
     before = {
-        "cloud_look": cloud and workflow != "finalize",
+        "cloud_look": cloud and (quiesces or workflow == "remove_backup"),
         "lvm_check_host": lvm and quiesces,
         "cloud_check": cloud and quiesces,
         "so_far": (lvm or cloud) and quiesces,
         "hold": quiesces and plain,
         "hold_in_steps": quiesces and not plain,
-        "nothing": not cloud and not quiesces,
+        "remove": workflow == "remove_backup",
+        "power": workflow in ("suspend", "resume"),
+        "statistics": workflow == "statistics",
+        "judge": workflow == "finalize",
+        "finalize_hooks": workflow == "finalize" and "finalize" in hooks,
     }
     steps = {}
     for step in (*STEPS, "upload"):
@@ -193,9 +197,8 @@ def parts(workflow: str, members: list[Mapping[str, Any]], rotates: bool, forks:
         "lvm_skew": lvm and workflow == "backup",
         "upload": cloud and workflow == "backup",
         "undo": workflow == "backup",
-        "leftovers_host": workflow == "finalize",
     }
-    end = {"record_off": True, "rotate": rotates and workflow == "backup"}
+    end = {"rotate": rotates and workflow == "backup"}
     return {
         "before": _wanted(before),
         "parts": steps,

@@ -76,7 +76,13 @@ def is_undone(run: Mapping[str, Any], states: States, judged: Mapping[str, Any])
 
 def failures_of(host: str, state: Mapping[str, Any]) -> list[str]:
     """What has failed on a host, with the step: while it was quiesced, at its release, and later."""
-    return [*(state.get("freezer_failures") or []), *(judged_of(state).get("failures", {}).get(host) or [])]
+    records = _registered(state, "freezer_records")
+    unread = records.get("failed") and not records.get("unreachable")
+    return [
+        *(state.get("freezer_failures") or []),
+        *(judged_of(state).get("failures", {}).get(host) or []),
+        *([f"record: {records.get('msg') or 'failed'}"] if unread else []),
+    ]
 
 
 def judged_of(state: Mapping[str, Any]) -> Mapping[str, Any]:
