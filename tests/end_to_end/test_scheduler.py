@@ -255,7 +255,7 @@ def test_a_timeout_ends_an_action_and_says_so(schedulers, api, tmp_path):
 
 
 def test_no_secret_is_in_an_argument_an_environment_or_a_file_that_others_can_read(schedulers, api, tmp_path):
-    slow = script(tmp_path / "slow", f"#!/bin/sh\nsleep 3 # {tmp_path}\n")
+    slow = script(tmp_path / "slow", f"#!/bin/sh\nsleep 10 # {tmp_path}\n")
     slow["freezer_action"]["password"] = SECRET
     api.create(
         "secret",
