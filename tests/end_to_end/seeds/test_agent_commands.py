@@ -24,6 +24,7 @@ from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.command_
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.exit_status import UNUSABLE, Signals
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.main import Run
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import read_settings
+from ansible_collections.freezer.backup.tests.support.freezer_readmes import BACKUP_ACTION, PARALLEL, RESTORE_ACTION
 from ansible_collections.freezer.backup.tests.support.trees import write
 
 #: As the README has it for ~/.bashrc, with values in place of what stands for one.
@@ -258,27 +259,6 @@ NO_SPACE = """$ sudo freezerc --lvm-srcvol /dev/mysqlvg/mysqlvol
             --lvm-volgroup mysqlvg --file-to-backup /var/snapshot-backup
             --mysql-conf /root/.freezer/freezer-mysql.conf--container
             freezer_mysql-backup-prod --mode mysql --backup-name mysql-ops002"""
-PARALLEL = """
-[default]
-action = backup
-mode = fs
-path_to_backup = /foo/
-backup_name = mytest6
-always_level = 2
-max_segment_size = 67108864
-container = /tmp/backup/
-storage = local
-[storage:first]
-storage=local
-container = /tmp/backup1/
-[storage:second]
-storage=local
-container = /tmp/backup2/
-[storage:swift]
-storage=swift
-container = test
-osrc = openrc.osrc
-"""
 OPENRC = """unset OS_DOMAIN_NAME
 export OS_AUTH_URL=http://url:5000/v3
 export OS_PROJECT_NAME=project_name
@@ -309,30 +289,6 @@ upload_limit=2k
 download_limit=1k
 """
 UNLIMITED = LIMITED.replace("upload_limit=2k\ndownload_limit=1k\n", "")
-#: The README's examples of freezer_action, as they are sent: ``int`` and ``bool`` have a value.
-BACKUP_ACTION = {
-    "action": "backup",
-    "mode": "fs",
-    "src_file": "/home/tylerdurden/project_mayhem",
-    "backup_name": "project_mayhem_backup",
-    "container": "my_backup_container",
-    "max_backup_level": 6,
-    "always_backup_level": 2,
-    "restart_always_backup": 7,
-    "no_incremental": False,
-    "encrypt_pass_file": "private_key_file",
-    "log_file": "/var/log/freezer.log",
-    "hostname": False,
-    "max_cpu_priority": False,
-}
-RESTORE_ACTION = {
-    "action": "restore",
-    "restore-abs-path": "/home/tylerdurden/project_mayhem",
-    "container": "my_backup_container",
-    "backup_name": "project_mayhem_backup",
-    "restore-from-host": "another_host",
-    "max_cpu_priority": True,
-}
 #: That of test_job.json.
 SCHEDULED_ACTION = {
     "action": "backup",

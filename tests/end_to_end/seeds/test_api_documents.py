@@ -14,30 +14,8 @@ import pytest
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noauth import NoAuth
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import create_app
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
+from ansible_collections.freezer.backup.tests.support.freezer_readmes import BACKUP_ACTION, RESTORE_ACTION
 
-BACKUP_ACTION = {
-    "action": "backup",
-    "mode": "fs",
-    "src_file": "/home/tylerdurden/project_mayhem",
-    "backup_name": "project_mayhem_backup",
-    "container": "my_backup_container",
-    "max_backup_level": 6,
-    "always_backup_level": 2,
-    "restart_always_backup": 7,
-    "no_incremental": False,
-    "encrypt_pass_file": "private_key_file",
-    "log_file": "/var/log/freezer.log",
-    "hostname": False,
-    "max_cpu_priority": False,
-}
-RESTORE_ACTION = {
-    "action": "restore",
-    "restore-abs-path": "/home/tylerdurden/project_mayhem",
-    "container": "my_backup_container",
-    "backup_name": "project_mayhem_backup",
-    "restore-from-host": "another_host",
-    "max_cpu_priority": True,
-}
 STRUCTURE = {
     "job": {
         "job_action": BACKUP_ACTION,

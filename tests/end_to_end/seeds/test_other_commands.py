@@ -14,31 +14,8 @@ import pytest
 from ansible_collections.freezer.backup.roles.api.files.freezer_api import manage
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler import main as scheduler
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.cli.command_line import parse
+from ansible_collections.freezer.backup.tests.support.freezer_readmes import TEST_JOB
 
-#: Word for word.
-TEST_JOB = """
-  {
-    "job_actions": [
-        {
-            "freezer_action": {
-                "action": "backup",
-                "mode": "fs",
-                "backup_name": "backup1",
-                "path_to_backup": "/home/me/datadir",
-                "container": "schedule_backups",
-                "log_file": "/home/me/.freezer/freezer.log"
-            },
-            "max_retries": 3,
-            "max_retries_interval": 60
-        }
-    ],
-    "job_schedule": {
-        "schedule_interval": "4 hours",
-        "schedule_start_date": "2015-08-16T17:58:00"
-    },
-    "description": "schedule_backups 6"
-  }
-"""
 COLUMNS = ["job_id", "description", "# actions", "status", "event", "result", "session_id"]
 
 

@@ -14,25 +14,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.opti
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.command_line import parse_command_line
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import Settings, read_settings
-
-#: The example of the README of Freezer, without the storage that this release does not have.
-README_EXAMPLE = """
-[default]
-action = backup
-mode = fs
-path_to_backup = /foo/
-backup_name = mytest6
-always_level = 2
-max_segment_size = 67108864
-container = /tmp/backup/
-storage = local
-[storage:first]
-storage=local
-container = /tmp/backup1/
-[storage:second]
-storage=local
-container = /tmp/backup2/
-"""
+from ansible_collections.freezer.backup.tests.support.freezer_readmes import PARALLEL_FOLDERS
 
 
 @pytest.fixture
@@ -56,7 +38,7 @@ def test_without_an_action_it_is_a_backup(settings):
 
 
 def test_the_example_of_the_readme_means_two_storages(settings):
-    options = parse_options(settings(file=README_EXAMPLE).options)
+    options = parse_options(settings(file=PARALLEL_FOLDERS).options)
     assert options.places() == [("local", "/tmp/backup1/"), ("local", "/tmp/backup2/")]
     assert (options.path_to_backup, options.always_level, options.max_segment_size) == ("/foo/", 2, 67108864)
 
@@ -119,13 +101,13 @@ def test_incremental_and_no_incremental_are_one_option(settings):
 
 
 def test_a_container_on_the_command_line_is_meant_alone(settings):
-    options = parse_options(settings("--container /tmp/one", README_EXAMPLE).options)
+    options = parse_options(settings("--container /tmp/one", PARALLEL_FOLDERS).options)
     assert options.places() == [("local", "/tmp/one")]
 
 
 def test_storages_of_a_document_replace_those_of_the_file(settings):
     storages = [{"storage": "local", "container": "/tmp/three"}]
-    read = settings("", README_EXAMPLE, {"storages": storages})
+    read = settings("", PARALLEL_FOLDERS, {"storages": storages})
     assert read.options["storages"] == storages
 
 

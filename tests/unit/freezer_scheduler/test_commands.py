@@ -29,32 +29,8 @@ from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import Run
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
+from ansible_collections.freezer.backup.tests.support.freezer_readmes import TEST_JOB
 from ansible_collections.freezer.backup.tests.support.scheduler_process import COMMAND, clean_environment
-
-#: The document of the README, word for word.
-TEST_JOB = """
-{
-  "job_actions": [
-      {
-          "freezer_action": {
-              "action": "backup",
-              "mode": "fs",
-              "backup_name": "backup1",
-              "path_to_backup": "/home/me/datadir",
-              "container": "schedule_backups",
-              "log_file": "/home/me/.freezer/freezer.log"
-          },
-          "max_retries": 3,
-          "max_retries_interval": 60
-      }
-  ],
-  "job_schedule": {
-      "schedule_interval": "4 hours",
-      "schedule_start_date": "2015-08-16T17:58:00"
-  },
-  "description": "schedule_backups 6"
-}
-"""
 
 
 @pytest.fixture
