@@ -95,7 +95,7 @@ def leftovers(min_age: float, now: float) -> list[str]:
 
 
 def remove_leftover(path: str) -> bool:
-    """Remove such a folder, unless somebody uses it now; whether it is gone. Raises HostError."""
+    """Remove such a folder, unless a process uses it now; whether it is gone. Raises HostError."""
     lock = _lock(path)
     if lock is None:
         return False

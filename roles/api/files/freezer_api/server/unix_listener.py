@@ -53,7 +53,7 @@ def listen(path: str, group: str | None) -> socket.socket:
 
 
 def _remove_stale(path: str) -> None:
-    """Remove a socket on which nobody listens. Raises SocketError for one that is in use, or for another file."""
+    """Remove a socket on which no process listens. Raises SocketError for one that is in use, or for another file."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:
