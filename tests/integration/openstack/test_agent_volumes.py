@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import native
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media.native_set import in_order
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.block_storage.volume_copies import (
     VolumeSnapshotOptions,
@@ -166,6 +169,20 @@ def test_cinders_own_backups_build_on_each_other_restore_by_date_and_rotate_as_c
     assert agent.prune({**action, "keep_last": 1})["changed"] is False
     left = world.ask("volume", "GET", "/backups")["backups"]
     assert {made[2]["backup_id"], full["backup_id"]} < {one["id"] for one in left}
+
+
+@pytest.mark.usefixtures("as_member")
+def test_two_backups_that_begin_in_one_second_are_two(world, monkeypatch):
+    volume = world.volume()
+    action = {"cindernative_vol_id": volume, "cloud_timeout_seconds": 600}
+    began = int(time.time())
+    made = []
+    for moment in (began + 0.25, began + 0.75):
+        # A clock that stands still: disks that are fast enough are not everywhere.
+        monkeypatch.setattr(native, "time", SimpleNamespace(time=lambda moment=moment: moment))
+        made.append(agent.backup(action))
+    assert made[0]["backup_id"] != made[1]["backup_id"]
+    assert [one["backup_id"] for one in agent.info(action)["backups"]] == [one["backup_id"] for one in made[::-1]]
 
 
 def backup_of_second(name, incremental=False, dependents=False, second=7):

@@ -102,7 +102,8 @@ def _make(
             "timeout_seconds": work.timeout_seconds,
             **more,
         }
-        called = f"{name}-{int(started)}"
+        # Two backups of one second, which small volumes take, must not be taken for one.
+        called = f"{name}-{round(started * 1e9)}"
         return VolumeSnapshots(work.cloud, VolumeSnapshotOptions(called, **given))  # type: ignore[arg-type]
 
     volume_id = volume["id"]
