@@ -30,12 +30,13 @@ from ..consistency import databases
 from ..consistency import source as still
 from ..errors import FreezerError
 from ..progress import Progress
-from ..repository.backup_set import BackupSet, StoredBackup, contents, next_timestamp
+from ..repository.backup_set import BackupSet, StoredBackup, contents
 from ..repository.errors import ArchiveError, DamagedArchive
 from ..repository.levels import LevelPlan
 from ..repository.pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from ..repository.retention import RULES_OF_ACTIONS, Rules
 from ..repository.segments import FanOut
+from ..repository.stored_set import next_timestamp
 from ..storage.base import Storage
 from ..storage.choose import storage_for
 from ..storage.containers import Containers

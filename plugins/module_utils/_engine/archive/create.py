@@ -16,7 +16,7 @@ from io import BufferedReader
 from typing import IO, Any, BinaryIO, Callable, cast
 
 from ..progress import Progress
-from ..repository.backup_set import MANIFEST_NAME, NAMES_OF_A_BACKUP, StoredBackup
+from ..repository.backup_set import StoredBackup
 from ..repository.errors import ArchiveError
 from ..repository.manifest import (
     MOST_MANIFEST_BYTES,
@@ -28,6 +28,7 @@ from ..repository.manifest import (
     parse_manifest,
 )
 from ..repository.segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
+from ..repository.stored_set import MANIFEST_NAME, NAMES_OF_A_BACKUP
 from ..storage.base import Storage
 from ..storage.errors import StorageError
 from ..system import file_names, process

@@ -15,8 +15,9 @@ from ...action.options import Options
 from ...openstack.images import download
 from ...openstack.resources import Resource
 from ...progress import Progress
-from ...repository.backup_set import MANIFEST_NAME, free_number, set_folder
+from ...repository.backup_set import set_folder
 from ...repository.segments import FannedObject, FanOut
+from ...repository.stored_set import MANIFEST_NAME, next_timestamp
 from ...storage.containers import Containers
 from ...storage.errors import StorageError
 from . import results
@@ -68,25 +69,23 @@ def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any
         return results.planned(options, resource, name, source.consistency())
     with ExitStack() as stack:
         fan_out = FanOut([one.storage for one in sets])
-        newest = int(started) - 1
-        taken_names: set[int] = set()
         for one in sets:
             try:
                 if one.storage in lost:
                     raise lost[one.storage]
                 containers.prepare(one.storage)
                 stack.enter_context(one.hold())
-                newest = max(newest, one.newest_number(int(started)))
-                taken_names |= one.times()
+                one.check_owner()
             except StorageError as problem:
                 fan_out.failed(one.storage, problem)
-        timestamp = free_number(taken_names, newest + 1, room=1)
+        working = [one for one in sets if one.storage in fan_out.working()]
+        timestamp, ahead = next_timestamp(working, started, room=1)
         source.clear()
         run = _Run(work, source, fan_out, sets, name, uuid.uuid4().hex, timestamp, progress)
         with ExitStack() as temporary:
             taken = source.take(temporary)
             stored = _store(run, taken, started)
-    return results.done(options, stored, sets, fan_out, [*work.problems, *containers.problems])
+    return results.done(options, stored, sets, fan_out, [*ahead, *work.problems, *containers.problems])
 
 
 def _newest(one: ImageSet) -> StoredImage | None:
