@@ -316,14 +316,14 @@ metadata:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.backup import backup
 from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
 
 
 def main() -> None:
     """Hand the options to the engine as an action."""
     run_on_host(
-        lambda action, check_mode: agent.backup(action, dry_run=check_mode),
+        lambda action, check_mode: backup(action, dry_run=check_mode),
         shown=["hostname", "backup_name", "path_to_backup", "level", "parent_backup_id"],
         required=["path_to_backup"],
     )

@@ -167,13 +167,13 @@ duration_seconds:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.prune import prune
 from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import pruned_diff, run_on_host
 
 
 def main() -> None:
     """Hand the options to the engine as an action."""
-    run_on_host(lambda action, check_mode: agent.prune(action, dry_run=check_mode), shown=[], diff_of=pruned_diff)
+    run_on_host(lambda action, check_mode: prune(action, dry_run=check_mode), shown=[], diff_of=pruned_diff)
 
 
 if __name__ == "__main__":

@@ -228,14 +228,14 @@ duration_seconds:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.restore import restore
 from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
 
 
 def main() -> None:
     """Hand the options to the engine as an action."""
     run_on_host(
-        lambda action, check_mode: agent.restore(action, dry_run=check_mode),
+        lambda action, check_mode: restore(action, dry_run=check_mode),
         shown=[
             "restore_abs_path",
             "restored_server",

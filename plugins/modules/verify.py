@@ -158,14 +158,14 @@ duration_seconds:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.verify import verify
 from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
 
 
 def main() -> None:
     """Hand the options to the engine as an action."""
     run_on_host(
-        lambda action, check_mode: agent.verify(action),
+        lambda action, check_mode: verify(action),
         shown=[],
         extra_spec={
             "check": {"type": "str", "choices": ["segments", "stream", "restore"], "default": "stream"},

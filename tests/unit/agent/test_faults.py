@@ -14,7 +14,7 @@ import subprocess
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import local
@@ -50,7 +50,7 @@ class TwoStorages(Set):
             self.made.append(storage)
             return storage
 
-        monkeypatch.setattr(agent, "storage_for", storage_for)
+        monkeypatch.setattr(files, "storage_for", storage_for)
 
     def only(self, container):
         """What is in one of the containers, without a fault."""

@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
@@ -33,7 +33,7 @@ def moving(tmp_path, monkeypatch):
         def storage_for(_kind, container, _access):
             return FaultyStorage(LocalStorage(container), {("write", 1): lambda _operation: action()})
 
-        monkeypatch.setattr(agent, "storage_for", storage_for)
+        monkeypatch.setattr(files, "storage_for", storage_for)
         result = some.backup()
         monkeypatch.undo()
         return result

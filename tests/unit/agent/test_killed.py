@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support import agent_process
@@ -98,7 +98,7 @@ def test_a_half_backup_is_listed_as_incomplete_and_nothing_else_sees_it(tmp_path
         storage = FaultyStorage(
             LocalStorage(str(some.container)), {("commit", 2): lambda _operation: os.kill(os.getpid(), signal.SIGKILL)}
         )
-        monkeypatch.setattr(agent, "storage_for", lambda _kind, _container, _access: storage)
+        monkeypatch.setattr(files, "storage_for", lambda _kind, _container, _access: storage)
         try:
             some.backup()
         finally:
@@ -157,7 +157,7 @@ def signalled(tmp_path, monkeypatch, deliver):
         deliver()
 
     faulty = FaultyStorage(LocalStorage(str(some.container)), {("write", 3): interrupt})
-    monkeypatch.setattr(agent, "storage_for", lambda _kind, _container, _access: faulty)
+    monkeypatch.setattr(files, "storage_for", lambda _kind, _container, _access: faulty)
     return some, work, running
 
 
@@ -198,8 +198,8 @@ def test_a_signal_that_a_program_turns_into_an_exit_leaves_nothing_behind(tmp_pa
 def test_a_tar_that_is_killed_gives_no_backup(tmp_path, monkeypatch, filter_program):
     """The same for a tar that meets a bug of its own: its status is not 0 or 1."""
     if filter_program:
-        monkeypatch.setattr(agent.codec_for.__globals__["shutil"], "which", lambda name, **_options: name)
-        monkeypatch.setitem(agent.codec_for.__globals__, "zstandard", None)
+        monkeypatch.setattr(files.codec_for.__globals__["shutil"], "which", lambda name, **_options: name)
+        monkeypatch.setitem(files.codec_for.__globals__, "zstandard", None)
     some = Set(tmp_path, compression="zstd" if filter_program else "none")
     # More than the pipes and what zstd works on at once, and further apart than it looks for repetitions.
     write(some.source / "big", random.Random(1).randbytes(4 << 20) * 24)
@@ -212,7 +212,7 @@ def test_a_tar_that_is_killed_gives_no_backup(tmp_path, monkeypatch, filter_prog
                 killed.append(pid)
 
     faulty = FaultyStorage(LocalStorage(str(some.container)), {("write", 1): kill_tar})
-    monkeypatch.setattr(agent, "storage_for", lambda _kind, _container, _access: faulty)
+    monkeypatch.setattr(files, "storage_for", lambda _kind, _container, _access: faulty)
     with pytest.raises(ArchiveError, match="tar could not archive"):
         some.backup()
     assert killed

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy, StorageError
@@ -186,7 +187,7 @@ def test_a_storage_that_fails_on_the_way_leaves_whole_backups_and_says_what_is_g
 ):
     faulty = FaultyStorage(LocalStorage(str(aged.container)), {(operation, number): fails("The disk is gone")})
     with monkeypatch.context() as patch:
-        patch.setattr(agent, "storage_for", lambda *_place: faulty)
+        patch.setattr(files, "storage_for", lambda *_place: faulty)
         result, problem = attempt(aged.prune, keep_last=1)
         if (operation, number) == ("delete", 1):
             assert "The disk is gone" in str(problem)
@@ -207,7 +208,7 @@ def test_a_storage_that_fails_on_the_way_leaves_whole_backups_and_says_what_is_g
 def test_a_manifest_that_cannot_be_fetched_ends_it_before_anything_goes(aged, monkeypatch):
     faulty = FaultyStorage(LocalStorage(str(aged.container)), {("read", 2): fails("A cable was pulled")})
     with monkeypatch.context() as patch:
-        patch.setattr(agent, "storage_for", lambda *_place: faulty)
+        patch.setattr(files, "storage_for", lambda *_place: faulty)
         with pytest.raises(StorageError, match="A cable was pulled"):
             aged.prune(keep_last=1)
     assert len(aged.info()["backups"]) == 6

@@ -9,7 +9,7 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..action.equivalent_command import backup_command
 from ..action.options import Options
@@ -22,8 +22,8 @@ from ..repository.manifest import Manifest
 from ..repository.pruning import PrunableSet, PrunePlan
 from ..repository.retention import Decision
 from ..repository.segments import FanOut
+from ..repository.stored_set import StoredSet
 from ..storage.base import Storage
-from ..storage.containers import Containers
 from ..system.file_names import shown
 from ..version import VERSION
 
@@ -71,21 +71,45 @@ def described(options: Options, path: str, level: LevelPlan[Manifest], parent: S
     }
 
 
-def unchanged(options: Options, newest: StoredBackup, sets: Sequence[BackupSet]) -> dict[str, Any]:
-    """Why no backup was made, and which one there is."""
+def identity(manifest: Manifest) -> dict[str, Any]:
+    """Whose backup it is, and which."""
     return {
-        "changed": False,
-        "outcome": "unchanged",
-        "hostname": options.host,
-        "backup_name": options.backup_name,
-        "backup_id": newest.manifest.backup_id,
-        "level": newest.manifest.level,
-        "timestamp": newest.manifest.began,
-        "reason": f"the newest backup is younger than min_age ({options.min_age:g} seconds)",
-        "storages": [
-            {"storage": one.storage.kind, "container": one.storage.container, "folder": newest.folder} for one in sets
-        ],
+        "hostname": manifest.hostname,
+        "backup_name": manifest.backup_name,
+        "backup_id": manifest.backup_id,
+        "level": manifest.level,
+        "timestamp": manifest.began,
     }
+
+
+def place(one: StoredSet[Any], manifest: Any) -> dict[str, Any]:
+    """Where a backup of a set lies."""
+    folder = f"{one.folder}/{manifest.folder}"
+    return {"storage": one.storage.kind, "container": one.storage.container, "folder": folder}
+
+
+class Places(Protocol):
+    """Which containers a backup has made, and what went wrong with them, as sentences."""
+
+    made: list[Storage]
+    problems: list[str]
+
+
+def storages(
+    sets: Sequence[StoredSet[Any]], manifest: Any, fan_out: FanOut, containers: Places
+) -> list[dict[str, Any]]:
+    """What became of a backup in each storage."""
+    found = []
+    for one in sets:
+        problem = fan_out.failures.get(one.storage)
+        where = place(one, manifest)
+        if problem is None:
+            made = {"made": True} if one.storage in containers.made else {}
+            found.append({**where, "outcome": "success", **made})
+        else:
+            del where["folder"]
+            found.append({**where, "outcome": "failed", "message": str(problem)})
+    return found
 
 
 def done(
@@ -94,20 +118,11 @@ def done(
     sets: Sequence[BackupSet],
     fan_out: FanOut,
     problems: Sequence[str],
-    containers: Containers,
+    containers: Places,
     seen: Seen,
 ) -> dict[str, Any]:
     """What became of a backup: outcome, where it lies, sizes, what could not be read, and what went wrong beside it."""
     manifest = stored.manifest
-    storages = []
-    for backup_set in sets:
-        problem = fan_out.failures.get(backup_set.storage)
-        place_of = {"storage": backup_set.storage.kind, "container": backup_set.storage.container}
-        if problem is None:
-            made = {"made": True} if backup_set.storage in containers.made else {}
-            storages.append({**place_of, "outcome": "success", "folder": stored.folder, **made})
-        else:
-            storages.append({**place_of, "outcome": "failed", "message": str(problem)})
     outcome = "partial" if fan_out.failures or seen.all_excluded else manifest.outcome
     left_out = [one for one in manifest.warnings if one["kind"] == "other_file_system"]
     return {
@@ -115,7 +130,7 @@ def done(
         "outcome": outcome,
         "backup_id": manifest.backup_id,
         "timestamp": manifest.began,
-        "storages": storages,
+        "storages": storages(sets, manifest, fan_out, containers),
         "source_bytes": manifest.source_bytes,
         "stored_bytes": manifest.stored_bytes,
         "counts": manifest.counts,
@@ -245,7 +260,7 @@ def pruned(
     return {
         "changed": bool(removed or left),
         "hostname": options.host,
-        "backup_name": options.backup_name,
+        "backup_name": pruned_sets[0][0].backup_name,
         "removed": removed,
         "removed_count": len(removed),
         "kept": kept,
@@ -282,14 +297,6 @@ def placed(done: Placed) -> dict[str, Any]:
         "restored_bytes": done.written.content_bytes,
         "replaced_paths": done.replaced_paths,
     }
-
-
-def chain_described(chain: Sequence[StoredBackup]) -> list[dict[str, Any]]:
-    """The backups that a restore or a proof reads, oldest first."""
-    return [
-        {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.began}
-        for one in chain
-    ]
 
 
 def listed(storage: Storage, stored: StoredBackup) -> dict[str, Any]:

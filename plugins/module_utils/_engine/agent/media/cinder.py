@@ -12,21 +12,24 @@ from ...openstack.block_storage.volume_copies import VolumeSnapshotOptions
 from ...openstack.block_storage.volume_images import remove_those
 from ...openstack.block_storage.volumes import VolumeSnapshots
 from ...openstack.listing import snapshots_of_volumes
-from ...openstack.resources import snapshot_title
+from ...openstack.resources import Resource, snapshot_title
 from .quiesced import taken_while_held
 from .source import Copy, Source, Taken, Workplace, about_volume
 
 
 class VolumeSource(Source):
-    """Raises CloudError if there is no such volume."""
+    """The medium ``cinder``."""
 
     medium = "cinder"
 
-    def __init__(self, work: Workplace) -> None:
-        self._work = work
-        options = work.options
-        self.resource = work.volumes.one(options.cinder_vol_id, options.cinder_vol_name, "volume")
+    def __init__(self, work: Workplace, resource: Resource) -> None:
+        super().__init__(work, resource)
         self._snapshot_id = ""
+
+    @staticmethod
+    def resource_of(work: Workplace) -> Resource:
+        """The volume. Raises CloudError if there is none."""
+        return work.volumes.one(work.options.cinder_vol_id, work.options.cinder_vol_name, "volume")
 
     def _snapshots(self, **options: Any) -> VolumeSnapshots:
         wanted = VolumeSnapshotOptions(self._work.temporary, timeout_seconds=self._work.timeout_seconds, **options)

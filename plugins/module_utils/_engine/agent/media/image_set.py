@@ -54,6 +54,10 @@ class ImageSet(StoredSet[StoredImage]):
         """Whether an image has the name that this set is about."""
         return self.backup_name in (None, backup.manifest.backup_name)
 
+    def chain(self, backup: StoredImage) -> list[StoredImage]:
+        """An image is built on nothing."""
+        return [backup]
+
     def newest(self) -> StoredImage | None:
         """The newest whole image of the name. Raises StorageError."""
         return next(iter(self.survey().backups), None)
@@ -64,13 +68,13 @@ class ImageSet(StoredSet[StoredImage]):
         self.storage.delete_folder(folder)
 
 
-def image_sets(storage: SwiftStorage) -> list[ImageSet]:
+def image_sets(storage: SwiftStorage, backup_name: str | None) -> list[ImageSet]:
     """One for each server or volume of which a container has an image. Raises StorageError."""
     found = []
     for folder in storage.children(""):
         if "_" in folder:
             continue  # files of a host; ids of clouds have no underscore
-        one = ImageSet(storage, folder, None)
+        one = ImageSet(storage, folder, backup_name)
         if not one.is_empty():
             found.append(one)
     return found

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 import uuid
 from collections.abc import Sequence
@@ -16,17 +17,20 @@ from ...openstack.images import download
 from ...openstack.resources import Resource
 from ...progress import Progress
 from ...repository.backup_set import set_folder
-from ...repository.segments import FannedObject, FanOut
+from ...repository.segments import FannedObject
 from ...repository.stored_set import MANIFEST_NAME, next_timestamp
 from ...storage.containers import Containers
 from ...storage.errors import StorageError
-from . import results
+from .. import results as shared_results
+from . import proving, restoring, results
+from .base import Copy, Medium, Run
 from .cinder import VolumeSource
-from .image_set import ImageSet
-from .locations import backup_name, storages_of, workplace
+from .image_set import ImageSet, image_sets
+from .locations import backup_name, resource_id, storages_of, swift_storages, workplace
 from .manifest import CloudManifest, Disk, StoredImage, stored_image
 from .nova import ServerSource
-from .source import Copy, Source, Taken, Workplace
+from .source import Copy as DiskCopy
+from .source import Source, Taken, Workplace
 
 _SOURCES: dict[str, type[ServerSource] | type[VolumeSource]] = {"nova": ServerSource, "cinder": VolumeSource}
 #: Properties of an image that a server made of it may need; the others are of Glance, or of who made it.
@@ -34,83 +38,141 @@ _KEPT_PROPERTIES = ("hw_", "os_", "img_config_drive", "architecture")
 _OF_GLANCE = ("os_hash_algo", "os_hash_value", "os_hidden")
 
 
-@dataclass
-class _Run:
-    """One backup while it is made."""
+class Images(Medium[ImageSet, Source]):
+    """The media ``nova`` and ``cinder``: bytes of Glance in containers of Swift."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options, Containers(options.init))
+
+    @functools.cached_property
+    def _work(self) -> Workplace:
+        return workplace(self.options)
+
+    def source(self) -> Source:
+        """Raises CloudError if there is no such server or volume."""
+        source_class = _SOURCES[self.options.backup_media]
+        resource = source_class.resource_of(self._work)
+        return source_class(self._work.named(f"{self._work.temporary}-{resource['id']}"), resource)
+
+    def sets(self, source: Source | None = None, any_name: bool = False) -> list[ImageSet]:
+        """Raises OptionError for a storage that keeps no images."""
+        options = self.options
+        wanted = source.resource["id"] if source else resource_id(options, lambda: self._work)
+        name = options.backup_name if any_name else backup_name(options, wanted)
+        if source is not None:
+            set_folder(options.host, backup_name(options, wanted))  # the same names as for files
+        return [ImageSet(storage, wanted, name) for storage in storages_of(options)]
+
+    def newest(self, one: ImageSet) -> StoredImage | None:
+        """The newest whole image; None also where the container is still to be made."""
+        try:
+            return one.newest()
+        except StorageError:
+            return None
+
+    def plan(self, source: Source, sets: Sequence[ImageSet], now: float) -> dict[str, Any]:
+        """With what a snapshot taken now would be."""
+        del sets, now
+        name = backup_name(self.options, source.resource["id"])
+        return results.planned(self.options, source.resource, name, source.consistency())
+
+    def store(self, run: Run[ImageSet], source: Source) -> dict[str, Any]:
+        """Take a snapshot and copy it; all of it that is in the cloud goes away again."""
+        timestamp, ahead = next_timestamp(run.working, run.started, room=1)
+        source.clear()
+        name = backup_name(self.options, source.resource["id"])
+        making = _Making(self._work, source, run, name, uuid.uuid4().hex, timestamp)
+        with ExitStack() as temporary:
+            taken = source.take(temporary)
+            stored = _store(making, taken)
+        return results.done(self.options, stored, run, [*ahead, *self._work.problems, *run.containers.problems])
+
+    def restore(self, copy: Copy[ImageSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
+        """A new server, or a new volume; made once."""
+        return restoring.restore(self._work, copy.backup_set, copy.manifest, progress, dry_run)
+
+    def prove(self, copy: Copy[ImageSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
+        """Its sizes; its bytes; with ``restore`` by way of the cloud."""
+        return proving.prove(self._work, copy.backup_set, copy.manifest, check, compare_to, progress)
+
+    def prove_twin(self, copy: Copy[ImageSet], check: str, progress: Progress) -> None:
+        """What the cloud makes of the same bytes is known already."""
+        proving.prove_stored(copy.backup_set, copy.manifest, check != "segments", progress)
+
+    def describe(self, stored: StoredImage) -> dict[str, Any]:
+        """Whose image it is, and which."""
+        return results.described(stored.manifest)
+
+    def describe_proof(self, copy: Copy[ImageSet]) -> dict[str, Any]:
+        """Every disk."""
+        return {"stored_bytes": copy.manifest.stored_bytes, "disks": results.disks(copy.manifest)}
+
+    def place(self, one: ImageSet, manifest: Any) -> dict[str, Any]:
+        """Where an image lies."""
+        return shared_results.place(one, manifest)
+
+    def list(self) -> dict[str, list[Any]]:
+        """Of the server or volume that the action names, else of all."""
+        if self.options.backup_media == "fs":
+            found = [
+                one for storage in swift_storages(self.options) for one in image_sets(storage, self.options.backup_name)
+            ]
+        else:
+            found = self.sets(any_name=True)
+        return _surveyed(found)
+
+    def beside(self) -> dict[str, Any]:
+        """What went wrong in the cloud beside the work."""
+        return {"problems": self._work.problems}
+
+
+def _surveyed(sets: Sequence[ImageSet]) -> dict[str, list[Any]]:
+    backups: list[Any] = []
+    incomplete: list[Any] = []
+    damaged: list[Any] = []
+    problems: list[StorageError] = []
+    for one in sets:
+        try:
+            survey = one.survey()
+        except StorageError as problem:
+            problems.append(problem)
+            continue
+        backups += [results.listed(one, image) for image in survey.backups]
+        incomplete += survey.incomplete
+        damaged += survey.damaged
+    if problems and len(problems) == len(sets):
+        raise problems[0]
+    return {"backups": backups, "incomplete": incomplete, "damaged": damaged}
+
+
+@dataclass(frozen=True)
+class _Making:
+    """One image while it is made."""
 
     work: Workplace
     source: Source
-    fan_out: FanOut
-    sets: Sequence[ImageSet]
+    run: Run[ImageSet]
     name: str
     backup_id: str
     timestamp: int
-    progress: Progress
 
 
-def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any]:
-    """Copy a server or a volume to all storages of an action. Raises FreezerError if none has it then."""
-    work = workplace(options)
-    source: Source = _SOURCES[options.backup_media](work)
-    resource = source.resource
-    work.temporary = f"{work.temporary}-{resource['id']}"
-    name = backup_name(options, resource["id"])
-    set_folder(options.host, name)  # the same names as for files
-    sets = [ImageSet(storage, resource["id"], name) for storage in storages_of(options)]
-    started = time.time()
-    containers = Containers(options.init)
-    lost = containers.lost(one.storage for one in sets)
-    if options.min_age is not None:
-        found = [_newest(one) for one in sets if one.storage not in lost]
-        young = [one for one in found if one and abs(started - one.manifest.began) < options.min_age]
-        if len(young) == len(sets):
-            return results.unchanged(options, young[0], sets)
-    if dry_run:
-        return results.planned(options, resource, name, source.consistency())
-    with ExitStack() as stack:
-        fan_out = FanOut([one.storage for one in sets])
-        for one in sets:
-            try:
-                if one.storage in lost:
-                    raise lost[one.storage]
-                containers.prepare(one.storage)
-                stack.enter_context(one.hold())
-                one.check_owner()
-            except StorageError as problem:
-                fan_out.failed(one.storage, problem)
-        working = [one for one in sets if one.storage in fan_out.working()]
-        timestamp, ahead = next_timestamp(working, started, room=1)
-        source.clear()
-        run = _Run(work, source, fan_out, sets, name, uuid.uuid4().hex, timestamp, progress)
-        with ExitStack() as temporary:
-            taken = source.take(temporary)
-            stored = _store(run, taken, started)
-    return results.done(options, stored, sets, fan_out, [*ahead, *work.problems, *containers.problems])
-
-
-def _newest(one: ImageSet) -> StoredImage | None:
-    try:
-        return one.newest()
-    except StorageError:
-        return None  # the container is still to be made
-
-
-def _store(run: _Run, taken: Taken, started: float) -> StoredImage:
-    resource = run.source.resource
+def _store(making: _Making, taken: Taken) -> StoredImage:
+    resource = making.source.resource
     try:
         disks = []
-        with closing(run.source.copies()) as copies:  # type: ignore[type-var]
-            for number, copy in enumerate(copies):
-                disks.append(_store_disk(run, copy, number, taken))
+        with closing(making.source.copies()) as copies:  # type: ignore[type-var]
+            for number, disk in enumerate(copies):
+                disks.append(_store_disk(making, disk, number, taken))
         manifest = CloudManifest(
-            medium=run.source.medium,
-            backup_id=run.backup_id,
-            hostname=run.work.options.host,
-            backup_name=run.name,
+            medium=making.source.medium,
+            backup_id=making.backup_id,
+            hostname=making.work.options.host,
+            backup_name=making.name,
             resource_id=resource["id"],
             resource_name=resource.get("name") or "",
-            timestamp=run.timestamp,
-            time_started=started,
+            timestamp=making.timestamp,
+            time_started=making.run.started,
             time_ended=time.time(),
             consistency=taken.consistency,
             hold=taken.hold,
@@ -119,30 +181,30 @@ def _store(run: _Run, taken: Taken, started: float) -> StoredImage:
         )
         content = manifest.to_bytes()
         name = f"{resource['id']}/{manifest.folder}/{MANIFEST_NAME}"
-        run.fan_out.each(lambda storage: storage.put(name, content))
+        making.run.fan_out.each(lambda storage: storage.put(name, content))
     except BaseException:
-        _remove_half(run)
+        _remove_half(making)
         raise
     return stored_image(content, resource["id"], name)
 
 
-def _store_disk(run: _Run, copy: Copy, number: int, taken: Taken) -> Disk:
-    resource, image = run.source.resource, copy.image
-    name = f"{run.timestamp}/disk{number}" if number else str(run.timestamp)
-    run.progress.begin("backup", int(image["size"]))
-    stored = FannedObject(run.fan_out, resource["id"], name)
+def _store_disk(making: _Making, copy: DiskCopy, number: int, taken: Taken) -> Disk:
+    resource, image = making.source.resource, copy.image
+    name = f"{making.timestamp}/disk{number}" if number else str(making.timestamp)
+    making.run.progress.begin("backup", int(image["size"]))
+    stored = FannedObject(making.run.fan_out, resource["id"], name)
 
     def take(block: bytes) -> None:
         stored.write(block)
-        run.progress.advance(done_bytes=len(block))
+        making.run.progress.advance(done_bytes=len(block))
 
     try:
-        download(run.work.cloud, image, take)
-        stored.describe(_headers(run, copy, stored.sha256, taken))
+        download(making.work.cloud, image, take)
+        stored.describe(_headers(making, copy, stored.sha256, taken))
         written = stored.commit()
     finally:
         stored.discard()
-        run.progress.end()
+        making.run.progress.end()
     return Disk(
         name=name,
         bytes=written.bytes,
@@ -158,14 +220,14 @@ def _store_disk(run: _Run, copy: Copy, number: int, taken: Taken) -> Disk:
     )
 
 
-def _headers(run: _Run, copy: Copy, sha256: str, taken: Taken) -> dict[str, str]:
+def _headers(making: _Making, copy: DiskCopy, sha256: str, taken: Taken) -> dict[str, str]:
     """What the large object says of itself, for whoever lists the container with other tools."""
-    resource = run.source.resource
+    resource = making.source.resource
     return {
-        "Backup-Id": run.backup_id,
-        "Backup-Name": run.name,
-        "Backup-Media": run.source.medium,
-        "Timestamp": str(run.timestamp),
+        "Backup-Id": making.backup_id,
+        "Backup-Name": making.name,
+        "Backup-Media": making.source.medium,
+        "Timestamp": str(making.timestamp),
         "Resource-Id": resource["id"],
         "Resource-Name": resource.get("name") or "",
         "Disk-Format": copy.image["disk_format"],
@@ -183,10 +245,10 @@ def _properties(image: Resource) -> dict[str, str]:
     }
 
 
-def _remove_half(run: _Run) -> None:
+def _remove_half(making: _Making) -> None:
     """What a run that failed has written goes at once; prune finds the rest."""
-    folder = f"{run.source.resource['id']}/{run.timestamp}"
-    for one in run.sets:
+    folder = f"{making.source.resource['id']}/{making.timestamp}"
+    for one in making.run.sets:
         try:
             one.remove_half(folder)
         except StorageError:

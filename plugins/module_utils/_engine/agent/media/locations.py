@@ -4,27 +4,35 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+from typing import Callable
 
 from ...action.options import OptionError, Options
-from ...storage.choose import cloud_for, storage_for
+from ...openstack.listing import Servers, Volumes
+from ...storage.choose import cloud_for
 from ...storage.swift import SwiftStorage
-from .image_set import ImageSet
 from .source import Workplace
 
 
 def storages_of(options: Options) -> list[SwiftStorage]:
     """Raises OptionError for a storage that has no place for images."""
-    found = []
     for kind, container in options.places():
-        storage = storage_for(kind, container, options.access(kind, container))
-        if not isinstance(storage, SwiftStorage):
+        if kind != "swift":
             raise OptionError(
-                f"Images of servers and volumes are kept in Swift, and not in {storage.describe()}; use storage: swift, or "
-                "cindernative_vol_id for Cinder's own backups."
+                f"Images of servers and volumes are kept in Swift, and not in {kind} storage {container}; use storage: swift, "
+                "or cindernative_vol_id for Cinder's own backups."
             )
-        found.append(storage)
-    return found
+    return swift_storages(options)
+
+
+def swift_storages(options: Options) -> list[SwiftStorage]:
+    """Those of an action that are in Swift."""
+    return [
+        SwiftStorage(container, functools.partial(cloud_for, options.access(kind, container)))
+        for kind, container in options.places()
+        if kind == "swift"
+    ]
 
 
 def workplace(options: Options) -> Workplace:
@@ -33,7 +41,8 @@ def workplace(options: Options) -> Workplace:
     where = ":".join(f"{kind}/{container}" for kind, container in places)
     # Two backups of one server into different containers may be made at the same time.
     temporary = f"freezer-temp-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
-    return Workplace(cloud_for(options.own_access()), options, temporary)
+    cloud = cloud_for(options.own_access())
+    return Workplace(cloud, options, temporary, Volumes(cloud), Servers(cloud))
 
 
 def backup_name(options: Options, resource_id: str) -> str:
@@ -41,18 +50,11 @@ def backup_name(options: Options, resource_id: str) -> str:
     return options.backup_name or f"freezer_{options.backup_media}_{resource_id}"
 
 
-def resource_id(options: Options) -> str:
+def resource_id(options: Options, work: Callable[[], Workplace]) -> str:
     """The id of what is meant; it may not be in the cloud any more. Raises FreezerError if only a name is known."""
     known = options.nova_inst_id or options.cinder_vol_id or options.cindernative_vol_id
     if known:
         return known
-    work = workplace(options)
     if options.nova_inst_name:
-        return str(work.servers.one(None, options.nova_inst_name, "server")["id"])
-    return str(work.volumes.one(None, options.cinder_vol_name, "volume")["id"])
-
-
-def image_sets_of(options: Options, name: str | None) -> list[ImageSet]:
-    """One for each storage. Raises FreezerError."""
-    wanted = resource_id(options)
-    return [ImageSet(storage, wanted, name) for storage in storages_of(options)]
+        return str(work().servers.one(None, options.nova_inst_name, "server")["id"])
+    return str(work().volumes.one(None, options.cinder_vol_name, "volume")["id"])

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -20,10 +21,10 @@ from ...openstack.listing import snapshots_of_volumes
 from ...openstack.resources import Resource
 from ...progress import Progress
 from ...repository.backup_set import set_folder
-from ...repository.errors import ArchiveError, DamagedArchive
-from ...repository.ids import is_beginning, only_one
+from ...repository.errors import DamagedArchive
 from ...repository.levels import LevelPlan, LevelPolicy, plan_level
 from . import results
+from .base import Copy, KeptElsewhere, Medium, Run
 from .locations import backup_name, resource_id, workplace
 from .native_set import NativeBackup, NativeManifest, NativeSet
 from .proving import hash_now, hash_of_volume
@@ -33,40 +34,114 @@ from .source import Workplace
 _STORAGE = "cinder"
 
 
-def native_set(options: Options, name: str | None) -> NativeSet:
-    """The backups of the volume of an action. Raises RestError."""
-    return NativeSet(workplace(options), resource_id(options), name)
+class Native(Medium[NativeSet, Resource]):
+    """The medium ``cindernative``; its source is what Cinder says of a volume."""
 
+    def __init__(self, options: Options) -> None:
+        super().__init__(options, KeptElsewhere())
 
-def backup(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any]:
-    """Let Cinder make a backup, full or incremental, and wait until it is whole. Raises FreezerError."""
-    work = workplace(options)
-    volume = work.volumes.one(options.cindernative_vol_id, None, "volume")
-    name = backup_name(options, volume["id"])
-    set_folder(options.host, name)  # the same names as for files
-    kept = NativeSet(work, volume["id"], name)
-    known = kept.whole()
-    started = time.time()
-    if options.min_age is not None and known and abs(started - known[0].manifest.began) < options.min_age:
-        reason = f"the newest backup is younger than min_age ({options.min_age:g} seconds)"
-        return {**_described(known[0].manifest, volume), "changed": False, "outcome": "unchanged", "reason": reason}
-    plan = _level(options, kept, known, started)
-    about = {
-        **results.about(options, volume, name),
-        "level": plan.level,
-        "reason": plan.reason,
-        "parent_backup_id": plan.parent.backup_id if plan.parent else None,
-        "changed": True,
-    }
-    if dry_run:
-        consistency = "crash" if volume["status"] == "in-use" else "fs"
-        return {**about, "consistency": consistency, "outcome": "planned"}
-    progress.begin("backup")
-    try:
-        made, hold = _make(work, volume, name, plan, started)
-    finally:
-        progress.end()
-    return _done(work, volume, about, made, hold, started)
+    @functools.cached_property
+    def _work(self) -> Workplace:
+        return workplace(self.options)
+
+    @property
+    def wanted_id(self) -> str | None:
+        """Under the name that upstream has for it, or as for everything else."""
+        return self.options.cindernative_backup_id or self.options.backup_id
+
+    def source(self) -> Resource:
+        """Raises CloudError if there is no such volume."""
+        return self._work.volumes.one(self.options.cindernative_vol_id, None, "volume")
+
+    def sets(self, source: Resource | None = None, any_name: bool = False) -> list[NativeSet]:
+        """The one that there is. With an id all backups of the volume count, also those of others."""
+        options = self.options
+        wanted = source["id"] if source else resource_id(options, lambda: self._work)
+        name = options.backup_name if any_name else backup_name(options, wanted)
+        if source is not None:
+            set_folder(options.host, backup_name(options, wanted))  # the same names as for files
+        return [NativeSet(self._work, wanted, name, foreign=any_name and self.wanted_id is not None)]
+
+    def newest(self, one: NativeSet) -> NativeBackup | None:
+        """The newest one that can be restored."""
+        return next(iter(one.whole()), None)
+
+    def plan(self, source: Resource, sets: Sequence[NativeSet], now: float) -> dict[str, Any]:
+        """With the level, and why it is that one."""
+        consistency = "crash" if source["status"] == "in-use" else "fs"
+        level = _level(self.options, sets[0], sets[0].whole(), now)
+        return {**self._about(source, sets[0], level), "consistency": consistency}
+
+    def _about(self, volume: Resource, one: NativeSet, plan: LevelPlan[NativeManifest]) -> dict[str, Any]:
+        return {
+            **results.about(self.options, volume, one.backup_name or ""),
+            "level": plan.level,
+            "reason": plan.reason,
+            "parent_backup_id": plan.parent.backup_id if plan.parent else None,
+        }
+
+    def store(self, run: Run[NativeSet], source: Resource) -> dict[str, Any]:
+        """Let Cinder make a backup, and wait until it is whole."""
+        one = run.working[0]
+        plan = _level(self.options, one, one.whole(), run.started)
+        about = {**self._about(source, one, plan), "changed": True}
+        run.progress.begin("backup")
+        try:
+            made, hold = _make(self._work, source, about["backup_name"], plan, run.started)
+        finally:
+            run.progress.end()
+        return _done(self._work, source, about, made, hold, run.started)
+
+    def restore(self, copy: Copy[NativeSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
+        """A new volume, made once; no half of one is left if that fails."""
+        work, newest = self._work, copy.stored
+        volume = work.volumes.get(newest.manifest.volume_id)
+        stamp = f"{(volume or {}).get('name') or newest.manifest.volume_id}~{newest.manifest.timestamp}"
+        progress.begin("restore")
+        try:
+            return VolumeRestore(work.cloud, work.volumes, work.run, work.timeout_seconds).new_volume(
+                self.options.restore_as or stamp, _like(work, newest), newest.resource, False, dry_run
+            )
+        finally:
+            progress.end()
+
+    def prove(self, copy: Copy[NativeSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
+        """Its chain is whole; unless `check` is ``segments``, by way of a scratch volume, whose bytes can be compared."""
+        if check == "segments":
+            return []
+        newest = copy.stored
+        work = self._work.named(f"{self._work.temporary}-{newest.manifest.volume_id}-proof")
+        progress.begin("verify")
+        try:
+            with _scratch(work, newest) as scratch:
+                return _read_back(work, scratch, newest, compare_to) if check == "restore" else []
+        finally:
+            progress.end()
+
+    def prove_twin(self, copy: Copy[NativeSet], check: str, progress: Progress) -> None:
+        """Cinder keeps one copy."""
+
+    def describe(self, stored: NativeBackup) -> dict[str, Any]:
+        """Whose backup it is, and which."""
+        return _described(stored.manifest, self._work.volumes.get(stored.manifest.volume_id))
+
+    def describe_proof(self, copy: Copy[NativeSet]) -> dict[str, Any]:
+        """The size of the volume: Cinder does not say how much of it is stored."""
+        return {"stored_bytes": copy.manifest.stored_bytes}
+
+    def place(self, one: NativeSet, manifest: Any) -> dict[str, Any]:
+        """Where Cinder keeps a backup."""
+        del one
+        return {"storage": _STORAGE, "container": manifest.container, "folder": manifest.backup_id}
+
+    def list(self) -> dict[str, list[Any]]:
+        """Of one volume."""
+        backups = [_listed(one) for kept in self.sets(any_name=True) for one in kept.whole()]
+        return {"backups": backups, "incomplete": [], "damaged": []}
+
+    def beside(self) -> dict[str, Any]:
+        """What went wrong in the cloud beside the work."""
+        return {"problems": self._work.problems}
 
 
 def _level(options: Options, kept: NativeSet, known: list[NativeBackup], now: float) -> LevelPlan[NativeManifest]:
@@ -209,7 +284,7 @@ def _done(
     }
 
 
-def listed(one: NativeBackup) -> dict[str, Any]:
+def _listed(one: NativeBackup) -> dict[str, Any]:
     """One backup as a line of a list."""
     manifest = one.manifest
     return {
@@ -225,110 +300,10 @@ def listed(one: NativeBackup) -> dict[str, Any]:
     }
 
 
-def _choose(options: Options) -> tuple[NativeSet, list[NativeBackup]]:
-    """The backup that an action means and what it is built on, the full one first. Raises ArchiveError."""
-    kept = native_set(options, options.backup_name)
-    wanted_id = options.cindernative_backup_id or options.backup_id
-    kept.foreign = wanted_id is not None
-    known = kept.whole()
-    limit = options.restore_from_date
-    fitting = [
-        one
-        for one in known
-        if (wanted_id in (None, one.manifest.backup_id)) and (limit is None or one.manifest.timestamp <= limit)
-    ]
-    if not fitting and wanted_id is not None:
-        meant = only_one(wanted_id, [one for one in known if is_beginning(wanted_id, one.manifest.backup_id)])
-        fitting = [] if meant is None else [meant]
-    if not fitting:
-        wanted = f"with the id {wanted_id!r} " if wanted_id else "that is old enough " if limit else ""
-        named = f" named {options.backup_name!r}" if options.backup_name else ""
-        raise ArchiveError(f"There is no backup {wanted}of the volume {kept.folder}{named} in Cinder.")
-    by_id = {one.manifest.backup_id: one for one in NativeSet(kept.work, kept.folder, None, foreign=True).whole()}
-    chain = [fitting[0]]
-    while chain[0].manifest.parent is not None:
-        base = by_id.get(chain[0].manifest.parent.folder)
-        if base is None:
-            raise DamagedArchive(f"The backup {chain[0].manifest.backup_id} builds on one that Cinder has no more.")
-        chain.insert(0, base)
-    if chain[0].resource.get("is_incremental"):
-        raise DamagedArchive(f"The backup {chain[0].manifest.backup_id} is incremental, and there is nothing below it.")
-    return kept, chain
-
-
-def _restored(chain: list[NativeBackup], volume: Resource | None) -> dict[str, Any]:
-    newest = chain[-1].manifest
-    return {
-        **_described(newest, volume),
-        "chain": [
-            {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.timestamp}
-            for one in chain
-        ],
-        "storage": _STORAGE,
-        "container": newest.container,
-    }
-
-
 def _like(work: Workplace, backup: NativeBackup) -> Resource:
     """Size and, if the volume is still there, type of a volume that is to hold a backup."""
     volume = work.volumes.get(backup.manifest.volume_id) or {}
     return {"size": backup.manifest.size_gib, "volume_type": volume.get("volume_type")}
-
-
-def restore(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any]:
-    """A new volume made of a backup, once. Raises FreezerError; no half of one is left then."""
-    kept, chain = _choose(options)
-    work, newest = kept.work, chain[-1]
-    started = time.time()
-    volume = work.volumes.get(newest.manifest.volume_id)
-    stamp = f"{(volume or {}).get('name') or newest.manifest.volume_id}~{newest.manifest.timestamp}"
-    progress.begin("restore")
-    try:
-        made = VolumeRestore(work.cloud, work.volumes, work.run, work.timeout_seconds).new_volume(
-            options.restore_as or stamp, _like(work, newest), newest.resource, False, dry_run
-        )
-    finally:
-        progress.end()
-    return {
-        **_restored(chain, volume),
-        **made,
-        "remarks": [],
-        "problems": work.problems,
-        "duration_seconds": round(time.time() - started, 3),
-    }
-
-
-def verify(options: Options, progress: Progress) -> dict[str, Any]:
-    """Prove that Cinder can restore a backup: its chain is whole; unless ``check`` is segments, into a scratch volume.
-
-    With ``compare_to``, the id or the name of a volume, the bytes of that are compared with the scratch volume's.
-    Raises FreezerError if the proof fails; a difference is a result.
-    """
-    kept, chain = _choose(options)
-    work, newest = kept.work, chain[-1]
-    check = "restore" if options.compare_to else options.check
-    started = time.time()
-    differences: list[str] = []
-    if check != "segments":
-        work.temporary = f"{work.temporary}-{newest.manifest.volume_id}-proof"
-        progress.begin("verify")
-        try:
-            with _scratch(work, newest) as scratch:
-                if check == "restore":
-                    differences = _read_back(work, scratch, newest, options.compare_to)
-        finally:
-            progress.end()
-    return {
-        **_restored(chain, work.volumes.get(newest.manifest.volume_id)),
-        "changed": False,
-        "check": check,
-        "stored_bytes": newest.manifest.stored_bytes,
-        "differences": differences,
-        "differences_count": len(differences),
-        "outcome": "different" if differences else "success",
-        "problems": work.problems,
-        "duration_seconds": round(time.time() - started, 3),
-    }
 
 
 @contextmanager
@@ -352,5 +327,5 @@ def _read_back(work: Workplace, scratch: Resource, backup: NativeBackup, compare
     if compare_to is None:
         return []
     volume = work.volumes.one(None, compare_to, "volume")
-    work.temporary = f"{work.temporary}-now"
-    return [] if hash_now(work, volume, size).sha256 == of_backup else [f"the bytes of the volume {volume['id']}"]
+    now = work.named(f"{work.temporary}-now")
+    return [] if hash_now(now, volume, size).sha256 == of_backup else [f"the bytes of the volume {volume['id']}"]

@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 from ...openstack.errors import CloudError, deletion_failed
 from ...openstack.listing import backups_of_volumes
 from ...openstack.resources import OWNER, Resource
+from ...repository.errors import ArchiveError, DamagedArchive
+from ...repository.ids import is_beginning, only_one
 from ...repository.retention import Survey
 from .source import Workplace
 
@@ -64,12 +66,16 @@ class NativeBackup:
     resource: Resource
 
 
-@dataclass
+@dataclass(frozen=True)
 class CinderPlace:
     """Where Cinder keeps backups, in the words of a storage."""
 
     kind: str = "cinder"
     container: str = "Cinder's backups"
+
+    def describe(self) -> str:
+        """How messages name this place."""
+        return "Cinder"
 
 
 @dataclass
@@ -117,7 +123,37 @@ class NativeSet:
             return None
         return found[-1]
 
+    def find(self, backup_id: str | None = None, not_after: float | None = None) -> NativeBackup:
+        """The backup with an id, or with the only one that begins so, else the newest one of a time. Raises ArchiveError."""
+        known = [one for one in self.whole() if not_after is None or one.manifest.timestamp <= not_after]
+        fitting = [one for one in known if backup_id in (None, one.manifest.backup_id)]
+        if not fitting and backup_id is not None:
+            meant = only_one(backup_id, [one for one in known if is_beginning(backup_id, one.manifest.backup_id)])
+            fitting = [] if meant is None else [meant]
+        if fitting:
+            return fitting[0]
+        wanted = f"with the id {backup_id!r} " if backup_id else "that is old enough " if not_after else ""
+        named = f" named {self.backup_name!r}" if self.backup_name else ""
+        raise ArchiveError(f"There is no backup {wanted}of the volume {self.folder}{named} in Cinder.")
+
+    def chain(self, backup: NativeBackup) -> list[NativeBackup]:
+        """A backup and what it is built on, the full one first. Raises DamagedArchive if one of them is gone."""
+        by_id = {one.manifest.backup_id: one for one in NativeSet(self.work, self.folder, None, foreign=True).whole()}
+        chain = [backup]
+        while chain[0].manifest.parent is not None:
+            base = by_id.get(chain[0].manifest.parent.folder)
+            if base is None:
+                raise DamagedArchive(f"The backup {chain[0].manifest.backup_id} builds on one that Cinder has no more.")
+            chain.insert(0, base)
+        if chain[0].resource.get("is_incremental"):
+            lowest = chain[0].manifest.backup_id
+            raise DamagedArchive(f"The backup {lowest} is incremental, and there is nothing below it.")
+        return chain
+
     # ------------------------------------------------------------------ as prune asks
+
+    def check_owner(self) -> None:
+        """The backups of a volume are told apart by their metadata."""
 
     def is_empty(self) -> bool:
         """Whether there is no backup of the volume at all."""

@@ -19,14 +19,18 @@ from .source import Copy, Source, Taken, Workplace, about_volume
 
 
 class ServerSource(Source):
-    """Raises CloudError if there is no such server."""
+    """The medium ``nova``."""
 
     medium = "nova"
 
-    def __init__(self, work: Workplace) -> None:
-        self._work = work
-        self.resource = work.servers.one(work.options.nova_inst_id, work.options.nova_inst_name, "server")
+    def __init__(self, work: Workplace, resource: Resource) -> None:
+        super().__init__(work, resource)
         self._image: Resource = {}
+
+    @staticmethod
+    def resource_of(work: Workplace) -> Resource:
+        """The server. Raises CloudError if there is none."""
+        return work.servers.one(work.options.nova_inst_id, work.options.nova_inst_name, "server")
 
     def _snapshots(self, **options: Any) -> ServerSnapshots:
         wanted = ServerSnapshotOptions(self._work.temporary, timeout_seconds=self._work.timeout_seconds, **options)

@@ -5,12 +5,9 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
-from ...action.options import Options
 from ...openstack.block_storage.volume_copies import VolumeSnapshotOptions
 from ...openstack.block_storage.volume_images import image_of_volume, volume_of_image
 from ...openstack.block_storage.volumes import VolumeSnapshots
@@ -18,12 +15,9 @@ from ...openstack.images import download, upload
 from ...openstack.resources import Resource
 from ...progress import Progress
 from ...repository.errors import DamagedArchive
-from . import results
 from .content import check_sizes, verified_blocks
 from .image_set import ImageSet
-from .locations import workplace
-from .manifest import Disk
-from .restoring import choose
+from .manifest import CloudManifest, Disk
 from .source import Workplace
 
 _GIBIBYTE = 1 << 30
@@ -51,44 +45,29 @@ class HeadHash:
         return self._hash.hexdigest()
 
 
-def verify(options: Options, progress: Progress) -> dict[str, Any]:
-    """Prove that an image restores, in every storage of the action; with ``check: restore`` also through the cloud.
+def prove(
+    work: Workplace, one: ImageSet, manifest: CloudManifest, check: str, compare_to: str | None, progress: Progress
+) -> list[str]:
+    """Prove that an image restores, with the `check` ``restore`` through the cloud; the differences from a volume.
 
-    Raises DamagedArchive or CloudError if the proof fails; a difference from ``compare_to`` is a result.
+    Raises DamagedArchive or CloudError if the proof fails.
     """
-    check = "restore" if options.compare_to else options.check
-    chosen = choose(options)
-    chosen.need_everywhere()
-    copies = chosen.copies
-    started = time.time()
-    one, image = copies[0]
-    manifest = image.manifest
-    differences: list[str] = []
-    for other, found in copies:
-        for disk in found.manifest.disks:
-            check_sizes(other, disk)
-            # What is restored is read anyway.
-            if check == "stream" or (check == "restore" and other is not one):
-                _read(other, disk, progress)
-    work = workplace(options)
-    work.temporary = f"{work.temporary}-{manifest.resource_id}-proof"
-    if check == "restore":
-        for disk in manifest.disks:
-            _prove_disk(work, one, disk, progress)
-        if options.compare_to:
-            differences = _compare(work, manifest.disks[0], options.compare_to)
-    return {
-        **results.restored(manifest, one.storage.kind, one.storage.container),
-        "changed": False,
-        "check": check,
-        "stored_bytes": manifest.stored_bytes,
-        "disks": results.disks(manifest),
-        "differences": differences,
-        "differences_count": len(differences),
-        "outcome": "different" if differences else "success",
-        "problems": work.problems,
-        "duration_seconds": round(time.time() - started, 3),
-    }
+    # What is restored is read anyway.
+    prove_stored(one, manifest, check == "stream", progress)
+    if check != "restore":
+        return []
+    proof = work.named(f"{work.temporary}-{manifest.resource_id}-proof")
+    for disk in manifest.disks:
+        _prove_disk(proof, one, disk, progress)
+    return _compare(proof, manifest.disks[0], compare_to) if compare_to else []
+
+
+def prove_stored(one: ImageSet, manifest: CloudManifest, reads: bool, progress: Progress) -> None:
+    """Prove that all objects of an image are there; with `reads` also every byte. Raises DamagedArchive."""
+    for disk in manifest.disks:
+        check_sizes(one, disk)
+        if reads:
+            _read(one, disk, progress)
 
 
 def _read(one: ImageSet, disk: Disk, progress: Progress) -> None:

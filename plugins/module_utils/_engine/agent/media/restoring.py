@@ -4,67 +4,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import Any, Callable
 
-from ...action.options import Options
 from ...openstack.block_storage.volume_images import remove_volumes, volume_of_image
 from ...openstack.compute.server_restore import ServerRestore
 from ...openstack.errors import CloudError
 from ...openstack.images import delete_image, images_named, upload
 from ...openstack.resources import Resource
 from ...progress import Progress
-from ...repository.errors import DamagedArchive
-from ...storage.errors import StorageError
-from .. import choosing
-from ..choosing import Chosen
-from . import results
 from .content import verified_blocks
 from .image_set import ImageSet
-from .locations import image_sets_of, workplace
-from .manifest import CloudManifest, Disk, StoredImage
+from .manifest import CloudManifest, Disk
 from .source import Workplace
 
-Found = tuple[ImageSet, StoredImage]
 
-
-def choose(options: Options) -> Chosen[Found]:
-    """The image that an action means, in each storage that has it: of all storages the newest one counts."""
-    return choosing.choose(
-        image_sets_of(options, options.backup_name),
-        lambda one: (one, one.find(options.backup_id, options.restore_from_date)),
-        lambda copy: copy[1].manifest,
-    )
-
-
-def restore(options: Options, progress: Progress, dry_run: bool) -> dict[str, Any]:
+def restore(
+    work: Workplace, one: ImageSet, manifest: CloudManifest, progress: Progress, dry_run: bool
+) -> dict[str, Any]:
     """A new server, or a new volume, made of an image; made once. Raises FreezerError; nothing new is left then."""
-    chosen = choose(options)
-    chosen.refuse_older(options)
-    copies = chosen.copies
-    work = workplace(options)
-    started = time.time()
-    remarks = chosen.remarks()
-    for one, image in copies:
-        manifest = image.manifest
-        work.temporary = f"freezer-{manifest.backup_id}"
-        try:
-            made = _Restore(work, one, manifest, progress).run(dry_run)
-        except (DamagedArchive, StorageError) as problem:
-            if one is copies[-1][0]:
-                raise
-            remarks.append(f"{problem} The next storage was taken.")
-        else:
-            break
-    return {
-        **results.restored(manifest, one.storage.kind, one.storage.container),
-        **made,
-        "remarks": remarks,
-        "problems": work.problems,
-        "duration_seconds": round(time.time() - started, 3),
-    }
+    return _Restore(work.named(f"freezer-{manifest.backup_id}"), one, manifest, progress).run(dry_run)
 
 
 class _Restore:

@@ -13,6 +13,8 @@ from ...action.options import Options
 from ...openstack.resources import Resource
 from ...repository.segments import FanOut
 from ...version import VERSION
+from .. import results
+from .base import Run
 from .image_set import ImageSet
 from .manifest import CloudManifest, StoredImage
 
@@ -38,7 +40,7 @@ def about(options: Options, resource: Resource, name: str) -> dict[str, Any]:
 def planned(options: Options, resource: Resource, name: str, consistency: str) -> dict[str, Any]:
     """What would be made."""
     level = {"level": 0, "reason": _FULL, "parent_backup_id": None, "consistency": consistency}
-    return {**about(options, resource, name), **level, "changed": True, "outcome": "planned"}
+    return {**about(options, resource, name), **level}
 
 
 def described(manifest: CloudManifest) -> dict[str, Any]:
@@ -57,50 +59,31 @@ def described(manifest: CloudManifest) -> dict[str, Any]:
     }
 
 
-def unchanged(options: Options, newest: StoredImage, sets: Sequence[ImageSet]) -> dict[str, Any]:
-    """Why none was made, and which one there is."""
-    return {
-        **described(newest.manifest),
-        "changed": False,
-        "outcome": "unchanged",
-        "reason": f"the newest backup is younger than min_age ({options.min_age:g} seconds)",
-        "storages": [_place(one, newest.manifest) for one in sets],
-    }
+def _stored_in(one: ImageSet, manifest: CloudManifest, run: Run[ImageSet]) -> dict[str, Any]:
+    """What became of an image in one storage."""
+    failure = run.fan_out.failures.get(one.storage)
+    outcome = {"outcome": "success"} if failure is None else {"outcome": "failed", "message": str(failure)}
+    return {**results.place(one, manifest), **outcome}
 
 
-def _place(one: ImageSet, manifest: CloudManifest) -> dict[str, Any]:
-    return {
-        "storage": one.storage.kind,
-        "container": one.storage.container,
-        "folder": f"{one.folder}/{manifest.folder}",
-    }
-
-
-def done(
-    options: Options, stored: StoredImage, sets: Sequence[ImageSet], fan_out: FanOut, problems: Sequence[str]
-) -> dict[str, Any]:
+def done(options: Options, stored: StoredImage, run: Run[ImageSet], problems: Sequence[str]) -> dict[str, Any]:
     """What became of a backup."""
     manifest = stored.manifest
-    storages = []
-    for one in sets:
-        failure = fan_out.failures.get(one.storage)
-        ending = {"outcome": "success"} if failure is None else {"outcome": "failed", "message": str(failure)}
-        storages.append({**_place(one, manifest), **ending})
-    outcome = "partial" if fan_out.failures else "success"
+    outcome = "partial" if run.fan_out.failures else "success"
     return {
         **described(manifest),
         "changed": True,
         "outcome": outcome,
         "reason": _FULL,
         "parent_backup_id": None,
-        "storages": storages,
+        "storages": [_stored_in(one, manifest, run) for one in run.sets],
         "disks": disks(manifest),
         "source_bytes": manifest.stored_bytes,
         "stored_bytes": manifest.stored_bytes,
         "held_seconds": held_seconds(manifest.hold),
         "problems": list(problems),
         "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
-        "metadata": _metadata(options, stored, outcome, fan_out),
+        "metadata": _metadata(options, stored, outcome, run.fan_out),
     }
 
 
@@ -205,14 +188,4 @@ def listed(one: ImageSet, stored: StoredImage) -> dict[str, Any]:
         "storage": one.storage.kind,
         "container": one.storage.container,
         "folder": f"{one.folder}/{manifest.folder}",
-    }
-
-
-def restored(manifest: CloudManifest, storage_kind: str, container: str) -> dict[str, Any]:
-    """Which image is, or would be, restored."""
-    return {
-        **described(manifest),
-        "chain": [{"backup_id": manifest.backup_id, "level": 0, "timestamp": manifest.began}],
-        "storage": storage_kind,
-        "container": container,
     }

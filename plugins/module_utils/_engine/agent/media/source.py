@@ -8,7 +8,7 @@ import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Callable
 
 from ...action.options import Options
@@ -24,7 +24,7 @@ from ...openstack.waiting import Clock
 _CLEANING_SECONDS = 600.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Copy:
     """One disk as an image in Glance, for as long as it takes to read it."""
 
@@ -34,7 +34,7 @@ class Copy:
     volume: dict[str, Any] | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Taken:
     """What is known of a snapshot when it is there."""
 
@@ -43,19 +43,22 @@ class Taken:
     server: dict[str, Any] | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Workplace:
     """The cloud, and what is needed to work in it. ``temporary`` is the name of everything that goes away again."""
 
     cloud: Cloud
     options: Options
     temporary: str
+    volumes: Volumes
+    servers: Servers
+    #: What went wrong beside the work, as sentences: of all workplaces that were made of one.
     problems: list[str] = field(default_factory=list)
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def __post_init__(self) -> None:
-        self.volumes = Volumes(self.cloud)
-        self.servers = Servers(self.cloud)
+    def named(self, temporary: str) -> Workplace:
+        """The same one, where what goes away again has another name."""
+        return replace(self, temporary=temporary)
 
     @property
     def timeout_seconds(self) -> float:
@@ -103,8 +106,16 @@ class Source(ABC):
     """A server or a volume that images are made of."""
 
     medium: str
-    #: What Nova or Cinder says of it.
-    resource: Resource
+
+    def __init__(self, work: Workplace, resource: Resource) -> None:
+        self._work = work
+        #: What Nova or Cinder says of it.
+        self.resource = resource
+
+    @staticmethod
+    @abstractmethod
+    def resource_of(work: Workplace) -> Resource:
+        """The server or the volume that the options mean. Raises CloudError if there is none."""
 
     @abstractmethod
     def consistency(self) -> str:
@@ -116,7 +127,7 @@ class Source(ABC):
 
     @abstractmethod
     def take(self, stack: ExitStack) -> Taken:
-        """Take the snapshot, which the stack removes, and let go what was held still as soon as it is there."""
+        """Take the snapshot, which the stack removes, and release what is quiesced as soon as it is there."""
 
     @abstractmethod
     def copies(self) -> Iterator[Copy]:

@@ -12,16 +12,16 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..action.options import Options
-from ..archive.tar import Source
-from ..repository.backup_set import BackupSet, StoredBackup
-from ..repository.errors import DamagedArchive, ForeignBackup
-from ..repository.levels import LevelPlan, LevelPolicy, plan_level
-from ..repository.manifest import Manifest
-from ..repository.segments import open_verified
-from ..storage.base import Storage
-from ..storage.errors import StorageError
-from ..system.file_names import shown
+from ...action.options import Options
+from ...archive.tar import Source
+from ...repository.backup_set import BackupSet, StoredBackup
+from ...repository.errors import DamagedArchive, ForeignBackup
+from ...repository.levels import LevelPlan, LevelPolicy, plan_level
+from ...repository.manifest import Manifest
+from ...repository.segments import open_verified
+from ...storage.base import Storage
+from ...storage.errors import StorageError
+from ...system.file_names import shown
 
 
 def generation(backup_set: BackupSet) -> list[StoredBackup]:

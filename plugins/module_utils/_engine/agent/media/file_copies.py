@@ -5,42 +5,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from ..action.options import OptionError, Options
-from ..archive import restore_target, tree_comparison
-from ..archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
-from ..archive.written import LISTED_AT_MOST, Placed
-from ..progress import Progress
-from ..repository.backup_set import BackupSet, StoredBackup
-from ..repository.errors import ArchiveError, DamagedBackup
-from ..storage.base import Storage
-from ..storage.containers import Containers
-from ..system.file_names import shown
-from ..system.scratch import need_room, scratch_folder
-from . import choosing
-from .choosing import Chosen
-
-#: A storage, and the chain in it: level 0 first, the backup that is meant last.
-Copy = tuple[Storage, list[StoredBackup]]
-
-
-def choose(sets: Iterable[BackupSet], options: Options) -> Chosen[Copy]:
-    """The chain that an action means, in each storage that has it: of all storages the newest such backup counts.
-
-    Raises StorageError or ArchiveError if no storage has one.
-    """
-    containers = Containers(options.init)
-
-    def look(backup_set: BackupSet) -> Copy:
-        containers.check(backup_set.storage)
-        wanted = backup_set.find(options.backup_id, options.restore_from_date)
-        try:
-            return backup_set.storage, backup_set.chain(wanted)
-        except ArchiveError as problem:
-            raise DamagedBackup(str(problem), wanted.manifest.timestamp) from problem
-
-    return choosing.choose(sets, look, lambda copy: copy[1][-1].manifest)
+from ...action.options import OptionError
+from ...archive import restore_target, tree_comparison
+from ...archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
+from ...archive.written import LISTED_AT_MOST, Placed
+from ...progress import Progress
+from ...repository.backup_set import StoredBackup
+from ...storage.base import Storage
+from ...system.file_names import shown
+from ...system.scratch import need_room, scratch_folder
 
 
 def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
@@ -61,21 +36,23 @@ def restore_into(
         progress.end()
 
 
-def prove(storage: Storage, chain: Sequence[StoredBackup], options: Options, progress: Progress) -> list[str]:
-    """Read a chain as ``check`` of an action says; the differences from ``compare_to``. Raises DamagedArchive."""
-    if options.check == "segments":
+def prove(
+    storage: Storage, chain: Sequence[StoredBackup], check: str, compare_to: str | None, progress: Progress
+) -> list[str]:
+    """Read a chain as `check` says; the differences from the folder `compare_to`. Raises DamagedArchive."""
+    if check == "segments":
         progress.begin("verify", sum(one.manifest.stored_bytes for one in chain))
     else:
         _begin(progress, "verify", chain)
     try:
         for one in chain:
             check_side_objects(storage, one)
-            if options.check == "segments":
+            if check == "segments":
                 check_segments(storage, one, progress)
-            elif options.check == "stream":
+            elif check == "stream":
                 check_stream(storage, one, progress)
-        if options.check == "restore":
-            return _compare(storage, chain, options.compare_to, progress)
+        if check == "restore":
+            return _compare(storage, chain, compare_to, progress)
         return []
     finally:
         progress.end()

@@ -1,0 +1,38 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""From the medium that an action names to what knows it. Those of clouds are not imported where none is meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...action.options import Options
+from .base import Medium
+from .files import Files
+
+
+def medium_of(options: Options) -> Medium[Any, Any]:
+    """What is copied, as the options of an action mean it."""
+    name = options.backup_media
+    if name == "fs":
+        return Files(options)
+    if name == "cindernative":
+        from .native import Native
+
+        return Native(options)
+    from .images import Images
+
+    return Images(options)
+
+
+def media_listed(options: Options) -> list[Medium[Any, Any]]:
+    """Those that a list is of: a container that is named may have files as well as images."""
+    media = [medium_of(options)]
+    has_images = (
+        any(kind == "swift" for kind, _container in options.places()) if options.backup_media == "fs" else False
+    )
+    if has_images and options.hostname is None:
+        from .images import Images
+
+        media.append(Images(options))
+    return media

@@ -1,0 +1,53 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The verb restore: the backup that an action means, from the first storage that gives it whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..action.options import parse_options
+from ..progress import Progress
+from ..repository.errors import DamagedArchive
+from ..storage.errors import StorageError
+from .conduct import as_asked
+from .media.by_name import medium_of
+from .results import LISTED_AT_MOST
+from .verb import choose, described, told
+
+
+@told("restore")
+@as_asked("restore")
+def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
+    """Restore the backup that an action means: files into ``restore_abs_path``, else a new server or volume.
+
+    The target becomes visible as a whole. A folder that is not empty is refused unless ``overwrite``; even then
+    nothing is deleted that the backup does not hold. Raises FreezerError; the target is as before then.
+    """
+    progress = progress or Progress()
+    options = parse_options(action)
+    options.refuse_for("restore")
+    medium = medium_of(options)
+    medium.check_target()
+    chosen = choose(medium)
+    chosen.refuse_older(options)
+    started = time.time()
+    remarks: list[Any] = list(chosen.remarks())
+    for copy in chosen.copies:
+        try:
+            made = medium.restore(copy, progress, dry_run or options.dry_run)
+        except (DamagedArchive, StorageError) as problem:
+            if copy is chosen.copies[-1]:
+                raise
+            remarks.append(f"{problem} The next storage was taken.")
+        else:
+            break
+    return {
+        **described(medium, copy),
+        **made,
+        **medium.beside(),
+        "remarks": [*remarks, *made.get("remarks", [])][:LISTED_AT_MOST],
+        "duration_seconds": round(time.time() - started, 3),
+    }

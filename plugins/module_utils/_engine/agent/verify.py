@@ -1,0 +1,51 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The verb verify: proof that a backup restores, in every storage that should have it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ..action.options import parse_options
+from ..progress import Progress
+from .conduct import as_asked
+from .media.by_name import medium_of
+from .results import LISTED_AT_MOST
+from .verb import choose, described, told
+
+
+@told("verification")
+@as_asked("verify")
+def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+    """Prove that a backup and everything it is built on can be read, in every storage of the action.
+
+    Nothing is written but a scratch folder, or in a cloud what is removed again.
+
+    ``check`` is ``segments`` (sizes and hashes), ``stream`` (also read as a restore reads it) or ``restore`` (also
+    restored aside and, with ``compare_to``, compared). Raises DamagedArchive if the proof fails, or a storage does not
+    have the backup; differences from ``compare_to`` are a result, not an error.
+    """
+    progress = progress or Progress()
+    options = parse_options(action)
+    check = "restore" if options.compare_to is not None else options.check
+    medium = medium_of(options)
+    chosen = choose(medium)
+    chosen.need_everywhere()
+    first, *others = chosen.copies
+    started = time.time()
+    differences = medium.prove(first, check, options.compare_to, progress)
+    for copy in others:
+        medium.prove_twin(copy, check, progress)
+    return {
+        **described(medium, first),
+        **medium.describe_proof(first),
+        **medium.beside(),
+        "changed": False,
+        "check": check,
+        "outcome": "different" if differences else "success",
+        "differences": differences[:LISTED_AT_MOST],
+        "differences_count": len(differences),
+        "duration_seconds": round(time.time() - started, 3),
+    }
