@@ -52,6 +52,7 @@ class _Parent(Protocol):
 class _Manifest(Protocol):
     @property
     def backup_id(self) -> str: ...
+
     @property
     def timestamp(self) -> int:
         """Puts the backups of a set in order."""
