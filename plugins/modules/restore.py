@@ -215,14 +215,14 @@ unreadable:
   elements: dict
   sample: []
 remarks:
-  description: Other remarks of tar.
-  returned: when not in check mode
+  description: Why another storage was taken, and other remarks of tar.
+  returned: success
   type: list
   elements: str
   sample: []
 duration_seconds:
   description: How long it took.
-  returned: when not in check mode
+  returned: success
   type: float
   sample: 2.25
 """
