@@ -27,18 +27,14 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
     error_from,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Answer
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import FAIL, SUCCESS, Outcome
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noauth import NoAuth
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import create_app
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Scope
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.api.conversation import Conversation
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Journal
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import (
-    FAIL,
-    SUCCESS,
-    Outcome,
-    Run,
-)
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import Run
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.scheduler import Core
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.surroundings import (
     Join,

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.cli.showing import (
     show_document,
     show_list,
@@ -27,7 +28,6 @@ from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.cli.status import show_status
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Journal, Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import Run
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
 from ansible_collections.freezer.backup.tests.support.freezer_readmes import TEST_JOB
 from ansible_collections.freezer.backup.tests.support.scheduler_process import COMMAND, clean_environment

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.query import Query
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import Run
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.surroundings import Limits
 from ansible_collections.freezer.backup.tests.support.scheduler_world import World, job
 

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.events import EventBox, NotHeard
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Journal, Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.scheduler import Core
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.surroundings import Limits
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.main import main
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.process.daemon import Lock

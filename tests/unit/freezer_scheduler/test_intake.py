@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import intake
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.entries import Entry
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.folder import JobFolder
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import Run
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.states import State
 from ansible_collections.freezer.backup.tests.support.scheduler_world import World, job
 
 UTC = ZoneInfo("UTC")

@@ -11,10 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.cli.status import show_status
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import JOB, Journal, Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import Run
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.states import State
 
 #: Opens the file, reads and closes it, as `freezer-scheduler status` does.
 READER = """

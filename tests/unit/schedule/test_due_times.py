@@ -11,10 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import (
-    DueTimes,
-    MissingScheduler,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import Any
 
 from ..documents.errors import DocumentError
+from ..schedule.errors import TagTooHigh
+from ..schedule.rounds import answer_to
 from .client import Registry, Round
 from .collection import Document
 from .ensure import find, remove, store
 from .errors import Conflict, NotFound, Rejected
 from .jobs import checked_schedule, existing_job
 from .plan import Result
-
-DEFAULT_HOLD_OFF_SECONDS = 60
 
 
 def ensure_session(
@@ -140,16 +140,14 @@ def act(
 def predicted_start(session: Mapping[str, Any], tag: int, now: float) -> Round:
     """What the API would answer to a start with this tag at ``now`` (seconds since 1970).
 
-    A start joins the running round within ``hold_off`` seconds, and begins the next one after them.
+    Raises Rejected for a tag that the session has not had.
     """
-    current = int(session.get("session_tag") or 0)
-    hold_off_seconds = session.get("hold_off", DEFAULT_HOLD_OFF_SECONDS)
-    held_off = now - (session.get("time_start") or 0) <= hold_off_seconds
-    if tag > current:
-        raise Rejected(f"The tag {tag} of the job is higher than {current}, the tag of the session.")
-    if held_off:
-        return Round("success" if tag < current else "hold-off", current)
-    return Round("success", current + 1) if tag == current else Round("out-of-sync", current)
+    try:
+        answer = answer_to(session, tag, now)
+    except TagTooHigh as error:
+        current = int(session.get("session_tag") or 0)
+        raise Rejected(f"The tag {tag} of the job is higher than {current}, the tag of the session.") from error
+    return Round(answer.result, answer.session_tag)
 
 
 def _held_jobs(session: Mapping[str, Any] | None) -> list[str]:

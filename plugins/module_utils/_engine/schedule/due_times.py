@@ -26,7 +26,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ..errors import FreezerError
+from .errors import MissingScheduler
 from .grammar import FIELD_RANGES, Expression, Field, LastDayOfMonth, Schedule, Steps, parse
 
 #: How far ahead the calendar is searched: any date with any weekday comes again within 40 years.
@@ -34,10 +34,6 @@ _HORIZON_YEARS = 41
 _PLACES = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th", -1: "last"}
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LOCALTIME = "/etc/localtime"
-
-
-class MissingScheduler(FreezerError):
-    """APScheduler, which works calendar fields out, is not there."""
 
 
 def local_zone() -> tzinfo:
@@ -90,6 +86,10 @@ class DueTimes:
         """The first moment later than this one at which the job is due; None if there is none."""
         found = [due for due in (source.after(moment) for source in self._sources) if due is not None]
         return min(found) if found else None
+
+    def has_more(self, since: float, now: float) -> bool:
+        """Whether the job will be due again. ``since`` is the moment up to which times have been dealt with."""
+        return not self.once and self.after(max(since, now) if self.continuous else since) is not None
 
     def newest(self, since: float, until: float) -> float | None:
         """The last of the moments later than ``since`` and not later than ``until``; None if there is none.

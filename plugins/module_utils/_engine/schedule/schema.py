@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .grammar import MAX_MISFIRE_GRACE_SECONDS
+from . import states
+from .grammar import CATCH_UPS, MAX_MISFIRE_GRACE_SECONDS
+from .runs import ABORTED, FAIL, SUCCESS
 
-EVENTS = ("", "stop", "start", "abort", "remove")
-STATUSES = ("", "completed", "stop", "scheduled", "running", "aborting", "removed")
-RESULTS = ("", "success", "fail", "aborted")
-
-#: What becomes of times that passed while nobody could run the job: the newest of them, all of them, or none is run.
-CATCH_UPS = ("latest", "all", "none")
+EVENTS = ("", states.STOP, states.START, states.ABORT, states.REMOVE)
+STATUSES = (
+    states.NEW, states.COMPLETED, states.STOPPED, states.SCHEDULED, states.RUNNING, states.ABORTING, states.REMOVED,
+)  # fmt: skip
+RESULTS = ("", SUCCESS, FAIL, ABORTED)
 
 #: ISO 8601 as upstream Freezer accepts it: seconds are required, a fraction and a zone are not.
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?$"

@@ -11,9 +11,7 @@ from typing import Any
 
 from .due_times import DueTimes, local_zone, named_zone
 from .grammar import ScheduleError
-
-#: A job that is in one of these is not run until somebody starts it.
-IDLE_STATUSES = ("completed", "stop", "removed")
+from .states import ABORT, IDLE, NEW, REMOVE, SCHEDULED, START, STOP
 
 
 def anchor_of(schedule: Mapping[str, Any]) -> float | None:
@@ -35,11 +33,11 @@ def next_runs(document: Mapping[str, Any], since: float, count: int = 1, zone: t
             schedule = document[key]
     zone = zone or local_zone()
     status, event = schedule.get("status") or "", schedule.get("event") or ""
-    if event in ("stop", "abort", "remove") or (status in IDLE_STATUSES and event != "start"):
+    if event in (STOP, ABORT, REMOVE) or (status in IDLE and event != START):
         return []
     times = DueTimes(schedule, zone, anchor_of(schedule))
     if times.once:
-        return [datetime.fromtimestamp(since, zone)] if status in ("", "scheduled") or event == "start" else []
+        return [datetime.fromtimestamp(since, zone)] if status in (NEW, SCHEDULED) or event == START else []
     found: list[datetime] = []
     due = times.after(since)
     while due is not None and len(found) < count:

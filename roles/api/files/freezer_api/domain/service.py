@@ -12,10 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import rounds
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import NotAMember, TagTooHigh
+
 from ..access.context import Access
+from ..errors import BadRequestError, NotFoundError
 from ..store.base import Document, Replace, Store, Stored
 from ..store.errors import ConflictError
-from . import session_rounds
 from .batches import Check, Outcome, run_batch
 from .kinds.base import Rules
 from .kinds.job import with_event
@@ -110,24 +113,24 @@ class Service:
 
         return until_no_conflict(attempt)
 
-    def start_in_session(self, access: Access, session_id: str, job_id: str, current_tag: int) -> session_rounds.Answer:
+    def start_in_session(self, access: Access, session_id: str, job_id: str, current_tag: int) -> rounds.Answer:
         """Ask to run a job in a round of a session. Raises BadRequestError, NotFoundError."""
         return self._session_action(
             access,
             session_id,
             job_id,
-            lambda session: session_rounds.start(session, job_id, current_tag, self._planner.now),
+            lambda session: rounds.start(session, job_id, current_tag, self._planner.now),
         )
 
     def end_in_session(
         self, access: Access, session_id: str, job_id: str, current_tag: int | None, result: str
-    ) -> session_rounds.Answer:
+    ) -> rounds.Answer:
         """Report what a job of a session came to. Raises BadRequestError, NotFoundError."""
         return self._session_action(
             access,
             session_id,
             job_id,
-            lambda session: session_rounds.end(session, job_id, current_tag, result, self._planner.now),
+            lambda session: rounds.end(session, job_id, current_tag, result, self._planner.now),
         )
 
     def add_job_to_session(self, access: Access, session_id: str, job_id: str) -> None:
@@ -139,12 +142,12 @@ class Service:
             earlier = self._session_of(access.beside(job), job)
             if earlier is not None and job_id not in earlier.document.get("jobs", {}):
                 earlier = None
-            with_job, associated = session_rounds.with_job(
+            with_job, associated = rounds.with_job(
                 session.document, job.document, earlier.document if earlier is not None else None
             )
             changes = [Replace(session, with_job), Replace(job, associated)]
             if earlier is not None and earlier.id != session.id:
-                changes.append(Replace(earlier, session_rounds.without_job(earlier.document, job_id)))
+                changes.append(Replace(earlier, rounds.without_job(earlier.document, job_id)))
             self.store.apply(changes)
 
         until_no_conflict(attempt)
@@ -154,11 +157,14 @@ class Service:
 
         def attempt() -> None:
             session = self._planner.existing("session", access, session_id)
-            changes = [Replace(session, session_rounds.without_job(session.document, job_id))]
-            own = session_rounds.own_schedule(session.document, job_id)
+            try:
+                changes = [Replace(session, rounds.without_job(session.document, job_id))]
+            except NotAMember as error:
+                raise NotFoundError(str(error)) from error
+            own = rounds.own_schedule(session.document, job_id)
             job = self.store.get("job", job_id, access.beside(session).scope)
             if job is not None and job.document.get("session_id") == session_id:
-                changes.append(Replace(job, session_rounds.job_alone(job.document, own)))
+                changes.append(Replace(job, rounds.job_alone(job.document, own)))
             self.store.apply(changes)
 
         until_no_conflict(attempt)
@@ -168,14 +174,19 @@ class Service:
         return self.store.get("session", session_id, access.scope) if session_id else None
 
     def _session_action(
-        self, access: Access, session_id: str, job_id: str, act: Callable[[Document], session_rounds.Answer]
-    ) -> session_rounds.Answer:
-        def attempt() -> session_rounds.Answer:
+        self, access: Access, session_id: str, job_id: str, act: Callable[[Document], rounds.Answer]
+    ) -> rounds.Answer:
+        def attempt() -> rounds.Answer:
             session = self._planner.existing("session", access, session_id)
             if access.scope.client_id is not None:
                 # In a session of its own a node speaks for its own jobs only.
                 self._planner.existing("job", access, job_id)
-            answer = act(session.document)
+            try:
+                answer = act(session.document)
+            except TagTooHigh as error:
+                raise BadRequestError(str(error), title="Bad session tag") from error
+            except NotAMember as error:
+                raise BadRequestError(str(error), title="Bad session action") from error
             if answer.session is not None:
                 self.store.replace(session, answer.session)
             return answer

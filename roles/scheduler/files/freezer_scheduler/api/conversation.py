@@ -29,11 +29,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
     Unreachable,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import OWN_RUN_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import COMPLETED, EVENTS
 
 from ..core.folder import JobFolder
 from ..core.intake import integer_problem, job_problem, session_problem
 from ..core.journal import API_STATE, BACKUP, BACKUPS_GONE, JOB, Journal, Report
-from ..core.states import COMPLETED, EVENTS
 from ..core.surroundings import Join, Joined
 from .upload import upload
 

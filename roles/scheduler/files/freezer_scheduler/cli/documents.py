@@ -21,11 +21,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.collection import Collection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import NotFound
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.select import select
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import in_words
 
 from ..api.upload import upload
 from ..core.folder import JobFolder
 from ..core.reading import NotRead, parsed
-from ..core.states import in_words
 from .command_line import UsageError
 from .showing import show_document, show_list, watch
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import states
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 
 from ..config.settings import Settings
-from ..core import states
 from ..core.events import EventBox, NotHeard
 from ..core.folder import JobFolder
 from ..core.journal import Journal, Known
 from ..core.runs import QUEUED, READY
-from ..core.states import State
 from ..process.daemon import Lock
 from ..process.service import JOURNAL_NAME
 from .command_line import UsageError

@@ -14,16 +14,25 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.runnable import actions_of, bare_action
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import rounds
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import (
+    ABORTED,
+    FAIL,
+    SUCCESS,
+    Outcome,
+    backups_gone,
+    described,
+    timeout_of,
+)
 
-from . import runs, states
+from . import runs
 from .journal import BACKUP, BACKUPS_GONE, JOB, SESSION_END, Journal, JournalError
-from .runs import ABORTED, FAIL, JOINING, QUEUED, READY, RUNNING, STARTING, SUCCESS, WAITING, Outcome, Run
+from .runs import JOINING, QUEUED, READY, RUNNING, STARTING, WAITING, Run
 from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
 
-#: How long the API may stay away before a job gives up to join its session, if its hold-off is not known.
-JOIN_SECONDS = 60
 _JOIN_AGAIN_SECONDS = 3.0
 
 
@@ -115,7 +124,7 @@ class Dispatcher:
         try:
             document = self._journal.document(run.job_id) or {}
             self._documents[run.run_id] = document
-            actions = runs.actions_of(document)
+            actions = actions_of(document)
         except DocumentError as error:
             actions = []
             run.messages.append(f"{error}.")
@@ -126,7 +135,7 @@ class Dispatcher:
         if run.session_id and self._ask is not None:
             run.phase = JOINING
             # After that nobody can join the round that this run is meant for.
-            run.join_until = now + self.hold_offs.get(run.session_id, JOIN_SECONDS)
+            run.join_until = now + self.hold_offs.get(run.session_id, rounds.HOLD_OFF_SECONDS)
             self._join(run)
         else:
             self._make_ready(run)
@@ -137,15 +146,15 @@ class Dispatcher:
         run = self.runs.get(answer.run_id)
         if run is None or run.phase != JOINING:
             return
-        if answer.result == "success":
+        if answer.result == SUCCESS:
             run.session_tag = answer.session_tag
             self._make_ready(run)
             self._journal.keep_run(run)
             self._jobs.learn_tag(run.job_id, answer.session_tag)
-        elif answer.result == "hold-off":
+        elif answer.result == rounds.HOLD_OFF:
             LOG.info("Job %s has run in round %d of its session already", run.job_id, answer.session_tag)
             self._over(run, None, now)
-        elif answer.result == "out-of-sync":
+        elif answer.result == rounds.OUT_OF_SYNC:
             self._jobs.learn_tag(run.job_id, answer.session_tag)
             self._not_joined(run, f"it came too late for round {answer.session_tag} of its session", now)
         elif answer.result == "unreachable" and now < run.join_until:
@@ -325,7 +334,7 @@ class Dispatcher:
             return Outcome(FAIL, "The job was taken away before it could run.", may_retry=False)
         action = actions[run.index]
         try:
-            what = runs.bare_action(action)
+            what = bare_action(action)
         except DocumentError as error:
             return Outcome(FAIL, f"{error}.", may_retry=False)
         if what.get("action") == "exec" and not self.limits.allow_exec:
@@ -342,7 +351,7 @@ class Dispatcher:
         LOG.debug(
             "Job %s: action %d has started, %.3f s after the job was due", run.job_id, run.index + 1, now - run.due
         )
-        seconds = runs.timeout_of(action, self.limits.timeout_seconds)
+        seconds = timeout_of(action, self.limits.timeout_seconds)
         run.deadline = now + seconds if seconds else 0.0
         if not run.told:
             self._tell_start(run, now)
@@ -352,8 +361,7 @@ class Dispatcher:
 
     def _tell_start(self, run: Run, now: float) -> None:
         run.told = True
-        keys: dict[str, Any] = {"status": states.RUNNING, "result": "", "reason": "", "time_started": int(now)}
-        keys["time_ended"] = -1
+        keys = run.begun_keys(now)
         if run.session_id:
             keys["session_tag"] = run.session_tag
         self._journal.report(JOB, run.job_id, keys)
@@ -385,18 +393,14 @@ class Dispatcher:
             self._journal.keep_run(run)
 
     def _record(self, run: Run, outcome: Outcome) -> None:
-        if not outcome.document.get("changed") or self._ask is None:
+        if self._ask is None:
             return
-        gone = runs.backups_gone(outcome.document)
+        gone = backups_gone(outcome.document)
         if gone:
             self._journal.report(BACKUPS_GONE, run.run_id, {"backup_ids": gone})
-        metadata = outcome.document.get("metadata")
-        if not isinstance(metadata, Mapping):
-            return
-        told = {**metadata, "job_id": run.job_id, "client_id": self._client_id}
-        if run.session_id:
-            told.update(session_id=run.session_id, session_tag=run.session_tag)
-        self._journal.report(BACKUP, str(metadata.get("backup_id") or run.run_id), told)
+        record = run.recorded(outcome, self._client_id)
+        if record is not None:
+            self._journal.report(BACKUP, str(record.get("backup_id") or run.run_id), record)
 
     def _over(self, run: Run, result: str | None, now: float, *, ran: bool = True) -> None:
         """A run is over. ``result`` None: it was not this job's turn, and nothing is said of it."""
@@ -419,13 +423,7 @@ class Dispatcher:
         self._executor.forget(run)
 
     def _tell_result(self, run: Run, result: str, now: float, ran: bool) -> None:
-        keys: dict[str, Any] = {
-            "result": result,
-            "reason": run.message[:2000],
-            "time_ended": int(now),
-            "current_pid": -1,
-            "progress": {"phase": ""},
-        }
+        keys = {**run.ended_keys(result, now), "current_pid": -1}
         if run.session_id:
             keys["session_tag"] = self._jobs.tag_of(run.job_id)
         if not run.told and ran:
@@ -445,7 +443,7 @@ class Dispatcher:
         if run.run_id not in self._documents:
             self._documents[run.run_id] = self._journal.document(run.job_id) or {}
         try:
-            return runs.actions_of(self._documents[run.run_id])
+            return actions_of(self._documents[run.run_id])
         except DocumentError:
             return []
 
@@ -455,4 +453,4 @@ class Dispatcher:
 
     def _described(self, run: Run) -> str:
         actions = self._actions(run)
-        return runs.described(actions[run.index], run.index) if run.index < len(actions) else "The job"
+        return described(actions[run.index], run.index) if run.index < len(actions) else "The job"

@@ -9,16 +9,24 @@ from collections.abc import Mapping
 from datetime import tzinfo
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import (
-    DueTimes,
-    MissingScheduler,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import is_reopened
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import PLAYBOOK
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import triggers_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import (
+    ACTIVE,
+    COMPLETED,
+    NEW,
+    REMOVED,
+    RUNNING,
+    SCHEDULED,
+    STOP,
+    STOPPED,
+    State,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import anchor_of
-
-from .runs import PLAYBOOK
-from .states import ACTIVE, COMPLETED, NEW, REMOVED, RUNNING, SCHEDULED, STOP, STOPPED, State
 
 #: With ``schedule_catch_up: none`` a run may be this late, since nothing happens at the very moment.
 LATE_SECONDS = 30.0
@@ -81,15 +89,7 @@ class Entry:
 
     def has_more(self, now: float) -> bool:
         """Whether the job will be due again."""
-        if self.times is None or self.times.once:
-            return False
-        since = self.last_due if self.last_due is not None else now
-        return self.times.after(max(since, now) if self.times.continuous else since) is not None
-
-    @property
-    def has_times(self) -> bool:
-        """Whether the schedule says when; one that makes no sense counts as well, for that has to be told."""
-        return self.times is None or not self.times.once
+        return self.times is not None and self.times.has_more(self.last_due if self.last_due is not None else now, now)
 
     def take_due(self, now: float) -> float | None:
         """Of the times up to now the one to run; None if all of them are too long ago. They are then dealt with."""
@@ -135,20 +135,12 @@ def state_elsewhere(job: Mapping[str, Any]) -> State | None:
     return State(RUNNING, STOP if progress.get("after") == STOP else "")
 
 
-def is_reopened(job: Mapping[str, Any]) -> bool:
-    """Whether a document is that of a job which was completed and got another schedule since: new, with a past."""
-    schedule = job.get("job_schedule") or {}
-    started = schedule.get("time_started")
-    has_run = isinstance(started, (int, float)) and started > 0
-    return not schedule.get("status") and (has_run or bool(schedule.get("reason")))
-
-
 def first_last_due(job: Mapping[str, Any], now: float) -> float:
     """The moment up to which times count as dealt with, for a job that is not known here: its last run, or creation."""
-    if is_reopened(job):
+    schedule = job.get("job_schedule") or {}
+    if is_reopened(schedule):
         # What would have been due in the past by the new schedule, is not made up for.
         return now
-    schedule = job.get("job_schedule") or {}
     for key in ("time_started", "time_created"):
         value = schedule.get(key)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= now:

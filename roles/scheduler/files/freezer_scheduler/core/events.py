@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-
-from .states import EVENTS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import EVENTS
 
 _FOLDER, _PIPE = "events", "wake"
 _ANSWER_SECONDS = 20.0

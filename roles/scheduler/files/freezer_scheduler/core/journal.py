@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 
 from .runs import Run
-from .states import State
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (

@@ -20,14 +20,17 @@ from datetime import tzinfo
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import states
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import has_times, is_reopened
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import hold_off_of, round_to_join
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import ABORTED, FAIL
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 
-from . import states
-from .dispatch import JOIN_SECONDS, Dispatcher
-from .entries import Entry, first_last_due, first_state, is_reopened, state_elsewhere
+from .dispatch import Dispatcher
+from .entries import Entry, first_last_due, first_state, state_elsewhere
 from .intake import job_problem
 from .journal import JOB, Journal, JournalError, Known
-from .runs import ABORTED, FAIL, Run
-from .states import State
+from .runs import Run
 from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -130,7 +133,11 @@ class Core:
             self.journal.begin()
             if entry.is_elsewhere:
                 self._ended_elsewhere(entry, states.COMPLETED, now)
-            elif entry.state.status == states.COMPLETED and entry.read(job, self._zone) and entry.has_times:
+            elif (
+                entry.state.status == states.COMPLETED
+                and entry.read(job, self._zone)
+                and has_times(job.get("job_schedule") or {})
+            ):
                 # It got its schedule during its last run, and we said that it is completed before we saw that.
                 self._step(entry, states.RESCHEDULED, now, known_status=states.COMPLETED)
             else:
@@ -168,19 +175,17 @@ class Core:
 
     def saw_session(self, session: Mapping[str, Any], now: float) -> None:
         """A session as it is at the API: where a round has begun without our job, the job joins it now."""
-        jobs = session.get("jobs")
-        tag, started = session.get("session_tag"), session.get("time_start")
-        hold_off = session.get("hold_off")
-        hold_off = hold_off if isinstance(hold_off, int) else JOIN_SECONDS
+        hold_off = hold_off_of(session)
         self._dispatcher.hold_offs[str(session.get("session_id"))] = hold_off
-        if not isinstance(jobs, Mapping) or not isinstance(tag, int) or not isinstance(started, (int, float)):
-            return
-        # Our clock may be behind that of the API, which decides.
-        can_be_joined = session.get("status") == "running" and abs(now - started) <= hold_off
-        for job_id in jobs:
+        jobs = session.get("jobs")
+        for job_id in jobs if isinstance(jobs, Mapping) else ():
             entry = self.entries.get(job_id)
-            if entry is None or entry.session_id != session.get("session_id") or entry.session_tag >= tag:
+            if entry is None or entry.session_id != session.get("session_id"):
                 continue
+            unknown = round_to_join(session, entry.session_tag, now)
+            if unknown is None:
+                continue
+            tag, can_be_joined = unknown
             if not can_be_joined:
                 self._take_tag_over(entry, tag, hold_off, now)
                 continue
@@ -340,11 +345,11 @@ class Core:
                 self._report(job_id, event="", seen_event=event)
                 self._step(entry, event, now, known_status=status)
         elif entry.state.status == states.COMPLETED:
-            if entry.has_times and (is_changed or is_reopened(job)):
+            if (is_changed or is_reopened(schedule)) and has_times(schedule):
                 self._step(entry, states.RESCHEDULED, now, known_status=status)
         elif not is_found and is_changed and entry.state.status == states.SCHEDULED:
-            if entry.times is not None and not entry.times.once:
-                # What would have been due in the past by the new schedule, is not made up for.
+            # What would have been due in the past by the new schedule, is not made up for.
+            if has_times(schedule):
                 entry.last_due = max(entry.last_due or 0, now - 1)
             self._arm(entry, now)
             if entry.problem:

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from .runs import Outcome, Run
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import Outcome
+
+from .runs import Run
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.results import left_out_said
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import FAIL, Outcome, outcome_of
 
-from ..core.runs import FAIL, SUCCESS, Outcome, Run
+from ..core.runs import Run
 from ..core.surroundings import Started
 from . import process_table
 
@@ -37,7 +38,6 @@ PATIENCE_SECONDS = 6.0
 _KILL_AGAIN_SECONDS = 0.2
 _TAIL_BYTES = 400
 _MARK = "FREEZER_RUN"
-_AGENT_UNUSABLE, _AGENT_PARTIAL = 2, 3
 
 
 @dataclass
@@ -219,16 +219,7 @@ class Processes:
             how = "" if status is None else f" (status {status})"
             said = self._last_words(run)
             return Outcome(FAIL, f"the agent ended without a result{how}{': ' + said if said else ''}.")
-        outcome = document.get("outcome", "success")
-        if outcome in ("success", "unchanged", "planned"):
-            said = left_out_said(document)
-            return Outcome(SUCCESS, f"{said}." if said else "", document)
-        if outcome == "partial":
-            unreadable = document.get("unreadable_count") or 0
-            why = f"{unreadable} paths could not be read" if unreadable else "a storage or a path failed"
-            return Outcome(FAIL, f"it was done in part only: {why}.", document, may_retry=False)
-        message = str(document.get("message") or f"the outcome is {outcome}.")
-        return Outcome(FAIL, message, document, may_retry=document.get("exit_status") != _AGENT_UNUSABLE)
+        return outcome_of(document, left_out_said(document))
 
     def _last_words(self, run: Run) -> str:
         try:

@@ -19,14 +19,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.c
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import answerable, rescheduled
 
 from ...errors import BadRequestError
 from ...store.base import Change, Create, Delete, Document, Owner, Replace, Scope, Store, Stored
-from ..job_schedules import answerable, rescheduled
 from .base import Rules, carried_over
 from .looking import look_at_action, look_at_schedule
-
-EVENTS = ("start", "stop", "abort", "remove")
 
 #: A job stays in its session when it is replaced: only the session's own routes put it in and take it out.
 _ASSOCIATION = ("session_id", "session_tag", "session_name")

@@ -10,10 +10,10 @@ from typing import Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_session
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.session import KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import job_alone, own_schedule
 
 from ...errors import BadRequestError
 from ...store.base import Change, Document, Owner, Replace, Scope, Store, Stored
-from ..session_rounds import job_alone, own_schedule
 from .base import Rules, carried_over
 from .looking import look_at_schedule
 

@@ -15,10 +15,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.sc
     CHECKED_TRIGGERS,
     SCHEDULE_SCHEMA,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import EVENTS
 
 from ...domain.batches import MAX_ITEMS
 from ...domain.kinds.all import RULES
-from ...domain.kinds.job import EVENTS
 from ...store.base import MAX_INTEGER, MIN_INTEGER
 
 Schema = dict[str, Any]

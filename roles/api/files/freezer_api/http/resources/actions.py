@@ -9,7 +9,8 @@ from typing import Any
 
 import falcon
 
-from ...domain.kinds.job import EVENTS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import EVENTS
+
 from ...domain.service import Service
 from ...errors import BadRequestError, MethodError
 from .base import access_of, body_of, write_json

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.domain.session_rounds import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import NotAMember, TagTooHigh
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import (
     end,
     job_alone,
     own_schedule,
@@ -14,7 +15,6 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.domain.sessi
     with_job,
     without_job,
 )
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import BadRequestError, NotFoundError
 
 NOW = 1_000_000
 LONG_AGO = NOW - 10_000
@@ -34,7 +34,7 @@ def a_session(tag=7, time_start=LONG_AGO, jobs=("a", "b"), **keys):
 
 
 def test_a_tag_ahead_of_the_session_is_refused():
-    with pytest.raises(BadRequestError, match="requested tag value too high. Session Tag: 7 Job Tag: 8"):
+    with pytest.raises(TagTooHigh, match="requested tag value too high. Session Tag: 7 Job Tag: 8"):
         start(a_session(), "a", 8, NOW)
 
 
@@ -90,7 +90,7 @@ def test_a_session_that_does_not_say_holds_off_for_a_minute_and_never_started():
 
 @pytest.mark.parametrize(("tag", "time_start"), [(7, LONG_AGO), (6, JUST_NOW)])
 def test_a_job_that_is_not_in_the_session_cannot_start(tag, time_start):
-    with pytest.raises(BadRequestError, match="job_id not found in session"):
+    with pytest.raises(NotAMember, match="job_id not found in session"):
         start(a_session(time_start=time_start), "stranger", tag, NOW)
 
 
@@ -169,7 +169,7 @@ def test_an_end_of_this_round_counts_also_without_a_tag(tag):
 
 
 def test_a_job_that_is_not_in_the_session_cannot_end():
-    with pytest.raises(BadRequestError, match="job_id not found in session"):
+    with pytest.raises(NotAMember, match="job_id not found in session"):
         end(a_session(), "stranger", 7, "success", NOW)
 
 
@@ -242,5 +242,5 @@ def test_a_job_that_leaves_is_stopped_where_no_schedule_of_its_own_is_known():
 
 
 def test_a_job_that_is_not_in_the_session_cannot_leave():
-    with pytest.raises(NotFoundError, match="has no job c"):
+    with pytest.raises(NotAMember, match="has no job c"):
         without_job(a_session(), "c")

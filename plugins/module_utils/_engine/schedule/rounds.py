@@ -13,19 +13,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import TRIGGER_KEYS, triggers_of
-
-from ..errors import BadRequestError, NotFoundError
-from ..store.base import Document
-from .job_schedules import answerable, has_times, rescheduled
+from .changes import answerable, has_times, rescheduled
+from .errors import NotAMember, TagTooHigh
+from .runs import FAIL, SUCCESS
+from .schema import TRIGGER_KEYS, triggers_of
+from .states import ACTIVE, COMPLETED, NEW, RUNNING, STOP
 
 #: Seconds, for a session that does not say.
-HOLD_OFF_DEFAULT = 60
+HOLD_OFF_SECONDS = 60
 
-#: A job that is in one of these has a run.
-ACTIVE = ("running", "aborting")
+#: What a session answers besides ``success``: the job has run in this round, or has missed rounds.
+HOLD_OFF, OUT_OF_SYNC = "hold-off", "out-of-sync"
 
-SUCCESS, HOLD_OFF, OUT_OF_SYNC = "success", "hold-off", "out-of-sync"
+Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -37,50 +37,72 @@ class Answer:
     session: Document | None = None
 
 
-def start(session: Mapping[str, Any], job_id: str, current_tag: int, now: int) -> Answer:
-    """A scheduler asks to run a job in a round; ``current_tag`` is the last round that it knows.
+def hold_off_of(session: Mapping[str, Any]) -> int:
+    """How many seconds after its start a round can be joined, and the next one cannot begin."""
+    value = session.get("hold_off")
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else HOLD_OFF_SECONDS
 
-    Raises BadRequestError if the tag lies ahead of the session's, or if the job would run and is not in the session.
+
+def answer_to(session: Mapping[str, Any], current_tag: int, now: float) -> Answer:
+    """The answer to a job that asks to run in a round; ``current_tag`` is the last round that it knows.
+
+    The tag of the answer is that of the round which the job runs in, or has to know. Raises TagTooHigh.
     """
     tag = _number(session, "session_tag", 0)
     if current_tag > tag:
-        raise BadRequestError(
-            f"requested tag value too high. Session Tag: {tag} Job Tag: {current_tag}", title="Bad session tag"
-        )
-    in_hold_off = now - _number(session, "time_start", 0) <= _number(session, "hold_off", HOLD_OFF_DEFAULT)
+        raise TagTooHigh(f"requested tag value too high. Session Tag: {tag} Job Tag: {current_tag}")
+    in_hold_off = now - _number(session, "time_start", 0) <= hold_off_of(session)
     is_behind = current_tag < tag
-    if in_hold_off and not is_behind:
-        return Answer(HOLD_OFF, tag)
-    if not in_hold_off and is_behind:
-        return Answer(OUT_OF_SYNC, tag)
-
-    jobs = _jobs_with(session, job_id)
-    running = {**jobs[job_id], "status": "running", "result": "", "time_started": now}
     if in_hold_off:
-        return Answer(SUCCESS, tag, {**session, "jobs": {**jobs, job_id: running}})
+        return Answer(SUCCESS if is_behind else HOLD_OFF, tag)
+    return Answer(OUT_OF_SYNC, tag) if is_behind else Answer(SUCCESS, tag + 1)
+
+
+def start(session: Mapping[str, Any], job_id: str, current_tag: int, now: int) -> Answer:
+    """A scheduler asks to run a job in a round; ``current_tag`` is the last round that it knows.
+
+    Raises TagTooHigh if the tag lies ahead of the session's, or NotAMember if the job would run and is not in the session.
+    """
+    answer = answer_to(session, current_tag, now)
+    if answer.result != SUCCESS:
+        return answer
+    jobs = _jobs_with(session, job_id)
+    running = {**jobs[job_id], "status": RUNNING, "result": "", "time_started": now}
+    if answer.session_tag == _number(session, "session_tag", 0):
+        return Answer(SUCCESS, answer.session_tag, {**session, "jobs": {**jobs, job_id: running}})
     # What the other jobs did in an earlier round must not count as done in this one.
-    waiting = {other: {**entry, "status": "", "result": ""} for other, entry in jobs.items()}
-    started: Document = {"session_tag": tag + 1, "time_start": now, "time_started": now, "time_ended": -1}
-    started.update(status="running", result="")
-    return Answer(SUCCESS, tag + 1, {**session, **started, "jobs": {**waiting, job_id: running}})
+    waiting = {other: {**entry, "status": NEW, "result": ""} for other, entry in jobs.items()}
+    started: Document = {"session_tag": answer.session_tag, "time_start": now, "time_started": now, "time_ended": -1}
+    started.update(status=RUNNING, result="")
+    return Answer(SUCCESS, answer.session_tag, {**session, **started, "jobs": {**waiting, job_id: running}})
 
 
 def end(session: Mapping[str, Any], job_id: str, current_tag: int | None, result: str, now: int) -> Answer:
     """A scheduler reports what a job came to. The session ends when that is clear for all of it.
 
-    A job that reports an earlier round than the one that runs changes nothing. Raises BadRequestError if the job is
-    not in the session.
+    A job that reports an earlier round than the one that runs changes nothing. Raises NotAMember.
     """
     tag = _number(session, "session_tag", 0)
     jobs = _jobs_with(session, job_id)
     if current_tag is not None and current_tag < tag:
         return Answer(SUCCESS, tag)
-    jobs = {**jobs, job_id: {**jobs[job_id], "status": "completed", "result": result, "time_ended": now}}
+    jobs = {**jobs, job_id: {**jobs[job_id], "status": COMPLETED, "result": result, "time_ended": now}}
     ended: Document = {**session, "jobs": jobs}
     outcome = _outcome(jobs)
-    if outcome in ("success", "fail") and session.get("status") != "completed":
-        ended.update(time_end=now, time_ended=now, result=outcome, status="completed")
+    if outcome in (SUCCESS, FAIL) and session.get("status") != COMPLETED:
+        ended.update(time_end=now, time_ended=now, result=outcome, status=COMPLETED)
     return Answer(SUCCESS, tag, ended)
+
+
+def round_to_join(session: Mapping[str, Any], job_tag: int, now: float) -> tuple[int, bool] | None:
+    """The round of a session that a job does not know, and whether it can still join it; None if there is no such round.
+
+    ``now`` is the clock of a node, which may be ahead of the API's or behind it; the API decides.
+    """
+    tag, began = session.get("session_tag"), session.get("time_start")
+    if not isinstance(tag, int) or not isinstance(began, (int, float)) or job_tag >= tag:
+        return None
+    return tag, session.get("status") == RUNNING and abs(now - began) <= hold_off_of(session)
 
 
 def with_job(
@@ -118,10 +140,10 @@ def with_job(
 
 
 def without_job(session: Mapping[str, Any], job_id: str) -> Document:
-    """A session without one of its jobs. Raises NotFoundError if it has no such job."""
+    """A session without one of its jobs. Raises NotAMember."""
     jobs = _jobs(session)
     if job_id not in jobs:
-        raise NotFoundError(f"The session {session['session_id']} has no job {job_id}")
+        raise NotAMember(f"The session {session['session_id']} has no job {job_id}")
     return {**session, "jobs": {other: entry for other, entry in jobs.items() if other != job_id}}
 
 
@@ -132,7 +154,7 @@ def job_alone(job: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> D
     """
     schedule = job["job_schedule"] if own is None else _with_triggers(job["job_schedule"], own)
     if own is None or not has_times(own):
-        schedule = answerable({**schedule, "event": "stop"})
+        schedule = answerable({**schedule, "event": STOP})
     else:
         schedule = rescheduled(job["job_schedule"], schedule)
     return {**job, "session_id": "", "session_tag": 0, "job_schedule": schedule}
@@ -153,11 +175,11 @@ def _with_triggers(schedule: Mapping[str, Any], other: Mapping[str, Any]) -> Doc
 def _outcome(jobs: Mapping[str, Mapping[str, Any]]) -> str:
     """What the first job says that is not a success; the order is the one in which the jobs were added."""
     for entry in jobs.values():
-        if entry.get("status") != "completed":
-            return "running"
-        if entry.get("result") != "success":
-            return "fail"
-    return "success"
+        if entry.get("status") != COMPLETED:
+            return RUNNING
+        if entry.get("result") != SUCCESS:
+            return FAIL
+    return SUCCESS
 
 
 def _jobs(session: Mapping[str, Any]) -> dict[str, Document]:
@@ -168,7 +190,7 @@ def _jobs(session: Mapping[str, Any]) -> dict[str, Document]:
 def _jobs_with(session: Mapping[str, Any], job_id: str) -> dict[str, Document]:
     jobs = _jobs(session)
     if job_id not in jobs:
-        raise BadRequestError("job_id not found in session", title="Bad session action")
+        raise NotAMember("job_id not found in session")
     return jobs
 
 

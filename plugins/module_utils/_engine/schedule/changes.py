@@ -1,43 +1,50 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the schedule of a job becomes: with an event, or in the place of another one."""
+"""What the schedule of a job becomes when something is asked of it, or another one takes its place.
+
+An API opens a job that is completed, and its scheduler finds it open: the two halves of that stand here.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, parse
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import triggers_of
-
-from ..store.base import Document
-
-_ENDED = ("completed", "removed")
+from .grammar import ScheduleError, parse
+from .schema import triggers_of
+from .states import COMPLETED, NEW, REMOVE, REMOVED, START
 
 
-def answerable(schedule: Mapping[str, Any]) -> Document:
+def answerable(schedule: Mapping[str, Any]) -> dict[str, Any]:
     """A schedule with an event that its scheduler sees and answers, as the table in docs/scheduler.md says.
 
     Schedulers look for jobs that are not completed: one that is to start again, or to be removed, is open again. An
     event that changes nothing about a job that has ended is dropped, for it would wait for ever.
     """
     event, status = schedule.get("event"), schedule.get("status")
-    if not event or status not in _ENDED:
+    if not event or status not in (COMPLETED, REMOVED):
         return dict(schedule)
-    if event == "start" or (event == "remove" and status == "completed"):
-        return {**schedule, "status": ""}
+    if event == START or (event == REMOVE and status == COMPLETED):
+        return {**schedule, "status": NEW}
     return {**schedule, "event": ""}
 
 
-def rescheduled(before: Mapping[str, Any], after: Mapping[str, Any]) -> Document:
+def rescheduled(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """What a schedule becomes when it takes the place of another one: a completed job with other times is open again.
 
     One without times ran once, and does not run again because its schedule was taken away.
     """
-    both_completed = before.get("status") == "completed" and after.get("status") == "completed"
+    both_completed = before.get("status") == COMPLETED and after.get("status") == COMPLETED
     if not both_completed or triggers_of(before) == triggers_of(after) or not has_times(after):
         return dict(after)
-    return {**after, "status": ""}
+    return {**after, "status": NEW}
+
+
+def is_reopened(schedule: Mapping[str, Any]) -> bool:
+    """Whether ``rescheduled`` has opened a job that was completed: it is new, with a past."""
+    started = schedule.get("time_started")
+    has_run = isinstance(started, (int, float)) and started > 0
+    return not schedule.get("status") and (has_run or bool(schedule.get("reason")))
 
 
 def has_times(schedule: Mapping[str, Any]) -> bool:

@@ -17,6 +17,8 @@ COMPLETED, STOPPED, REMOVED = "completed", "stop", "removed"
 QUEUED = "queued"
 STATUSES = (NEW, SCHEDULED, QUEUED, RUNNING, ABORTING, COMPLETED, STOPPED, REMOVED)
 ACTIVE = (RUNNING, ABORTING)
+#: A job that is in one of these is not run until it is started.
+IDLE = (COMPLETED, STOPPED, REMOVED)
 
 START, STOP, ABORT, REMOVE = "start", "stop", "abort", "remove"
 EVENTS = (START, STOP, ABORT, REMOVE)

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import states
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import states
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State, step
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Journal
-from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.states import State, step
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.surroundings import Limits
 from ansible_collections.freezer.backup.tests.support.scheduler_world import Crash, World, job
 from ansible_collections.freezer.backup.tests.support.soak import rounds
