@@ -124,6 +124,53 @@ def test_another_schedule_holds_from_the_next_look_on_and_makes_up_for_nothing(w
     assert [one.due - START for one in world.started] == [120, 180, 240, 300]
 
 
+@pytest.mark.parametrize(
+    ("schedule", "reason"),
+    [
+        ({"schedule_date": "2026-06-01T10:00:00Z"}, "Its schedule has no time that is still to come"),
+        ({}, "It has no schedule any more"),
+    ],
+)
+def test_a_job_that_gets_a_schedule_without_a_time_to_come_is_completed_and_not_run(world, schedule, reason):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("moved", "node", 1, {"schedule_date": "2026-06-02T10:00:00Z"}, seconds=1))
+    world.run_until(START + 30)
+    assert schedule_of(world, "moved")["status"] == "scheduled"
+    # As an API of upstream's does with a change: the whole schedule is replaced.
+    stored = world.store.get("job", "moved", EVERYBODY)
+    kept = {key: stored.document["job_schedule"][key] for key in ("status", "time_created")}
+    world.store.replace(stored, {**stored.document, "job_schedule": {**kept, **schedule}})
+    world.run_until(START + 60)
+    schedule = schedule_of(world, "moved")
+    assert (schedule["status"], schedule.get("result", "")) == ("completed", "")
+    assert reason in schedule["reason"]
+    world.event("moved", "start")
+    world.run_until(START + 120)
+    assert (len(world.started), schedule_of(world, "moved")["status"]) == (1, "completed")
+
+
+def test_a_scheduled_job_that_is_written_anew_without_a_schedule_runs_once(world):
+    world.node("node", UTC, poll_seconds=5)
+    world.create("jobs", job("moved", "node", 1, {"schedule_date": "2026-06-02T10:00:00Z"}, seconds=1))
+    world.run_until(START + 30)
+    world.ask("POST", "/v2/world/jobs/moved", job("moved", "node", 1, {}, seconds=1))
+    world.run_until(START + 60)
+    assert (len(world.started), schedule_of(world, "moved")["status"]) == (1, "completed")
+
+
+def test_a_start_that_waits_is_not_lost_when_the_schedule_changes(world):
+    node = world.node("node", UTC, Limits(concurrent_jobs=1), poll_seconds=5)
+    world.create("jobs", job("moved", "node", 1, {"schedule_date": "2026-06-02T10:00:00Z"}, seconds=1))
+    world.run_until(START + 30)
+    world.event("moved", "start")
+    document, tag = world.get("jobs", "moved"), "a"
+    node.core.saw([(document, tag)], world.now)
+    document["job_schedule"] = {**document["job_schedule"], "event": "", "schedule_date": "2026-06-01T10:00:00Z"}
+    node.core.saw([(document, "b")], world.now)
+    world.run_until(START + 60)
+    assert len(world.started) == 1
+
+
 def test_a_stop_while_it_runs_takes_effect_at_the_end_and_a_start_takes_it_back(world):
     world.node("node", UTC, poll_seconds=5)
     for job_id in ("stopped", "again"):

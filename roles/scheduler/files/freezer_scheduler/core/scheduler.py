@@ -349,11 +349,12 @@ class Core:
                 self._step(entry, states.RESCHEDULED, now, known_status=status)
         elif not is_found and is_changed and entry.state.status == states.SCHEDULED:
             # What would have been due in the past by the new schedule, is not made up for.
-            if has_times(schedule):
-                entry.last_due = max(entry.last_due or 0, now - 1)
-            self._arm(entry, now)
-            if entry.problem:
-                self._report(job_id, reason=entry.problem)
+            entry.last_due = max(entry.last_due or 0, now - 1)
+            if entry.session_id and not has_times(schedule):
+                # The rounds of its session say when.
+                self._arm(entry, now)
+            else:
+                self._step(entry, states.RESCHEDULED, now, known_status=status)
 
     def _step(self, entry: Entry, what: str, now: float, known_status: str | None = None) -> None:
         """Go on in the table of states, and do what it says. ``known_status`` is what the API has."""
@@ -372,7 +373,12 @@ class Core:
             return
         if do in (states.ARM, states.ARM_NOW):
             is_begun = what in (states.FOUND, states.RESCHEDULED, states.START)
-            entry.is_open = do == states.ARM_NOW or (is_begun and entry.times is not None and entry.times.once)
+            # One that is written anew without a schedule runs once, as any new job does.
+            is_asked = what in (states.FOUND, states.START) or (is_begun and known_status == states.NEW)
+            is_once = is_asked and entry.times is not None and entry.times.once
+            # A start that was asked for, and has not led to a run yet, is for whatever schedule there is.
+            was_open = what == states.RESCHEDULED and before.status == states.SCHEDULED and entry.is_open
+            entry.is_open = do == states.ARM_NOW or is_once or was_open
             if before.status in (states.STOPPED, states.COMPLETED, states.REMOVED):
                 # What passed while it was stopped is not made up for.
                 entry.last_due = now
@@ -430,6 +436,8 @@ class Core:
     def _nothing_to_run(self, entry: Entry, now: float) -> None:
         """A job was started that will never be due: say so, and be done with it."""
         reason = entry.problem or "Its schedule has no time that is still to come, so nothing was run."
+        if entry.times is not None and entry.times.once:
+            reason = "It has no schedule any more, so it is not run until it is started."
         entry.state = State(states.COMPLETED)
         entry.is_open = False
         LOG.warning("Job %s: %s", entry.job_id, reason)
