@@ -55,7 +55,7 @@ class Wire:
 
     url = "http://in.this.process"
 
-    def __init__(self, world: World, node: Node) -> None:
+    def __init__(self, world: World, node: Node | None) -> None:
         self._world = world
         self._node = node
 
@@ -69,7 +69,7 @@ class Wire:
         lines: Any = None,
         if_none_match: str | None = None,
     ) -> Answer:
-        if not self._world.api_is_up or self._node.is_cut_off:
+        if not self._world.api_is_up or (self._node is not None and self._node.is_cut_off):
             raise Unreachable("The API cannot be reached.")
         # An answer may be lost when the request has already been acted on.
         reply = self._world.ask(method, path, document, if_match, if_none_match)

@@ -118,6 +118,14 @@ class Schedule:
     catch_up: str = "latest"
     others: tuple[Schedule, ...] = ()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it means the local time of the node that runs the job."""
+        has_local = any(date is not None and date.tzinfo is None for date in (self.date, self.start, self.end))
+        return self.timezone is None and (
+            bool(self.fields) or has_local or any(other.is_local for other in self.others)
+        )
+
 
 def parse(schedule: Mapping[str, Any]) -> Schedule:
     """What a ``job_schedule``, or the ``schedule`` of a session, asks for.

@@ -1,0 +1,85 @@
+# Copyright (c) 2026 The freezer.backup authors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: job_run
+short_description: Run a job of a Freezer API on its host
+version_added: 1.0.0
+description:
+  - Runs a job on the host of the task as C(freezer-scheduler) would there. Its actions run in their order, with retries, inside
+    its session if it has one. The API learns the result, the times and the backups.
+  - A scheduler of the host leaves the job alone meanwhile. A job that was stopped is stopped again afterwards.
+  - The API is asked from the controller, which needs the Python libraries of the modules that ask an API. Calendar fields need
+    APScheduler 3 there.
+  - Only the actions C(backup), C(restore) and C(admin) are run. A job with another action is refused, and nothing is done then.
+  - The playbook C(freezer.backup.run_job) finds the host of a job and runs it with this.
+author:
+  - The freezer.backup authors (@freezer-backup)
+options:
+  job_id:
+    description: The id of the job. Whether it belongs to the host is not looked at.
+    type: str
+    required: true
+  init:
+    description:
+      - Take each container as it is, also one that is not mounted or is another one than before.
+      - A job that asks for this itself is refused.
+    type: bool
+    default: false
+extends_documentation_fragment:
+  - freezer.backup._attributes
+  - freezer.backup._attributes.action_group
+  - freezer.backup._registry
+attributes:
+  check_mode:
+    support: full
+    details: The actions are run in check mode, and the API is told nothing.
+  diff_mode:
+    support: full
+  idempotent:
+    support: none
+    details: Each call is a run.
+seealso:
+  - module: freezer.backup.job
+  - module: freezer.backup.job_event
+"""
+
+EXAMPLES = r"""
+- name: Run the nightly job now
+  freezer.backup.job_run:
+    url: http://backup.example.org:9090
+    job_id: nightly_db1
+"""
+
+RETURN = r"""
+job_id:
+  description: The id of the job.
+  returned: when the job was run
+  type: str
+  sample: nightly_db1
+result:
+  description: What came of the job, V(success), V(fail) or V(aborted). The task fails unless it is V(success).
+  returned: when the job was run
+  type: str
+  sample: success
+status:
+  description: The status of the job afterwards, for example V(scheduled) if it will be due again.
+  returned: when the job was run
+  type: str
+  sample: scheduled
+failures:
+  description: A sentence for each action that failed.
+  returned: when the job was run
+  type: list
+  elements: str
+  sample: []
+backup_ids:
+  description: The ids of the backups that were made and recorded.
+  returned: when the job was run
+  type: list
+  elements: str
+  sample: [5f6c0d4f3f3d4a4f9a4e2a1f0c7d8e9b]
+"""
