@@ -14,11 +14,11 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
-    WITHOUT_EFFECT,
     is_given,
     option_name,
     parse_options,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import WITHOUT_EFFECT
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.results import left_out_said
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError

@@ -10,6 +10,7 @@ from typing import Any
 
 from .._engine.errors import FreezerError
 from .._engine.quiesce import hold
+from .._engine.quiesce.base import DEFAULT_DEADLINE_SECONDS
 from .masking import DiscreetModule
 
 _LOGIN: dict[str, Any] = {
@@ -64,7 +65,7 @@ def run_hold() -> None:
         argument_spec={
             "state": {"type": "str", "choices": ["frozen", "thawed"], "default": "frozen"},
             "targets": targets_spec(),
-            "deadline_seconds": {"type": "float", "default": 60},
+            "deadline_seconds": {"type": "float", "default": DEFAULT_DEADLINE_SECONDS},
             "timeout_seconds": {"type": "float", "default": 30},
             "hold_at": {"type": "float"},
             "name": {"type": "str", "default": "default"},

@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable
 
-from .._engine.action.medium import CLOUD_MEDIA
+from .._engine.action.spec import CLOUD_MEDIA
 from .._engine.errors import FreezerError
 from .masking import DiscreetModule
 

@@ -112,6 +112,14 @@ def test_a_level_that_the_compression_does_not_have_is_refused_at_the_door(given
     parse_options(given).refuse_for("restore")
 
 
+@pytest.mark.parametrize("seconds", [0, "0.0", 86401])
+def test_a_deadline_that_nothing_can_be_held_for_is_refused_at_the_door(seconds):
+    with pytest.raises(OptionError, match=r"^deadline_seconds has to be above 0 and at most 86400, and is \d+\.$"):
+        parse_options({"mode": "mysql", "deadline_seconds": seconds}).refuse_for("backup")
+    # A restore holds nothing.
+    parse_options({"mode": "mysql", "deadline_seconds": seconds}).refuse_for("restore")
+
+
 @pytest.mark.parametrize(
     ("action", "words"),
     [

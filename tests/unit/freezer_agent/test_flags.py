@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action import options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action import spec
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import EXEC_KEYS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import command_line, flags
@@ -26,30 +26,30 @@ def reachable_keys() -> set[str]:
 
 def test_every_option_of_the_engine_has_a_flag():
     as_switch = {"incremental"}  # the way back from --no-incremental
-    assert set(options._PARSERS) - reachable_keys() - WITHOUT_FLAG == as_switch
+    assert set(spec.PARSERS) - reachable_keys() - WITHOUT_FLAG == as_switch
     assert command_line.parse_command_line(["--incremental"]) == {"no_incremental": False}
 
 
 def test_every_flag_is_an_option_of_the_engine_or_the_programs_own():
     own = flags.OWN_KEYS | flags.COMMAND_LINE_KEYS | EXEC_KEYS | {"completion", "help", "version"}
-    assert reachable_keys() - own <= set(options._PARSERS) | set(options.WITHOUT_EFFECT)
+    assert reachable_keys() - own <= set(spec.PARSERS) | set(spec.WITHOUT_EFFECT)
 
 
-@pytest.mark.parametrize(("alias", "key"), options.ALIASES.items())
+@pytest.mark.parametrize(("alias", "key"), spec.ALIASES.items())
 def test_older_spellings_are_understood(alias, key):
     takes_a_value = next(flag.value for flag in flags.flags() if flag.key == key)
     words = [f"--{alias.replace('_', '-')}", *(["5"] if takes_a_value else [])]
     assert command_line.parse_command_line(words) == {key: "5" if takes_a_value else True}
 
 
-@pytest.mark.parametrize("key", sorted(options.WITHOUT_EFFECT))
+@pytest.mark.parametrize("key", sorted(spec.WITHOUT_EFFECT))
 def test_what_the_engine_ignores_is_accepted(key):
     assert key in reachable_keys()
 
 
 def test_the_choices_in_the_help_are_those_of_the_engine():
     about = {flag.key: flag.about for flag in flags.flags()}
-    for key, parse in options._PARSERS.items():
+    for key, parse in spec.PARSERS.items():
         with pytest.raises(ValueError, match=r".") as refused:
             parse(object())
         if str(refused.value).startswith("one of "):

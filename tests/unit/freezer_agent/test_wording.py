@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OPTION_KEYS, parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import OPTION_KEYS
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import wording
 
 

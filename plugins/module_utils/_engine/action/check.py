@@ -18,19 +18,8 @@ from ..documents.errors import DocumentError
 from ..errors import OptionError, UnknownOption
 from . import values
 from .execute import words_of
-from .medium import CLOUD_MEDIA
-from .options import (
-    _PARSERS,
-    ALIASES,
-    INIT_IS_THE_NODES,
-    UPSTREAM_KEYS,
-    UPSTREAM_VALUES,
-    WITHOUT_EFFECT,
-    is_given,
-    option_name,
-    parse_options,
-    value_of,
-)
+from .options import INIT_IS_THE_NODES, is_given, option_name, parse_options, value_of
+from .spec import ALIASES, BY_NAME, CLOUD_MEDIA, PARSERS, UPSTREAM_KEYS, UPSTREAM_VALUES, WITHOUT_EFFECT
 
 #: What names a server, a volume or an image of a cloud, to this agent or to Freezer's.
 _OF_CLOUDS = (
@@ -89,7 +78,7 @@ def _about(key: str, value: Any, what: str, place: str, known: dict[str, Any]) -
     except UnknownOption:
         if name in UPSTREAM_KEYS:
             return f"The agent of this release cannot do what {key} asks for, agents of Freezer can (in {place}.{key})."
-        close = difflib.get_close_matches(name, [*_PARSERS, *ALIASES, *UPSTREAM_KEYS], n=1, cutoff=0.8)
+        close = difflib.get_close_matches(name, [*PARSERS, *ALIASES, *UPSTREAM_KEYS], n=1, cutoff=0.8)
         hint = f" Did you mean {close[0]}?" if close else ""
         return f"The option {key[:100]!r} is not known to this release (in {place}).{hint}"
     except OptionError as error:
@@ -101,7 +90,7 @@ def _about(key: str, value: Any, what: str, place: str, known: dict[str, Any]) -
 
 
 def _about_storages(storages: Any, place: str, known: dict[str, Any]) -> str:
-    kinds = (*_PARSERS["storage"].choices, *UPSTREAM_VALUES["storage"])  # type: ignore[attr-defined]
+    kinds = (*BY_NAME["storage"].choices, *UPSTREAM_VALUES["storage"])
     for number, storage in enumerate(storages):
         kind = storage.get("storage")
         if kind not in (None, "", *kinds):
@@ -133,7 +122,7 @@ def _check_needs(what: str, names: Mapping[str, Any], action: Mapping[str, Any],
 
 def _slip(options: Sequence[str], names: Iterable[str]) -> str:
     """The hint that one of the names was meant to be one of the options that are missing."""
-    known = {*_PARSERS, *ALIASES, *UPSTREAM_KEYS}
+    known = {*PARSERS, *ALIASES, *UPSTREAM_KEYS}
     for name in names:
         close = difflib.get_close_matches(name, options, n=1, cutoff=0.8) if name not in known else []
         if close:
@@ -165,7 +154,7 @@ def _shown(value: Any) -> str:
 def action_schema() -> dict[str, Any]:
     """The JSON schema of an action that is complete: with it alone, and without defaults of a job, it is stored."""
     schemas: dict[str, Any] = {}
-    for name, parser in _PARSERS.items():
+    for name, parser in PARSERS.items():
         schemas[name] = values.schema_of(parser, UPSTREAM_VALUES.get(name, ()))
     storage = {"enum": schemas["storage"]["enum"]}
     texts = {

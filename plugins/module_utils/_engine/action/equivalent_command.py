@@ -11,11 +11,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 from ..system.file_names import shown
 from .options import Options
+from .spec import BY_NAME
 
 #: A record has to fit into one request to an API.
 _LONGEST = 1 << 16
-#: What other options say already, or what no command line can say.
-_NOT_SAID = frozenset({"backup_media", "dry_run", "incremental", "storages", "storage", "container"})
 
 
 def backup_command(options: Options, storage: str | None, container: str | None) -> str | None:
@@ -26,7 +25,7 @@ def backup_command(options: Options, storage: str | None, container: str | None)
     for option in fields(Options):
         default = option.default_factory() if option.default_factory is not MISSING else option.default
         value = getattr(options, option.name)
-        if option.name not in _NOT_SAID and value != default:
+        if BY_NAME[option.name].is_repeated_by_record and value != default:
             words += _words(option.name, value)
     line = shlex.join(shown(word) for word in words)
     return line if len(line) <= _LONGEST else None

@@ -13,9 +13,7 @@ from typing import Any, NamedTuple
 
 from ..errors import OptionError
 from ..openstack.identity.environment import AUTH_URL_VARIABLE, CLOUD_VARIABLE, CLOUDS_FILE_VARIABLE, with_environment
-
-#: The container of Freezer's agents. The prefix `freezer_` is no part of a name that is given: that one is taken as it is.
-DEFAULT_CONTAINER = "freezer_backups"
+from .spec import DEFAULT_CONTAINER
 
 
 class Location(NamedTuple):

@@ -8,33 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import OptionError
+from .spec import ALL_MEDIA, BY_NAME, CLOUD_MEDIA, FILES, rows
 
-#: What is copied in place of files, through the interface of a cloud, and the keys that name it.
-CLOUD_MEDIA: Mapping[str, tuple[str, ...]] = {
-    "nova": ("nova_inst_id", "nova_inst_name"),
-    "cinder": ("cinder_vol_id", "cinder_vol_name"),
-    "cindernative": ("cindernative_vol_id",),
-}
-#: Keys that say something about files, or about what a cloud itself does not do, and the media that know them all the same.
-_NOT_OF_CLOUDS: Mapping[str, tuple[str, ...]] = {
-    "always_level": (),
-    "compression": (),
-    "compression_level": (),
-    "dereference_symlink": (),
-    "exclude": (),
-    "lvm_auto_snap": (),
-    "lvm_dirmount": (),
-    "lvm_snapname": (),
-    "lvm_snapsize": (),
-    "lvm_srcvol": (),
-    "lvm_volgroup": (),
-    "max_level": ("cindernative",),
-    "path_to_backup": (),
-    "restart_always_level": ("cindernative",),
-    "restore_abs_path": (),
-    "snapshot": (),
-}
-_OF_CLOUDS = ("cindernative_backup_container", "cindernative_backup_id", "nova_restore_network", "restore_as")
+#: Options that do not go with every medium, and those that do not go with files.
+_OF_SOME = tuple(row for row in BY_NAME.values() if row.media != ALL_MEDIA and not row.names)
+_OF_CLOUDS = tuple(row.name for row in rows() if FILES not in row.media and not row.names)
 
 
 def medium_of(given: Mapping[str, Any]) -> str | None:
@@ -57,9 +35,9 @@ def medium_of(given: Mapping[str, Any]) -> str | None:
     medium = named[0]
     if given.get("backup_media", medium) != medium:
         raise OptionError(f"backup_media is {given['backup_media']}, and {_keys_of(medium)} asks for {medium}.")
-    for key, media in _NOT_OF_CLOUDS.items():
-        if given.get(key) not in (None, "", False, "none") and medium not in media:
-            raise OptionError(f"{key} is nothing that {_keys_of(medium)} goes with; leave one of them out.")
+    for row in _OF_SOME:
+        if given.get(row.name) not in (None, "", False, "none") and medium not in row.media:
+            raise OptionError(f"{row.name} is nothing that {_keys_of(medium)} goes with; leave one of them out.")
     return medium
 
 

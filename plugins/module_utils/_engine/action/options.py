@@ -1,9 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The keys of a freezer_action as typed options of the agent.
+"""A freezer_action as typed options of the agent, read by the table of options (`spec`).
 
-Keys, spellings and defaults are upstream's (freezer-agent 19, and the README of freezer-api for the older ones). A key
-that asks for something which this release cannot do is an error, never ignored: a backup that was meant to be sealed
+A key that asks for something which this release cannot do is an error, never ignored: a backup that was meant to be sealed
 must not be written in the clear.
 """
 
@@ -16,53 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import OptionError, UnknownOption
+from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS
+from ..repository.compressions import LEVELS
 from . import values
 from .locations import Location, locate
-from .medium import CLOUD_MEDIA, medium_of
+from .medium import medium_of
+from .spec import ALIASES, DEFAULT_SEGMENT_BYTES, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT
 
-DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
-
-#: Older and hyphenless spellings that documents in the wild carry.
-ALIASES = {
-    "src_file": "path_to_backup",
-    "file_to_backup": "path_to_backup",
-    "max_backup_level": "max_level",
-    "always_backup_level": "always_level",
-    "restart_always_backup": "restart_always_level",
-    "restore_from_host": "hostname",
-    "engine": "engine_name",
-    "max_seg_size": "max_segment_size",
-    "remove_from_date": "remove_before_date",
-    "remove_older_then": "remove_older_than",
-    "lvm_snap_perm": "lvm_snapperm",
-    "cinder_inst_id": "cinder_vol_id",
-    "max_cpu_priority": "max_priority",
-}
-#: Keys that change nothing about what is stored or restored.
-WITHOUT_EFFECT = frozenset(
-    {"action", "log_file", "quiet", "os_identity_api_version", "metadata_out", "config", "job_id", "client_id",
-     "hostname_restore"}
-)  # fmt: skip
-
-#: Keys of Freezer's own agents, of any release, that ask for what this one cannot do.
-UPSTREAM_KEYS = frozenset(
-    {"access_key", "cinderbrick_vol_id", "cindernative_backup_az", "cindernative_freezer_only", "consistency_check",
-     "consistency_checksum", "download_limit", "encrypt_pass_file", "endpoint", "ftp_certfile", "ftp_host", "ftp_keyfile",
-     "ftp_password", "ftp_port", "ftp_username", "fullbackup_rotation", "glance_image_id", "glance_image_name",
-     "glance_image_name_filter", "os_auth_ver", "os_auth_version", "os_trust_id", "priority", "project_id",
-     "rsync_block_size", "secret_key", "sql_server_conf", "ssh_host", "ssh_key", "ssh_password", "ssh_port",
-     "ssh_username", "temp_resource_prefix", "trickle_command", "upload", "upload_limit", "use_trickle", "vssadmin",
-     "windows_volume"}
-)  # fmt: skip
-#: Values that only agents of Freezer know, by their option.
-UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
-    "compression": ("bzip2", "xz"),
-    "engine_name": ("rsync", "rsyncv2", "osbrick", "glance"),
-    "storage": ("s3", "ssh", "ftp", "ftps"),
-}
-#: Keys that name a file which the program reads or writes for itself, or say how it behaves. They are for the node to
-#: say. Documents that Freezer's clients store have them too; there they are not used.
-NODE_KEYS = frozenset({"config", "insecure", "log_file", "metadata_out", "proxy", "quiet"})
 #: Why an action that comes from outside may not have ``init``.
 INIT_IS_THE_NODES = (
     "init takes a container as it is, also one that is not mounted or is another one than before, and that is for the node to "
@@ -73,90 +32,16 @@ INIT_IS_THE_NODES = (
 _ACCESS = ("cloud", "osrc")
 
 
-#: Keys that say which backups prune leaves.
-RETENTION_KEYS = ("remove_older_than", "remove_before_date", "keep_last", "keep_daily", "keep_weekly", "keep_monthly",
-                  "keep_yearly")  # fmt: skip
-
-
 #: Keys that say what a backup reads, and that a restore must not be given.
 ONLY_OF_BACKUPS = ("path_to_backup", "exclude")
 
 
-_PARSERS: dict[str, values.Parser] = {
-    "always_level": values.whole,
-    "backup_id": values.text,
-    "backup_media": values.Choice("fs", *CLOUD_MEDIA),
-    "backup_name": values.text,
-    "check": values.Choice("segments", "stream", "restore"),
-    "cinder_vol_id": values.text,
-    "cinder_vol_name": values.text,
-    "cindernative_backup_container": values.text,
-    "cindernative_backup_id": values.text,
-    "cindernative_vol_id": values.text,
-    "cloud": values.text,
-    "cloud_timeout_seconds": values.number,
-    "compare_to": values.text,
-    "compression": values.Choice("zstd", "gzip", "none"),
-    "compression_level": values.whole,
-    "container": values.text,
-    "deadline_seconds": values.number,
-    "dereference_symlink": values.Choice("none", "soft", "hard", "all"),
-    "dry_run": values.switch,
-    "engine_name": values.Choice("tar", "nova"),
-    "exclude": values.texts,
-    "hostname": values.text,
-    "incremental": values.switch,
-    "init": values.switch,
-    "insecure": values.switch,
-    "keep_daily": values.whole,
-    "keep_last": values.whole,
-    "keep_monthly": values.whole,
-    "keep_weekly": values.whole,
-    "keep_yearly": values.whole,
-    "lvm_auto_snap": values.auto_snap,
-    "lvm_dirmount": values.text,
-    "lvm_snapname": values.text,
-    "lvm_snapperm": values.Choice("ro", "rw"),
-    "lvm_snapsize": values.text,
-    "lvm_srcvol": values.text,
-    "lvm_volgroup": values.text,
-    "max_level": values.whole,
-    "max_priority": values.switch,
-    "max_segment_size": values.size,
-    "min_age": values.number,
-    "mode": values.mode,
-    "mongodb_conf": values.text,
-    "mysql_conf": values.text,
-    "no_incremental": values.switch,
-    "nova_inst_id": values.text,
-    "nova_inst_name": values.text,
-    "nova_restore_network": values.text,
-    "one_file_system": values.switch,
-    "osrc": values.text,
-    "overwrite": values.switch,
-    "path_to_backup": values.text,
-    "postgresql_conf": values.text,
-    "proxy": values.text,
-    "remove_before_date": values.moment,
-    "remove_older_than": values.number,
-    "restart_always_level": values.number,
-    "restore_abs_path": values.text,
-    "restore_as": values.text,
-    "restore_from_date": values.end_of,
-    "snapshot": values.snapshot,
-    "storage": values.Choice("local", "swift"),
-    "storages": values.storages,
-    "sync": values.switch,
-    "timeout": values.number,
-}
-
-#: Every key of an action that the engine reads.
-OPTION_KEYS = frozenset(_PARSERS)
-
-
 @dataclass
 class Options:
-    """What an action asks for. None means "not given"; sizes are bytes, moments are seconds since 1970."""
+    """What an action asks for. None means "not given"; sizes are bytes, moments are seconds since 1970.
+
+    The defaults are those of the table, which a test compares.
+    """
 
     always_level: int | None = None
     backup_id: str | None = None
@@ -169,13 +54,13 @@ class Options:
     cindernative_backup_id: str | None = None
     cindernative_vol_id: str | None = None
     cloud: str | None = None
-    #: For each thing that a cloud is waited for; images of large volumes take their time.
+    #: For each thing that a cloud is waited for.
     cloud_timeout_seconds: float = 21600.0
     compare_to: str | None = None
     compression: str | None = None
     compression_level: int | None = None
     container: str | None = None
-    deadline_seconds: float | None = None
+    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
     dereference_symlink: str | None = None
     dry_run: bool = False
     engine_name: str = "tar"
@@ -271,11 +156,19 @@ class Options:
         if self.compression_level is None or self.compression == "none":
             return
         # What is used where none is named depends on the host.
-        best = values.BEST_LEVELS.get(self.compression or "", max(values.BEST_LEVELS.values()))
+        best = max(levels.best for name, levels in LEVELS.items() if self.compression in (None, name))
         if not 1 <= self.compression_level <= best:
             with_name = f" with compression {self.compression}" if self.compression else ""
             raise OptionError(
                 f"compression_level has to be between 1 and {best}{with_name}, and is {self.compression_level}."
+            )
+
+    def refuse_deadline(self) -> None:
+        """Raise OptionError for a deadline that nothing can be held for."""
+        if not 0 < self.deadline_seconds <= MOST_DEADLINE_SECONDS:
+            raise OptionError(
+                f"deadline_seconds has to be above 0 and at most {MOST_DEADLINE_SECONDS:.0f}, and is "
+                f"{self.deadline_seconds:g}."
             )
 
     def refuse_for(self, work: str) -> None:
@@ -284,6 +177,7 @@ class Options:
             self.refuse_retention(work)
         if work == "backup":
             self.refuse_level()
+            self.refuse_deadline()
         if work == "restore":
             self.refuse_part()
 
@@ -356,20 +250,20 @@ def option_name(key: str) -> str:
 
 def is_known(name: str) -> bool:
     """Whether an option is one of this release, or of Freezer's own agents."""
-    return name in _PARSERS or name in WITHOUT_EFFECT or name in UPSTREAM_KEYS
+    return name in PARSERS or name in WITHOUT_EFFECT or name in UPSTREAM_KEYS
 
 
 def is_given(name: str, value: Any) -> bool:
     """Whether a value of an option says anything: null, empty text and, but for switches and choices, false do not."""
     if value is None or value == "":
         return False
-    return value is not False or not (name not in _PARSERS or _PARSERS[name] in values.FALSE_IS_NOTHING)
+    return value is not False or not (name not in PARSERS or PARSERS[name] in values.FALSE_IS_NOTHING)
 
 
 def value_of(key: str, value: Any) -> Any:
     """The value of an option. Raises UnknownOption, and OptionError with what the value has to be."""
     name = option_name(key)
-    parser = _PARSERS.get(name)
+    parser = PARSERS.get(name)
     if parser is None:
         raise UnknownOption(f"The option {key!r} is not known to this release, so nothing was done.")
     try:
@@ -404,15 +298,4 @@ def parse_options(action: Mapping[str, Any]) -> Options:
     return options
 
 
-__all__ = [
-    "ALIASES",
-    "DEFAULT_SEGMENT_BYTES",
-    "INIT_IS_THE_NODES",
-    "NODE_KEYS",
-    "ONLY_OF_BACKUPS",
-    "RETENTION_KEYS",
-    "WITHOUT_EFFECT",
-    "OptionError",
-    "Options",
-    "parse_options",
-]
+__all__ = ["INIT_IS_THE_NODES", "ONLY_OF_BACKUPS", "OptionError", "Options", "parse_options"]

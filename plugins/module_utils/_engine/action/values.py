@@ -13,16 +13,12 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from . import points_in_time
-from .medium import CLOUD_MEDIA
 
 Parser = Callable[[Any], Any]
 Schema = dict[str, Any]
 
 #: The smallest size of a segment that can be asked for.
 LEAST_SEGMENT_BYTES = 64 * 1024
-
-#: The highest level of each compression; the lowest is 1.
-BEST_LEVELS = {"zstd": 19, "gzip": 9}
 
 _MAX_NUMBER = 2**63 - 1
 _DIGITS = "[0-9]{1,18}"
@@ -160,8 +156,6 @@ def auto_snap(value: Any) -> str:
 
 #: Of these false means that there is none: the README of Freezer has ``"hostname": false``.
 FALSE_IS_NOTHING = frozenset({text, texts, whole, number, moment, end_of, storages})
-
-mode = Mode("fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUD_MEDIA)
 
 
 def schema_of(parser: Parser, more: tuple[str, ...] = ()) -> Schema:

@@ -15,7 +15,7 @@ import threading
 import zlib
 from typing import BinaryIO, cast
 
-from ..action.values import BEST_LEVELS
+from ..repository.compressions import COMPRESSIONS, LEVELS
 from ..repository.errors import ArchiveError
 
 try:
@@ -23,7 +23,6 @@ try:
 except ImportError:  # the program does it then
     zstandard = None  # type: ignore[assignment,unused-ignore]
 
-CODECS = ("zstd", "gzip", "none")
 _GZIP_WRAPPER = 16 + zlib.MAX_WBITS
 
 
@@ -113,13 +112,13 @@ def codec_for(name: str | None = None, level: int | None = None) -> Codec:
     """
     if name is None:
         name = "zstd" if zstandard is not None or shutil.which("zstd") else "gzip"
-    if name not in CODECS:
-        raise ArchiveError(f"There is no compression {name!r}; use one of {', '.join(CODECS)}.")
+    if name not in COMPRESSIONS:
+        raise ArchiveError(f"There is no compression {name!r}; use one of {', '.join(COMPRESSIONS)}.")
     if name == "none":
         return Codec()
-    best = BEST_LEVELS[name]
+    best, usual = LEVELS[name]
     if level is None:
-        level = 6 if name == "gzip" else 3
+        level = usual
     if not 1 <= level <= best:
         raise ArchiveError(f"The compression level {level} of {name} is not between 1 and {best}.")
     if name == "gzip":

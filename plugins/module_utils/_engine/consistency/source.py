@@ -255,8 +255,7 @@ def held_still(options: Options, source: Source, of_set: str) -> Iterator[Still]
         tags = ownership.tags_for("backup", of_set)
         targets = databases.targets(options)
         if targets:
-            deadline = options.deadline_seconds or quiesce.DEFAULT_DEADLINE_SECONDS
-            with quiesce.held(targets, deadline_seconds=deadline) as hold:
+            with quiesce.held(targets, deadline_seconds=options.deadline_seconds) as hold:
                 seconds = _take(options, plan, tags, still, stack)
             still.consistency = hold.consistency
             still.hold = {"held_seconds": hold.held_seconds, "targets": hold.targets}

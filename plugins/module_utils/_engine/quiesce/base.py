@@ -16,6 +16,10 @@ from typing import Any, Callable, NamedTuple
 
 from ..errors import FreezerError
 
+#: How long something is held at most where nothing else is asked for, and the longest that can be asked for.
+DEFAULT_DEADLINE_SECONDS = 60.0
+MOST_DEADLINE_SECONDS = 86400.0
+
 
 class QuiesceError(FreezerError):
     """Something cannot be held still, or was not held for as long as it had to be."""

@@ -19,13 +19,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import guard
-from .base import Limits, QuiesceError
+from .base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS, Limits, QuiesceError
 from .holder import boot_id
 from .launch import start
 from .state import State
 from .targets import DEFAULT_TIMEOUT_SECONDS, drivers_of, plain
-
-DEFAULT_DEADLINE_SECONDS = 60.0
 
 #: How far ahead the moment of a hold may be.
 MOST_AHEAD_SECONDS = 600.0
@@ -307,8 +305,10 @@ def _request(
     attached: bool,
     hold_at: float | None = None,
 ) -> dict[str, Any]:
-    if not 0 < deadline_seconds <= 86400:
-        raise QuiesceError(f"deadline_seconds has to be above 0 and at most 86400, and is {deadline_seconds:g}.")
+    if not 0 < deadline_seconds <= MOST_DEADLINE_SECONDS:
+        raise QuiesceError(
+            f"deadline_seconds has to be above 0 and at most {MOST_DEADLINE_SECONDS:.0f}, and is {deadline_seconds:g}."
+        )
     if not 0 < timeout_seconds <= 86400:
         raise QuiesceError(f"timeout_seconds has to be above 0 and at most 86400, and is {timeout_seconds:g}.")
     if hold_at is not None and hold_at - time.time() > MOST_AHEAD_SECONDS:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import ALIASES
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION

@@ -10,12 +10,8 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
-    ALIASES,
-    OPTION_KEYS,
-    OptionError,
-    parse_options,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError, parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES, OPTION_KEYS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OPTION_KEYS, RETENTION_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import OPTION_KEYS, RETENTION_KEYS
 
 from .wording import as_typed, counted, duration, moment, printable, size
 

@@ -20,14 +20,12 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
-    ALIASES,
     INIT_IS_THE_NODES,
-    NODE_KEYS,
     ONLY_OF_BACKUPS,
-    OPTION_KEYS,
     is_given,
     value_of,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES, NODE_KEYS, OPTION_KEYS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.mounts import is_below
 

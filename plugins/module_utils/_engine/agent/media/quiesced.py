@@ -20,7 +20,6 @@ def taken_while_held(options: Options, take: Callable[[str], object]) -> dict[st
     targets = databases.targets(options)
     if not targets:
         return None
-    deadline = options.deadline_seconds or quiesce.DEFAULT_DEADLINE_SECONDS
-    with quiesce.held(targets, deadline_seconds=deadline) as hold:
+    with quiesce.held(targets, deadline_seconds=options.deadline_seconds) as hold:
         take(hold.consistency)
     return {"held_seconds": hold.held_seconds, "targets": hold.targets}

@@ -1,0 +1,86 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The table of options: what is made from it, and what stands beside it, says the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import MISSING, fields
+from typing import get_type_hints
+
+import pytest
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action import options, spec, values
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
+    ACTIONS,
+    EXEC_KEYS,
+    completed,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import TIMEOUT_SECONDS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.snapshots import DEFAULT_SIZE
+
+FIELDS = {field.name: field for field in fields(options.Options)}
+#: What Options has for the value that a parser makes.
+KINDS = {
+    values.text: str,
+    values.whole: int,
+    values.number: float,
+    values.switch: bool,
+    values.texts: list,
+    values.size: int,
+    values.moment: float,
+    values.end_of: float,
+    values.snapshot: str,
+    values.auto_snap: str,
+    values.storages: list,
+}
+
+
+def test_each_key_and_each_spelling_stands_in_the_table_once():
+    names = [row.name for row in spec.rows()]
+    counted = Counter([*names, *(alias for row in spec.rows() for alias in row.aliases)])
+    assert not [name for name, times in counted.items() if times > 1]
+    assert not spec.UPSTREAM_KEYS & set(counted)
+    assert [row.short for row in spec.rows() if row.short and not row.short.startswith("-")] == []
+
+
+@pytest.mark.parametrize("row", [row for row in spec.rows() if row.parser], ids=lambda row: row.name)
+def test_an_option_has_the_default_and_the_type_of_its_row(row):
+    field = FIELDS[row.name]
+    default = field.default_factory() if field.default_factory is not MISSING else field.default
+    assert (tuple(default) if isinstance(default, list) else default) == row.default
+    kind = str if row.choices else KINDS[row.parser]
+    hint = str(get_type_hints(options.Options)[row.name]) if not isinstance(field.type, str) else field.type
+    assert hint.split("[")[0].split(" |")[0] == kind.__name__
+    assert ("None" in hint) == (row.default is None)
+
+
+def test_the_options_are_those_of_the_table():
+    assert set(FIELDS) == spec.OPTION_KEYS
+
+
+@pytest.mark.parametrize("row", list(spec.rows()), ids=lambda row: row.name)
+def test_a_row_names_actions_and_media_that_there_are(row):
+    assert row.verbs
+    assert set(row.verbs) <= set(ACTIONS)
+    assert row.media
+    assert set(row.media) <= set(spec.ALL_MEDIA)
+    assert not row.names or tuple(row.media) == (row.names,)
+
+
+def test_an_exec_gets_of_the_defaults_of_a_job_what_it_takes_by_the_table():
+    defaults = {row.name: "x" for row in spec.rows()}
+    taken = {row.name for row in spec.rows() if "exec" in row.verbs}
+    of_documents = set(completed({"action": "exec"}, defaults))
+    assert of_documents <= taken
+    # The rest is without effect, or for the node to say.
+    assert taken - of_documents <= spec.WITHOUT_EFFECT
+    assert {row.name for row in spec.rows() if tuple(row.verbs) == ("exec",)} == EXEC_KEYS
+
+
+def test_the_defaults_in_texts_are_those_of_the_engine():
+    assert f"(default: {DEFAULT_SIZE})" in spec.BY_NAME["lvm_snapsize"].about
+    assert f"(default: {TIMEOUT_SECONDS:.0f})" in spec.BY_NAME["timeout"].about
+    assert not [row.name for row in spec.rows() if "{" in row.about]
+    assert spec.BY_NAME["deadline_seconds"].about.endswith("(default: 60)")
+    assert spec.BY_NAME["max_segment_size"].about.endswith("at least 64K (default: 64M)")
