@@ -16,13 +16,13 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES, Row
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .errors import UsageError
-from .flags import GROUPS, IGNORED_VALUES, Flag, flags
+from .flags import GROUPS, IGNORED, flags
 
 #: The names that the program has: the second one is that of Freezer's first years.
 NAMES = ("freezer-agent", "freezerc")
@@ -52,10 +52,6 @@ exit status:
 """
 
 
-#: What shells complete the values of these options with.
-_WORDS = {"action": ACTIONS, "storage": ("local", "swift"), "check": ("segments", "stream", "restore")}
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
@@ -79,20 +75,22 @@ def _opposite(key: str) -> str:
     return key.removeprefix("no_") if key.startswith("no_") else f"no_{key}"
 
 
-def _add(group: Any, flag: Flag, names: Sequence[str], about: str) -> None:
-    common: dict[str, Any] = {"dest": flag.key, "default": argparse.SUPPRESS, "help": about}
-    if flag.value:
-        added = group.add_argument(*names, action="append" if flag.repeated else "store", metavar=flag.value, **common)
-        added.words = _WORDS.get(flag.key, ())
+def _add(group: Any, flag: Row, names: Sequence[str], about: str) -> None:
+    common: dict[str, Any] = {"dest": flag.name, "default": argparse.SUPPRESS, "help": about}
+    if flag.metavar:
+        action = "append" if flag.repeated else "store"
+        added = group.add_argument(*names, action=action, metavar=flag.metavar, **common)
+        # What shells complete the value with.
+        added.words = ACTIONS if flag.name == "action" else flag.choices
     else:
         group.add_argument(*names, action="store_const", const=True, **common)
 
 
-def _add_switch_opposite(group: Any, flag: Flag) -> None:
+def _add_switch_opposite(group: Any, flag: Row) -> None:
     """The way back from a switch, so that a command line can take back what a file turns on."""
     group.add_argument(
-        _spelling(_opposite(flag.key)),
-        dest=flag.key,
+        _spelling(_opposite(flag.name)),
+        dest=flag.name,
         action="store_const",
         const=False,
         default=argparse.SUPPRESS,
@@ -139,8 +137,8 @@ def _add_answers(group: Any) -> None:
     group.add_argument("--help-all", action=_ShowHelp, const=True, help="show all options", **nothing)
 
 
-def _spellings(flag: Flag) -> list[str]:
-    return [*([flag.short] if flag.short else []), _spelling(flag.name or flag.key)]
+def _spellings(flag: Row) -> list[str]:
+    return [*([flag.short] if flag.short else []), _spelling(flag.spelling or flag.name)]
 
 
 def build_parser(prog: str = NAMES[0]) -> argparse.ArgumentParser:
@@ -157,9 +155,9 @@ def build_parser(prog: str = NAMES[0]) -> argparse.ArgumentParser:
         group = parser.add_argument_group(title)
         for flag in members:
             _add(group, flag, _spellings(flag), flag.about)
-            if not flag.value:
+            if not flag.metavar:
                 _add_switch_opposite(group, flag)
-            if flag.key == "action":
+            if flag.name == "action":
                 group.add_argument(
                     "-l",
                     "--list",
@@ -172,12 +170,12 @@ def build_parser(prog: str = NAMES[0]) -> argparse.ArgumentParser:
     _add_answers(group)
     group.add_argument("--completion", action=PrintCompletion, const=lambda: build_parser(prog))
     group.add_argument("--version", action="version", version=f"{prog} {VERSION}", help="show the version and exit")
-    by_key = {flag.key: flag for flag in flags()}
-    for alias, key in ALIASES.items():
-        shown = by_key[key].name
-        _add(parser, by_key[key], [_spelling(key if alias == shown else alias)], argparse.SUPPRESS)
-    for key in IGNORED_VALUES:
-        _add(parser, Flag(key, "", "VALUE"), [_spelling(key)], argparse.SUPPRESS)
+    by_name = {flag.name: flag for flag in flags()}
+    for alias, name in ALIASES.items():
+        shown = by_name[name].spelling
+        _add(parser, by_name[name], [_spelling(name if alias == shown else alias)], argparse.SUPPRESS)
+    for flag in IGNORED:
+        _add(parser, flag, _spellings(flag), argparse.SUPPRESS)
     return parser
 
 

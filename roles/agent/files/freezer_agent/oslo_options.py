@@ -18,9 +18,9 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         (
             "DEFAULT",
             [
-                cfg.StrOpt(flag.key, help=flag.about) if flag.value else cfg.BoolOpt(flag.key, help=flag.about)
+                cfg.StrOpt(flag.name, help=flag.about) if flag.metavar else cfg.BoolOpt(flag.name, help=flag.about)
                 for flag in flags()
-                if flag.key not in COMMAND_LINE_KEYS
+                if flag.name not in COMMAND_LINE_KEYS
             ],
         )
     ]
