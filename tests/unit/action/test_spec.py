@@ -18,6 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import TIMEOUT_SECONDS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.snapshots import DEFAULT_SIZE
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.contract import document
 
 FIELDS = {field.name: field for field in fields(options.Options)}
 #: What Options has for the value that a parser makes.
@@ -84,3 +85,22 @@ def test_the_defaults_in_texts_are_those_of_the_engine():
     assert not [row.name for row in spec.rows() if "{" in row.about]
     assert spec.BY_NAME["deadline_seconds"].about.endswith("(default: 60)")
     assert spec.BY_NAME["max_segment_size"].about.endswith("at least 64K (default: 64M)")
+
+
+def _modes(part):
+    """Every list of modes in a part of the contract of the API."""
+    if isinstance(part, dict):
+        for key, inner in part.items():
+            if key == "mode" and isinstance(inner, dict) and "enum" in inner:
+                yield inner["enum"]
+            yield from _modes(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _modes(inner)
+
+
+def test_the_contract_of_the_api_has_no_mode_that_no_agent_has():
+    found = list(_modes(document.document()))
+    assert found
+    for modes in found:
+        assert {mode for mode in modes if mode} == set(spec.BY_NAME["mode"].choices)

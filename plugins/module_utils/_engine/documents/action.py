@@ -14,7 +14,6 @@ from .errors import DocumentError
 from .kind import ID_SCHEMA, Kind
 
 ACTIONS = ("backup", "restore", "verify", "info", "admin", "exec")
-MODES = ("fs", "mongo", "mongodb", "mysql", "postgresql", "sqlserver", "cinder", "glance", "cindernative", "nova")
 
 #: What an ``exec`` runs.
 EXEC_KEYS = frozenset({"command", "script", "arguments"})
@@ -23,11 +22,11 @@ _ALSO_OF_EXEC = frozenset({"action", "dry_run", "log_file", "quiet"})
 
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 
+#: The types that a few keys have had since the first days; the table of options says of all of them what is taken.
 FREEZER_ACTION_SCHEMA: Mapping[str, Any] = {
     "type": "object",
     "properties": {
         "action": {"type": "string", "enum": list(ACTIONS)},
-        "mode": {"enum": [*list(MODES), None]},
         "path_to_backup": _TEXT_OR_NULL,
         # The name that path_to_backup had in the first years.
         "src_file": _TEXT_OR_NULL,

@@ -163,7 +163,7 @@ def _checked(kind: Kind, schema: Mapping[str, Any]) -> Schema:
 def _action(schema: Mapping[str, Any]) -> Schema:
     """An action with the values that are taken, and the narrower types that some have had since the first days."""
     known = FREEZER_ACTION_SCHEMA["properties"]
-    properties = {**schema["properties"], **{key: part for key, part in known.items() if key not in ("action", "mode")}}
+    properties = {**schema["properties"], **{key: part for key, part in known.items() if key != "action"}}
     return {**schema, "properties": properties, "additionalProperties": True}
 
 
