@@ -18,6 +18,7 @@ options:
       - Once this level is reached it is taken again and again, each time on the newest backup of the level below.
       - The value V(1) makes differential backups.
     type: int
+    aliases: [always_backup_level]
   backup_id:
     description:
       - The backup to restore or verify, by its id or by the first digits of it (4 or more, as many as no other has).
@@ -85,10 +86,12 @@ options:
     description:
       - The host that the backup is of. Without it the name of the host that the module runs on.
     type: str
+    aliases: [restore_from_host]
   incremental:
     description:
       - The value V(false) is the same as O(no_incremental=true).
     type: bool
+    default: true
   log_file:
     description:
       - Taken so that action documents fit; the module reports through Ansible and writes no log.
@@ -142,6 +145,7 @@ options:
       - The highest level. After a backup of this level the next one is full again.
       - Without O(max_level), O(always_level) and O(restart_always_level) every backup is full.
     type: int
+    aliases: [max_backup_level]
   max_priority:
     description:
       - Work with the highest priority for processors, and that of real time for disks. What cannot be had is warned of.
@@ -152,6 +156,7 @@ options:
     description:
       - The size of a stored segment in bytes, or with a suffix as in V(64M). Without it 64 MiB. At least V(64K).
     type: str
+    aliases: [max_seg_size]
   insecure:
     description:
       - Do not verify the certificates of the cloud that is asked, with a warning.
@@ -206,6 +211,7 @@ options:
     description:
       - Make a full backup whatever the levels say.
     type: bool
+    default: false
   one_file_system:
     description:
       - Do not descend into other file systems that are mounted below O(path_to_backup). What is left out that way is named in
@@ -229,7 +235,7 @@ options:
     description:
       - The folder or the file to back up.
     type: path
-    aliases: [src_file]
+    aliases: [src_file, file_to_backup]
   postgresql_conf:
     description:
       - A file on the host with lines such as C(user = backup), for O(mode=postgresql). It may have C(host), C(port),
@@ -250,10 +256,12 @@ options:
     description:
       - With M(freezer.backup.prune), remove backups that are older than so many days, unless another rule keeps them.
     type: float
+    aliases: [remove_older_then]
   restart_always_level:
     description:
       - The number of days after which a full backup is made, counted from the last full one.
     type: float
+    aliases: [restart_always_backup]
   restore_abs_path:
     description:
       - The folder to restore into; it is made when it is missing.

@@ -19,6 +19,7 @@ options:
       - The id of a volume. Its bytes are stored in Swift as an image, by way of a snapshot, a volume of that and an image
         of that, all of which are removed in the end.
     type: str
+    aliases: [cinder_inst_id]
   cinder_vol_name:
     description:
       - The same by the volume's name, which only one volume of the project may have.

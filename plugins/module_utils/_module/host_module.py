@@ -8,11 +8,23 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable
 
-from .._engine.action.spec import CLOUD_MEDIA
+from .._engine.action import values
+from .._engine.action.spec import BY_NAME, CLOUD_MEDIA, Row
 from .._engine.errors import FreezerError
 from .masking import DiscreetModule
 
 _CLOUD_KEYS = [key for keys in CLOUD_MEDIA.values() for key in keys]
+
+#: Keys of documents that a module takes and does nothing with.
+_PASSED_OVER = ("action", "log_file")
+#: What Ansible makes of a value; the engine reads all else of it, such as the unit of a size.
+_TYPES: dict[Any, str] = {
+    values.whole: "int",
+    values.number: "float",
+    values.switch: "bool",
+    values.texts: "list",
+    values.storages: "list",
+}
 
 Work = Callable[[dict[str, Any], bool], dict[str, Any]]
 
@@ -20,84 +32,29 @@ Work = Callable[[dict[str, Any], bool], dict[str, Any]]
 def action_spec() -> dict[str, Any]:
     """The keys of a freezer_action, documented by the fragment freezer.backup._action.
 
-    Every module takes all of them, so that one action document fits them all.
+    Every module takes all of them, so that one action document fits them all; what is verify's own is none of them.
     """
-    return {
-        "action": {"type": "str"},
-        "always_level": {"type": "int"},
-        "backup_id": {"type": "str"},
-        "backup_media": {"type": "str", "choices": ["fs", *CLOUD_MEDIA]},
-        "backup_name": {"type": "str"},
-        "cinder_vol_id": {"type": "str"},
-        "cinder_vol_name": {"type": "str"},
-        "cindernative_backup_container": {"type": "str"},
-        "cindernative_backup_id": {"type": "str"},
-        "cindernative_vol_id": {"type": "str"},
-        "cloud": {"type": "str"},
-        "cloud_timeout_seconds": {"type": "float"},
-        "compression": {"type": "str", "choices": ["zstd", "gzip", "none"]},
-        "compression_level": {"type": "int"},
-        "container": {"type": "str"},
-        "deadline_seconds": {"type": "float"},
-        "dereference_symlink": {"type": "str", "choices": ["none", "soft", "hard", "all"]},
-        "dry_run": {"type": "bool", "default": False},
-        "engine_name": {"type": "str", "choices": ["tar", "nova"], "aliases": ["engine"]},
-        "exclude": {"type": "list", "elements": "str"},
-        "hostname": {"type": "str"},
-        "incremental": {"type": "bool"},
-        "insecure": {"type": "bool", "default": False},
-        "keep_daily": {"type": "int"},
-        "keep_last": {"type": "int"},
-        "keep_monthly": {"type": "int"},
-        "keep_weekly": {"type": "int"},
-        "keep_yearly": {"type": "int"},
-        "log_file": {"type": "str"},
-        "lvm_auto_snap": {"type": "str"},
-        "lvm_dirmount": {"type": "path"},
-        "lvm_snapname": {"type": "str"},
-        "lvm_snapperm": {"type": "str", "choices": ["ro", "rw"], "aliases": ["lvm_snap_perm"]},
-        "lvm_snapsize": {"type": "str"},
-        "init": {"type": "bool", "default": False},
-        "lvm_srcvol": {"type": "str"},
-        "lvm_volgroup": {"type": "str"},
-        "max_level": {"type": "int"},
-        "max_priority": {"type": "bool", "default": False, "aliases": ["max_cpu_priority"]},
-        "max_segment_size": {"type": "str"},
-        "min_age": {"type": "float"},
-        "mode": {"type": "str", "choices": ["fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUD_MEDIA]},
-        "mongodb_conf": {"type": "path"},
-        "mysql_conf": {"type": "path"},
-        "no_incremental": {"type": "bool"},
-        "nova_inst_id": {"type": "str"},
-        "nova_inst_name": {"type": "str"},
-        "nova_restore_network": {"type": "str"},
-        "one_file_system": {"type": "bool"},
-        "osrc": {"type": "path"},
-        "overwrite": {"type": "bool", "default": False},
-        "path_to_backup": {"type": "path", "aliases": ["src_file"]},
-        "postgresql_conf": {"type": "path"},
-        "proxy": {"type": "str"},
-        "remove_before_date": {"type": "str", "aliases": ["remove_from_date"]},
-        "remove_older_than": {"type": "float"},
-        "restart_always_level": {"type": "float"},
-        "restore_abs_path": {"type": "path"},
-        "restore_as": {"type": "str"},
-        "restore_from_date": {"type": "str"},
-        "snapshot": {"type": "str"},
-        "storage": {"type": "str", "choices": ["local", "swift"]},
-        "storages": {
-            "type": "list",
-            "elements": "dict",
-            "options": {
-                "storage": {"type": "str", "choices": ["local", "swift"], "required": True},
-                "container": {"type": "str", "required": True},
-                "cloud": {"type": "str"},
-                "osrc": {"type": "path"},
-            },
-        },
-        "sync": {"type": "bool", "default": False},
-        "timeout": {"type": "float"},
-    }
+    taken = (row for row in BY_NAME.values() if row.name in _PASSED_OVER or (row.parser and row.verbs != ("verify",)))
+    spec = {row.name: _argument(row) for row in taken}
+    places = {name: _argument(BY_NAME[name]) for name in ("storage", "container", "cloud", "osrc")}
+    for name in ("storage", "container"):
+        places[name]["required"] = True
+    spec["storages"]["options"] = places
+    return spec
+
+
+def _argument(row: Row) -> dict[str, Any]:
+    """One option as Ansible declares it. What the engine is to choose has no default."""
+    argument: dict[str, Any] = {"type": "path" if row.is_path else _TYPES.get(row.parser, "str")}
+    if argument["type"] == "list":
+        argument["elements"] = "dict" if row.parser is values.storages else "str"
+    if row.choices:
+        argument["choices"] = list(row.choices)
+    if row.parser is values.switch and row.default is not None:
+        argument["default"] = row.default
+    if row.aliases:
+        argument["aliases"] = list(row.aliases)
+    return argument
 
 
 def end_by_signal(number: int, _frame: Any) -> None:
