@@ -58,7 +58,7 @@ options:
   deadline_seconds:
     description:
       - The application of O(mode) is let go after this time, whatever has become of the backup, which fails then. Without
-        it 60.
+        it 60. It is above 0 and at most 86400.
     type: float
   dereference_symlink:
     description:

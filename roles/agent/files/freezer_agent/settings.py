@@ -25,7 +25,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.opti
     is_given,
     value_of,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES, NODE_KEYS, OPTION_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import (
+    ALIASES,
+    BY_NAME,
+    NODE_KEYS,
+    OPTION_KEYS,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.mounts import is_below
 
@@ -33,7 +38,7 @@ from . import flags
 from .errors import UsageError
 
 #: Options that name a file with what a run needs to know, which lies beside the file that names it.
-_READ_FILES = ("osrc", "mysql_conf", "postgresql_conf", "mongodb_conf")
+_READ_FILES = frozenset(row.name for row in BY_NAME.values() if row.is_path and row.metavar == "FILE")
 #: Options that can be empty on the command line: no pattern, no proxy, no snapshot.
 _EMPTY_IS_MEANT = frozenset({"exclude", "proxy", "snapshot", "lvm_auto_snap"})
 _SECTIONS = ("default", "DEFAULT", "action")
