@@ -102,7 +102,7 @@ def test_an_action_document_is_a_set_of_options(host):
         "path_to_backup": str(host.data),
         "restore_abs_path": str(host.target),
         "log_file": "/var/log/freezer.log",
-        "max_level": 2,
+        "max_backup_level": 2,
         "exclude": ["*.tmp"],
         "overwrite": True,
         **host.place,
