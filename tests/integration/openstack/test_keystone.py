@@ -16,8 +16,8 @@ from support.faulty_server import FaultyServer, answer, drop, not_http, silence
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Connection
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.keystone import Transport
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.login import auth_method
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
 
 
 def password(keystone, name: str = "alpha-member", **more: Any) -> dict[str, Any]:
@@ -191,9 +191,7 @@ PLAIN_AND_LIBRARY = pytest.mark.parametrize("auth_type", ["password", "v3multifa
 
 def scripted(server: FaultyServer, auth_type: str, **options: Any) -> Any:
     method = auth_method(auth_type, {**KNOWN, "auth_url": server.url + "/v3"}, Transport(**options))
-    for sleeper in (method, getattr(method, "_connection", None)):
-        if hasattr(sleeper, "_sleep"):
-            sleeper._sleep = lambda seconds: None
+    method._sleep = lambda seconds: None
     return method
 
 

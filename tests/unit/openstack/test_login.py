@@ -1,10 +1,11 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What options, clouds.yaml and environment together say about who asks whom. No server is asked here."""
+"""What options, clouds.yaml and environment together say about who asks whom, and what of it is sent."""
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from typing import Any
@@ -16,20 +17,20 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import HttpBasic, NoAuth
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.auth import Token
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.catalogue import (
+    endpoint_in,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.credentials import usual_login
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.environment import (
     with_environment,
-)
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.keystone import (
-    Keystone,
-    Transport,
-    endpoint_in,
-    login_request,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.keystoneauth import Keystoneauth
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.login import (
     auth_method,
     complete,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
+from ansible_collections.freezer.backup.tests.support.faulty_server import FaultyServer, answer
 
 AUTH_URL = "http://keystone.example:5000/v3"
 PASSWORD = {"auth_url": AUTH_URL, "username": "anna", "password": "s3cret"}
@@ -46,11 +47,11 @@ def method(auth_type: str, **auth: Any) -> Any:
         ("none", {}, NoAuth),
         ("http_basic", {"username": "anna", "password": "x"}, HttpBasic),
         ("token", {"token": "t"}, Token),
-        ("token", {"token": "t", "auth_url": AUTH_URL}, Keystone),
-        ("v3token", {"token": "t", "auth_url": AUTH_URL}, Keystone),
-        ("password", PASSWORD, Keystone),
-        ("v3password", PASSWORD, Keystone),
-        ("v3applicationcredential", CREDENTIAL, Keystone),
+        ("token", {"token": "t", "auth_url": AUTH_URL}, Keystoneauth),
+        ("v3token", {"token": "t", "auth_url": AUTH_URL}, Keystoneauth),
+        ("password", PASSWORD, Keystoneauth),
+        ("v3password", PASSWORD, Keystoneauth),
+        ("v3applicationcredential", CREDENTIAL, Keystoneauth),
         ("v3oidcpassword", {}, Keystoneauth),
     ],
 )
@@ -86,6 +87,15 @@ def test_an_auth_method_says_what_it_lacks(auth_type, auth, sentence):
     assert "s3cret" not in str(caught.value)
 
 
+def sent(auth_type: str, auth: dict[str, Any]) -> Any:
+    """What a login sends to Keystone."""
+    with FaultyServer([answer(201, {"token": {}}, {"X-Subject-Token": "t0ken"})]) as server:
+        login = auth_method(auth_type, {**auth, "auth_url": server.url}, Transport())
+        assert login.headers() == {"X-Auth-Token": "t0ken"}
+    assert [request.path for request in server.requests] == ["/v3/auth/tokens"], "one request for each login"
+    return json.loads(server.requests[0].body)["auth"]
+
+
 @pytest.mark.parametrize(
     ("auth", "user", "scope"),
     [
@@ -109,16 +119,26 @@ def test_an_auth_method_says_what_it_lacks(auth_type, auth, sentence):
         ({"user_id": "u1", "system_scope": "all"}, {"id": "u1"}, {"system": {"all": True}}),
         ({"user_id": "u1", "trust_id": "t1"}, {"id": "u1"}, {"OS-TRUST:trust": {"id": "t1"}}),
         ({"user_id": "u1"}, {"id": "u1"}, None),
+        # What clouds and openrc files have besides.
+        ({"user_id": "u1", "trust_id": "t1", "project_id": "p1"}, {"id": "u1"}, {"OS-TRUST:trust": {"id": "t1"}}),
+        ({"user_id": "u1", "project_id": "p1", "domain_name": "D"}, {"id": "u1"}, {"project": {"id": "p1"}}),
+        ({"user_id": "u1", "domain_id": "d1", "system_scope": "all"}, {"id": "u1"}, {"domain": {"id": "d1"}}),
     ],
 )
 def test_a_password_is_sent_with_its_user_and_what_it_is_for(auth, user, scope):
-    request = login_request("password", {"password": "x", **auth})["auth"]
+    request = sent("password", {"password": "x", **auth})
     assert request["identity"] == {"methods": ["password"], "password": {"user": {**user, "password": "x"}}}
     assert request.get("scope") == scope
 
 
+def test_a_token_is_sent_with_what_it_is_for():
+    request = sent("token", {"token": "t", "project_name": "shop"})
+    assert request["identity"] == {"methods": ["token"], "token": {"id": "t"}}
+    assert request["scope"] == {"project": {"name": "shop", "domain": {"id": "default"}}}
+
+
 def test_an_application_credential_has_no_scope():
-    request = login_request("v3applicationcredential", {**CREDENTIAL, "project_name": "shop"})["auth"]
+    request = sent("v3applicationcredential", {**CREDENTIAL, "project_name": "shop"})
     assert request == {
         "identity": {
             "methods": ["application_credential"],
@@ -129,8 +149,15 @@ def test_an_application_credential_has_no_scope():
 
 def test_an_application_credential_may_be_named_with_its_user():
     auth = {"application_credential_name": "tests", "application_credential_secret": "x", "user_id": "u1"}
-    identity = login_request("v3applicationcredential", auth)["auth"]["identity"]["application_credential"]
+    identity = sent("v3applicationcredential", auth)["identity"]["application_credential"]
     assert identity == {"name": "tests", "secret": "x", "user": {"id": "u1"}}
+
+
+def test_the_address_of_keystone_gets_its_version_once():
+    for address in ("http://k:5000", "http://k:5000/", "http://k:5000/v3", "http://k:5000/v3/"):
+        login = usual_login("password", {**PASSWORD, "auth_url": address})
+        assert login is not None
+        assert login.options["auth_url"] == "http://k:5000/v3"
 
 
 def test_a_project_that_is_meant_is_the_one_that_a_token_is_asked_for():
@@ -234,7 +261,7 @@ def test_a_caller_without_auth_is_told_of_its_own_option(clouds_yaml, monkeypatc
     with pytest.raises(errors.BadAddress, match="Give cloud or osrc, or set OS_CLOUD"):
         connect_cloud({}, {}, "osrc")
     monkeypatch.setitem(sys.modules, "openstack.config.loader", None)
-    with pytest.raises(errors.MissingLibrary, match="or give osrc, which needs no library"):
+    with pytest.raises(errors.MissingLibrary, match="or give osrc, which needs keystoneauth1 only"):
         connect_cloud({"cloud": "mine"}, {}, "osrc")
 
 
@@ -249,10 +276,16 @@ def test_a_cloud_by_name_without_openstacksdk_is_a_sentence(clouds_yaml, monkeyp
         complete({"cloud": "mine"})
 
 
-def test_a_rare_auth_type_without_keystoneauth_is_a_sentence(monkeypatch):
+@pytest.mark.parametrize("auth_type", ["password", "v3applicationcredential", "v3totp"])
+def test_a_login_without_keystoneauth_is_a_sentence(monkeypatch, auth_type):
     monkeypatch.setitem(sys.modules, "keystoneauth1.exceptions", None)
-    with pytest.raises(errors.MissingLibrary, match="v3totp needs the Python library keystoneauth1"):
-        connect(auth_type="v3totp", auth={"auth_url": AUTH_URL})
+    with pytest.raises(errors.MissingLibrary) as caught:
+        connect(auth_type=auth_type, auth={**PASSWORD, **CREDENTIAL})
+    assert f"{auth_type} needs the Python library keystoneauth1, which {sys.executable} does not have" in str(
+        caught.value
+    )
+    assert "python3-keystoneauth1" in str(caught.value)
+    assert f"{sys.executable} -m pip install keystoneauth1." in str(caught.value)
 
 
 OPENRC = {

@@ -12,7 +12,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.http import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import NoAuth
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Tls
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import Service
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.keystone import Transport
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import OddObject, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.swift import SwiftStorage
 from ansible_collections.freezer.backup.tests.support.faulty_server import FaultyServer, Step, answer

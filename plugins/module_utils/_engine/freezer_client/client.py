@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 from ..documents import action, backup, client, job, session
 from ..http.connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
-from ..openstack.identity.keystone import DEFAULT_INTERFACE, Keystone, Transport
+from ..openstack.identity.catalogue import DEFAULT_INTERFACE
+from ..openstack.identity.errors import FREEZER
 from ..openstack.identity.keystoneauth import Keystoneauth
 from ..openstack.identity.login import auth_method, complete
+from ..openstack.transport import Transport
 from .collection import Collection, Document
 from .errors import BadAddress, NotFreezer
 
@@ -162,9 +164,9 @@ def connect(
     project = project_id or url_project or (method.project_id() if version == 2 else None)
     if url and url_project and project != url_project:
         raise BadAddress(f"url {address} names another project than project_id {project_id}.")
-    if version == 2 and not project and isinstance(method, (Keystone, Keystoneauth)):
+    if version == 2 and not project and isinstance(method, Keystoneauth):
         raise BadAddress("The credentials are for no project; say with project_id, or project_name in auth, which.")
-    return Registry(transport.connection(base, auth=method), project or DEFAULT_PROJECT_ID, version)
+    return Registry(transport.connection(base, FREEZER, auth=method), project or DEFAULT_PROJECT_ID, version)
 
 
 def _version(wanted: Any, of_address: int | None, address: str) -> int:

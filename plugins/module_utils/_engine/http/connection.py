@@ -125,7 +125,7 @@ class Connection:
         self.url = url.rstrip("/")
         self._socket_path = _socket_path(url) if is_unix(url) else None
         # The names of HTTP stand in for a socket that has none.
-        self._address = _address("http://localhost" if self._socket_path else url)
+        self._address = server_address("http://localhost" if self._socket_path else url)
         self._auth = auth or NoAuth()
         self._tls = tls or Tls()
         if timeout_seconds <= 0:
@@ -136,7 +136,7 @@ class Connection:
         self._service = service
         self._retried_statuses = retried_statuses
         self._retries_silence = retries_silence
-        self._proxy = None if proxy is None or self._socket_path else _proxy_address(proxy)
+        self._proxy = None if proxy is None or self._socket_path else proxy_address(proxy)
         self._http: http.client.HTTPConnection | None = None
 
     def request(
@@ -190,7 +190,7 @@ class Connection:
                         message += " Whether the server acted on it is unknown; look before you repeat it."
                     raise Unreachable(message) from fault
             else:
-                asked_seconds = _retry_after_seconds(reply.headers.get("Retry-After"))
+                asked_seconds = retry_after_seconds(reply.headers.get("Retry-After"))
                 pause_seconds = asked_seconds if asked_seconds is not None else pause_seconds
                 # What came too often (429) has not been acted on.
                 refused = reply.status in self._retried_statuses and (repeatable or reply.status == 429)
@@ -325,7 +325,7 @@ def back_off_seconds(attempt: int) -> float:
     return FIRST_BACK_OFF_SECONDS * float(2**attempt) * random.uniform(0.5, 1.0)
 
 
-def _address(url: str) -> SplitResult:
+def server_address(url: str) -> SplitResult:
     """The parts of the address, refused when they are not plainly scheme, host, port and path."""
     try:
         address = urlsplit(url)
@@ -350,7 +350,7 @@ def _socket_path(url: str) -> str:
     return path
 
 
-def _proxy_address(proxy: str) -> SplitResult:
+def proxy_address(proxy: str) -> SplitResult:
     """The parts of the address of a proxy, which may have a user and a password in it. Messages repeat none of it."""
     try:
         address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
@@ -376,7 +376,7 @@ def _has_news(kept: socket.socket) -> bool:
         return bool(selector.select(timeout=0))
 
 
-def _retry_after_seconds(value: str | None) -> float | None:
+def retry_after_seconds(value: str | None) -> float | None:
     """The pause that a ``Retry-After`` header asks for (RFC 9110, 10.2.3: seconds or a date)."""
     if not value:
         return None

@@ -3,9 +3,7 @@
 
 """A cloud: who asks, and the connections to its services, which the catalogue of Keystone leads to.
 
-The transport is that of the registry: standard library only for passwords, application credentials and tokens, so that
-a host whose files go to Swift needs nothing installed; keystoneauth1 for every other auth type, openstacksdk for the
-name of a cloud in a ``clouds.yaml``.
+Logins are those of keystoneauth1, openstacksdk reads a ``clouds.yaml``; the transport of requests is that of the registry.
 """
 
 from __future__ import annotations
@@ -17,9 +15,10 @@ from typing import Any
 from ..http.auth import AuthMethod, NoAuth
 from ..http.connection import RETRIES, TIMEOUT_SECONDS, Answer, Connection, Tls
 from ..http.errors import BadAddress
+from .identity.catalogue import DEFAULT_INTERFACE
 from .identity.environment import with_environment
-from .identity.keystone import DEFAULT_INTERFACE, Transport
 from .identity.login import auth_method, complete
+from .transport import Transport
 
 #: What may be asked again when it is known to end in the same state: also a service that fell over, or is too busy.
 _RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)

@@ -12,10 +12,10 @@ from typing import Any
 
 from ...http.auth import AuthMethod, HttpBasic, NoAuth
 from ...http.errors import BadAddress
+from ..transport import Transport
 from .auth import Token
 from .environment import ONLY_CLOUD
 from .errors import MissingLibrary
-from .keystone import METHODS, Keystone, Transport
 from .keystoneauth import Keystoneauth
 
 #: What these are called in a clouds.yaml, and what we call them.
@@ -84,8 +84,6 @@ def auth_method(auth_type: str, auth: Mapping[str, Any], transport: Transport) -
         if not auth.get("token"):
             raise BadAddress("auth_type token needs token.")
         return Token(auth["token"])
-    if auth_type in METHODS:
-        return Keystone(auth_type, auth, transport)
     return Keystoneauth(auth_type, auth, transport)
 
 
@@ -115,7 +113,8 @@ def _configured(arguments: Mapping[str, Any], what: str, credentials: str) -> Ma
     except ImportError as error:
         raise MissingLibrary(
             f"{what} needs the Python library openstacksdk, which {sys.executable} does not have ({error}). Install it "
-            f"there, or give {credentials}, which needs no library for passwords and application credentials."
+            f"there: as the package python3-openstacksdk of the distribution, or with {sys.executable} -m pip install "
+            f"openstacksdk; or give {credentials}, which needs keystoneauth1 only."
         ) from error
     try:
         clouds = loader.OpenStackConfig()

@@ -1,0 +1,34 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""How the servers of a cloud are spoken to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..http.connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How servers are spoken to, the Freezer API, Keystone and the services of a cloud alike."""
+
+    tls: Tls = field(default_factory=Tls)
+    timeout_seconds: float = TIMEOUT_SECONDS
+    retries: int = RETRIES
+    #: The address of a proxy for HTTP, which is asked in place of the server.
+    proxy: str | None = None
+
+    def connection(self, url: str, service: str, **options: Any) -> Connection:
+        """A connection to ``url``, not opened yet."""
+        return Connection(
+            url,
+            service=service,
+            tls=self.tls,
+            timeout_seconds=self.timeout_seconds,
+            retries=self.retries,
+            proxy=self.proxy,
+            **options,
+        )
