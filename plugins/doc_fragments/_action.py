@@ -35,7 +35,7 @@ options:
       - The name of a cloud in a C(clouds.yaml) of the host, which O(storage=swift) is in. It needs the Python library
         openstacksdk there.
       - Without this and O(osrc) the environment of the module says who asks, with E(OS_CLOUD), or with E(OS_AUTH_URL)
-        and what belongs to it. That needs no library for passwords and application credentials.
+        and what belongs to it. That needs the Python library keystoneauth1 there.
     type: str
   compression:
     description:

@@ -20,8 +20,9 @@ options:
     type: raw
   auth_type:
     description:
-      - How requests say who sends them, in keystoneauth's words. V(password), V(v3applicationcredential) and V(v3token)
-        need no library, every other one needs keystoneauth1 where the module runs.
+      - How requests say who sends them, in keystoneauth's words, such as V(password), V(v3applicationcredential) and
+        V(v3token). Each needs the Python library keystoneauth1 where the module runs. The role P(freezer.backup.agent#role)
+        installs it.
       - Without it it follows from what O(auth) or O(cloud) has.
     type: str
   auth:

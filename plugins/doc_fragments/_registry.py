@@ -32,9 +32,10 @@ options:
       - V(none) sends nothing. V(http_basic) sends O(username) and O(password).
       - V(token) sends O(token), which somebody got from Keystone; if O(auth) has an C(auth_url), it is exchanged there
         for one of the project that is meant. V(v3token) is the same with C(auth_url) required.
-      - V(password), V(v3password) and V(v3applicationcredential) get a token from Keystone. They need no library.
-      - Every other auth type of keystoneauth, such as V(v3oidcpassword) or V(v3totp), needs the Python library
-        keystoneauth1 where the module runs.
+      - V(password), V(v3password) and V(v3applicationcredential) get a token from Keystone.
+      - Every other auth type of keystoneauth works as well, such as V(v3oidcpassword) or V(v3totp).
+      - All that ask Keystone need the Python library keystoneauth1 where the module runs. The role
+        P(freezer.backup.agent#role) installs it.
       - If it is not given, the environment variable E(OS_AUTH_TYPE) is used. Without that it follows from what O(auth)
         or O(cloud) has, and is V(none) without those.
     type: str

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import venv
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ def playbook(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("mode", [[], ["--check"], ["--check", "--diff"]])
 def test_a_host_that_has_everything_is_left_alone(playbook, mode):
-    # What this machine has for sure, since the tests run: GNU tar and Python.
-    ran = run_ansible("ansible-playbook", playbook, *mode, agent_zstd="false")
+    # What this machine has for sure, since the tests run: GNU tar, and Python with the libraries.
+    ran = run_ansible(
+        "ansible-playbook", playbook, *mode, agent_zstd="false", agent_clouds="true", agent_named_clouds="true"
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert " changed=0 " in ran.stdout
     assert " failed=0 " in ran.stdout
@@ -40,3 +43,19 @@ def test_an_unknown_value_is_refused_before_anything_is_done(playbook):
     ran = run_ansible("ansible-playbook", playbook, agent_zstd="perhaps")
     assert ran.returncode != 0
     assert "agent_zstd" in ran.stdout + ran.stderr
+
+
+def test_a_python_that_cannot_have_the_libraries_for_clouds_is_named(playbook, tmp_path):
+    venv.create(tmp_path / "bare", symlinks=True)
+    python = tmp_path / "bare/bin/python"
+    ran = run_ansible(
+        "ansible-playbook",
+        playbook,
+        agent_zstd="false",
+        agent_named_clouds="true",
+        ansible_python_interpreter=str(python),
+    )
+    assert ran.returncode != 0
+    said = " ".join((ran.stdout + ran.stderr).split())
+    assert f"{python}, which runs the modules on this host, has no keystoneauth1 and no openstacksdk" in said
+    assert "No module named pip. Install it there, or set agent_clouds" in said

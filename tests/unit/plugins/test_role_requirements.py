@@ -25,7 +25,7 @@ PROGRAMS = {
     "scheduler": [ROOT / "roles/scheduler/files/freezer_scheduler", ROOT / "roles/agent/files/freezer_agent"],
 }
 #: What the engine imports where it is there, for these programs.
-BY_THE_ENGINE = {"api": {"shtab"}, "scheduler": {"apscheduler", "shtab", "zstandard"}}
+BY_THE_ENGINE = {"api": {"shtab"}, "scheduler": {"apscheduler", "keystoneauth1", "shtab", "zstandard"}}
 ROLES = sorted(PROGRAMS)
 
 
@@ -57,6 +57,12 @@ def test_every_library_that_a_program_imports_is_installed_and_no_other(role):
     brought_along = {_package(line) for name in installed for line in importlib.metadata.requires(name) or ()}
     assert needed <= installed | brought_along
     assert installed <= needed
+
+
+def test_the_role_agent_takes_the_ranges_of_pyproject():
+    variables = yaml.safe_load((ROOT / "roles/agent/vars/main.yml").read_text())
+    ranges = [name + versions for name, versions in variables["agent_library_ranges"].items()]
+    assert ranges == PROJECT["optional-dependencies"]["openstack"]
 
 
 def _package(requirement: str) -> str:
