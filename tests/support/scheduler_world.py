@@ -26,7 +26,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
     Unreachable,
     error_from,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Answer
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.repeating import Answer
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import FAIL, SUCCESS, Outcome
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noauth import NoAuth
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import create_app

@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ..http.auth import AuthMethod, HttpBasic, NoAuth
-from ..http.connection import RETRIED_STATUSES, RETRIES, TIMEOUT_SECONDS, Answer, Connection, Tls, back_off_seconds
+from ..http.connection import Connection, Tls
 from ..http.errors import BadAddress, NotFound, Unreachable, Untrusted
+from ..http.repeating import RETRIED_STATUSES, RETRIES, TIMEOUT_SECONDS, Answer, back_off_seconds
 
 SERVICE = "Elasticsearch"
 #: A page of documents is made to have about this size.

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ..documents import action, backup, client, job, session
-from ..http.connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
+from ..http.connection import Connection, Tls
+from ..http.repeating import RETRIES, TIMEOUT_SECONDS
 from ..openstack.identity.catalogue import DEFAULT_INTERFACE
 from ..openstack.identity.errors import FREEZER
 from ..openstack.identity.keystoneauth import Keystoneauth

@@ -20,7 +20,8 @@ from ..http.errors import (
 )
 from ..http.errors import RestError as RegistryError
 from ..http.errors import WrongService as NotFreezer
-from ..openstack.identity.errors import FREEZER, KEYSTONE, MissingLibrary
+from ..openstack.errors import MissingLibrary
+from ..openstack.identity.errors import FREEZER, KEYSTONE
 
 __all__ = [
     "FREEZER",

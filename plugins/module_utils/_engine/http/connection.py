@@ -11,37 +11,31 @@ environment are not used: a service for backups is reached directly.
 from __future__ import annotations
 
 import base64
-import email.utils
 import http.client
-import json
-import random
 import selectors
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, NamedTuple, Union
+from typing import Any, Callable
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from .auth import AuthMethod, NoAuth
-from .errors import BadAddress, RestError, Unreachable, Untrusted, WrongService, error_from
+from .auth import AuthMethod
+from .errors import BadAddress, Unreachable, Untrusted, WrongService
+from .repeating import (
+    BLOCK_BYTES,
+    MOST_ANSWER_BYTES,
+    RETRIES,
+    TIMEOUT_SECONDS,
+    Lost,
+    NeverSent,
+    Repeating,
+    Reply,
+    Sink,
+    headers_of,
+)
 from .unix_socket import UnixConnection, check_path, is_unix, path_of
-
-TIMEOUT_SECONDS = 30.0
-RETRIES = 3
-FIRST_BACK_OFF_SECONDS = 0.25
-# A server that asks for more patience than this gets an error instead of a task that seems to hang.
-LONGEST_WAIT_SECONDS = 30.0
-RETRIED_STATUSES = (502, 503, 504)
-_BLOCK_BYTES = 1 << 20
-#: Of an answer that is taken into memory; what is longer is asked for in parts, or poured into a sink.
-_MOST_ANSWER_BYTES = 256 << 20
-
-#: Bytes to send, or what gives them anew each time that they are sent.
-Data = Union[bytes, bytearray, memoryview, Callable[[], Iterable[bytes]]]
-#: Takes the status and a piece of the body of an answer of 2xx.
-Sink = Callable[[int, bytes], None]
 
 
 @dataclass(frozen=True)
@@ -71,41 +65,11 @@ class Tls:
         return context
 
 
-class Answer(NamedTuple):
-    """What the server said: the status, the parsed body, and the headers, whose names are in lower case."""
-
-    status: int
-    document: Any
-    headers: Mapping[str, str]
-
-    @property
-    def etag(self) -> str | None:
-        """The tag of this state of a document (RFC 9110, 8.8.3), or None where the server has none."""
-        return self.headers.get("etag")
-
-
-class _Reply(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    body: bytes
-
-
-class _NeverSent(Exception):
-    """No connection came about, so the server has seen nothing of the request."""
-
-
-class _Lost(Exception):
-    """The connection broke; the server may or may not have acted on the request."""
-
-
-class Connection:
+class Connection(Repeating):
     """A connection to the server at ``url``, opened with the first request and kept until ``close``.
 
-    ``url`` is an address of HTTP, or ``unix:///path`` for a Unix socket of this machine.
-    ``timeout_seconds`` is the longest silence of the server that is borne. ``retries`` is how often a request is
-    repeated after a lost connection or one of the ``retried_statuses``, with a pause that doubles each time, or as long
-    as the server's ``Retry-After`` says. A status of 401 makes ``auth`` renew itself once. ``service`` is what messages
-    call the server. With ``retries_silence`` a request that got no answer in time is repeated as well. Not for use by several threads at once.
+    ``url`` is an address of HTTP, or ``unix:///path`` for a Unix socket of this machine. Not for use by several threads
+    at once.
     """
 
     def __init__(
@@ -117,87 +81,16 @@ class Connection:
         retries: int = RETRIES,
         sleep: Callable[[float], None] = time.sleep,
         *,
-        service: str = "The server",
-        retried_statuses: Sequence[int] = RETRIED_STATUSES,
-        retries_silence: bool = False,
         proxy: str | None = None,
+        **options: Any,
     ) -> None:
-        self.url = url.rstrip("/")
+        super().__init__(url, auth, timeout_seconds, retries, sleep, **options)
         self._socket_path = _socket_path(url) if is_unix(url) else None
         # The names of HTTP stand in for a socket that has none.
         self._address = server_address("http://localhost" if self._socket_path else url)
-        self._auth = auth or NoAuth()
         self._tls = tls or Tls()
-        if timeout_seconds <= 0:
-            raise BadAddress(f"timeout_seconds has to be more than 0, it is {timeout_seconds}.")
-        self._timeout_seconds = timeout_seconds
-        self._retries = retries
-        self._sleep = sleep
-        self._service = service
-        self._retried_statuses = retried_statuses
-        self._retries_silence = retries_silence
         self._proxy = None if proxy is None or self._socket_path else proxy_address(proxy)
         self._http: http.client.HTTPConnection | None = None
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        document: Any = None,
-        repeatable: bool = True,
-        if_match: str | None = None,
-        lines: Sequence[Any] | None = None,
-        data: Data | None = None,
-        headers: Mapping[str, str] | None = None,
-        raw: bool = False,
-        if_none_match: str | None = None,
-        sink: Sink | None = None,
-    ) -> Answer:
-        """Send a request below ``url`` and return the answer. ``lines`` are documents to send as one line each.
-
-        ``data`` are bytes to send as they are, ``headers`` go with the request, and with ``raw`` the answer's document
-        is the bytes of its body. A ``sink`` takes those of a long answer piece by piece; a connection that is lost in the
-        middle is told as Unreachable then, since only the caller knows how to go on.
-
-        ``if_match`` is the tag of the only state of a document to which the request may be applied. ``if_none_match`` is
-        the tag of a state that we know: the answer has status 304 and no document if it is still that.
-        ``repeatable`` says that the server ends in the same state however often it receives the request; only then is
-        it sent again when it is unknown whether the first one arrived. Raises a ``RestError`` for every status
-        outside of 2xx, and when nobody can be authenticated.
-        """
-        request = f"{method} {self.url}{path}"
-        body, own_headers = _body(method, document, lines) if data is None else (data, {})
-        headers = {**own_headers, **(headers or {})}
-        if if_match is not None:
-            headers["If-Match"] = if_match
-        if if_none_match is not None:
-            headers["If-None-Match"] = if_none_match
-        for attempt in range(self._retries + 1):
-            last = attempt == self._retries
-            pause_seconds = back_off_seconds(attempt)
-            try:
-                reply = self._exchange(method, path, body, headers, sink)
-                if reply.status == 401 and self._auth.renew():
-                    # Refused before it was looked at; so this is no repetition.
-                    reply = self._exchange(method, path, body, headers, sink)
-            except _NeverSent as fault:
-                if last:
-                    raise Unreachable(f"{self._service} at {self.url} cannot be reached: {fault}.") from fault
-            except _Lost as fault:
-                if last or not repeatable or sink is not None:
-                    message = f"The connection was lost during {request}: {fault}."
-                    if not repeatable:
-                        message += " Whether the server acted on it is unknown; look before you repeat it."
-                    raise Unreachable(message) from fault
-            else:
-                asked_seconds = retry_after_seconds(reply.headers.get("Retry-After"))
-                pause_seconds = asked_seconds if asked_seconds is not None else pause_seconds
-                # What came too often (429) has not been acted on.
-                refused = reply.status in self._retried_statuses and (repeatable or reply.status == 429)
-                if last or not refused or pause_seconds > LONGEST_WAIT_SECONDS:
-                    return _answer(self._service, request, reply, raw)
-            self._sleep(pause_seconds)
-        raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:
         """Close the connection; a later request opens it again."""
@@ -207,7 +100,7 @@ class Connection:
 
     def _exchange(
         self, method: str, path: str, body: Any, headers: Mapping[str, str], sink: Sink | None = None
-    ) -> _Reply:
+    ) -> Reply:
         headers = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers(), **headers}
         connection = self._open()
         try:
@@ -216,20 +109,17 @@ class Connection:
             response = connection.getresponse()
             if sink is not None and 200 <= response.status < 300:
                 self._pour(response, sink)
-                return _Reply(response.status, response.msg, b"")
-            return _Reply(response.status, response.msg, self._whole(response))
+                return Reply(response.status, headers_of(response.headers), b"")
+            return Reply(response.status, headers_of(response.headers), self._whole(response))
         except socket.timeout as error:
             self.close()
-            if self._retries_silence:
-                raise _Lost(f"no answer for {self._timeout_seconds:g} seconds (timeout_seconds)") from error
-            message = "{0} {1}{2} got no answer for {3:g} seconds (timeout_seconds)."
-            raise Unreachable(message.format(method, self.url, path, self._timeout_seconds)) from error
+            raise self._silent(f"{method} {self.url}{path}") from error
         except http.client.RemoteDisconnected as error:
             self.close()
-            raise _Lost("the server closed it without an answer") from error
+            raise Lost("the server closed it without an answer") from error
         except http.client.IncompleteRead as error:
             self.close()
-            raise _Lost("it ended in the middle of the answer") from error
+            raise Lost("it ended in the middle of the answer") from error
         except http.client.HTTPException as error:
             self.close()
             raise WrongService(f"What answers at {self.url} does not speak HTTP: {error!r}.") from error
@@ -239,7 +129,7 @@ class Connection:
             raise Untrusted(message.format(self.url, error.reason or error)) from error
         except OSError as error:
             self.close()
-            raise _Lost(error.strerror or str(error)) from error
+            raise Lost(error.strerror or str(error)) from error
         except BaseException:
             # What gives the data or takes the answer failed, or a signal came: the rest must not be the next answer.
             self.close()
@@ -247,19 +137,19 @@ class Connection:
 
     def _whole(self, response: http.client.HTTPResponse) -> bytes:
         """The body, as far as it is one that fits into memory."""
-        if response.length is not None and response.length <= _MOST_ANSWER_BYTES:
+        if response.length is not None and response.length <= MOST_ANSWER_BYTES:
             return response.read()
         body = bytearray()
-        while response.length is None and len(body) <= _MOST_ANSWER_BYTES:
-            block = response.read(_BLOCK_BYTES)
+        while response.length is None and len(body) <= MOST_ANSWER_BYTES:
+            block = response.read(BLOCK_BYTES)
             if not block:
                 return bytes(body)
             body += block
         self.close()
-        raise WrongService(f"{self._service} answers with more than {_MOST_ANSWER_BYTES >> 20} MiB at once.")
+        raise WrongService(f"{self._service} answers with more than {MOST_ANSWER_BYTES >> 20} MiB at once.")
 
     def _pour(self, response: http.client.HTTPResponse, sink: Sink) -> None:
-        while block := response.read(_BLOCK_BYTES):
+        while block := response.read(BLOCK_BYTES):
             sink(response.status, block)
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
@@ -305,24 +195,9 @@ class Connection:
         except UnicodeError as error:
             raise BadAddress(f"url {self.url!r} names a host that cannot exist: {error}.") from error
         except OSError as error:
-            raise _NeverSent(error.strerror or str(error)) from error
+            raise NeverSent(error.strerror or str(error)) from error
         self._http = connection
         return connection
-
-
-def _body(method: str, document: Any, lines: Sequence[Any] | None) -> tuple[bytes | None, dict[str, str]]:
-    """The body of a request and the headers that go with it."""
-    if lines is not None:
-        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-        return text.encode("utf-8"), {"Content-Type": "application/x-ndjson"}
-    if document is not None:
-        return json.dumps(document).encode("utf-8"), {"Content-Type": "application/json"}
-    return None, {} if method in ("GET", "HEAD") else {"Content-Length": "0"}
-
-
-def back_off_seconds(attempt: int) -> float:
-    """The pause after an attempt that failed, the first of which is number 0: about twice the one before."""
-    return FIRST_BACK_OFF_SECONDS * float(2**attempt) * random.uniform(0.5, 1.0)
 
 
 def server_address(url: str) -> SplitResult:
@@ -374,36 +249,3 @@ def _has_news(kept: socket.socket) -> bool:
     with selectors.DefaultSelector() as selector:
         selector.register(kept, selectors.EVENT_READ)
         return bool(selector.select(timeout=0))
-
-
-def retry_after_seconds(value: str | None) -> float | None:
-    """The pause that a ``Retry-After`` header asks for (RFC 9110, 10.2.3: seconds or a date)."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
-        return None
-
-
-def _answer(service: str, request: str, reply: _Reply, raw: bool = False) -> Answer:
-    """The answer, or the error that its status stands for."""
-    document: Any = reply.body if raw and 200 <= reply.status < 300 else None
-    if reply.body and document is None:
-        try:
-            document = json.loads(reply.body)
-        except ValueError:
-            if 200 <= reply.status < 300:
-                message = "{0} was answered with something that is not JSON. Is this the address of {1}?"
-                raise WrongService(
-                    message.format(request, service.replace("The ", "the ")), status=reply.status
-                ) from None
-    if 200 <= reply.status < 300 or reply.status == 304:
-        return Answer(reply.status, document, {name.lower(): value for name, value in reply.headers.items()})
-    if reply.headers.get("Location") and 300 <= reply.status < 400:
-        # Following it would hand the credentials to whomever it names.
-        message = "{0} is redirected to {1}. Use that server's address as url."
-        raise RestError(message.format(request, reply.headers["Location"]), status=reply.status)
-    raise error_from(request, reply.status, document, service)

@@ -3,7 +3,7 @@
 
 """A cloud: who asks, and the connections to its services, which the catalogue of Keystone leads to.
 
-Logins are those of keystoneauth1, openstacksdk reads a ``clouds.yaml``; the transport of requests is that of the registry.
+keystoneauth1 logs in and sends, openstacksdk reads a ``clouds.yaml``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..http.auth import AuthMethod, NoAuth
-from ..http.connection import RETRIES, TIMEOUT_SECONDS, Answer, Connection, Tls
+from ..http.connection import Tls
 from ..http.errors import BadAddress
+from ..http.repeating import RETRIES, TIMEOUT_SECONDS, Answer
+from .cloud_connection import CloudConnection
 from .identity.catalogue import DEFAULT_INTERFACE
 from .identity.environment import with_environment
 from .identity.login import auth_method, complete
@@ -85,13 +87,14 @@ class Service:
         self._local = threading.local()
 
     def request(self, method: str, path: str, document: Any = None, **options: Any) -> Answer:
-        """Ask below the address of the service; ``options`` are those of ``Connection.request``. Raises RestError."""
+        """Ask below the address of the service; ``options`` are those of ``Repeating.request``. Raises RestError."""
         connection = getattr(self._local, "connection", None)
         if connection is None:
-            connection = self._local.connection = self._transport.connection(
+            connection = self._local.connection = CloudConnection(
                 self.url,
-                self.name,
-                auth=self._auth,
+                self._auth,
+                self._transport,
+                service=self.name,
                 retried_statuses=_RETRIED_STATUSES,
                 retries_silence=True,
             )
@@ -170,4 +173,4 @@ def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], creden
     return Cloud(method, transport, known.get("interface") or DEFAULT_INTERFACE, known.get("region_name"))
 
 
-__all__ = ["CLOUD_OPTIONS", "SERVICE_TYPES", "Cloud", "Connection", "Service", "connect_cloud"]
+__all__ = ["CLOUD_OPTIONS", "SERVICE_TYPES", "Cloud", "Service", "connect_cloud"]

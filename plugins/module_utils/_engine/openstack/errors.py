@@ -1,16 +1,21 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong with servers and volumes of a cloud."""
+"""What can go wrong with a cloud, its servers and volumes."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..errors import FreezerError
+from ..http.errors import RestError
 
 
 class CloudError(FreezerError):
     """Something in a cloud is not as it has to be, or does not become so in time."""
+
+
+class MissingLibrary(RestError):
+    """What is asked for needs a Python library that is not there."""
 
 
 def deletion_failed(what: str, why: str | None = None) -> CloudError:

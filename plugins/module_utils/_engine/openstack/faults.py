@@ -16,47 +16,59 @@ from typing import NamedTuple
 
 from ..http.errors import BadAddress, RestError, Unreachable, Untrusted, WrongService
 
+#: What a server may have seen of the request: nothing, perhaps all of it, or perhaps all with the time being up; or the
+#: same request fails again.
+NEVER_SENT, LOST, SILENT, LASTING = "never sent", "lost", "silent", "lasting"
+
 
 class Fault(NamedTuple):
-    """An error, and whether it may be over when the same is asked again."""
+    """What happened, the reason in a few words, and the error for whom it is the end."""
 
+    kind: str
+    reason: str
     error: RestError
-    passes: bool
 
 
 def fault_of(error: BaseException, service: str, url: str, request: str, timeout_seconds: float) -> Fault:
     """The fault that ``error`` tells of. ``url`` is the address of ``service``, ``request`` what was asked of it."""
     chain = list(_causes(error))
     names = {type(one).__name__ for one in chain}
+    end = _lasting(chain, url)
+    if end is not None:
+        return Fault(LASTING, str(end), end)
+    time = f"{timeout_seconds:g} seconds (timeout_seconds)"
+    if names & {"ConnectTimeoutError"}:
+        reason = f"no connection within {time}"
+        return Fault(LASTING, reason, Unreachable(f"{service} at {url} cannot be reached: {reason}."))
+    if names & {"ReadTimeout", "ReadTimeoutError", "timeout", "TimeoutError"}:
+        return Fault(SILENT, f"no answer for {time}", Unreachable(f"{request} got no answer for {time}."))
+    told = (one.strerror for one in chain if isinstance(one, OSError) and one.errno is not None)
+    reason = next(told, None) or _said(error)
+    if names & {"NewConnectionError", "NameResolutionError"}:
+        return Fault(NEVER_SENT, reason, Unreachable(f"{service} at {url} cannot be reached: {reason}."))
+    if any(isinstance(one, http.client.RemoteDisconnected) for one in chain):
+        reason = "the server closed it without an answer"
+    elif any(isinstance(one, http.client.IncompleteRead) for one in chain):
+        reason = "it ended in the middle of the answer"
+    return Fault(LOST, reason, Unreachable(f"The connection was lost during {request}: {reason}."))
+
+
+def _lasting(chain: list[BaseException], url: str) -> RestError | None:
+    """The error for what is the same the next time."""
     for one in chain:
-        if isinstance(one, ssl.SSLCertVerificationError):
+        if isinstance(one, ssl.SSLCertVerificationError) or type(one).__name__ == "CertificateError":
+            # The latter is of older releases of urllib3, which compare names themselves.
             message = "The certificate of {0} is not trusted: {1}. Name the file of its authority with ca_file."
-            return Fault(Untrusted(message.format(url, one.verify_message)), False)
+            return Untrusted(message.format(url, getattr(one, "verify_message", None) or _said(one)))
         if isinstance(one, ssl.SSLError):
             message = "TLS with {0} broke: {1}. Is it http, or does it want a client_cert?"
-            return Fault(Untrusted(message.format(url, one.reason or one)), False)
-    if "ConnectTimeoutError" in names:
-        return Fault(
-            Unreachable(
-                f"{service} at {url} cannot be reached: no connection within {timeout_seconds:g} seconds (timeout_seconds)."
-            ),
-            False,
-        )
-    if "ReadTimeout" in names or "ReadTimeoutError" in names:
-        return Fault(Unreachable(f"{request} got no answer for {timeout_seconds:g} seconds (timeout_seconds)."), False)
-    reason = next((one.strerror for one in chain if isinstance(one, OSError) and one.errno is not None), None)
-    if "NewConnectionError" in names or "NameResolutionError" in names:
-        return Fault(Unreachable(f"{service} at {url} cannot be reached: {reason or _said(error)}."), True)
-    for one in chain:
-        if isinstance(one, http.client.RemoteDisconnected):
-            reason = "the server closed it without an answer"
-        elif isinstance(one, http.client.IncompleteRead):
-            reason = "it ended in the middle of the answer"
-        elif isinstance(one, http.client.HTTPException):
-            return Fault(WrongService(f"What answers at {url} does not speak HTTP: {one!r}."), False)
-        elif isinstance(one, UnicodeError) or type(one).__name__ in ("InvalidURL", "LocationParseError"):
-            return Fault(BadAddress(f"url {url!r} names a host that cannot exist: {_said(one)}."), False)
-    return Fault(Unreachable(f"The connection was lost during {request}: {reason or _said(error)}."), True)
+            return Untrusted(message.format(url, one.reason or one))
+        if isinstance(one, UnicodeError) or type(one).__name__ in ("InvalidURL", "LocationParseError"):
+            return BadAddress(f"url {url!r} names a host that cannot exist: {_said(one)}.")
+        passing = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+        if isinstance(one, http.client.HTTPException) and not isinstance(one, passing):
+            return WrongService(f"What answers at {url} does not speak HTTP: {one!r}.")
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

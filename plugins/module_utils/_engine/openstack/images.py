@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any, Callable
 from urllib.parse import quote, urlencode
 
-from ..http.connection import back_off_seconds
 from ..http.errors import NotFound, ServerError, Unreachable
+from ..http.repeating import back_off_seconds
 from .connection import Cloud
 from .errors import CloudError
 from .resources import OWNER, Resource

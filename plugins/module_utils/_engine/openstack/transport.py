@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..http.connection import RETRIES, TIMEOUT_SECONDS, Connection, Tls
+from ..http.connection import Connection, Tls
+from ..http.repeating import RETRIES, TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO, Callable, cast
 from urllib.parse import quote
 
-from ..http.connection import Answer
+from ..http.repeating import Answer
 from ..openstack.connection import Cloud
 from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, SetBusy, StorageError

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Callable, NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
-from ..http.connection import Answer
 from ..http.errors import NotFound, RestError
+from ..http.repeating import Answer
 from ..openstack.connection import Cloud, Service
 from .base import Buffer
 from .errors import ObjectMissing, StorageError

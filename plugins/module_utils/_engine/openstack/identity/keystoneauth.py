@@ -5,30 +5,22 @@
 
 from __future__ import annotations
 
-import importlib
-import ssl
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any, Callable
 
 from ...http.auth import AuthMethod
-from ...http.connection import (
-    LONGEST_WAIT_SECONDS,
-    RETRIED_STATUSES,
-    Tls,
-    back_off_seconds,
-    proxy_address,
-    retry_after_seconds,
-)
-from ...http.errors import BadAddress, error_from
+from ...http.errors import BadAddress, Unreachable, error_from
 from ...http.errors import RestError as RegistryError
 from ...http.errors import WrongService as NotFreezer
-from ..faults import Fault, fault_of
+from ...http.repeating import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, back_off_seconds, retry_after_seconds
+from ..errors import MissingLibrary
+from ..faults import LOST, NEVER_SENT, Fault, fault_of
+from ..libraries import imported, open_session
 from ..transport import Transport
 from .catalogue import SERVICE_TYPE, endpoint_in, no_endpoint
 from .credentials import usual_login
-from .errors import KEYSTONE, MissingLibrary
+from .errors import KEYSTONE
 
 
 class Keystoneauth(AuthMethod):
@@ -77,7 +69,7 @@ class Keystoneauth(AuthMethod):
 
     def _asked(self, question: Callable[[Any], Any]) -> Any:
         """The answer of keystoneauth, asked again where that may help, in our errors."""
-        exceptions = imported("keystoneauth1.exceptions", self.auth_type)
+        exceptions = imported("keystoneauth1.exceptions", f"auth_type {self.auth_type}")
         attempt = 0
         while True:
             pause_seconds = back_off_seconds(attempt)
@@ -99,10 +91,11 @@ class Keystoneauth(AuthMethod):
                     raise self._refused(error) from error
             except exceptions.ConnectionError as error:
                 fault = self._fault(error)
-                if not fault.passes or attempt >= self._transport.retries:
+                if fault.kind not in (NEVER_SENT, LOST) or attempt >= self._transport.retries:
                     raise fault.error from error
             except exceptions.ClientException as error:
-                raise self._translated(error, exceptions) from error
+                if not _is_cut(error) or attempt >= self._transport.retries:
+                    raise self._translated(error, exceptions) from error
             finally:
                 if self._session is not None:
                     # Seldom used again: tokens live for hours.
@@ -111,38 +104,17 @@ class Keystoneauth(AuthMethod):
             attempt += 1
 
     def _opened(self) -> Any:
-        session = imported("keystoneauth1.session", self.auth_type)
-        tls, proxy = self._transport.tls, self._transport.proxy
-        if tls.ca_file or tls.client_cert:
-            # The libraries say of a file that is no use only that there was a fault.
-            tls.context()
-        if not tls.validate_certs:
-            # Said by us where it is asked for, and not with every request.
-            urllib3 = imported("urllib3", self.auth_type)
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-        opened = session.Session(
-            auth=self._plugin(),
-            verify=_authorities(tls) if tls.validate_certs else False,
-            cert=(tls.client_cert, tls.client_key) if tls.client_cert and tls.client_key else tls.client_cert,
-            timeout=self._transport.timeout_seconds,
-            user_agent="freezer.backup",
-            # Following a redirection would hand a password to the server that it names.
-            **({"redirect": False} if self._login else {}),
-        )
-        # The environment's proxies, authorities and ~/.netrc are for other programs.
-        opened.session.trust_env = False
-        if proxy:
-            address = proxy_address(proxy).geturl()
-            opened.session.proxies = {"http": address, "https": address}
-        return opened
+        # Following a redirection would hand a password to the server that it names.
+        options: dict[str, Any] = {"redirect": False} if self._login else {}
+        return open_session(self._transport, f"auth_type {self.auth_type}", auth=self._plugin(), **options)
 
     def _plugin(self) -> Any:
         if self._login:
             # Straight from the class: the loader looks through every package that is installed.
-            kinds = imported("keystoneauth1.identity.v3", self.auth_type)
+            kinds = imported("keystoneauth1.identity.v3", f"auth_type {self.auth_type}")
             # A token is renewed when it is refused, and not by a clock, which may be wrong.
             return getattr(kinds, self._login.kind)(**self._login.options, reauthenticate=False)
-        loading = imported("keystoneauth1.loading", self.auth_type)
+        loading = imported("keystoneauth1.loading", f"auth_type {self.auth_type}")
         loader = loading.get_plugin_loader(self.auth_type)
         known = list(loader.get_options())
         auth = dict(self._auth)
@@ -190,6 +162,10 @@ class Keystoneauth(AuthMethod):
             return BadAddress(f"auth_type {self.auth_type} cannot be used like this: {said}.")
         response = getattr(error, "response", None)
         status = getattr(response, "status_code", None)
+        if _is_cut(error):
+            return Unreachable(
+                f"The connection was lost during {self._request()}: it ended in the middle of the answer."
+            )
         if isinstance(error, exceptions.InvalidResponse) and response is not None:
             if 300 <= response.status_code < 400 and response.headers.get("Location"):
                 return RegistryError(
@@ -203,18 +179,6 @@ class Keystoneauth(AuthMethod):
         return RegistryError(f"Keystone gives no token for auth_type {self.auth_type}: {said}.", status=status)
 
 
-def imported(name: str, auth_type: str) -> Any:
-    """A module of keystoneauth1; ``MissingLibrary`` where it is not installed."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise MissingLibrary(
-            f"auth_type {auth_type} needs the Python library keystoneauth1, which {sys.executable} does not have "
-            f"({error}). Install it there: as the package python3-keystoneauth1 of the distribution, or with "
-            f"{sys.executable} -m pip install keystoneauth1."
-        ) from error
-
-
 def _catalogue(session: Any) -> Any:
     """The services of the token; None for a plugin that gets none from Keystone."""
     if not hasattr(session.auth, "get_access"):
@@ -222,15 +186,13 @@ def _catalogue(session: Any) -> Any:
     return session.auth.get_access(session).service_catalog.catalog or []
 
 
-def _authorities(tls: Tls) -> str | bool:
-    """The file or folder with the certificates of those whom we trust: of the system, as everywhere in Python.
-
-    The library that keystoneauth1 sends with would take a list that came with Python packages.
-    """
-    paths = ssl.get_default_verify_paths()
-    return tls.ca_file or paths.cafile or paths.capath or True
-
-
 def _header(error: Any, name: str) -> str | None:
     response = getattr(error, "response", None)
     return None if response is None else response.headers.get(name)
+
+
+def _is_cut(error: Any) -> bool:
+    """Whether there was less of the answer than it promised, which older releases of urllib3 do not mind."""
+    response = getattr(error, "response", None)
+    promised = _header(error, "Content-Length") or ""
+    return response is not None and promised.isdigit() and len(response.content) < int(promised)

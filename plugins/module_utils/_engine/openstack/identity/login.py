@@ -12,10 +12,10 @@ from typing import Any
 
 from ...http.auth import AuthMethod, HttpBasic, NoAuth
 from ...http.errors import BadAddress
+from ..errors import MissingLibrary
 from ..transport import Transport
 from .auth import Token
 from .environment import ONLY_CLOUD
-from .errors import MissingLibrary
 from .keystoneauth import Keystoneauth
 
 #: What these are called in a clouds.yaml, and what we call them.

@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+
+"""keystoneauth1, imported when a cloud is asked first, and its sessions, which send as we want it."""
+
+from __future__ import annotations
+
+import importlib
+import ssl
+import sys
+from typing import Any
+
+from ..http.connection import Tls, proxy_address
+from .errors import MissingLibrary
+from .transport import Transport
+
+
+def imported(name: str, what: str) -> Any:
+    """A module of keystoneauth1; ``MissingLibrary`` with ``what`` needs it where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise MissingLibrary(
+            f"{what} needs the Python library keystoneauth1, which {sys.executable} does not have ({error}). Install it "
+            "there: as the package python3-keystoneauth1 of the distribution, or with "
+            f"{sys.executable} -m pip install keystoneauth1."
+        ) from error
+
+
+def open_session(transport: Transport, what: str, **options: Any) -> Any:
+    """A session of keystoneauth1; ``options`` are those of its class. Raises BadAddress and MissingLibrary."""
+    session = imported("keystoneauth1.session", what)
+    tls = transport.tls
+    if tls.ca_file or tls.client_cert:
+        # The libraries say of a file that is no use only that there was a fault.
+        tls.context()
+    if not tls.validate_certs:
+        # Said by us where it is asked for, and not with every request.
+        urllib3 = imported("urllib3", what)
+        urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    opened = session.Session(
+        verify=_authorities(tls) if tls.validate_certs else False,
+        cert=(tls.client_cert, tls.client_key) if tls.client_cert and tls.client_key else tls.client_cert,
+        timeout=transport.timeout_seconds,
+        user_agent="freezer.backup",
+        **options,
+    )
+    # The environment's proxies, authorities and ~/.netrc are for other programs.
+    opened.session.trust_env = False
+    if transport.proxy:
+        address = proxy_address(transport.proxy).geturl()
+        opened.session.proxies = {"http": address, "https": address}
+    return opened
+
+
+def _authorities(tls: Tls) -> str | bool:
+    """The file or folder with the certificates of those whom we trust: of the system, as everywhere in Python.
+
+    The library that keystoneauth1 sends with would take a list that came with Python packages.
+    """
+    paths = ssl.get_default_verify_paths()
+    return tls.ca_file or paths.cafile or paths.capath or True
