@@ -265,6 +265,29 @@ def test_a_caller_without_auth_is_told_of_its_own_option(clouds_yaml, monkeypatc
         connect_cloud({"cloud": "mine"}, {}, "osrc")
 
 
+def test_what_a_cloud_says_of_its_services_and_its_patience_counts(clouds_yaml, tmp_path):
+    with (tmp_path / "clouds.yaml").open("a") as stream:
+        stream.write("    api_timeout: 7\n    object_store_endpoint_override: http://swift.example/v1/AUTH_p1\n")
+        stream.write("    volumev3_endpoint_override: http://cinder.example/v3\n")
+    cloud = connect_cloud({"cloud": "mine"}, {})
+    # Neither is asked of Keystone, which does not exist.
+    assert cloud.service("object-store").url == "http://swift.example/v1/AUTH_p1"
+    assert cloud.service("volume").url == "http://cinder.example/v3"
+    assert complete({"cloud": "mine"})["timeout_seconds"] == 7
+    assert complete({"cloud": "mine", "timeout_seconds": 9})["timeout_seconds"] == 9
+    with pytest.raises(errors.BadAddress, match="api_timeout in clouds.yaml"):
+        connect_cloud({"cloud": {"auth": PASSWORD, "api_timeout": "long"}}, {})
+
+
+def test_an_address_of_a_cloud_may_leave_a_place_for_the_project():
+    token = {"token": {"project": {"id": "p1"}}}
+    with FaultyServer([answer(201, token, {"X-Subject-Token": "t0ken"})]) as server:
+        auth = {**PASSWORD, "auth_url": server.url}
+        address = "http://cinder.example/v3/%(project_id)s"
+        cloud = connect_cloud({"cloud": {"auth": auth, "block_storage_endpoint_override": address}}, {})
+        assert cloud.service("volume").url == "http://cinder.example/v3/p1"
+
+
 def test_a_cloud_that_is_not_there_is_a_sentence(clouds_yaml):
     with pytest.raises(errors.BadAddress, match="cloud other cannot be used: Cloud other was not found"):
         complete({"cloud": "other"})

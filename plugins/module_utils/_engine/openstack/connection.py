@@ -105,18 +105,29 @@ class Service:
 class Cloud:
     """A project of a cloud, as somebody who has a role in it."""
 
-    def __init__(self, auth: AuthMethod, transport: Transport, interface: str, region_name: str | None) -> None:
+    def __init__(
+        self,
+        auth: AuthMethod,
+        transport: Transport,
+        interface: str,
+        region_name: str | None,
+        endpoints: Mapping[str, str] | None = None,
+    ) -> None:
         self._auth = _Shared(auth)
         self._transport = transport
         self._interface = interface
         self._region_name = region_name
+        self._endpoints = endpoints or {}
         self._services: dict[str, Service] = {}
 
     def service(self, kind: str) -> Service:
         """One of SERVICE_TYPES. Raises BadAddress if the catalogue does not have it."""
         if kind not in self._services:
             self._services[kind] = Service(
-                _NAMES[kind], self._endpoint(SERVICE_TYPES[kind]), self._auth, self._transport
+                _NAMES[kind],
+                self._override(kind) or self._endpoint(SERVICE_TYPES[kind]),
+                self._auth,
+                self._transport,
             )
         return self._services[kind]
 
@@ -126,6 +137,17 @@ class Cloud:
         if not found:
             raise BadAddress("The credentials are for no project; say with project_name or project_id in auth, which.")
         return found
+
+    def _override(self, kind: str) -> str | None:
+        """The address that the cloud itself names, which may leave a place for the project."""
+        for name in (kind, *SERVICE_TYPES[kind]):
+            address = self._endpoints.get(name.replace("-", "_"))
+            if address:
+                for place in ("%(project_id)s", "$(project_id)s", "%(tenant_id)s", "$(tenant_id)s"):
+                    if place in address:
+                        address = address.replace(place, self.project_id())
+                return address
+        return None
 
     def _endpoint(self, service_types: Iterable[str]) -> str:
         problem: BadAddress | None = None
@@ -165,12 +187,22 @@ def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], creden
     retries = given.get("retries", RETRIES)
     transport = Transport(
         tls,
-        float(given.get("timeout_seconds", TIMEOUT_SECONDS)),
+        _seconds(known.get("timeout_seconds", TIMEOUT_SECONDS)),
         RETRIES if retries is None else retries,
         options.get("proxy"),
     )
     method = auth_method(known["auth_type"], known["auth"], transport)
-    return Cloud(method, transport, known.get("interface") or DEFAULT_INTERFACE, known.get("region_name"))
+    interface = known.get("interface") or DEFAULT_INTERFACE
+    return Cloud(method, transport, interface, known.get("region_name"), known["endpoints"])
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise BadAddress(
+            f"timeout_seconds (api_timeout in clouds.yaml) is {value!r}, and has to be a number."
+        ) from None
 
 
 __all__ = ["CLOUD_OPTIONS", "SERVICE_TYPES", "Cloud", "Service", "connect_cloud"]

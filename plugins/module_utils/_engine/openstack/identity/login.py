@@ -27,9 +27,12 @@ _CLOUD_KEYS = {
     "cert": "client_cert",
     "key": "client_key",
     "verify": "validate_certs",
+    "api_timeout": "timeout_seconds",
     "backup_api_version": "api_version",
     "backup_endpoint_override": "url",
 }
+#: What a cloud may say of each service in place of the catalogue: ``object_store_endpoint_override``.
+_OVERRIDE = "_endpoint_override"
 #: Options that stand for the key of ``auth`` of the same name.
 _CREDENTIALS = ("username", "password", "token")
 
@@ -39,7 +42,8 @@ def complete(options: Mapping[str, Any], credentials: str = "auth") -> dict[str,
 
     ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there below a name; ``credentials`` is what the
     option is called that the caller has for those who cannot have a ``clouds.yaml``. An option that is None says
-    nothing. In the result there is always an ``auth_type``.
+    nothing. In the result there are always an ``auth_type``, and ``endpoints``: addresses by the types of
+    services, in which ``_`` stands for ``-``, that go before those of the catalogue.
     """
     cloud = _cloud(options.get("cloud"), credentials)
     known = {ours: cloud[theirs] for theirs, ours in _CLOUD_KEYS.items() if cloud.get(theirs) is not None}
@@ -55,6 +59,9 @@ def complete(options: Mapping[str, Any], credentials: str = "auth") -> dict[str,
     if project_id is not None and not any(key in auth for key in _SCOPES):
         auth["project_id"] = project_id
     known["auth"] = auth
+    known["endpoints"] = {
+        key[: -len(_OVERRIDE)]: str(value) for key, value in cloud.items() if key.endswith(_OVERRIDE) and value
+    }
     if not known.get("url") and auth.get("endpoint"):
         known["url"] = auth["endpoint"]
     return known
