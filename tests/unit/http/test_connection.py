@@ -38,7 +38,7 @@ def standard(server: FaultyServer, **options: Any) -> Connection:
 
 
 def of_cloud(server: FaultyServer, **options: Any) -> CloudConnection:
-    ways = {name: options.pop(name) for name in ("tls", "timeout_seconds", "retries", "proxy") if name in options}
+    ways = {name: options.pop(name) for name in ("tls", "timeout_seconds", "retries") if name in options}
     return CloudConnection(server.url, options.pop("auth", NoAuth()), Transport(**ways), **options)
 
 
@@ -292,7 +292,8 @@ def test_an_auth_method_shows_no_secret_in_its_text_form():
 
 def test_a_proxy_is_asked_in_place_of_the_server():
     with FaultyServer([answer(200, {"n": 1})]) as proxy:
-        api = Connection("http://freezer.invalid:9090/v2", proxy=proxy.url.replace("http://", "http://anna:geheim@"))
+        way = Transport(proxy=proxy.url.replace("http://", "http://anna:geheim@"))
+        api = CloudConnection("http://freezer.invalid:9090/v2", NoAuth(), way)
         assert api.request("GET", "/jobs").document == {"n": 1}
     (request,) = proxy.requests
     assert request.path == "http://freezer.invalid:9090/v2/jobs"
@@ -301,7 +302,7 @@ def test_a_proxy_is_asked_in_place_of_the_server():
 
 def test_a_server_with_tls_is_reached_through_a_tunnel_of_the_proxy():
     with FaultyServer([answer(403, {})]) as proxy:
-        api = Connection("https://freezer.invalid:9090", proxy=proxy.url, retries=0)
+        api = CloudConnection("https://freezer.invalid:9090", NoAuth(), Transport(proxy=proxy.url, retries=0))
         with pytest.raises(errors.Unreachable, match="Tunnel connection failed: 403"):
             api.request("GET", "/jobs")
     assert [(request.method, request.path) for request in proxy.requests] == [("CONNECT", "freezer.invalid:9090")]
@@ -310,7 +311,7 @@ def test_a_server_with_tls_is_reached_through_a_tunnel_of_the_proxy():
 @pytest.mark.parametrize("proxy", ["ftp://geheim", "http://", "http://a:geheim@:1", "http://x:port"])
 def test_what_is_no_address_of_a_proxy_is_refused_without_its_password(proxy):
     with pytest.raises(errors.BadAddress, match=r"^proxy is no address such as ") as refused:
-        Connection("http://127.0.0.1:9090", proxy=proxy)
+        CloudConnection("http://127.0.0.1:9090", NoAuth(), Transport(proxy=proxy)).request("GET", "/jobs")
     assert "geheim" not in str(refused.value)
 
 

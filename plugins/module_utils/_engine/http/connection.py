@@ -1,8 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""One kept-alive HTTP connection to a server that speaks REST: a Freezer API, Keystone, Elasticsearch. JSON both ways,
-faults of the network repeated where that is safe.
+"""One kept-alive HTTP connection to a server that speaks REST: a Freezer API or Elasticsearch.
 
 Standard library only, because it travels with every module. ``http.client`` sets TCP_NODELAY itself. Proxies from the
 environment are not used: a service for backups is reached directly.
@@ -10,7 +9,6 @@ environment are not used: a service for backups is reached directly.
 
 from __future__ import annotations
 
-import base64
 import http.client
 import selectors
 import socket
@@ -19,7 +17,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .auth import AuthMethod
 from .errors import BadAddress, Unreachable, Untrusted, WrongService
@@ -80,8 +78,6 @@ class Connection(Repeating):
         timeout_seconds: float = TIMEOUT_SECONDS,
         retries: int = RETRIES,
         sleep: Callable[[float], None] = time.sleep,
-        *,
-        proxy: str | None = None,
         **options: Any,
     ) -> None:
         super().__init__(url, auth, timeout_seconds, retries, sleep, **options)
@@ -89,7 +85,6 @@ class Connection(Repeating):
         # The names of HTTP stand in for a socket that has none.
         self._address = server_address("http://localhost" if self._socket_path else url)
         self._tls = tls or Tls()
-        self._proxy = None if proxy is None or self._socket_path else proxy_address(proxy)
         self._http: http.client.HTTPConnection | None = None
 
     def close(self) -> None:
@@ -105,7 +100,7 @@ class Connection(Repeating):
         connection = self._open()
         try:
             content = body() if callable(body) else body
-            connection.request(method, self._target(path), body=content, headers={**headers, **self._to_proxy()})
+            connection.request(method, self._address.path.rstrip("/") + path, body=content, headers=headers)
             response = connection.getresponse()
             if sink is not None and 200 <= response.status < 300:
                 self._pour(response, sink)
@@ -154,23 +149,12 @@ class Connection(Repeating):
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
 
-    def _target(self, path: str) -> str:
-        """What is asked for: of a proxy that reads along, with the server."""
-        below = self._address.path.rstrip("/") + path
-        is_read = self._proxy is not None and self._address.scheme == "http"
-        return f"http://{self._address.netloc}{below}" if is_read else below
-
-    def _to_proxy(self) -> dict[str, str]:
-        return _proxy_login(self._proxy) if self._proxy is not None and self._address.scheme == "http" else {}
-
     def _open(self) -> http.client.HTTPConnection:
         """The connection, fresh if there was none or the server has closed the one that we kept."""
         if self._http is not None and self._http.sock is not None and not _has_news(self._http.sock):
             return self._http
         self.close()
         host, port = str(self._address.hostname), self._address.port
-        if self._proxy is not None:
-            host, port = str(self._proxy.hostname), self._proxy.port
         connection: http.client.HTTPConnection
         if self._socket_path:
             connection = UnixConnection(self._socket_path, timeout=self._timeout_seconds)
@@ -179,9 +163,6 @@ class Connection(Repeating):
             connection = http.client.HTTPSConnection(host, port, timeout=self._timeout_seconds, context=context)
         else:
             connection = http.client.HTTPConnection(host, port, timeout=self._timeout_seconds)
-        if self._proxy is not None and self._address.scheme == "https":
-            # The proxy sees which server is meant, and nothing of what is said to it.
-            connection.set_tunnel(str(self._address.hostname), self._address.port, headers=_proxy_login(self._proxy))
         try:
             connection.connect()
         except ssl.SSLCertVerificationError as error:
@@ -223,25 +204,6 @@ def _socket_path(url: str) -> str:
     if reason:
         raise BadAddress(f"url {url!r} names no Unix socket: {reason}.")
     return path
-
-
-def proxy_address(proxy: str) -> SplitResult:
-    """The parts of the address of a proxy, which may have a user and a password in it. Messages repeat none of it."""
-    try:
-        address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        is_one = address.scheme == "http" and address.hostname and address.port != 0
-    except ValueError:
-        is_one = False
-    if not is_one:
-        raise BadAddress("proxy is no address such as http://proxy.example.org:3128.")
-    return address
-
-
-def _proxy_login(proxy: SplitResult) -> dict[str, str]:
-    if proxy.username is None:
-        return {}
-    words = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
-    return {"Proxy-Authorization": "Basic " + base64.b64encode(words.encode()).decode()}
 
 
 def _has_news(kept: socket.socket) -> bool:

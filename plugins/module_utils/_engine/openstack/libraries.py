@@ -9,8 +9,10 @@ import importlib
 import ssl
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
-from ..http.connection import Tls, proxy_address
+from ..http.connection import Tls
+from ..http.errors import BadAddress
 from .errors import MissingLibrary
 from .transport import Transport
 
@@ -48,7 +50,7 @@ def open_session(transport: Transport, what: str, **options: Any) -> Any:
     # The environment's proxies, authorities and ~/.netrc are for other programs.
     opened.session.trust_env = False
     if transport.proxy:
-        address = proxy_address(transport.proxy).geturl()
+        address = _proxy_address(transport.proxy)
         opened.session.proxies = {"http": address, "https": address}
     return opened
 
@@ -60,3 +62,15 @@ def _authorities(tls: Tls) -> str | bool:
     """
     paths = ssl.get_default_verify_paths()
     return tls.ca_file or paths.cafile or paths.capath or True
+
+
+def _proxy_address(proxy: str) -> str:
+    """The address of a proxy, which may have a user and a password in it. Messages repeat none of it."""
+    try:
+        address = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        is_one = address.scheme == "http" and address.hostname and address.port != 0
+    except ValueError:
+        is_one = False
+    if not is_one:
+        raise BadAddress("proxy is no address such as http://proxy.example.org:3128.")
+    return address.geturl()

@@ -19,17 +19,16 @@ class Transport:
     tls: Tls = field(default_factory=Tls)
     timeout_seconds: float = TIMEOUT_SECONDS
     retries: int = RETRIES
-    #: The address of a proxy for HTTP, which is asked in place of the server.
+    #: The address of a proxy for HTTP, which is asked in place of Keystone and the services of a cloud.
     proxy: str | None = None
 
     def connection(self, url: str, service: str, **options: Any) -> Connection:
-        """A connection to ``url``, not opened yet."""
+        """A connection to a Freezer API at ``url``, not opened yet, which no proxy is between."""
         return Connection(
             url,
             service=service,
             tls=self.tls,
             timeout_seconds=self.timeout_seconds,
             retries=self.retries,
-            proxy=self.proxy,
             **options,
         )
