@@ -8,13 +8,13 @@ import json
 import os
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent, conduct
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import choose
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import process
 from ansible_collections.freezer.backup.tests.support.agent_process import IMPORT_ROOT
 
 _PROGRAM = """
@@ -48,7 +48,8 @@ def test_a_priority_that_cannot_be_had_is_a_warning_and_the_backup_is_made(actio
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(os, "setpriority", refused)
-    monkeypatch.setattr(conduct, "shutil", SimpleNamespace(which=lambda _name: None))
+    found = process.find
+    monkeypatch.setattr(process, "find", lambda name: None if name == "ionice" else found(name))
     result = agent.backup({**action, "max_cpu_priority": True})
     assert result["outcome"] == "success"
     assert result["warnings"] == [

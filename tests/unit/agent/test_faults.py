@@ -20,6 +20,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import local
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import process
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage, fails, no_space
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
@@ -310,6 +311,7 @@ def test_a_host_without_tar_is_told_so(one_set, monkeypatch, tmp_path):
     (tmp_path / "bin").mkdir()
     os.symlink(shutil.which("rm"), tmp_path / "bin" / "rm")
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(process, "_PATHS", "")
     for work in (one_set.backup, one_set.restore, one_set.verify):
         with pytest.raises(FreezerError, match=r"There is no tar on this host; install GNU tar"):
             work()

@@ -146,11 +146,11 @@ def test_a_new_folder_is_for_its_user_alone_whatever_the_umask_says(tmp_path):
 
 
 def environment_of(os_user=None, variables=None):
-    program = programs.Program(["/usr/bin/env"], variables, os_user=os_user, talk=True)
+    program = programs.start(["/usr/bin/env"], variables, os_user=os_user, talk=True)
     try:
         return dict(line.decode().rstrip("\n").split("=", 1) for line in program.stdout)
     finally:
-        program.close()
+        program.end()
 
 
 @pytest.fixture

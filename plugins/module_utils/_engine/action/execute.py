@@ -6,14 +6,15 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from ..documents.action import EXEC_KEYS
-from ..errors import FreezerError
+from ..system import process
 from .options import OptionError, is_known, option_name
+
+_TO_END_SECONDS = 5.0
 
 
 def words_of(action: Mapping[str, Any]) -> list[str]:
@@ -57,28 +58,18 @@ def _texts(value: Any, key: str) -> list[str]:
 def execute(action: Mapping[str, Any]) -> dict[str, Any]:
     """Run the command and say what came of it; its output goes where ours does.
 
-    Raises OptionError, and FreezerError if the program cannot be run. If this process is ended, so is the command.
+    It gets the whole environment of this process, as the operator's own command may need any of it. Raises OptionError, and
+    HostError if the program cannot be started. If this process is ended, so is the command with all that it has started.
     """
     words = words_of(action)
     started = time.time()
     if action.get("dry_run") in (True, "true", "True"):
         return {"changed": False, "outcome": "planned", "program": words[0], "duration_seconds": 0.0}
+    program = process.Program(words, stdout=process.OURS, stderr=process.OURS, env=os.environ, own_session=True)
     try:
-        process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-            words, stdin=subprocess.DEVNULL
-        )
-    except OSError as problem:
-        raise FreezerError(f"{words[0]} cannot be run: {problem.strerror}.") from None
-    try:
-        status = process.wait()
-    except BaseException:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        raise
+        status = program.wait() or 0
+    finally:
+        program.end(_TO_END_SECONDS)
     result: dict[str, Any] = {
         "changed": True,
         "outcome": "success" if status == 0 else "failed",

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import functools
 import os
-import shutil
-import subprocess
 from typing import Any, Callable
 
 from ..action.options import Options, parse_options
 from ..errors import OptionError
+from ..system import process
+from ..system.errors import HostError
 
 _HIGHEST_NICENESS = -20
 #: The class and the level of ionice that upstream's agent asks for: real time, first.
@@ -52,16 +52,13 @@ def raise_priority() -> list[str]:
         os.setpriority(os.PRIO_PROCESS, 0, _HIGHEST_NICENESS)
     except OSError as problem:
         refused.append(f"max_priority: the priority for processors stays as it is: {problem.strerror}.")
-    program = shutil.which("ionice")
+    program = process.find("ionice")
     if program is None:
         return [*refused, "max_priority: the priority for disks stays as it is: this host has no ionice."]
     try:
-        words = [program, *_IO_PRIORITY, "-p", str(os.getpid())]
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_IONICE_SECONDS, check=False
-        )
-        said = done.stderr.decode("utf-8", "replace").strip() if done.returncode else ""
-    except (OSError, subprocess.TimeoutExpired) as problem:
+        done = process.run([program, *_IO_PRIORITY, "-p", str(os.getpid())], timeout_seconds=_IONICE_SECONDS)
+        said = done.first_words if done.status != 0 else ""
+    except HostError as problem:
         said = str(problem)
     return [*refused, f"max_priority: the priority for disks stays as it is: {said.rstrip('.')}."] if said else refused
 

@@ -9,15 +9,48 @@ that wait.
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Callable
+from typing import IO, Callable, Protocol
 
-from ..system.process import Readable
 from .codec import Codec
 
 CHUNK_BYTES = 1 << 20
 _CHUNKS_WAITING = 4
+
+
+class Readable(Protocol):
+    """What gives the next bytes, as many as are asked for at most, and none at its end."""
+
+    def read(self, size: int, /) -> bytes | None: ...
+
+
+class Feeder(threading.Thread):
+    """Pushes a stream into a program while another thread reads what comes out of it."""
+
+    def __init__(self, stream: Readable, sink: IO[bytes]) -> None:
+        super().__init__(name="feeder", daemon=True)
+        self.failure: BaseException | None = None
+        self._stream, self._sink = stream, sink
+        self.start()
+
+    def run(self) -> None:
+        try:
+            while True:
+                block = self._stream.read(CHUNK_BYTES)
+                if not block:
+                    break
+                self._sink.write(block)
+            self._sink.close()
+        except BrokenPipeError:
+            pass  # the program has ended: its exit status tells why
+        except BaseException as problem:  # noqa: BLE001 - handed to the thread that reads
+            self.failure = problem
+            try:
+                self._sink.close()
+            except BrokenPipeError:
+                pass
 
 
 def workers() -> int:

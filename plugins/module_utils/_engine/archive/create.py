@@ -37,7 +37,7 @@ from . import tar
 from .catalogue import CatalogueTap, Tally
 from .census import Census
 from .codec import Codec, Gzip
-from .compress import compress_stream
+from .compress import Feeder, Readable, compress_stream
 from .errors import UnsafeArchive
 from .gate import Gate
 from .leave_out import and_also, wider
@@ -100,7 +100,7 @@ class Replaced(CannotContinue):
 class _Checked:
     """What tar writes, of which nothing passes that a restore would refuse."""
 
-    def __init__(self, pipe: BinaryIO, gate: Gate, progress: Progress) -> None:
+    def __init__(self, pipe: IO[bytes], gate: Gate, progress: Progress) -> None:
         self._pipe, self._gate, self._progress = pipe, gate, progress
 
     def read(self, size: int) -> bytes:
@@ -110,12 +110,12 @@ class _Checked:
         return block
 
 
-def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program[bytes], BufferedReader]:
+def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program, BufferedReader]:
     """The running tar, and the pipe on which it lists the members."""
     index_read, index_write = os.pipe()
     try:
         argv = tar.create_argv(plan.source, snar, index_write, increment=plan.parent is not None)
-        program = process.start(argv, pass_fds=[index_write])
+        program = tar.start(argv, pass_fds=[index_write])
     except BaseException:
         os.close(index_read)
         raise
@@ -208,9 +208,9 @@ class _Stored:
 def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress) -> _Stored:
     """Run tar and store what it gives: segments and catalogue, committed."""
     packed = Gzip(_SIDE_LEVEL)
-    running: list[process.Program[bytes]] = []
+    running: list[process.Program] = []
     tap: CatalogueTap | None = None
-    feeder: process.Feeder | None = None
+    feeder: Feeder | None = None
     segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)
     catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
     try:
@@ -219,7 +219,7 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
         archiver, index = _start_tar(plan, snar)
         running.append(archiver)
         _widen(index)
-        errors = tar.TarErrors(cast(IO[bytes], archiver.stderr))
+        errors = tar.TarErrors(archiver.stderr)
         tap = CatalogueTap(
             index,
             lambda batch: catalogue.write(packed.frame(batch)),
@@ -227,14 +227,14 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
             plan.links.see if plan.links is not None else None,
         )
         tap.start()
-        pipe = cast(BinaryIO, archiver.stdout)
+        pipe = archiver.stdout
         _widen(pipe)
         # The check that a restore makes as well: what it would refuse is not stored.
-        stream: process.Readable = _Checked(pipe, Gate(plan.folder, increment=plan.parent is not None), progress)
+        stream: Readable = _Checked(pipe, Gate(plan.folder, increment=plan.parent is not None), progress)
         if plan.codec.filter_argv is not None:
-            running.append(process.start(plan.codec.filter_argv, stdin=process.PIPE))
-            feeder = process.Feeder(stream, cast(IO[bytes], running[-1].stdin))
-            stream = cast(BinaryIO, running[-1].stdout)
+            running.append(process.Program(plan.codec.filter_argv, stdin=process.PIPE, stdout=process.PIPE))
+            feeder = Feeder(stream, running[-1].stdin)
+            stream = running[-1].stdout
         read = compress_stream(stream, plan.codec, segments.write)
         if feeder is not None:
             feeder.join()
@@ -242,17 +242,16 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
                 raise feeder.failure
         tap.join()
         errors.join()
-        status = archiver.wait()
+        status = archiver.wait() or 0
         for squeezer in running[1:]:
             if squeezer.wait() != 0:
-                said = cast(IO[bytes], squeezer.stderr).read().decode("utf-8", "replace").strip()
-                raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {said}.")
+                raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {squeezer.said()}.")
         if tap.failure is not None:
             raise tap.failure
         return _Stored(segments.finish(), catalogue.commit(), read, tap.tally, errors.messages, status)
     except BaseException as problem:
         for program in running:
-            process.end(program)
+            program.end()
         for thread in (tap, feeder):
             if thread is not None:
                 thread.join()  # they write to the catalogue and to what has just been ended
@@ -265,7 +264,7 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
         raise
     finally:
         for program in running:
-            process.end(program)
+            program.end()
 
 
 def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:

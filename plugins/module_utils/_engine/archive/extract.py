@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import IO, cast
+from typing import IO
 
 from ..progress import Progress
 from ..repository.backup_set import StoredBackup
@@ -53,7 +53,7 @@ class _LineCounter(threading.Thread):
             pass  # the work was given up, and the pipe closed under us
 
 
-def _feed(reader: process.Program[bytes], storage: Storage, backup: StoredBackup, progress: Progress) -> None:
+def _feed(reader: process.Program, storage: Storage, backup: StoredBackup, progress: Progress) -> None:
     """Give one level to a tar that waits on its standard input. A tar that ends early is not an error here.
 
     Raises UnsafeArchive before tar gets a member that it must not extract.
@@ -61,7 +61,7 @@ def _feed(reader: process.Program[bytes], storage: Storage, backup: StoredBackup
     tar is content with the end of the archive, whatever comes after it: all of the level is read also then, since only its end
     shows that there is no more and no less than there should be.
     """
-    sink = cast(IO[bytes], reader.stdin)
+    sink = reader.stdin
     gate = Gate(backup.folder, increment=backup.manifest.level > 0)
     # Else the stream itself is bounded.
     most_bytes = backup.manifest.source_bytes if backup.manifest.stream_bytes is None else sys.maxsize
@@ -89,14 +89,11 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
     """
     tar.require()
     argv = tar.extract_argv(folder, increment=backup.manifest.level > 0)
-    reader = process.start(argv, stdin=process.PIPE, stdout=process.DISCARD)
-    try:
-        errors = tar.TarErrors(cast(IO[bytes], reader.stderr))
+    with tar.start(argv, stdin=process.PIPE, stdout=process.DISCARD) as reader:
+        errors = tar.TarErrors(reader.stderr)
         _feed(reader, storage, backup, progress)
         status = reader.wait()
         errors.join()
-    finally:
-        process.end(reader)
     messages = errors.messages
     not_restored, empty = messages.not_restored, []
     if os.geteuid() != 0:
@@ -145,16 +142,13 @@ def check_stream(storage: Storage, backup: StoredBackup, progress: Progress) -> 
     Raises DamagedArchive if anything is not as the manifest says.
     """
     tar.require()
-    reader = process.start(tar.list_argv(), stdin=process.PIPE)
-    try:
-        errors = tar.TarErrors(cast(IO[bytes], reader.stderr))
-        counter = _LineCounter(cast(IO[bytes], reader.stdout))
+    with tar.start(tar.list_argv(), stdin=process.PIPE, stdout=process.PIPE) as reader:
+        errors = tar.TarErrors(reader.stderr)
+        counter = _LineCounter(reader.stdout)
         _feed(reader, storage, backup, progress)
         status = reader.wait()
         counter.join()
         errors.join()
-    finally:
-        process.end(reader)
     if status != 0:
         said = "; ".join(errors.messages.unknown[:3]) or f"status {status}"
         raise DamagedArchive(f"tar cannot read {backup.folder}: {said}.")

@@ -15,7 +15,7 @@ import stat
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from ..repository.backup_set import StoredBackup
 from ..storage.base import Storage
@@ -74,10 +74,9 @@ def write_again(storage: Storage, backup: StoredBackup, folder: str, names: Sequ
         listed.write(b"".join(name + b"\0" for name in names))
         listed.seek(0)
         argv = tar.extract_members_argv(folder, listed.fileno())
-        writer = process.start(argv, stdin=process.PIPE, stdout=process.DISCARD, pass_fds=[listed.fileno()])
-        try:
-            errors = tar.TarErrors(cast(IO[bytes], writer.stderr))
-            sink = cast(IO[bytes], writer.stdin)
+        with tar.start(argv, process.PIPE, process.DISCARD, pass_fds=[listed.fileno()]) as writer:
+            errors = tar.TarErrors(writer.stderr)
+            sink = writer.stdin
             with plain_stream(storage, backup) as blocks:
                 try:
                     for block in blocks:
@@ -87,8 +86,6 @@ def write_again(storage: Storage, backup: StoredBackup, folder: str, names: Sequ
                     pass
             status = writer.wait()
             errors.join()
-        finally:
-            process.end(writer)
     return errors.messages if status != 0 else tar.TarMessages()
 
 

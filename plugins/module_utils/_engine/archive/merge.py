@@ -365,9 +365,9 @@ def _copy(source: str, folder: str, path: str) -> None:
     if stat.S_ISDIR(mode):
         let_owner_in(source)
     copy = ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, "copy"]
-    status, _output, said = process.run(copy, cwd=folder)
-    if status != 0:
-        raise ArchiveError(f"{shown(path)} cannot be copied to its file system: {said}.")
+    done = process.run(copy, cwd=folder)
+    if done.status != 0:
+        raise ArchiveError(f"{shown(path)} cannot be copied to its file system: {done.first_words}.")
     if stat.S_ISDIR(mode):
         os.chmod(f"{folder}/copy", stat.S_IMODE(mode))
 
@@ -379,6 +379,6 @@ def _clear(folder: str) -> None:
         if stat.S_ISDIR(os.lstat(copied).st_mode):
             let_owner_in(copied)
             make_writable(copied)
-        status, _output, said = process.run(["rm", "-rf", "--", "copy"], cwd=folder)
-        if status != 0:
-            raise ArchiveError(f"A copy that the restore needed cannot be removed: {said}.")
+        done = process.run(["rm", "-rf", "--", "copy"], cwd=folder)
+        if done.status != 0:
+            raise ArchiveError(f"A copy that the restore needed cannot be removed: {done.first_words}.")

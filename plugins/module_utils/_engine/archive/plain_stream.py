@@ -16,24 +16,21 @@ from ..repository.segments import READ_BYTES, VerifiedStream
 from ..storage.base import Storage
 from ..system import process
 from .codec import codec_for
+from .compress import Feeder
 
 
 def _through_program(argv: list[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:
-    program = process.start(argv, stdin=process.PIPE)
-    try:
-        feeder = process.Feeder(stored, cast(IO[bytes], program.stdin))
-        yield from _blocks(cast(BinaryIO, program.stdout))
+    with process.Program(argv, stdin=process.PIPE, stdout=process.PIPE) as program:
+        feeder = Feeder(stored, program.stdin)
+        yield from _blocks(program.stdout)
         feeder.join()
         if feeder.failure is not None:
             raise feeder.failure
         if program.wait() != 0:
-            said = cast(IO[bytes], program.stderr).read().decode("utf-8", "replace").strip()
-            raise DamagedArchive(f"The data of {where} does not decompress: {said}.")
-    finally:
-        process.end(program)
+            raise DamagedArchive(f"The data of {where} does not decompress: {program.said()}.")
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
     return iter(lambda: stream.read(READ_BYTES), b"")
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from ..repository.errors import ArchiveError
 from ..system import process
 from ..system.file_names import shown
 
+_VERSION_SECONDS = 60.0
 COMMON = ["--quoting-style=c", "--format=posix", "--blocking-factor=256"]
 ATTRIBUTES = ["--xattrs", "--xattrs-include=*", "--acls", "--selinux"]
 DEREFERENCE = {
@@ -163,17 +163,27 @@ class TarErrors(threading.Thread):
             pass  # the work was given up, and the pipe closed under us
 
 
+def start(
+    argv: Sequence[str],
+    stdin: process.Stream = process.DISCARD,
+    stdout: process.Stream = process.PIPE,
+    pass_fds: Sequence[int] = (),
+) -> process.Program:
+    """Start a tar; its error stream is a pipe. It ends with this process's group."""
+    env = process.environment({"TZ": "UTC"})
+    return process.Program(argv, stdin=stdin, stdout=stdout, stderr=process.PIPE, pass_fds=pass_fds, env=env)
+
+
 def require() -> None:
     """Raise ArchiveError if there is no tar."""
-    if shutil.which("tar") is None:
+    if process.find("tar") is None:
         raise ArchiveError("There is no tar on this host; install GNU tar 1.27 or later.")
 
 
 def version() -> str:
     """The first line of ``tar --version``. Raises ArchiveError if there is no GNU tar."""
     require()
-    _status, said, _errors = process.run(["tar", "--version"])
-    first = said.partition("\n")[0]
+    first = process.run(["tar", "--version"], timeout_seconds=_VERSION_SECONDS).output.partition("\n")[0]
     if "GNU tar" not in first:
         raise ArchiveError("The tar of this host is not GNU tar; install GNU tar 1.27 or later.")
     return first

@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from ..system.process import environment
+from ..system import process
+from ..system.process import Done
 from .errors import SnapshotError
 
-_PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _PACKAGES = {"lvs": "lvm2", "btrfstune": "btrfs-progs", "mount": "mount", "findfs": "util-linux"}
 #: What a program that is told to end gets before it is killed: one of LVM's ends after what must not be cut in two.
 _TO_END_SECONDS = 10.0
@@ -23,21 +19,8 @@ _PAUSE_SECONDS = 0.2
 #: What LVM says, told not to wait, when another of its programs works on the same volume group.
 _LOCKED = ("Can't get lock for", "Cannot get lock", "Failed to acquire lock", "flock failed")
 _LVM = ("lvs", "vgs", "lvcreate", "lvremove", "lvchange")
-
-
-class Done(NamedTuple):
-    """How a program ended. The status is None if it did not end in time."""
-
-    status: int | None
-    output: str
-    said: str
-
-    @property
-    def first_words(self) -> str:
-        """The first line that it said, for a sentence; one that only warns if there is no other."""
-        lines = [line.strip().rstrip(".") for line in self.said.splitlines() if line.strip()]
-        lines.sort(key=lambda line: line.startswith("WARNING"))
-        return lines[0] if lines else f"it ended with status {self.status}"
+#: Where LVM and device mapper have their configuration, on hosts where that is not the usual place.
+_KEPT = (process.RUN_MARK, "LVM_", "DM_")
 
 
 def run(argv: Sequence[str], timeout_seconds: float) -> Done:
@@ -46,7 +29,7 @@ def run(argv: Sequence[str], timeout_seconds: float) -> Done:
     Programs of LVM never ask, and wait for their locks no longer than the time. Raises SnapshotError if there is no such
     program.
     """
-    program = shutil.which(argv[0], path=f"{os.environ.get('PATH', '')}:{_PATH}")
+    program = process.find(argv[0])
     if program is None:
         package = _PACKAGES.get(argv[0], argv[0])
         raise SnapshotError(f"There is no program {argv[0]} on this host; install the package {package}.")
@@ -63,37 +46,8 @@ def run(argv: Sequence[str], timeout_seconds: float) -> Done:
 
 
 def _run(argv: list[str], timeout_seconds: float) -> Done:
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(  # pylint: disable=ansible-bad-function
-        argv, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, env=_environment(), start_new_session=True
+    # LVM warns of descriptors that it has not opened itself.
+    env = process.environment({"LVM_SUPPRESS_FD_WARNINGS": "1"}, _KEPT)
+    return process.run(
+        argv, timeout_seconds=timeout_seconds, patience_seconds=_TO_END_SECONDS, env=env, own_session=True
     )
-    try:
-        output, said = process.communicate(timeout=timeout_seconds)
-        status: int | None = process.returncode
-    except subprocess.TimeoutExpired:
-        output, said = _end(process)
-        status = None
-        said += f"\nit did not end in {timeout_seconds:g} s".encode()
-    except BaseException:
-        _end(process)
-        raise
-    return Done(status, output.decode("utf-8", "surrogateescape"), said.decode("utf-8", "replace").strip())
-
-
-def _end(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-    """End a program. One that the kernel does not let go is left behind."""
-    for stop in (process.terminate, process.kill):
-        stop()
-        try:
-            return process.communicate(timeout=_TO_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()
-    return b"", b""
-
-
-def _environment() -> dict[str, str]:
-    # Descriptors that are not LVM's own are no news to anybody.
-    return {**environment(), "LVM_SUPPRESS_FD_WARNINGS": "1"}

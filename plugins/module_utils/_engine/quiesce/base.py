@@ -3,8 +3,8 @@
 """What can be held still, as the holder sees it: one driver for each target.
 
 This room is run in two places: in the process that asks for a hold, and in the holder, a process of its own that gets
-the sources of these files over a pipe (`launch`). So nothing here imports anything but this room, `errors` and the
-standard library.
+the sources of these files over a pipe (`launch`). So nothing here imports anything but this room, `errors`, how
+programs are started and what is mounted (`system`), and the standard library.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..system.process import Program
 from . import programs
 from .base import Driver, Limits, QuiesceError
 
@@ -30,7 +31,7 @@ class Command(Driver):
         self._prepare = list(prepare)
         self._finalize = list(finalize)
         self._os_user = os_user
-        self._running: programs.Program | None = None
+        self._running: Program | None = None
         self._cancelled = False
 
     def check(self, limits: Limits) -> None:
@@ -55,10 +56,10 @@ class Command(Driver):
             self._running.kill()
 
     def _run(self, argv: list[str]) -> None:
-        program = programs.Program([programs.find(argv[:1], f"The {self.label}"), *argv[1:]], os_user=self._os_user)
+        program = programs.start([programs.find(argv[:1], f"The {self.label}"), *argv[1:]], os_user=self._os_user)
         self._cancelled = False
         self._running = program
-        self.report_program(program.process.pid)
+        self.report_program(program.pid)
         try:
             status = program.wait(self.timeout_seconds)
             if status is None or self._cancelled:
@@ -70,5 +71,5 @@ class Command(Driver):
                 raise QuiesceError(f"{argv[0]} ended with status {status}{': ' + said if said else ''}.")
         finally:
             self._running = None
-            program.close()
+            program.end()
             self.report_program(0)

@@ -13,21 +13,13 @@ import fcntl
 import os
 import sys
 import tempfile
-from collections.abc import Iterable
-from typing import NamedTuple
 
+from ..system import mounts
+from ..system.mounts import Mount
 from .base import Driver, Limits, QuiesceError
 
 # _IOWR('X', 119, int) and _IOWR('X', 120, int), the same number on every architecture of Linux.
 _FREEZE, _THAW = 0xC0045877, 0xC0045878
-
-
-class Mount(NamedTuple):
-    """Where a file system is mounted. `device` is the same for all mounts of one file system."""
-
-    device: str
-    point: str
-    kind: str
 
 
 def mount_of(path: str) -> Mount:
@@ -35,29 +27,7 @@ def mount_of(path: str) -> Mount:
     real = os.path.realpath(path)
     if not os.path.exists(real):
         raise QuiesceError(f"There is no {path}, so its file system cannot be frozen.")
-    return _deepest(real, _mounts())
-
-
-def _mounts() -> list[Mount]:
-    mounts = []
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as table:
-        for line in table:
-            before, _dash, after = line.partition(" - ")
-            fields = before.split(" ")
-            point = fields[4].encode("utf-8", "surrogateescape").decode("unicode_escape")
-            point = point.encode("latin-1").decode("utf-8", "surrogateescape")
-            mounts.append(Mount(fields[2], point, after.split(" ")[0]))
-    return mounts
-
-
-def _deepest(real: str, mounts: Iterable[Mount]) -> Mount:
-    """The mount with the longest point above a path; of several at one point the last, which covers the others."""
-    found = Mount("", "", "")
-    for mount in mounts:
-        below = real == mount.point or real.startswith(mount.point.rstrip("/") + "/")
-        if below and len(mount.point) >= len(found.point):
-            found = mount
-    return found
+    return mounts.mount_of(real, mounts.read_mounts())
 
 
 def _needed_paths() -> list[str]:
@@ -96,16 +66,16 @@ class FileSystem(Driver):
     def check(self, limits: Limits) -> None:
         mount = mount_of(self._path)
         self.facts.update(mount_point=mount.point, file_system=mount.kind)
-        mounts = _mounts()
+        table = mounts.read_mounts()
         needed = [] if self._force else [*_needed_paths(), *limits.unless_forced]
         for path in needed:
-            if _deepest(os.path.realpath(path), mounts).device == mount.device:
+            if mounts.mount_of(os.path.realpath(path), table).device == mount.device:
                 raise QuiesceError(
                     f"{mount.point} was not frozen: {path} is on it, and with that frozen Ansible and others could not "
                     "go on. Use force if you are sure."
                 )
         for path in limits.always:
-            if _deepest(os.path.realpath(path), mounts).device == mount.device:
+            if mounts.mount_of(os.path.realpath(path), table).device == mount.device:
                 raise QuiesceError(
                     f"{mount.point} must not be frozen: the holder itself writes to {path}. "
                     "Give it a state folder on another file system."

@@ -12,12 +12,12 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from ..system.errors import HostError
 from . import guard
 from .base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS, Limits, QuiesceError
 from .holder import boot_id
@@ -255,6 +255,8 @@ class _Holder:
             self._process, self._socket = start(request, log)
         except OSError as error:
             raise QuiesceError(f"No holder can be started: {error.strerror}.") from None
+        except HostError as error:
+            raise QuiesceError(f"No holder can be started: {error}") from None
         finally:
             os.close(log)
         self._state = state
@@ -288,11 +290,8 @@ class _Holder:
     def close(self, wait_seconds: float = 0) -> None:
         """Leave it alone. A holder that serves this process only lets go then, and ends in that time."""
         self._socket.close()
-        try:
-            self._process.wait(wait_seconds)
-        except subprocess.TimeoutExpired:
-            # It lives on, and is nobody's child when this process ends.
-            self._process.returncode = 0
+        self._process.wait(wait_seconds)
+        self._process.leave()
 
 
 def _request(

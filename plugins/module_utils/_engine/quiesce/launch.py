@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Start a holder as a process of its own, with nothing of the one that asks for it but this room's sources.
+"""Start a holder as a process of its own, with nothing of the one that asks for it but the sources that it needs.
 
 A module's files are gone when it ends, and a file system that is frozen may be the one with the code. So the sources go
 over a pipe to a new Python, which compiles all of them before it holds anything.
@@ -11,12 +11,14 @@ from __future__ import annotations
 import json
 import socket
 import struct
-import subprocess
 import sys
 from types import ModuleType
 from typing import Any
 
 from .. import errors
+from ..system import errors as system_errors
+from ..system import mounts
+from ..system import process as system_process
 from . import (
     base,
     callers,
@@ -50,6 +52,11 @@ _ROOM = (
     guard,
     holder,
 )
+#: What the room imports of the one below it.
+_SYSTEM = (system_errors, system_process, mounts)
+
+#: What a holder gives on to clients, what a client within it looks at, and what the run is known by that asks for it.
+_KEPT = (system_process.RUN_MARK, "PG", "MYSQL", "MARIADB", "MONGO", "SSL_CERT_")
 
 # Runs in the new Python: modules come from a dictionary of sources, then the holder takes over.
 _BEGINNING = r"""
@@ -85,20 +92,23 @@ def _source(module: ModuleType) -> str:
     return text
 
 
-def start(request: dict[str, Any], log: int) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def start(request: dict[str, Any], log: int) -> tuple[system_process.Program, socket.socket]:
     """Start a holder; it answers in lines of JSON on the socket. `log` is the descriptor that it writes its log to."""
-    sources = {"freezer_backup": "", "freezer_backup.quiesce": "", "freezer_backup.errors": _source(errors)}
-    for module in _ROOM:
-        sources[f"freezer_backup.quiesce.{module.__name__.rpartition('.')[2]}"] = _source(module)
+    sources = {"freezer_backup": "", "freezer_backup.errors": _source(errors)}
+    for room, modules in (("system", _SYSTEM), ("quiesce", _ROOM)):
+        sources[f"freezer_backup.{room}"] = ""
+        for module in modules:
+            sources[f"freezer_backup.{room}.{module.__name__.rpartition('.')[2]}"] = _source(module)
     ours, theirs = socket.socketpair()
     with theirs:
-        holder_process = subprocess.Popen(  # pylint: disable=ansible-bad-function
+        holder_process = system_process.Program(
             [sys.executable, "-I", "-c", _BEGINNING, "freezer-backup-holder", request["name"]],
             stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
+            stdout=system_process.DISCARD,
             stderr=log,
-            start_new_session=True,
             cwd="/",
+            env=system_process.environment(keep=_KEPT),
+            own_session=True,
         )
     text = json.dumps({"sources": sources, "request": request}).encode()
     ours.sendall(struct.pack(">I", len(text)) + text)

@@ -155,7 +155,7 @@ class _Shell(_Session):
             address += "&tls=true"
             if login.get("ca_file"):
                 address += f"&tlsCAFile={login['ca_file']}"
-        self._client = SqlClient(programs.Program(argv, talk=True), lambda text: f"print('{text}');")
+        self._client = SqlClient(programs.start(argv, talk=True), lambda text: f"print('{text}');")
         user = ""
         if login.get("login_user"):
             database = json.dumps(login.get("login_database") or "admin")

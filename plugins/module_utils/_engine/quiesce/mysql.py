@@ -90,7 +90,7 @@ class MySql(SqlDriver):
             argv += ["--batch", "--skip-column-names", "--unbuffered", "--skip-reconnect", "--connect-timeout=10"]
             if config_file:
                 argv += self._plain_arguments()
-            program = programs.Program(argv, os_user=self._login.get("os_user"), pass_fds=[reading], talk=True)
+            program = programs.start(argv, os_user=self._login.get("os_user"), pass_fds=[reading], talk=True)
         finally:
             os.close(reading)
         return SqlClient(program, lambda text: f"SELECT '{text}';")

@@ -42,7 +42,7 @@ class PostgreSql(SqlDriver):
                 variables[name] = str(self._login[key])
         argv = [programs.find(("psql",), f"The {self.label}")]
         argv += ["--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
-        program = programs.Program(argv, variables, os_user=self._login.get("os_user"), talk=True)
+        program = programs.start(argv, variables, os_user=self._login.get("os_user"), talk=True)
         self._client = SqlClient(program, lambda text: f"\\echo {text}")
         self._version = int(self._ask("SHOW server_version_num;")[0])
         self.facts["server_version"] = self._ask("SHOW server_version;")[0]

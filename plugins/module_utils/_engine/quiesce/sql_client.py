@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Callable
 
+from ..system.process import Program
 from .base import Driver, QuiesceError
-from .programs import Program
 
 _MARK = "freezer-backup-answered"
 
@@ -51,7 +51,7 @@ class SqlClient:
         except OSError:
             pass
         self._program.wait(2)
-        self._program.close()
+        self._program.end()
 
 
 class SqlDriver(Driver):

@@ -34,7 +34,6 @@ def folders_below(folder: str) -> Iterator[bytes]:
 def remove_tree(path: str) -> None:
     """Remove a folder and all that is in it. With rm, because Python's way ends at some hundred folders in each other."""
     make_writable(path)
-    status, _output, said = process.run(["rm", "-rf", "--", path])
-    if status != 0:
-        why = said or f"rm ended with {status}"
-        raise HostError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {why}.")
+    done = process.run(["rm", "-rf", "--", path])
+    if done.status != 0:
+        raise HostError(f"The folder {shown(path)}, which the restore needed, cannot be removed: {done.first_words}.")

@@ -17,7 +17,6 @@ import os
 import selectors
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.results import left_out_said
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import FAIL, Outcome, outcome_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system import process
 
 from ..core.runs import Run
 from ..core.surroundings import Started
@@ -37,14 +37,13 @@ LOG = logging.getLogger("freezer_scheduler")
 PATIENCE_SECONDS = 6.0
 _KILL_AGAIN_SECONDS = 0.2
 _TAIL_BYTES = 400
-_MARK = "FREEZER_RUN"
 
 
 @dataclass
 class _Watched:
     run: Run
     descriptor: int
-    child: subprocess.Popen[bytes] | None
+    child: process.Program | None
     aborted_at: float | None = None
     is_gone: bool = False
 
@@ -73,7 +72,7 @@ class Processes:
         self.selector = selectors.DefaultSelector()
 
     def start(self, run: Run, what: Mapping[str, Any]) -> Started:
-        """Start the agent with a bare ``freezer_action``. Raises OSError."""
+        """Start the agent with a bare ``freezer_action``. Raises OSError, and HostError if there is no agent to start."""
         folder = self._runs / run.run_id
         folder.mkdir(mode=0o700, exist_ok=True)
         mark = _mark(run)
@@ -93,15 +92,16 @@ class Processes:
             if self._scope is not None:
                 scope = f"freezer-run-{run.run_id}-{run.index}-{run.attempt}.scope"
                 words = [*self._scope(scope), *words]
-            child = subprocess.Popen(
+            child = process.Program(
                 words,
                 stdin=stdin,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,
                 pass_fds=(result, progress),
                 cwd="/",
-                env={**os.environ, _MARK: mark},
+                # An agent is told by the scheduler's environment what it reaches clouds with.
+                env={**os.environ, process.RUN_MARK: mark},
+                own_session=True,
             )
         self._watch(run, child.pid, child)
         return Started(child.pid, process_table.born(child.pid), scope)
@@ -111,7 +111,7 @@ class Processes:
         pid = run.pid if run.pid and process_table.born(run.pid) == run.born else 0
         if not pid:
             # The scheduler may have died between the start and the note of it.
-            pid = next((one for one in process_table.marked(_MARK, _mark(run)) if os.getpgid(one) == one), 0)
+            pid = next((one for one in process_table.marked(process.RUN_MARK, _mark(run)) if os.getpgid(one) == one), 0)
         if not pid:
             return False
         try:
@@ -171,7 +171,7 @@ class Processes:
             self._unwatch(watched)
         self.selector.close()
 
-    def _watch(self, run: Run, pid: int, child: subprocess.Popen[bytes] | None) -> None:
+    def _watch(self, run: Run, pid: int, child: process.Program | None) -> None:
         descriptor = os.pidfd_open(pid)
         watched = _Watched(run, descriptor, child)
         self._watched[run.run_id] = watched
@@ -181,9 +181,8 @@ class Processes:
         self.selector.unregister(watched.descriptor)
         os.close(watched.descriptor)
         self._watched.pop(watched.run.run_id, None)
-        if watched.child is not None and watched.child.returncode is None:
-            # It is left to run; Python would complain about it.
-            watched.child.returncode = 0
+        if watched.child is not None:
+            watched.child.leave()
 
     def _is_swept(self, watched: _Watched) -> bool:
         """Whether nothing of an aborted run is left; what resists is killed when its time is over."""
@@ -198,7 +197,7 @@ class Processes:
         return False
 
     def _members(self, run: Run, *, with_leader: bool) -> set[int]:
-        found = process_table.in_session(run.pid) | set(process_table.marked(_MARK, _mark(run)))
+        found = process_table.in_session(run.pid) | set(process_table.marked(process.RUN_MARK, _mark(run)))
         return found if with_leader else found - {run.pid}
 
     def _signal(self, run: Run, number: int) -> None:
