@@ -89,7 +89,7 @@ def test_null_empty_text_and_false_mean_that_a_text_is_not_given(key, value):
 )
 def test_the_key_that_names_something_says_what_is_backed_up(action, medium, mode):
     options = parse_options(action)
-    assert (options.backup_media, options.mode, options.of_cloud) == (medium, mode, medium != "fs")
+    assert (options.backup_media, options.mode) == (medium, mode)
 
 
 def test_keys_that_change_nothing_about_the_backup_are_passed_over():

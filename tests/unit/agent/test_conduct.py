@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent, conduct
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media.by_name import medium_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage import choose
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system import process
 from ansible_collections.freezer.backup.tests.support.agent_process import IMPORT_ROOT
@@ -69,6 +70,16 @@ def test_buffers_are_written_out_before_a_backup_and_only_then(action, monkeypat
     assert calls == ["sync"]
 
 
+@pytest.mark.parametrize("key", ["nova_inst_id", "cinder_vol_id", "cindernative_vol_id"])
+def test_buffers_are_not_written_out_for_a_server_or_a_volume_and_a_warning_says_so(key, monkeypatch):
+    monkeypatch.setattr(os, "sync", lambda: pytest.fail("the file systems of this host are no part of the backup"))
+    medium = medium_of(parse_options({key: "5", "storage": "swift", "container": "c"}))
+    assert (medium.asks_cloud(), medium.lists_containers()) == (True, False)
+    assert medium.sync() == [
+        "sync writes out the file systems of this host; it does nothing for a server or a volume of a cloud."
+    ]
+
+
 def test_what_is_about_a_cloud_is_warned_of_where_none_is_asked(action):
     result = agent.backup({**action, "proxy": "http://p:1", "timeout": 5, "insecure": True})
     assert result["warnings"] == [
@@ -87,4 +98,4 @@ def test_a_cloud_is_asked_as_the_action_says(monkeypatch):
     cloud = choose.cloud_for(options.access("swift", "c"))
     transport = cloud._transport
     assert (transport.proxy, transport.timeout_seconds, transport.tls.validate_certs) == ("http://p:1", 5.0, False)
-    assert "certificates of the cloud are not verified" in conduct._about_clouds(options)[0]
+    assert "certificates of the cloud are not verified" in conduct._about_clouds(options, medium_of(options))[0]

@@ -8,12 +8,14 @@ import io
 import os
 import shlex
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.equivalent_command import backup_command
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import results
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.record import Made
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.links import BrokenLinks
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.command_line import parse_command_line
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import read_settings
@@ -67,6 +69,45 @@ def test_a_record_stays_short_enough_for_a_request(some):
         (some.source / f"more-{number}").symlink_to("gone")
     record = some.backup()["metadata"]
     assert (record["total_broken_links"], len(record["broken_links"])) == (64, 50)
+
+
+@pytest.mark.parametrize(
+    ("action", "mode", "engine"),
+    [
+        ({"path_to_backup": "/etc"}, "fs", "tar"),
+        ({"path_to_backup": "/var/lib/mysql", "mode": "mysql"}, "mysql", "tar"),
+        ({"nova_inst_id": "5"}, "nova", "nova"),
+        ({"cinder_vol_id": "5", "mode": "mysql"}, "mysql", "cinder"),
+        ({"cindernative_vol_id": "5"}, "cindernative", "cindernative"),
+    ],
+    ids=str,
+)
+def test_one_builder_makes_the_record_of_every_medium(action, mode, engine):
+    manifest = SimpleNamespace(
+        backup_id="b", hostname="web", backup_name="daily", timestamp=12, began=11, level=1, consistency="app"
+    )
+    made = Made(
+        manifest=manifest,
+        outcome="success",
+        storage="swift",
+        container="c",
+        cli=None,
+        path="/etc",
+        source_bytes=(1 << 20) + 1,
+        stored_bytes=None,
+        time_started=11.2,
+        time_ended=13.7,
+        hold={"held_seconds": 0.12345},
+        parent_backup_id="a",
+    )
+    record = made.record(parse_options(action), {"resource_id": "5", "max_level": None})
+    assert (record["mode"], record["engine_name"], record["backup_size_uncompressed"]) == (mode, engine, 2)
+    assert (record["curr_backup_level"], record["parent_backup_id"], record["resource_id"]) == (1, "a", "5")
+    assert not {"cli", "stored_bytes", "backup_size_compressed", "max_level"} & set(record), "keys without a value"
+    result = made.result()
+    assert (result["timestamp"], result["held_seconds"], result["duration_seconds"]) == (11, 0.123, 2.5)
+    shared = ("outcome", "consistency", "held_seconds", "duration_seconds", "source_bytes", "backup_id")
+    assert [record[key] for key in shared] == [result[key] for key in shared]
 
 
 @pytest.fixture

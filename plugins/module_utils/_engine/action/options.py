@@ -118,11 +118,6 @@ class Options:
         return self.hostname or socket.gethostname()
 
     @property
-    def of_cloud(self) -> bool:
-        """Whether a server or a volume is meant, and not files."""
-        return self.backup_media != "fs"
-
-    @property
     def wants_snapshot(self) -> bool:
         """Whether a snapshot is to be read: upstream's older documents name a volume or a path and say no more."""
         return bool(self.snapshot or self.lvm_srcvol or self.lvm_auto_snap)

@@ -12,6 +12,8 @@ from ..action.options import Options, parse_options
 from ..errors import OptionError
 from ..system import process
 from ..system.errors import HostError
+from .media.base import Medium
+from .media.by_name import medium_of
 
 _HIGHEST_NICENESS = -20
 #: The class and the level of ionice that upstream's agent asks for: real time, first.
@@ -31,11 +33,12 @@ def as_asked(work: str) -> Callable[[Work], Work]:
         @functools.wraps(do)
         def conducted(action: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
             options = parse_options(action)
-            warnings = _about_clouds(options)
+            medium = medium_of(options)
+            warnings = _about_clouds(options, medium)
             if options.max_priority:
                 warnings += raise_priority()
-            if options.sync and work == "backup" and not kwargs.get("dry_run"):
-                warnings += _synced(options)
+            if options.sync and work == "backup" and not (options.dry_run or kwargs.get("dry_run")):
+                warnings += medium.sync()
             result = do(action, *args, **kwargs)
             more = {"warnings": warnings, "chosen": options.chosen()}
             return {**result, **{key: sentences for key, sentences in more.items() if sentences}}
@@ -63,23 +66,15 @@ def raise_priority() -> list[str]:
     return [*refused, f"max_priority: the priority for disks stays as it is: {said.rstrip('.')}."] if said else refused
 
 
-def _synced(options: Options) -> list[str]:
-    if options.of_cloud:
-        return ["sync writes out the file systems of this host; it does nothing for a server or a volume of a cloud."]
-    if not options.dry_run:
-        os.sync()
-    return []
-
-
-def _about_clouds(options: Options) -> list[str]:
+def _about_clouds(options: Options, medium: Medium[Any, Any]) -> list[str]:
     asked = [name for name in ("insecure", "proxy", "timeout") if getattr(options, name)]
     if not asked:
         return []
     try:
-        is_cloud = options.of_cloud or any(kind == "swift" for kind, _container in options.places())
+        asks_cloud = medium.asks_cloud()
     except OptionError:
-        return []
-    if not is_cloud:
+        return []  # the verb itself reports it
+    if not asks_cloud:
         return [f"{name} is about requests to a cloud, and none is asked here." for name in asked]
     if options.insecure:
         return [

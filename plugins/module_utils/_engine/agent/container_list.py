@@ -22,17 +22,6 @@ _AT_ONCE = 8
 _SEGMENTS = "_segments"
 
 
-def is_wanted(options: Options) -> bool:
-    """Whether an action info names neither backups nor a container, so that containers are what can be listed."""
-    names = (
-        options.backup_name,
-        options.hostname,
-        options.container,
-        *(one.get("container") for one in options.storages),
-    )
-    return not options.of_cloud and not any(names)
-
-
 def listed(options: Options) -> dict[str, Any]:
     """The containers of each storage of an action, with ``chosen`` as sentences. Raises FreezerError.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..action.options import parse_options
 from . import container_list
-from .media.by_name import media_listed
+from .media.by_name import media_listed, medium_of
 from .verb import told
 
 
@@ -20,7 +20,7 @@ def info(action: Mapping[str, Any]) -> dict[str, Any]:
     Where an action names neither backups nor a container, the containers that there are.
     """
     options = parse_options(action)
-    if container_list.is_wanted(options):
+    if medium_of(options).lists_containers():
         return {"changed": False, **container_list.listed(options)}
     found: dict[str, list[Any]] = {"backups": [], "incomplete": [], "damaged": []}
     for medium in media_listed(options):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,11 +24,10 @@ from ..repository.segments import FanOut
 from ..repository.stored_set import StoredSet
 from ..storage.base import Storage
 from ..system.file_names import shown
-from ..version import VERSION
+from .record import Made
 
 #: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.
 LISTED_AT_MOST = 200
-_MEBIBYTE = 1 << 20
 _NAMED_AT_MOST = 5
 
 
@@ -121,32 +119,24 @@ def done(
     containers: Places,
     seen: Seen,
 ) -> dict[str, Any]:
-    """What became of a backup: outcome, where it lies, sizes, what could not be read, and what went wrong beside it."""
+    """The result of a backup: outcome, locations, sizes, what could not be read, and what went wrong beside it."""
     manifest = stored.manifest
-    outcome = "partial" if fan_out.failures or seen.all_excluded else manifest.outcome
+    made = _made(options, stored, fan_out, seen)
     left_out = [one for one in manifest.warnings if one["kind"] == "other_file_system"]
     return {
-        "changed": True,
-        "outcome": outcome,
-        "backup_id": manifest.backup_id,
-        "timestamp": manifest.began,
+        **made.result(),
         "storages": storages(sets, manifest, fan_out, containers),
-        "source_bytes": manifest.source_bytes,
-        "stored_bytes": manifest.stored_bytes,
         "counts": manifest.counts,
         "compression": manifest.codec,
-        "consistency": manifest.consistency,
         "snapshot": manifest.snapshot,
-        "held_seconds": _held_seconds(manifest),
         "problems": [*problems, *containers.problems, *seen.problems()],
-        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
         "unreadable_count": len(manifest.unreadable),
         "unreadable": manifest.unreadable[:LISTED_AT_MOST],
         "remarks_count": len(manifest.warnings),
         "remarks": manifest.warnings[:LISTED_AT_MOST],
         "left_out_count": len(left_out),
         "left_out": left_out[:LISTED_AT_MOST],
-        "metadata": metadata(options, stored, outcome, fan_out, seen),
+        "metadata": made.record(options, _own_record(options, stored, seen)),
     }
 
 
@@ -174,63 +164,47 @@ def left_out_said(result: Mapping[str, Any]) -> str:
     return f"{count} other file system{'s were' if count > 1 else ' was'} left out: {named}{more}"
 
 
-def _held_seconds(manifest: Manifest) -> float | None:
-    seconds = manifest.hold["held_seconds"] if manifest.hold else None
-    return None if seconds is None else round(seconds, 3)
-
-
-def metadata(options: Options, stored: StoredBackup, outcome: str, fan_out: FanOut, seen: Seen) -> dict[str, Any]:
-    """The body of a POST to /backups: the README's keys (sizes in MB, rounded up), and exact figures beside them."""
+def _made(options: Options, stored: StoredBackup, fan_out: FanOut, seen: Seen) -> Made:
     manifest = stored.manifest
     first = fan_out.working()[0]
-    links = manifest.counts.get("symbolic_links", 0)
-    metadata = {
-        "backup_id": manifest.backup_id,
-        "container": first.container,
-        "storage": first.kind,
-        "hostname": manifest.hostname,
-        "host_name": manifest.hostname,
-        "backup_name": manifest.backup_name,
-        "time_stamp": manifest.timestamp,
-        "level": manifest.level,
-        "curr_backup_level": manifest.level,
+    return Made(
+        manifest=manifest,
+        outcome="partial" if fan_out.failures or seen.all_excluded else manifest.outcome,
+        storage=first.kind,
+        container=first.container,
+        cli=backup_command(options, first.kind, first.container),
+        path=manifest.path,
+        source_bytes=manifest.source_bytes,
+        stored_bytes=manifest.stored_bytes,
+        time_started=manifest.time_started,
+        time_ended=manifest.time_ended,
+        hold=manifest.hold,
+        compression=manifest.codec,
+        parent_backup_id=manifest.parent.backup_id if manifest.parent else None,
+    )
+
+
+def _own_record(options: Options, stored: StoredBackup, seen: Seen) -> dict[str, Any]:
+    """The keys of a record that only backups of files have."""
+    manifest = stored.manifest
+    return {
         "max_level": options.max_level,
         "always_level": options.always_level,
         "restart_always_level": options.restart_always_level,
-        "mode": options.mode,
-        "engine_name": options.engine_name,
-        "action": "backup",
-        "path_to_backup": manifest.path,
         "fs_real_path": manifest.real_path,
-        "compression": manifest.codec,
         "compression_alg": manifest.codec,
-        "encrypted": False,
         "excluded_files": options.exclude,
         "client_os": manifest.host["system"],
-        "version": VERSION,
         "total_fs_files": manifest.counts.get("files", 0) + manifest.counts.get("hard_links", 0),
         "total_directories": manifest.counts.get("directories", 0),
-        "total_symbolic_links": links,
+        "total_symbolic_links": manifest.counts.get("symbolic_links", 0),
         "total_broken_links": seen.broken_links_count,
         "broken_links": [shown(os.path.normpath(f"{manifest.path}/{name}")) for name in seen.broken_links],
         "vol_snap_path": shown(seen.snapshot_path),
-        "cli": backup_command(options, first.kind, first.container),
-        "backup_size_uncompressed": math.ceil(manifest.source_bytes / _MEBIBYTE),
-        "backup_size_compressed": math.ceil(manifest.stored_bytes / _MEBIBYTE),
-        "source_bytes": manifest.source_bytes,
-        "stored_bytes": manifest.stored_bytes,
-        "outcome": outcome,
         "unreadable_count": len(manifest.unreadable),
-        "consistency": manifest.consistency,
-        "held_seconds": _held_seconds(manifest),
-        "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
         "manifest_sha256": stored.manifest_sha256,
         "folder": stored.folder,
-        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
-        "time_started": int(manifest.time_started),
-        "time_ended": int(manifest.time_ended),
     }
-    return {key: value for key, value in metadata.items() if value is not None}
 
 
 def pruned(

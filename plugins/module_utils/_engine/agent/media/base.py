@@ -129,6 +129,18 @@ class Medium(ABC, Generic[OneSet, Source]):
         except ArchiveError as problem:
             raise DamagedBackup(str(problem), wanted.manifest.timestamp) from problem
 
+    def asks_cloud(self) -> bool:
+        """Whether the work needs requests to a cloud. Raises OptionError if the storages cannot be told."""
+        return True
+
+    def sync(self) -> list[str]:
+        """Write the buffers of the source's file systems to disk; sentences about what that does not do."""
+        return ["sync writes out the file systems of this host; it does nothing for a server or a volume of a cloud."]
+
+    def lists_containers(self) -> bool:
+        """Whether a list is one of containers, because the action names neither backups nor a container."""
+        return False
+
     def check_target(self) -> None:
         """Refuse a target of a restore that can be none, before anything is looked for."""
         return

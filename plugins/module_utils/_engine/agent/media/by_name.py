@@ -12,7 +12,7 @@ from .files import Files
 
 
 def medium_of(options: Options) -> Medium[Any, Any]:
-    """What is copied, as the options of an action mean it."""
+    """The medium that the options of an action ask for."""
     name = options.backup_media
     if name == "fs":
         return Files(options)
@@ -26,12 +26,9 @@ def medium_of(options: Options) -> Medium[Any, Any]:
 
 
 def media_listed(options: Options) -> list[Medium[Any, Any]]:
-    """Those that a list is of: a container that is named may have files as well as images."""
+    """The media whose backups a list has: a container that is named may have files as well as images."""
     media = [medium_of(options)]
-    has_images = (
-        any(kind == "swift" for kind, _container in options.places()) if options.backup_media == "fs" else False
-    )
-    if has_images and options.hostname is None:
+    if options.backup_media == "fs" and options.hostname is None and media[0].asks_cloud():
         from .images import Images
 
         media.append(Images(options))

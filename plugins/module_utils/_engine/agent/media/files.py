@@ -150,6 +150,21 @@ class Files(Medium[BackupSet, Tree]):
         said = (result["reason"], seen.excluded_said(), results.left_out_said(result))
         return {**result, "reason": "; ".join(filter(None, said))}
 
+    def asks_cloud(self) -> bool:
+        """Whether a storage is in Swift."""
+        return any(kind == "swift" for kind, _container in self.options.places())
+
+    def sync(self) -> list[str]:
+        """All file systems of this host."""
+        os.sync()
+        return []
+
+    def lists_containers(self) -> bool:
+        """Whether neither a name, a host nor a container is given."""
+        options = self.options
+        containers = (options.container, *(one.get("container") for one in options.storages))
+        return not any((options.backup_name, options.hostname, *containers))
+
     def check_target(self) -> None:
         """Raises OptionError or ArchiveError."""
         restore_target.check_target(self._target())

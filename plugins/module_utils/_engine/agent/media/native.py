@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
+from ...action.equivalent_command import backup_command
 from ...action.options import Options
 from ...openstack.block_storage.volume_copies import VolumeSnapshotOptions
 from ...openstack.block_storage.volume_images import remove_those
@@ -23,6 +24,7 @@ from ...progress import Progress
 from ...repository.backup_set import set_folder
 from ...repository.errors import DamagedArchive
 from ...repository.levels import LevelPlan, LevelPolicy, plan_level
+from ..record import Made
 from . import results
 from .base import Copy, KeptElsewhere, Medium, Run
 from .locations import backup_name, resource_id, workplace
@@ -84,7 +86,7 @@ class Native(Medium[NativeSet, Resource]):
         """Let Cinder make a backup, and wait until it is whole."""
         one = run.working[0]
         plan = _level(self.options, one, one.whole(), run.started)
-        about = {**self._about(source, one, plan), "changed": True}
+        about = self._about(source, one, plan)
         run.progress.begin("backup")
         try:
             made, hold = _make(self._work, source, about["backup_name"], plan, run.started)
@@ -243,44 +245,37 @@ def _done(
     if found is None:
         raise CloudError(f"The backup {made['backup_id']} has gone since it was made.")
     manifest = found.manifest
-    ended = time.time()
-    held = results.held_seconds(hold)
     size = manifest.stored_bytes
-    metadata = {
-        **results.record(work.options, manifest.backup_name, "cindernative", volume["id"], volume.get("name") or ""),
-        "backup_id": manifest.backup_id,
-        "storage": _STORAGE,
-        "container": manifest.container,
-        "time_stamp": manifest.timestamp,
-        "level": manifest.level,
-        "curr_backup_level": manifest.level,
+    backup = Made(
+        manifest=manifest,
+        outcome="success",
+        storage=_STORAGE,
+        container=manifest.container,
+        cli=backup_command(work.options, None, None),
+        path=f"cindernative:{volume['id']}",
+        source_bytes=size,
+        stored_bytes=None,
+        time_started=started,
+        time_ended=time.time(),
+        hold=hold,
+        parent_backup_id=about["parent_backup_id"],
+    )
+    own = {
+        **results.own_record("cindernative", volume["id"], volume.get("name") or ""),
         "max_level": work.options.max_level,
-        "backup_size_uncompressed": results.mebibytes(size),
-        "source_bytes": size,
         "size_gib": manifest.size_gib,
         "object_count": found.resource.get("object_count"),
-        "outcome": "success",
-        "consistency": manifest.consistency,
-        "held_seconds": held,
-        "parent_backup_id": about["parent_backup_id"],
-        "duration_seconds": round(ended - started, 3),
-        "time_started": int(started),
-        "time_ended": int(ended),
     }
     place = {"storage": _STORAGE, "container": manifest.container, "folder": manifest.backup_id, "outcome": "success"}
     return {
         **about,
         **_described(manifest, volume),
-        "outcome": "success",
+        **backup.result(),
         "storages": [place],
         "disks": [],
-        "source_bytes": size,
-        "stored_bytes": size,
         "object_count": found.resource.get("object_count"),
-        "held_seconds": held,
         "problems": work.problems,
-        "duration_seconds": round(ended - started, 3),
-        "metadata": {key: value for key, value in metadata.items() if value is not None},
+        "metadata": backup.record(work.options, own),
     }
 
 

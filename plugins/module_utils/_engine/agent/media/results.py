@@ -4,21 +4,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from ...action.equivalent_command import backup_command
 from ...action.options import Options
 from ...openstack.resources import Resource
-from ...repository.segments import FanOut
-from ...version import VERSION
 from .. import results
+from ..record import Made
 from .base import Run
 from .image_set import ImageSet
 from .manifest import CloudManifest, StoredImage
 
-_MEBIBYTE = 1 << 20
 _FULL = "images are always full"
 #: The keys under which records have the ids, by medium.
 ID_KEYS = {"nova": "nova_inst_id", "cinder": "cinder_vol_id", "cindernative": "cindernative_vol_id"}
@@ -67,30 +64,38 @@ def _stored_in(one: ImageSet, manifest: CloudManifest, run: Run[ImageSet]) -> di
 
 
 def done(options: Options, stored: StoredImage, run: Run[ImageSet], problems: Sequence[str]) -> dict[str, Any]:
-    """What became of a backup."""
+    """The result of a backup."""
     manifest = stored.manifest
-    outcome = "partial" if run.fan_out.failures else "success"
+    first = run.fan_out.working()[0]
+    made = Made(
+        manifest=manifest,
+        outcome="partial" if run.fan_out.failures else "success",
+        storage=first.kind,
+        container=first.container,
+        cli=backup_command(options, first.kind, first.container),
+        path=manifest.source,
+        source_bytes=manifest.stored_bytes,
+        stored_bytes=manifest.stored_bytes,
+        time_started=manifest.time_started,
+        time_ended=manifest.time_ended,
+        hold=manifest.hold,
+    )
+    own = {
+        **own_record(manifest.medium, manifest.resource_id, manifest.resource_name),
+        "folder": f"{manifest.resource_id}/{manifest.folder}",
+        "disks": disks(manifest),
+        "manifest_sha256": stored.manifest_sha256,
+    }
     return {
         **described(manifest),
-        "changed": True,
-        "outcome": outcome,
+        **made.result(),
         "reason": _FULL,
         "parent_backup_id": None,
         "storages": [_stored_in(one, manifest, run) for one in run.sets],
         "disks": disks(manifest),
-        "source_bytes": manifest.stored_bytes,
-        "stored_bytes": manifest.stored_bytes,
-        "held_seconds": held_seconds(manifest.hold),
         "problems": list(problems),
-        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
-        "metadata": _metadata(options, stored, outcome, run.fan_out),
+        "metadata": made.record(options, own),
     }
-
-
-def held_seconds(hold: dict[str, Any] | None) -> float | None:
-    """How long something was held still."""
-    seconds = hold["held_seconds"] if hold else None
-    return None if seconds is None else round(float(seconds), 3)
 
 
 def disks(manifest: CloudManifest) -> list[dict[str, Any]]:
@@ -107,72 +112,14 @@ def disks(manifest: CloudManifest) -> list[dict[str, Any]]:
     ]
 
 
-def record(
-    options: Options,
-    name: str,
-    medium: str,
-    resource_id: str,
-    resource_name: str,
-    place: tuple[str | None, str | None] = (None, None),
-) -> dict[str, Any]:
-    """What every record of a cloud backup has. ``place`` is the storage and the container of what Cinder does not keep."""
+def own_record(medium: str, resource_id: str, resource_name: str) -> dict[str, Any]:
+    """The keys of a record that every backup of a server or a volume has."""
     return {
-        "hostname": options.host,
-        "host_name": options.host,
-        "backup_name": name,
-        "mode": options.mode if options.mode != "fs" else medium,
         "backup_media": medium,
-        "engine_name": medium,
-        "action": "backup",
-        "path_to_backup": f"{medium}:{resource_id}",
         ID_KEYS[medium]: resource_id,
         "resource_id": resource_id,
         "resource_name": resource_name,
-        "compression": "none",
-        "encrypted": False,
-        "cli": backup_command(options, *place),
-        "version": VERSION,
     }
-
-
-def mebibytes(number: int) -> int:
-    """A size in bytes, rounded up."""
-    return math.ceil(number / _MEBIBYTE)
-
-
-def _metadata(options: Options, stored: StoredImage, outcome: str, fan_out: FanOut) -> dict[str, Any]:
-    manifest = stored.manifest
-    first = fan_out.working()[0]
-    found = {
-        **record(
-            options,
-            manifest.backup_name,
-            manifest.medium,
-            manifest.resource_id,
-            manifest.resource_name,
-            (first.kind, first.container),
-        ),
-        "backup_id": manifest.backup_id,
-        "storage": first.kind,
-        "container": first.container,
-        "folder": f"{manifest.resource_id}/{manifest.folder}",
-        "time_stamp": manifest.timestamp,
-        "level": 0,
-        "curr_backup_level": 0,
-        "backup_size_uncompressed": mebibytes(manifest.stored_bytes),
-        "backup_size_compressed": mebibytes(manifest.stored_bytes),
-        "source_bytes": manifest.stored_bytes,
-        "stored_bytes": manifest.stored_bytes,
-        "disks": disks(manifest),
-        "outcome": outcome,
-        "consistency": manifest.consistency,
-        "held_seconds": held_seconds(manifest.hold),
-        "manifest_sha256": stored.manifest_sha256,
-        "duration_seconds": round(manifest.time_ended - manifest.time_started, 3),
-        "time_started": int(manifest.time_started),
-        "time_ended": int(manifest.time_ended),
-    }
-    return {key: value for key, value in found.items() if value is not None}
 
 
 def listed(one: ImageSet, stored: StoredImage) -> dict[str, Any]:
