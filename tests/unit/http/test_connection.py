@@ -149,9 +149,9 @@ def test_nobody_listening_is_a_sentence_with_the_address():
     assert len(pauses) == 3, "nothing was sent, so even this may be tried again"
 
 
-def test_silence_ends_with_the_timeout_and_is_not_repeated(connection):
+def test_silence_ends_with_the_timeout_and_is_not_repeated():
     with FaultyServer([silence(1.0)]) as server, pytest.raises(errors.Unreachable, match=r"no answer for 0\.2 seconds"):
-        connection(server, timeout_seconds=0.2).request("GET", "/jobs")
+        standard(server, timeout_seconds=0.2).request("GET", "/jobs")
     assert len(server.requests) == 1
 
 
@@ -355,30 +355,30 @@ def test_bytes_are_sent_as_they_are_with_their_length(connection, data):
     assert "transfer-encoding" not in server.requests[0].headers
 
 
-def test_what_a_sink_has_taken_in_part_is_not_asked_for_again(connection):
+def test_what_a_sink_has_taken_in_part_is_not_asked_for_again():
     taken: list[tuple[int, bytes]] = []
     with (
         FaultyServer([half_an_answer, answer(200, {})]) as server,
         pytest.raises(errors.Unreachable, match="it ended in the middle of the answer"),
     ):
-        connection(server).request("GET", "/o", sink=lambda status, block: taken.append((status, block)))
+        of_cloud(server, service="Glance").pour("/o", {}, lambda status, block: taken.append((status, block)))
     assert taken == [(200, b'{"jobs": [')]
     assert len(server.requests) == 1
 
 
-def test_a_fault_of_who_takes_the_answer_is_told_as_it_is_and_the_rest_is_not_the_next_answer(connection):
+def test_a_fault_of_who_takes_the_answer_is_told_as_it_is_and_the_rest_is_not_the_next_answer():
     def sink(_status: int, _block: bytes) -> None:
         raise RuntimeError("full")
 
     with FaultyServer([answer(200, {"n": 1}), answer(200, {"n": 2})]) as server:
-        api = connection(server)
+        api = of_cloud(server)
         with pytest.raises(RuntimeError, match="full"):
-            api.request("GET", "/o", sink=sink)
+            api.pour("/o", {}, sink)
         assert api.request("GET", "/o").document == {"n": 2}
     assert server.connections == 2
 
 
-def test_silence_is_repeated_where_it_may_be(connection):
+def test_silence_of_a_cloud_is_repeated():
     with FaultyServer([silence(0.3), answer(200, {"ok": True})]) as server:
-        api = connection(server, timeout_seconds=0.2, retries_silence=True)
+        api = of_cloud(server, timeout_seconds=0.2, sleep=lambda seconds: None)
         assert api.request("GET", "/o").document == {"ok": True}

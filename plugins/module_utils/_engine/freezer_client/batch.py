@@ -9,10 +9,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional, Union
 
-from ..openstack.identity.errors import FREEZER
 from .collection import Collection, Document
 from .ensure import carry_out
-from .errors import Conflict, NotAllowed, NotFound, RegistryError, error_from
+from .errors import FREEZER, Conflict, NotAllowed, NotFound, RegistryError, error_from
 from .plan import CREATE, DELETE, PATCH, Plan, Result, future, without_stamps
 
 # What the API takes in one request.

@@ -16,12 +16,11 @@ from ..documents import action, backup, client, job, session
 from ..http.connection import Connection, Tls
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS
 from ..openstack.identity.catalogue import DEFAULT_INTERFACE
-from ..openstack.identity.errors import FREEZER
 from ..openstack.identity.keystoneauth import Keystoneauth
 from ..openstack.identity.login import auth_method, complete
 from ..openstack.transport import Transport
 from .collection import Collection, Document
-from .errors import BadAddress, NotFreezer
+from .errors import FREEZER, BadAddress, NotFreezer
 
 API_VERSIONS = (1, 2)
 DEFAULT_API_VERSION = 2
@@ -153,8 +152,7 @@ def connect(
         client_cert=options.get("client_cert"),
         client_key=options.get("client_key"),
     )
-    transport = Transport(tls, timeout_seconds, retries)
-    method = auth_method(options["auth_type"], options["auth"], transport)
+    method = auth_method(options["auth_type"], options["auth"], Transport(tls, timeout_seconds, retries))
     address = options.get("url") or method.endpoint(
         options.get("interface") or DEFAULT_INTERFACE, options.get("region_name")
     )
@@ -167,7 +165,8 @@ def connect(
         raise BadAddress(f"url {address} names another project than project_id {project_id}.")
     if version == 2 and not project and isinstance(method, Keystoneauth):
         raise BadAddress("The credentials are for no project; say with project_id, or project_name in auth, which.")
-    return Registry(transport.connection(base, FREEZER, auth=method), project or DEFAULT_PROJECT_ID, version)
+    connection = Connection(base, method, tls, timeout_seconds, retries, service=FREEZER)
+    return Registry(connection, project or DEFAULT_PROJECT_ID, version)
 
 
 def _version(wanted: Any, of_address: int | None, address: str) -> int:

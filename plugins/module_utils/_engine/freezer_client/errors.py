@@ -21,11 +21,9 @@ from ..http.errors import (
 from ..http.errors import RestError as RegistryError
 from ..http.errors import WrongService as NotFreezer
 from ..openstack.errors import MissingLibrary
-from ..openstack.identity.errors import FREEZER, KEYSTONE
 
 __all__ = [
     "FREEZER",
-    "KEYSTONE",
     "Ambiguous",
     "BadAddress",
     "Conflict",
@@ -44,6 +42,9 @@ __all__ = [
     "Untrusted",
     "error_from",
 ]
+
+#: What sentences call the server.
+FREEZER = "The Freezer API"
 
 
 class Ambiguous(RegistryError):

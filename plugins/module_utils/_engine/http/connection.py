@@ -30,7 +30,6 @@ from .repeating import (
     NeverSent,
     Repeating,
     Reply,
-    Sink,
     headers_of,
 )
 from .unix_socket import UnixConnection, check_path, is_unix, path_of
@@ -93,22 +92,19 @@ class Connection(Repeating):
             self._http.close()
             self._http = None
 
-    def _exchange(
-        self, method: str, path: str, body: Any, headers: Mapping[str, str], sink: Sink | None = None
-    ) -> Reply:
+    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
         headers = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers(), **headers}
         connection = self._open()
         try:
             content = body() if callable(body) else body
             connection.request(method, self._address.path.rstrip("/") + path, body=content, headers=headers)
             response = connection.getresponse()
-            if sink is not None and 200 <= response.status < 300:
-                self._pour(response, sink)
-                return Reply(response.status, headers_of(response.headers), b"")
             return Reply(response.status, headers_of(response.headers), self._whole(response))
         except socket.timeout as error:
             self.close()
-            raise self._silent(f"{method} {self.url}{path}") from error
+            request = f"{method} {self.url}{path}"
+            message = f"{request} got no answer for {self._timeout_seconds:g} seconds (timeout_seconds)."
+            raise Unreachable(message) from error
         except http.client.RemoteDisconnected as error:
             self.close()
             raise Lost("the server closed it without an answer") from error
@@ -126,7 +122,7 @@ class Connection(Repeating):
             self.close()
             raise Lost(error.strerror or str(error)) from error
         except BaseException:
-            # What gives the data or takes the answer failed, or a signal came: the rest must not be the next answer.
+            # What gives the data failed, or a signal came: the rest must not be the next answer.
             self.close()
             raise
 
@@ -142,12 +138,6 @@ class Connection(Repeating):
             body += block
         self.close()
         raise WrongService(f"{self._service} answers with more than {MOST_ANSWER_BYTES >> 20} MiB at once.")
-
-    def _pour(self, response: http.client.HTTPResponse, sink: Sink) -> None:
-        while block := response.read(BLOCK_BYTES):
-            sink(response.status, block)
-        if response.length:
-            raise http.client.IncompleteRead(b"", response.length)
 
     def _open(self) -> http.client.HTTPConnection:
         """The connection, fresh if there was none or the server has closed the one that we kept."""

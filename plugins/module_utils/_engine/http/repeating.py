@@ -24,13 +24,11 @@ FIRST_BACK_OFF_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 30.0
 RETRIED_STATUSES = (502, 503, 504)
 BLOCK_BYTES = 1 << 20
-#: Of an answer that is taken into memory; what is longer is asked for in parts, or poured into a sink.
+#: Of an answer that is taken into memory; what is longer is asked for in parts.
 MOST_ANSWER_BYTES = 256 << 20
 
 #: Bytes to send, or what gives them anew each time that they are sent.
 Data = Union[bytes, bytearray, memoryview, Callable[[], Iterable[bytes]]]
-#: Takes the status and a piece of the body of an answer of 2xx.
-Sink = Callable[[int, bytes], None]
 
 
 class Answer(NamedTuple):
@@ -68,7 +66,7 @@ class Repeating(abc.ABC):
     ``timeout_seconds`` is the longest silence of the server that is borne. ``retries`` is how often a request is
     repeated after a lost connection or one of the ``retried_statuses``, with a pause that doubles each time, or as long
     as the server's ``Retry-After`` says. A status of 401 makes ``auth`` renew itself once. ``service`` is what messages
-    call the server. With ``retries_silence`` a request that got no answer in time is repeated as well.
+    call the server.
     """
 
     def __init__(
@@ -81,7 +79,6 @@ class Repeating(abc.ABC):
         *,
         service: str = "The server",
         retried_statuses: Sequence[int] = RETRIED_STATUSES,
-        retries_silence: bool = False,
     ) -> None:
         if timeout_seconds <= 0:
             raise BadAddress(f"timeout_seconds has to be more than 0, it is {timeout_seconds}.")
@@ -92,7 +89,6 @@ class Repeating(abc.ABC):
         self._sleep = sleep
         self._service = service
         self._retried_statuses = retried_statuses
-        self._retries_silence = retries_silence
 
     def request(
         self,
@@ -106,13 +102,11 @@ class Repeating(abc.ABC):
         headers: Mapping[str, str] | None = None,
         raw: bool = False,
         if_none_match: str | None = None,
-        sink: Sink | None = None,
     ) -> Answer:
         """Send a request below ``url`` and return the answer. ``lines`` are documents to send as one line each.
 
         ``data`` are bytes to send as they are, ``headers`` go with the request, and with ``raw`` the answer's document
-        is the bytes of its body. A ``sink`` takes those of a long answer piece by piece; a connection that is lost in the
-        middle is told as Unreachable then, since only the caller knows how to go on.
+        is the bytes of its body.
 
         ``if_match`` is the tag of the only state of a document to which the request may be applied. ``if_none_match`` is
         the tag of a state that we know: the answer has status 304 and no document if it is still that.
@@ -131,15 +125,15 @@ class Repeating(abc.ABC):
             last = attempt == self._retries
             pause_seconds = back_off_seconds(attempt)
             try:
-                reply = self._exchange(method, path, body, headers, sink)
+                reply = self._exchange(method, path, body, headers)
                 if reply.status == 401 and self._auth.renew():
                     # Refused before it was looked at; so this is no repetition.
-                    reply = self._exchange(method, path, body, headers, sink)
+                    reply = self._exchange(method, path, body, headers)
             except NeverSent as fault:
                 if last:
                     raise Unreachable(f"{self._service} at {self.url} cannot be reached: {fault}.") from fault
             except Lost as fault:
-                if last or not repeatable or sink is not None:
+                if last or not repeatable:
                     message = f"The connection was lost during {request}: {fault}."
                     if not repeatable:
                         message += " Whether the server acted on it is unknown; look before you repeat it."
@@ -159,16 +153,8 @@ class Repeating(abc.ABC):
         """Close the connection; a later request opens it again."""
 
     @abc.abstractmethod
-    def _exchange(
-        self, method: str, path: str, body: Any, headers: Mapping[str, str], sink: Sink | None = None
-    ) -> Reply:
+    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
         """Send the request once, with what ``auth`` adds to it. Raises NeverSent, Lost or RestError."""
-
-    def _silent(self, request: str) -> Exception:
-        """What it means that there was no answer in time."""
-        if self._retries_silence:
-            return Lost(f"no answer for {self._timeout_seconds:g} seconds (timeout_seconds)")
-        return Unreachable(f"{request} got no answer for {self._timeout_seconds:g} seconds (timeout_seconds).")
 
 
 def _body(method: str, document: Any, lines: Sequence[Any] | None) -> tuple[bytes | None, dict[str, str]]:

@@ -5,35 +5,52 @@
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, Callable
 
 from ..http.auth import AuthMethod
 from ..http.connection import server_address
 from ..http.errors import WrongService
-from ..http.repeating import BLOCK_BYTES, MOST_ANSWER_BYTES, Lost, NeverSent, Repeating, Reply, Sink, headers_of
-from .faults import LOST, NEVER_SENT, SILENT, fault_of
+from ..http.repeating import BLOCK_BYTES, MOST_ANSWER_BYTES, Lost, NeverSent, Repeating, Reply, headers_of
+from .faults import LASTING, NEVER_SENT, fault_of
 from .libraries import imported, open_session
 from .transport import Transport
 
+#: Takes the status and a piece of the body of an answer of 2xx.
+Sink = Callable[[int, bytes], None]
+
 
 class CloudConnection(Repeating):
-    """A connection to a service, which is kept. Not for use by several threads at once."""
+    """A connection to a service, which is kept. Not for use by several threads at once.
+
+    A request that got no answer in time is repeated as one whose connection was lost.
+    """
 
     def __init__(self, url: str, auth: AuthMethod, transport: Transport, **options: Any) -> None:
         server_address(url)
         super().__init__(url, auth, transport.timeout_seconds, transport.retries, **options)
         self._transport = transport
         self._session: Any = None
+        self._sink: Sink | None = None
 
     def close(self) -> None:
         """Close the connection; a later request opens it again."""
         if self._session is not None:
             self._session.session.close()
 
-    def _exchange(
-        self, method: str, path: str, body: Any, headers: Mapping[str, str], sink: Sink | None = None
-    ) -> Reply:
+    def pour(self, path: str, headers: Mapping[str, str], sink: Sink) -> None:
+        """Get what lies at a path, and give it to the sink piece by piece.
+
+        A connection that is lost is told as Unreachable, since only the caller knows how to go on. Raises RestError.
+        """
+        self._sink = sink
+        try:
+            self.request("GET", path, headers=headers)
+        finally:
+            self._sink = None
+
+    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
         what = f"A request to {self._service}"
         library = (
             imported("keystoneauth1.exceptions", what).ClientException,
@@ -58,21 +75,21 @@ class CloudConnection(Repeating):
                 log=False,
                 stream=True,
             )
-            if sink is not None and 200 <= response.status_code < 300:
-                self._pour(response, sink)
+            if self._sink is not None and 200 <= response.status_code < 300:
+                while block := response.raw.read(BLOCK_BYTES):
+                    self._sink(response.status_code, block)
+                _check_end(response.raw)
                 content = b""
             else:
                 content = self._whole(response.raw)
             done = True
             return Reply(response.status_code, headers_of(response.headers), content)
-        except (OSError, *library) as error:
+        except (OSError, http.client.HTTPException, *library) as error:
             request = f"{method} {self.url}{path}"
             fault = fault_of(error, self._service, self.url, request, self._timeout_seconds)
             if fault.kind == NEVER_SENT:
                 raise NeverSent(fault.reason) from error
-            if fault.kind == LOST:
-                raise Lost(fault.reason) from error
-            raise self._silent(request) if fault.kind == SILENT else fault.error from error
+            raise fault.error if fault.kind == LASTING or self._sink is not None else Lost(fault.reason) from error
         finally:
             if not done:
                 # The rest must not be the next answer.
@@ -91,16 +108,11 @@ class CloudConnection(Repeating):
             body += block
         raise WrongService(f"{self._service} answers with more than {MOST_ANSWER_BYTES >> 20} MiB at once.")
 
-    def _pour(self, response: Any, sink: Sink) -> None:
-        while block := response.raw.read(BLOCK_BYTES):
-            sink(response.status_code, block)
-        _check_end(response.raw)
-
 
 def _check_end(raw: Any) -> None:
     """Older releases of urllib3 take an answer that ends too early for a whole one."""
     if raw.length_remaining:
-        raise Lost("it ended in the middle of the answer")
+        raise http.client.IncompleteRead(b"", raw.length_remaining)
 
 
 class _Sized:

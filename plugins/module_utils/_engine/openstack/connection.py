@@ -16,7 +16,7 @@ from ..http.auth import AuthMethod, NoAuth
 from ..http.connection import Tls
 from ..http.errors import BadAddress
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS, Answer
-from .cloud_connection import CloudConnection
+from .cloud_connection import CloudConnection, Sink
 from .identity.catalogue import DEFAULT_INTERFACE
 from .identity.environment import with_environment
 from .identity.login import auth_method, complete
@@ -88,18 +88,20 @@ class Service:
 
     def request(self, method: str, path: str, document: Any = None, **options: Any) -> Answer:
         """Ask below the address of the service; ``options`` are those of ``Repeating.request``. Raises RestError."""
-        connection = getattr(self._local, "connection", None)
+        return self._connection().request(method, path, document=document, **options)
+
+    def pour(self, path: str, headers: Mapping[str, str], sink: Sink) -> None:
+        """Give what lies at a path to the sink, as ``CloudConnection.pour`` does. Raises RestError."""
+        self._connection().pour(path, headers, sink)
+
+    def _connection(self) -> CloudConnection:
+        """The connection of this thread."""
+        connection: CloudConnection | None = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = CloudConnection(
-                self.url,
-                self._auth,
-                self._transport,
-                service=self.name,
-                retried_statuses=_RETRIED_STATUSES,
-                retries_silence=True,
+                self.url, self._auth, self._transport, service=self.name, retried_statuses=_RETRIED_STATUSES
             )
-        answer: Answer = connection.request(method, path, document=document, **options)
-        return answer
+        return connection
 
 
 class Cloud:

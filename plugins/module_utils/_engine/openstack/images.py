@@ -103,7 +103,7 @@ def download(cloud: Cloud, image: Resource, take: Callable[[bytes], None]) -> No
 
         headers = {"Range": f"bytes={done}-{size - 1}"} if done else {}
         try:
-            service.request("GET", f"/v2/images/{quote(image['id'])}/file", headers=headers, sink=sink)
+            service.pour(f"/v2/images/{quote(image['id'])}/file", headers, sink)
         except (Unreachable, ServerError) as problem:
             breaks = 0 if done > before else breaks + 1
             if breaks == _BREAKS:

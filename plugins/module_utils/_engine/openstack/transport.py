@@ -6,29 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from ..http.connection import Connection, Tls
+from ..http.connection import Tls
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS
 
 
 @dataclass(frozen=True)
 class Transport:
-    """How servers are spoken to, the Freezer API, Keystone and the services of a cloud alike."""
+    """How servers are spoken to, Keystone and the services of a cloud alike."""
 
     tls: Tls = field(default_factory=Tls)
     timeout_seconds: float = TIMEOUT_SECONDS
     retries: int = RETRIES
     #: The address of a proxy for HTTP, which is asked in place of Keystone and the services of a cloud.
     proxy: str | None = None
-
-    def connection(self, url: str, service: str, **options: Any) -> Connection:
-        """A connection to a Freezer API at ``url``, not opened yet, which no proxy is between."""
-        return Connection(
-            url,
-            service=service,
-            tls=self.tls,
-            timeout_seconds=self.timeout_seconds,
-            retries=self.retries,
-            **options,
-        )

@@ -10,6 +10,9 @@ import sys
 
 PACKAGE = "freezer-backup"
 
+#: Without these a command starts: who asks a cloud or logs in to Keystone is told then what is missing.
+_WHERE_NEEDED = frozenset({"keystoneauth1"})
+
 
 def start(command: str, extra: str, module: str) -> int:
     """Run ``main()`` of a module and return its exit status; without the libraries of the extra, say which one is missing."""
@@ -24,7 +27,10 @@ def start(command: str, extra: str, module: str) -> int:
 
 
 def missing_libraries(extra: str) -> list[str]:
-    """The distributions of an extra of the installed package that are not installed. Their versions are pip's to look after."""
+    """The distributions of an extra of the installed package that are not installed, and without which nothing can be done.
+
+    Their versions are pip's to look after.
+    """
     from importlib import metadata  # it takes longer to import than all else here
 
     def is_missing(name: str) -> bool:
@@ -39,4 +45,5 @@ def missing_libraries(extra: str) -> list[str]:
     except metadata.PackageNotFoundError:  # a checkout or a role's release, which pip did not install
         return []
     found = (re.match(r"([\w.-]+)[^;]*;.*\bextra == ['\"]([\w.-]+)['\"]", line) for line in requirements)
-    return [line[1] for line in found if line and line[2] == extra and is_missing(line[1])]
+    wanted = [line[1] for line in found if line and line[2] == extra and line[1] not in _WHERE_NEEDED]
+    return [name for name in wanted if is_missing(name)]

@@ -10,9 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Callable
 
 from ...http.auth import AuthMethod
-from ...http.errors import BadAddress, Unreachable, error_from
-from ...http.errors import RestError as RegistryError
-from ...http.errors import WrongService as NotFreezer
+from ...http.errors import BadAddress, RestError, Unreachable, WrongService, error_from
 from ...http.repeating import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, back_off_seconds, retry_after_seconds
 from ..errors import MissingLibrary
 from ..faults import LOST, NEVER_SENT, Fault, fault_of
@@ -20,7 +18,9 @@ from ..libraries import imported, open_session
 from ..transport import Transport
 from .catalogue import SERVICE_TYPE, endpoint_in, no_endpoint
 from .credentials import usual_login
-from .errors import KEYSTONE
+
+#: What sentences call the server.
+KEYSTONE = "Keystone"
 
 
 class Keystoneauth(AuthMethod):
@@ -137,15 +137,15 @@ class Keystoneauth(AuthMethod):
     def _fault(self, error: Exception) -> Fault:
         return fault_of(error, KEYSTONE, self._url, self._request(), self._transport.timeout_seconds)
 
-    def _senseless(self, error: Exception) -> RegistryError:
+    def _senseless(self, error: Exception) -> RestError:
         if self._login:
-            return NotFreezer(
+            return WrongService(
                 f"{self._request()} was answered without a token that makes sense. Is auth_url the address of Keystone?"
             )
         message = "auth_type {0} cannot make sense of what Keystone answers: {1!r}. Is auth_url its address?"
-        return NotFreezer(message.format(self.auth_type, error))
+        return WrongService(message.format(self.auth_type, error))
 
-    def _refused(self, error: Any) -> RegistryError:
+    def _refused(self, error: Any) -> RestError:
         """For an answer with an error of HTTP."""
         try:
             document = error.response.json()
@@ -154,7 +154,7 @@ class Keystoneauth(AuthMethod):
         request = f"{error.method} {error.url}" if error.method and error.url else self._request()
         return error_from(request, error.http_status, document, KEYSTONE)
 
-    def _translated(self, error: Any, exceptions: Any) -> RegistryError:
+    def _translated(self, error: Any, exceptions: Any) -> RestError:
         said = " ".join(str(error).split()).rstrip(".")
         if isinstance(error, exceptions.NoMatchingPlugin):
             return BadAddress(f"There is no auth_type {self.auth_type}: {said}.")
@@ -168,15 +168,15 @@ class Keystoneauth(AuthMethod):
             )
         if isinstance(error, exceptions.InvalidResponse) and response is not None:
             if 300 <= response.status_code < 400 and response.headers.get("Location"):
-                return RegistryError(
+                return RestError(
                     f"{self._request()} is redirected to {response.headers['Location']}. Use that server's address as "
                     "auth_url.",
                     status=status,
                 )
-            return NotFreezer(
+            return WrongService(
                 f"{self._request()} was answered without a token. Is this the address of Keystone?", status=status
             )
-        return RegistryError(f"Keystone gives no token for auth_type {self.auth_type}: {said}.", status=status)
+        return RestError(f"Keystone gives no token for auth_type {self.auth_type}: {said}.", status=status)
 
 
 def _catalogue(session: Any) -> Any:
