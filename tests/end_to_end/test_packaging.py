@@ -235,6 +235,42 @@ def test_a_command_without_its_libraries_says_which_extra_is_missing(installed, 
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.fixture(scope="module")
+def without_keystoneauth(tmp_path_factory):
+    """A folder with all libraries but the one that asks clouds, as they are after an upgrade without dependencies."""
+    (libraries,) = (path for path in sys.path if path.startswith(sys.prefix) and path.endswith("/site-packages"))
+    folder = tmp_path_factory.mktemp("libraries")
+    for path in Path(libraries).iterdir():
+        if not path.name.startswith("keystoneauth1"):
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_an_agent_without_the_library_for_clouds_backs_up_where_none_is_asked(
+    installed, without_keystoneauth, tmp_path
+):
+    (tmp_path / "data").mkdir()
+    arguments = ["--action", "backup", "-F", tmp_path / "data", "-N", "data"]
+    run(
+        *(installed / "bin/freezer-agent", *arguments, "--storage", "local", "-C", tmp_path / "backups"),
+        PYTHONPATH=str(without_keystoneauth),
+    )
+    assert list((tmp_path / "backups").iterdir())
+    with pytest.raises(AssertionError) as caught:
+        run(
+            *(installed / "bin/freezer-agent", *arguments, "--storage", "swift", "-C", "backups"),
+            PYTHONPATH=str(without_keystoneauth),
+            OS_AUTH_URL="http://127.0.0.1:9/v3",
+            OS_USERNAME="a",
+            OS_PASSWORD="b",
+            OS_PROJECT_NAME="p",
+        )
+    said = " ".join(str(caught.value).split())
+    assert "auth_type password needs the Python library keystoneauth1, which" in said
+    assert f"python3-keystoneauth1 of the distribution, or with {installed}/bin/python" in said
+    assert "Traceback" not in said
+
+
 def test_the_package_alone_brings_no_library_along():
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["dependencies"] == []
