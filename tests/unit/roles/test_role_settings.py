@@ -1,5 +1,5 @@
 # Copyright (c) 2026 The freezer.backup authors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The variables of roles: an empty one, such as a survey of AWX sends, is the same as none."""
 
 from __future__ import annotations
