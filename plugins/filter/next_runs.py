@@ -11,7 +11,7 @@ description:
   - Takes a job, a session, or a schedule by itself, and returns the times at which C(freezer-scheduler) will run it.
   - Calendar fields are worked out by the Python library APScheduler 3, which has to be on the controller for them.
   - A time that a change to daylight saving time jumps over is due at the end of the jump, and one that comes twice is
-    due the first time.
+    due the first time. With C(*) or C(*/n) as hours it is due both times, and one of every hour has nothing to make up for.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)

@@ -64,6 +64,71 @@ def test_a_job_of_every_hour_follows_the_real_hours(schedule, day):
     assert list(times.up_to(first, first + 6 * 3600)) == [first + 900 + hour * 3600 for hour in range(6)]
 
 
+# The first day of three in which the clock is changed: by an hour at two, at midnight, and by half an hour.
+CHANGES = {
+    "Europe/Berlin": ("2026-03-28", "2026-10-24"),
+    "Australia/Sydney": ("2026-10-03", "2026-04-04"),
+    "America/Santiago": ("2026-09-05", "2026-04-04"),
+    "Australia/Lord_Howe": ("2026-10-03", "2026-04-04"),
+}
+
+
+def minutes(zone, day):
+    """Each minute of three days: the moment, what the clock shows, and the minutes that it has just jumped over."""
+    first, before = moment(f"{day}T00:00:00", zone), None
+    for number in range(3 * 24 * 60):
+        local = datetime.fromtimestamp(first + number * 60, zone)
+        naive = local.replace(tzinfo=None, fold=0)
+        lost = range(1, int((naive - before).total_seconds()) // 60) if before is not None else ()
+        yield first + number * 60, local, [before + timedelta(minutes=minute) for minute in lost]
+        before = naive
+
+
+@pytest.mark.parametrize(
+    ("schedule", "fits", "is_twice", "is_made_up"),
+    [
+        ({"schedule_hour": "2"}, lambda at: (at.hour, at.minute) == (2, 0), False, True),
+        ({"schedule_hour": "0", "schedule_minute": "30"}, lambda at: (at.hour, at.minute) == (0, 30), False, True),
+        (
+            {"schedule_hour": "1,2,23", "schedule_minute": "45"},
+            lambda at: at.hour in (1, 2, 23) and at.minute == 45, False, True,
+        ),
+        (
+            {"schedule_day_of_week": "sun", "schedule_hour": "0-2", "schedule_minute": "*/20"},
+            lambda at: at.weekday() == 6 and at.hour <= 2 and at.minute % 20 == 0, False, True,
+        ),
+        ({"schedule_hour": "*/2"}, lambda at: at.hour % 2 == 0 and at.minute == 0, True, True),
+        ({"schedule_hour": "*/6"}, lambda at: at.hour % 6 == 0 and at.minute == 0, True, True),
+        ({"schedule_hour": "*", "schedule_minute": "15"}, lambda at: at.minute == 15, True, False),
+        ({"schedule_minute": "*/25"}, lambda at: at.minute % 25 == 0, True, False),
+        (
+            {"schedule_day_of_week": "mon", "schedule_minute": "15"},
+            lambda at: at.weekday() == 0 and at.minute == 15, True, False,
+        ),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize(("zone", "day"), [(zone, day) for zone, days in CHANGES.items() for day in days])
+def test_a_change_of_the_clock_neither_skips_nor_doubles_a_run(schedule, fits, is_twice, is_made_up, zone, day):
+    """Compared with a look at the clock in every minute."""
+    place = ZoneInfo(zone)
+    looks = list(minutes(place, day))
+    assert len({local.utcoffset() for _at, local, _lost in looks}) == 2
+    expected = [
+        at
+        for at, local, lost in looks
+        if (fits(local) and (is_twice or local.fold == 0)) or (is_made_up and any(fits(one) for one in lost))
+    ]
+    assert list(DueTimes(schedule, place).up_to(looks[0][0] - 1, looks[-1][0])) == expected
+
+
+def test_the_day_after_the_change_has_its_run_at_half_past_midnight():
+    """Where the trigger is asked with the time zone, it has none: what is lost then is a whole day's backup."""
+    assert due({"schedule_hour": "0", "schedule_minute": "30"}, "2026-03-29T00:45:00", 1) == [
+        "2026-03-30T00:30:00+02:00"
+    ]
+
+
 def test_an_interval_is_real_time_from_its_start():
     assert due(
         {"schedule_interval": "12 hours", "schedule_start_date": "2026-10-24T14:00:00"}, "2026-10-24T13:00:00", 3
@@ -72,6 +137,26 @@ def test_an_interval_is_real_time_from_its_start():
         "2026-10-25T02:00:00+02:00",
         "2026-10-25T13:00:00+01:00",
     ]
+
+
+@pytest.mark.parametrize(("zone", "day"), [(zone, day) for zone, days in CHANGES.items() for day in days])
+def test_an_interval_is_as_long_across_a_change_of_the_clock(zone, day):
+    first = moment(f"{day}T12:00:00", ZoneInfo(zone))
+    times = DueTimes({"schedule_interval": "90 minutes", "schedule_start_date": f"{day}T12:00:00"}, ZoneInfo(zone))
+    assert list(times.up_to(first - 1, first + 86400)) == [first + 5400 * number for number in range(17)]
+
+
+def test_every_expression_of_the_grammar_is_evaluated():
+    days = {"schedule_day": "2nd mon, last fri, last, 5-9/2", "schedule_month": "feb, nov-dec"}
+    found = [text[5:10] for text in due({**days, "schedule_hour": "3"}, "2026-01-31T00:00:00", 12)]
+    assert found == [
+        "02-05", "02-07", "02-09", "02-27", "02-28", "11-05", "11-07", "11-09", "11-27", "11-30", "12-05", "12-07",
+    ]  # fmt: skip
+    assert due({"schedule_week": "53", "schedule_day_of_week": "sun", "schedule_hour": "*/23"}, "2026-01-10T00:00:00", 2) == [
+        "2027-01-03T00:00:00+01:00",
+        "2027-01-03T23:00:00+01:00",
+    ]  # fmt: skip
+    assert due({"schedule_year": "2028"}, "2026-01-10T00:00:00", 2) == ["2028-01-01T00:00:00+01:00"]
 
 
 def test_an_interval_without_a_start_counts_from_when_the_job_was_made():

@@ -2,37 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """The moments at which a job is due, as a schedule that was parsed says.
 
-Moments are seconds since 1970. Calendar fields are worked out by APScheduler's cron trigger, which is imported only
-where there are any: nothing else here needs a library.
-
-Daylight saving time neither skips nor doubles a run:
-
-* A time that the clock jumps over is due at the end of the jump.
-* A time that the clock shows twice is due the first time.
-* A job of every hour (its field of hours is not given, or has all of them) follows the real hours instead: it is due
-  in both of the hours that the clock shows twice, and not in the one that it jumps over.
-* An interval is real time, counted from ``schedule_start_date``, or from when the job was created.
+Moments are seconds since 1970. Calendar fields need APScheduler, which is imported only where there are any: nothing
+else here needs a library. An interval is real time, counted from ``schedule_start_date``, or from when the job was
+created; daylight saving time is nothing to it. ``calendar_times`` has what it is to calendar fields.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib
 import os
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from .errors import MissingScheduler
-from .grammar import FIELD_RANGES, Expression, Field, LastDayOfMonth, Schedule, Steps, parse
+from .calendar_times import CalendarTimes
+from .grammar import Schedule, parse
 
-#: How far ahead the calendar is searched: any date with any weekday comes again within 40 years.
-_HORIZON_YEARS = 41
-_PLACES = {1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 5: "5th", -1: "last"}
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _LOCALTIME = "/etc/localtime"
 
 
@@ -199,83 +185,12 @@ class _Continuous(_Bounded):
 
 
 class _Calendar(_Bounded):
-    def __init__(self, fields: tuple[Field, ...], zone: tzinfo, start: float | None, end: float | None) -> None:
+    def __init__(self, times: CalendarTimes, start: float | None, end: float | None) -> None:
         super().__init__(start, end)
-        self._zone = zone
-        self._trigger = _cron_trigger(fields)
-        hours = next((field.expressions for field in fields if field.name == "hour"), None)
-        finer = any(field.name in ("minute", "second") for field in fields)
-        every_hour = Steps(*FIELD_RANGES["hour"])
-        self._in_real_hours = finer if hours is None else every_hour in hours
+        self._times = times
 
     def _next_after(self, moment: float) -> float | None:
-        return self._next_real(moment) if self._in_real_hours else self._next_on_the_clock(moment)
-
-    def _fire(self, clock: datetime) -> datetime | None:
-        """The first time on the clock from this one on that fits the fields. Both are written as if in UTC."""
-        try:
-            self._trigger.end_date = clock.replace(year=clock.year + _HORIZON_YEARS, day=min(clock.day, 28))
-            found: datetime | None = self._trigger.get_next_fire_time(None, clock)
-        except (OverflowError, ValueError):
-            return None
-        return None if found is None or found == self._trigger.end_date else found
-
-    def _next_on_the_clock(self, moment: float) -> float | None:
-        clock: datetime | None = self._clock(moment)
-        while clock is not None:
-            clock = self._fire(clock)
-            if clock is None:
-                return None
-            due = self._moment(clock)
-            if due > moment:
-                return due
-            clock += timedelta(microseconds=1)
-        return None
-
-    def _next_real(self, moment: float) -> float | None:
-        """The same where each hour counts: within a time of one offset from UTC, clock and real time are alike."""
-        first = moment + 1e-6
-        while True:
-            offset = self._offset(first)
-            clock = self._fire(datetime.fromtimestamp(first, timezone.utc) + offset)
-            if clock is None:
-                return None
-            due = (clock - offset).timestamp()
-            change = self._change_between(first, due)
-            if change is None:
-                return due
-            first = change
-
-    def _change_between(self, first: float, last: float) -> float | None:
-        """The first moment from which another offset holds, if that is one of the two or between them."""
-        step = 6 * 3600.0
-        before = first
-        while before < last:
-            after = min(before + step, last)
-            if self._offset(after) != self._offset(first):
-                low, high = int(before), int(after) + 1
-                while high - low > 1:
-                    middle = (low + high) // 2
-                    low, high = (middle, high) if self._offset(middle) == self._offset(first) else (low, middle)
-                return float(high)
-            before = after
-        return None
-
-    def _offset(self, moment: float) -> timedelta:
-        return datetime.fromtimestamp(moment, self._zone).utcoffset() or timedelta()
-
-    def _clock(self, moment: float) -> datetime:
-        return datetime.fromtimestamp(moment, self._zone).replace(tzinfo=timezone.utc, fold=0)
-
-    def _moment(self, clock: datetime) -> float:
-        """When the clock shows this for the first time; where it jumps over it, the end of the jump."""
-        local = clock.replace(tzinfo=self._zone, fold=0)
-        moment = local.timestamp()
-        if self._clock(moment) == clock:
-            return moment
-        # In a jump the two readings of PEP 495 lie on its two sides: the later offset gives the earlier moment.
-        early = local.replace(fold=1).timestamp()
-        return self._change_between(min(early, moment), max(early, moment)) or moment
+        return self._times.after(moment)
 
 
 def _source(schedule: Schedule, zone: tzinfo, anchor: float | None) -> _Source:
@@ -286,37 +201,10 @@ def _source(schedule: Schedule, zone: tzinfo, anchor: float | None) -> _Source:
         return _Interval(schedule.interval_seconds or 1, start, end, anchor)
     if schedule.kind == "continuous":
         return _Continuous(start, end)
-    return _Calendar(schedule.fields, zone, start, end)
+    return _Calendar(CalendarTimes(schedule.fields, zone), start, end)
 
 
 def _moment_of(date: datetime | None, zone: tzinfo) -> float | None:
     if date is None:
         return None
     return (date if date.tzinfo is not None else date.replace(tzinfo=zone)).timestamp()
-
-
-@functools.lru_cache(maxsize=4096)
-def _cron_trigger(fields: tuple[Field, ...]) -> Any:
-    try:
-        cron = importlib.import_module("apscheduler.triggers.cron")
-    except ImportError as error:
-        raise MissingScheduler(
-            f"Calendar fields need the Python library APScheduler 3, which {sys.executable} does not have ({error}). "
-            "Install it there."
-        ) from error
-    texts = {field.name: ",".join(_text(field.name, one) for one in field.expressions) for field in fields}
-    return cron.CronTrigger(timezone=timezone.utc, **texts)
-
-
-def _text(name: str, expression: Expression) -> str:
-    if isinstance(expression, LastDayOfMonth):
-        return "last"
-    if isinstance(expression, Steps):
-        lowest, highest = FIELD_RANGES[name]
-        step = f"/{expression.step}" if expression.step > 1 else ""
-        if (expression.first, expression.last) == (lowest, highest):
-            return "*" + step
-        if expression.first == expression.last:
-            return str(expression.first)
-        return f"{expression.first}-{expression.last}{step}"
-    return f"{_PLACES[expression.place]} {_WEEKDAYS[expression.weekday]}"

@@ -34,7 +34,7 @@ FIELD_RANGES = {
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FIELD_NAMES = {"month": _MONTHS, "day_of_week": _WEEKDAYS}
-_PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1}
+PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1}
 
 #: What becomes of times that passed while nobody could run the job: the newest of them, all of them, or none is run.
 CATCH_UPS = ("latest", "all", "none")
@@ -274,7 +274,7 @@ def _expression(name: str, part: str, text: str) -> Expression:
         return _steps(key, text, name, first, last, None)
     match = _PLACE.fullmatch(part)
     if match and name == "day":
-        return WeekdayOfMonth(_PLACES[match[1]], _named(key, text, _WEEKDAYS, match[2]))
+        return WeekdayOfMonth(PLACES[match[1]], _named(key, text, _WEEKDAYS, match[2]))
     raise ScheduleError(f"{key} is {text!r}; {part!r} is none of {_grammar(name)}")
 
 
