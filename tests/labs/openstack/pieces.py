@@ -55,8 +55,10 @@ def run(line: Sequence[str | Path], log: Path, environment: Mapping[str, str] | 
 
 
 def _clean(environment: Mapping[str, str]) -> dict[str, str]:
-    # Whoever starts the lab may point their Python at code that is not the lab's.
-    return {name: value for name, value in environment.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+    # The caller's Python may look at code that is not the lab's. It may also be told to write no bytecode, but the packages of
+    # Debian are unpacked without any, and a dozen daemons would compile them anew at each start.
+    unwanted = ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in environment.items() if name not in unwanted}
 
 
 def virtual_environment(folder: Path, packages: Sequence[str], constraints: Path) -> Path:
