@@ -244,7 +244,8 @@ options:
     type: path
   proxy:
     description:
-      - Ask the cloud through this proxy for HTTP, such as C(http://proxy.example.org:3128).
+      - Ask the cloud through this proxy for HTTP, such as C(http://proxy.example.org:3128), or through none with V(none).
+      - Without it the environment's C(https_proxy), C(http_proxy) and C(no_proxy) count.
     type: str
   remove_before_date:
     description:

@@ -272,7 +272,7 @@ def test_an_empty_value_is_refused_on_the_command_line(option):
 def test_an_empty_value_is_not_given_in_files_and_documents(settings):
     assert settings("--action restore", "[default]\nbackup_id =\n", {"restore_from_date": ""}).options == {}
     empty = read_settings(parse_command_line(["--exclude", "", "--proxy", ""]), io.StringIO())
-    assert parse_options(empty.options).proxy is None
+    assert parse_options(empty.options).proxy == "none"
 
 
 def test_a_container_is_relative_to_the_current_folder_on_the_command_line_alone(settings, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors
     Untrusted,
     WrongService,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.keystoneauth import Keystoneauth
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
 from ansible_collections.freezer.backup.tests.support.certificates import Authority
@@ -141,17 +143,14 @@ def test_a_file_that_is_no_certificate_is_a_sentence(tmp_path):
         login("https://keystone.invalid", tls=Tls(ca_file="/missing/ca.pem")).headers()
 
 
-def test_the_environment_says_neither_who_asks_nor_by_what_way(monkeypatch, tmp_path):
+def test_who_asks_is_not_said_by_a_file_for_other_programs(monkeypatch, tmp_path):
     (tmp_path / ".netrc").write_text("default login someone password other\n")
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / ".netrc"))
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
     with FaultyServer([GIVEN]) as server:
         assert login(server.url, retries=0).headers()
     assert "authorization" not in server.requests[0].headers
+    assert json.loads(server.requests[0].body)["auth"]["identity"]["methods"] == ["password"]
 
 
 def test_a_login_goes_through_the_proxy_that_is_named():
@@ -162,3 +161,51 @@ def test_a_login_goes_through_the_proxy_that_is_named():
     assert server.requests[0].headers["proxy-authorization"] == "Basic YW5uYTp3b3Jk"
     with pytest.raises(BadAddress, match="proxy is no address"):
         login("http://keystone.invalid", proxy="ftp://x").headers()
+
+
+@pytest.fixture
+def no_proxies(monkeypatch):
+    """An environment without proxies."""
+    for name in ("http_proxy", "https_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    return monkeypatch
+
+
+def test_the_proxy_of_the_environment_is_asked_for_logins_and_services(no_proxies):
+    token = {"token": {"project": {"id": "p1"}, "catalog": []}}
+    with FaultyServer([answer(201, token, {"X-Subject-Token": "t0ken"}), answer(200, {"servers": []})]) as proxy:
+        no_proxies.setenv("http_proxy", proxy.url)
+        auth = {"auth_url": "http://keystone.invalid", "user_id": "u1", "password": "s3cret"}
+        cloud = connect_cloud({"cloud": {"auth": auth, "compute_endpoint_override": "http://nova.invalid/v2.1"}}, {})
+        assert cloud.service("compute").request("GET", "/servers").document == {"servers": []}
+    asked = [(request.method, request.path) for request in proxy.requests]
+    assert asked == [("POST", "http://keystone.invalid/v3/auth/tokens"), ("GET", "http://nova.invalid/v2.1/servers")]
+
+
+@pytest.mark.parametrize(
+    ("environment", "option"),
+    [({"no_proxy": "localhost"}, None), ({}, "none")],
+    ids=["no_proxy", "the option"],
+)
+def test_the_proxy_of_the_environment_is_not_asked_where_there_shall_be_none(no_proxies, environment, option):
+    for name, value in {"http_proxy": "http://127.0.0.1:9", **environment}.items():
+        no_proxies.setenv(name, value)
+    with FaultyServer([GIVEN]) as server:
+        assert login(server.url, retries=0, proxy=option).headers()
+
+
+def test_the_proxy_of_an_option_goes_before_that_of_the_environment(no_proxies):
+    no_proxies.setenv("http_proxy", "http://127.0.0.1:9")
+    no_proxies.setenv("no_proxy", "keystone.invalid")
+    with FaultyServer([GIVEN]) as proxy:
+        assert login("http://keystone.invalid", retries=0, proxy=proxy.url).headers()
+
+
+def test_a_proxy_that_is_not_there_is_told_as_one(no_proxies):
+    no_proxies.setenv("http_proxy", "http://anna:geheim@127.0.0.1:9")
+    with pytest.raises(
+        Unreachable, match=r"cannot be reached: Connection refused \(through the proxy .* http_proxy"
+    ) as told:
+        login("http://keystone.invalid", retries=0).headers()
+    assert "geheim" not in str(told.value)

@@ -250,7 +250,7 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             "backup: write out what the file systems of this host have in memory before it begins", default=False,
             verbs=_BACKUP),
         Row("proxy", values.text, "URL",
-            "for swift and clouds: ask through this proxy, as http://proxy.example.org:3128", verbs=_EACH, of_node=True),
+            "for swift and clouds: ask through this proxy, as http://proxy.example.org:3128, or none", verbs=_EACH, of_node=True),
         Row("insecure", values.switch, "", "for swift and clouds: do not verify certificates", default=False, verbs=_EACH,
             of_node=True),
         Row("timeout", values.number, "SECONDS", "for swift and clouds: how long an answer may take (default: 30)",

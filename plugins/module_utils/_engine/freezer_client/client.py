@@ -15,7 +15,7 @@ from urllib.parse import quote
 from ..documents import action, backup, client, job, session
 from ..http.connection import Connection, Tls
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS
-from ..openstack.identity.catalogue import DEFAULT_INTERFACE
+from ..openstack.identity.catalogue import DEFAULT_INTERFACE, SERVICE_TYPE
 from ..openstack.identity.keystoneauth import Keystoneauth
 from ..openstack.identity.login import auth_method, complete
 from ..openstack.transport import Transport
@@ -153,8 +153,12 @@ def connect(
         client_key=options.get("client_key"),
     )
     method = auth_method(options["auth_type"], options["auth"], Transport(tls, timeout_seconds, retries))
+    of_service = options["services"]
     address = options.get("url") or method.endpoint(
-        options.get("interface") or DEFAULT_INTERFACE, options.get("region_name")
+        of_service.get("backup_interface") or options.get("interface") or DEFAULT_INTERFACE,
+        of_service.get("backup_region_name") or options.get("region_name"),
+        of_service.get("backup_service_type") or SERVICE_TYPE,
+        of_service.get("backup_service_name"),
     )
     if not address:
         raise BadAddress("Where is the Freezer API? Give url, or cloud or auth, so that Keystone's catalogue says it.")

@@ -28,7 +28,13 @@ class AuthMethod(abc.ABC):
         """Forget what was refused with 401; True when the next ``headers`` are new ones."""
         return False
 
-    def endpoint(self, interface: str, region_name: str | None, service_type: str = "backup") -> str | None:
+    def endpoint(
+        self,
+        interface: str,
+        region_name: str | None,
+        service_type: str = "backup",
+        service_name: str | None = None,
+    ) -> str | None:
         """The address of a service, by default the Freezer API, where there is a catalogue that has it, else None."""
         return None
 

@@ -8,8 +8,9 @@ keystoneauth1 logs in and sends, openstacksdk reads a ``clouds.yaml``.
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..http.auth import AuthMethod, NoAuth
@@ -67,9 +68,15 @@ class _Shared(AuthMethod):
         with self._lock:
             return self._method.renew()
 
-    def endpoint(self, interface: str, region_name: str | None, service_type: str = "backup") -> str | None:
+    def endpoint(
+        self,
+        interface: str,
+        region_name: str | None,
+        service_type: str = "backup",
+        service_name: str | None = None,
+    ) -> str | None:
         with self._lock:
-            return self._method.endpoint(interface, region_name, service_type)
+            return self._method.endpoint(interface, region_name, service_type, service_name)
 
     def project_id(self) -> str | None:
         with self._lock:
@@ -107,29 +114,20 @@ class Service:
 class Cloud:
     """A project of a cloud, as somebody who has a role in it."""
 
-    def __init__(
-        self,
-        auth: AuthMethod,
-        transport: Transport,
-        interface: str,
-        region_name: str | None,
-        endpoints: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, auth: AuthMethod, transport: Transport, known: Mapping[str, Any]) -> None:
+        """``known`` are the options that ``complete`` has put together."""
         self._auth = _Shared(auth)
         self._transport = transport
-        self._interface = interface
-        self._region_name = region_name
-        self._endpoints = endpoints or {}
+        self._known = known
         self._services: dict[str, Service] = {}
 
     def service(self, kind: str) -> Service:
         """One of SERVICE_TYPES. Raises BadAddress if the catalogue does not have it."""
         if kind not in self._services:
+            address = self._setting(kind, "endpoint_override")
+            address = self._filled(address) if address else self._endpoint(kind)
             self._services[kind] = Service(
-                _NAMES[kind],
-                self._override(kind) or self._endpoint(SERVICE_TYPES[kind]),
-                self._auth,
-                self._transport,
+                _NAMES[kind], self._versioned(kind, address.rstrip("/")), self._auth, self._transport
             )
         return self._services[kind]
 
@@ -140,28 +138,47 @@ class Cloud:
             raise BadAddress("The credentials are for no project; say with project_name or project_id in auth, which.")
         return found
 
-    def _override(self, kind: str) -> str | None:
-        """The address that the cloud itself names, which may leave a place for the project."""
-        for name in (kind, *SERVICE_TYPES[kind]):
-            address = self._endpoints.get(name.replace("-", "_"))
-            if address:
-                for place in ("%(project_id)s", "$(project_id)s", "%(tenant_id)s", "$(tenant_id)s"):
-                    if place in address:
-                        address = address.replace(place, self.project_id())
-                return address
-        return None
+    def _setting(self, kind: str, key: str) -> str | None:
+        """What is said of one service, else of all."""
+        said = (self._known["services"].get(f"{name.replace('-', '_')}_{key}") for name in (*SERVICE_TYPES[kind], kind))
+        return next(filter(None, said), None) or self._known.get(key)
 
-    def _endpoint(self, service_types: Iterable[str]) -> str:
+    def _filled(self, address: str) -> str:
+        """An address with the project where it leaves a place for one."""
+        for place in ("%(project_id)s", "$(project_id)s", "%(tenant_id)s", "$(tenant_id)s"):
+            if place in address:
+                address = address.replace(place, self.project_id())
+        return address
+
+    def _endpoint(self, kind: str) -> str:
+        """The address in the catalogue."""
+        own_type = self._setting(kind, "service_type")
         problem: BadAddress | None = None
-        for service_type in service_types:
+        for service_type in (own_type,) if own_type else SERVICE_TYPES[kind]:
             try:
-                address = self._auth.endpoint(self._interface, self._region_name, service_type)
+                address = self._auth.endpoint(
+                    self._setting(kind, "interface") or DEFAULT_INTERFACE,
+                    self._setting(kind, "region_name"),
+                    service_type,
+                    self._setting(kind, "service_name"),
+                )
             except BadAddress as obstacle:
                 problem = problem or obstacle
             else:
                 if address:
                     return address
         raise problem or BadAddress("These credentials come without a catalogue that says where the services are.")
+
+    def _versioned(self, kind: str, address: str) -> str:
+        """An address with the version of the API in it where our paths begin behind that, and without where they have it.
+
+        Services answer at both, and catalogues have either.
+        """
+        if kind in ("image", "network"):
+            return re.sub(r"/v2(\.0)?$", "", address)
+        if kind == "object-store" or re.search(r"/v[1-9][.0-9]*(/|$)", address):
+            return address
+        return f"{address}/v2.1" if kind == "compute" else f"{address}/v3/{self.project_id()}"
 
 
 def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], credentials: str = "auth") -> Cloud:
@@ -194,8 +211,7 @@ def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], creden
         options.get("proxy"),
     )
     method = auth_method(known["auth_type"], known["auth"], transport)
-    interface = known.get("interface") or DEFAULT_INTERFACE
-    return Cloud(method, transport, interface, known.get("region_name"), known["endpoints"])
+    return Cloud(method, transport, known)
 
 
 def _seconds(value: Any) -> float:

@@ -44,6 +44,8 @@ def fault_of(error: BaseException, service: str, url: str, request: str, timeout
         return Fault(SILENT, f"no answer for {time}", Unreachable(f"{request} got no answer for {time}."))
     told = (one.strerror for one in chain if isinstance(one, OSError) and one.errno is not None)
     reason = next(told, None) or _said(error)
+    if "ProxyError" in names:
+        reason += " (through the proxy that the option proxy names, or http_proxy and https_proxy of the environment)"
     if names & {"NewConnectionError", "NameResolutionError"}:
         return Fault(NEVER_SENT, reason, Unreachable(f"{service} at {url} cannot be reached: {reason}."))
     if any(isinstance(one, http.client.RemoteDisconnected) for one in chain):

@@ -18,5 +18,6 @@ class Transport:
     tls: Tls = field(default_factory=Tls)
     timeout_seconds: float = TIMEOUT_SECONDS
     retries: int = RETRIES
-    #: The address of a proxy for HTTP, which is asked in place of Keystone and the services of a cloud.
+    #: The address of a proxy for HTTP, which is asked in place of Keystone and the services of a cloud; "none" is no proxy
+    #: at all, and None the one of the environment (``http_proxy``, ``https_proxy``, ``no_proxy``).
     proxy: str | None = None

@@ -39,6 +39,8 @@ from .errors import UsageError
 
 #: Options that name a file with what a run needs to know, which lies beside the file that names it.
 _READ_FILES = frozenset(row.name for row in BY_NAME.values() if row.is_path and row.metavar == "FILE")
+#: What ``proxy`` says for none at all.
+NO_PROXY = "none"
 #: Options that can be empty on the command line: no pattern, no proxy, no snapshot.
 _EMPTY_IS_MEANT = frozenset({"exclude", "proxy", "snapshot", "lvm_auto_snap"})
 _SECTIONS = ("default", "DEFAULT", "action")
@@ -77,6 +79,9 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
         if value == "" and key in OPTION_KEYS - _EMPTY_IS_MEANT:
             # A variable of a script that was never set; what is not given has a meaning of its own, as the newest backup.
             raise UsageError(f"{key} is empty, so nothing was done; give it a value, or leave it out.")
+    if typed.get("proxy") == "":
+        # As Freezer has it. In files and documents an empty text is nothing.
+        typed["proxy"] = NO_PROXY
     typed = _canonical(typed, "The command line")
     warnings: list[str] = []
     if command_line.get("stdin"):

@@ -15,21 +15,29 @@ DEFAULT_INTERFACE = "public"
 
 
 def endpoint_in(
-    catalogue: Iterable[Any], interface: str, region_name: str | None, service_type: str = SERVICE_TYPE
+    catalogue: Iterable[Any],
+    interface: str,
+    region_name: str | None,
+    service_type: str = SERVICE_TYPE,
+    service_name: str | None = None,
 ) -> str:
-    """The address of a service in a catalogue; ``BadAddress`` when it is not there, or is not the only one."""
+    """The address of a service in a catalogue; ``BadAddress`` when it is not there, or is not the only one.
+
+    Of several interfaces, with commas between them, the first one that the service has is taken. ``service_name`` is for
+    catalogues with several services of a type.
+    """
     known = [
         endpoint
         for service in catalogue
-        if isinstance(service, Mapping) and service.get("type") == service_type
+        if isinstance(service, Mapping)
+        and service.get("type") == service_type
+        and service_name in (None, service.get("name"))
         for endpoint in service.get("endpoints") or []
     ]
-    fitting = [
-        endpoint
-        for endpoint in known
-        if endpoint.get("interface") == interface.replace("URL", "")
-        and region_name in (None, endpoint.get("region_id"), endpoint.get("region"))
-    ]
+    of_region = [one for one in known if region_name in (None, one.get("region_id"), one.get("region"))]
+    fitting: list[Any] = []
+    for wanted in interface.replace("URL", "").split(","):
+        fitting = fitting or [endpoint for endpoint in of_region if endpoint.get("interface") == wanted]
     addresses = sorted({str(endpoint.get("url")) for endpoint in fitting})
     if len(addresses) == 1:
         return addresses[0]

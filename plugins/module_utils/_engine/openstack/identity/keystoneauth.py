@@ -50,13 +50,22 @@ class Keystoneauth(AuthMethod):
     def renew(self) -> bool:
         return bool(self._asked(lambda session: session.invalidate()))
 
-    def endpoint(self, interface: str, region_name: str | None, service_type: str = SERVICE_TYPE) -> str | None:
+    def endpoint(
+        self,
+        interface: str,
+        region_name: str | None,
+        service_type: str = SERVICE_TYPE,
+        service_name: str | None = None,
+    ) -> str | None:
         catalogue = self._asked(_catalogue)
         if catalogue is not None:
-            return endpoint_in(catalogue, interface, region_name, service_type)
+            return endpoint_in(catalogue, interface, region_name, service_type, service_name)
         address = self._asked(
             lambda session: session.get_endpoint(
-                service_type=service_type, interface=interface, region_name=region_name
+                service_type=service_type,
+                interface=interface.split(","),
+                region_name=region_name,
+                service_name=service_name,
             )
         )
         if not address:

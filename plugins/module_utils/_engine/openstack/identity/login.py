@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -22,6 +23,7 @@ from .keystoneauth import Keystoneauth
 _CLOUD_KEYS = {
     "auth_type": "auth_type",
     "region_name": "region_name",
+    "endpoint_type": "interface",
     "interface": "interface",
     "cacert": "ca_file",
     "cert": "client_cert",
@@ -31,8 +33,10 @@ _CLOUD_KEYS = {
     "backup_api_version": "api_version",
     "backup_endpoint_override": "url",
 }
-#: What a cloud may say of each service in place of the catalogue: ``object_store_endpoint_override``.
-_OVERRIDE = "_endpoint_override"
+#: What a cloud may say of one service: ``object_store_endpoint_override``.
+_OF_SERVICES = ("endpoint_override", "interface", "region_name", "service_name", "service_type")
+#: Keys of a cloud with the path of a file.
+_FILES = ("ca_file", "client_cert", "client_key")
 #: Options that stand for the key of ``auth`` of the same name.
 _CREDENTIALS = ("username", "password", "token")
 
@@ -42,11 +46,14 @@ def complete(options: Mapping[str, Any], credentials: str = "auth") -> dict[str,
 
     ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there below a name; ``credentials`` is what the
     option is called that the caller has for those who cannot have a ``clouds.yaml``. An option that is None says
-    nothing. In the result there are always an ``auth_type``, and ``endpoints``: addresses by the types of
-    services, in which ``_`` stands for ``-``, that go before those of the catalogue.
+    nothing. In the result there are always an ``auth_type``, and ``services``: what the cloud says of single services
+    and the options do not say of all.
     """
-    cloud = _cloud(options.get("cloud"), credentials)
-    known = {ours: cloud[theirs] for theirs, ours in _CLOUD_KEYS.items() if cloud.get(theirs) is not None}
+    cloud = _cloud(options.get("cloud"), options.get("region_name"), credentials)
+    known = {ours: _plain(cloud[theirs]) for theirs, ours in _CLOUD_KEYS.items() if cloud.get(theirs) is not None}
+    known.update({name: os.path.expanduser(str(known[name])) for name in _FILES if name in known})
+    if str(cloud.get("insecure")).lower() == "true":
+        known["validate_certs"] = False
     known.update({name: value for name, value in options.items() if value is not None})
     auth = dict(cloud.get("auth") or {})
     auth.update({name: options[name] for name in _CREDENTIALS if options.get(name) is not None})
@@ -59,9 +66,8 @@ def complete(options: Mapping[str, Any], credentials: str = "auth") -> dict[str,
     if project_id is not None and not any(key in auth for key in _SCOPES):
         auth["project_id"] = project_id
     known["auth"] = auth
-    known["endpoints"] = {
-        key[: -len(_OVERRIDE)]: str(value) for key, value in cloud.items() if key.endswith(_OVERRIDE) and value
-    }
+    unsaid = tuple(f"_{key}" for key in _OF_SERVICES if options.get(key) is None)
+    known["services"] = {key: _plain(value) for key, value in cloud.items() if key.endswith(unsaid) and value}
     if not known.get("url") and auth.get("endpoint"):
         known["url"] = auth["endpoint"]
     return known
@@ -100,19 +106,26 @@ def _likely_auth_type(auth: Mapping[str, Any]) -> str:
     return "token" if auth.get("token") and not auth.get("password") else "password"
 
 
-def _cloud(cloud: Any, credentials: str) -> Mapping[str, Any]:
-    """What is known of a cloud, in the keys of ``clouds.yaml``."""
+def _plain(value: Any) -> Any:
+    """A value of a cloud; of several interfaces one text."""
+    return ",".join(value) if isinstance(value, (list, tuple)) else value
+
+
+def _cloud(cloud: Any, region_name: str | None, credentials: str) -> Mapping[str, Any]:
+    """What is known of a cloud, and of its region with a name, in the keys of ``clouds.yaml``."""
     if cloud is None:
         return {}
     if isinstance(cloud, str):
         what = f"cloud {cloud}" if cloud != ONLY_CLOUD else "The file that OS_CLIENT_CONFIG_FILE names"
-        return _configured({"cloud": cloud}, what, credentials)
+        return _configured({"cloud": cloud}, what, credentials, region_name)
     if not isinstance(cloud, Mapping):
         raise BadAddress(f"cloud is {cloud!r}; it must be the name of a cloud in clouds.yaml, or what stands there.")
     return _configured(cloud, "cloud with a profile", credentials) if cloud.get("profile") else cloud
 
 
-def _configured(arguments: Mapping[str, Any], what: str, credentials: str) -> Mapping[str, Any]:
+def _configured(
+    arguments: Mapping[str, Any], what: str, credentials: str, region_name: str | None = None
+) -> Mapping[str, Any]:
     """What openstacksdk makes of ``clouds.yaml``, ``secure.yaml`` and the profiles that it brings along."""
     try:
         loader = importlib.import_module("openstack.config.loader")
@@ -124,9 +137,16 @@ def _configured(arguments: Mapping[str, Any], what: str, credentials: str) -> Ma
             f"openstacksdk; or give {credentials}, which needs keystoneauth1 only."
         ) from error
     try:
-        clouds = loader.OpenStackConfig()
+        if "cloud" in arguments:
+            clouds = loader.OpenStackConfig()
+        else:
+            # Its profile is all that is asked for: what else there is would mix with it.
+            clouds = loader.OpenStackConfig(config_files=[os.devnull], secure_files=[os.devnull], load_envvars=False)
         if arguments.get("cloud") == ONLY_CLOUD:
             arguments = {"cloud": _only(clouds.get_cloud_names(), what)}
+        if region_name and (clouds.cloud_config["clouds"].get(arguments.get("cloud")) or {}).get("regions"):
+            # Each of them may say more of itself.
+            arguments = {**arguments, "region_name": region_name}
         region = clouds.get_one(validate=False, **arguments)
     except problems.ConfigException as error:
         raise BadAddress(f"{what} cannot be used: {' '.join(str(error).split()).rstrip('.')}.") from error
