@@ -8,13 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import (
-    CATCH_UPS,
-    EVENTS,
-    RESULTS,
-    STATUSES,
-    TRIGGER_KEYS,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import CATCH_UPS, TRIGGER_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import EVENTS, RESULTS, STATUSES
 
 
 def present_absent() -> dict[str, Any]:

@@ -231,6 +231,13 @@ def test_every_day_has_its_run_and_no_day_has_two(zone):
         assert all((one.hour, one.minute) == (hour, minute) for one in found if one.fold == 0 and one.minute == minute)
 
 
+@pytest.mark.parametrize("interval", ["999999999999 seconds", "9999999 weeks"])
+def test_a_time_behind_the_end_of_the_calendar_is_never_due(interval):
+    job = {"job_schedule": {"schedule_interval": interval, "time_created": 1}}
+    assert next_runs(job, moment("2026-01-01T00:00:00"), 2, BERLIN) == []
+    assert next_runs({"schedule_date": "9999-12-31T23:59:59-12:00"}, moment("2026-01-01T00:00:00"), 2, BERLIN) == []
+
+
 def test_the_next_runs_of_a_job_say_what_the_scheduler_will_do():
     job = {"job_schedule": {"schedule_hour": "2", "status": "scheduled"}}
     now = moment("2026-06-01T12:00:00")

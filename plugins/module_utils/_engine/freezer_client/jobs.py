@@ -14,7 +14,8 @@ from ..action.check import check_action
 from ..documents.comparison import merged
 from ..documents.job import KIND, is_named_only, with_action_defaults
 from ..schedule import grammar
-from ..schedule.schema import OWN_RUN_KEYS, TRIGGER_KEYS
+from ..schedule.grammar import TRIGGER_KEYS
+from ..schedule.schema import OWN_RUN_KEYS
 from .client import Registry
 from .collection import Document
 from .ensure import carry_out, change_whole, ensure, find

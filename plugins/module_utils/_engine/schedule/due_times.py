@@ -20,6 +20,8 @@ from .calendar_times import CalendarTimes
 from .grammar import Schedule, parse
 
 _LOCALTIME = "/etc/localtime"
+#: The last day of the calendar, in all time zones.
+_LAST_MOMENT = datetime(9999, 12, 31, tzinfo=timezone.utc).timestamp()
 
 
 def local_zone() -> tzinfo:
@@ -69,9 +71,9 @@ class DueTimes:
         return any(not isinstance(source, _Date) for source in self._sources)
 
     def after(self, moment: float) -> float | None:
-        """The first moment later than this one at which the job is due; None if there is none."""
+        """The first moment later than this one at which the job is due; None if there is none in any calendar."""
         found = [due for due in (source.after(moment) for source in self._sources) if due is not None]
-        return min(found) if found else None
+        return min((due for due in found if due <= _LAST_MOMENT), default=None)
 
     def has_more(self, since: float, now: float) -> bool:
         """Whether the job will be due again. ``since`` is the moment up to which times have been dealt with."""

@@ -32,8 +32,10 @@ FIELD_RANGES = {
 }
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_FIELD_NAMES = {"month": _MONTHS, "day_of_week": _WEEKDAYS}
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+#: The names that stand for the values of a field, from its lowest one on.
+FIELD_NAMES = {"month": _MONTHS, "day_of_week": WEEKDAYS}
+#: Where in its month a weekday is.
 PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1}
 
 #: What becomes of times that passed while nobody could run the job: the newest of them, all of them, or none is run.
@@ -43,21 +45,26 @@ MISFIRE_GRACE_SECONDS = 3600
 #: The longest that can be asked for: a year.
 MAX_MISFIRE_GRACE_SECONDS = 366 * 86400
 
-_OPTION_KEYS = ("schedule_timezone", "schedule_misfire_grace_time", "schedule_catch_up")
-_TRIGGER_KEYS = frozenset(
-    ["schedule_date", "schedule_interval", "schedule_start_date", "schedule_end_date"]
-    + ["schedule_" + name for name in FIELD_RANGES]
-    + list(_OPTION_KEYS)
+#: What a user writes in a schedule.
+TRIGGER_KEYS = (
+    "schedule_date",
+    "schedule_interval",
+    "schedule_start_date",
+    "schedule_end_date",
+    *("schedule_" + name for name in FIELD_RANGES),
+    "schedule_timezone",
+    "schedule_misfire_grace_time",
+    "schedule_catch_up",
 )
 
 _DATE = re.compile(
-    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:(Z)|([+-])([0-9]{2}):([0-9]{2}))?"
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:(Z)|([+-])([0-9]{2}):([0-5][0-9]))?"
 )
-_INTERVAL = re.compile(r"([0-9]{1,12}) +(weeks|days|hours|minutes|seconds)")
+_INTERVAL = re.compile(rf"([0-9]{{1,12}}) +({'|'.join(SECONDS_PER_UNIT)})")
 _ALL = re.compile(r"\*(?:/([0-9]{1,9}))?")
 _NUMBERS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?(?:/([0-9]{1,9}))?")
 _NAMES = re.compile(r"([a-z]+)(?:-([a-z]+))?")
-_PLACE = re.compile(r"(1st|2nd|3rd|4th|5th|last) +([a-z]+)")
+_PLACE = re.compile(rf"({'|'.join(PLACES)}) +([a-z]+)")
 
 
 class ScheduleError(ValueError):
@@ -133,11 +140,11 @@ def parse(schedule: Mapping[str, Any]) -> Schedule:
     Every ``schedule_*`` key is checked; the others say how a run went, not when it is due. Several kinds may be given,
     and the job then runs at the times of each. A key that is None or empty is not given. Raises ScheduleError.
     """
-    unknown = sorted(key for key in schedule if key.startswith("schedule_") and key not in _TRIGGER_KEYS)
+    unknown = sorted(key for key in schedule if key.startswith("schedule_") and key not in TRIGGER_KEYS)
     if unknown:
-        raise ScheduleError(f"{unknown[0]} is no key of a schedule; the keys are {', '.join(sorted(_TRIGGER_KEYS))}")
+        raise ScheduleError(f"{unknown[0]} is no key of a schedule; the keys are {', '.join(sorted(TRIGGER_KEYS))}")
     given: Mapping[str, Any] = {
-        key: value for key, value in schedule.items() if key in _TRIGGER_KEYS and value not in (None, "")
+        key: value for key, value in schedule.items() if key in TRIGGER_KEYS and value not in (None, "")
     }
 
     date = _date(given, "schedule_date")
@@ -238,7 +245,7 @@ def _with_weekdays(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same with ``schedule_day_of_week`` in place of a ``schedule_day`` of weekdays, which Freezer's README has."""
     day = str(given.get("schedule_day", ""))
     names = re.split(r"[ ,-]+", day.strip().lower())
-    if "schedule_day_of_week" in given or not all(name in _WEEKDAYS for name in names):
+    if "schedule_day_of_week" in given or not all(name in WEEKDAYS for name in names):
         return given
     return {**{key: value for key, value in given.items() if key != "schedule_day"}, "schedule_day_of_week": day}
 
@@ -268,13 +275,13 @@ def _expression(name: str, part: str, text: str) -> Expression:
     match = _NAMES.fullmatch(part)
     if match and name == "day" and part == "last":
         return LastDayOfMonth()
-    if match and name in _FIELD_NAMES:
-        first = _named(key, text, _FIELD_NAMES[name], match[1]) + lowest
-        last = _named(key, text, _FIELD_NAMES[name], match[2]) + lowest if match[2] else first
+    if match and name in FIELD_NAMES:
+        first = _named(key, text, FIELD_NAMES[name], match[1]) + lowest
+        last = _named(key, text, FIELD_NAMES[name], match[2]) + lowest if match[2] else first
         return _steps(key, text, name, first, last, None)
     match = _PLACE.fullmatch(part)
     if match and name == "day":
-        return WeekdayOfMonth(PLACES[match[1]], _named(key, text, _WEEKDAYS, match[2]))
+        return WeekdayOfMonth(PLACES[match[1]], _named(key, text, WEEKDAYS, match[2]))
     raise ScheduleError(f"{key} is {text!r}; {part!r} is none of {_grammar(name)}")
 
 
@@ -301,8 +308,8 @@ def _named(key: str, text: str, names: tuple[str, ...], word: str) -> int:
 def _grammar(name: str) -> str:
     lowest, highest = FIELD_RANGES[name]
     forms = [f"a number from {lowest} to {highest}", "a range (a-b, a-b/step)", "* and */step"]
-    if name in _FIELD_NAMES:
-        names = _FIELD_NAMES[name]
+    if name in FIELD_NAMES:
+        names = FIELD_NAMES[name]
         forms.append(f"a name or a range of names ({names[0]}-{names[-1]})")
     if name == "day":
         forms.append("'last' or a weekday of the month (2nd mon, last fri)")

@@ -15,8 +15,9 @@ from typing import Any
 
 from .changes import answerable, has_times, rescheduled
 from .errors import NotAMember, TagTooHigh
+from .grammar import TRIGGER_KEYS
 from .runs import FAIL, SUCCESS
-from .schema import TRIGGER_KEYS, triggers_of
+from .schema import triggers_of
 from .states import ACTIVE, COMPLETED, NEW, RUNNING, STOP
 
 #: Seconds, for a session that does not say.

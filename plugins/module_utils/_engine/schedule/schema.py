@@ -1,14 +1,26 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduling information that a job carries as ``job_schedule`` and a session as ``schedule``."""
+"""The scheduling information that a job carries as ``job_schedule`` and a session as ``schedule``.
+
+What can stand in its fields is made from the grammar, so that the contract of the API says what the API takes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import states
-from .grammar import CATCH_UPS, MAX_MISFIRE_GRACE_SECONDS
+from .grammar import (
+    CATCH_UPS,
+    FIELD_NAMES,
+    FIELD_RANGES,
+    MAX_MISFIRE_GRACE_SECONDS,
+    PLACES,
+    SECONDS_PER_UNIT,
+    TRIGGER_KEYS,
+    WEEKDAYS,
+)
 from .runs import ABORTED, FAIL, SUCCESS
 
 EVENTS = ("", states.STOP, states.START, states.ABORT, states.REMOVE)
@@ -19,7 +31,7 @@ RESULTS = ("", SUCCESS, FAIL, ABORTED)
 
 #: ISO 8601 as upstream Freezer accepts it: seconds are required, a fraction and a zone are not.
 DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?$"
-INTERVAL_PATTERN = r"^(continuous|(\d+ +(weeks|days|hours|minutes|seconds)))$"
+INTERVAL_PATTERN = rf"^(continuous|(\d+ +({'|'.join(SECONDS_PER_UNIT)})))$"
 
 #: What the server and the scheduler write.
 RUN_KEYS = (
@@ -32,25 +44,6 @@ RUN_KEYS = (
     "current_pid",
     "reason",
     "progress",
-)
-
-#: What the user writes.
-TRIGGER_KEYS = (
-    "schedule_date",
-    "schedule_interval",
-    "schedule_start_date",
-    "schedule_end_date",
-    "schedule_year",
-    "schedule_month",
-    "schedule_day",
-    "schedule_week",
-    "schedule_day_of_week",
-    "schedule_hour",
-    "schedule_minute",
-    "schedule_second",
-    "schedule_timezone",
-    "schedule_misfire_grace_time",
-    "schedule_catch_up",
 )
 
 #: A number is stored as text.
@@ -84,60 +77,77 @@ _PROPERTIES: dict[str, Any] = {
     "schedule_interval": {"type": "string", "pattern": INTERVAL_PATTERN},
     "schedule_start_date": {"type": "string", "pattern": DATE_PATTERN},
     "schedule_end_date": {"type": "string", "pattern": DATE_PATTERN},
+    **{"schedule_" + name: _CALENDAR_FIELD for name in FIELD_RANGES},
     "schedule_year": {"type": ["string", "integer"], "pattern": r"^\d{4}$", "minimum": 1000, "maximum": 9999},
-    "schedule_month": _CALENDAR_FIELD,
-    "schedule_day": _CALENDAR_FIELD,
-    "schedule_week": _CALENDAR_FIELD,
-    "schedule_day_of_week": _CALENDAR_FIELD,
-    "schedule_hour": _CALENDAR_FIELD,
-    "schedule_minute": _CALENDAR_FIELD,
-    "schedule_second": _CALENDAR_FIELD,
     # These three are this project's own.
     "schedule_timezone": {"type": "string", "maxLength": 64},
     "schedule_misfire_grace_time": {"type": "integer", "minimum": 1, "maximum": MAX_MISFIRE_GRACE_SECONDS},
     "schedule_catch_up": {"type": "string", "enum": list(CATCH_UPS)},
 }
 
-_HOUR, _SIXTIETH = "([01]?[0-9]|2[0-3])", "[0-5]?[0-9]"
-_MONTH = "(0?[1-9]|1[0-2]|[jJ]an|[fF]eb|[mM]ar|[aA]pr|[mM]ay|[jJ]un|[jJ]ul|[aA]ug|[sS]ep|[oO]ct|[nN]ov|[dD]ec)"
-_WEEKDAY = "([0-6]|[mM]on|[tT]ue|[wW]ed|[tT]hu|[fF]ri|[sS]at|[sS]un)"
-_DAY = rf"(0?[1-9]|[12][0-9]|3[01]|last|(1st|2nd|3rd|4th|5th|last) +[a-zA-Z]{{3}}|{_WEEKDAY})"
-_CHECKED_DATE = (
-    r"^[0-9]{3}[1-9]-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+_DATE = (
+    r"^(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"(\.[0-9]+)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
 )
 
 
-def _field(value: str, lowest: int, highest: int) -> dict[str, Any]:
-    """A calendar field: ranges, lists and steps of values as text, or one value as a number."""
-    each = rf"(\*|{value}(-{value})?)(/[1-9])?"
-    pattern = rf"^( *{each} *(, *{each} *)*)?$"
-    return {"type": ["string", "integer"], "pattern": pattern, "minimum": lowest, "maximum": highest}
+def _numbers(lowest: int, highest: int) -> str:
+    """The numbers from one below a hundred to another one, with the zeros that may stand before them."""
+    tens: dict[tuple[str, bool], list[int]] = {}
+    for ten in range(lowest // 10, highest // 10 + 1):
+        ones = _digits(max(lowest - 10 * ten, 0), min(highest - 10 * ten, 9))
+        tens.setdefault((ones, ten > 0), []).append(ten)
+    numbers = ((_digits(of[0], of[-1]) if has_tens else "") + ones for (ones, has_tens), of in tens.items())
+    return f"0{{0,7}}({'|'.join(numbers)})"
+
+
+def _digits(first: int, last: int) -> str:
+    return str(first) if first == last else f"[{first}-{last}]"
+
+
+def _words(words: Iterable[str]) -> str:
+    """One of these words, in letters of any size."""
+    sizes = ("".join(f"[{one}{one.upper()}]" if one.isalpha() else one for one in word) for word in words)
+    return f"({'|'.join(sizes)})"
+
+
+def _list_of(*forms: str) -> str:
+    each = f"({'|'.join(forms)})"
+    return f" *{each} *(, *{each} *)*"
+
+
+def _field(name: str) -> dict[str, Any]:
+    """A calendar field: what ``grammar.parse`` takes as text, or one value as a number."""
+    lowest, highest = FIELD_RANGES[name]
+    schema = {"type": ["string", "integer"], "minimum": lowest, "maximum": highest}
+    if name == "year":
+        return {**schema, "pattern": r"^(19[7-9][0-9]|[2-9][0-9]{3})?$"}
+    number, step = _numbers(lowest, highest), f"(/{_numbers(1, highest - lowest)})?"
+    forms = [rf"\*{step}", f"{number}(-{number})?{step}"]
+    if name in FIELD_NAMES:
+        one = _words(FIELD_NAMES[name])
+        forms.append(f"{one}(-{one})?")
+    lists = [_list_of(*forms)]
+    if name == "day":
+        weekday = _words(WEEKDAYS)
+        lists = [
+            _list_of(*forms, _words(["last"]), f"{_words(PLACES)} +{weekday}"),
+            _list_of(f"{weekday}(-{weekday})?"),
+        ]
+    return {**schema, "pattern": f"^({'|'.join(lists)})?$"}
 
 
 #: What can stand in a schedule that is sent, as far as a schema can tell; ``grammar.parse`` decides.
 CHECKED_TRIGGERS: Mapping[str, Mapping[str, Any]] = {
     "schedule_interval": {
         "type": "string",
-        "pattern": r"^(continuous|0*[1-9][0-9]{0,6} +(weeks|days|hours|minutes|seconds))$",
+        "pattern": rf"^(continuous|0{{0,11}}[1-9][0-9]{{0,11}} +({'|'.join(SECONDS_PER_UNIT)}))$",
     },
     **{
-        key: {"type": "string", "pattern": _CHECKED_DATE}
+        key: {"type": "string", "pattern": _DATE}
         for key in ("schedule_date", "schedule_start_date", "schedule_end_date")
     },
-    "schedule_year": {
-        "type": ["string", "integer"],
-        "pattern": r"^(19[7-9][0-9]|[2-9][0-9]{3})$",
-        "minimum": 1970,
-        "maximum": 9999,
-    },
-    "schedule_month": _field(_MONTH, 1, 12),
-    "schedule_day": _field(_DAY, 1, 31),
-    "schedule_week": _field("(0?[1-9]|[1-4][0-9]|5[0-3])", 1, 53),
-    "schedule_day_of_week": _field(_WEEKDAY, 0, 6),
-    "schedule_hour": _field(_HOUR, 0, 23),
-    "schedule_minute": _field(_SIXTIETH, 0, 59),
-    "schedule_second": _field(_SIXTIETH, 0, 59),
+    **{"schedule_" + name: _field(name) for name in FIELD_RANGES},
 }
 
 #: Keys of a schedule that an API of upstream's does not take.

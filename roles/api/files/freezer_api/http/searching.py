@@ -11,7 +11,8 @@ from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import JOB_ACTION_SCHEMA
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import RUN_KEYS, TRIGGER_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import TRIGGER_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import RUN_KEYS
 
 from ..errors import BadRequestError
 from ..store.base import MAX_INTEGER, MIN_INTEGER

@@ -11,7 +11,6 @@ from typing import Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import MAX_WARNINGS, check_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import grammar
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import TRIGGER_KEYS
 
 from ...errors import BadRequestError
 
@@ -26,7 +25,7 @@ def look_at_action(action: Mapping[str, Any], place: str) -> list[str]:
 
 def look_at_schedule(old: Mapping[str, Any], new: Mapping[str, Any], place: str) -> None:
     """Raise BadRequestError for a schedule that nobody can follow, unless it was the same before."""
-    triggers, before = ({key: one[key] for key in TRIGGER_KEYS if key in one} for one in (new, old))
+    triggers, before = ({key: one[key] for key in grammar.TRIGGER_KEYS if key in one} for one in (new, old))
     if triggers == before:
         return
     if not zoneinfo.available_timezones():
