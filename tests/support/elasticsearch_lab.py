@@ -142,7 +142,7 @@ def make_index(server: Server, prefix: str, plural: str, replicas: int = 0) -> N
     index = next(index for index in own_indices(replicas) if index.plural == plural)
     aliases = {index.alias(prefix): {"is_write_index": True}}
     body = {"mappings": index.mapping, "settings": index.settings, "aliases": aliases}
-    server.ask("PUT", f"/{index.first_index(prefix)}", body)
+    server.ask("PUT", f"/{index.alias(prefix)}-v1", body)
 
 
 def empty_store(server: Server, prefix: str) -> None:

@@ -53,7 +53,7 @@ def make_old(elasticsearch, prefix, plural="jobs", **fields):
     del properties["stored_at"]
     mapping = {**own.mapping, "properties": properties}
     body = {"mappings": mapping, "settings": own.settings, "aliases": {own.alias(prefix): {}}}
-    elasticsearch.ask("PUT", f"/{own.first_index(prefix)}", body)
+    elasticsearch.ask("PUT", f"/{own.alias(prefix)}-v1", body)
 
 
 def test_sync_makes_the_indices_and_has_nothing_to_do_then(run, elasticsearch, index_prefix):

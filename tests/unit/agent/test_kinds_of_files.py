@@ -12,10 +12,8 @@ import subprocess
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import catalogue, extract
-from ansible_collections.freezer.backup.plugins.module_utils._engine.repository import backup_set
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
+from ansible_collections.freezer.backup.tests.support.catalogues import catalogue
 from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import (
@@ -101,20 +99,18 @@ def test_a_source_in_a_folder_with_a_name_that_is_no_utf8_is_backed_up(tmp_path)
 
 def test_the_archive_lists_nasty_names_as_they_are(everything):
     result = everything.backup()
-    storage = LocalStorage(str(everything.container))
-    stored = backup_set.BackupSet(storage, "host", "tree").load(result["metadata"]["folder"].split("/")[1])
-    listed = list(catalogue.entries(extract.catalogue_lines(storage, stored)))
+    listed = list(catalogue(everything.container / result["metadata"]["folder"]))
     names = {os.fsencode(entry.name) for entry in listed}
     assert {b"./files/" + name for name in NASTY_NAMES} <= names
     assert {b"./folders/" + name + b"/" for name in NASTY_NAMES} <= names
-    targets = {os.fsencode(entry.name): entry.target for entry in listed if entry.kind == "symbolic_links"}
+    targets = {os.fsencode(entry.name): entry.target for entry in listed if entry.type == "l"}
     assert {name: os.fsencode(targets[b"./links/" + name] or "") for name in NASTY_NAMES} == {
         name: name for name in NASTY_NAMES
     }
     sizes = {entry.name: entry.size for entry in listed}
     assert sizes["./huge hole"] == (5 << 30) + 4
     assert len(listed) == sum(result["counts"].values())
-    assert result["source_bytes"] == sum(entry.size for entry in listed if entry.kind == "files")
+    assert result["source_bytes"] == sum(entry.size for entry in listed if entry.type == "-")
 
 
 def test_sockets_are_named_in_the_result_and_not_archived(one_set):

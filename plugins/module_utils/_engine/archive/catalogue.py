@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BufferedReader
 from typing import Callable
@@ -27,32 +27,15 @@ KINDS = {
     "b": "devices",
     "c": "devices",
 }
-_LINE = re.compile(
-    r"^(?P<type>.)(?P<mode>.{9})\S? +(?P<owner>.*?)/(?P<group>.*?) +(?P<size>\d+|\d+,\d+) "
-    r"(?P<date>-?\d+-\d\d-\d\d) (?P<time>[\d:.]+) +"
-    r'"(?P<name>(?:[^"\\]|\\.)*)"(?: (?:->|link to) "(?P<target>(?:[^"\\]|\\.)*)")?$'
-)
 # Owner and group come before the size and may hold spaces, so the size is found by the date behind it.
 _SIZE = re.compile(rb" (\d+) -?\d{4,}-\d\d-\d\d ")
+# The first quote behind the date: a name has no quote in it that is not escaped, and a link's target comes after it.
+_NAME = re.compile(rb' \d+(?:,\d+)? -?\d+-\d\d-\d\d [\d:.]+ +"((?:[^"\\]|\\.)*)"')
 _BATCH_BYTES = 1 << 16
 _READ_BYTES = 1 << 20
 #: How long lines may gather before they are read. tar flushes every one of them, and a thread that woke up for each
 #: would cost more than all that is done with it.
 _PAUSE_SECONDS = 0.005
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One member of an archive. `name` is relative, as in the source; `size` is in bytes."""
-
-    kind: str
-    mode: str
-    owner: str
-    group: str
-    size: int
-    modified: str
-    name: str
-    target: str | None
 
 
 @dataclass
@@ -75,28 +58,10 @@ class Tally:
             self.content_bytes += int(size.group(1)) if size else 0
 
 
-def parse_line(line: str) -> Entry:
-    """One line as an Entry. Raises ValueError if it is none."""
-    match = _LINE.match(line)
-    if match is None:
-        raise ValueError(f"not a line of a catalogue: {line!r}")
-    size = match.group("size")
-    target = match.group("target")
-    return Entry(
-        kind=KINDS.get(match.group("type"), "others"),
-        mode=match.group("mode"),
-        owner=match.group("owner"),
-        group=match.group("group"),
-        size=int(size) if size.isdigit() else 0,
-        modified=f"{match.group('date')}T{match.group('time')}Z",
-        name=unquote(match.group("name")),
-        target=None if target is None else unquote(target),
-    )
-
-
-def entries(lines: Iterable[str]) -> Iterator[Entry]:
-    """All entries of a catalogue."""
-    return (parse_line(line.rstrip("\n")) for line in lines)
+def name_in(line: bytes) -> str | None:
+    """The name of the member that a line is about, relative as in the source; None if it is no line of the list."""
+    found = _NAME.search(line)
+    return None if found is None else unquote(found.group(1).decode("utf-8", "surrogateescape"))
 
 
 def _lines(pipe: BufferedReader) -> Iterator[bytes]:

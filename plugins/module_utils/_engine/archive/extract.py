@@ -4,11 +4,10 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -23,9 +22,6 @@ from . import mend, tar
 from .gate import Gate
 from .plain_stream import plain_stream
 from .tree_comparison import attributes
-
-#: Of the catalogue: two names, however deep the tree, and what stands beside them.
-_LINE_CHARACTERS = 1 << 21
 
 
 @dataclass
@@ -169,13 +165,3 @@ def check_side_objects(storage: Storage, backup: StoredBackup) -> None:
     """Compare catalogue and snar with the manifest. Raises DamagedArchive or StorageError."""
     for wanted in (backup.manifest.catalogue, backup.manifest.snar):
         open_verified(storage, backup.folder, wanted).close()
-
-
-def catalogue_lines(storage: Storage, backup: StoredBackup) -> Iterator[str]:
-    """The lines of the verified catalogue of one level."""
-    stored = open_verified(storage, backup.folder, backup.manifest.catalogue)
-    with stored, gzip.open(stored, "rt", encoding="utf-8", errors="surrogateescape") as plain:
-        while line := plain.readline(_LINE_CHARACTERS):
-            if len(line) == _LINE_CHARACTERS:
-                raise DamagedArchive(f"The catalogue of {backup.folder} has a line that is longer than any name.")
-            yield line

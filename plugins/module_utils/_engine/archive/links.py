@@ -9,7 +9,7 @@ import os
 import queue
 import threading
 
-from .catalogue import parse_line
+from .catalogue import name_in
 
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 #: So many names are kept, since a record has to fit into one request to an API; all are counted.
@@ -79,9 +79,8 @@ class _Run(threading.Thread):
 
     def run(self) -> None:
         for line in iter(self._lines.get, None):
-            try:
-                name = parse_line(line.decode("utf-8", "surrogateescape").rstrip("\n")).name
-            except ValueError:
+            name = name_in(line)
+            if name is None:
                 continue
             try:
                 os.stat(os.path.join(self._folder, name))

@@ -76,19 +76,11 @@ class SearchClient:
             )
             for url in urls
         ]
-        self._is_opensearch: bool | None = None
 
     @property
     def url(self) -> str:
         """The address of the server that is asked."""
         return self._connections[0].url
-
-    @property
-    def is_opensearch(self) -> bool:
-        """Whether the server is OpenSearch: every answer of Elasticsearch says what it is."""
-        if self._is_opensearch is None:
-            self._is_opensearch = self.request("GET", "/_cluster/health").headers.get("x-elastic-product") is None
-        return self._is_opensearch
 
     def request(
         self,

@@ -118,10 +118,6 @@ class OwnIndex:
         """The name under which freezer-api reads and writes."""
         return f"{prefix}-{self.plural}"
 
-    def first_index(self, prefix: str) -> str:
-        """The index behind the alias, until a change of the mapping needs another one."""
-        return f"{prefix}-{self.plural}-v1"
-
 
 TRANSACTIONS = "transactions"
 #: The kind of document by the end of the name of its index.
