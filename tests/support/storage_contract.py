@@ -60,6 +60,19 @@ class StorageContract:
         writer.discard()
         assert storage.children("set/1_0") == ["first"]
 
+    @pytest.mark.parametrize("problem", [OSError, KeyboardInterrupt, SystemExit])
+    def test_an_object_whose_context_is_left_by_an_error_leaves_nothing(self, storage, problem):
+        storage.put("set/1_0/first", b"1")
+
+        def write_half():
+            with storage.create("set/1_0/second") as writer:
+                writer.write(b"half")
+                raise problem
+
+        with pytest.raises(problem):
+            write_half()
+        assert storage.children("set/1_0") == ["first"]
+
     def test_discard_after_commit_changes_nothing(self, storage):
         writer = storage.create("set/1_0/x")
         writer.write(b"whole")

@@ -92,10 +92,10 @@ def storage(tmp_path):
 
 
 def segments_of(storages, content, segment_bytes, pieces=10_007):
-    writer = SegmentWriter(FanOut(storages), "a_b/1_0", "data", segment_bytes)
-    for start in range(0, len(content), pieces):
-        writer.write(content[start : start + pieces])
-    return writer.finish()
+    with SegmentWriter(FanOut(storages), "a_b/1_0", "data", segment_bytes) as writer:
+        for start in range(0, len(content), pieces):
+            writer.write(content[start : start + pieces])
+        return writer.finish()
 
 
 @pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 2000, 123_456])
@@ -123,30 +123,27 @@ def test_a_storage_that_fails_is_left_out_and_the_others_go_on(tmp_path):
     good = LocalStorage(str(tmp_path / "good"))
     bad = FaultyStorage(LocalStorage(str(tmp_path / "bad")), {("commit", 3): fails("Full")})
     fan_out = FanOut([bad, good])
-    writer = SegmentWriter(fan_out, "a_b/1_0", "data", 1000)
     content = data(50_000)
-    writer.write(content)
-    assert VerifiedStream(good, "a_b/1_0", writer.finish()).read() == content
+    with SegmentWriter(fan_out, "a_b/1_0", "data", 1000) as writer:
+        writer.write(content)
+        assert VerifiedStream(good, "a_b/1_0", writer.finish()).read() == content
     assert (fan_out.working(), list(fan_out.failures)) == ([good], [bad])
 
 
 def test_when_no_storage_is_left_every_further_step_fails(tmp_path):
     bad = FaultyStorage(LocalStorage(str(tmp_path)), {("commit", 1): fails("Full")})
     fan_out = FanOut([bad])
-    writer = SegmentWriter(fan_out, "a_b/1_0", "data", 1000)
-    with pytest.raises(StorageError, match="Full"):
+    with pytest.raises(StorageError, match="Full"), SegmentWriter(fan_out, "a_b/1_0", "data", 1000) as writer:
         writer.write(bytes(500_000))
-    writer.discard()
     with pytest.raises(StorageError, match="Full"):
         fan_out.each(lambda _storage: None)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_discarded_writer_leaves_no_thread_and_no_half_segment(storage, tmp_path):
+def test_a_writer_that_is_left_unfinished_leaves_no_thread_and_no_half_segment(storage, tmp_path):
     before = threading.active_count()
-    writer = SegmentWriter(FanOut([storage]), "a_b/1_0", "data", 1000)
-    writer.write(bytes(2500))
-    writer.discard()
+    with SegmentWriter(FanOut([storage]), "a_b/1_0", "data", 1000) as writer:
+        writer.write(bytes(2500))
     assert threading.active_count() == before
     assert storage.children("a_b/1_0") == ["data.000000", "data.000001"]
     assert len(list((tmp_path / "container" / "a_b" / "1_0").iterdir())) == 2

@@ -8,9 +8,11 @@ import fcntl
 import gzip
 import os
 import platform
+import threading
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from io import BufferedReader
 from typing import IO, Any, BinaryIO, Callable, cast
@@ -33,6 +35,7 @@ from ..storage.base import Storage
 from ..storage.errors import StorageError
 from ..system import file_names, process
 from ..system.scratch import scratch_folder
+from ..system.undo import on_failure
 from . import tar
 from .catalogue import CatalogueTap, Tally
 from .census import Census
@@ -113,14 +116,12 @@ class _Checked:
 def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program, BufferedReader]:
     """The running tar, and the pipe on which it lists the members."""
     index_read, index_write = os.pipe()
-    try:
-        argv = tar.create_argv(plan.source, snar, index_write, increment=plan.parent is not None)
-        program = tar.start(argv, pass_fds=[index_write])
-    except BaseException:
-        os.close(index_read)
-        raise
-    finally:
-        os.close(index_write)
+    with on_failure(lambda: os.close(index_read)):
+        try:
+            argv = tar.create_argv(plan.source, snar, index_write, increment=plan.parent is not None)
+            program = tar.start(argv, pass_fds=[index_write])
+        finally:
+            os.close(index_write)
     return program, os.fdopen(index_read, "rb")
 
 
@@ -154,15 +155,10 @@ def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
             set_moment(written, dated, plan.moment_ns)
         path = f"{path}.dated"
     packed = Gzip(_SIDE_LEVEL)
-    target = FannedObject(fan_out, plan.folder, "snar.gz")
-    try:
-        with open(path, "rb") as snar:
-            for block in iter(lambda: snar.read(READ_BYTES), b""):
-                target.write(packed.frame(block))
+    with FannedObject(fan_out, plan.folder, "snar.gz") as target, open(path, "rb") as snar:
+        for block in iter(lambda: snar.read(READ_BYTES), b""):
+            target.write(packed.frame(block))
         return target.commit()
-    except BaseException:
-        target.discard()
-        raise
 
 
 def _check_continues(plan: ArchivePlan, parent_began: int, messages: tar.TarMessages) -> None:
@@ -205,19 +201,36 @@ class _Stored:
     status: int
 
 
+def _join(threads: Sequence[threading.Thread]) -> None:
+    for one in threads:
+        one.join()
+
+
+@contextmanager
+def _told_of_unsafe(plan: ArchivePlan) -> Iterator[None]:
+    """Say of what no restore would take whether it was replaced meanwhile. Raises Replaced, ArchiveError."""
+    try:
+        yield
+    except UnsafeArchive as problem:
+        if problem.path is not None:
+            raise Replaced(problem.path) from problem
+        raise ArchiveError(f"tar archived {plan.path} in a way that no restore would take: {problem}") from problem
+
+
 def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress) -> _Stored:
     """Run tar and store what it gives: segments and catalogue, committed."""
     packed = Gzip(_SIDE_LEVEL)
-    running: list[process.Program] = []
-    tap: CatalogueTap | None = None
-    feeder: Feeder | None = None
-    segments = SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes)
-    catalogue = FannedObject(fan_out, plan.folder, "catalogue.gz")
-    try:
+    with ExitStack() as stack:
+        stack.enter_context(_told_of_unsafe(plan))
+        catalogue = stack.enter_context(FannedObject(fan_out, plan.folder, "catalogue.gz"))
+        segments = stack.enter_context(SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes))
+        # They write to both, and end when the programs have ended that they read from and feed.
+        threads: list[threading.Thread] = []
+        stack.callback(_join, threads)
         if plan.links is not None:
             plan.links.begin(plan.source.folder)
         archiver, index = _start_tar(plan, snar)
-        running.append(archiver)
+        stack.enter_context(archiver)
         _widen(index)
         errors = tar.TarErrors(archiver.stderr)
         tap = CatalogueTap(
@@ -227,44 +240,30 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
             plan.links.see if plan.links is not None else None,
         )
         tap.start()
+        threads.append(tap)
         pipe = archiver.stdout
         _widen(pipe)
         # The check that a restore makes as well: what it would refuse is not stored.
         stream: Readable = _Checked(pipe, Gate(plan.folder, increment=plan.parent is not None), progress)
         if plan.codec.filter_argv is not None:
-            running.append(process.Program(plan.codec.filter_argv, stdin=process.PIPE, stdout=process.PIPE))
-            feeder = Feeder(stream, running[-1].stdin)
-            stream = running[-1].stdout
-        read = compress_stream(stream, plan.codec, segments.write)
-        if feeder is not None:
+            squeezer = process.Program(plan.codec.filter_argv, stdin=process.PIPE, stdout=process.PIPE)
+            stack.enter_context(squeezer)
+            feeder = Feeder(stream, squeezer.stdin)
+            threads.append(feeder)
+            read = compress_stream(squeezer.stdout, plan.codec, segments.write)
             feeder.join()
             if feeder.failure is not None:
                 raise feeder.failure
+            if squeezer.wait() != 0:
+                raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {squeezer.said()}.")
+        else:
+            read = compress_stream(stream, plan.codec, segments.write)
         tap.join()
         errors.join()
         status = archiver.wait() or 0
-        for squeezer in running[1:]:
-            if squeezer.wait() != 0:
-                raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {squeezer.said()}.")
         if tap.failure is not None:
             raise tap.failure
         return _Stored(segments.finish(), catalogue.commit(), read, tap.tally, errors.messages, status)
-    except BaseException as problem:
-        for program in running:
-            program.end()
-        for thread in (tap, feeder):
-            if thread is not None:
-                thread.join()  # they write to the catalogue and to what has just been ended
-        segments.discard()
-        catalogue.discard()
-        if isinstance(problem, UnsafeArchive):
-            if problem.path is not None:
-                raise Replaced(problem.path) from problem
-            raise ArchiveError(f"tar archived {plan.path} in a way that no restore would take: {problem}") from problem
-        raise
-    finally:
-        for program in running:
-            program.end()
 
 
 def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
@@ -305,9 +304,8 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tu
 
 def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
     started = time.time()
-    ours = fan_out.working()
     tar_version = tar.version()
-    try:
+    with _without_remains(plan.folder, fan_out):
         plan = _without_what_is_left_out(plan, work)
         snar = os.path.join(work, "snar")
         census = Census(plan.source)
@@ -377,18 +375,22 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         parse_manifest(stored, "What was about to be written")  # no backup is written that nothing reads
         fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))
         return StoredBackup(manifest, plan.folder, digest(stored)), census
-    except BaseException:
-        for storage in fan_out.working():
-            _remove_remains(storage, plan.folder)
-        raise
-    finally:
-        for storage in ours:
-            if storage in fan_out.failures:
-                _remove_remains(storage, plan.folder)
 
 
-def _remove_remains(storage: Storage, folder: str) -> None:
+@contextmanager
+def _without_remains(folder: str, fan_out: FanOut) -> Iterator[None]:
+    """Leave nothing of a backup in a storage that fails meanwhile, and in none if the backup fails."""
+    ours = fan_out.working()
+
+    def remove(storages: Sequence[Storage]) -> None:
+        for storage in storages:
+            try:
+                storage.delete_folder(folder)
+            except StorageError:
+                pass  # the failure that led here is the one to tell; what stays is found by prune
+
     try:
-        storage.delete_folder(folder)
-    except StorageError:
-        pass  # the failure that led here is the one to tell; what stays is found by prune
+        with on_failure(lambda: remove(fan_out.working())):
+            yield
+    finally:
+        remove([storage for storage in ours if storage in fan_out.failures])

@@ -20,6 +20,7 @@ from ..repository.errors import ArchiveError
 from ..system import trust
 from ..system.file_names import shown
 from ..system.removal import remove_tree
+from ..system.undo import on_failure
 from .merge import STAGING_PREFIX, Merge, conflicts, let_owner_in, not_safe, open_folder, set_attributes
 from .tree_comparison import attributes
 from .written import Placed
@@ -61,25 +62,20 @@ class Staging:
         self._made: list[str] = []
         self._placed = Placed()
         self._open: list[int] = []
-        try:
-            self._make_target()
-            self._root_before = (os.lstat(self._target), attributes(self._target))
-            let_owner_in(self._target)
-            self._top = os.open(self._target, _FOLDER_FLAGS)
-            self._open.append(self._top)
-            self._check_what_is_open()
-            self._remove_leftovers()
-            self._folder = os.path.join(self._target, self._make_folder())
-            self.tree = os.path.join(self._folder, "tree")
-            os.mkdir(self.tree, 0o700)
-        except OSError as problem:
-            self._close_all()
-            self._remove_made()
-            raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
-        except BaseException:
-            self._close_all()
-            self._remove_made()
-            raise
+        with on_failure(self._take_back):
+            try:
+                self._make_target()
+                self._root_before = (os.lstat(self._target), attributes(self._target))
+                let_owner_in(self._target)
+                self._top = os.open(self._target, _FOLDER_FLAGS)
+                self._open.append(self._top)
+                self._check_what_is_open()
+                self._remove_leftovers()
+                self._folder = os.path.join(self._target, self._make_folder())
+                self.tree = os.path.join(self._folder, "tree")
+                os.mkdir(self.tree, 0o700)
+            except OSError as problem:
+                raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
 
     def _check_what_is_open(self) -> None:
         """Look once more, now that it is there: where all may make folders, another user may have been faster."""
@@ -99,6 +95,10 @@ class Staging:
             raise PermissionError(errno.EPERM, "a folder in it does not stay this user's own")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return name
+
+    def _take_back(self) -> None:
+        self._close_all()
+        self._remove_made()
 
     def _close_all(self) -> None:
         while self._open:
@@ -207,9 +207,6 @@ class Staging:
 def staging(target: str, with_root: bool) -> Iterator[Staging]:
     """A staging folder for a target; leaving the context without an error keeps what was placed."""
     stage = Staging(target)
-    try:
+    with on_failure(lambda: stage.close(placed=False, with_root=with_root)):
         yield stage
-    except BaseException:
-        stage.close(placed=False, with_root=with_root)
-        raise
     stage.close(placed=True, with_root=with_root)

@@ -9,6 +9,8 @@ import http.client
 import os
 import socket
 
+from ..system.undo import on_failure
+
 PREFIX = "unix://"
 #: What the kernel keeps of the path of a socket, its final zero aside.
 LONGEST_PATH_BYTES = 107
@@ -45,10 +47,7 @@ class UnixConnection(http.client.HTTPConnection):
     def connect(self) -> None:
         """Open it. Raises OSError."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
+        with on_failure(connection.close):
             connection.settimeout(self.timeout)
             connection.connect(self._path)
-        except BaseException:
-            connection.close()
-            raise
         self.sock = connection

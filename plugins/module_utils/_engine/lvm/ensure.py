@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..system import mounts
+from ..system.undo import on_failure
 from . import mounting, snapshots
 from .errors import SnapshotError
 from .ownership import MARK, set_tag, tags_for, value_of
@@ -81,13 +82,10 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
         tags = tags_for("module", wanted.set_name or "")
         snapshots.create_snapshot(origin, name, extents, tags, writable, wanted.timeout_seconds)
         taken_at: float | None = time.time()
-        try:
+        with on_failure(lambda: snapshots.undo(origin, name, tags, wanted.timeout_seconds)):
             there = snapshots.find_snapshot(origin, name, tags, wanted.timeout_seconds)
             if point:
                 mounting.mount_volume(there, point, kind, wanted.writable, wanted.timeout_seconds)
-        except BaseException:
-            snapshots.undo(origin, name, tags, wanted.timeout_seconds)
-            raise
         changed = True
     else:
         taken_at = None

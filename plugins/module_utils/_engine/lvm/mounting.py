@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from ..system import mounts
 from ..system.mounts import Mount
+from ..system.undo import on_failure
 from . import programs
 from .errors import SnapshotError
 from .volumes import Volume
@@ -50,12 +51,8 @@ def kind_of(volume: Volume, timeout_seconds: float) -> str:
 def mount_volume(volume: Volume, point: str, kind: str, writable: bool, timeout_seconds: float) -> None:
     """Mount a snapshot on a folder, which is made where it is missing. Raises SnapshotError."""
     _make_point(point)
-    try:
+    with on_failure(lambda: _remove_point(point)):
         _mount(volume, point, kind, writable, timeout_seconds)
-    except BaseException:
-        if mounts.is_below(point, FOLDER):
-            _remove_folder(point)
-        raise
 
 
 def _mount(volume: Volume, point: str, kind: str, writable: bool, timeout_seconds: float) -> None:
@@ -102,8 +99,7 @@ def unmount_volume(volume: Volume, timeout_seconds: float) -> str | None:
         done = programs.run(["umount", "--", mount.point], timeout_seconds)
         if done.status != 0:
             return done.first_words
-        if mounts.is_below(mount.point, FOLDER):
-            _remove_folder(mount.point)
+        _remove_point(mount.point)
     return None
 
 
@@ -126,6 +122,12 @@ def remove_points(points: Sequence[str], volumes: Sequence[Volume]) -> None:
     for point in points:
         if point not in kept:
             _remove_folder(point)
+
+
+def _remove_point(point: str) -> None:
+    """Remove a mount point if it is one that is made here."""
+    if mounts.is_below(point, FOLDER):
+        _remove_folder(point)
 
 
 def _remove_folder(point: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from ..system.undo import on_failure
 from . import mounting, programs
 from .errors import SnapshotError
 from .ownership import MARK, is_leftover, set_tag
@@ -65,15 +66,12 @@ def create_snapshot(
     argv += ["--extents", str(extents)] if extents else ["--setactivationskip", "n"]
     for tag in tags:
         argv += ["--addtag", tag]
-    try:
+    with on_failure(lambda: undo(origin, name, tags, timeout_seconds)):
         done = programs.run([*argv, origin.full_name], timeout_seconds)
         if done.status != 0:
             raise SnapshotError(
                 f"No snapshot of {origin.full_name} could be made: {done.first_words}.{_hint(done.said)}"
             )
-    except BaseException:
-        undo(origin, name, tags, timeout_seconds)
-        raise
 
 
 def _hint(said: str) -> str:

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlencode
 
 from ..http.errors import NotFound, ServerError, Unreachable
 from ..http.repeating import back_off_seconds
+from ..system.undo import on_failure
 from .connection import Cloud
 from .errors import CloudError
 from .resources import OWNER, Resource
@@ -126,7 +127,7 @@ def upload(
     problem: Exception | None = None
     for _attempt in range(_UPLOADS):
         image_id = _make_image(cloud, name, facts, clock)
-        try:
+        with on_failure(partial(delete_image, cloud, image_id)):
             try:
                 hashes = _send(cloud, image_id, content)
             except (Unreachable, ServerError) as obstacle:
@@ -141,9 +142,6 @@ def upload(
             if hashes and hashes.get(expected.algorithm, expected.expected) != expected.expected:
                 raise CloudError(f"Glance has stored other bytes of the image {name} than it was sent; it was removed.")
             return image
-        except BaseException:
-            delete_image(cloud, image_id)
-            raise
     raise CloudError(f"The image {name} could not be stored in Glance: {problem}") from problem
 
 

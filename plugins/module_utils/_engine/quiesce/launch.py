@@ -17,7 +17,7 @@ from typing import Any
 
 from .. import errors
 from ..system import errors as system_errors
-from ..system import mounts
+from ..system import mounts, undo
 from ..system import process as system_process
 from . import (
     base,
@@ -53,7 +53,7 @@ _ROOM = (
     holder,
 )
 #: What the room imports of the one below it.
-_SYSTEM = (system_errors, system_process, mounts)
+_SYSTEM = (system_errors, system_process, mounts, undo)
 
 #: What a holder gives on to clients, what a client within it looks at, and what the run is known by that asks for it.
 _KEPT = (system_process.RUN_MARK, "PG", "MYSQL", "MARIADB", "MONGO", "SSL_CERT_")

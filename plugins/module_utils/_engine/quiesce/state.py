@@ -26,6 +26,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from ..system.undo import on_failure
 from .base import QuiesceError, uptime
 
 _LOG_BYTES = 256 * 1024
@@ -126,16 +127,13 @@ class State:
         with self._opened() as folder:
             name = f"{self.name}.{ending}"
             descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=folder)
-            try:
+            with on_failure(lambda: os.close(descriptor)):
                 found = os.fstat(descriptor)
                 if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
                     raise QuiesceError(
                         f"{self.path(ending)} is not a file that only the user with id {os.geteuid()} can write; remove it."
                     )
                 yield descriptor
-            except BaseException:
-                os.close(descriptor)
-                raise
 
     def read(self) -> dict[str, Any]:
         """The record, empty if there is none."""

@@ -8,10 +8,12 @@ import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
 from typing import BinaryIO, Callable
 
 from ..storage.base import Buffer, ObjectWriter, Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
+from ..system.undo import on_failure
 from .errors import ArchiveError, DamagedArchive
 from .manifest import StoredObject
 
@@ -53,7 +55,7 @@ class FanOut:
 
 
 class FannedObject:
-    """One object, written to all storages of a fan-out side by side."""
+    """One object, written to all storages of a fan-out side by side. A context, as the writer of one storage is."""
 
     def __init__(self, fan_out: FanOut, folder: str, name: str) -> None:
         self._fan_out = fan_out
@@ -61,11 +63,16 @@ class FannedObject:
         self._hash = hashlib.sha256()
         self.name = name
         self.size = 0
-        try:
+        with on_failure(self.discard):
             self._fan_out.each(lambda storage: self._writers.update({storage: storage.create(f"{folder}/{name}")}))
-        except BaseException:
-            self.discard()
-            raise
+
+    def __enter__(self) -> FannedObject:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
 
     def write(self, data: Buffer) -> None:
         """Add bytes. Raises StorageError if no storage is left."""
@@ -84,10 +91,7 @@ class FannedObject:
 
     def commit(self) -> StoredObject:
         """Make it durable on every storage that is left, and say what it is."""
-        try:
-            self._fan_out.each(lambda storage: self._writers[storage].commit())
-        finally:
-            self.discard()
+        self._fan_out.each(lambda storage: self._writers[storage].commit())
         return StoredObject(self.name, self.size, self._hash.hexdigest())
 
     def discard(self) -> None:
@@ -99,7 +103,8 @@ class FannedObject:
 class SegmentWriter:
     """Cuts what is written to it into objects of at most `segment_bytes`, named ``<stem>.000000`` and so on.
 
-    A full segment is made durable by a thread of its own while the next one fills.
+    A full segment is made durable by a thread of its own while the next one fills. A context: when it is left, the thread has
+    ended and the segment that is being written is forgotten; the committed ones are the caller's to remove.
     """
 
     def __init__(self, fan_out: FanOut, folder: str, stem: str, segment_bytes: int) -> None:
@@ -111,6 +116,17 @@ class SegmentWriter:
         self._started = 0
         self._commits: list[Future[StoredObject]] = []
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
+
+    def __enter__(self) -> SegmentWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._committer.shutdown(wait=True)
+        if self._current is not None:
+            self._current.discard()
+            self._current = None
 
     def write(self, data: Buffer) -> None:
         """Add bytes to the stream. Raises StorageError when no storage is left."""
@@ -134,24 +150,19 @@ class SegmentWriter:
         if self._current is None:
             return
         full, self._current = self._current, None
-        self._commits.append(self._committer.submit(full.commit))
+        self._commits.append(self._committer.submit(_committed, full))
         if len(self._commits) > COMMITS_IN_FLIGHT:
             self._commits[-1 - COMMITS_IN_FLIGHT].result()
 
     def finish(self) -> list[StoredObject]:
         """Commit the rest and wait until everything is durable. Raises StorageError when no storage is left."""
-        try:
-            self._commit_current()
-            return [commit.result() for commit in self._commits]
-        finally:
-            self._committer.shutdown(wait=True)
+        self._commit_current()
+        return [commit.result() for commit in self._commits]
 
-    def discard(self) -> None:
-        """Stop and forget the segment that is being written; the committed ones are the caller's to remove."""
-        self._committer.shutdown(wait=True)
-        if self._current is not None:
-            self._current.discard()
-            self._current = None
+
+def _committed(full: FannedObject) -> StoredObject:
+    with full:
+        return full.commit()
 
 
 def open_verified(storage: Storage, folder: str, wanted: StoredObject) -> BinaryIO:
@@ -163,29 +174,30 @@ def open_verified(storage: Storage, folder: str, wanted: StoredObject) -> Binary
         raise DamagedArchive(f"{where} is missing.") from None
     except OddObject as problem:
         raise DamagedArchive(str(problem)) from problem
-    try:
-        found = hashlib.sha256()
-        size = 0
-        while True:
-            block = stream.read(READ_BYTES)
-            if not block:
-                break
-            size += len(block)
-            found.update(block)
-            if size > wanted.bytes + READ_BYTES:
-                break  # however much more there is: it may be without an end
+    with on_failure(stream.close):
+        try:
+            found, size = _hash_of(stream, wanted.bytes + READ_BYTES)
+            stream.seek(0)
+        except OSError as problem:
+            raise StorageError(f"Reading {where} failed: {problem.strerror or problem}.") from problem
         if size != wanted.bytes:
             raise DamagedArchive(f"{where} has {size} bytes and should have {wanted.bytes}.")
-        if found.hexdigest() != wanted.sha256:
+        if found != wanted.sha256:
             raise DamagedArchive(f"{where} is not what was written (its SHA-256 differs).")
-        stream.seek(0)
-        return stream
-    except OSError as problem:
-        stream.close()
-        raise StorageError(f"Reading {where} failed: {problem.strerror or problem}.") from problem
-    except BaseException:
-        stream.close()
-        raise
+    return stream
+
+
+def _hash_of(stream: BinaryIO, most_bytes: int) -> tuple[str, int]:
+    """The SHA-256 and the size of what is in a stream, which is read no further than that: it may be without an end."""
+    found = hashlib.sha256()
+    size = 0
+    while size <= most_bytes:
+        block = stream.read(READ_BYTES)
+        if not block:
+            break
+        size += len(block)
+        found.update(block)
+    return found.hexdigest(), size
 
 
 class VerifiedStream(io.RawIOBase):

@@ -11,15 +11,25 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Union
+from types import TracebackType
+from typing import BinaryIO, TypeVar, Union
 
 from .errors import OddObject, StorageError
 
 Buffer = Union[bytes, bytearray, memoryview]
+_Writer = TypeVar("_Writer", bound="ObjectWriter")
 
 
 class ObjectWriter(ABC):
-    """One object while it is written. Exactly one of commit and discard ends it."""
+    """One object while it is written. A context: what is not committed when it is left is discarded."""
+
+    def __enter__(self: _Writer) -> _Writer:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
 
     def describe(self, facts: Mapping[str, str]) -> None:
         """Say before the commit what this is, for whoever finds the object by itself; kept where a storage can."""
@@ -102,13 +112,9 @@ class Storage(ABC):
 
     def put(self, name: str, data: Buffer) -> None:
         """Write one small object whole. Raises StorageError."""
-        writer = self.create(name)
-        try:
+        with self.create(name) as writer:
             writer.write(data)
             writer.commit()
-        except BaseException:
-            writer.discard()
-            raise
 
     def read(self, name: str, most_bytes: int) -> bytes:
         """A small object, whole. Raises ObjectMissing, OddObject for one of more than `most_bytes`, or StorageError."""

@@ -20,6 +20,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..system.undo import on_failure
 from .base import Storage
 from .errors import ObjectMissing, OddObject, StorageError
 from .folders import open_regular
@@ -102,16 +103,12 @@ class KnownContainers:
             content = _in_json(dict(reversed(kept)))
         partial = f"{self._path}.{secrets.token_hex(4)}.partial"
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
+        with on_failure(lambda: _unlink(partial)):
             with open(descriptor, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.rename(partial, self._path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(partial)
-            raise
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -142,6 +139,11 @@ class KnownContainers:
         except OSError as problem:
             raise StorageError(f"{self._path} cannot be read: {problem.strerror or problem}.") from problem
         return {name: found for name, found in known.items() if isinstance(found, str)}
+
+
+def _unlink(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
 
 
 def _in_json(known: dict[str, str]) -> bytes:

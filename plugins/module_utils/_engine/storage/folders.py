@@ -10,6 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from ..system.undo import on_failure
 from .errors import OddObject, StorageError
 
 #: To look names up in a folder, which takes no right to list it.
@@ -63,11 +64,8 @@ def open_regular(path: str, flags: int = os.O_RDONLY, folder: int | None = None)
         if problem.errno == errno.ELOOP:
             raise OddObject(f"{path} is a symbolic link and not a regular file.") from None
         raise
-    try:
+    with on_failure(lambda: os.close(descriptor)):
         _check_regular(os.fstat(descriptor), path)
-    except BaseException:
-        os.close(descriptor)
-        raise
     return descriptor
 
 

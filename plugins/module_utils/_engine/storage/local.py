@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
+from ..system.undo import on_failure
 from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, OddObject, SetBusy, StorageError
 from .folders import (
@@ -151,7 +152,8 @@ class LocalStorage(Storage):
         if make:
             self._make_container()
         descriptor = os.open(self.container, LOOK_UP)
-        try:
+        # Of which the last one is open, whichever that is by then.
+        with on_failure(lambda: os.close(descriptor)):
             reached = self.container
             inside = os.path.relpath(path, self.container)
             for part in inside.split("/") if inside != "." else ():
@@ -165,9 +167,6 @@ class LocalStorage(Storage):
                     below = open_below(descriptor, reached)
                 os.close(descriptor)
                 descriptor = below
-        except BaseException:
-            os.close(descriptor)
-            raise
         return descriptor
 
     @contextmanager
@@ -235,12 +234,9 @@ class LocalStorage(Storage):
         return True
 
     def put_new(self, name: str, data: Buffer) -> None:
-        writer = self._writer(self._path(name), make=False)
-        try:
+        with self._writer(self._path(name), make=False) as writer:
             writer.write(data)
             writer.commit_new()
-        finally:
-            writer.discard()
 
     def children(self, folder: str) -> list[str]:
         path = self._path(folder) if folder else self.container

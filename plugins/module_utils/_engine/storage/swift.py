@@ -25,6 +25,7 @@ from urllib.parse import quote
 
 from ..http.repeating import Answer
 from ..openstack.connection import Cloud
+from ..system.undo import on_failure
 from .base import Buffer, ObjectWriter, Storage, too_large
 from .errors import ObjectMissing, SetBusy, StorageError
 from .swift_requests import Refused, SwiftRequests, path_of
@@ -184,18 +185,15 @@ class SwiftStorage(Storage):
         whole: BinaryIO = io.BytesIO()
         if first[1] > _MEMORY_BYTES:
             whole = cast(BinaryIO, tempfile.TemporaryFile("w+b"))  # noqa: SIM115
-        try:
-            self._fetch(name, first, whole)
-            whole.seek(0)
-            return whole
-        except OSError as problem:
-            whole.close()
-            raise StorageError(
-                f"Reading {name} of {self.describe()} failed: {problem.strerror or problem}."
-            ) from problem
-        except BaseException:
-            whole.close()
-            raise
+        with on_failure(whole.close):
+            try:
+                self._fetch(name, first, whole)
+                whole.seek(0)
+                return whole
+            except OSError as problem:
+                raise StorageError(
+                    f"Reading {name} of {self.describe()} failed: {problem.strerror or problem}."
+                ) from problem
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """A committed object, however large, block by block. Raises ObjectMissing or StorageError."""
@@ -316,11 +314,8 @@ class SwiftStorage(Storage):
         """Upload one piece by another thread; the result is its name, its ETag and its size."""
         self._swift.ensure_container(self.segments_container)
         self._slots.acquire()
-        try:
+        with on_failure(self._slots.release):
             running = self._uploads.submit(self._upload, name, piece)
-        except BaseException:
-            self._slots.release()
-            raise
         running.add_done_callback(lambda _done: self._slots.release())
         return running
 

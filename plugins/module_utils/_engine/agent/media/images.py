@@ -21,6 +21,7 @@ from ...repository.segments import FannedObject
 from ...repository.stored_set import MANIFEST_NAME, next_timestamp
 from ...storage.containers import Containers
 from ...storage.errors import StorageError
+from ...system.undo import on_failure
 from .. import results as shared_results
 from . import proving, restoring, results
 from .base import Copy, Medium, Run
@@ -159,7 +160,7 @@ class _Making:
 
 def _store(making: _Making, taken: Taken) -> StoredImage:
     resource = making.source.resource
-    try:
+    with on_failure(lambda: _remove_half(making)):
         disks = []
         with closing(making.source.copies()) as copies:  # type: ignore[type-var]
             for number, disk in enumerate(copies):
@@ -182,9 +183,6 @@ def _store(making: _Making, taken: Taken) -> StoredImage:
         content = manifest.to_bytes()
         name = f"{resource['id']}/{manifest.folder}/{MANIFEST_NAME}"
         making.run.fan_out.each(lambda storage: storage.put(name, content))
-    except BaseException:
-        _remove_half(making)
-        raise
     return stored_image(content, resource["id"], name)
 
 
@@ -192,18 +190,17 @@ def _store_disk(making: _Making, copy: DiskCopy, number: int, taken: Taken) -> D
     resource, image = making.source.resource, copy.image
     name = f"{making.timestamp}/disk{number}" if number else str(making.timestamp)
     making.run.progress.begin("backup", int(image["size"]))
-    stored = FannedObject(making.run.fan_out, resource["id"], name)
-
-    def take(block: bytes) -> None:
-        stored.write(block)
-        making.run.progress.advance(done_bytes=len(block))
-
     try:
-        download(making.work.cloud, image, take)
-        stored.describe(_headers(making, copy, stored.sha256, taken))
-        written = stored.commit()
+        with FannedObject(making.run.fan_out, resource["id"], name) as stored:
+
+            def take(block: bytes) -> None:
+                stored.write(block)
+                making.run.progress.advance(done_bytes=len(block))
+
+            download(making.work.cloud, image, take)
+            stored.describe(_headers(making, copy, stored.sha256, taken))
+            written = stored.commit()
     finally:
-        stored.discard()
         making.run.progress.end()
     return Disk(
         name=name,

@@ -24,6 +24,7 @@ from ...progress import Progress
 from ...repository.backup_set import set_folder
 from ...repository.errors import DamagedArchive
 from ...repository.levels import LevelPlan, LevelPolicy, plan_level
+from ...system.undo import on_failure
 from ..record import Made
 from . import results
 from .base import Copy, KeptElsewhere, Medium, Run
@@ -185,15 +186,14 @@ def _make(
 
     volume_id = volume["id"]
     work.quietly("A snapshot of an earlier run", lambda: _remove_held(work, volume_id, name))
-    try:
+    with on_failure(
+        lambda: work.quietly("The snapshot that was held for", lambda: _remove_held(work, volume_id, name))
+    ):
         hold = taken_while_held(
             options,
             lambda held_as: snapshots(wait_for="taken", held={volume_id: held_as}).present([volume_id]),
         )
         made: Resource = snapshots().present([volume_id])["snapshots"][0]
-    except BaseException:
-        work.quietly("The snapshot that was held for", lambda: _remove_held(work, volume_id, name))
-        raise
     return made, hold
 
 

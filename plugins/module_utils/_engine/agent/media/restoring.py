@@ -14,6 +14,7 @@ from ...openstack.errors import CloudError
 from ...openstack.images import delete_image, images_named, upload
 from ...openstack.resources import Resource
 from ...progress import Progress
+from ...system.undo import on_failure
 from .content import verified_blocks
 from .image_set import ImageSet
 from .manifest import CloudManifest, Disk
@@ -126,21 +127,20 @@ class _Restore:
         disk = self._manifest.disks[0]
         known = [one for one in images_named(self._work.cloud, self._work.temporary) if one["status"] == "active"]
         image = known[0] if known else self._work_upload(disk)
-        try:
+        with ExitStack() as stack:
+            if not known:
+                what = f"The image {image['id']}"
+                stack.enter_context(on_failure(lambda: self._work.quietly(what, lambda: self._delete_image(image))))
             # The image stays: Nova needs it whenever it moves or rebuilds the server.
             return {**self._boot({"imageRef": image["id"]}, dry_run=False), "image_id": image["id"]}
-        except BaseException:
-            if not known:
-                self._work.quietly(f"The image {image['id']}", lambda: delete_image(self._work.cloud, image["id"]))
-            raise
+
+    def _delete_image(self, image: Resource) -> None:
+        delete_image(self._work.cloud, image["id"])
 
     def _work_upload(self, disk: Disk) -> Resource:
         self._work.remove_images()
-        try:
+        with on_failure(lambda: self._work.quietly("The unfinished image", self._work.remove_images)):
             return self._upload(disk, freezer_backup_id=self._manifest.backup_id)
-        except BaseException:
-            self._work.quietly("The unfinished image", self._work.remove_images)
-            raise
 
     def _server_of_volumes(self, dry_run: bool) -> dict[str, Any]:
         planned = self._boot({}, dry_run=True)

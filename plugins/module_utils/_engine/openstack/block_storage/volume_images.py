@@ -9,6 +9,7 @@ from typing import Any, Callable
 from urllib.parse import quote
 
 from ...http.errors import Conflict, Rejected
+from ...system.undo import on_failure
 from ..connection import Cloud
 from ..errors import CloudError, deletion_failed
 from ..images import BROKEN, delete_image, get_image, images_named
@@ -59,11 +60,8 @@ def image_of_volume(cloud: Cloud, volumes: Volumes, volume_id: str, name: str, c
                 raise CloudError(f"Cinder did not store the volume {volume_id} as an image; see its messages.")
         return None
 
-    try:
+    with on_failure(lambda: delete_image(cloud, image_id)):
         return clock.wait(whole, f"The image {name}")
-    except BaseException:
-        delete_image(cloud, image_id)
-        raise
 
 
 def volume_of_image(
@@ -94,11 +92,8 @@ def volume_of_image(
         wanted = made[0] if made else next(iter(known), None)
         return volumes.idle(wanted) if wanted is not None and wanted in known else None
 
-    try:
+    with on_failure(lambda: remove_volumes(volumes, name, clock, metadata)):
         return once(do, find, clock, f"Making the volume {name}")
-    except BaseException:
-        remove_volumes(volumes, name, clock, metadata)
-        raise
 
 
 def _has(volume: Resource, metadata: Mapping[str, str]) -> bool:
