@@ -114,6 +114,8 @@ class CloudProxy:
     rules: list[Rule] = field(default_factory=list)
     #: ``METHOD /path`` of every request except those for tokens, in order.
     requests: list[str] = field(default_factory=list)
+    #: How many of those for tokens there were.
+    logins: int = 0
     refused: list[str] = field(default_factory=list)
 
     def __enter__(self) -> CloudProxy:
@@ -176,6 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         exchange = Exchange(self.command, f"/{rest}", headers, body, lambda: _forward(int(port), exchange))
         reply: Any
         if asks_for_token:
+            self.proxy.logins += 1
             status, answer_headers, content = exchange.forward()
             reply = (
                 status,

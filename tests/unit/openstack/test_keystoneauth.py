@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -61,6 +62,21 @@ def test_a_token_is_fetched_anew_only_when_it_was_refused():
         assert keystone.headers() == keystone.headers() == {"X-Auth-Token": "old"}
         assert keystone.renew()
         assert keystone.headers() == {"X-Auth-Token": "t0ken"}
+    assert len(server.requests) == 2
+
+
+def test_threads_whose_token_is_refused_at_the_same_time_log_in_once():
+    with FaultyServer([answer(201, TOKEN, {"X-Subject-Token": "old"}), GIVEN]) as server:
+        keystone = login(server.url)
+        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+            first = [thread.submit(keystone.headers).result() for thread in (one, other)]
+            assert [thread.submit(keystone.renew).result() for thread in (one, other)] == [True, True]
+            second = [one.submit(keystone.headers).result()]
+            # A refusal that comes late is one of the old token.
+            late = other.submit(keystone.renew).result()
+            second.append(other.submit(keystone.headers).result())
+    assert late
+    assert (first, second) == ([{"X-Auth-Token": "old"}] * 2, [{"X-Auth-Token": "t0ken"}] * 2)
     assert len(server.requests) == 2
 
 

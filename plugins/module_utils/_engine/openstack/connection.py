@@ -52,37 +52,6 @@ CLOUD_OPTIONS = (
 )
 
 
-class _Shared(AuthMethod):
-    """A way to log in that several threads use."""
-
-    def __init__(self, method: AuthMethod) -> None:
-        self.auth_type = method.auth_type
-        self._method = method
-        self._lock = threading.Lock()
-
-    def headers(self) -> Mapping[str, str]:
-        with self._lock:
-            return self._method.headers()
-
-    def renew(self) -> bool:
-        with self._lock:
-            return self._method.renew()
-
-    def endpoint(
-        self,
-        interface: str,
-        region_name: str | None,
-        service_type: str = "backup",
-        service_name: str | None = None,
-    ) -> str | None:
-        with self._lock:
-            return self._method.endpoint(interface, region_name, service_type, service_name)
-
-    def project_id(self) -> str | None:
-        with self._lock:
-            return self._method.project_id()
-
-
 class Service:
     """One service of a cloud. Any number of threads may ask it; each has a connection of its own."""
 
@@ -116,7 +85,7 @@ class Cloud:
 
     def __init__(self, auth: AuthMethod, transport: Transport, known: Mapping[str, Any]) -> None:
         """``known`` are the options that ``complete`` has put together."""
-        self._auth = _Shared(auth)
+        self._auth = auth
         self._transport = transport
         self._known = known
         self._services: dict[str, Service] = {}

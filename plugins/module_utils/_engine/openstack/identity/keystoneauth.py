@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, Callable
@@ -26,6 +27,8 @@ KEYSTONE = "Keystone"
 class Keystoneauth(AuthMethod):
     """A plugin of keystoneauth1, with its own options in ``auth``. Keystone is asked when an answer is needed first.
 
+    Any number of threads may use it; one of them asks at a time, and all have what it was answered.
+
     Raises ``BadAddress`` where the options of a usual login say too little; those of others are known to the library.
     """
 
@@ -43,12 +46,32 @@ class Keystoneauth(AuthMethod):
         self._transport = transport
         self._sleep = sleep
         self._session: Any = None
+        self._lock = threading.Lock()
+        #: What is sent at present, and what each thread has sent last.
+        self._current: Mapping[str, str] | None = None
+        self._sent = threading.local()
 
     def headers(self) -> Mapping[str, str]:
-        return self._asked(lambda session: session.get_auth_headers()) or {}
+        def current(session: Any) -> Mapping[str, str]:
+            self._current = session.get_auth_headers() or {}
+            return self._current
+
+        self._sent.headers = self._asked(current) or {}
+        return dict(self._sent.headers)
 
     def renew(self) -> bool:
-        return bool(self._asked(lambda session: session.invalidate()))
+        refused = getattr(self._sent, "headers", None)
+        if not refused:
+            return False
+
+        def renewed(session: Any) -> bool:
+            if refused != self._current:
+                # Another thread, which was refused as well, came first.
+                return True
+            self._current = None
+            return bool(session.invalidate())
+
+        return bool(self._asked(renewed))
 
     def endpoint(
         self,
@@ -77,6 +100,10 @@ class Keystoneauth(AuthMethod):
         return str(found) if found else None
 
     def _asked(self, question: Callable[[Any], Any]) -> Any:
+        with self._lock:
+            return self._answer(question)
+
+    def _answer(self, question: Callable[[Any], Any]) -> Any:
         """The answer of keystoneauth, asked again where that may help, in our errors."""
         exceptions = imported("keystoneauth1.exceptions", f"auth_type {self.auth_type}")
         attempt = 0
