@@ -83,6 +83,8 @@ def _options(parser: argparse.ArgumentParser, actions: Iterable[argparse.Action]
         yield ".TP"
         yield " ".join(filter(None, (names, f"\\fI{roff(str(value))}\\fR" if value else "")))
         yield roff(formatter._expand_help(action))
+        for paragraph in getattr(action, "paragraphs", ()):
+            yield from (".IP", roff(paragraph))
 
 
 def _verbs(parser: argparse.ArgumentParser, verbs: argparse._SubParsersAction) -> Iterator[str]:

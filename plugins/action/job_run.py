@@ -14,11 +14,10 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
-    is_given,
-    option_name,
     parse_options,
+    taken_by_module,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import WITHOUT_EFFECT
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import MODULES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.results import left_out_said
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
@@ -34,8 +33,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.registry_op
     registry_from,
     registry_options,
 )
-
-_MODULES = {"backup": "backup", "restore": "restore", "admin": "prune"}
 
 
 class ActionModule(ActionBase):
@@ -88,18 +85,15 @@ class ActionModule(ActionBase):
     def _perform(self, what: Mapping[str, Any]) -> Outcome:
         """One attempt at an action on the host."""
         kind = str(what["action"])
-        options = {}
-        for key, value in what.items():
-            name = option_name(key)
-            if is_given(name, value) and name not in WITHOUT_EFFECT:
-                options[name] = value
         try:
-            parse_options(options).refuse_for(kind)
+            parse_options(what).refuse_for(kind)
         except OptionError as error:
             return Outcome(FAIL, str(error), may_retry=False)
         try:
             found: dict[str, Any] = self._execute_module(
-                module_name=f"freezer.backup.{_MODULES[kind]}", module_args=options, task_vars=self._vars
+                module_name=f"freezer.backup.{MODULES[kind]}",
+                module_args=taken_by_module(kind, what),
+                task_vars=self._vars,
             )
         except AnsibleConnectionFailure:
             return Outcome(FAIL, "the host cannot be reached.")

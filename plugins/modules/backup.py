@@ -12,7 +12,8 @@ description:
   - Reads a folder or a file with GNU tar, compresses it, and stores it with the hash of every segment. A backup exists
     when its manifest exists, which is written last.
   - Needs nothing on the host but Python and GNU tar 1.27 or later, and no API.
-  - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
+  - The options are the keys that a C(freezer_action) with the action C(backup) can have, so that such a document can be given as
+    it is.
   - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) it is a server or a volume of an OpenStack cloud, which
     the host that the module runs on asks for; O(path_to_backup) is left out then.
   - Files that cannot be read are listed; RV(outcome) is then C(partial), never C(success).
@@ -26,7 +27,7 @@ requirements:
   - mariadb or mysql, psql, or PyMongo or mongosh, for O(mode) other than V(fs)
 extends_documentation_fragment:
   - freezer.backup._action
-  - freezer.backup._media
+  - freezer.backup._action.backup
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group_host
 attributes:
@@ -323,6 +324,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.host_module
 def main() -> None:
     """Hand the options to the engine as an action."""
     run_on_host(
+        "backup",
         lambda action, check_mode: backup(action, dry_run=check_mode),
         shown=["hostname", "backup_name", "path_to_backup", "level", "parent_backup_id"],
         required=["path_to_backup"],

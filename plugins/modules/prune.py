@@ -18,13 +18,14 @@ description:
     backups of this host whose process is gone. A run that is under way keeps what it has; the module
     fails if one writes backups of the same name.
   - Does not tell the Freezer API. RV(removed) has the ids for M(freezer.backup.backup_record).
-  - The options are the keys of a C(freezer_action), so that an action C(admin) can be given as it is.
+  - The options are the keys that a C(freezer_action) with the action C(admin) can have, so that such a document can be given as
+    it is.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
 extends_documentation_fragment:
   - freezer.backup._action
-  - freezer.backup._media
+  - freezer.backup._action.prune
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group_host
 attributes:
@@ -173,7 +174,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.host_module
 
 def main() -> None:
     """Hand the options to the engine as an action."""
-    run_on_host(lambda action, check_mode: prune(action, dry_run=check_mode), shown=[], diff_of=pruned_diff)
+    run_on_host("admin", lambda action, check_mode: prune(action, dry_run=check_mode), shown=[], diff_of=pruned_diff)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ description:
     a home.
   - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) a new server or volume is made beside whatever there
     is; what it was made of need not exist any more. A second run finds it, and changes nothing.
-  - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
+  - The options are the keys that a C(freezer_action) with the action C(restore) can have, so that such a document can be given as
+    it is.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -27,7 +28,7 @@ requirements:
   - zstandard (Python) or zstd, for backups that were compressed with zstd
 extends_documentation_fragment:
   - freezer.backup._action
-  - freezer.backup._media
+  - freezer.backup._action.restore
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group_host
 attributes:
@@ -235,6 +236,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.host_module
 def main() -> None:
     """Hand the options to the engine as an action."""
     run_on_host(
+        "restore",
         lambda action, check_mode: restore(action, dry_run=check_mode),
         shown=[
             "restore_abs_path",

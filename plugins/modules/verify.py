@@ -12,37 +12,17 @@ description:
   - Reads a backup and everything it is built on and checks it, up to a restore into a scratch folder that is compared
     with a folder.
   - Fails when the proof fails, and when one of O(storages) does not have the backup.
-  - The options are the keys of a C(freezer_action), so that such a document can be given as it is.
+  - The options are the keys that a C(freezer_action) with the action C(verify) can have. Of an action for a backup the filter
+    P(freezer.backup.action_for#filter) takes what has a meaning here.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
 requirements:
   - GNU tar 1.27 or later
   - zstandard (Python) or zstd, for backups that were compressed with zstd
-options:
-  check:
-    description:
-      - V(segments) compares sizes and hashes of all stored objects and of the chain of manifests.
-      - V(stream) also decompresses everything and lets tar read it.
-      - V(restore) restores into a scratch folder, which has to fit into the host's temporary folder.
-      - Of an image of a server or a volume V(segments) is the size of all objects, V(stream) also their SHA-256, and
-        V(restore) an image in Glance, whose hash is compared, and if it is raw a scratch volume made of that, whose bytes
-        are read again.
-      - Of a backup of Cinder V(segments) is the chain that it is built on, V(stream) also a restore into a scratch volume,
-        and V(restore) also reading that.
-    type: str
-    choices: [segments, stream, restore]
-    default: stream
-  compare_to:
-    description:
-      - Restore into a scratch folder and compare names, contents, modes, owners, times, links and extended attributes
-        with this folder. Implies O(check=restore).
-      - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume, whose bytes are compared by
-        way of a snapshot.
-    type: path
 extends_documentation_fragment:
   - freezer.backup._action
-  - freezer.backup._media
+  - freezer.backup._action.verify
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group_host
 attributes:
@@ -164,14 +144,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.host_module
 
 def main() -> None:
     """Hand the options to the engine as an action."""
-    run_on_host(
-        lambda action, check_mode: verify(action),
-        shown=[],
-        extra_spec={
-            "check": {"type": "str", "choices": ["segments", "stream", "restore"], "default": "stream"},
-            "compare_to": {"type": "path"},
-        },
-    )
+    run_on_host("verify", lambda action, check_mode: verify(action), shown=[])
 
 
 if __name__ == "__main__":

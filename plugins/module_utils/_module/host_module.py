@@ -8,53 +8,18 @@ from __future__ import annotations
 import signal
 from typing import Any, Callable
 
-from .._engine.action import values
-from .._engine.action.spec import BY_NAME, CLOUD_MEDIA, Row
+# For modules that have to look at their options before Ansible refuses those that it does not know.
+from ansible.module_utils.basic import _load_params
+
+from .._engine.action.spec import CLOUD_MEDIA
 from .._engine.errors import FreezerError
+from .action_specs import action_spec, foreign_options
 from .masking import DiscreetModule
 
+_EXCLUSIVE = (("storage", "storages"), ("backup_id", "restore_from_date"))
 _CLOUD_KEYS = [key for keys in CLOUD_MEDIA.values() for key in keys]
 
-#: Keys of documents that a module takes and does nothing with.
-_PASSED_OVER = ("action", "log_file")
-#: What Ansible makes of a value; the engine reads all else of it, such as the unit of a size.
-_TYPES: dict[Any, str] = {
-    values.whole: "int",
-    values.number: "float",
-    values.switch: "bool",
-    values.texts: "list",
-    values.storages: "list",
-}
-
 Work = Callable[[dict[str, Any], bool], dict[str, Any]]
-
-
-def action_spec() -> dict[str, Any]:
-    """The keys of a freezer_action, documented by the fragment freezer.backup._action.
-
-    Every module takes all of them, so that one action document fits them all; what is verify's own is none of them.
-    """
-    taken = (row for row in BY_NAME.values() if row.name in _PASSED_OVER or (row.parser and row.verbs != ("verify",)))
-    spec = {row.name: _argument(row) for row in taken}
-    places = {name: _argument(BY_NAME[name]) for name in ("storage", "container", "cloud", "osrc")}
-    for name in ("storage", "container"):
-        places[name]["required"] = True
-    spec["storages"]["options"] = places
-    return spec
-
-
-def _argument(row: Row) -> dict[str, Any]:
-    """One option as Ansible declares it. What the engine is to choose has no default."""
-    argument: dict[str, Any] = {"type": "path" if row.is_path else _TYPES.get(row.parser, "str")}
-    if argument["type"] == "list":
-        argument["elements"] = "dict" if row.parser is values.storages else "str"
-    if row.choices:
-        argument["choices"] = list(row.choices)
-    if row.parser is values.switch and row.default is not None:
-        argument["default"] = row.default
-    if row.aliases:
-        argument["aliases"] = list(row.aliases)
-    return argument
 
 
 def end_by_signal(number: int, _frame: Any) -> None:
@@ -63,24 +28,30 @@ def end_by_signal(number: int, _frame: Any) -> None:
 
 
 def run_on_host(
+    verb: str,
     work: Work,
     shown: list[str],
-    extra_spec: dict[str, Any] | None = None,
     required: list[str] | None = None,
     diff_of: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> None:
-    """Run one piece of the engine's work as an Ansible module.
+    """Run one piece of the engine's work, a verb of an action, as an Ansible module.
 
     `shown` names the keys of the result that make up the diff: those that are known before the work is done; `diff_of`
     makes a diff of a result in another way. A lost connection or a cancelled task ends the work as cleanly as an error does.
     """
+    spec = action_spec(verb)
+    # There are none at all where ansible-test looks at what a module declares.
+    foreign = foreign_options(verb, _load_params() or {})
+    # What other modules take is declared for a moment, so that it is refused with a better sentence than Ansible's.
     module = DiscreetModule(
-        argument_spec={**action_spec(), **(extra_spec or {})},
+        argument_spec={**spec, **{name: {"type": "raw"} for name in foreign}},
         # What a cloud is asked for has a name of its own. The engine says which storage and container it can choose.
-        required_one_of=[("backup_name", *_CLOUD_KEYS)],
-        mutually_exclusive=[("storage", "storages"), ("backup_id", "restore_from_date")],
+        required_one_of=[] if any(foreign.values()) else [("backup_name", *_CLOUD_KEYS)],
+        mutually_exclusive=[pair for pair in _EXCLUSIVE if set(pair) <= set(spec)],
         supports_check_mode=True,
     )
+    for sentence in filter(None, foreign.values()):
+        module.fail_json(msg=sentence)
     of_cloud = any(module.params[key] for key in _CLOUD_KEYS)
     missing = [name for name in required or [] if not module.params[name] and not of_cloud]
     if missing:

@@ -100,7 +100,6 @@ def test_ansible_finds_them_by_their_full_names(world, openrc, module, what):
 @pytest.mark.usefixtures("own_tmp")
 def test_a_server_is_kept_proved_restored_and_pruned_by_the_modules_of_files(world, openrc):
     action = {
-        "action": "backup",
         "mode": "nova",
         "nova_inst_name": "web",
         "osrc": openrc,
@@ -108,7 +107,7 @@ def test_a_server_is_kept_proved_restored_and_pruned_by_the_modules_of_files(wor
         "container": "kept",
         "backup_name": "web",
     }
-    planned = run_module("backup", action, check_mode=True)
+    planned = run_module("backup", {**action, "action": "backup"}, check_mode=True)
     assert (planned["changed"], planned["outcome"]) == (True, "planned"), planned
     assert "kept" not in world.containers()
     done = run_module("backup", action)

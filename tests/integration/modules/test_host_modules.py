@@ -94,24 +94,36 @@ def test_dry_run_does_as_check_mode(host):
     assert (result["outcome"], host.everything()) == ("planned", before)
 
 
-def test_an_action_document_is_a_set_of_options(host):
-    document = {
-        "action": "backup",
-        "mode": "fs",
-        "engine_name": "tar",
-        "path_to_backup": str(host.data),
-        "restore_abs_path": str(host.target),
-        "log_file": "/var/log/freezer.log",
-        "max_backup_level": 2,
-        "exclude": ["*.tmp"],
-        "overwrite": True,
-        **host.place,
-    }
-    assert host.run("backup", **document)["changed"]
-    assert not host.run("verify", **document)["changed"]
-    # A restore must not be given what a backup reads: it would bring back more than was asked for.
-    del document["path_to_backup"], document["exclude"]
-    assert host.run("restore", **document)["changed"]
+def test_an_action_document_is_a_set_of_options_of_the_module_for_its_verb(host):
+    common = {"mode": "fs", "engine_name": "tar", "log_file": "/var/log/freezer.log", "keep_last": None, **host.place}
+    of_backup = {"action": "backup", "path_to_backup": str(host.data), "max_backup_level": 2, "exclude": ["*.tmp"]}
+    assert host.run("backup", **common, **of_backup)["changed"]
+    assert not host.run("verify", action="verify", check="segments", **common)["changed"]
+    assert host.run("restore", action="restore", restore_abs_path=str(host.target), overwrite=True, **common)["changed"]
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "said"),
+    [
+        (
+            "verify",
+            {"keep_last": 1},
+            "freezer.backup.verify does not take keep_last, which is for freezer.backup.prune",
+        ),
+        (
+            "backup",
+            {"action": "restore"},
+            "action is restore, and freezer.backup.backup was called; use freezer.backup.restore",
+        ),
+        (
+            "prune",
+            {"max_backup_level": 1},
+            "freezer.backup.prune does not take max_backup_level, which is for freezer.backup.backup",
+        ),
+    ],
+)
+def test_what_is_for_another_module_is_refused_with_its_name(host, module, options, said):
+    assert host.sentence(module, **options).startswith(said)
 
 
 def test_a_restore_gives_back_what_was_there(host):
@@ -199,9 +211,10 @@ def test_prune_removes_what_no_rule_keeps_and_the_second_time_nothing(host):
 @pytest.mark.usefixtures("own_tmp")
 def test_an_action_admin_is_a_valid_set_of_options_for_prune_and_for_no_other(host):
     host.run("backup")
-    action = {"action": "admin", "mode": "fs", "path_to_backup": str(host.data), "remove_older_than": 30}
+    action = {"action": "admin", "mode": "fs", "remove_older_than": 30}
     assert not host.run("prune", **action)["changed"]
-    assert "remove_older_than belongs to an action admin" in host.sentence("backup", **action)
+    del action["action"]
+    assert "remove_older_than, which is for freezer.backup.prune" in host.sentence("backup", **action)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import MISSING, fields
 from typing import get_type_hints
@@ -11,6 +12,7 @@ from typing import get_type_hints
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action import options, spec, values
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import ALL_MEDIA
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
     ACTIONS,
     EXEC_KEYS,
@@ -18,6 +20,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import TIMEOUT_SECONDS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.snapshots import DEFAULT_SIZE
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import flags
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.contract import document
 
 FIELDS = {field.name: field for field in fields(options.Options)}
@@ -65,7 +68,7 @@ def test_a_row_names_actions_and_media_that_there_are(row):
     assert row.verbs
     assert set(row.verbs) <= set(ACTIONS)
     assert row.media
-    assert set(row.media) <= set(spec.ALL_MEDIA)
+    assert set(row.media) <= set(ALL_MEDIA)
     assert not row.names or tuple(row.media) == (row.names,)
 
 
@@ -80,11 +83,20 @@ def test_an_exec_gets_of_the_defaults_of_a_job_what_it_takes_by_the_table():
 
 
 def test_the_defaults_in_texts_are_those_of_the_engine():
-    assert f"(default: {DEFAULT_SIZE})" in spec.BY_NAME["lvm_snapsize"].about
-    assert f"(default: {TIMEOUT_SECONDS:.0f})" in spec.BY_NAME["timeout"].about
-    assert not [row.name for row in spec.rows() if "{" in row.about]
-    assert spec.BY_NAME["deadline_seconds"].about.endswith("(default: 60)")
-    assert spec.BY_NAME["max_segment_size"].about.endswith("at least 64K (default: 64M)")
+    assert spec.BY_NAME["lvm_snapsize"].otherwise == DEFAULT_SIZE
+    assert spec.BY_NAME["timeout"].otherwise == f"{TIMEOUT_SECONDS:.0f}"
+    assert flags.about(spec.BY_NAME["deadline_seconds"]).endswith("(default: 60)")
+    assert flags.about(spec.BY_NAME["max_segment_size"]).endswith("at least 64K (default: 64M)")
+
+
+@pytest.mark.parametrize("option", [one for one in spec.rows() if one.text], ids=lambda one: one.name)
+def test_a_text_is_sentences_whose_marks_name_options_that_there_are(option):
+    for text in (option.text, *option.paragraphs):
+        assert text.endswith(".")
+        assert text[0].isupper() or text.startswith(("V(", "O(", "M("))
+        assert set(re.findall(r"\bO\((\w+)", text)) <= set(spec.BY_NAME)
+        assert set(re.findall(r"\bM\(freezer\.backup\.(\w+)\)", text)) <= set(spec.MODULES.values())
+        assert not re.search(r"\b[OVCEM]\(|RV\(", flags.as_typed(text))
 
 
 def _modes(part):

@@ -40,7 +40,7 @@ def test_a_page_has_what_readers_look_for(name):
         ".SH DESCRIPTION",
         ".SH OPTIONS",
     ]
-    known = {'.\\"', ".TH", ".SH", ".SS", ".TP", ".RS", ".RE", ".PP", ".BR", ".nf", ".fi"}
+    known = {'.\\"', ".TH", ".SH", ".SS", ".TP", ".IP", ".RS", ".RE", ".PP", ".BR", ".nf", ".fi"}
     assert {line.split()[0] for line in lines if line.startswith((".", "'"))} <= known
     assert all(lines[place + 1] and lines[place + 2] for place, line in enumerate(lines) if line == ".TP")
 

@@ -1,23 +1,32 @@
 # Copyright (c) 2026 The freezer.backup authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that backup, restore, verify and prune share: what they declare, what is documented, what the engine knows."""
+"""The options of backup, restore, verify and prune: what they declare and document, by the table of options."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import yaml
+from ansible.errors import AnsibleFilterError
 
-from ansible_collections.freezer.backup.plugins.doc_fragments import _action, _media
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action import spec
-from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import action_spec
+from ansible_collections.freezer.backup.plugins.doc_fragments._action import ModuleDocFragment
+from ansible_collections.freezer.backup.plugins.filter.action_for import action_for
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action import options, spec
+from ansible_collections.freezer.backup.plugins.module_utils._module.action_specs import action_spec, foreign_options
 
-DECLARED = action_spec()
-DOCUMENTED = {
-    name: option
-    for fragment in (_action, _media)
-    for name, option in yaml.safe_load(fragment.ModuleDocFragment.DOCUMENTATION)["options"].items()
-}
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def documented_by(verb):
+    """The options that the fragments of a module have."""
+    parts = [ModuleDocFragment.DOCUMENTATION, getattr(ModuleDocFragment, spec.MODULES[verb].upper())]
+    found = [yaml.safe_load(part)["options"] for part in parts]
+    assert not set(found[0]) & set(found[1])
+    return {name: option for part in found for name, option in part.items()}
 
 
 def declared_by(option):
@@ -28,12 +37,110 @@ def declared_by(option):
     return found
 
 
-@pytest.mark.parametrize("name", sorted(DECLARED.keys() | DOCUMENTED.keys()))
-def test_an_option_of_an_action_is_documented_as_it_is_declared(name):
-    assert declared_by(DOCUMENTED[name]) == DECLARED[name]
+@pytest.mark.parametrize("verb", spec.MODULES)
+def test_a_module_documents_what_it_declares(verb):
+    assert {name: declared_by(option) for name, option in documented_by(verb).items()} == action_spec(verb)
 
 
-def test_modules_take_every_option_of_the_engine_in_every_spelling():
-    assert spec.OPTION_KEYS - set(DECLARED) == {"check", "compare_to"}, "verify declares its own"
-    aliases = {alias for option in DECLARED.values() for alias in option.get("aliases", ())}
-    assert aliases == set(spec.ALIASES)
+@pytest.mark.parametrize("verb", spec.MODULES)
+def test_a_module_takes_what_its_verb_takes_in_every_spelling_and_nothing_else(verb):
+    declared = action_spec(verb)
+    rows = {row.name: row for row in spec.rows() if verb in row.verbs and row.parser}
+    assert set(declared) == {*rows, "action", "log_file"}
+    assert {name: tuple(option.get("aliases", ())) for name, option in declared.items() if name in rows} == {
+        name: tuple(row.aliases) for name, row in rows.items()
+    }
+
+
+@pytest.mark.parametrize("verb", spec.MODULES)
+def test_defaults_of_a_module_mean_the_same_as_nothing(verb):
+    defaults = {name: option["default"] for name, option in action_spec(verb).items() if "default" in option}
+    assert len(defaults) > 6
+    assert options.parse_options(defaults) == options.parse_options({})
+    # Also where a server or a volume is meant.
+    for medium, keys in spec.CLOUD_MEDIA.items():
+        named = {keys[0]: "some", "storage": "swift"}
+        assert options.parse_options({**defaults, **named}) == options.parse_options(named), medium
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "said"),
+    [
+        (
+            "verify",
+            {"keep_last": 1},
+            "freezer.backup.verify does not take keep_last, which is for freezer.backup.prune;",
+        ),
+        (
+            "backup",
+            {"remove_older_then": 1},
+            "backup does not take remove_older_then, which is for freezer.backup.prune;",
+        ),
+        (
+            "prune",
+            {"backup_id": "a"},
+            "backup_id, which is for freezer.backup.restore and freezer.backup.verify; leave it out.",
+        ),
+        (
+            "backup",
+            {"action": "restore"},
+            "action is restore, and freezer.backup.backup was called; use freezer.backup.restore.",
+        ),
+        (
+            "verify",
+            {"action": "exec"},
+            "action is exec, and freezer.backup.verify was called; no module of this collection",
+        ),
+        (
+            "restore",
+            {"exclude": ["a"]},
+            "exclude says what a backup reads, and a restore brings back all of it; leave it out",
+        ),
+    ],
+)
+def test_what_is_for_another_module_is_refused_with_its_name(verb, given, said):
+    verb = {"prune": "admin"}.get(verb, verb)
+    (sentence,) = foreign_options(verb, given).values()
+    assert said in sentence
+    assert sentence.endswith("Nothing was done.")
+
+
+def test_what_is_empty_or_no_module_knows_is_not_refused_as_another_modules():
+    given = {
+        "keep_last": None,
+        "path_to_backup": "",
+        "exclude": False,
+        "no_such": 1,
+        "action": "nope",
+        "check": "stream",
+    }
+    assert foreign_options("verify", given) == {"keep_last": "", "path_to_backup": "", "exclude": ""}
+    assert foreign_options("admin", {"action": "admin", "min_age": 5, "_ansible_check_mode": True}) == {}
+
+
+def test_of_an_action_document_the_module_for_a_verb_gets_what_it_takes():
+    action = {
+        "action": "backup",
+        "backup-name": "etc",
+        "src_file": "/etc",
+        "compression": "zstd",
+        "container": "/srv",
+        "hostname": "",
+        "keep_last": 3,
+        "client_id": "db1",
+        "no_such": 1,
+    }
+    assert action_for(action, "verify") == {"backup_name": "etc", "container": "/srv", "no_such": 1}
+    assert action_for(action, "admin") == {"backup_name": "etc", "container": "/srv", "keep_last": 3, "no_such": 1}
+    assert action_for(action, "backup")["path_to_backup"] == "/etc"
+    assert action_for(action, "backup")["action"] == "backup"
+    for wrong in (([], "verify"), ({}, "exec")):
+        with pytest.raises(AnsibleFilterError, match="action_for needs"):
+            action_for(*wrong)
+
+
+def test_the_fragments_are_what_the_table_says():
+    checked = subprocess.run(
+        [sys.executable, CHECKOUT / "tools/fragments.py", "--check"], capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import OptionError
-from .spec import ALL_MEDIA, BY_NAME, CLOUD_MEDIA, FILES, rows
+from .row import ALL_MEDIA, FILES
+from .spec import BY_NAME, CLOUD_MEDIA, rows
 
 #: Options that do not go with every medium, and those that do not go with files.
 _OF_SOME = tuple(row for row in BY_NAME.values() if row.media != ALL_MEDIA and not row.names)

@@ -20,7 +20,8 @@ from ..repository.compressions import LEVELS
 from . import values
 from .locations import Location, locate
 from .medium import medium_of
-from .spec import ALIASES, DEFAULT_SEGMENT_BYTES, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT
+from .rows_of_backup import DEFAULT_SEGMENT_BYTES
+from .spec import ALIASES, BY_NAME, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT, rows_of_module
 
 #: Why an action that comes from outside may not have ``init``.
 INIT_IS_THE_NODES = (
@@ -61,7 +62,7 @@ class Options:
     compression_level: int | None = None
     container: str | None = None
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
-    dereference_symlink: str | None = None
+    dereference_symlink: str = "none"
     dry_run: bool = False
     engine_name: str = "tar"
     exclude: list[str] = field(default_factory=list)
@@ -267,6 +268,25 @@ def value_of(key: str, value: Any) -> Any:
         # A list of storages may hold a password, and must not be shown.
         found = f", and is {value!r}" if isinstance(value, (str, int, float)) and name != "storages" else ""
         raise OptionError(f"{key} has to be {problem}{found}.") from None
+
+
+def taken_by_module(verb: str, action: Mapping[str, Any]) -> dict[str, Any]:
+    """What of an action is an option of the module for a verb, by the names of its options.
+
+    What is not given, and what means something to other verbs only, is left out; what no verb knows is not, so that the
+    module refuses it.
+    """
+    own = {row.name for row in rows_of_module(verb)}
+    found = {}
+    for key, value in action.items():
+        name = option_name(key)
+        if (
+            is_given(name, value)
+            and (name in own or name not in BY_NAME)
+            and (name, value == verb) != ("action", False)
+        ):
+            found[name] = value
+    return found
 
 
 def parse_options(action: Mapping[str, Any]) -> Options:

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of options: each key of a freezer_action once, with all that is known about it.
 
-The parser of actions, the defaults, the other spellings, what goes with which medium, the JSON schema, the flags of
-freezer-agent and its manual are made from it. A new option is a row here, its field in ``Options``, and its use.
+The parser of actions, the defaults, the other spellings, what goes with which medium, the JSON schema, the argument specs
+and the documentation of modules, the flags of freezer-agent and its manual are made from it. A new option is a row here (or
+in `rows_of_backup`), its field in ``Options``, and its use.
 
 Keys, spellings and defaults are upstream's (freezer-agent 19, and the README of freezer-api for the older ones).
 """
@@ -11,268 +12,195 @@ Keys, spellings and defaults are upstream's (freezer-agent 19, and the README of
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from ..documents.action import ACTIONS
-from ..quiesce.base import DEFAULT_DEADLINE_SECONDS
-from ..repository.compressions import COMPRESSIONS, LEVELS
-from . import values
-
-FILES = "fs"
-#: What is copied in place of files, through the interface of a cloud.
-CLOUDS = ("nova", "cinder", "cindernative")
-ALL_MEDIA = (FILES, *CLOUDS)
+from . import rows_of_backup, values
+from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, RESTORE, VERIFY, WORK, Row
 
 #: The container of Freezer's agents. The prefix `freezer_` is no part of a name that is given: that one is taken as it is.
 DEFAULT_CONTAINER = "freezer_backups"
-DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
-
-_BACKUP, _FIND = ("backup",), ("restore", "verify")
-_RESTORE, _VERIFY, _ADMIN, _EXEC = ("restore",), ("verify",), ("admin",), ("exec",)
-#: All that have to do with backups.
-_EACH = ("backup", "restore", "verify", "info", "admin")
-_WORK = ("backup", "restore", "verify", "admin")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One option."""
-
-    name: str
-    #: What its value can be. None for what the engine passes over: it is the program's that runs it, or without effect.
-    parser: values.Parser | None
-    #: What its value is called in the help, which tells the unit too; empty for a switch.
-    metavar: str = ""
-    #: What it is about, for --help-all and the manual; ``{default}`` stands for its default. Empty for what they do not show.
-    text: str = ""
-    #: A line for --help, which shows only options that have one.
-    line: str = ""
-    #: What it is where it is not given; None where that depends on other things.
-    default: Any = None
-    #: The flag of one letter, and the spelling of the long one where it is not the key's.
-    short: str = ""
-    spelling: str = ""
-    repeated: bool = False
-    #: Older and hyphenless spellings that documents in the wild carry.
-    aliases: Sequence[str] = ()
-    #: Which actions take it, and for which media.
-    verbs: Sequence[str] = ACTIONS
-    media: Sequence[str] = ALL_MEDIA
-    #: The medium whose thing its value names.
-    names: str = ""
-    #: Whether a document that comes from outside may have it. What may not names a file which the program reads or writes
-    #: for itself, or says how it behaves.
-    of_node: bool = False
-    #: Whether the command of a backup's record has it; what others say already, or no command line can say, it has not.
-    is_repeated_by_record: bool = True
-    #: Whether its value is the path of a file or a folder of the host.
-    is_path: bool = False
-
-    @property
-    def about(self) -> str:
-        """The text, with the default in it."""
-        return self.text.replace("{default}", _shown(self))
-
-    @property
-    def choices(self) -> tuple[str, ...]:
-        """The words that its value can be; none if it is not one of a few."""
-        return self.parser.choices if isinstance(self.parser, values.Choice) else ()
-
-
-def _shown(row: Row) -> str:
-    if row.parser is values.size:
-        return f"{row.default // 1024**2}M"
-    return f"{row.default:.0f}" if isinstance(row.default, float) else str(row.default)
-
-
-def _levels_of(compression: str) -> str:
-    best, usual = LEVELS[compression]
-    return f"of {compression} 1 to {best} (default: {usual})"
-
+#: The module of the collection that does what an action asks for. The others have none.
+MODULES: Mapping[str, str] = {"backup": "backup", "restore": "restore", "verify": "verify", "admin": "prune"}
 
 #: The options by groups, as the help shows them. Those of the last group have no flags.
 GROUPS: Mapping[str, Sequence[Row]] = {
     "what to do": (
-        Row("action", None, "ACTION", "backup (the default), restore, verify, info, admin or exec",
+        Row("action", None, "ACTION",
+            "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).",
+            more="A module takes the action that it carries out, so that a document can be given as it is.",
             line="backup (the default), restore, verify, info, admin, exec"),
-        Row("dry_run", values.switch, "", "say what would be done, and do nothing",
+        Row("dry_run", values.switch, "", "Say what would be done, and do nothing.",
+            more="It is the same as check mode of Ansible.",
             line="say what would be done, and do nothing", default=False, is_repeated_by_record=False),
     ),
     "which backup": (
-        Row("backup_name", values.text, "NAME", "the name that a backup is found by again", short="-N", verbs=_EACH,
-            line="the name that a backup is found by again"),
-        Row("hostname", values.text, "HOST", "the host that the backup is of (default: this one)", verbs=_EACH,
-            aliases=("restore_from_host",)),
+        Row("backup_name", values.text, "NAME",
+            "The name under which backups of the same data are kept and found again.",
+            more="Of a server or a volume it is C(freezer_<medium>_<id>) if it is not given; a restore and a proof then take the newest "
+                 "backup, whatever it is called.",
+            short="-N", verbs=EACH, line="the name that a backup is found by again"),
+        Row("hostname", values.text, "HOST", "The host that the backup is of.", otherwise="the name of the host that does the work",
+            verbs=EACH, aliases=("restore_from_host",)),
         Row("storage", values.Choice("local", "swift"), "KIND",
-            "where backups are kept: local or swift (the default where credentials of OpenStack are)",
-            line="where backups are kept: local or swift", verbs=_EACH, is_repeated_by_record=False),
+            "Where backups are kept: V(local) is a folder of the host, V(swift) the object store of an OpenStack cloud.",
+            more="Without this and O(storages) it is V(swift) where O(cloud), O(osrc) or the environment (E(OS_CLOUD), or E(OS_AUTH_URL) "
+                 "and what belongs to it, or E(OS_CLIENT_CONFIG_FILE)) names a cloud, and an error else. The result says so in "
+                 "RV(ignore:chosen).",
+            line="where backups are kept: local or swift", verbs=EACH, is_repeated_by_record=False),
         Row("container", values.text, "PATH",
-            f"for local the path of a folder, for swift a container's name (default: {DEFAULT_CONTAINER})", short="-C",
-            line="local: the path of a folder; swift: a name", verbs=_EACH, is_repeated_by_record=False),
-        Row("init", values.switch, "", "use the container as it is now, also one that is gone, and make the folders above it",
-            default=False, verbs=_EACH),
+            "Where in the storage backups are kept: for O(storage=local) the absolute path of a folder, for O(storage=swift) the "
+            "name of a container.",
+            more="Both are made when they are missing, a folder with mode 0700, and beside a container C(<container>_segments).\n"
+                 "Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; a name that is given "
+                 "is taken as it is. Images of servers and volumes need O(storage=swift).",
+            otherwise=f"V({DEFAULT_CONTAINER}) for V(swift)",
+            short="-C", line="local: the path of a folder; swift: a name", verbs=EACH, is_repeated_by_record=False),
+        Row("init", values.switch, "", "Use the container as it is now, and make a folder with all folders above it.",
+            more="Without it the folder above has to be there. The first backup writes a marker with an id into a container, and the "
+                 "host remembers it. A container that was used from a host is refused there when it is gone, has lost its marker or "
+                 "has another id, which is what a storage looks like that is not mounted. With this option it is used all the same, "
+                 "and remembered anew.",
+            default=False, verbs=EACH),
         Row("cloud", values.text, "NAME",
-            "for swift and clouds: one of clouds.yaml (default: OS_CLOUD, or OS_AUTH_URL and so on)",
-            line="swift and clouds: one of clouds.yaml", verbs=_EACH),
-        Row("osrc", values.text, "FILE", "for swift and clouds: an openrc file that says who asks", verbs=_EACH, is_path=True),
+            "The name of a cloud in a C(clouds.yaml) of the host, for O(storage=swift), servers and volumes.",
+            more="It needs the Python library openstacksdk on the host; without this and O(osrc) keystoneauth1 is enough, if "
+                 "E(OS_CLOUD) is not set.",
+            otherwise="and without O(osrc) E(OS_CLOUD), or E(OS_AUTH_URL) and what belongs to it", line="swift and clouds: one of clouds.yaml", verbs=EACH),
+        Row("osrc", values.text, "FILE",
+            "The path of an openrc file on the host with the credentials of a cloud, for O(storage=swift), servers and volumes.",
+            more="Its lines are read, not run.", verbs=EACH, is_path=True),
     ),
-    "backup: what is read": (
-        Row("path_to_backup", values.text, "PATH", "the folder or the file to back up", short="-F",
-            line="backup: the folder or the file to back up", aliases=("src_file", "file_to_backup"), verbs=_BACKUP,
-            media=(FILES,), is_path=True),
-        Row("exclude", values.texts, "PATTERN", "leave out what matches this pattern; can be repeated", repeated=True,
-            line="backup: leave this out; can be repeated", default=(), verbs=_BACKUP, media=(FILES,)),
-        Row("dereference_symlink", values.Choice("none", "soft", "hard", "all"), "WHICH",
-            "none, soft, hard or all: store what links lead to in place of links (default: none)", verbs=_BACKUP,
-            media=(FILES,)),
-        Row("one_file_system", values.switch, "",
-            "leave out what is mounted below the path (with a snapshot it always is)", verbs=_BACKUP),
-    ),
-    "servers and volumes of a cloud, in place of files (cloud or osrc says who asks)": (
-        Row("nova_inst_id", values.text, "ID", "the server with this id: its image is kept in Swift", names="nova",
-            verbs=_EACH, media=("nova",)),
-        Row("nova_inst_name", values.text, "NAME", "the same by its name", names="nova", verbs=_EACH, media=("nova",)),
-        Row("cinder_vol_id", values.text, "ID", "the volume with this id: an image of it is kept in Swift", names="cinder",
-            aliases=("cinder_inst_id",), verbs=_EACH, media=("cinder",)),
-        Row("cinder_vol_name", values.text, "NAME", "the same by its name", names="cinder", verbs=_EACH, media=("cinder",)),
-        Row("cindernative_vol_id", values.text, "ID", "the volume with this id: Cinder keeps its own backup of it",
-            names="cindernative", verbs=_EACH, media=("cindernative",)),
-        Row("cindernative_backup_container", values.text, "NAME", "where Cinder puts it (default: Cinder's own container)",
-            verbs=_BACKUP, media=CLOUDS),
-        Row("cindernative_backup_id", values.text, "ID", "restore and verify: the backup of Cinder with this id", verbs=_FIND,
-            media=CLOUDS),
+    "backup: what is read": rows_of_backup.READ,
+    "servers and volumes of a cloud, in place of files (--cloud or --osrc has the credentials)": (
+        Row("nova_inst_id", values.text, "ID", "The id of a server, an image of which is kept in Swift.",
+            more="Of a server that boots from a volume it is an image of each of its volumes. Volumes that are attached to a server "
+                 "with a disk of its own are not part of it.\n"
+                 "The cloud is the one that O(cloud), O(osrc) or the environment names.",
+            names="nova", verbs=EACH, media=("nova",)),
+        Row("nova_inst_name", values.text, "NAME", "The same by the server's name, which only one server of the project may have.",
+            names="nova", verbs=EACH, media=("nova",)),
+        Row("cinder_vol_id", values.text, "ID", "The id of a volume, an image of which is kept in Swift.",
+            more="It is made by way of a snapshot, a volume of that and an image of that, all of which are removed in the end.",
+            names="cinder", aliases=("cinder_inst_id",), verbs=EACH, media=("cinder",)),
+        Row("cinder_vol_name", values.text, "NAME", "The same by the volume's name, which only one volume of the project may have.",
+            names="cinder", verbs=EACH, media=("cinder",)),
+        Row("cindernative_vol_id", values.text, "ID",
+            "The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.",
+            more="With O(max_level) there are so many increments after each full backup. Cinder builds an increment on the volume's "
+                 "newest backup; where that is not one of O(backup_name) the backup is full, and says why.",
+            names="cindernative", verbs=EACH, media=("cindernative",)),
+        Row("cindernative_backup_container", values.text, "NAME", "The container that Cinder puts its backup into.",
+            otherwise="Cinder's own", verbs=BACKUP, media=CLOUDS),
+        Row("cindernative_backup_id", values.text, "ID",
+            "The backup of Cinder to restore or verify, also one that was made of the volume in another way; the same as O(backup_id).",
+            verbs=FIND, media=CLOUDS),
         Row("backup_media", values.Choice(*ALL_MEDIA), "MEDIUM",
-            "{default}, nova, cinder or cindernative; follows from the options above", default=FILES, verbs=_EACH,
-            is_repeated_by_record=False),
-        Row("nova_restore_network", values.text, "ID", "restore: the network of the new server (default: those it had)",
-            verbs=_RESTORE, media=CLOUDS),
-        Row("restore_as", values.text, "NAME", "restore: the name of the new server or volume (default: NAME~TIMESTAMP)",
-            verbs=_RESTORE, media=CLOUDS),
+            "What is backed up; it follows from the option that names it, and has to agree with that.", default=FILES,
+            is_declared=False, verbs=EACH, is_repeated_by_record=False),
+        Row("nova_restore_network", values.text, "ID", "The id of the network that a restored server gets.",
+            otherwise="those that the server had", verbs=RESTORE, media=CLOUDS),
+        Row("restore_as", values.text, "NAME", "The name of the new server or volume that a restore makes.",
+            otherwise="C(<name>~<timestamp>)", verbs=RESTORE, media=CLOUDS),
         # Images of large volumes take their time.
-        Row("cloud_timeout_seconds", values.number, "SECONDS",
-            "wait so long for each thing that the cloud does (default: {default})", default=21600.0, verbs=_WORK),
+        Row("cloud_timeout_seconds", values.number, "SECONDS", "How long to wait for each thing that the cloud does.",
+            default=21600.0, verbs=WORK),
     ),
-    "backup: what is held still": (
-        Row("snapshot", values.snapshot, "",
-            "read a snapshot of the LVM volume that the path is on, which is removed afterwards",
-            line="backup: read a snapshot of the LVM volume", default="", verbs=_BACKUP, media=(FILES,)),
-        Row("mode", values.Mode("fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUDS), "MODE",
-            "what the data belongs to: {default} (the default), mysql, postgresql or mongodb; nova, cinder or cindernative "
-            "mean the same as with --backup-media", short="-m", line="backup: fs, mysql, postgresql or mongodb",
-            default="fs", verbs=_EACH),
-        Row("mysql_conf", values.text, "FILE", "ini file with host, port, user, password or socket of the server",
-            verbs=_BACKUP, is_path=True),
-        Row("postgresql_conf", values.text, "FILE", "the same, with database and os_user", verbs=_BACKUP, is_path=True),
-        Row("mongodb_conf", values.text, "FILE", "the same, with database", verbs=_BACKUP, is_path=True),
-        Row("deadline_seconds", values.number, "SECONDS",
-            "release the database after this time, done or not (default: {default})", default=DEFAULT_DEADLINE_SECONDS,
-            verbs=_BACKUP),
-        Row("lvm_snapsize", values.text, "SIZE", "of a classic snapshot, such as 2G or 20%%ORIGIN (default: 1G)",
-            verbs=_BACKUP, media=(FILES,)),
-        Row("lvm_snapname", values.text, "NAME", "name of the snapshot (default: freezer_backup_snap_ and a code)",
-            verbs=_BACKUP, media=(FILES,)),
-        Row("lvm_snapperm", values.Choice("ro", "rw"), "PERM",
-            "{default} (the default) or rw: whether it can be written to", spelling="lvm_snap_perm",
-            aliases=("lvm_snap_perm",), default="ro", verbs=_BACKUP),
-        Row("lvm_dirmount", values.text, "PATH", "where it is mounted (default: below /run/freezer-backup)", verbs=_BACKUP,
-            media=(FILES,), is_path=True),
-        Row("lvm_srcvol", values.text, "VOLUME", "the volume; without it the one that the path is on", verbs=_BACKUP,
-            media=(FILES,)),
-        Row("lvm_volgroup", values.text, "GROUP", "the group of the volume", verbs=_BACKUP, media=(FILES,)),
-        Row("lvm_auto_snap", values.auto_snap, "PATH", "the same as --snapshot, for the volume of this path", verbs=_BACKUP,
-            media=(FILES,)),
-    ),
-    "backup: full or incremental": (
-        Row("max_level", values.whole, "N", "so many increments follow a full backup",
-            line="backup: so many increments follow a full one", aliases=("max_backup_level",), verbs=_BACKUP,
-            media=(FILES, "cindernative")),
-        Row("always_level", values.whole, "N", "once this level is reached, take it again every time",
-            aliases=("always_backup_level",), verbs=_BACKUP, media=(FILES,)),
-        Row("restart_always_level", values.number, "DAYS", "begin with a full backup again after so many days",
-            aliases=("restart_always_backup",), verbs=_BACKUP, media=(FILES, "cindernative")),
-        Row("no_incremental", values.switch, "", "take a full backup, whatever the levels say", default=False, verbs=_BACKUP),
-        Row("min_age", values.number, "SECONDS",
-            "do nothing while the newest backup is younger than this; admin: leave what killed runs have left while it "
-            "is younger", verbs=(*_BACKUP, *_ADMIN)),
-    ),
-    "backup: how it is stored": (
-        Row("compression", values.Choice(*COMPRESSIONS), "CODEC",
-            "zstd, gzip or none (default: zstd where this host has it, else gzip)", verbs=_BACKUP, media=(FILES,)),
-        Row("compression_level", values.whole, "N", ", ".join(map(_levels_of, LEVELS)), verbs=_BACKUP, media=(FILES,)),
-        Row("max_segment_size", values.size, "SIZE",
-            f"size of a segment in bytes, or with K, M or G; at least {values.LEAST_SEGMENT_BYTES // 1024}K (default: {{default}})",
-            short="-M", aliases=("max_seg_size",), default=DEFAULT_SEGMENT_BYTES, verbs=_BACKUP),
-        Row("engine_name", values.Choice("tar", "nova"), "ENGINE",
-            "what reads and writes: {default} (the default), or nova for servers", short="-e", spelling="engine",
-            aliases=("engine",), default="tar", verbs=_EACH),
-    ),
+    "backup: what is quiesced, and the snapshot": rows_of_backup.CONSISTENCY,
+    "backup: full or incremental": rows_of_backup.LEVELS_OF_BACKUPS,
+    "backup: how it is stored": rows_of_backup.STORED,
     "restore and verify": (
-        Row("restore_abs_path", values.text, "PATH", "the folder to restore into", line="restore: the folder to restore into",
-            verbs=_RESTORE, media=(FILES,), is_path=True),
+        Row("restore_abs_path", values.text, "PATH", "The folder to restore into; it is made when it is missing.",
+            line="restore: the folder to restore into", verbs=RESTORE, media=(FILES,), is_path=True),
         Row("restore_from_date", values.end_of, "DATE",
-            "the newest backup that is not younger than this: 2026-11-22T08:30:00, 2026-11-22 (all of that day), "
-            "yesterday 18:00, 3 days ago", line="restore, verify: as it was then (yesterday 18:00)", verbs=_FIND),
+            "Take the newest backup that began at or before this moment: V(2026-11-22T08:30:00), V(2026-11-22) (all of that day), "
+            "V(yesterday 18:00), V(3 days ago).",
+            more="Without a time zone it is local time of the host.",
+            line="restore, verify: as it was then (yesterday 18:00)", verbs=FIND),
         Row("backup_id", values.text, "ID",
-            "the backup with this id, or with the only one that begins so (4 digits or more)",
-            line="restore, verify: its id, or the first 4 digits of it", verbs=_FIND),
-        Row("overwrite", values.switch, "", "restore into a folder that is not empty: what is not in the backup stays",
-            line="restore: also into a folder that is not empty", default=False, verbs=_RESTORE),
+            "The backup with this id, or with the only one that begins so (4 digits or more).",
+            more="Without it and O(restore_from_date) it is the newest one.",
+            line="restore, verify: its id, or the first 4 digits of it", verbs=FIND),
+        Row("overwrite", values.switch, "", "Restore into a folder that is not empty.",
+            more="Files of the backup replace those of the same name, equal ones are not touched, all others stay.",
+            line="restore: also into a folder that is not empty", default=False, verbs=RESTORE),
         Row("check", values.Choice("segments", "stream", "restore"), "HOW",
-            "how verify looks: segments (hashes), {default} (also unpacked and read by tar; the default) or restore "
-            "(also restored into a scratch folder)", default="stream", verbs=_VERIFY),
+            "How a backup is proven: V(segments) compares sizes and hashes, V(stream) also unpacks it and lets tar read it, V(restore) "
+            "also restores it into a scratch folder.",
+            more="V(segments) looks at all stored objects and the chain of manifests. V(restore) has to fit into the host's temporary "
+                 "folder.\n"
+                 "Of an image of a server or a volume V(segments) is the size of all objects, V(stream) also their SHA-256, and "
+                 "V(restore) an image in Glance, whose hash is compared, and if it is raw a scratch volume made of that, whose bytes "
+                 "are read again.\n"
+                 "Of a backup of Cinder V(segments) is the chain that it is built on, V(stream) also a restore into a scratch volume, "
+                 "and V(restore) also reading that.",
+            default="stream", verbs=VERIFY),
         Row("compare_to", values.text, "PATH",
-            "verify: restore into a scratch folder and compare it with this folder; of volumes: the volume to compare with",
-            verbs=_VERIFY),
+            "Restore into a scratch folder and compare that with this folder: names, contents, modes, owners, times, links and "
+            "extended attributes.",
+            more="Implies O(check=restore).\n"
+                 "For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume, whose bytes are compared by "
+                 "way of a snapshot.",
+            verbs=VERIFY, is_path=True),
     ),
     "admin: which backups stay (what they are built on stays too, and the newest one)": (
-        Row("remove_older_than", values.number, "DAYS", "those that are not older than so many days", short="-R",
-            line="admin: keep what is not older than this", aliases=("remove_older_then",), verbs=_ADMIN),
-        Row("remove_before_date", values.moment, "DATE", "those that began after this date", aliases=("remove_from_date",),
-            verbs=_ADMIN),
-        Row("keep_last", values.whole, "N", "the newest ones, so many; 0 is no rule, here and below",
-            line="admin: keep so many of the newest ones", verbs=_ADMIN),
-        Row("keep_daily", values.whole, "N", "the newest one of each of so many days that have any", verbs=_ADMIN),
-        Row("keep_weekly", values.whole, "N", "the newest one of each of so many weeks", verbs=_ADMIN),
-        Row("keep_monthly", values.whole, "N", "the newest one of each of so many months", verbs=_ADMIN),
-        Row("keep_yearly", values.whole, "N", "the newest one of each of so many years", verbs=_ADMIN),
+        Row("remove_older_than", values.number, "DAYS",
+            "Remove backups that are older than so many days, unless another rule keeps them.", short="-R",
+            line="admin: keep what is not older than this", aliases=("remove_older_then",), verbs=ADMIN),
+        Row("remove_before_date", values.moment, "DATE",
+            "Remove backups that began at or before this date, as in V(2026-11-22T08:30:00), unless another rule keeps them.",
+            aliases=("remove_from_date",), verbs=ADMIN),
+        Row("keep_last", values.whole, "N", "Keep so many of the newest backups; 0 is no rule, here and in the others.",
+            line="admin: keep so many of the newest ones", verbs=ADMIN),
+        Row("keep_daily", values.whole, "N", "Keep the newest backup of each of so many days that have any.",
+            more="Days, weeks, months and years are those of the host's time zone.", verbs=ADMIN),
+        Row("keep_weekly", values.whole, "N", "Keep the newest backup of each of so many weeks that have any.", verbs=ADMIN),
+        Row("keep_monthly", values.whole, "N", "Keep the newest backup of each of so many months that have any.", verbs=ADMIN),
+        Row("keep_yearly", values.whole, "N", "Keep the newest backup of each of so many years that have any.", verbs=ADMIN),
     ),
     "exec": (
-        Row("command", None, "WORDS", "the command to run, in words as a shell tells them apart; no shell sees them",
-            verbs=_EXEC),
-        Row("script", None, "PATH", "in place of a command: the path of a file that can be executed", verbs=_EXEC),
-        Row("arguments", None, "WORD", "an argument of the script; can be repeated", repeated=True, verbs=_EXEC),
+        Row("command", None, "WORDS", "The command to run, in words as a shell tells them apart; no shell sees them.",
+            verbs=EXEC),
+        Row("script", None, "PATH", "In place of a command the path of a file that can be executed.", verbs=EXEC),
+        Row("arguments", None, "WORD", "An argument of the script; can be given several times.", repeated=True, verbs=EXEC),
     ),
     "how it is done": (
-        Row("max_priority", values.switch, "", "the highest priority for processors, and that of real time for disks",
-            aliases=("max_cpu_priority",), default=False, verbs=_EACH),
+        Row("max_priority", values.switch, "",
+            "Work with the highest priority for processors, and that of real time for disks.",
+            more="What cannot be had is warned of.", aliases=("max_cpu_priority",), default=False, verbs=EACH),
         Row("sync", values.switch, "",
-            "backup: write out what the file systems of this host have in memory before it begins", default=False,
-            verbs=_BACKUP),
-        Row("proxy", values.text, "URL",
-            "for swift and clouds: ask through this proxy, as http://proxy.example.org:3128, or none", verbs=_EACH, of_node=True),
-        Row("insecure", values.switch, "", "for swift and clouds: do not verify certificates", default=False, verbs=_EACH,
+            "Write out what the file systems of the host have in memory before a backup begins.", default=False, verbs=BACKUP),
+        Row("proxy", values.text, "URL", "Ask the cloud through this proxy for HTTP, such as C(http://proxy.example.org:3128), or through none with V(none).",
+            otherwise="that of E(https_proxy), E(http_proxy) and E(no_proxy)", verbs=EACH, of_node=True),
+        Row("insecure", values.switch, "", "Do not verify the certificates of the cloud, with a warning.", default=False, verbs=EACH,
             of_node=True),
-        Row("timeout", values.number, "SECONDS", "for swift and clouds: how long an answer may take (default: 30)",
-            verbs=_EACH),
+        Row("timeout", values.number, "SECONDS", "How long an answer of the cloud may take, in seconds.", otherwise="30",
+            verbs=EACH),
     ),
     "configuration and output": (
-        Row("config", None, "FILE", "take options from an ini file; the command line wins over it",
+        Row("config", None, "FILE", "Take options from an ini file; the command line wins over it.",
             line="take options from an ini file", of_node=True),
-        Row("metadata_out", None, "FILE|-", "write the metadata of a backup, or the result of another action, as JSON",
+        Row("metadata_out", None, "FILE|-", "Write the metadata of a backup, or the result of another action, as JSON.",
             of_node=True),
-        Row("log_file", None, "FILE", "append what happens to this file", of_node=True),
-        Row("quiet", None, "", "show errors only", short="-q", line="show errors only", of_node=True),
+        Row("log_file", None, "FILE", "Append what happens to this file.",
+            more="A module takes it so that documents fit, and writes no log: it reports through Ansible.", of_node=True),
+        Row("quiet", None, "", "Show errors only.", short="-q", line="show errors only", of_node=True),
     ),
     "": (
         # The way back from no_incremental.
-        Row("incremental", values.switch, default=True, verbs=_BACKUP, is_repeated_by_record=False),
+        Row("incremental", values.switch, text="The value V(false) is the same as O(no_incremental=true).", default=True,
+            verbs=BACKUP, is_repeated_by_record=False),
         # Given by sections of a file, and by documents: a list of mappings is no value for a flag.
-        Row("storages", values.storages, default=(), verbs=_EACH, is_repeated_by_record=False),
+        Row("storages", values.storages,
+            text="Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.",
+            more="M(freezer.backup.restore) takes the first one that has the backup. Without O(backup_id) it refuses while one of them, "
+                 "which may have a newer backup, cannot be read or is damaged.\n"
+                 "M(freezer.backup.verify) fails where one of them does not have the backup.",
+            default=(), verbs=EACH, is_repeated_by_record=False),
         # Of upstream's agent, and without effect here: scripts and documents that give them go on working.
         *(Row(name, None, "VALUE") for name in ("client_id", "hostname_restore", "job_id", "os_identity_api_version")),
     ),
 }  # fmt: skip
+#: What each of several storages says of itself; the first two it has to.
+LOCATION_KEYS = ("storage", "container", "cloud", "osrc")
 
 
 def rows() -> Iterator[Row]:
@@ -287,11 +215,11 @@ PARSERS: Mapping[str, values.Parser] = {name: row.parser for name, row in BY_NAM
 OPTION_KEYS = frozenset(PARSERS)
 ALIASES: Mapping[str, str] = {alias: row.name for row in rows() for alias in row.aliases}
 #: Keys that change nothing about what is stored or restored.
-WITHOUT_EFFECT = frozenset(row.name for row in rows() if row.parser is None and row.verbs != _EXEC)
+WITHOUT_EFFECT = frozenset(row.name for row in rows() if row.parser is None and row.verbs != EXEC)
 #: Keys that are for the node to say. Documents that Freezer's clients store have them too; there they are not used.
 NODE_KEYS = frozenset(row.name for row in rows() if row.of_node)
 #: Keys that say which backups prune leaves.
-RETENTION_KEYS = tuple(row.name for row in rows() if row.verbs == _ADMIN)
+RETENTION_KEYS = tuple(row.name for row in rows() if row.verbs == ADMIN)
 #: The keys that name what is copied through the interface of a cloud, by its medium.
 CLOUD_MEDIA: Mapping[str, tuple[str, ...]] = {
     medium: tuple(row.name for row in rows() if row.names == medium) for medium in CLOUDS
@@ -313,3 +241,13 @@ UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
     "engine_name": ("rsync", "rsyncv2", "osbrick", "glance"),
     "storage": ("s3", "ssh", "ftp", "ftps"),
 }
+
+#: What modules take of the keys without effect on a backup, so that documents fit them.
+_OF_DOCUMENTS = ("action", "log_file")
+
+
+def rows_of_module(verb: str) -> list[Row]:
+    """What the module for a verb takes, by name."""
+    return [
+        row for row in BY_NAME.values() if verb in row.verbs and (row.parser is not None or row.name in _OF_DOCUMENTS)
+    ]

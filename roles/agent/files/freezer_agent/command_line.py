@@ -16,13 +16,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES, Row
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import Row
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .errors import UsageError
-from .flags import GROUPS, IGNORED, flags
+from .flags import GROUPS, IGNORED, about, as_typed, flags, spelling
 
 #: The names that the program has: the second one is that of Freezer's first years.
 NAMES = ("freezer-agent", "freezerc")
@@ -67,29 +68,28 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return f"{names} {action.metavar}" if action.metavar else names
 
 
-def _spelling(key: str) -> str:
-    return f"--{key.replace('_', '-')}"
-
-
 def _opposite(key: str) -> str:
     return key.removeprefix("no_") if key.startswith("no_") else f"no_{key}"
 
 
-def _add(group: Any, flag: Row, names: Sequence[str], about: str) -> None:
-    common: dict[str, Any] = {"dest": flag.name, "default": argparse.SUPPRESS, "help": about}
+def _add(group: Any, flag: Row, names: Sequence[str], said: str) -> None:
+    said = said.replace("%", "%%")
+    common: dict[str, Any] = {"dest": flag.name, "default": argparse.SUPPRESS, "help": said}
     if flag.metavar:
         action = "append" if flag.repeated else "store"
         added = group.add_argument(*names, action=action, metavar=flag.metavar, **common)
         # What shells complete the value with.
         added.words = ACTIONS if flag.name == "action" else flag.choices
     else:
-        group.add_argument(*names, action="store_const", const=True, **common)
+        added = group.add_argument(*names, action="store_const", const=True, **common)
+    # What the manual says further.
+    added.paragraphs = [as_typed(paragraph) for paragraph in flag.paragraphs]
 
 
 def _add_switch_opposite(group: Any, flag: Row) -> None:
     """The way back from a switch, so that a command line can take back what a file turns on."""
     group.add_argument(
-        _spelling(_opposite(flag.name)),
+        spelling(_opposite(flag.name)),
         dest=flag.name,
         action="store_const",
         const=False,
@@ -138,7 +138,7 @@ def _add_answers(group: Any) -> None:
 
 
 def _spellings(flag: Row) -> list[str]:
-    return [*([flag.short] if flag.short else []), _spelling(flag.spelling or flag.name)]
+    return [*([flag.short] if flag.short else []), spelling(flag.spelling or flag.name)]
 
 
 def build_parser(prog: str = NAMES[0]) -> argparse.ArgumentParser:
@@ -154,7 +154,7 @@ def build_parser(prog: str = NAMES[0]) -> argparse.ArgumentParser:
     for title, members in GROUPS:
         group = parser.add_argument_group(title)
         for flag in members:
-            _add(group, flag, _spellings(flag), flag.about)
+            _add(group, flag, _spellings(flag), about(flag))
             if not flag.metavar:
                 _add_switch_opposite(group, flag)
             if flag.name == "action":
@@ -173,7 +173,7 @@ def build_parser(prog: str = NAMES[0]) -> argparse.ArgumentParser:
     by_name = {flag.name: flag for flag in flags()}
     for alias, name in ALIASES.items():
         shown = by_name[name].spelling
-        _add(parser, by_name[name], [_spelling(name if alias == shown else alias)], argparse.SUPPRESS)
+        _add(parser, by_name[name], [spelling(name if alias == shown else alias)], argparse.SUPPRESS)
     for flag in IGNORED:
         _add(parser, flag, _spellings(flag), argparse.SUPPRESS)
     return parser

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from oslo_config import cfg
 
-from .flags import COMMAND_LINE_KEYS, flags
+from .flags import COMMAND_LINE_KEYS, about, flags
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
@@ -18,7 +18,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         (
             "DEFAULT",
             [
-                cfg.StrOpt(flag.name, help=flag.about) if flag.metavar else cfg.BoolOpt(flag.name, help=flag.about)
+                cfg.StrOpt(flag.name, help=about(flag)) if flag.metavar else cfg.BoolOpt(flag.name, help=about(flag))
                 for flag in flags()
                 if flag.name not in COMMAND_LINE_KEYS
             ],

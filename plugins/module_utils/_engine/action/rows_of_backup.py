@@ -1,0 +1,127 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""The rows of the table of options (`spec`) that say what a backup reads, and how it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS
+from ..repository.compressions import COMPRESSIONS, LEVELS
+from . import values
+from .row import ADMIN, BACKUP, CLOUDS, EACH, FILES, Row
+
+DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
+
+
+def _levels_of(compression: str) -> str:
+    best, usual = LEVELS[compression]
+    return f"1 to {best} for V({compression}) (default: {usual})"
+
+
+READ: Sequence[Row] = (
+    Row("path_to_backup", values.text, "PATH", "The folder or the file to back up.", short="-F",
+        line="backup: the folder or the file to back up", aliases=("src_file", "file_to_backup"), verbs=BACKUP,
+        media=(FILES,), is_path=True),
+    Row("exclude", values.texts, "PATTERN",
+        "Leave out what matches this pattern, as GNU tar's C(--exclude) takes it; can be given several times.", repeated=True,
+        line="backup: leave this out; can be repeated", default=(), verbs=BACKUP, media=(FILES,)),
+    Row("dereference_symlink", values.Choice("none", "soft", "hard", "all"), "WHICH",
+        "Store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both (V(all)) or neither (V(none)).",
+        default="none", verbs=BACKUP, media=(FILES,)),
+    Row("one_file_system", values.switch, "", "Leave out other file systems that are mounted below the path.",
+        more="They are backed up as well without it, unless a snapshot is read, which holds one file system. What holds no "
+             "files is always left out, such as C(/proc), C(/sys) and C(devtmpfs).\n"
+             "What is left out is named in RV(ignore:left_out) and RV(ignore:reason) of the result, and is no failure.",
+        otherwise="no, and yes with a snapshot", verbs=BACKUP),
+)  # fmt: skip
+
+CONSISTENCY: Sequence[Row] = (
+    Row("snapshot", values.snapshot, "",
+        "Read a snapshot of the LVM volume that the path is on, and remove it afterwards.",
+        more="All files are of one point in time then. In documents and modules the value is V(lvm), or V(true) as Freezer has it.\n"
+             "Needs root and lvm2 on the host, and free extents in the volume group or space in the thin pool.",
+        line="backup: read a snapshot of the LVM volume", default="", verbs=BACKUP, media=(FILES,)),
+    Row("mode", values.Mode("fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUDS), "MODE",
+        "What kind of data is backed up: V(fs) is files, the others a database that is running.",
+        more="The database is quiesced while the snapshot is made, so it needs O(snapshot=lvm), and O(path_to_backup) holds all of "
+             "its files. V(mongo) is V(mongodb).\n"
+             "With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.\n"
+             "V(nova), V(cinder) and V(cindernative) say no more than the option that names the server or the volume.",
+        short="-m", line="backup: fs, mysql, postgresql or mongodb", default="fs", verbs=EACH),
+    Row("mysql_conf", values.text, "FILE",
+        "A file on the host with lines such as C(user = backup), for O(mode=mysql), also MySQL's own option files.",
+        more="It may have C(host), C(port), C(user), C(password) and C(socket). Without it the user who runs the backup logs in "
+             "through the socket.",
+        verbs=BACKUP, is_path=True),
+    Row("postgresql_conf", values.text, "FILE",
+        "A file on the host with lines such as C(user = backup), for O(mode=postgresql).",
+        more="It may have C(host), C(port), C(user), C(password), C(database), C(socket), and C(os_user), the user of the system "
+             "that logs in. Without C(host) that is C(postgres), if root runs the backup.",
+        verbs=BACKUP, is_path=True),
+    Row("mongodb_conf", values.text, "FILE",
+        "A file on the host with lines such as C(user = backup), for O(mode=mongodb).",
+        more="It may have C(host), C(port), C(user), C(password) and C(database). Without it the server of the host is asked "
+             "without a password.",
+        verbs=BACKUP, is_path=True),
+    Row("deadline_seconds", values.number, "SECONDS",
+        "The application of O(mode) is released after this time, whatever the backup has done by then; it fails in that case.",
+        more=f"It is above 0 and at most {MOST_DEADLINE_SECONDS:.0f}.", default=DEFAULT_DEADLINE_SECONDS, verbs=BACKUP),
+    Row("lvm_snapsize", values.text, "SIZE",
+        "What a classic snapshot may keep of what is overwritten while it is read, such as V(2G), V(20%ORIGIN) or V(50%FREE).",
+        more="A backup whose snapshot runs out of space fails. A thin volume has thin snapshots, which take what they need of "
+             "the pool.",
+        otherwise="1G", verbs=BACKUP, media=(FILES,)),
+    Row("lvm_snapname", values.text, "NAME", "The name of the snapshot.", otherwise="C(freezer_backup_snap_) and a code",
+        verbs=BACKUP, media=(FILES,)),
+    Row("lvm_snapperm", values.Choice("ro", "rw"), "PERM", "Whether the snapshot can only be read (V(ro)), or also be written to (V(rw)).",
+        spelling="lvm_snap_perm", aliases=("lvm_snap_perm",), default="ro", verbs=BACKUP),
+    Row("lvm_dirmount", values.text, "PATH", "The folder on which the snapshot is mounted; it has to be empty.",
+        more="With O(lvm_srcvol), O(path_to_backup) can be the path that the data has in the mounted snapshot.",
+        otherwise="a folder of its own below C(/run/freezer-backup)", verbs=BACKUP, media=(FILES,), is_path=True),
+    Row("lvm_srcvol", values.text, "VOLUME",
+        "The volume to take the snapshot of, as C(group/volume) or by its path; it asks for a snapshot without O(snapshot).",
+        more="It is found by O(path_to_backup); if it is given it has to be that one.", otherwise="the one that the path is on",
+        verbs=BACKUP, media=(FILES,)),
+    Row("lvm_volgroup", values.text, "GROUP", "The group of the volume.",
+        more="It is found by O(path_to_backup); if it is given it has to be that one.", otherwise="that of the path's volume",
+        verbs=BACKUP, media=(FILES,)),
+    Row("lvm_auto_snap", values.auto_snap, "PATH",
+        "The same as O(snapshot=lvm), for the volume of this path, as Freezer's older documents have it.",
+        more="The path has to be on the volume that O(path_to_backup) is on; V(true) says no more.", verbs=BACKUP,
+        media=(FILES,)),
+)  # fmt: skip
+
+LEVELS_OF_BACKUPS: Sequence[Row] = (
+    Row("max_level", values.whole, "N",
+        "The highest level: so many increments follow a full backup, and the next one is full again.",
+        more="Without O(max_level), O(always_level) and O(restart_always_level) every backup is full.",
+        line="backup: so many increments follow a full one", aliases=("max_backup_level",), verbs=BACKUP,
+        media=(FILES, "cindernative")),
+    Row("always_level", values.whole, "N",
+        "Once this level is reached it is taken again every time, on the newest backup of the level below.",
+        more="The value V(1) makes differential backups.", aliases=("always_backup_level",), verbs=BACKUP, media=(FILES,)),
+    Row("restart_always_level", values.number, "DAYS",
+        "Begin with a full backup again after so many days, counted from the last full one.",
+        aliases=("restart_always_backup",), verbs=BACKUP, media=(FILES, "cindernative")),
+    Row("no_incremental", values.switch, "", "Make a full backup, whatever the levels say.", default=False, verbs=BACKUP),
+    Row("min_age", values.number, "SECONDS",
+        "Make no new backup while the newest one in every storage is younger than this many seconds.",
+        more="With M(freezer.backup.prune), leave what killed runs have left while it is younger than this.",
+        verbs=(*BACKUP, *ADMIN)),
+)  # fmt: skip
+
+STORED: Sequence[Row] = (
+    Row("compression", values.Choice(*COMPRESSIONS), "CODEC", "How new backups are compressed.",
+        otherwise="V(zstd), or V(gzip) where the host has neither Python's C(zstandard) nor the program C(zstd)",
+        verbs=BACKUP, media=(FILES,)),
+    Row("compression_level", values.whole, "N",
+        f"The level of O(compression), {' and '.join(map(_levels_of, LEVELS))}.", verbs=BACKUP, media=(FILES,)),
+    Row("max_segment_size", values.size, "SIZE",
+        "The size of a stored segment in bytes, or with a suffix K, M or G (powers of 1024); at least "
+        f"V({values.LEAST_SEGMENT_BYTES // 1024}K).",
+        short="-M", aliases=("max_seg_size",), default=DEFAULT_SEGMENT_BYTES, verbs=BACKUP),
+    Row("engine_name", values.Choice("tar", "nova"), "ENGINE", "The engine of the archive.",
+        more="V(nova) is what Freezer's documents have for a server, which O(nova_inst_id) names.", short="-e",
+        spelling="engine", aliases=("engine",), default="tar", verbs=EACH),
+)  # fmt: skip
