@@ -92,9 +92,9 @@ class FaultyStorage(Storage):
     def size_of(self, folder: str) -> int:
         return self.inner.size_of(folder)
 
-    def hold(self, folder: str) -> AbstractContextManager[None]:
+    def lock(self, folder: str) -> AbstractContextManager[None]:
         self._met("hold")
-        return self.inner.hold(folder)
+        return self.inner.lock(folder)
 
 
 class _FaultyWriter(ObjectWriter):

@@ -132,18 +132,18 @@ class StorageContract:
         assert storage.size_of("no/1_0") == 0
 
     def test_only_one_may_hold_a_set(self, storage, same_place):
-        with storage.hold("a_b"):
-            with pytest.raises(SetBusy) as refused, same_place.hold("a_b"):
+        with storage.lock("a_b"):
+            with pytest.raises(SetBusy) as refused, same_place.lock("a_b"):
                 raise AssertionError("held twice")
             assert "a_b" in str(refused.value)
             assert f"(process {os.getpid()} of {socket.gethostname()}, since 20" in str(refused.value)
-            with same_place.hold("c_d"):
+            with same_place.lock("c_d"):
                 pass
-        with same_place.hold("a_b"):
+        with same_place.lock("a_b"):
             pass
 
     def test_holding_a_set_shows_nothing_in_it(self, storage):
-        with storage.hold("a_b"):
+        with storage.lock("a_b"):
             assert storage.children("a_b") == []
 
     @pytest.mark.parametrize(

@@ -130,13 +130,13 @@ def test_what_is_damaged_or_missing_is_found(world, server, action):
     pieces = sorted(world.objects(segments))
     place = f"/{action['container']}/{server}/{done['timestamp']}"
     swift.request("DELETE", f"/{segments}/{pieces[-1]}", raw=True)
-    with pytest.raises(DamagedArchive, match="misses pieces"):
+    with pytest.raises(DamagedArchive, match="lacks segments"):
         agent.verify({**action, "check": "segments"})
     swift.request("PUT", place, data=os.urandom(17 << 20), raw=True)
     assert agent.verify({**action, "check": "segments"})["outcome"] == "success"
-    with pytest.raises(DamagedArchive, match="is not what was stored"):
+    with pytest.raises(DamagedArchive, match="is damaged: it has"):
         agent.verify(action)
-    with pytest.raises(DamagedArchive, match="is not what was stored"):
+    with pytest.raises(DamagedArchive, match="is damaged: it has"):
         agent.restore({**action, "restore_as": "never"})
     names = [one["name"] for one in world.ask("compute", "GET", "/servers")["servers"]]
     assert "never" not in names

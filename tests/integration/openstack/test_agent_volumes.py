@@ -159,12 +159,12 @@ def test_cinders_own_backups_build_on_each_other_restore_by_date_and_rotate_as_c
     foreign = VolumeSnapshots(world.cloud, VolumeSnapshotOptions("theirs", incremental=False, backup_level="auto"))
     foreign.present([volume])
     full = agent.backup(action)
-    assert (full["level"], "none of this name" in full["reason"]) == (0, True)
+    assert (full["level"], "that has another name" in full["reason"]) == (0, True)
     planned = agent.prune({**action, "keep_last": 1}, dry_run=True)
     pruned = agent.prune({**action, "keep_last": 1})
     assert [one["backup_id"] for one in planned["removed"]] == [one["backup_id"] for one in pruned["removed"]]
     assert [one["backup_id"] for one in pruned["removed"]] == [made[1]["backup_id"], made[0]["backup_id"]]
-    # On the third one somebody else's builds.
+    # On the third one another program's builds.
     assert made[2]["backup_id"] in pruned["damaged"][0]
     assert agent.prune({**action, "keep_last": 1})["changed"] is False
     left = world.ask("volume", "GET", "/backups")["backups"]

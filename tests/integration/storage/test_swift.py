@@ -231,11 +231,11 @@ def test_a_lock_that_nobody_renews_ends_by_itself(storage, cloud, monkeypatch):
     monkeypatch.setattr(swift, "_HOLD_SECONDS", 1.0)
     cut_off = SwiftStorage(storage.container, lambda: cloud)
     monkeypatch.setattr(cut_off, "_keep", lambda *_arguments: None)
-    with cut_off.hold("a_b"):
+    with cut_off.lock("a_b"):
         deadline = time.monotonic() + 20
         while True:
             try:
-                with storage.hold("a_b"):
+                with storage.lock("a_b"):
                     break
             except SetBusy:
                 assert time.monotonic() < deadline
@@ -245,18 +245,18 @@ def test_a_lock_that_nobody_renews_ends_by_itself(storage, cloud, monkeypatch):
 def test_a_lock_is_renewed_as_long_as_it_is_held(storage, cloud, monkeypatch):
     monkeypatch.setattr(swift, "_HOLD_SECONDS", 2.0)
     other = SwiftStorage(storage.container, lambda: cloud)
-    with storage.hold("a_b"):
+    with storage.lock("a_b"):
         time.sleep(4)
-        with pytest.raises(SetBusy), other.hold("a_b"):
+        with pytest.raises(SetBusy), other.lock("a_b"):
             raise AssertionError("held twice")
 
 
 def test_who_lost_the_lock_to_another_run_commits_nothing_more(storage, cloud, monkeypatch):
     monkeypatch.setattr(swift, "_HOLD_SECONDS", 4.0)
-    with storage.hold("a_b"):
+    with storage.lock("a_b"):
         cloud.service("object-store").request("DELETE", f"/{storage.container}/a_b/.lock", raw=True)
         deadline = time.monotonic() + 10
-        while not storage._lost_holds and time.monotonic() < deadline:
+        while not storage._lost_locks and time.monotonic() < deadline:
             time.sleep(0.1)
         with pytest.raises(StorageError, match="lost to another run"):
             storage.put("a_b/1_0/x", b"1")

@@ -254,7 +254,7 @@ def test_hard_links_to_files_outside_of_the_source_do_not_stand_in_the_way(tmp_p
 
 def test_two_runs_of_one_set_at_once_the_second_is_told_to_wait(one_set):
     write(one_set.source / "file")
-    with LocalStorage(str(one_set.container)).hold("host_tree"):
+    with LocalStorage(str(one_set.container)).lock("host_tree"):
         with pytest.raises(
             SetBusy,
             match=r"Another run is writing to .*host_tree \(process \d+ of .*, since .*\); start this one when that has ended",

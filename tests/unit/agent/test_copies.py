@@ -111,13 +111,13 @@ def test_verify_fails_and_names_a_storage_without_the_newest_backup(two, spoil):
     spoil(two)
     with pytest.raises(DamagedArchive, match=r"Not every storage has the backup .*/c2") as failed:
         two.verify()
-    assert "There is one of host" not in str(failed.value)  # it is this host that has none
+    assert "These hosts have one" not in str(failed.value)  # it is this host that has none
     assert two.verify(storages=two.options["storages"][:1])["outcome"] == "success"
 
 
 def test_verify_fails_where_one_storage_has_an_older_backup_only(two):
     newest = back_up_into_c2_only(two)
-    with pytest.raises(DamagedArchive, match=rf"has the backup {newest} of .*/c1 the newest that fits is"):
+    with pytest.raises(DamagedArchive, match=rf"has the backup {newest} of .*/c1 the newest matching backup is"):
         two.verify()
 
 

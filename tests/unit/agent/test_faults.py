@@ -164,7 +164,7 @@ def test_if_all_storages_fail_the_error_is_told_and_nothing_is_left(two, operati
 def test_a_storage_that_is_held_by_another_run_is_left_out_and_its_files_are_not_touched(two):
     two.backup()
     running = LocalStorage(str(two.folder / "two"))
-    with running.hold("host_tree"):
+    with running.lock("host_tree"):
         # Another run is writing, at the very folder that ours would have, because both began in the same second.
         for offset in range(3):
             stamp = int(two.only("two").info()["backups"][0]["timestamp"]) + offset
@@ -177,8 +177,8 @@ def test_a_storage_that_is_held_by_another_run_is_left_out_and_its_files_are_not
 
 
 def test_if_all_storages_are_held_the_run_is_refused(two):
-    with LocalStorage(str(two.folder / "one")).hold("host_tree"):
-        with LocalStorage(str(two.folder / "two")).hold("host_tree"), pytest.raises(SetBusy):
+    with LocalStorage(str(two.folder / "one")).lock("host_tree"):
+        with LocalStorage(str(two.folder / "two")).lock("host_tree"), pytest.raises(SetBusy):
             two.backup()
 
 

@@ -108,12 +108,13 @@ def test_a_set_goes_on_where_nothing_is_mounted_and_begins_anew_where_something_
     made = mounted.set.backup()
     assert made["level"] == 0
     assert made["reason"].startswith(
-        f"other files are meant than before: what is mounted below {mounted.set.source} is read now, and was not before"
+        f"the selection of files has changed: file systems mounted below {mounted.set.source} are read now, and were not "
+        "before"
     )
     mounted.unmount(point)
     made = mounted.set.backup(exclude=["*.bak"])
     assert made["reason"].startswith(
-        f"other files are meant than before: exclude has changed, and what was mounted below {mounted.set.source} was read"
+        f"the selection of files has changed: exclude has changed, and file systems mounted below {mounted.set.source} were read"
     )
 
 

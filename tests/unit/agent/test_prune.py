@@ -251,7 +251,7 @@ def test_halves_of_backups_go_unless_they_are_too_young_or_somebody_writes(aged)
     (half / ".data.000001.abcd.partial").write_bytes(b"x" * 500)
     assert aged.prune(min_age=1000)["leftovers"] == []
     holder = LocalStorage(str(aged.container))
-    with holder.hold(aged.set_folder.name), pytest.raises(SetBusy):
+    with holder.lock(aged.set_folder.name), pytest.raises(SetBusy):
         aged.prune()
     assert half.is_dir()
     result = aged.prune(min_age=50)

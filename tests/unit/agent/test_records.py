@@ -157,4 +157,4 @@ def test_a_link_to_what_does_not_answer_does_not_hold_up_a_backup(tmp_path, monk
         names, count = links.found()
     answered.set()
     assert (names, count) == ([], None)
-    assert "could not be found out" in results.Seen("", names, count).problems()[0]
+    assert "could not be counted" in results.Seen("", names, count).problems()[0]

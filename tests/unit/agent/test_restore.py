@@ -521,9 +521,9 @@ def test_an_id_of_too_few_digits_is_answered_with_how_many_are_needed(saved):
 
 def test_what_is_not_there_is_answered_with_what_is(saved):
     oldest = datetime.fromtimestamp(saved.info()["backups"][1]["timestamp"]).astimezone()
-    with pytest.raises(ArchiveError, match=f"that is old enough .* The oldest is of {oldest:%Y-%m-%dT%H:%M:%S}"):
+    with pytest.raises(ArchiveError, match=f"that is old enough .* The oldest backup is of {oldest:%Y-%m-%dT%H:%M:%S}"):
         saved.restore(restore_from_date="2001-01-01")
-    with pytest.raises(ArchiveError, match="There is one of host; name the host with hostname"):
+    with pytest.raises(ArchiveError, match="These hosts have one: host; choose one with hostname"):
         saved.restore(hostname="other")
 
 

@@ -86,7 +86,7 @@ def test_a_link_to_a_file_as_source_is_followed_wherever_it_leads(tmp_path):
         some.restore(target)
         assert (target / "current").read_bytes() == (some.source / version).read_bytes(), level
         assert not (target / "current").is_symlink()
-    assert "leads somewhere else" in result["reason"]
+    assert "leads to another path" in result["reason"]
 
 
 def test_a_link_to_a_folder_as_source_is_followed_wherever_it_leads(tmp_path):
@@ -289,7 +289,7 @@ def test_a_backup_of_nothing_but_the_folder_is_partial_and_says_why(one_set, lev
         one_set.backup(**options)
     result = one_set.backup(**options)
     assert (result["level"], result["outcome"], result["protected_files"]) == (level, "partial", 0)
-    assert "holds nothing but the folder itself: exclude leaves out all that is in it" in result["reason"]
+    assert "only the folder itself is in it: exclude leaves out all of its contents" in result["reason"]
     assert result["metadata"]["outcome"] == "partial"
 
 

@@ -87,8 +87,8 @@ def test_without_a_rule_everything_stays():
 
 def test_a_number_of_0_is_named_where_there_is_no_other_rule():
     decided = decide(every_twelve_hours(2), [], Rules(keep_last=0, keep_weekly=0), 0)
-    assert decided[1].reasons == ["no rule says what goes (keep_last, keep_weekly: 0 is no rule)"]
-    assert decide(every_twelve_hours(2), [], Rules(), 0)[1].reasons == ["no rule says what goes"]
+    assert decided[1].reasons == ["no retention rule is given (keep_last, keep_weekly: 0 is no rule)"]
+    assert decide(every_twelve_hours(2), [], Rules(), 0)[1].reasons == ["no retention rule is given"]
 
 
 def test_what_is_older_goes_by_days_and_by_date():

@@ -34,7 +34,7 @@ def test_files_and_folders_are_for_their_owner_alone_whatever_the_umask_says(tmp
     before = os.umask(0)
     try:
         storage = LocalStorage(str(tmp_path / "new" / "container"))
-        with storage.hold("a_b"):
+        with storage.lock("a_b"):
             storage.put("a_b/1_0/x", b"secret")
     finally:
         os.umask(before)
@@ -187,7 +187,7 @@ def test_a_container_that_this_user_may_not_use_is_an_error_in_a_sentence():
             lambda: storage.children(""),
             lambda: storage.put("a_b/1_0/x", b""),
             lambda: storage.open("a_b/1_0/x"),
-            lambda: storage.hold("a_b").__enter__(),
+            lambda: storage.lock("a_b").__enter__(),
             lambda: storage.delete_folder("a_b/1_0"),
         ):
             try:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Backup, restore, verify, prune and info as whole pieces of work, for those who need all of them.
+"""The five verbs backup, restore, verify, prune and info, for callers that need all of them.
 
 Modules, freezer-agent and the scheduler call these functions with a freezer_action and get a dictionary back that can
 be printed as JSON. Everything that can go wrong is a FreezerError.

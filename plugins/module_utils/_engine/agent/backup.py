@@ -13,20 +13,20 @@ from ..action.options import parse_options
 from ..progress import Progress
 from ..repository.segments import FanOut
 from ..storage.errors import StorageError
-from .conduct import as_asked
+from .conduct import with_run_options
 from .media.base import Run
 from .media.by_name import medium_of
-from .verb import told
+from .verb import readable_errors
 
 
-@told("backup")
-@as_asked("backup")
+@readable_errors("backup")
+@with_run_options("backup")
 def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Back up what an action names, to all its storages.
 
-    The result has ``changed``, ``outcome`` (success or partial), ``level`` and ``reason``, ``backup_id``, where it lies,
-    sizes in bytes, what could not be read, and ``metadata``, the body of a POST to /backups. With `dry_run` only
-    the plan. Raises FreezerError if no storage has the backup.
+    The result has ``changed``, ``outcome`` (success or partial), ``level`` and ``reason``, ``backup_id``, ``storages``
+    with the location in each, sizes in bytes, the paths that could not be read, and ``metadata``, the body of a POST to
+    /backups. With `dry_run` it is the plan. Raises FreezerError if no storage has the backup.
     """
     options = parse_options(action)
     options.refuse_for("backup")
@@ -39,7 +39,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     there = [one for one in sets if one.storage not in lost]
     if options.min_age is not None:
         found = [medium.newest(one) for one in there]
-        # A date in the future is a clock that was wrong; it must not put off backups until then.
+        # A date in the future comes from a wrong clock; it must not delay backups until that date.
         young = [one for one in found if one and abs(started - one.manifest.began) < options.min_age]
         if len(young) == len(sets):
             return {
@@ -58,7 +58,7 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
                 if one.storage in lost:
                     raise lost[one.storage]
                 containers.prepare(one.storage)
-                locks.enter_context(one.hold())
+                locks.enter_context(one.lock())
                 one.check_owner()
             except StorageError as problem:
                 fan_out.failed(one.storage, problem)

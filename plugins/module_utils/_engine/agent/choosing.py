@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which backup an action means, of several storages: the newest one, and what the storages without it may hold."""
+"""The choice of a backup among several storages: the newest one wins, and storages that lack it may hold a newer one."""
 
 from __future__ import annotations
 
@@ -39,38 +39,38 @@ _NONE = -1.0
 
 @dataclass(frozen=True)
 class _Without:
-    """A storage that does not give the backup that is meant, and why."""
+    """A storage that cannot provide the chosen backup, and the reason."""
 
     problem: FreezerError
-    #: The time in the name of the newest backup that it may hold; infinite if that is not known.
+    #: The timestamp of the newest backup that it may hold; infinite if unknown.
     newest: float
 
 
 @dataclass
 class Chosen(Generic[Found]):
-    """The copies of one backup, and what there is to say of the storages that have none."""
+    """The copies of one backup, and the storages that cannot provide it."""
 
     copies: list[Found]
     manifest: _Manifest
     _without: list[_Without] = field(default_factory=list)
 
     def remarks(self) -> list[str]:
-        """Why storages that have something, or cannot be read, do not give this backup."""
+        """One sentence for each storage that may hold backups and does not provide this one."""
         return [str(one.problem) for one in self._without if one.newest > _NONE]
 
     def refuse_older(self, options: Options) -> None:
-        """Raise ArchiveError if a storage may hold a newer backup, unless this one is asked for by its id."""
+        """Raise ArchiveError if a storage may hold a newer backup, unless ``backup_id`` chose this one."""
         if options.backup_id:
             return
         for one in self._without:
             if one.newest > self.manifest.timestamp:
                 raise ArchiveError(
-                    f"{one.problem} There may be a newer backup than {self._called()}, so nothing was restored. Mend that, or "
-                    f"take the older one all the same with backup_id {self.manifest.backup_id}."
+                    f"{one.problem} There may be a newer backup than {self._called()}, so nothing was restored. Repair that storage, "
+                    f"or choose the older backup with backup_id {self.manifest.backup_id}."
                 )
 
     def need_everywhere(self) -> None:
-        """Raise DamagedArchive if a storage of the action has no such copy."""
+        """Raise DamagedArchive if a storage of the action lacks this backup."""
         if self._without:
             raise DamagedArchive(
                 f"Not every storage has the backup {self._called()}: "
@@ -88,9 +88,9 @@ def _said(manifest: _Manifest) -> str:
 def choose(
     sets: Iterable[Where], look: Callable[[Where], Found], manifest_of: Callable[[Found], _Manifest]
 ) -> Chosen[Found]:
-    """The newest of what `look` finds in each set, with all its copies.
+    """The newest backup among those that `look` finds in each set, with all its copies.
 
-    Raises the StorageError or ArchiveError that says most if there is none.
+    If no set has a backup, raises the StorageError or ArchiveError of the set that may hold the newest one.
     """
     found: list[tuple[Where, Found]] = []
     without: list[_Without] = []
@@ -112,6 +112,6 @@ def choose(
         if manifest.backup_id == newest.backup_id:
             copies.append(copy)
         else:
-            older = f"In {where.storage.describe()} the newest that fits is {manifest.backup_id} of {_said(manifest)}."
+            older = f"In {where.storage.describe()} the newest matching backup is {manifest.backup_id} of {_said(manifest)}."
             without.append(_Without(ArchiveError(older), manifest.timestamp))
     return Chosen(copies, newest, without)

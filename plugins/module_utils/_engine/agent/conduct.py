@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a piece of work is done rather than what it does: its priority, and what is asked of clouds and how."""
+"""Options of every verb: the priority of the process, written buffers, and how clouds are asked."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ _IONICE_SECONDS = 10.0
 Work = Callable[..., dict[str, Any]]
 
 
-def as_asked(work: str) -> Callable[[Work], Work]:
-    """Make a piece of work heed ``max_priority``, ``sync``, ``insecure``, ``proxy`` and ``timeout`` of its action.
+def with_run_options(work: str) -> Callable[[Work], Work]:
+    """Apply ``max_priority``, ``sync``, ``insecure``, ``proxy`` and ``timeout`` of an action to a verb.
 
-    What they do not do is in ``warnings`` of the result, as sentences; ``chosen`` has what the action left open.
+    ``warnings`` of the result has a sentence for each of them that has no effect; ``chosen`` has a sentence for each
+    storage or container that the action did not name.
     """
 
     def decorated(do: Work) -> Work:
@@ -49,7 +50,7 @@ def as_asked(work: str) -> Callable[[Work], Work]:
 
 
 def raise_priority() -> list[str]:
-    """Give this process, and what it starts, the highest priority for processors and disks; what cannot be had."""
+    """Give this process and its children the highest CPU and disk priority; sentences about what was refused."""
     refused = []
     try:
         os.setpriority(os.PRIO_PROCESS, 0, _HIGHEST_NICENESS)
@@ -78,6 +79,6 @@ def _about_clouds(options: Options, medium: Medium[Any, Any]) -> list[str]:
         return [f"{name} is about requests to a cloud, and none is asked here." for name in asked]
     if options.insecure:
         return [
-            "insecure: the certificates of the cloud are not verified; all who are on the way can read the password."
+            "insecure: the certificates of the cloud are not verified; everyone on the network path can read the password."
         ]
     return []

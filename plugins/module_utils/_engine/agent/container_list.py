@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which containers there are, for those who do not know any more where their backups lie."""
+"""The list of containers, for users who have forgotten where their backups are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..storage.local import LocalStorage
 from ..storage.swift import SwiftStorage
 from ..storage.swift_requests import SwiftRequests
 
-#: So many containers are looked into at once.
+#: The number of containers whose markers are read at the same time.
 _AT_ONCE = 8
 _SEGMENTS = "_segments"
 
@@ -25,9 +25,8 @@ _SEGMENTS = "_segments"
 def listed(options: Options) -> dict[str, Any]:
     """The containers of each storage of an action, with ``chosen`` as sentences. Raises FreezerError.
 
-    In Swift these are all of the account, with what Swift has counted so far; the bytes of ``<container>_segments`` are in
-    those of its container. Of folders
-    those are told which this host has written to, and remembers.
+    In Swift these are all containers of the account, with the sizes that Swift has counted so far; the bytes of
+    ``<container>_segments`` are added to those of its container. Folders are listed if this host has written to them.
     """
     containers: list[dict[str, Any]] = []
     chosen: list[str] = []
@@ -53,7 +52,7 @@ def _of_swift(access: dict[str, Any]) -> list[dict[str, Any]]:
         try:
             return read_marker(SwiftStorage(name, lambda: cloud)) is not None
         except StorageError:
-            return False  # no name, or no marker, of ours, or nothing that this user may read
+            return False  # another program's container, or one that this user may not read
 
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as looking:
         marked = list(looking.map(has_marker, names))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verb info: the backups that there are, or the containers where none is named."""
+"""The verb info: a list of backups, or of containers if the action names neither."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from ..action.options import parse_options
 from . import container_list
 from .media.by_name import media_listed, medium_of
-from .verb import told
+from .verb import readable_errors
 
 
-@told("list of backups")
+@readable_errors("list of backups")
 def info(action: Mapping[str, Any]) -> dict[str, Any]:
-    """The backups of one name (or, without a name, of every name) in the storages of an action, newest first.
+    """The backups of one name (without a name, of every name) in the storages of an action, newest first.
 
-    Where an action names neither backups nor a container, the containers that there are.
+    If the action names neither backups nor a container, the containers.
     """
     options = parse_options(action)
     if medium_of(options).lists_containers():

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verb prune: what no rule keeps is removed, and what was left of runs that were killed."""
+"""The verb prune: remove the backups that no rule keeps, and the leftovers of killed runs."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from contextlib import nullcontext
 from typing import Any
 
 from ..action.options import parse_options
-from ..consistency import source as still
+from ..consistency import source as consistent
 from ..errors import FreezerError
 from ..progress import Progress
 from ..repository.pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from ..repository.retention import RULES_OF_ACTIONS, Rules
 from ..system.scratch import leftovers, remove_leftover, size_of
 from . import results
-from .conduct import as_asked
+from .conduct import with_run_options
 from .media.by_name import medium_of
-from .verb import told
+from .verb import readable_errors
 
 
-@told("removal of old backups")
-@as_asked("admin")
+@readable_errors("removal of old backups")
+@with_run_options("admin")
 def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
-    """Remove the backups of one name that no rule of an action keeps, and what was left of runs that were killed.
+    """Remove the backups of one name that no rule of an action keeps, and the leftovers of killed runs.
 
-    What is left restores, whatever moment this is interrupted in: a backup that another one continues goes after that
-    one, and the newest one never. The result says what went (with `dry_run`: would go), what stays and why, and the
-    bytes. Raises FreezerError if no storage could be looked through; one of several that fails makes it ``partial``.
+    Every remaining backup restores, even if this is interrupted: a backup is removed after those that continue it, and the
+    newest one is always kept. The result lists the backups that were removed (with `dry_run`: would be), those that were
+    kept with the reasons, and sizes in bytes. Raises FreezerError if no storage could be read; if some fail, the outcome
+    is ``partial``.
     """
     progress = progress or Progress()
     options = parse_options(action)
@@ -49,14 +50,14 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
         except FreezerError as problem:
             failures.append((backup_set, problem))
         pruned.append((backup_set, plan))
-    if len(failures) == len(pruned) and not any(plan.removed or plan.half for _set, plan in pruned):
+    if len(failures) == len(pruned) and not any(plan.removed or plan.incomplete for _set, plan in pruned):
         raise failures[0][1]
     found = [(path, size_of(path)) for path in leftovers(min_age, now)]
     scratch = [(path, size) for path, size in found if dry_run or remove_leftover(path)]
-    scratch += still.leftover_snapshots(dry_run)
+    scratch += consistent.leftover_snapshots(dry_run)
     if not (anything or failures):
         looked_in = ", ".join(backup_set.storage.container for backup_set, _plan in pruned)
-        raise FreezerError(f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed there.")
+        raise FreezerError(f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed.")
     return {
         **results.pruned(options, pruned, failures, scratch),
         "outcome": "partial" if failures else "planned" if dry_run else "success",
@@ -73,14 +74,14 @@ def _prune_set(
     progress: Progress,
     dry_run: bool,
 ) -> bool:
-    """Look through a set and remove what no rule keeps; whether there was anything at all.
+    """Prune one set; False if it is empty.
 
-    The plan is filled with what has become of it, also if that fails.
+    The plan then says what was removed and kept, also if an error is raised.
     """
     if backup_set.is_empty():
         return False
-    # There is no other writer then, so what has no manifest is not being written.
-    with nullcontext() if dry_run else backup_set.hold():
+    # The lock excludes other writers, so a folder without a manifest is not being written.
+    with nullcontext() if dry_run else backup_set.lock():
         fill_plan(plan, backup_set, rules, min_age, now)
         if not dry_run:
             progress.begin("prune", plan.freed_bytes)

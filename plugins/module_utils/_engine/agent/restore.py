@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verb restore: the backup that an action means, from the first storage that gives it whole."""
+"""The verb restore: the backup that an action asks for, from the first storage whose copy is whole."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ..action.options import parse_options
 from ..progress import Progress
 from ..repository.errors import DamagedArchive
 from ..storage.errors import StorageError
-from .conduct import as_asked
+from .conduct import with_run_options
 from .media.by_name import medium_of
 from .results import LISTED_AT_MOST
-from .verb import choose, described, told
+from .verb import choose, described, readable_errors
 
 
-@told("restore")
-@as_asked("restore")
+@readable_errors("restore")
+@with_run_options("restore")
 def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
-    """Restore the backup that an action means: files into ``restore_abs_path``, else a new server or volume.
+    """Restore the backup that an action asks for: files into ``restore_abs_path``, else a new server or volume.
 
-    The target becomes visible as a whole. A folder that is not empty is refused unless ``overwrite``; even then
-    nothing is deleted that the backup does not hold. Raises FreezerError; the target is as before then.
+    The target becomes visible as a whole. A folder that is not empty is refused unless ``overwrite`` is set, and files
+    that the backup does not have stay. Raises FreezerError; the target is unchanged then.
     """
     progress = progress or Progress()
     options = parse_options(action)
@@ -47,7 +47,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     return {
         **described(medium, copy),
         **made,
-        **medium.beside(),
+        **medium.cloud_problems(),
         "remarks": [*remarks, *made.get("remarks", [])][:LISTED_AT_MOST],
         "duration_seconds": round(time.time() - started, 3),
     }

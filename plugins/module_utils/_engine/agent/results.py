@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the agent says about its work, as dictionaries that can be printed as JSON and posted to the API."""
+"""Results of the verbs, as dictionaries that can be printed as JSON and posted to the API."""
 
 from __future__ import annotations
 
@@ -26,39 +26,37 @@ from ..storage.base import Storage
 from ..system.file_names import shown
 from .record import Made
 
-#: How many of the files that could not be read, and of tar's remarks, a result repeats; the manifest has them all.
+#: The most unreadable files, and the most of tar's remarks, that a result lists; the manifest has all of them.
 LISTED_AT_MOST = 200
 _NAMED_AT_MOST = 5
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of the source while it was read, and is in no manifest."""
+    """Facts about the source that were found while it was read, and are not in the manifest."""
 
-    #: Where it was in the mounted snapshot; empty without one.
+    #: The path in the mounted snapshot; empty without a snapshot.
     snapshot_path: str
-    #: Names of links that lead nowhere, the first ones.
+    #: Names of broken symbolic links, the first of them.
     broken_links: Sequence[str]
-    #: How many there are; None if that could not be found out.
+    #: The number of broken symbolic links; None if they could not be counted.
     broken_links_count: int | None
-    #: Whether the backup holds the folder and nothing that is in it, because all of that was excluded.
+    #: Whether the backup has the folder only, because everything in it was excluded.
     all_excluded: bool = False
 
     def excluded_said(self) -> str:
-        """That there is nothing but the folder, as a part of a sentence; empty if there is more."""
-        return (
-            "it holds nothing but the folder itself: exclude leaves out all that is in it" if self.all_excluded else ""
-        )
+        """A sentence part that says so if everything was excluded, else empty."""
+        return "only the folder itself is in it: exclude leaves out all of its contents" if self.all_excluded else ""
 
     def problems(self) -> list[str]:
-        """What could not be found out, as sentences."""
+        """A sentence if the broken links could not be counted."""
         if self.broken_links_count is not None:
             return []
-        return ["How many symbolic links lead nowhere could not be found out: some lead to what does not answer."]
+        return ["Broken symbolic links could not be counted: the target of at least one of them does not answer."]
 
 
 def described(options: Options, path: str, level: LevelPlan[Manifest], parent: StoredBackup | None) -> dict[str, Any]:
-    """What is known of a backup before it is made."""
+    """The keys of a result that are known before the backup is made."""
     return {
         "hostname": options.host,
         "backup_name": options.backup_name,
@@ -70,7 +68,7 @@ def described(options: Options, path: str, level: LevelPlan[Manifest], parent: S
 
 
 def identity(manifest: Manifest) -> dict[str, Any]:
-    """Whose backup it is, and which."""
+    """The keys that identify a backup."""
     return {
         "hostname": manifest.hostname,
         "backup_name": manifest.backup_name,
@@ -81,22 +79,22 @@ def identity(manifest: Manifest) -> dict[str, Any]:
 
 
 def place(one: StoredSet[Any], manifest: Any) -> dict[str, Any]:
-    """Where a backup of a set lies."""
+    """The location of a backup and its folder there."""
     folder = f"{one.folder}/{manifest.folder}"
     return {"storage": one.storage.kind, "container": one.storage.container, "folder": folder}
 
 
-class Places(Protocol):
-    """Which containers a backup has made, and what went wrong with them, as sentences."""
+class UsedContainers(Protocol):
+    """The containers that a backup has made, and problems with containers, as sentences."""
 
     made: list[Storage]
     problems: list[str]
 
 
 def storages(
-    sets: Sequence[StoredSet[Any]], manifest: Any, fan_out: FanOut, containers: Places
+    sets: Sequence[StoredSet[Any]], manifest: Any, fan_out: FanOut, containers: UsedContainers
 ) -> list[dict[str, Any]]:
-    """What became of a backup in each storage."""
+    """The outcome of a backup in each storage."""
     found = []
     for one in sets:
         problem = fan_out.failures.get(one.storage)
@@ -116,7 +114,7 @@ def done(
     sets: Sequence[BackupSet],
     fan_out: FanOut,
     problems: Sequence[str],
-    containers: Places,
+    containers: UsedContainers,
     seen: Seen,
 ) -> dict[str, Any]:
     """The result of a backup: outcome, locations, sizes, what could not be read, and what went wrong beside it."""
@@ -141,12 +139,12 @@ def done(
 
 
 def counted(stored: StoredBackup, census: Census) -> dict[str, int]:
-    """What a level stands for with the levels below it, and what is gone since the last one."""
+    """How many files and folders a level protects together with those below it, and how many were deleted since the last."""
     manifest = stored.manifest
     if manifest.single_file is not None:
         return {"protected_files": 1, "protected_folders": 0, "deleted_files": 0, "deleted_folders": 0}
     return {
-        # tar lists a file that it could not read like any other.
+        # tar also lists files that it could not read.
         "protected_files": max(0, len(census.now.files) - len(manifest.unreadable)),
         "protected_folders": len(census.now.folders),
         "deleted_files": census.deleted_files,
@@ -155,7 +153,7 @@ def counted(stored: StoredBackup, census: Census) -> dict[str, int]:
 
 
 def left_out_said(result: Mapping[str, Any]) -> str:
-    """What a backup does not hold because it is on other file systems, as a part of a sentence; empty if that is nothing."""
+    """A sentence part about other file systems that a backup left out; empty if there are none."""
     count, entries = result.get("left_out_count") or 0, result.get("left_out") or []
     if not count:
         return ""
@@ -213,7 +211,7 @@ def pruned(
     failures: Sequence[tuple[PrunableSet, FreezerError]],
     scratch: Sequence[tuple[str, int]],
 ) -> dict[str, Any]:
-    """What went, or would go, and what stays; `scratch` are folders of the host with their sizes in bytes."""
+    """The result of pruning; `scratch` are leftover folders of the host with their sizes in bytes."""
     removed: list[dict[str, Any]] = []
     kept: list[dict[str, Any]] = []
     left: list[dict[str, Any]] = []
@@ -224,7 +222,7 @@ def pruned(
         place_of = {"storage": storage.kind, "container": storage.container}
         removed += [_decided(backup_set, decision) for decision in plan.removed]
         kept += [{**_decided(backup_set, decision), "reasons": decision.reasons} for decision in plan.kept]
-        left += [{**place_of, "path": half.folder, "bytes": half.bytes} for half in plan.half]
+        left += [{**place_of, "path": one.folder, "bytes": one.bytes} for one in plan.incomplete]
         damaged += plan.damaged
         problem = next((one for failed, one in failures if failed is backup_set), None)
         outcome = {"outcome": "success"} if problem is None else {"outcome": "failed", "message": str(problem)}
@@ -261,7 +259,7 @@ def _decided(backup_set: PrunableSet, decision: Decision[Any]) -> dict[str, Any]
 
 
 def placed(done: Placed) -> dict[str, Any]:
-    """What a restore has done to its target, or would do."""
+    """The changes that a restore made in its target, or would make."""
     return {
         "changed": bool(done.created or done.replaced),
         "created": done.created,

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the verbs share: errors of the system as sentences, and the choice among the copies of a backup."""
+"""Shared parts of the verbs: readable system errors, and the choice among the copies of a backup."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .media.base import Copy, Medium
 
 
 @contextmanager
-def told(work: str) -> Iterator[None]:
-    """Turn an error of the system that nothing below could explain better into one that a user can read."""
+def readable_errors(work: str) -> Iterator[None]:
+    """Turn an OSError that no room below has explained into a FreezerError."""
     try:
         yield
     except OSError as problem:
@@ -24,7 +24,7 @@ def told(work: str) -> Iterator[None]:
 
 
 def choose(medium: Medium[Any, Any]) -> Chosen[Copy[Any]]:
-    """The backup that an action means, in each storage that has it: of all storages the newest one counts.
+    """The backup that an action asks for, in each storage that has it; the newest one of all storages wins.
 
     Raises StorageError or ArchiveError if no storage has one.
     """
@@ -32,7 +32,7 @@ def choose(medium: Medium[Any, Any]) -> Chosen[Copy[Any]]:
 
 
 def described(medium: Medium[Any, Any], copy: Copy[Any]) -> dict[str, Any]:
-    """Which backup is read, from where, and what it is built on, the oldest first."""
+    """The backup that is read, its location, and its chain, the full backup first."""
     place = medium.place(copy.backup_set, copy.manifest)
     chain = [
         {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.began}

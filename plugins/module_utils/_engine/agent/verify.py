@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verb verify: proof that a backup restores, in every storage that should have it."""
+"""The verb verify: prove that a backup restores, in every storage of the action."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 from ..action.options import parse_options
 from ..progress import Progress
-from .conduct import as_asked
+from .conduct import with_run_options
 from .media.by_name import medium_of
 from .results import LISTED_AT_MOST
-from .verb import choose, described, told
+from .verb import choose, described, readable_errors
 
 
-@told("verification")
-@as_asked("verify")
+@readable_errors("verification")
+@with_run_options("verify")
 def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
-    """Prove that a backup and everything it is built on can be read, in every storage of the action.
+    """Prove that a backup and its chain can be read, in every storage of the action.
 
-    Nothing is written but a scratch folder, or in a cloud what is removed again.
+    Nothing is written except a scratch folder, or in a cloud temporary images and volumes, which are removed.
 
     ``check`` is ``segments`` (sizes and hashes), ``stream`` (also read as a restore reads it) or ``restore`` (also
     restored aside and, with ``compare_to``, compared). Raises DamagedArchive if the proof fails, or a storage does not
@@ -41,7 +41,7 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
     return {
         **described(medium, first),
         **medium.describe_proof(first),
-        **medium.beside(),
+        **medium.cloud_problems(),
         "changed": False,
         "check": check,
         "outcome": "different" if differences else "success",

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The source of a backup, held still: quiesce the application, take a snapshot, let go, read the snapshot, remove it.
+"""The consistent source of a backup: quiesce the application, take a snapshot, release, read the snapshot, remove it.
 
-The application is held for as long as it takes to make the snapshot. LVM freezes the file system meanwhile by itself.
+The application is quiesced only while the snapshot is made. LVM freezes the file system during that time by itself.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _TIMEOUT_SECONDS = snapshots.DEFAULT_TIMEOUT_SECONDS
 
 
 @dataclass
-class Still:
-    """What is read in place of the source, and what is known of it. Times are nanoseconds since 1970."""
+class ConsistentSource:
+    """What is read in place of the live source. Times are nanoseconds since 1970."""
 
     source: Source
     consistency: str = "crash"
     moment_ns: int | None = None
     snapshot: dict[str, Any] | None = None
     hold: dict[str, Any] | None = None
-    #: What lies below the path on other file systems, which are not in the snapshot.
+    #: File systems below the path that are not in the snapshot.
     left_out: list[dict[str, str]] = field(default_factory=list)
-    #: What went wrong beside the backup itself, as sentences; complete when the source is not held still any more.
+    #: Sentences about leftovers; complete when the context has ended.
     problems: list[str] = field(default_factory=list)
     _volume: Volume | None = None
 
     def set_volume(self, volume: Volume, plan: Plan, create_seconds: float) -> None:
-        """Say which snapshot is read."""
+        """Describe the snapshot that is read."""
         self._volume = volume
         self.snapshot = {
             "kind": "lvm",
@@ -59,7 +59,7 @@ class Still:
         }
 
     def confirm(self) -> dict[str, Any]:
-        """What the manifest says of snapshot and hold. Raises SnapshotError if the snapshot has not kept everything."""
+        """The manifest's fields about snapshot and hold. Raises SnapshotError if the snapshot is incomplete."""
         if self._volume is not None and self.snapshot is not None:
             self.snapshot["used_percent"] = snapshots.check_whole(self._volume).data_percent
         return {"snapshot": self.snapshot, "hold": self.hold}
@@ -67,7 +67,7 @@ class Still:
 
 @dataclass(frozen=True)
 class Plan:
-    """A snapshot that can be made, and where in it the source is."""
+    """A snapshot that can be made, and the path of the source in it."""
 
     origin: Volume
     name: str
@@ -80,8 +80,10 @@ class Plan:
 
 
 def leftover_snapshots(dry_run: bool) -> list[tuple[str, int]]:
-    """The devices of snapshots that backups of this host have left which were killed, removed unless it is a dry run,
-    and what they took in bytes. Nothing where there is no LVM, or no right to look."""
+    """Remove the snapshots that killed backups of this host have left; their devices and sizes in bytes.
+
+    A dry run removes none. Without LVM, or without the right to list volumes, there are none.
+    """
     try:
         found = snapshots.leftovers()
         gone = found if dry_run else snapshots.collect(found, _TIMEOUT_SECONDS, lambda _problem: None)
@@ -90,8 +92,8 @@ def leftover_snapshots(dry_run: bool) -> list[tuple[str, int]]:
     return [(volume.device, 0 if volume.is_thin else volume.bytes) for volume in gone]
 
 
-def plan_still(options: Options, source: Source, of_set: str) -> Plan | None:
-    """How the source would be held still; None if it is not. Changes nothing.
+def plan_snapshot(options: Options, source: Source, of_set: str) -> Plan | None:
+    """The snapshot that the source would be read from; None for the live source. Changes nothing.
 
     `of_set` is the name of the set of backups. Raises OptionError or SnapshotError if it cannot be.
     """
@@ -102,8 +104,8 @@ def plan_still(options: Options, source: Source, of_set: str) -> Plan | None:
         check_size(options.lvm_snapsize)
     if source.dereference in ("soft", "all"):
         raise OptionError(
-            "dereference_symlink follows links, and they may lead out of the snapshot to what is not held still. Leave one "
-            "of dereference_symlink and snapshot out."
+            "dereference_symlink cannot be combined with snapshot: links may lead out of the snapshot to live files. "
+            "Remove one of the two."
         )
     single = os.path.join(source.folder, source.single_file or "")
     if source.single_file is not None and os.path.islink(single):
@@ -132,13 +134,12 @@ def plan_still(options: Options, source: Source, of_set: str) -> Plan | None:
 def _check_without_snapshot(options: Options) -> None:
     if options.mode != "fs":
         raise OptionError(
-            f"The mode {options.mode} holds the database still for a moment, in which only a snapshot can be taken of it: "
-            "give snapshot: lvm."
+            f"The mode {options.mode} quiesces the database only for as long as a snapshot takes: give snapshot: lvm."
         )
 
 
 def home_path(options: Options, path: str) -> str:
-    """Where the data of a path is when no snapshot is mounted.
+    """The path of the data when no snapshot is mounted.
 
     Upstream's older documents name the volume, and as the path the one in the mounted snapshot. Raises SnapshotError.
     """
@@ -157,7 +158,7 @@ def home_path(options: Options, path: str) -> str:
 
 
 def _find(options: Options, real: str, table: list[mounts.Mount]) -> tuple[Volume, mounts.Mount]:
-    """The volume that the folder `real` is on, and its mount; what the options say of it has to agree."""
+    """The volume that the folder `real` is on, and its mount. Raises OptionError if the options name another one."""
     origin, mount = volume_under(real, table, _TIMEOUT_SECONDS)
     if options.lvm_srcvol and _named_volume(options).uuid != origin.uuid:
         raise OptionError(f"{shown(real)} is on the volume {origin.full_name}, not on {options.lvm_srcvol}.")
@@ -183,7 +184,7 @@ def _check_name(origin: Volume, name: str, volumes: list[Volume], of_set: str) -
     for volume in volumes:
         if volume.name == name and not _is_left_by(volume, of_set):
             raise SnapshotError(
-                f"There is a volume {volume.full_name} already, and it is nothing that a backup of this name has left. "
+                f"There is a volume {volume.full_name} already, which no backup of this name has left. "
                 "Remove it, or choose another lvm_snapname."
             )
 
@@ -210,18 +211,17 @@ def _left_out(source: Source, table: list[mounts.Mount]) -> list[dict[str, str]]
 
 
 def one_file_system(options: Options, folder: str) -> bool:
-    """Whether a backup stays on the file system of its path: what the options say, else as a snapshot has to.
+    """Whether a backup stays on the file system of its path: as the options say, else only if it reads a snapshot.
 
-    Where nothing is mounted below, the answer makes no difference, and is the one of the releases that always said yes: sets
-    of theirs go on.
+    If nothing is mounted below, the result is true, as in old releases, so that their backup sets are continued.
     """
     if options.one_file_system is not None:
         return options.one_file_system
     return options.wants_snapshot or not mounts.mounted_below(os.path.realpath(folder), mounts.read_mounts())
 
 
-def _without_what_holds_no_files(source: Source) -> tuple[Source, list[dict[str, str]]]:
-    """The source without /proc and the like, and what to say of them. With `one_file_system` tar says it."""
+def _without_virtual_file_systems(source: Source) -> tuple[Source, list[dict[str, str]]]:
+    """The source without /proc and the like, and remarks about them. With `one_file_system` tar itself reports them."""
     if source.one_file_system or source.single_file is not None:
         return source, []
     real = os.path.realpath(source.folder)
@@ -235,48 +235,48 @@ def _without_what_holds_no_files(source: Source) -> tuple[Source, list[dict[str,
 
 
 @contextmanager
-def held_still(options: Options, source: Source, of_set: str) -> Iterator[Still]:
-    """The source as it was at one moment, for as long as the body runs.
+def consistent_source(options: Options, source: Source, of_set: str) -> Iterator[ConsistentSource]:
+    """The source at one point in time, for as long as the body runs.
 
-    The snapshot is removed in the end, however that comes; if it cannot be, the ``problems`` say so, and the next backup
-    of the set tries again. Raises OptionError, SnapshotError or QuiesceError before the body, when nothing is left.
+    The snapshot is removed at the end, also after an error; if that fails, ``problems`` has a sentence, and the next backup
+    of the set tries again. Raises OptionError, SnapshotError or QuiesceError before the body, and leaves nothing behind.
     """
     problems: list[str] = []
     if options.wants_snapshot:
         snapshots.collect(snapshots.leftovers(of_set), _TIMEOUT_SECONDS, problems.append)
-    plan = plan_still(options, source, of_set)
+    plan = plan_snapshot(options, source, of_set)
     if plan is None:
-        read, left_out = _without_what_holds_no_files(source)
-        yield Still(read, left_out=left_out)
+        live, left_out = _without_virtual_file_systems(source)
+        yield ConsistentSource(live, left_out=left_out)
         return
-    os.sync()  # what is written now need not be written while everything stands still
+    os.sync()  # shortens the time of the snapshot, for which everything is quiesced
     with ExitStack() as stack:
-        still = Still(source, "fs", problems=problems, left_out=plan.left_out)
+        read = ConsistentSource(source, "fs", problems=problems, left_out=plan.left_out)
         tags = ownership.tags_for("backup", of_set)
         targets = databases.targets(options)
         if targets:
             with quiesce.held(targets, deadline_seconds=options.deadline_seconds) as hold:
-                seconds = _take(options, plan, tags, still, stack)
-            still.consistency = hold.consistency
-            still.hold = {"held_seconds": hold.held_seconds, "targets": hold.targets}
+                seconds = _take(options, plan, tags, read, stack)
+            read.consistency = hold.consistency
+            read.hold = {"held_seconds": hold.held_seconds, "targets": hold.targets}
         else:
-            seconds = _take(options, plan, tags, still, stack)
+            seconds = _take(options, plan, tags, read, stack)
         volume = snapshots.find_snapshot(plan.origin, plan.name, tags)
-        still.set_volume(volume, plan, seconds)
+        read.set_volume(volume, plan, seconds)
         point = plan.point or mounting.default_point(volume)
         mounting.mount_volume(volume, point, plan.kind, options.lvm_snapperm == "rw", _TIMEOUT_SECONDS)
-        still.source = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))
-        yield still
+        read.source = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))
+        yield read
 
 
-def _take(options: Options, plan: Plan, tags: list[str], still: Still, stack: ExitStack) -> float:
-    """Make the snapshot, and do nothing else: an application may be held meanwhile. The stack removes it.
+def _take(options: Options, plan: Plan, tags: list[str], read: ConsistentSource, stack: ExitStack) -> float:
+    """Make the snapshot, and do nothing else, because an application may be quiesced. The stack removes it.
 
-    Returns how long that took, in seconds.
+    Returns the duration in seconds.
     """
     writable = options.lvm_snapperm == "rw" or mounting.needs_writable_volume(plan.kind)
-    stack.callback(_remove, plan, tags, still.problems)
-    still.moment_ns = time.time_ns()
+    stack.callback(_remove, plan, tags, read.problems)
+    read.moment_ns = time.time_ns()
     began = time.monotonic()
     snapshots.create_snapshot(plan.origin, plan.name, plan.extents, tags, writable)
     return time.monotonic() - began

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""All backups of one name of one host in one storage: which there are, which belong together."""
+"""A backup set: the backups of one host and one name in one storage, and their chains."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .stored_set import MANIFEST_NAME, StoredSet, read_manifest
 
 _FOLDER = re.compile(r"([0-9]{1,15})_([0-9]{1,9})")
 _NAME = re.compile(r"[^/\0\n.][^/\0\n]*")
-#: So many hosts a message names.
+#: The most hosts that a message names.
 _NAMED_AT_MOST = 5
 
 
@@ -39,7 +39,7 @@ def set_folder(hostname: str, backup_name: str) -> str:
 
 @dataclass(frozen=True)
 class StoredBackup:
-    """A manifest together with where it was found and the SHA-256 of its stored form."""
+    """A manifest, its folder, and the SHA-256 of its stored form."""
 
     manifest: Manifest
     folder: str
@@ -47,7 +47,7 @@ class StoredBackup:
 
 
 class BackupSet(StoredSet[StoredBackup]):
-    """The backups of `hostname` and `backup_name` in a storage."""
+    """The backups of one host and one name in a storage."""
 
     def __init__(self, storage: Storage, hostname: str, backup_name: str) -> None:
         self.storage = storage
@@ -60,7 +60,7 @@ class BackupSet(StoredSet[StoredBackup]):
         return _folders_among(self.storage.children(self.folder))
 
     def describe(self) -> str:
-        """Whose backups these are, as a part of a sentence."""
+        """A name for messages."""
         return f"{self.backup_name!r} of host {self.hostname!r}"
 
     def load(self, name: str) -> StoredBackup:
@@ -79,8 +79,7 @@ class BackupSet(StoredSet[StoredBackup]):
     def check_owner(self) -> None:
         """Raise ForeignBackup if the folder belongs to another set: ``a_b`` and ``c`` name the same as ``a`` and ``b_c``.
 
-        What cannot be read says nothing about that, and one manifest that does not belong there does not take it
-        away.
+        Manifests that cannot be read, or that lie in the wrong folder, are ignored.
         """
         foreign: ForeignBackup | None = None
         for name in self.names():
@@ -96,11 +95,11 @@ class BackupSet(StoredSet[StoredBackup]):
             raise foreign
 
     def is_empty(self) -> bool:
-        """Whether nothing at all is there. Raises StorageError."""
+        """Whether the folder of the set is empty or missing. Raises StorageError."""
         return not self.storage.children(self.folder)
 
     def generation(self) -> list[StoredBackup]:
-        """The newest level 0 and all that came after it, oldest first; empty if there is no backup."""
+        """The newest level 0 and all backups after it, oldest first; empty if there is no backup."""
         found: list[StoredBackup] = []
         for backup in self.newest_first():
             found.append(backup)
@@ -108,23 +107,23 @@ class BackupSet(StoredSet[StoredBackup]):
                 break
         return found[::-1]
 
-    def what_there_is(self) -> str:
-        """A sentence about the oldest backup of this set, or about hosts that have one of this name, or nothing."""
+    def alternatives(self) -> str:
+        """A hint for a message: the oldest backup of this set, or the hosts that have a backup of this name; else empty."""
         for name in reversed(self.names()):
             try:
                 began = datetime.fromtimestamp(self.load(name).manifest.began).astimezone()
             except (ArchiveError, StorageError):
                 continue
-            return f" The oldest is of {began:%Y-%m-%dT%H:%M:%S}."
+            return f" The oldest backup is of {began:%Y-%m-%dT%H:%M:%S}."
         ending = f"_{self.backup_name}"
         hosts = sorted(name[: -len(ending)] for name in self.storage.children("") if name.endswith(ending))
         hosts = [shown(name) for name in hosts if name != self.hostname][:_NAMED_AT_MOST]
-        return f" There is one of {', '.join(hosts)}; name the host with hostname." if hosts else ""
+        return f" These hosts have one: {', '.join(hosts)}; choose one with hostname." if hosts else ""
 
     def chain(self, backup: StoredBackup) -> list[StoredBackup]:
         """The backups that a restore replays, from level 0 to the given one.
 
-        Raises DamagedArchive if a link is missing or is not the one that was built on.
+        Raises DamagedArchive if a parent is missing, or is not the backup that was continued.
         """
         links = [backup]
         while links[0].manifest.parent is not None:
@@ -149,7 +148,7 @@ class BackupSet(StoredSet[StoredBackup]):
 
 
 def _folders_among(names: Iterable[str]) -> list[str]:
-    """Those that name backups, newest first. What is beyond every date and level was named by no writer."""
+    """The names of folders of backups, newest first. Names beyond every date and level are ignored."""
     found = []
     for name in names:
         match = _FOLDER.fullmatch(name)
@@ -159,7 +158,7 @@ def _folders_among(names: Iterable[str]) -> list[str]:
 
 
 def _load(storage: Storage, set_name: str, name: str) -> StoredBackup:
-    """What lies in a folder of a set, of whichever names. Raises ObjectMissing, StorageError or DamagedArchive."""
+    """The backup in a folder, whatever host and name it has. Raises ObjectMissing, StorageError or DamagedArchive."""
     folder = f"{set_name}/{name}"
     where = f"{folder}/{MANIFEST_NAME} of {storage.describe()}"
     stored = read_manifest(storage, f"{folder}/{MANIFEST_NAME}")
@@ -173,9 +172,9 @@ def _load(storage: Storage, set_name: str, name: str) -> StoredBackup:
 
 @dataclass
 class Contents:
-    """What a container holds: of each set what is there, and of folders of sets in which no manifest says whose they are.
+    """The contents of a container: a survey of each set, and of each folder without a readable manifest.
 
-    Sets are keyed by hostname and backup_name, the others by the names of their folders.
+    Sets are keyed by host and name, `orphans` by the names of their folders.
     """
 
     sets: dict[tuple[str, str], Survey[StoredBackup]] = field(default_factory=dict)
@@ -183,10 +182,10 @@ class Contents:
 
 
 def contents(storage: Storage, wanted: Callable[[str], bool] = lambda _folder: True) -> Contents:
-    """All sets of a container, by their manifests, since the name of a folder can be split in more ways than one.
+    """All sets of a container, by their manifests, because the name of a folder can be split in several ways.
 
-    Only folders of sets that are `wanted` are looked into. Raises StorageError if the container cannot be read; what
-    cannot be read in it is none of ours, and a manifest that is damaged hides no other one.
+    Only folders that are `wanted` are read. Raises StorageError if the container cannot be read; unreadable folders in it
+    are ignored, and a damaged manifest hides no other one.
     """
     found = Contents()
     for folder in storage.children(""):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a backup can be compressed: the names that options and manifests have for it, and the levels."""
+"""The compressions of backups: their names in options and manifests, and their levels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class Levels(NamedTuple):
-    """The levels of one compression, from 1 to ``best``, and the one that is taken where none is asked for."""
+    """The levels of one compression, from 1 to ``best``, and its default."""
 
     best: int
     usual: int

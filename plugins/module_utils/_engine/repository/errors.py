@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong with the backups in a container."""
+"""Errors of the backups in a container."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class ArchiveError(FreezerError):
 
 
 class DamagedArchive(ArchiveError):
-    """What is stored is not what was written: a hash, a size, a chain or a format does not hold."""
+    """Stored data differ from what was written: a hash, a size, a chain or a format is wrong."""
 
 
 class DamagedBackup(DamagedArchive):
-    """One backup of a set is not what was written; `timestamp` is the time in its name."""
+    """One backup of a set is damaged; `timestamp` is the time in the name of its folder."""
 
     def __init__(self, message: str, timestamp: int) -> None:
         super().__init__(message)
@@ -24,4 +24,4 @@ class DamagedBackup(DamagedArchive):
 
 
 class ForeignBackup(ArchiveError):
-    """A folder holds the backups of another set."""
+    """A folder belongs to another backup set."""

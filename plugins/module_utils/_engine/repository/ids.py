@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Backups that are named by the first digits of their id."""
+"""Lookup of backups by the first digits of their ids."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import TypeVar
 from ..errors import OptionError
 from .errors import ArchiveError
 
-#: Fewer digits would name another backup by chance, and by mistake.
+#: Fewer digits could match another backup by chance or by mistake.
 LEAST_DIGITS = 4
 
 Backup = TypeVar("Backup")
 
 
 def is_beginning(wanted: str, backup_id: str) -> bool:
-    """Whether an id begins with what was given, which is long enough to mean it."""
+    """Whether an id begins with `wanted`, if that has enough digits."""
     return len(wanted) >= LEAST_DIGITS and backup_id.startswith(wanted)
 
 
 def only_one(wanted: str, alike: Sequence[Backup]) -> Backup | None:
-    """The one backup whose id begins as wanted, None if there is none.
+    """The only backup among those whose ids begin with `wanted`, None if there is none.
 
-    Raises ArchiveError if there are several, and OptionError if too few digits were given to look for it.
+    Raises ArchiveError if there are several, and OptionError if `wanted` has too few digits.
     """
     if len(wanted) < LEAST_DIGITS:
         raise OptionError(
             f"backup_id has to be an id or at least the first {LEAST_DIGITS} digits of one, and is {wanted!r}."
         )
     if len(alike) > 1:
-        raise ArchiveError(f"{len(alike)} backups have an id that begins with {wanted!r}; give more digits of it.")
+        raise ArchiveError(f"{len(alike)} backups have an id that begins with {wanted!r}; give more digits.")
     return alike[0] if alike else None

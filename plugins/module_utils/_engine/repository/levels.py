@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which level a backup gets: full, incremental on the last one, or differential on a fixed level.
+"""The level of the next backup: full, incremental on the last one, or differential on a fixed level.
 
-The words are Freezer's. ``max_level``: after so many increments a new full one. ``always_level``: once this level is
-reached it is taken again and again, each on the newest backup of the level below. ``restart_always_level``: days after
-which a chain ends, counted from its level 0 (upstream counts from the newest increment, so that it never ends there).
+The options are Freezer's. ``max_level``: the number of increments before the next full backup. ``always_level``: once this
+level is reached, every backup has it, each on the newest backup of the level below. ``restart_always_level``: the days
+after which a chain ends, counted from its level 0 (upstream counts from the newest increment, so that a chain never ends).
 With none of the three every backup is full.
 """
 
@@ -19,7 +19,7 @@ SECONDS_PER_DAY = 86400
 
 @dataclass(frozen=True)
 class LevelPolicy:
-    """How levels follow each other; None is "not given"."""
+    """The options that decide about levels; None is "not given"."""
 
     max_level: int | None = None
     always_level: int | None = None
@@ -28,13 +28,13 @@ class LevelPolicy:
 
     @property
     def incremental(self) -> bool:
-        """Whether anything but level 0 can come out."""
+        """Whether a level above 0 is possible."""
         given = (self.max_level, self.always_level, self.restart_always_days)
         return not self.no_incremental and any(value is not None for value in given)
 
 
 class Leveled(Protocol):
-    """A backup as far as its level goes; its time is in seconds since 1970."""
+    """The fields of a manifest that decide about levels; its time is in seconds since 1970."""
 
     @property
     def began(self) -> int: ...
@@ -47,7 +47,7 @@ Earlier = TypeVar("Earlier", bound=Leveled)
 
 @dataclass(frozen=True)
 class LevelPlan(Generic[Earlier]):
-    """The level to take, on which backup, and why, for the reader of a log."""
+    """The level of the next backup, its parent, and the reason, for logs and results."""
 
     level: int
     parent: Earlier | None
@@ -55,7 +55,7 @@ class LevelPlan(Generic[Earlier]):
 
 
 def plan_level(policy: LevelPolicy, chain: Sequence[Earlier], now: float) -> LevelPlan[Earlier]:
-    """The next level after a chain, which is given from its level 0 to its newest backup (or is empty)."""
+    """The next level after a chain, which goes from its level 0 to its newest backup, or is empty."""
     if policy.no_incremental:
         return LevelPlan(0, None, "no_incremental is set")
     if not policy.incremental:

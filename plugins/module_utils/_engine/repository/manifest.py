@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifest: a backup exists when its manifest exists.
 
-It is JSON, written last, and says everything that is needed to read the backup with other tools. It carries a SHA-256
-of itself against damage, and the next level keeps one of the whole, so that a chain cannot lose or swap a link
-unnoticed. docs/archive-format.md explains every field.
+It is JSON, written last, and has everything that is needed to read the backup with other tools. It has a SHA-256 of
+itself against damage, and the next level has the SHA-256 of its parent's manifest, so that no backup of a chain can be lost or
+exchanged unnoticed. docs/archive-format.md explains every field.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from .errors import DamagedArchive
 
 FORMAT = "freezer-backup"
 FORMAT_VERSION = 1
-#: What a reader takes into its memory at most; a larger one is damage, and no writer makes one.
+#: The most bytes that a reader loads into memory; a larger manifest is damaged, because no writer makes one.
 MOST_MANIFEST_BYTES = 64 << 20
-#: Of the two objects beside the segments, as stored: they are made of lines for each file, whose contents they do not hold.
+#: The most bytes of catalogue and snapshot file, as stored: they have lines for each file, and no contents.
 MOST_SIDE_BYTES = 16 << 30
 MOST_LEVEL = 999_999
-#: Several backups of one second bear the seconds after it. What is named after a later time than this follows one of a
-#: clock that was ahead.
+#: Several backups of one second are named after the seconds that follow. A name that is later than this comes after a backup
+#: of a clock that was ahead.
 AHEAD_SECONDS = 300
 _FOLDER = r"[0-9]{1,12}_[0-9]{1,6}"
 _ZEROS = "0" * 64
@@ -54,7 +54,7 @@ class Parent:
 
 @dataclass
 class Manifest:
-    """What one backup is. Times are seconds since 1970 (UTC), sizes are bytes."""
+    """The fields of a manifest. Times are seconds since 1970 (UTC), sizes are bytes."""
 
     backup_id: str
     hostname: str
@@ -63,7 +63,7 @@ class Manifest:
     level: int
     parent: Parent | None
     path: str
-    #: Where the path led to, symbolic links resolved.
+    #: The path with symbolic links resolved.
     real_path: str
     single_file: str | None
     #: How the tree was read: ``exclude``, ``dereference`` and ``one_file_system`` of the source.
@@ -83,7 +83,7 @@ class Manifest:
     time_started: float
     time_ended: float
     sealing: dict[str, Any] | None = None
-    #: The snapshot that was read in place of the file system, and what was held still for it; None if there was none.
+    #: The snapshot that was read in place of the live file system; None if there was none. `hold` is what was quiesced for it.
     snapshot: dict[str, Any] | None = None
     hold: dict[str, Any] | None = None
     unreadable: list[dict[str, str]] = field(default_factory=list)
@@ -91,12 +91,12 @@ class Manifest:
 
     @property
     def stored_bytes(self) -> int:
-        """What the segments take in the storage."""
+        """The size of all segments in the storage."""
         return sum(segment.bytes for segment in self.segments)
 
     @property
     def began(self) -> int:
-        """When it began, by the clock of its host."""
+        """The start of the backup, by the clock of its host."""
         return began(self.timestamp, self.time_started)
 
     @property
@@ -110,9 +110,9 @@ class Manifest:
 
 
 def began(timestamp: int, time_started: float) -> int:
-    """When a backup began, in whole seconds since 1970.
+    """The start of a backup, in whole seconds since 1970.
 
-    That is what its name says, unless it had to have a later one than a backup that was made with a clock that was ahead.
+    This is the time in its name, unless the name had to be later than that of a backup from a clock that was ahead.
     """
     return timestamp if timestamp - time_started <= AHEAD_SECONDS else int(time_started)
 
@@ -123,12 +123,12 @@ def folder_name(timestamp: int, level: int) -> str:
 
 
 def digest(stored: bytes) -> str:
-    """The SHA-256, in hex, that a manifest or an object is known by."""
+    """The SHA-256 of a manifest or an object, in hexadecimal digits."""
     return hashlib.sha256(stored).hexdigest()
 
 
 def with_digest(head: Mapping[str, Any], document: Mapping[str, Any]) -> bytes:
-    """JSON that carries the SHA-256 of itself, between what it begins with and the rest."""
+    """JSON with the fields of `head`, its own SHA-256, and the fields of `document`."""
     whole = {**head, "self_sha256": _ZEROS, **document}
     plain = json.dumps(whole, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
     return plain.replace(_ZEROS.encode("ascii"), digest(plain).encode("ascii"), 1)
@@ -150,8 +150,8 @@ def _object(most: int) -> shape.Check:
 
 _REMARK = {"path": shape.PATH, "message": shape.text(1 << 20)}
 _LIMITED_TEXT = shape.text(4096)
-#: Every field of a manifest of this version and what it has to be, as docs/archive-format.md has it. `sealing` is looked
-#: at before: what is in it is another format.
+#: The shape of every field of a manifest of this version, as docs/archive-format.md has it. `sealing` is checked before:
+#: its contents are another format.
 _SHAPE = shape.record(
     {
         "format": shape.one_of(FORMAT),
@@ -199,10 +199,9 @@ _SHAPE = shape.record(
 
 
 def parse_manifest(stored: bytes, where: str) -> Manifest:
-    """The manifest behind stored bytes. Raises DamagedArchive if they are not one that this release can read.
+    """The manifest in stored bytes. Raises DamagedArchive if this release cannot read them.
 
-    Every field has the type and the range that the format says, names lead nowhere else, and the parent is of the level
-    below and older.
+    Every field has its type and range, names stay in the backup's folder, and the parent is older and of the level below.
     """
     try:
         document = shape.loads(stored)
@@ -243,7 +242,7 @@ def _built(document: dict[str, Any]) -> Manifest:
 
 
 def _check_relations(manifest: Manifest) -> None:
-    """Raise Misshapen where two fields do not go together."""
+    """Raise Misshapen if two fields contradict each other."""
     names = [one.name for one in (*manifest.segments, manifest.catalogue, manifest.snar)]
     if len(set(names)) != len(names):
         raise shape.Misshapen("names one object twice")

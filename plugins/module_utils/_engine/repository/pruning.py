@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What goes from a set of backups, and how: whatever moment it is interrupted in, every backup that is left restores.
+"""The removal of backups from a set: even if it is interrupted, every remaining backup restores.
 
-A backup is taken away in two steps: first its manifest, and it is none any more; then its folder. Increments go before
-what they continue.
+A backup is removed in two steps: it is invalidated by deleting its manifest, then its folder is deleted. Increments are
+removed before their parents.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .retention import Decision, Rules, Survey, decide
 
 
 class Place(Protocol):
-    """Where a set is."""
+    """The location of a set."""
 
     kind: str
     container: str
@@ -35,27 +35,27 @@ class PrunableSet(Protocol):
     def backup_name(self) -> Any: ...
 
     def is_empty(self) -> bool:
-        """Whether nothing at all is there. Raises StorageError."""
+        """Whether the set has neither backups nor leftovers. Raises StorageError."""
 
-    def hold(self) -> AbstractContextManager[None]:
-        """Be the only writer. Raises SetBusy at once if there is another."""
+    def lock(self) -> AbstractContextManager[None]:
+        """Lock the set. Raises SetBusy at once if another writer has locked it."""
 
     def survey(self, strict: bool = False) -> Survey[Any]:
-        """All that is there, newest first."""
+        """Backups and leftovers, newest first."""
 
-    def forget(self, backup: Any) -> None:
-        """Let a backup be none any more."""
+    def invalidate(self, backup: Any) -> None:
+        """Invalidate a backup."""
 
-    def remove_half(self, folder: str) -> None:
-        """Take away what is no backup, or none any more."""
+    def remove_incomplete(self, folder: str) -> None:
+        """Remove the folder of an incomplete or invalidated backup."""
 
     def size_of(self, folder: str) -> int:
-        """The bytes of what has no manifest."""
+        """The size of an incomplete backup in bytes."""
 
 
 @dataclass(frozen=True)
-class HalfBackup:
-    """A folder without a manifest, which nobody writes any more: its name below the container, its size in bytes."""
+class IncompleteBackup:
+    """A folder without a manifest and without a writer: its name below the container, its size in bytes."""
 
     folder: str
     bytes: int
@@ -63,26 +63,26 @@ class HalfBackup:
 
 @dataclass
 class PrunePlan:
-    """What stays and what goes of one set. Backups are newest first."""
+    """What is kept and what is removed of one set. Backups are newest first."""
 
     kept: list[Decision[Any]] = field(default_factory=list)
     removed: list[Decision[Any]] = field(default_factory=list)
-    half: list[HalfBackup] = field(default_factory=list)
-    #: Why folders were left alone whose manifests cannot be read.
+    incomplete: list[IncompleteBackup] = field(default_factory=list)
+    #: Sentences about folders that were kept because their manifests cannot be read.
     damaged: list[str] = field(default_factory=list)
 
     @property
     def freed_bytes(self) -> int:
-        """What becomes free in the storage: segments of backups, and all that lies in halves of them."""
+        """The bytes that become free: the segments of removed backups, and incomplete backups."""
         removed: int = sum(decision.backup.manifest.stored_bytes for decision in self.removed)
-        return removed + sum(half.bytes for half in self.half)
+        return removed + sum(one.bytes for one in self.incomplete)
 
 
 def fill_plan(plan: PrunePlan, backup_set: PrunableSet, rules: Rules, min_age: float, now: float) -> None:
-    """Plan for one set, which the caller holds. Raises StorageError, also where only one manifest cannot be fetched,
-    and ForeignBackup where the folder is another set's.
+    """Fill the plan for one set, which the caller has locked.
 
-    Halves of backups go when they are at least `min_age` seconds old.
+    Incomplete backups are removed if they are at least `min_age` seconds old. Raises StorageError, also if a single
+    manifest cannot be fetched, and ForeignBackup if the folder belongs to another set.
     """
     survey = backup_set.survey(strict=True)
     decisions = decide(survey.backups, survey.damaged_folders, rules, now)
@@ -91,26 +91,26 @@ def fill_plan(plan: PrunePlan, backup_set: PrunableSet, rules: Rules, min_age: f
     plan.removed = [decision for decision in decisions if not decision.reasons]
     for folder in survey.incomplete:
         began = int(folder.rpartition("/")[2].partition("_")[0])
-        # Of several backups in one second the later ones have names of the seconds after it.
+        # Several backups of one second are named after the seconds that follow.
         if max(0.0, now - began) >= min_age:
-            plan.half.append(HalfBackup(folder, backup_set.size_of(folder)))
+            plan.incomplete.append(IncompleteBackup(folder, backup_set.size_of(folder)))
 
 
 def carry_out(backup_set: PrunableSet, plan: PrunePlan, progress: Progress) -> None:
-    """Remove what is to go. Raises StorageError; the plan then says what is gone, and all that is not is whole."""
-    removed, half = _increments_first(plan.removed), plan.half
-    plan.removed, plan.half = [], []
+    """Remove what the plan removes. After a StorageError the plan has what was removed; every other backup is whole."""
+    removed, incomplete = _increments_first(plan.removed), plan.incomplete
+    plan.removed, plan.incomplete = [], []
     for decision in removed:
-        backup_set.forget(decision.backup)
+        backup_set.invalidate(decision.backup)
         plan.removed.append(decision)
-        backup_set.remove_half(f"{backup_set.folder}/{decision.backup.manifest.folder}")
+        backup_set.remove_incomplete(f"{backup_set.folder}/{decision.backup.manifest.folder}")
         progress.advance(done_bytes=decision.backup.manifest.stored_bytes)
-    for one in half:
-        backup_set.remove_half(one.folder)
-        plan.half.append(one)
+    for one in incomplete:
+        backup_set.remove_incomplete(one.folder)
+        plan.incomplete.append(one)
         progress.advance(done_bytes=one.bytes)
 
 
 def _increments_first(removed: Sequence[Decision[Any]]) -> list[Decision[Any]]:
-    # An increment is younger than what it continues.
+    # An increment is younger than its parent.
     return sorted(removed, key=lambda decision: decision.backup.manifest.timestamp, reverse=True)

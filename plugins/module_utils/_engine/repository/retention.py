@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which backups of a set stay, and why: rules about age and number, and what restores need whatever the rules say."""
+"""Retention: which backups of a set are kept, and the reasons: rules about age and number, and what restores need."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Callable, Generic, Protocol, TypeVar
 
 _DAY_SECONDS = 86_400
 
-#: The rules that keep the newest backup of each of the last N periods, and how a moment (local time) names its period.
+#: The rules that keep the newest backup of each of the last N periods; each function names the period of a local time.
 _PERIODS: dict[str, Callable[[datetime], str]] = {
     "keep_daily": lambda moment: moment.strftime("%Y-%m-%d"),
     "keep_weekly": lambda moment: moment.strftime("%G-W%V"),
@@ -20,15 +20,15 @@ _PERIODS: dict[str, Callable[[datetime], str]] = {
 }
 
 
-#: The rules that an action calls by the same names.
+#: The rules that are options of an action, with the same names.
 RULES_OF_ACTIONS = ("remove_older_than", "keep_last", *_PERIODS)
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What is to stay. None and 0 mean that there is no such rule; without any rule everything stays.
+    """The rules of retention. None and 0 mean that a rule is not given; without any rule everything is kept.
 
-    ``remove_older_than`` is in days, ``remove_before`` in seconds since 1970: what is younger stays. The others count.
+    ``remove_older_than`` is in days, ``remove_before`` in seconds since 1970: younger backups are kept. The others are counts.
     """
 
     remove_older_than: float | None = None
@@ -55,11 +55,11 @@ class _Manifest(Protocol):
 
     @property
     def timestamp(self) -> int:
-        """Puts the backups of a set in order."""
+        """The order of the backups of a set."""
 
     @property
     def began(self) -> int:
-        """When it was made, in seconds since 1970."""
+        """The start of the backup, in seconds since 1970."""
 
     @property
     def level(self) -> int: ...
@@ -70,11 +70,11 @@ class _Manifest(Protocol):
 
 
 class Kept(Protocol):
-    """What can be decided about: a backup of files, of a server or of a volume."""
+    """A backup of files, of a server or of a volume."""
 
     @property
     def manifest(self) -> _Manifest:
-        """When it was made, what it is called, and what it is built on."""
+        """Its time, its name and its parent."""
 
 
 Backup = TypeVar("Backup", bound=Kept)
@@ -82,16 +82,16 @@ Backup = TypeVar("Backup", bound=Kept)
 
 @dataclass
 class Survey(Generic[Backup]):
-    """What stands in a set: whole backups, folders without a manifest (failed or being written), and the unreadable."""
+    """The contents of a set: whole backups, folders without a manifest (failed or being written), and damaged ones."""
 
     backups: list[Backup] = field(default_factory=list)
     incomplete: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
-    #: The folders of the unreadable, where backups are built on each other.
+    #: The folders of damaged backups, if backups of this medium continue each other.
     damaged_folders: list[str] = field(default_factory=list)
 
     def add_rest_of(self, other: Survey[Backup]) -> None:
-        """Add what another survey has beside whole backups."""
+        """Add incomplete and damaged backups of another survey."""
         self.incomplete += other.incomplete
         self.damaged += other.damaged
         self.damaged_folders += other.damaged_folders
@@ -99,7 +99,7 @@ class Survey(Generic[Backup]):
 
 @dataclass
 class Decision(Generic[Backup]):
-    """One backup, and the reasons for which it stays; without a reason it goes."""
+    """One backup, and the reasons for which it is kept; without a reason it is removed."""
 
     backup: Backup
     reasons: list[str] = field(default_factory=list)
@@ -108,15 +108,17 @@ class Decision(Generic[Backup]):
 def decide(backups: Sequence[Backup], untouched: Sequence[str], rules: Rules, now: float) -> list[Decision[Backup]]:
     """A decision about every backup of a set, newest first. `now` is in seconds since 1970.
 
-    What a backup that stays is built on stays too. `untouched` are folders whose manifests cannot be read: what they may
-    be built on stays. The newest backup always stays.
+    The newest backup is always kept, and so are the parents of every kept backup. `untouched` are folders whose manifests
+    cannot be read: every backup that they may continue is kept.
     """
     decisions = [Decision(one) for one in sorted(backups, key=lambda one: one.manifest.timestamp, reverse=True)]
     if not decisions:
         return []
     if not rules:
         zeros = [name for name in ("keep_last", *_PERIODS) if getattr(rules, name) == 0]
-        why = f"no rule says what goes ({', '.join(zeros)}: 0 is no rule)" if zeros else "no rule says what goes"
+        why = (
+            f"no retention rule is given ({', '.join(zeros)}: 0 is no rule)" if zeros else "no retention rule is given"
+        )
         for decision in decisions:
             decision.reasons.append(why)
         return decisions
@@ -157,7 +159,7 @@ def _keep_newest_of_each(
 
 
 def _keep_ancestors(decisions: Sequence[Decision[Backup]]) -> None:
-    # Newest first: whatever is kept for a younger one is looked at later.
+    # Newest first, so that parents come after all of their children.
     by_folder = {decision.backup.manifest.folder: decision for decision in decisions}
     for decision in decisions:
         parent = decision.backup.manifest.parent
@@ -170,12 +172,12 @@ def _called(manifest: _Manifest) -> str:
 
 
 def _named(level: int, timestamp: int) -> str:
-    """A backup as people know it: its level, and when it was made in local time."""
+    """A backup in the words of a message: its level and its local time."""
     return f"level {level} of {datetime.fromtimestamp(timestamp).astimezone():%Y-%m-%dT%H:%M:%S}"
 
 
 def _keep_what_may_be_below(decisions: Sequence[Decision[Backup]], folder: str) -> None:
-    """Keep all backups from a folder back to the full one before it: which of them it continues is not known."""
+    """Keep all backups from a folder back to the full one before it: any of them may be its parent."""
     name = folder.rpartition("/")[2]
     timestamp, level = (int(number) for number in name.split("_"))
     if level == 0:

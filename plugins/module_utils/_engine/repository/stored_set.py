@@ -66,7 +66,7 @@ class StoredSet(ABC, Generic[Stored]):
         del backup
         return True
 
-    def what_there_is(self) -> str:
+    def alternatives(self) -> str:
         """A sentence about what is there where nothing was found, with a space before it, or nothing."""
         return ""
 
@@ -78,15 +78,15 @@ class StoredSet(ABC, Generic[Stored]):
         """Whether nothing at all is there. Raises StorageError."""
         return not self.names()
 
-    def hold(self) -> AbstractContextManager[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Be the only writer of this set. Raises SetBusy at once if there is another."""
-        return self.storage.hold(self.folder)
+        return self.storage.lock(self.folder)
 
-    def forget(self, backup: Stored) -> None:
+    def invalidate(self, backup: Stored) -> None:
         """Invalidate a backup. Raises StorageError."""
         self.storage.delete(f"{self.folder}/{backup.manifest.folder}/{MANIFEST_NAME}")
 
-    def remove_half(self, folder: str) -> None:
+    def remove_incomplete(self, folder: str) -> None:
         """Remove an incomplete backup. Raises StorageError."""
         self.storage.delete_folder(folder)
 
@@ -190,7 +190,7 @@ class StoredSet(ABC, Generic[Stored]):
             raise damage
         wanted = f"with the id {backup_id!r} " if backup_id else "that is old enough " if not_after else ""
         raise ArchiveError(
-            f"There is no backup {wanted}of {self.describe()} in {self.storage.describe()}.{self.what_there_is()}"
+            f"There is no backup {wanted}of {self.describe()} in {self.storage.describe()}.{self.alternatives()}"
         )
 
 

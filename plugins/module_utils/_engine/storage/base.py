@@ -85,7 +85,7 @@ class Storage(ABC):
         """The bytes of all that lies below a folder, also of what was never committed. Raises StorageError."""
 
     @abstractmethod
-    def hold(self, folder: str) -> AbstractContextManager[None]:
+    def lock(self, folder: str) -> AbstractContextManager[None]:
         """Be the only writer below a folder as long as the context lasts. Raises SetBusy at once if there is another."""
 
     @abstractmethod

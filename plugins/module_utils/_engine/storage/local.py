@@ -303,7 +303,7 @@ class LocalStorage(Storage):
             raise explain("Looking at", path, problem) from problem
 
     @contextmanager
-    def hold(self, folder: str) -> Iterator[None]:
+    def lock(self, folder: str) -> Iterator[None]:
         """An flock on a file in the folder: the kernel lets go of it however the process ends."""
         path = self._path(folder)
         lock = os.path.join(path, LOCK_NAME)

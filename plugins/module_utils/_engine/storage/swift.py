@@ -126,7 +126,7 @@ class SwiftStorage(Storage):
         self._slots = threading.BoundedSemaphore(UPLOADS)
         #: The pieces of each segment that this run has written, by folder: what ``data`` is joined from.
         self._segments: dict[str, dict[str, dict[str, Any]]] = {}
-        self._lost_holds: dict[str, str] = {}
+        self._lost_locks: dict[str, str] = {}
 
     # ------------------------------------------------------------------ what archives see
 
@@ -265,7 +265,7 @@ class SwiftStorage(Storage):
         )
 
     @contextmanager
-    def hold(self, folder: str) -> Iterator[None]:
+    def lock(self, folder: str) -> Iterator[None]:
         """A lock object that Swift itself lets expire, and that is renewed as long as the context lasts.
 
         Swift answers from several servers: two runs that begin in the same moment, while some of these are down, could
@@ -301,7 +301,7 @@ class SwiftStorage(Storage):
         finally:
             released.set()
             keeper.join()
-            self._lost_holds.pop(folder, None)
+            self._lost_locks.pop(folder, None)
             try:
                 if self._owner(lock) == owner:
                     self._swift.ask("Unlocking", "DELETE", self.container, lock)
@@ -348,7 +348,7 @@ class SwiftStorage(Storage):
 
     def check_held(self, name: str) -> None:
         """Raise StorageError if somebody else took over what this run was to write alone."""
-        for folder, why in list(self._lost_holds.items()):
+        for folder, why in list(self._lost_locks.items()):
             if name.startswith(f"{folder}/"):
                 raise StorageError(why)
 
@@ -401,7 +401,7 @@ class SwiftStorage(Storage):
             try:
                 found = self._owner(lock)
                 if found != owner:
-                    self._lost_holds[folder] = f"The lock of {folder} in {self.describe()} was lost to another run."
+                    self._lost_locks[folder] = f"The lock of {folder} in {self.describe()} was lost to another run."
                     return
                 self._swift.ask("Renewing the lock", "POST", self.container, lock, headers=headers)
             except StorageError:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be copied, as every verb sees it: a medium knows its source, its sets of backups and what to do with one; the
+"""The interface of a medium. A medium knows its source, its backup sets and how to store, restore and prove a backup; a
 verb knows locks, ages, several storages, dry runs and results."""
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class Set(PrunableSet, Protocol):
     def storage(self) -> Any: ...
 
     def check_owner(self) -> None:
-        """Raise ForeignBackup if the place belongs to another set, and StorageError if it cannot be read."""
+        """Raise ForeignBackup if the folder belongs to another set, and StorageError if it cannot be read."""
 
     def find(self, backup_id: str | None = None, not_after: float | None = None) -> Any:
-        """The backup that is meant. Raises ArchiveError or StorageError."""
+        """The backup with this id, else the newest one, of a time if given. Raises ArchiveError or StorageError."""
 
     def chain(self, backup: Any) -> Sequence[Any]:
-        """The backup and what it is built on, the full one first. Raises DamagedArchive."""
+        """The chain of a backup, the full backup first. Raises DamagedArchive."""
 
 
-class Places(Protocol):
-    """What a host knows of the containers of its storages."""
+class HostContainers(Protocol):
+    """What this host remembers of the containers that it uses."""
 
     made: list[Storage]
     problems: list[str]
@@ -45,10 +45,10 @@ class Places(Protocol):
         """Raise StorageError if a container is gone, or is another one."""
 
     def lost(self, storages: Iterable[Any]) -> dict[Any, StorageError]:
-        """Those that a backup cannot go to. Raises StorageError if that is all of them."""
+        """The storages that a backup cannot be written to, with the reasons. Raises StorageError if these are all."""
 
     def prepare(self, storage: Any) -> None:
-        """Have a container ready for a backup. Raises StorageError."""
+        """Prepare a container for a backup. Raises StorageError."""
 
 
 OneSet = TypeVar("OneSet", bound=Set)
@@ -57,19 +57,19 @@ Source = TypeVar("Source")
 
 @dataclass(frozen=True)
 class Copy(Generic[OneSet]):
-    """One backup in one storage, with what it is built on: the full one first, the backup itself last."""
+    """One backup in one storage with its chain: the full backup first, the backup itself last."""
 
     backup_set: OneSet
     chain: Sequence[Any]
 
     @property
     def stored(self) -> Any:
-        """The backup that is meant."""
+        """The backup itself."""
         return self.chain[-1]
 
     @property
     def manifest(self) -> Any:
-        """What it says of itself."""
+        """The manifest of the backup."""
         return self.stored.manifest
 
 
@@ -80,29 +80,29 @@ class Run(Generic[OneSet]):
     sets: Sequence[OneSet]
     working: Sequence[OneSet]
     fan_out: FanOut
-    containers: Places
+    containers: HostContainers
     started: float
     progress: Progress
 
 
 class Medium(ABC, Generic[OneSet, Source]):
-    """Files, images of servers and volumes, or backups that Cinder keeps, as the options of one action mean them.
+    """What an action copies: files, images of servers and volumes, or backups that Cinder keeps.
 
-    What these methods raise is a FreezerError.
+    All methods raise FreezerError.
     """
 
-    def __init__(self, options: Options, containers: Places) -> None:
+    def __init__(self, options: Options, containers: HostContainers) -> None:
         self.options = options
         self.containers = containers
 
     @property
     def wanted_id(self) -> str | None:
-        """The id of the backup that is meant, if one is."""
+        """The id of the backup that the action names, if any."""
         return self.options.backup_id
 
     @abstractmethod
     def source(self) -> Source:
-        """What is to be copied. It is there, and can be read."""
+        """The source to copy, which exists and can be read."""
 
     @abstractmethod
     def sets(self, source: Source | None = None, any_name: bool = False) -> Sequence[OneSet]:
@@ -110,18 +110,18 @@ class Medium(ABC, Generic[OneSet, Source]):
 
     @abstractmethod
     def newest(self, one: OneSet) -> Any | None:
-        """The newest backup of a set, None if there is none or it cannot be read."""
+        """The newest backup of a set; None if the set is empty or cannot be read."""
 
     @abstractmethod
     def plan(self, source: Source, sets: Sequence[OneSet], now: float) -> dict[str, Any]:
-        """What a backup would be, without making one."""
+        """The result of a dry run."""
 
     @abstractmethod
     def store(self, run: Run[OneSet], source: Source) -> dict[str, Any]:
-        """Make a backup in all storages of a run, and say what became of it."""
+        """Make a backup in all storages of a run, and return its result."""
 
     def find(self, one: OneSet) -> Copy[OneSet]:
-        """The backup that the action means, in one set. Raises StorageError or ArchiveError."""
+        """The backup that the action asks for, in one set. Raises StorageError or ArchiveError."""
         self.containers.check(one.storage)
         wanted = one.find(self.wanted_id, self.options.restore_from_date)
         try:
@@ -134,7 +134,7 @@ class Medium(ABC, Generic[OneSet, Source]):
         return True
 
     def sync(self) -> list[str]:
-        """Write the buffers of the source's file systems to disk; sentences about what that does not do."""
+        """Write the buffers of the source's file systems to disk; one sentence if that has no effect."""
         return ["sync writes out the file systems of this host; it does nothing for a server or a volume of a cloud."]
 
     def lists_containers(self) -> bool:
@@ -142,56 +142,56 @@ class Medium(ABC, Generic[OneSet, Source]):
         return False
 
     def check_target(self) -> None:
-        """Refuse a target of a restore that can be none, before anything is looked for."""
+        """Refuse an impossible restore target before the backup is looked up."""
         return
 
     @abstractmethod
     def restore(self, copy: Copy[OneSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
-        """Restore one copy, or say what that would do. The target is as before if it fails."""
+        """Restore one copy, or with `dry_run` return what would be done. If it fails, the target is unchanged."""
 
     @abstractmethod
     def prove(self, copy: Copy[OneSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
-        """Prove that a copy restores; the differences from what it is compared with. Raises DamagedArchive."""
+        """Prove that a copy restores; the differences from `compare_to`. Raises DamagedArchive."""
 
     @abstractmethod
     def prove_twin(self, copy: Copy[OneSet], check: str, progress: Progress) -> None:
-        """Prove a copy in another storage of what `prove` has proved. Raises DamagedArchive."""
+        """Prove another copy of a backup that `prove` has proved. Raises DamagedArchive."""
 
     @abstractmethod
     def describe(self, stored: Any) -> dict[str, Any]:
-        """Whose backup it is, and which."""
+        """The keys of a result that identify a backup."""
 
     @abstractmethod
     def describe_proof(self, copy: Copy[OneSet]) -> dict[str, Any]:
-        """What was proved: ``stored_bytes`` and what else the medium knows."""
+        """The keys of a result about a proof: ``stored_bytes`` and the medium's own."""
 
     @abstractmethod
     def place(self, one: OneSet, manifest: Any) -> dict[str, Any]:
-        """Where a backup lies: ``storage``, ``container`` and ``folder``."""
+        """The location of a backup and its folder there: ``storage``, ``container`` and ``folder``."""
 
     @abstractmethod
     def list(self) -> dict[str, list[Any]]:
-        """The ``backups`` that there are, and what is ``incomplete`` or ``damaged``."""
+        """The ``backups``, and what is ``incomplete`` or ``damaged``."""
 
-    def beside(self) -> dict[str, Any]:
-        """What there is to say beside every result of the cloud: ``problems``."""
+    def cloud_problems(self) -> dict[str, Any]:
+        """For media of clouds ``problems``, sentences about leftovers in the cloud."""
         return {}
 
 
-class KeptElsewhere:
-    """Of places that are no containers of this host's storages there is nothing to check."""
+class NoContainers:
+    """For backups that do not lie in containers of this host's storages: nothing to check, nothing to prepare."""
 
     def __init__(self) -> None:
         self.made: list[Storage] = []
         self.problems: list[str] = []
 
     def check(self, storage: Any) -> None:
-        """There is nothing to check."""
+        """Do nothing."""
 
     def lost(self, storages: Iterable[Any]) -> dict[Any, StorageError]:
-        """None is lost."""
+        """No storage is lost."""
         del storages
         return {}
 
     def prepare(self, storage: Any) -> None:
-        """There is nothing to prepare."""
+        """Do nothing."""

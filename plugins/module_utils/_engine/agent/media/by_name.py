@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""From the medium that an action names to what knows it. Those of clouds are not imported where none is meant."""
+"""The medium of an action. Media of clouds are imported only if an action asks for one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A volume as an image: a snapshot, a volume of that, an image of that, and nothing of the three in the end."""
+"""The medium cinder: a volume as an image, by way of a snapshot, a temporary volume and a temporary image."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class VolumeSource(Source):
     def take(self, stack: ExitStack) -> Taken:
         stack.callback(self._work.quietly, f"The snapshot {self._work.temporary}", self._remove_snapshot)
         volume_id = self.resource["id"]
-        # A snapshot of Cinder is there when it is available: nothing is uploaded.
+        # A snapshot of Cinder is complete when it is available: nothing is uploaded.
         hold = taken_while_held(
             self._work.options, lambda held_as: self._snapshots(held={volume_id: held_as}).present([volume_id])
         )

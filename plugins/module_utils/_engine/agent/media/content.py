@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The bytes of a stored disk, compared with what the manifest says of them."""
+"""The bytes of a stored disk, compared with size and SHA-256 in the manifest."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from .manifest import Disk
 
 
 def verified_blocks(one: ImageSet, disk: Disk, progress: Progress) -> Iterator[bytes]:
-    """Every block; the last one is given only when size and SHA-256 of the whole are right.
+    """Yield the blocks of a disk; the last block only after size and SHA-256 of the whole were found right.
 
-    So nobody who takes them to the end has taken something else. Raises DamagedArchive or StorageError.
+    A caller that reaches the end has read what was stored. Raises DamagedArchive or StorageError.
     """
     name = f"{one.folder}/{disk.name}"
     digest = hashlib.sha256()
@@ -35,24 +35,26 @@ def verified_blocks(one: ImageSet, disk: Disk, progress: Progress) -> Iterator[b
         raise DamagedArchive(f"{problem} The manifest of the backup names it.") from None
     if (size, digest.hexdigest()) != (disk.bytes, disk.sha256):
         raise DamagedArchive(
-            f"{name} of {one.storage.describe()} is not what was stored: it has {size} bytes with the SHA-256 "
-            f"{digest.hexdigest()}, and not {disk.bytes} with {disk.sha256}."
+            f"{name} of {one.storage.describe()} is damaged: it has {size} bytes with the SHA-256 "
+            f"{digest.hexdigest()}; {disk.bytes} bytes with {disk.sha256} were stored."
         )
     if last:
         yield last
 
 
 def check_sizes(one: ImageSet, disk: Disk) -> None:
-    """Raise DamagedArchive unless an object and its pieces have the size that the manifest says."""
+    """Raise DamagedArchive unless an object and its segments have the size in the manifest."""
     name = f"{one.folder}/{disk.name}"
     try:
         size, of_pieces = one.storage.sizes(name)
     except ObjectMissing as problem:
         raise DamagedArchive(f"{problem} The manifest of the backup names it.") from None
     if size != disk.bytes:
-        raise DamagedArchive(f"{name} of {one.storage.describe()} has {size} bytes, and was stored with {disk.bytes}.")
+        raise DamagedArchive(
+            f"{name} of {one.storage.describe()} is damaged: it has {size} bytes, and {disk.bytes} were stored."
+        )
     if of_pieces != size:
         raise DamagedArchive(
-            f"{name} of {one.storage.describe()} misses pieces: {of_pieces} of {size} bytes are left of it in "
+            f"{name} of {one.storage.describe()} lacks segments: {of_pieces} of {size} bytes are left in "
             f"{one.storage.segments_container}."
         )

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The copies of one backup, each in a storage of its own with all that it is built on: chosen, restored, proved."""
+"""Restore and prove a chain of files from one storage."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> Non
 def restore_into(
     storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress
 ) -> tuple[Extracted, Placed]:
-    """Restore a chain; the target becomes visible as a whole, and is as before if this fails."""
+    """Restore a chain; the target becomes visible as a whole, and is unchanged if this fails."""
     whole_folder = chain[-1].manifest.single_file is None
     _begin(progress, "restore", chain)
     try:
@@ -39,7 +39,7 @@ def restore_into(
 def prove(
     storage: Storage, chain: Sequence[StoredBackup], check: str, compare_to: str | None, progress: Progress
 ) -> list[str]:
-    """Read a chain as `check` says; the differences from the folder `compare_to`. Raises DamagedArchive."""
+    """Read a chain as `check` says; the differences from the folder `compare_to`, if given. Raises DamagedArchive."""
     if check == "segments":
         progress.begin("verify", sum(one.manifest.stored_bytes for one in chain))
     else:
@@ -59,7 +59,7 @@ def prove(
 
 
 def _restore_aside(storage: Storage, chain: Sequence[StoredBackup], scratch: str, progress: Progress) -> str:
-    """The tree as it would be restored, below a scratch folder."""
+    """Restore the tree below a scratch folder; returns its path."""
     target = os.path.join(scratch, "tree")
     with restore_target.staging(target, with_root=True) as stage:
         replay_chain(storage, chain, stage.tree, progress)
@@ -68,23 +68,23 @@ def _restore_aside(storage: Storage, chain: Sequence[StoredBackup], scratch: str
 
 
 def _need_room_for(chain: Sequence[StoredBackup]) -> None:
-    # Of each level all is there at once; what a program compressed has left no other size than the stored one.
+    # A level is unpacked as a whole; if a program compressed it, only the stored size is known.
     need_room(
         max(one.manifest.stream_bytes or one.manifest.stored_bytes for one in chain), "a scratch copy to compare with"
     )
 
 
 def would_place(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> Placed:
-    """What a restore over what stands in a target would do; other files there do not count."""
+    """The changes that a restore into a target with files would make; files that are only there do not count."""
     _need_room_for(chain)
     placed = Placed()
     with scratch_folder() as scratch:
         restored = _restore_aside(storage, chain, scratch, progress)
         found = tree_comparison.compare(restored, target, owner=os.geteuid() == 0)
         if chain[-1].manifest.single_file is not None and found.unlike.pop("", None) is None:
-            found.equal -= 1  # the folder that the file lies in is not restored
+            found.equal -= 1  # the folder around a single file is not restored
         new = set(found.only_left)
-        # As a restore counts them: a new folder once.
+        # A restore counts a new folder once, with all its contents.
         placed.created = sum(os.path.dirname(path) not in new for path in new)
         placed.replaced, placed.equal = len(found.unlike), found.equal
         placed.replaced_paths = [shown(path) or "." for path in list(found.unlike)[:LISTED_AT_MOST]]

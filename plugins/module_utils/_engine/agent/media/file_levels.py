@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a backup continues an earlier one, and which: an increment has to restore, or it is not taken.
+"""Which earlier backup a new one continues, if any.
 
-Wherever a chain is broken, damaged, different between storages, or blind to a change, the answer is a full backup and
-the reason why.
+An increment has to restore. If a chain is broken, damaged, different between storages, or if tar would overlook a change,
+the next backup is a full one, with the reason.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ...system.file_names import shown
 
 
 def generation(backup_set: BackupSet) -> list[StoredBackup]:
-    """The newest level 0 of a set and what came after it, oldest first; empty where the container is still to be made.
+    """The newest level 0 of a set and all backups after it, oldest first; empty if the container does not exist yet.
 
     Raises DamagedArchive, ForeignBackup or StorageError.
     """
@@ -38,7 +38,7 @@ def generation(backup_set: BackupSet) -> list[StoredBackup]:
 
 
 def newest(backup_set: BackupSet) -> StoredBackup | None:
-    """The newest backup of a set, or None if there is none that could be continued, or that can be read."""
+    """The newest backup of a set that could be continued, or None."""
     try:
         found = generation(backup_set)
     except (DamagedArchive, ForeignBackup, StorageError):
@@ -49,10 +49,10 @@ def newest(backup_set: BackupSet) -> StoredBackup | None:
 def plan_backup(
     options: Options, sets: Sequence[BackupSet], source: Source, path: str, now: float
 ) -> tuple[LevelPlan[Manifest], StoredBackup | None]:
-    """The level to take and the backup that it continues, the same one in every storage.
+    """The level of the next backup and the backup that it continues, the same one in every storage.
 
-    `path` is what is to be backed up, `now` is in seconds since 1970. Raises ForeignBackup if a folder that the backup
-    would go to holds another set.
+    `path` is the path to back up, `now` is in seconds since 1970. Raises ForeignBackup if the folder of the backup
+    belongs to another set.
     """
     policy = LevelPolicy(options.max_level, options.always_level, options.restart_always_level, options.no_incremental)
     if not policy.incremental:
@@ -81,21 +81,21 @@ def _full(reason: str) -> tuple[LevelPlan[Manifest], None]:
 
 
 def _blind_to_changes(parent: StoredBackup, source: Source, path: str) -> str | None:
-    """Why tar would overlook something that changed since the parent: it looks at names, inodes of folders, times."""
+    """The reason why tar, which compares names, inodes of folders and times, would overlook a change since the parent."""
     manifest = parent.manifest
     if manifest.path != shown(path):
         return "the earlier backups are of another path"
     if manifest.real_path != shown(os.path.realpath(path)):
-        return f"{shown(path)} leads somewhere else than before"
+        return f"{shown(path)} leads to another path than before"
     if source.dereference in ("soft", "all"):
-        return "a symbolic link that leads somewhere else than before would not be noticed"
-    # tar counts what was excluded among what it has seen, and would keep the old state of what is excluded now.
+        return "a symbolic link with a new target would not be noticed"
+    # tar treats excluded files as seen, and would keep the old state of files that are excluded now.
     changed = _changes(manifest.selection, source, shown(path))
-    return f"other files are meant than before: {', and '.join(changed)}" if changed else None
+    return f"the selection of files has changed: {', and '.join(changed)}" if changed else None
 
 
 def _changes(before: Mapping[str, Any], source: Source, path: str) -> list[str]:
-    """What decides otherwise than before which files are read."""
+    """The changes of what selects files, as sentence parts."""
     now = source.selection()
     changed = []
     if before["exclude"] != now["exclude"]:
@@ -103,15 +103,15 @@ def _changes(before: Mapping[str, Any], source: Source, path: str) -> list[str]:
     if before["dereference"] != now["dereference"]:
         changed.append("dereference_symlink has changed")
     if before["one_file_system"] and not now["one_file_system"]:
-        # Because the option says so, or because something was mounted there meanwhile.
-        changed.append(f"what is mounted below {path} is read now, and was not before")
+        # The option has changed, or a file system was mounted there meanwhile.
+        changed.append(f"file systems mounted below {path} are read now, and were not before")
     if now["one_file_system"] and not before["one_file_system"]:
-        changed.append(f"what was mounted below {path} was read before, and is no longer")
+        changed.append(f"file systems mounted below {path} were read before, and are not now")
     return changed
 
 
 def _broken(backup_set: BackupSet, parent: StoredBackup) -> str | None:
-    """Why nothing that is built on the parent could be restored, as far as that can be told without reading all."""
+    """The reason why an increment on the parent could not be restored, as far as metadata tell."""
     storage: Storage = backup_set.storage
     try:
         backup_set.chain(parent)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files and folders of this host as archives."""
+"""The medium fs: files and folders of this host as archives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ...archive.scan import expected_size
 from ...archive.snar import CannotContinue
 from ...archive.tar import Source, below
 from ...consistency import databases
-from ...consistency import source as still
+from ...consistency import source as consistent
 from ...progress import Progress
 from ...repository.backup_set import BackupSet, StoredBackup, contents
 from ...repository.errors import ArchiveError
@@ -39,7 +39,7 @@ from .base import Copy, Medium, Run
 
 @dataclass(frozen=True)
 class Tree:
-    """What tar reads, the path that the user means, and how it is compressed."""
+    """The source for tar, the path that the user gave, and the codec."""
 
     source: Source
     path: str
@@ -53,24 +53,24 @@ class Files(Medium[BackupSet, Tree]):
         super().__init__(options, Containers(options.init))
 
     def source(self) -> Tree:
-        """Raises OptionError if there is nothing to read."""
+        """Raises OptionError if ``path_to_backup`` cannot be read."""
         self._name()
         source, path = self._read()
         return Tree(source, path, codec_for(self.options.compression, self.options.compression_level))
 
     def _name(self) -> str:
-        return self.options.need("backup_name", "it is what a backup is found by again")
+        return self.options.need("backup_name", "a backup is found by its name")
 
     def _read(self) -> tuple[Source, str]:
         options = self.options
         containers = [container for kind, container in options.places() if kind == "local"]
-        path = still.home_path(options, os.path.abspath(options.need("path_to_backup", _WHAT)))
+        path = consistent.home_path(options, os.path.abspath(options.need("path_to_backup", _WHAT)))
         try:
             found = os.stat(path)
         except OSError as problem:
             raise OptionError(f"path_to_backup {shown(path)} cannot be read: {problem.strerror}.") from None
         if stat.S_ISSOCK(found.st_mode):
-            raise OptionError(f"path_to_backup {shown(path)} is a socket, and archives cannot hold one.")
+            raise OptionError(f"path_to_backup {shown(path)} is a socket, and an archive cannot contain one.")
         exclude = [*options.exclude, *databases.left_out(options)]
         is_folder = stat.S_ISDIR(found.st_mode)
         if not os.access(path, os.R_OK | os.X_OK if is_folder else os.R_OK):
@@ -85,11 +85,11 @@ class Files(Medium[BackupSet, Tree]):
             inside = below(path, container)
             if inside is not None:
                 own_output.append(inside)
-        one_file_system = still.one_file_system(options, path)
+        one_file_system = consistent.one_file_system(options, path)
         return Source(path, None, options.dereference_symlink, one_file_system, exclude, own_output), path
 
     def sets(self, source: Tree | None = None, any_name: bool = False) -> list[BackupSet]:
-        """Raises OptionError without a name: files have no other one."""
+        """Raises OptionError without ``backup_name``."""
         del source, any_name
         name, options = self._name(), self.options
         return [
@@ -98,22 +98,22 @@ class Files(Medium[BackupSet, Tree]):
         ]
 
     def newest(self, one: BackupSet) -> StoredBackup | None:
-        """The newest one that could be continued."""
+        """The newest backup that could be continued."""
         return file_levels.newest(one)
 
     def plan(self, source: Tree, sets: Sequence[BackupSet], now: float) -> dict[str, Any]:
-        """With the level, and why it is that one."""
-        still.plan_still(self.options, source.source, sets[0].folder)
+        """With the level and the reason for it."""
+        consistent.plan_snapshot(self.options, source.source, sets[0].folder)
         level, parent = file_levels.plan_backup(self.options, sets, source.source, source.path, now)
         return results.described(self.options, source.path, level, parent)
 
     def store(self, run: Run[BackupSet], source: Tree) -> dict[str, Any]:
-        """Hold the source still, and archive it."""
+        """Archive a consistent source."""
         options, sets = self.options, run.working
         timestamp, ahead = next_timestamp(sets, run.started)
         level, parent = file_levels.plan_backup(options, sets, source.source, source.path, run.started)
         with ExitStack() as stack:
-            held = stack.enter_context(still.held_still(options, source.source, sets[0].folder))
+            held = stack.enter_context(consistent.consistent_source(options, source.source, sets[0].folder))
             links = stack.enter_context(BrokenLinks())
             plan = ArchivePlan(
                 source=held.source,
@@ -179,7 +179,7 @@ class Files(Medium[BackupSet, Tree]):
         if not (self.options.overwrite or is_empty):
             raise ArchiveError(
                 f"{shown(target)} is not empty, so nothing was restored into it. Choose another folder, or set overwrite: "
-                "then files of the backup replace those of the same name, and all others stay."
+                "files of the backup then replace files of the same name, and other files stay."
             )
         about = {"restore_abs_path": shown(target)}
         if dry_run and is_empty:
@@ -202,27 +202,27 @@ class Files(Medium[BackupSet, Tree]):
         }
 
     def prove(self, copy: Copy[BackupSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
-        """Read a chain: sizes and hashes, through tar, or into a scratch folder."""
+        """Check sizes and hashes, or read the chain through tar, or restore it into a scratch folder."""
         return file_copies.prove(copy.backup_set.storage, copy.chain, check, compare_to, progress)
 
     def prove_twin(self, copy: Copy[BackupSet], check: str, progress: Progress) -> None:
-        """In the same way."""
+        """As `prove` does, without a comparison."""
         self.prove(copy, check, None, progress)
 
     def describe(self, stored: StoredBackup) -> dict[str, Any]:
-        """Whose backup it is, and which."""
+        """Host, name, id, level and time."""
         return results.identity(stored.manifest)
 
     def describe_proof(self, copy: Copy[BackupSet]) -> dict[str, Any]:
-        """All that was read."""
+        """The size of the chain."""
         return {"stored_bytes": sum(one.manifest.stored_bytes for one in copy.chain)}
 
     def place(self, one: BackupSet, manifest: Any) -> dict[str, Any]:
-        """Where a backup lies."""
+        """In the folder of its set."""
         return results.place(one, manifest)
 
     def list(self) -> dict[str, list[Any]]:
-        """Of one name, or without a name of every name."""
+        """The backups of one name, or without a name of every name."""
         options = self.options
         backups: list[dict[str, Any]] = []
         incomplete: list[str] = []
@@ -242,7 +242,7 @@ class Files(Medium[BackupSet, Tree]):
         return {"backups": backups, "incomplete": incomplete, "damaged": damaged}
 
     def _may_be_meant(self, folder: str) -> bool:
-        """Whether the name of a set's folder fits the names that the action gives."""
+        """Whether the name of a set's folder matches the host and the name of the action."""
         host, name = self.options.hostname, self.options.backup_name
         return (host is None or folder.startswith(f"{host}_")) and (name is None or folder.endswith(f"_{name}"))
 

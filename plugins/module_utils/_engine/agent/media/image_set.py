@@ -34,7 +34,7 @@ class ImageSet(StoredSet[StoredImage]):
         """The folders of images, newest first, with or without a manifest. Raises StorageError."""
         names = self.storage.children(self.folder)
         found = {int(name) for name in names if _TIMESTAMP.fullmatch(name)}
-        # A name of the end of time would leave no room for the next one.
+        # A timestamp at the end of the range would leave no room for the next one.
         return [str(one) for one in sorted(found, reverse=True) if one < LATEST_SECONDS]
 
     def load(self, name: str) -> StoredImage:
@@ -47,33 +47,33 @@ class ImageSet(StoredSet[StoredImage]):
         return found
 
     def describe(self) -> str:
-        """Whose images these are, as a part of a sentence."""
+        """A name for messages."""
         return f"{self.folder} named {self.backup_name!r}" if self.backup_name else self.folder
 
     def is_meant(self, backup: StoredImage) -> bool:
-        """Whether an image has the name that this set is about."""
+        """Whether an image has the backup name of this set."""
         return self.backup_name in (None, backup.manifest.backup_name)
 
     def chain(self, backup: StoredImage) -> list[StoredImage]:
-        """An image is built on nothing."""
+        """The image alone: images are always full."""
         return [backup]
 
     def newest(self) -> StoredImage | None:
         """The newest whole image of the name. Raises StorageError."""
         return next(iter(self.survey().backups), None)
 
-    def remove_half(self, folder: str) -> None:
-        """Remove an incomplete image: the bytes of its first disk bear the name of the folder. Raises StorageError."""
+    def remove_incomplete(self, folder: str) -> None:
+        """Remove an incomplete image: its first disk is the object with the name of the folder. Raises StorageError."""
         self.storage.delete(folder)
         self.storage.delete_folder(folder)
 
 
 def image_sets(storage: SwiftStorage, backup_name: str | None) -> list[ImageSet]:
-    """One for each server or volume of which a container has an image. Raises StorageError."""
+    """One set for each server or volume that has an image in a container. Raises StorageError."""
     found = []
     for folder in storage.children(""):
         if "_" in folder:
-            continue  # files of a host; ids of clouds have no underscore
+            continue  # a backup set of files; ids of servers and volumes have no underscore
         one = ImageSet(storage, folder, backup_name)
         if not one.is_empty():
             found.append(one)

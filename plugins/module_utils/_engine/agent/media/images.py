@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images of servers and volumes into containers of Swift."""
+"""The media nova and cinder: images of servers and volumes in containers of Swift."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from .source import Copy as DiskCopy
 from .source import Source, Taken, Workplace
 
 _SOURCES: dict[str, type[ServerSource] | type[VolumeSource]] = {"nova": ServerSource, "cinder": VolumeSource}
-#: Properties of an image that a server made of it may need; the others are of Glance, or of who made it.
+#: Prefixes of the image properties that a restored server may need; Glance, or the creator of the image, sets the others.
 _KEPT_PROPERTIES = ("hw_", "os_", "img_config_drive", "architecture")
 _OF_GLANCE = ("os_hash_algo", "os_hash_value", "os_hidden")
 
 
 class Images(Medium[ImageSet, Source]):
-    """The media ``nova`` and ``cinder``: bytes of Glance in containers of Swift."""
+    """The media ``nova`` and ``cinder``."""
 
     def __init__(self, options: Options) -> None:
         super().__init__(options, Containers(options.init))
@@ -56,29 +56,29 @@ class Images(Medium[ImageSet, Source]):
         return source_class(self._work.named(f"{self._work.temporary}-{resource['id']}"), resource)
 
     def sets(self, source: Source | None = None, any_name: bool = False) -> list[ImageSet]:
-        """Raises OptionError for a storage that keeps no images."""
+        """Raises OptionError for a storage that is not in Swift."""
         options = self.options
         wanted = source.resource["id"] if source else resource_id(options, lambda: self._work)
         name = options.backup_name if any_name else backup_name(options, wanted)
         if source is not None:
-            set_folder(options.host, backup_name(options, wanted))  # the same names as for files
+            set_folder(options.host, backup_name(options, wanted))  # refuses the names that backups of files refuse
         return [ImageSet(storage, wanted, name) for storage in storages_of(options)]
 
     def newest(self, one: ImageSet) -> StoredImage | None:
-        """The newest whole image; None also where the container is still to be made."""
+        """The newest whole image; None also if the container does not exist yet."""
         try:
             return one.newest()
         except StorageError:
             return None
 
     def plan(self, source: Source, sets: Sequence[ImageSet], now: float) -> dict[str, Any]:
-        """With what a snapshot taken now would be."""
+        """With the consistency that a snapshot would have now."""
         del sets, now
         name = backup_name(self.options, source.resource["id"])
         return results.planned(self.options, source.resource, name, source.consistency())
 
     def store(self, run: Run[ImageSet], source: Source) -> dict[str, Any]:
-        """Take a snapshot and copy it; all of it that is in the cloud goes away again."""
+        """Take a snapshot, copy it, and remove it from the cloud."""
         timestamp, ahead = next_timestamp(run.working, run.started, room=1)
         source.clear()
         name = backup_name(self.options, source.resource["id"])
@@ -89,31 +89,31 @@ class Images(Medium[ImageSet, Source]):
         return results.done(self.options, stored, run, [*ahead, *self._work.problems, *run.containers.problems])
 
     def restore(self, copy: Copy[ImageSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
-        """A new server, or a new volume; made once."""
+        """A new server or volume; a second restore finds it and changes nothing."""
         return restoring.restore(self._work, copy.backup_set, copy.manifest, progress, dry_run)
 
     def prove(self, copy: Copy[ImageSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
-        """Its sizes; its bytes; with ``restore`` by way of the cloud."""
+        """Check sizes, or read all bytes, or with ``restore`` let the cloud make an image and a volume of them."""
         return proving.prove(self._work, copy.backup_set, copy.manifest, check, compare_to, progress)
 
     def prove_twin(self, copy: Copy[ImageSet], check: str, progress: Progress) -> None:
-        """What the cloud makes of the same bytes is known already."""
+        """The bytes only: the cloud has shown that they restore."""
         proving.prove_stored(copy.backup_set, copy.manifest, check != "segments", progress)
 
     def describe(self, stored: StoredImage) -> dict[str, Any]:
-        """Whose image it is, and which."""
+        """Host, name, resource, id and time."""
         return results.described(stored.manifest)
 
     def describe_proof(self, copy: Copy[ImageSet]) -> dict[str, Any]:
-        """Every disk."""
+        """Size and disks."""
         return {"stored_bytes": copy.manifest.stored_bytes, "disks": results.disks(copy.manifest)}
 
     def place(self, one: ImageSet, manifest: Any) -> dict[str, Any]:
-        """Where an image lies."""
+        """In the folder of its resource."""
         return shared_results.place(one, manifest)
 
     def list(self) -> dict[str, list[Any]]:
-        """Of the server or volume that the action names, else of all."""
+        """The images of the server or volume that the action names, else of all."""
         if self.options.backup_media == "fs":
             found = [
                 one for storage in swift_storages(self.options) for one in image_sets(storage, self.options.backup_name)
@@ -122,8 +122,8 @@ class Images(Medium[ImageSet, Source]):
             found = self.sets(any_name=True)
         return _surveyed(found)
 
-    def beside(self) -> dict[str, Any]:
-        """What went wrong in the cloud beside the work."""
+    def cloud_problems(self) -> dict[str, Any]:
+        """Sentences about leftovers in the cloud."""
         return {"problems": self._work.problems}
 
 
@@ -160,7 +160,7 @@ class _Making:
 
 def _store(making: _Making, taken: Taken) -> StoredImage:
     resource = making.source.resource
-    with on_failure(lambda: _remove_half(making)):
+    with on_failure(lambda: _remove_incomplete(making)):
         disks = []
         with closing(making.source.copies()) as copies:  # type: ignore[type-var]
             for number, disk in enumerate(copies):
@@ -218,7 +218,7 @@ def _store_disk(making: _Making, copy: DiskCopy, number: int, taken: Taken) -> D
 
 
 def _headers(making: _Making, copy: DiskCopy, sha256: str, taken: Taken) -> dict[str, str]:
-    """What the large object says of itself, for whoever lists the container with other tools."""
+    """The metadata of the large object, for other tools that list the container."""
     resource = making.source.resource
     return {
         "Backup-Id": making.backup_id,
@@ -242,11 +242,11 @@ def _properties(image: Resource) -> dict[str, str]:
     }
 
 
-def _remove_half(making: _Making) -> None:
-    """What a run that failed has written goes at once; prune finds the rest."""
+def _remove_incomplete(making: _Making) -> None:
+    """Remove what a failed run has written; prune removes what cannot be removed now."""
     folder = f"{making.source.resource['id']}/{making.timestamp}"
     for one in making.run.sets:
         try:
-            one.remove_half(folder)
+            one.remove_incomplete(folder)
         except StorageError:
-            continue  # the problem that led here is the one to tell
+            continue  # the error that led here is reported

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""From the keys of an action to the places that have, or will have, images of a server or a volume."""
+"""The storages, the cloud, the name and the resource of an action on a server or a volume."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .source import Workplace
 
 
 def storages_of(options: Options) -> list[SwiftStorage]:
-    """Raises OptionError for a storage that has no place for images."""
+    """The storages of an action. Raises OptionError for one that is not in Swift."""
     for kind, container in options.places():
         if kind != "swift":
             raise OptionError(
-                f"Images of servers and volumes are kept in Swift, and not in {kind} storage {container}; use storage: swift, "
+                f"Images of servers and volumes cannot be stored in the {kind} storage {container}; use storage: swift, "
                 "or cindernative_vol_id for Cinder's own backups."
             )
     return swift_storages(options)
 
 
 def swift_storages(options: Options) -> list[SwiftStorage]:
-    """Those of an action that are in Swift."""
+    """The storages of an action that are in Swift."""
     return [
         SwiftStorage(container, functools.partial(cloud_for, options.access(kind, container)))
         for kind, container in options.places()
@@ -36,7 +36,7 @@ def swift_storages(options: Options) -> list[SwiftStorage]:
 
 
 def workplace(options: Options) -> Workplace:
-    """The cloud that the server or the volume is in. Raises RestError."""
+    """The cloud of the server or volume. Raises RestError."""
     places = options.places() if options.backup_media != "cindernative" else []
     where = ":".join(f"{kind}/{container}" for kind, container in places)
     # Two backups of one server into different containers may be made at the same time.
@@ -46,12 +46,12 @@ def workplace(options: Options) -> Workplace:
 
 
 def backup_name(options: Options, resource_id: str) -> str:
-    """The name of the backups: the given one, else upstream's."""
+    """The given name of a backup, else upstream's default."""
     return options.backup_name or f"freezer_{options.backup_media}_{resource_id}"
 
 
 def resource_id(options: Options, work: Callable[[], Workplace]) -> str:
-    """The id of what is meant; it may not be in the cloud any more. Raises FreezerError if only a name is known."""
+    """The id of the server or volume. With an id it need not exist any more; raises FreezerError if a name is not found."""
     known = options.nova_inst_id or options.cinder_vol_id or options.cindernative_vol_id
     if known:
         return known

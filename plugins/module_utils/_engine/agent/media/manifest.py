@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What one image of a server or a volume in a storage is. It exists when its manifest does, which is written last.
+"""The manifest of an image of a server or a volume. It is written last: an image exists when its manifest exists.
 
 docs/clouds.md explains every field.
 """
@@ -21,9 +21,9 @@ _HEAD = ("format", "format_version", "self_sha256")
 
 @dataclass(frozen=True)
 class Disk:
-    """The bytes of one disk and what Glance has to know of them again. Sizes are bytes unless they say otherwise."""
+    """The bytes of one disk, and the properties that Glance needs to restore them. Sizes are bytes unless the name says otherwise."""
 
-    #: Of the object: below the resource's folder.
+    #: The name of the object below the folder of the resource.
     name: str
     bytes: int
     sha256: str
@@ -34,13 +34,13 @@ class Disk:
     properties: dict[str, str] = field(default_factory=dict)
     boot_index: int | None = None
     device_name: str | None = None
-    #: Of what the volume was that it came from: id, name, size_gib, volume_type, bootable. None for a server's own disk.
+    #: The volume that was copied: id, name, size_gib, volume_type, bootable. None for a server's own disk.
     volume: dict[str, Any] | None = None
 
 
 @dataclass
 class CloudManifest:
-    """Times are seconds since 1970 (UTC)."""
+    """The fields of the manifest. Times are seconds since 1970 (UTC)."""
 
     medium: str
     backup_id: str
@@ -54,7 +54,7 @@ class CloudManifest:
     time_ended: float
     consistency: str
     hold: dict[str, Any] | None
-    #: What the server was: flavor, networks, key.
+    #: The flavor, networks and key of the server.
     server: dict[str, Any] | None
     disks: list[Disk]
 
@@ -64,22 +64,22 @@ class CloudManifest:
 
     @property
     def stored_bytes(self) -> int:
-        """What it takes in the storage."""
+        """The size of all disks in the storage."""
         return sum(disk.bytes for disk in self.disks)
 
     @property
     def began(self) -> int:
-        """When it began, by the clock of its host."""
+        """The start of the backup, by the clock of its host."""
         return began(self.timestamp, self.time_started)
 
     @property
     def folder(self) -> str:
-        """Its name below the resource's folder."""
+        """The name of its folder below the folder of the resource."""
         return str(self.timestamp)
 
     @property
     def source(self) -> str:
-        """What was copied, as a record has it where backups of files have a path."""
+        """What was copied, as ``path_to_backup`` of its record."""
         return f"{self.medium}:{self.resource_id}"
 
     def to_bytes(self) -> bytes:
@@ -140,7 +140,7 @@ _SHAPE = shape.record(
 
 
 def parse(stored: bytes, where: str) -> CloudManifest:
-    """Raises DamagedArchive if these bytes are no manifest that this release can read."""
+    """The manifest in these bytes. Raises DamagedArchive if this release cannot read them."""
     try:
         document = shape.loads(stored)
         if document.get("format") != FORMAT:
@@ -165,5 +165,5 @@ def parse(stored: bytes, where: str) -> CloudManifest:
 
 
 def stored_image(stored: bytes, folder: str, where: str) -> StoredImage:
-    """A manifest as it was found. Raises DamagedArchive."""
+    """The image of a stored manifest. Raises DamagedArchive."""
     return StoredImage(parse(stored, where), folder, digest(stored))

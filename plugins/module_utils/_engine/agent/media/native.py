@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Volumes in the backup store of Cinder itself: full ones, and increments that Cinder builds on its newest one."""
+"""The medium cindernative: full and incremental backups of volumes that Cinder itself makes and keeps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ...repository.levels import LevelPlan, LevelPolicy, plan_level
 from ...system.undo import on_failure
 from ..record import Made
 from . import results
-from .base import Copy, KeptElsewhere, Medium, Run
+from .base import Copy, Medium, NoContainers, Run
 from .locations import backup_name, resource_id, workplace
 from .native_set import NativeBackup, NativeManifest, NativeSet
 from .proving import hash_now, hash_of_volume
@@ -38,10 +38,10 @@ _STORAGE = "cinder"
 
 
 class Native(Medium[NativeSet, Resource]):
-    """The medium ``cindernative``; its source is what Cinder says of a volume."""
+    """The medium ``cindernative``; its source is Cinder's document of a volume."""
 
     def __init__(self, options: Options) -> None:
-        super().__init__(options, KeptElsewhere())
+        super().__init__(options, NoContainers())
 
     @functools.cached_property
     def _work(self) -> Workplace:
@@ -49,7 +49,7 @@ class Native(Medium[NativeSet, Resource]):
 
     @property
     def wanted_id(self) -> str | None:
-        """Under the name that upstream has for it, or as for everything else."""
+        """``cindernative_backup_id``, as upstream calls it, or ``backup_id``."""
         return self.options.cindernative_backup_id or self.options.backup_id
 
     def source(self) -> Resource:
@@ -57,20 +57,20 @@ class Native(Medium[NativeSet, Resource]):
         return self._work.volumes.one(self.options.cindernative_vol_id, None, "volume")
 
     def sets(self, source: Resource | None = None, any_name: bool = False) -> list[NativeSet]:
-        """The one that there is. With an id all backups of the volume count, also those of others."""
+        """One set. With an id it has all backups of the volume, also those of other programs."""
         options = self.options
         wanted = source["id"] if source else resource_id(options, lambda: self._work)
         name = options.backup_name if any_name else backup_name(options, wanted)
         if source is not None:
-            set_folder(options.host, backup_name(options, wanted))  # the same names as for files
+            set_folder(options.host, backup_name(options, wanted))  # refuses the names that backups of files refuse
         return [NativeSet(self._work, wanted, name, foreign=any_name and self.wanted_id is not None)]
 
     def newest(self, one: NativeSet) -> NativeBackup | None:
-        """The newest one that can be restored."""
+        """The newest backup that can be restored."""
         return next(iter(one.whole()), None)
 
     def plan(self, source: Resource, sets: Sequence[NativeSet], now: float) -> dict[str, Any]:
-        """With the level, and why it is that one."""
+        """With the level and the reason for it."""
         consistency = "crash" if source["status"] == "in-use" else "fs"
         level = _level(self.options, sets[0], sets[0].whole(), now)
         return {**self._about(source, sets[0], level), "consistency": consistency}
@@ -84,7 +84,7 @@ class Native(Medium[NativeSet, Resource]):
         }
 
     def store(self, run: Run[NativeSet], source: Resource) -> dict[str, Any]:
-        """Let Cinder make a backup, and wait until it is whole."""
+        """Have Cinder make a backup, and wait until it is complete."""
         one = run.working[0]
         plan = _level(self.options, one, one.whole(), run.started)
         about = self._about(source, one, plan)
@@ -96,7 +96,7 @@ class Native(Medium[NativeSet, Resource]):
         return _done(self._work, source, about, made, hold, run.started)
 
     def restore(self, copy: Copy[NativeSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
-        """A new volume, made once; no half of one is left if that fails."""
+        """A new volume; a second restore finds it and changes nothing. After a failure no incomplete volume is left."""
         work, newest = self._work, copy.stored
         volume = work.volumes.get(newest.manifest.volume_id)
         stamp = f"{(volume or {}).get('name') or newest.manifest.volume_id}~{newest.manifest.timestamp}"
@@ -109,7 +109,7 @@ class Native(Medium[NativeSet, Resource]):
             progress.end()
 
     def prove(self, copy: Copy[NativeSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
-        """Its chain is whole; unless `check` is ``segments``, by way of a scratch volume, whose bytes can be compared."""
+        """Check the chain; unless `check` is ``segments``, also restore into a scratch volume and compare its bytes."""
         if check == "segments":
             return []
         newest = copy.stored
@@ -122,10 +122,10 @@ class Native(Medium[NativeSet, Resource]):
             progress.end()
 
     def prove_twin(self, copy: Copy[NativeSet], check: str, progress: Progress) -> None:
-        """Cinder keeps one copy."""
+        """Do nothing: Cinder keeps one copy."""
 
     def describe(self, stored: NativeBackup) -> dict[str, Any]:
-        """Whose backup it is, and which."""
+        """Host, name, volume, id, level and time."""
         return _described(stored.manifest, self._work.volumes.get(stored.manifest.volume_id))
 
     def describe_proof(self, copy: Copy[NativeSet]) -> dict[str, Any]:
@@ -133,17 +133,17 @@ class Native(Medium[NativeSet, Resource]):
         return {"stored_bytes": copy.manifest.stored_bytes}
 
     def place(self, one: NativeSet, manifest: Any) -> dict[str, Any]:
-        """Where Cinder keeps a backup."""
+        """The container that Cinder keeps a backup in."""
         del one
         return {"storage": _STORAGE, "container": manifest.container, "folder": manifest.backup_id}
 
     def list(self) -> dict[str, list[Any]]:
-        """Of one volume."""
+        """The backups of one volume."""
         backups = [_listed(one) for kept in self.sets(any_name=True) for one in kept.whole()]
         return {"backups": backups, "incomplete": [], "damaged": []}
 
-    def beside(self) -> dict[str, Any]:
-        """What went wrong in the cloud beside the work."""
+    def cloud_problems(self) -> dict[str, Any]:
+        """Sentences about leftovers in the cloud."""
         return {"problems": self._work.problems}
 
 
@@ -160,7 +160,7 @@ def _level(options: Options, kept: NativeSet, known: list[NativeBackup], now: fl
     if plan.parent is not None:
         newest = kept.newest_of_volume()
         if newest is None or newest["id"] != plan.parent.backup_id:
-            reason = "the newest backup, on which Cinder would build, is none of this name, or not alone in its second"
+            reason = "Cinder would build on its newest backup, and that has another name, or shares its second with another backup"
             return LevelPlan(0, None, reason)
     return plan
 
@@ -180,15 +180,13 @@ def _make(
             "timeout_seconds": work.timeout_seconds,
             **more,
         }
-        # Two backups of one second, which small volumes take, must not be taken for one.
+        # Two backups of a small volume can begin in one second, and need different names.
         called = f"{name}-{round(started * 1e9)}"
         return VolumeSnapshots(work.cloud, VolumeSnapshotOptions(called, **given))  # type: ignore[arg-type]
 
     volume_id = volume["id"]
     work.quietly("A snapshot of an earlier run", lambda: _remove_held(work, volume_id, name))
-    with on_failure(
-        lambda: work.quietly("The snapshot that was held for", lambda: _remove_held(work, volume_id, name))
-    ):
+    with on_failure(lambda: work.quietly("The snapshot of this backup", lambda: _remove_held(work, volume_id, name))):
         hold = taken_while_held(
             options,
             lambda held_as: snapshots(wait_for="taken", held={volume_id: held_as}).present([volume_id]),
@@ -198,7 +196,7 @@ def _make(
 
 
 def _remove_held(work: Workplace, volume_id: str, name: str) -> None:
-    """Remove the snapshots that were taken while something was held, and that no backup was made of."""
+    """Remove the snapshots that were taken while an application was quiesced, and have no backup."""
     snapshots = snapshots_of_volumes(work.cloud)
     title = re.compile(rf"volume-{re.escape(volume_id)}-{re.escape(name)}-[0-9]+-backup-held")
 
@@ -206,7 +204,7 @@ def _remove_held(work: Workplace, volume_id: str, name: str) -> None:
         return one["volume_id"] == volume_id and title.fullmatch(one["name"] or "") is not None
 
     remove_those(
-        snapshots, "snapshot", is_meant, work.cleaning_clock(), f"the snapshots of {volume_id} that were held for"
+        snapshots, "snapshot", is_meant, work.cleaning_clock(), f"the snapshots of {volume_id} for an unfinished backup"
     )
 
 
@@ -243,7 +241,7 @@ def _done(
         None,
     )
     if found is None:
-        raise CloudError(f"The backup {made['backup_id']} has gone since it was made.")
+        raise CloudError(f"The backup {made['backup_id']} was removed right after it was made.")
     manifest = found.manifest
     size = manifest.stored_bytes
     backup = Made(
@@ -296,7 +294,7 @@ def _listed(one: NativeBackup) -> dict[str, Any]:
 
 
 def _like(work: Workplace, backup: NativeBackup) -> Resource:
-    """Size and, if the volume is still there, type of a volume that is to hold a backup."""
+    """Size and, if the volume still exists, type of a volume for a restore."""
     volume = work.volumes.get(backup.manifest.volume_id) or {}
     return {"size": backup.manifest.size_gib, "volume_type": volume.get("volume_type")}
 

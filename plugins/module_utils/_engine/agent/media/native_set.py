@@ -1,7 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The backups that Cinder itself keeps of one volume: those of ours of one name, in the order in which they build on
-each other, and whatever else there is of the volume."""
+"""The backups of one volume that Cinder keeps: those of one name, in the order of their chains, and all others."""
 
 from __future__ import annotations
 
@@ -29,7 +28,7 @@ class _Base:
 
 @dataclass(frozen=True)
 class NativeManifest:
-    """What Cinder knows of a backup, as retention and results ask for it. Sizes are bytes, times seconds since 1970."""
+    """Cinder's document of a backup in the form of a manifest. Sizes are bytes, times seconds since 1970."""
 
     backup_id: str
     backup_name: str
@@ -44,12 +43,12 @@ class NativeManifest:
 
     @property
     def began(self) -> int:
-        """When it began, by Cinder's clock."""
+        """The start of the backup, by Cinder's clock."""
         return self.timestamp
 
     @property
     def folder(self) -> str:
-        """What it is called in Cinder."""
+        """Its id in Cinder."""
         return self.backup_id
 
     @property
@@ -60,7 +59,7 @@ class NativeManifest:
 
 @dataclass(frozen=True)
 class NativeBackup:
-    """A whole backup, and all that Cinder says of it."""
+    """A complete backup, and Cinder's document of it."""
 
     manifest: NativeManifest
     resource: Resource
@@ -68,19 +67,19 @@ class NativeBackup:
 
 @dataclass(frozen=True)
 class CinderPlace:
-    """Where Cinder keeps backups, in the words of a storage."""
+    """Cinder's backups in the form of a storage."""
 
     kind: str = "cinder"
     container: str = "Cinder's backups"
 
     def describe(self) -> str:
-        """How messages name this place."""
+        """A name for messages."""
         return "Cinder"
 
 
 @dataclass
 class NativeSet:
-    """`backup_name` None means the backups of every name, and with `foreign` also those of others."""
+    """`backup_name` None means the backups of every name, and with `foreign` also those of other programs."""
 
     work: Workplace
     folder: str
@@ -92,7 +91,7 @@ class NativeSet:
         self._backups = backups_of_volumes(self.work.cloud)
 
     def _of_volume(self) -> list[Resource]:
-        """All of the volume, oldest first."""
+        """All backups of the volume, oldest first."""
         self._backups.expire()
         return in_order([one for one in self._backups.fresh() if one.get("volume_id") == self.folder])
 
@@ -103,7 +102,7 @@ class NativeSet:
         return self.backup_name in (None, own.get("freezer_set"))
 
     def whole(self) -> list[NativeBackup]:
-        """Those that can be restored, newest first, each with what it builds on. Raises RestError."""
+        """The backups that can be restored, newest first, each with its parent. Raises RestError."""
         found: list[NativeBackup] = []
         before: Resource | None = None
         for one in self._of_volume():
@@ -116,15 +115,17 @@ class NativeSet:
         return found[::-1]
 
     def newest_of_volume(self) -> Resource | None:
-        """The one that Cinder would build an increment on, whoever made it. None also if two are equally new: which one
-        it would be then, Cinder itself leaves open."""
+        """The backup that Cinder would build an increment on, of any program.
+
+        None also if two backups are equally new, because Cinder may take either of them.
+        """
         found = [one for one in self._of_volume() if one["status"] == "available"]
         if not found or [one["created_at"] for one in found].count(found[-1]["created_at"]) > 1:
             return None
         return found[-1]
 
     def find(self, backup_id: str | None = None, not_after: float | None = None) -> NativeBackup:
-        """The backup with an id, or with the only one that begins so, else the newest one of a time. Raises ArchiveError."""
+        """The backup with an id or a unique prefix of an id, else the newest one of a time. Raises ArchiveError."""
         known = [one for one in self.whole() if not_after is None or one.manifest.timestamp <= not_after]
         fitting = [one for one in known if backup_id in (None, one.manifest.backup_id)]
         if not fitting and backup_id is not None:
@@ -137,34 +138,36 @@ class NativeSet:
         raise ArchiveError(f"There is no backup {wanted}of the volume {self.folder}{named} in Cinder.")
 
     def chain(self, backup: NativeBackup) -> list[NativeBackup]:
-        """A backup and what it is built on, the full one first. Raises DamagedArchive if one of them is gone."""
+        """The chain of a backup, the full backup first. Raises DamagedArchive if one of them is missing."""
         by_id = {one.manifest.backup_id: one for one in NativeSet(self.work, self.folder, None, foreign=True).whole()}
         chain = [backup]
         while chain[0].manifest.parent is not None:
             base = by_id.get(chain[0].manifest.parent.folder)
             if base is None:
-                raise DamagedArchive(f"The backup {chain[0].manifest.backup_id} builds on one that Cinder has no more.")
+                raise DamagedArchive(
+                    f"The backup {chain[0].manifest.backup_id} continues a backup that Cinder no longer has."
+                )
             chain.insert(0, base)
         if chain[0].resource.get("is_incremental"):
             lowest = chain[0].manifest.backup_id
-            raise DamagedArchive(f"The backup {lowest} is incremental, and there is nothing below it.")
+            raise DamagedArchive(f"The backup {lowest} is incremental, and its full backup is missing.")
         return chain
 
-    # ------------------------------------------------------------------ as prune asks
+    # ------------------------------------------------------------------ for prune
 
     def check_owner(self) -> None:
-        """The backups of a volume are told apart by their metadata."""
+        """Do nothing: the metadata of a backup says whose it is."""
 
     def is_empty(self) -> bool:
-        """Whether there is no backup of the volume at all."""
+        """Whether the volume has no backup at all."""
         return not self._of_volume()
 
-    def hold(self) -> AbstractContextManager[None]:
-        """Cinder itself does one thing after the other with a volume."""
+    def lock(self) -> AbstractContextManager[None]:
+        """Do nothing: Cinder serializes the operations on a volume."""
         return _nothing()
 
     def survey(self, strict: bool = False) -> Survey[NativeBackup]:
-        """What can go, newest first. What a backup of somebody else, or of another name, builds on is left alone."""
+        """The backups that may be removed, newest first. Parents of other programs' or other names' backups are kept."""
         del strict
         survey: Survey[NativeBackup] = Survey()
         needed = False
@@ -180,20 +183,20 @@ class NativeSet:
                 continue
             if needed:
                 survey.damaged.append(
-                    f"The backup {one['id']} of the volume {self.folder}: one of another name, or of somebody else, builds "
-                    "on it."
+                    f"The backup {one['id']} of the volume {self.folder}: a backup of another name or "
+                    "another program continues it."
                 )
                 needed = bool(one.get("is_incremental"))
             else:
                 survey.backups.append(backup)
         return survey
 
-    def forget(self, backup: NativeBackup) -> None:
-        """Remove a backup, and wait until it is gone: Cinder removes none that another one builds on."""
+    def invalidate(self, backup: NativeBackup) -> None:
+        """Remove a backup, and wait until it is gone. Cinder refuses to remove one that another backup continues."""
         self._remove(backup.manifest.backup_id)
 
-    def remove_half(self, folder: str) -> None:
-        """Remove what Cinder has given up. What was forgotten is gone already."""
+    def remove_incomplete(self, folder: str) -> None:
+        """Remove a backup that failed in Cinder. `invalidate` has removed others already."""
         backup_id = folder.rpartition("/")[2].rpartition("_")[2]
         if self._backups.get(backup_id) is not None:
             self._remove(backup_id)
@@ -210,21 +213,26 @@ class NativeSet:
             if found is not None and found["status"] == "error_deleting":
                 raise deletion_failed(f"the backup {backup_id}", found.get("fail_reason"))
             if found is not None and found["status"] in _BROKEN:
-                why = found.get("fail_reason") or "Cinder does not say why"
-                raise CloudError(f"The backup {backup_id} could not be removed, it is {found['status']}: {why}.")
+                why = found.get("fail_reason") or "Cinder gives no reason"
+                raise CloudError(
+                    f"The backup {backup_id} could not be removed, its status is {found['status']}: {why}."
+                )
             return True if found is None else None
 
         self.work.clock().wait(gone, f"The removal of the backup {backup_id}")
 
     def size_of(self, folder: str) -> int:
-        """Of what Cinder has given up nobody knows the size."""
+        """0: Cinder does not report the size of a failed backup."""
         del folder
         return 0
 
 
 def in_order(backups: list[Resource]) -> list[Resource]:
-    """The backups of a volume as they were made, oldest first. Cinder tells whole seconds only; of those of one second
-    the last is a full one that nothing builds on, and the first is one that something builds on."""
+    """The backups of a volume in the order in which they were made, oldest first.
+
+    Cinder reports whole seconds. Of the backups of one second, those with dependents come first, and full backups without
+    dependents come last.
+    """
 
     def place(one: Resource) -> tuple[str, bool, bool]:
         return str(one["created_at"]), not one.get("has_dependent_backups"), not one.get("is_incremental")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A server as images: the one that Nova makes of its disk, or those of the volumes that it boots from and uses."""
+"""The medium nova: a server as the image that Nova makes of its disk, or as images of its volumes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ServerSource(Source):
         found = self._snapshots().present([server_id])["snapshots"][0]
         image = get_image(self._work.cloud, found["image_id"])
         if image is None:
-            raise CloudError(f"The image {found['image_id']} has gone while it was copied.")
+            raise CloudError(f"The image {found['image_id']} was removed while it was copied.")
         self._image = image
         return Taken(found["consistency"], hold, facts)
 
@@ -70,7 +70,7 @@ class ServerSource(Source):
             return
         mapping = json.loads(self._image.get("block_device_mapping") or "[]")
         disks = [one for one in mapping if one.get("snapshot_id")]
-        # The one that the server boots from comes first: it is the large object that has the backup's own name.
+        # The boot disk comes first: its object has the name of the backup.
         disks.sort(key=lambda one: (one.get("boot_index") not in (0, "0"), str(one.get("device_name"))))
         volumes = self._work.volumes
         for one in disks:

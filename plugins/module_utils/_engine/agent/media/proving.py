@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""That a backup of a server or a volume restores: its bytes, an image of them, a scratch volume of that, read again."""
+"""The proof that a backup of a server or a volume restores: bytes, a temporary image, a scratch volume, read again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _GIBIBYTE = 1 << 30
 
 
 class HeadHash:
-    """The SHA-256 of the first `size` bytes, and whether the others are zeros."""
+    """The SHA-256 of the first `size` bytes, and whether all further bytes are zeros."""
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -48,11 +48,11 @@ class HeadHash:
 def prove(
     work: Workplace, one: ImageSet, manifest: CloudManifest, check: str, compare_to: str | None, progress: Progress
 ) -> list[str]:
-    """Prove that an image restores, with the `check` ``restore`` through the cloud; the differences from a volume.
+    """Prove that an image restores; with the `check` ``restore`` the cloud makes a volume of it. The differences from a volume.
 
     Raises DamagedArchive or CloudError if the proof fails.
     """
-    # What is restored is read anyway.
+    # A restore reads all bytes anyway.
     prove_stored(one, manifest, check == "stream", progress)
     if check != "restore":
         return []
@@ -63,7 +63,7 @@ def prove(
 
 
 def prove_stored(one: ImageSet, manifest: CloudManifest, reads: bool, progress: Progress) -> None:
-    """Prove that all objects of an image are there; with `reads` also every byte. Raises DamagedArchive."""
+    """Prove that all objects of an image are there; with `reads` check every byte. Raises DamagedArchive."""
     for disk in manifest.disks:
         check_sizes(one, disk)
         if reads:
@@ -80,7 +80,7 @@ def _read(one: ImageSet, disk: Disk, progress: Progress) -> None:
 
 
 def _prove_disk(work: Workplace, one: ImageSet, disk: Disk, progress: Progress) -> None:
-    """An image of the bytes, whose hash Glance computes; and if it is raw, a scratch volume of it, which is read."""
+    """Upload an image, whose hash Glance computes; if it is raw, make a scratch volume of it and read that."""
 
     def content() -> Iterator[bytes]:
         return verified_blocks(one, disk, progress)
@@ -105,13 +105,13 @@ def _prove_disk(work: Workplace, one: ImageSet, disk: Disk, progress: Progress) 
         head = hash_of_volume(work, volume, disk.bytes)
     if (head.sha256, head.rest_is_zero) != (disk.sha256, True):
         raise DamagedArchive(
-            f"The scratch volume that was made of {one.folder}/{disk.name} has other bytes than the backup: their SHA-256 is "
-            f"{head.sha256}, and not {disk.sha256}."
+            f"The scratch volume that was made of {one.folder}/{disk.name} differs from the backup: its SHA-256 is "
+            f"{head.sha256}, and should be {disk.sha256}."
         )
 
 
 def hash_of_volume(work: Workplace, volume: Resource, size: int) -> HeadHash:
-    """The bytes of a volume that nobody uses, read by way of an image, which is removed. Raises FreezerError."""
+    """The hash of a volume that is not in use, read from a temporary image. Raises FreezerError."""
     image = image_of_volume(work.cloud, work.volumes, volume["id"], work.temporary, work.clock())
     head = HeadHash(size)
     try:
@@ -122,7 +122,7 @@ def hash_of_volume(work: Workplace, volume: Resource, size: int) -> HeadHash:
 
 
 def hash_now(work: Workplace, volume: Resource, size: int) -> HeadHash:
-    """The bytes of a volume as it is now, by way of a snapshot. Raises FreezerError."""
+    """The hash of a volume as it is now, read from a temporary snapshot. Raises FreezerError."""
 
     def snapshots() -> VolumeSnapshots:
         return VolumeSnapshots(work.cloud, VolumeSnapshotOptions(work.temporary, timeout_seconds=work.timeout_seconds))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A database of this host held still while a cloud takes a snapshot, and no longer."""
+"""A database of this host, quiesced while a cloud takes a snapshot."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ...quiesce import hold as quiesce
 
 
 def taken_while_held(options: Options, take: Callable[[str], object]) -> dict[str, Any] | None:
-    """Call `take` with what the hold makes of a copy (``app``, ``fs``), and let go when it returns.
+    """Quiesce, call `take` with the consistency that results (``app``, ``fs``), and release when it returns.
 
-    Without a database (``mode`` is fs) nothing is called, and the result is None, else what is known of the hold.
-    Raises QuiesceError if it could not be held all the time; what was taken then is worth no more than without.
+    Returns ``held_seconds`` and ``targets`` of the hold. Without a database (``mode`` is fs) `take` is not called, and the
+    result is None. Raises QuiesceError if the hold ended early; the snapshot is then no better than one without a hold.
     """
     targets = databases.targets(options)
     if not targets:

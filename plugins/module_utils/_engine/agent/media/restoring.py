@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images become servers and volumes again: new ones, beside whatever there is."""
+"""Restore images as new servers and volumes; existing ones stay untouched."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .source import Workplace
 def restore(
     work: Workplace, one: ImageSet, manifest: CloudManifest, progress: Progress, dry_run: bool
 ) -> dict[str, Any]:
-    """A new server, or a new volume, made of an image; made once. Raises FreezerError; nothing new is left then."""
+    """Make a new server or volume of an image, once. Raises FreezerError; new resources are removed then."""
     return _Restore(work.named(f"freezer-{manifest.backup_id}"), one, manifest, progress).run(dry_run)
 
 
@@ -76,13 +76,13 @@ class _Restore:
         like = {"size": about["size_gib"], "volume_type": self._known_type(about.get("volume_type"))}
         made = volume_of_image(work.volumes, name, image, like, self._marks(disk), work.clock())
         if not about.get("bootable"):
-            # What is made of an image is taken for a disk to boot from.
+            # Cinder marks every volume that is made of an image as bootable.
             path = f"/volumes/{made['id']}/action"
             work.volumes.service.request("POST", path, {"os-set_bootable": {"bootable": False}})
         return made
 
     def _known_type(self, wanted: str | None) -> str | None:
-        """The type of the volume as it was, if this cloud has it; else the cloud's own choice."""
+        """The former type of the volume if this cloud has it, else None for the cloud's default."""
         known = self._work.volumes.service.request("GET", "/types").document["volume_types"]
         return wanted if wanted in [one["name"] for one in known] else None
 
@@ -131,7 +131,7 @@ class _Restore:
             if not known:
                 what = f"The image {image['id']}"
                 stack.enter_context(on_failure(lambda: self._work.quietly(what, lambda: self._delete_image(image))))
-            # The image stays: Nova needs it whenever it moves or rebuilds the server.
+            # The image stays: Nova needs it to move or rebuild the server.
             return {**self._boot({"imageRef": image["id"]}, dry_run=False), "image_id": image["id"]}
 
     def _delete_image(self, image: Resource) -> None:

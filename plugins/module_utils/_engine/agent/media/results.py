@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What work on servers and volumes says, in the same words as that on files, and as the body of a POST to /backups."""
+"""Results and records of backups of servers and volumes, with the same keys as those of files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .image_set import ImageSet
 from .manifest import CloudManifest, StoredImage
 
 _FULL = "images are always full"
-#: The keys under which records have the ids, by medium.
+#: The key of a record for the id of the resource, by medium.
 ID_KEYS = {"nova": "nova_inst_id", "cinder": "cinder_vol_id", "cindernative": "cindernative_vol_id"}
 
 
 def about(options: Options, resource: Resource, name: str) -> dict[str, Any]:
-    """Whose backup it is."""
+    """The keys of a result that identify the source."""
     medium = options.backup_media
     return {
         "hostname": options.host,
@@ -35,13 +35,13 @@ def about(options: Options, resource: Resource, name: str) -> dict[str, Any]:
 
 
 def planned(options: Options, resource: Resource, name: str, consistency: str) -> dict[str, Any]:
-    """What would be made."""
+    """The result of a dry run."""
     level = {"level": 0, "reason": _FULL, "parent_backup_id": None, "consistency": consistency}
     return {**about(options, resource, name), **level}
 
 
 def described(manifest: CloudManifest) -> dict[str, Any]:
-    """An image that is there."""
+    """The keys of a result that identify an image."""
     return {
         "hostname": manifest.hostname,
         "backup_name": manifest.backup_name,
@@ -57,7 +57,7 @@ def described(manifest: CloudManifest) -> dict[str, Any]:
 
 
 def _stored_in(one: ImageSet, manifest: CloudManifest, run: Run[ImageSet]) -> dict[str, Any]:
-    """What became of an image in one storage."""
+    """The outcome of a backup in one storage."""
     failure = run.fan_out.failures.get(one.storage)
     outcome = {"outcome": "success"} if failure is None else {"outcome": "failed", "message": str(failure)}
     return {**results.place(one, manifest), **outcome}

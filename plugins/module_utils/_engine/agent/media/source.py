@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the bytes of an image come from: a snapshot that the cloud takes, and everything that goes away again after it."""
+"""Where the bytes of an image come from: a snapshot in the cloud, and temporary resources, which are removed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CLEANING_SECONDS = 600.0
 
 @dataclass(frozen=True)
 class Copy:
-    """One disk as an image in Glance, for as long as it takes to read it."""
+    """One disk as a temporary image in Glance."""
 
     image: Resource
     boot_index: int | None = None
@@ -36,7 +36,7 @@ class Copy:
 
 @dataclass(frozen=True)
 class Taken:
-    """What is known of a snapshot when it is there."""
+    """Facts about a new snapshot."""
 
     consistency: str
     hold: dict[str, Any] | None = None
@@ -45,40 +45,40 @@ class Taken:
 
 @dataclass(frozen=True)
 class Workplace:
-    """The cloud, and what is needed to work in it. ``temporary`` is the name of everything that goes away again."""
+    """A cloud and what work in it needs. ``temporary`` is the name of all temporary resources."""
 
     cloud: Cloud
     options: Options
     temporary: str
     volumes: Volumes
     servers: Servers
-    #: What went wrong beside the work, as sentences: of all workplaces that were made of one.
+    #: Sentences about leftovers, shared by all workplaces that `named` has made of one.
     problems: list[str] = field(default_factory=list)
     run: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def named(self, temporary: str) -> Workplace:
-        """The same one, where what goes away again has another name."""
+        """The same workplace with another name for temporary resources."""
         return replace(self, temporary=temporary)
 
     @property
     def timeout_seconds(self) -> float:
-        """For each thing that is waited for."""
+        """The most seconds for each wait."""
         return self.options.cloud_timeout_seconds
 
     def clock(self) -> Clock:
-        """For the next piece of work."""
+        """A clock for the next wait."""
         return Clock(self.timeout_seconds)
 
     def cleaning_clock(self) -> Clock:
-        """For taking away: a thing that the cloud does not let go of must not keep a run from ending."""
+        """A clock for removals: a resource that the cloud does not remove must not keep a run from ending."""
         return Clock(min(self.timeout_seconds, _CLEANING_SECONDS))
 
     def quietly(self, what: str, work: Callable[[], object]) -> None:
-        """Do what must not stand in the way of anything else; what goes wrong is told beside the result."""
+        """Clean up; a failure becomes one of the ``problems`` and raises nothing."""
         try:
             work()
         except FreezerError as problem:
-            self.problems.append(f"{what} is left, and the next backup removes it: {problem}")
+            self.problems.append(f"{what} could not be removed, and the next backup removes it: {problem}")
 
     def remove_images(self) -> None:
         """Remove the temporary images. Raises RestError."""
@@ -86,12 +86,12 @@ class Workplace:
             delete_image(self.cloud, image["id"])
 
     def remove_volumes(self) -> None:
-        """Remove the temporary volumes, when nothing is done with them any more. Raises FreezerError."""
+        """Remove the temporary volumes as soon as they are not in use. Raises FreezerError."""
         remove_volumes(self.volumes, self.temporary, self.cleaning_clock())
 
     @contextmanager
     def image_of_snapshot(self, snapshot: Resource, volume_type: str | None) -> Iterator[Resource]:
-        """An image of a snapshot of a volume, by way of a volume; both go away in the end."""
+        """A temporary image of a snapshot of a volume, by way of a temporary volume."""
         like = {"size": snapshot["size"], "volume_type": volume_type}
         with ExitStack() as stack:
             stack.callback(self.quietly, f"The volume {self.temporary}", self.remove_volumes)
@@ -103,39 +103,39 @@ class Workplace:
 
 
 class Source(ABC):
-    """A server or a volume that images are made of."""
+    """A server or a volume to copy."""
 
     medium: str
 
     def __init__(self, work: Workplace, resource: Resource) -> None:
         self._work = work
-        #: What Nova or Cinder says of it.
+        #: The document of Nova or Cinder about it.
         self.resource = resource
 
     @staticmethod
     @abstractmethod
     def resource_of(work: Workplace) -> Resource:
-        """The server or the volume that the options mean. Raises CloudError if there is none."""
+        """The server or volume that the options name. Raises CloudError if there is none."""
 
     @abstractmethod
     def consistency(self) -> str:
-        """What a snapshot taken now would be: ``crash``, ``fs`` or ``app``."""
+        """The consistency that a snapshot would have now: ``crash``, ``fs`` or ``app``."""
 
     @abstractmethod
     def clear(self) -> None:
-        """Remove what a run that was killed has left."""
+        """Remove the leftovers of a killed run."""
 
     @abstractmethod
     def take(self, stack: ExitStack) -> Taken:
-        """Take the snapshot, which the stack removes, and release what is quiesced as soon as it is there."""
+        """Take the snapshot, which the stack removes; a quiesced application is released as soon as the snapshot is complete."""
 
     @abstractmethod
     def copies(self) -> Iterator[Copy]:
-        """The disks of the snapshot one after the other, each an image until the next one is asked for."""
+        """Yield the disks of the snapshot; the image of each exists until the next one is requested."""
 
 
 def about_volume(volume: Resource) -> dict[str, Any]:
-    """What a volume made of its image has to know."""
+    """The properties that a restore of the volume needs."""
     return {
         "id": volume["id"],
         "name": volume.get("name") or "",
