@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs on their way: they join their session, wait for a place, become processes, are tried again, and are over.
 
-What a run means for its job is the core's affair: it is told when a run is over.
+What a run means for its job is the job's affair, which is told when a run is over; what the API hears of it is the
+affair of ``reports``.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.ru
     FAIL,
     SUCCESS,
     Outcome,
-    backups_gone,
     described,
     timeout_of,
 )
 
 from . import runs
-from .journal import BACKUP, BACKUPS_GONE, JOB, SESSION_END, Journal, JournalError
-from .runs import JOINING, QUEUED, READY, RUNNING, STARTING, WAITING, Run
+from .journal import Journal, JournalError
+from .places import Places
+from .reports import Reports
+from .runs import JOINING, READY, RUNNING, STARTING, WAITING, Run
 from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -36,7 +38,7 @@ LOG = logging.getLogger("freezer_scheduler")
 _JOIN_AGAIN_SECONDS = 3.0
 
 
-class Jobs(Protocol):
+class RunOwner(Protocol):
     """The jobs whose runs these are."""
 
     def is_aborting(self, job_id: str) -> bool:
@@ -60,34 +62,34 @@ class Dispatcher:
 
     def __init__(
         self,
-        jobs: Jobs,
+        jobs: RunOwner,
         journal: Journal,
         executor: Executor,
         limits: Limits,
         client_id: str,
         ask: Callable[[Join], None] | None,
     ) -> None:
-        self.limits = limits
+        self._limits = limits
         self.runs: dict[str, Run] = {}
-        #: What the API may be told if there is time for it: keys of schedules by job.
-        self.passing: dict[str, dict[str, Any]] = {}
+        self.reports = Reports(journal, client_id, has_api=ask is not None)
         #: How long after its start a round of a session can be joined, in seconds.
         self.hold_offs: dict[str, float] = {}
         self._jobs = jobs
         self._journal = journal
         self._executor = executor
-        self._client_id = client_id
         self._ask = ask
-        self._active: dict[str, Run] = {}
+        self._places = Places()
         self._documents: dict[str, Mapping[str, Any]] = {}
-        self._ready: list[tuple[float, int, str]] = []
         self._waiting: list[tuple[float, str]] = []
-        self._count = 0
         self._to_start: list[Run] = []
         self._to_abort: list[Run] = []
         self._last_progress: dict[str, float] = {}
 
     # What happens to runs.
+
+    def reload(self, limits: Limits) -> None:
+        """Other limits hold from now on."""
+        self._limits = limits
 
     def recover(self, run: Run, now: float) -> None:
         """Take up a run that an earlier scheduler left, and find out the truth about it."""
@@ -101,9 +103,8 @@ class Dispatcher:
                 return
             LOG.info("Job %s: its agent (process %d) is still at work", run.job_id, run.pid)
             run.phase = RUNNING
-            self._active[run.run_id] = run
-            if not run.told:
-                self._tell_start(run, now)
+            self._places.occupied[run.run_id] = run
+            self._has_begun(run, now)
             if aborting:
                 self._to_abort.append(run)
         elif aborting:
@@ -189,7 +190,7 @@ class Dispatcher:
             return
         self._forget(run)
         if run.phase != JOINING:
-            self._tell_session(run, ABORTED)
+            self.reports.session_end(run, ABORTED)
 
     def take_ended(self, now: float) -> None:
         """Hear of the processes that have ended."""
@@ -208,8 +209,11 @@ class Dispatcher:
                     self._join(run)
                 elif run.phase == WAITING:
                     self._make_ready(run)
-        self._choose()
-        for run in self._active.values():
+        for run in self._places.take(self._limits, self._ready, self._storages):
+            run.phase = STARTING
+            self._journal.keep_run(run)
+            self._to_start.append(run)
+        for run in self._places.occupied.values():
             if run.phase == RUNNING and run.deadline and now >= run.deadline:
                 run.deadline = 0.0
                 run.messages.append(
@@ -235,24 +239,23 @@ class Dispatcher:
 
     def look_at_progress(self, now: float) -> None:
         """Note how far the agents are, now and then."""
-        for run in self._active.values():
+        for run in self._places.occupied.values():
             if (
                 run.phase != RUNNING
-                or now - self._last_progress.get(run.run_id, run.started) < self.limits.progress_seconds
+                or now - self._last_progress.get(run.run_id, run.started) < self._limits.progress_seconds
             ):
                 continue
             self._last_progress[run.run_id] = now
             found = self._executor.progress(run)
             if found:
-                keys = {"action": run.index + 1, "attempt": run.attempt, "time": int(now), **found}
-                self.passing.setdefault(run.job_id, {}).update(progress=keys, current_pid=run.pid)
+                self.reports.progress(run, {"time": int(now), **found})
 
     def next_wake(self, now: float) -> float | None:
         """Until when there is nothing to do, None for as long as nothing happens."""
         moments = [self._waiting[0][0]] if self._waiting else []
-        running = [run for run in self._active.values() if run.phase == RUNNING]
+        running = [run for run in self._places.occupied.values() if run.phase == RUNNING]
         if running:
-            moments.append(now + self.limits.progress_seconds)
+            moments.append(now + self._limits.progress_seconds)
             moments += [run.deadline for run in running if run.deadline]
         return min(moments, default=None)
 
@@ -293,40 +296,8 @@ class Dispatcher:
 
     def _make_ready(self, run: Run) -> None:
         run.phase = READY
-        # The list of jobs shows that it waits for its place, if it does so for long enough.
-        self.passing.setdefault(run.job_id, {})["progress"] = {"phase": QUEUED}
-        self._count += 1
-        heapq.heappush(self._ready, (run.due, self._count, run.run_id))
-
-    def _choose(self) -> None:
-        """Take runs that are ready, the one that is due longest first, as long as there is room for them."""
-        free = self.limits.concurrent_jobs - len(self._active)
-        if free <= 0 or not self._ready:
-            return
-        in_use: dict[str, int] = {}
-        if self.limits.per_storage:
-            for run in self._active.values():
-                for storage in self._storages(run):
-                    in_use[storage] = in_use.get(storage, 0) + 1
-        put_back = []
-        while free > 0 and self._ready:
-            element = heapq.heappop(self._ready)
-            run_ready = self.runs.get(element[2])
-            if run_ready is None or run_ready.phase != READY:
-                continue
-            storages = self._storages(run_ready) if self.limits.per_storage else []
-            if any(in_use.get(one, 0) >= self.limits.per_storage.get(one, 10**9) for one in storages):
-                put_back.append(element)
-                continue
-            for storage in storages:
-                in_use[storage] = in_use.get(storage, 0) + 1
-            run_ready.phase = STARTING
-            self._active[run_ready.run_id] = run_ready
-            self._journal.keep_run(run_ready)
-            self._to_start.append(run_ready)
-            free -= 1
-        for element in put_back:
-            heapq.heappush(self._ready, element)
+        self.reports.queued(run)
+        self._places.wait_for_one(run)
 
     def _start_action(self, run: Run, now: float) -> Outcome | None:
         actions = self._actions(run)
@@ -337,7 +308,7 @@ class Dispatcher:
             what = bare_action(action)
         except DocumentError as error:
             return Outcome(FAIL, f"{error}.", may_retry=False)
-        if what.get("action") == "exec" and not self.limits.allow_exec:
+        if what.get("action") == "exec" and not self._limits.allow_exec:
             return Outcome(
                 FAIL, "this scheduler runs no commands; its operator can allow them with disable_exec = false.",
                 may_retry=False,
@@ -351,24 +322,19 @@ class Dispatcher:
         LOG.debug(
             "Job %s: action %d has started, %.3f s after the job was due", run.job_id, run.index + 1, now - run.due
         )
-        seconds = timeout_of(action, self.limits.timeout_seconds)
+        seconds = timeout_of(action, self._limits.timeout_seconds)
         run.deadline = now + seconds if seconds else 0.0
-        if not run.told:
-            self._tell_start(run, now)
-        begun = {"phase": "started", "action": run.index + 1, "attempt": run.attempt}
-        self.passing.setdefault(run.job_id, {}).update(current_pid=run.pid, progress=begun)
+        self._has_begun(run, now)
+        self.reports.progress(run, {"phase": "started"})
         return None
 
-    def _tell_start(self, run: Run, now: float) -> None:
-        run.told = True
-        keys = run.begun_keys(now)
-        if run.session_id:
-            keys["session_tag"] = run.session_tag
-        self._journal.report(JOB, run.job_id, keys)
-        self._jobs.run_has_begun(run, now)
+    def _has_begun(self, run: Run, now: float) -> None:
+        if not run.told:
+            self.reports.begun(run, now)
+            self._jobs.run_has_begun(run, now)
 
     def _attempt_ended(self, run: Run, outcome: Outcome, now: float) -> None:
-        self._active.pop(run.run_id, None)
+        self._places.occupied.pop(run.run_id, None)
         aborting = self._jobs.is_aborting(run.job_id)
         if aborting and outcome.result == FAIL:
             outcome = Outcome(ABORTED, "It was aborted.", outcome.document)
@@ -377,7 +343,7 @@ class Dispatcher:
             run.results.append(outcome.result)
             self._over(run, run.result, now)
             return
-        self._record(run, outcome)
+        self.reports.backups(run, outcome)
         run.ended(outcome, actions, now)
         if aborting and run.phase == WAITING:
             run.results.append(ABORTED)
@@ -392,16 +358,6 @@ class Dispatcher:
             self._make_ready(run)
             self._journal.keep_run(run)
 
-    def _record(self, run: Run, outcome: Outcome) -> None:
-        if self._ask is None:
-            return
-        gone = backups_gone(outcome.document)
-        if gone:
-            self._journal.report(BACKUPS_GONE, run.run_id, {"backup_ids": gone})
-        record = run.recorded(outcome, self._client_id)
-        if record is not None:
-            self._journal.report(BACKUP, str(record.get("backup_id") or run.run_id), record)
-
     def _over(self, run: Run, result: str | None, now: float, *, ran: bool = True) -> None:
         """A run is over. ``result`` None: it was not this job's turn, and nothing is said of it."""
         self._forget(run)
@@ -410,32 +366,22 @@ class Dispatcher:
                 logging.INFO if result == SUCCESS else logging.WARNING,
                 "Job %s has ended: %s%s", run.job_id, result, f". {run.message}" if run.message else "",
             )  # fmt: skip
-            self._tell_result(run, result, now, ran)
+            self.reports.result(run, result, now, self._jobs.tag_of(run.job_id), ran=ran)
         self._jobs.run_is_over(run, result, now)
 
     def _forget(self, run: Run) -> None:
         self.runs.pop(run.run_id, None)
-        self._active.pop(run.run_id, None)
+        self._places.occupied.pop(run.run_id, None)
         self._documents.pop(run.run_id, None)
         self._last_progress.pop(run.run_id, None)
-        self.passing.pop(run.job_id, None)
+        self.reports.forget(run.job_id)
         self._journal.forget_run(run.run_id)
         self._executor.forget(run)
 
-    def _tell_result(self, run: Run, result: str, now: float, ran: bool) -> None:
-        keys = {**run.ended_keys(result, now), "current_pid": -1}
-        if run.session_id:
-            keys["session_tag"] = self._jobs.tag_of(run.job_id)
-        if not run.told and ran:
-            keys["time_started"] = int(run.started)
-        self._journal.report(JOB, run.job_id, keys)
-        if ran:
-            self._tell_session(run, result)
-
-    def _tell_session(self, run: Run, result: str) -> None:
-        if run.session_id and self._ask is not None:
-            ended = {"job_id": run.job_id, "tag": run.session_tag, "result": result}
-            self._journal.report(SESSION_END, run.session_id, ended)
+    def _ready(self, run_id: str) -> Run | None:
+        """A run if it still waits for its place."""
+        run = self.runs.get(run_id)
+        return run if run is not None and run.phase == READY else None
 
     # What the document of a job says.
 
