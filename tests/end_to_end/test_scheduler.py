@@ -279,14 +279,16 @@ def test_no_secret_is_in_an_argument_an_environment_or_a_file_that_others_can_re
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "ended"])
 def test_agents_outlive_their_scheduler_and_are_taken_up_by_the_next(schedulers, api, tmp_path, number):
-    mark = tmp_path / "mark"
-    api.create("long", script(tmp_path / "long", f"#!/bin/sh\nsleep 3\necho done >> {mark}\n"), backup(tmp_path))
+    mark, may_end = tmp_path / "mark", tmp_path / "may-end"
+    text = f"#!/bin/sh\nuntil [ -e {may_end} ]; do sleep 0.1; done\necho done >> {mark}\n"
+    api.create("long", script(tmp_path / "long", text), backup(tmp_path))
     scheduler = schedulers(disable_exec="false").start()
     wait_for(lambda: api.schedule("long")["status"] == "running")
     wait_for(lambda: processes_with(f"{tmp_path}/long"))
     scheduler.end(number)
     scheduler.start()
     assert "is still at work" in scheduler.log
+    may_end.touch()
     wait_for(lambda: api.schedule("long")["status"] == "completed")
     assert api.schedule("long")["result"] == "success"
     assert mark.read_text() == "done\n"
