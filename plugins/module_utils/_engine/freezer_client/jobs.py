@@ -71,7 +71,6 @@ def plan_for_job(
         return removal(KIND, existing), ()
     warnings: tuple[str, ...] = ()
     if existing is not None:
-        existing = with_action_defaults(existing)
         wanted = _with_known_ids(wanted, existing)
         session = existing.get("session_id")
         if session:
