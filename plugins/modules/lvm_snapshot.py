@@ -203,6 +203,7 @@ removed:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
+from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.snapshots import DEFAULT_TIMEOUT_SECONDS
 from ansible_collections.freezer.backup.plugins.module_utils._module.snapshot_module import run_snapshot_module
 
 
@@ -223,7 +224,7 @@ def main() -> None:
             "mount_point": {"type": "path"},
             "writable": {"type": "bool", "default": False},
             "leftovers": {"type": "bool", "default": False},
-            "timeout_seconds": {"type": "float", "default": 60},
+            "timeout_seconds": {"type": "float", "default": DEFAULT_TIMEOUT_SECONDS},
         }
     )
 
