@@ -10,12 +10,17 @@ import uuid
 from typing import Any
 
 import pytest
+import yaml
 from support.certificates import Authority
 from support.faulty_server import FaultyServer, answer, drop, not_http, silence
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Connection
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.environment import (
+    with_environment,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.login import auth_method
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
 
@@ -179,6 +184,22 @@ def test_what_a_plugin_lacks_is_a_sentence():
         errors.BadAddress, match="auth_type v3oidcpassword cannot be used like this: .*discovery-endpoint"
     ):
         auth_method("v3oidcpassword", {"username": "anna"}, Transport()).headers()
+
+
+def test_a_file_with_a_cloud_and_one_with_its_secret_are_all_that_is_needed(keystone, region, tmp_path, monkeypatch):
+    known = credential(keystone)
+    secret = {"auth": {"application_credential_secret": known.pop("application_credential_secret")}}
+    said = {"auth_type": "v3applicationcredential", "auth": known, "backup_region_name": region}
+    environ = {}
+    for name, variable, cloud in (("clouds", "CONFIG", said), ("secure", "SECURE", secret)):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(yaml.safe_dump({"clouds": {"mine": cloud}}))
+        environ[f"OS_CLIENT_{variable}_FILE"] = str(path)
+        monkeypatch.setenv(f"OS_CLIENT_{variable}_FILE", str(path))
+    project_id = keystone.user("alpha-member").project_id
+    assert connect_cloud({}, environ).project_id() == project_id
+    registry = connect(**with_environment({}, environ))
+    assert (registry.url, registry.project_id) == ("http://freezer.example:9090", project_id)
 
 
 # ---- faults
