@@ -216,7 +216,7 @@ def test_no_free_extents_are_a_refusal_with_the_numbers(lvm):
 
 
 def test_a_path_that_is_on_no_logical_volume_is_refused(lvm):
-    with pytest.raises(EngineProblem, match="is on /dev/root .*which is no logical volume"):
+    with pytest.raises(EngineProblem, match="is on /dev/root .*which is not a logical volume"):
         lvm.present(path="/etc")
     with pytest.raises(EngineProblem, match="There is no /srv/nowhere"):
         lvm.present(path="/srv/nowhere")
@@ -250,9 +250,9 @@ def test_what_a_crash_left_under_the_same_name_is_made_anew_and_what_is_not_ours
     lvm.absent(path="/srv/data")
     guest.run("lvcreate -qq -y -L 32M -n snap data")
     try:
-        with pytest.raises(EngineProblem, match="is no usable snapshot of data/srv"):
+        with pytest.raises(EngineProblem, match="is not a usable snapshot of data/srv"):
             lvm.present(path="/srv/data", size="32M")
-        with pytest.raises(EngineProblem, match="nothing but snapshots is removed"):
+        with pytest.raises(EngineProblem, match="is not a snapshot, so it was not removed"):
             lvm.absent(path="/srv/data")
     finally:
         guest.run("lvremove -qq -y data/snap")

@@ -94,7 +94,7 @@ def test_snapshots_of_lvm_classic_and_thin_are_taken_while_applications_are_held
     targets = "{{ [{'path': '/srv/data'}] if inventory_hostname == 'guest1' else [] }}"
     succeeded, output = run(**{**lvm, "freezer_targets": targets}, snapshot_name="two")
     assert not succeeded
-    assert "/srv/data is on data/srv, and its file system is to be frozen around a snapshot of LVM" in output
+    assert "/srv/data is on data/srv, and LVM cannot take a snapshot of a frozen file system" in output
     assert "There is a snapshot srv-two, thin-two already." in output
     for guest in run.guests:
         assert run.logged(guest) == [("finalize", "start"), ("finalize", "done")]

@@ -1,12 +1,12 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one base class of everything the engine raises on purpose."""
+"""The base class of all errors that the engine raises on purpose."""
 
 from __future__ import annotations
 
 
 class FreezerError(Exception):
-    """Something that the user has to know: what happened, to what, and what to do, as a sentence."""
+    """An error for the user; its message is a sentence with what happened, to what, and what to do."""
 
 
 class OptionError(FreezerError):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How long work says how far it is: the engine reports, the caller draws, logs or ignores."""
+"""Progress reporting: the engine reports, and the caller draws it, logs it or ignores it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Progress:
     wants_totals = False
 
     def begin(self, phase: str, total_bytes: int | None = None, total_files: int | None = None) -> None:
-        """A phase (``backup``, ``restore``, ``verify``) starts; totals are None where nobody knows them."""
+        """A phase (``backup``, ``restore``, ``verify``) starts; totals are None if unknown."""
 
     def advance(self, done_bytes: int = 0, done_files: int = 0) -> None:
         """So many more bytes and files are done since the last call."""
 
     def end(self) -> None:
-        """The phase is over, well or not."""
+        """The phase has ended, with or without an error."""

@@ -95,7 +95,7 @@ def test_the_holders_own_folder_is_refused_even_if_forced(file_system):
 
 def test_what_somebody_else_has_frozen_stays_frozen(host, file_system):
     file_system.freeze()
-    with pytest.raises(QuiesceError, match="somebody else has frozen it already"):
+    with pytest.raises(QuiesceError, match="another process has frozen it already"):
         host.freeze({"path": str(file_system.path)})
     host.wait_until_over()
     assert file_system.is_frozen()
@@ -105,7 +105,7 @@ def test_a_thaw_by_somebody_else_is_reported(host, file_system):
     host.freeze({"path": str(file_system.path)})
     file_system.thaw()
     result = host.thaw()
-    assert "somebody else has thawed it" in result["problems"][0]
+    assert "was thawed by another process" in result["problems"][0]
 
 
 def test_a_file_system_that_cannot_be_frozen_is_named(host):
@@ -134,5 +134,5 @@ def test_without_the_right_to_freeze_it_says_what_it_takes(tmp_path, file_system
     without = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"]
     arguments = [sys.executable, "-c", code, str(file_system.path), str(tmp_path / "holds")]
     done = subprocess.run([*without, *arguments], capture_output=True, text=True, check=False)
-    assert "cannot be frozen: that takes root (CAP_SYS_ADMIN)" in done.stderr
+    assert "cannot be frozen: only root can do that (CAP_SYS_ADMIN)" in done.stderr
     assert not file_system.is_frozen()

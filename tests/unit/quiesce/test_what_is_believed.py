@@ -80,7 +80,7 @@ EVERY_USE = [
 @pytest.mark.parametrize("foreign", [anybody_may_enter, anybody_may_write, behind_a_link, of_another, a_file])
 def test_a_folder_that_another_could_have_made_is_refused_and_nothing_in_it_is_run(planted, foreign, use):
     folder, trace = planted
-    with pytest.raises(QuiesceError, match="nothing in it is believed"):
+    with pytest.raises(QuiesceError, match="nothing in it is trusted"):
         use(str(foreign(folder)))
     assert not trace.exists()
 

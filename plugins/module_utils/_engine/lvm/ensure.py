@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Snapshots as they should be: there, mounted or not, or gone. What is so already is left alone."""
+"""Snapshots in their desired state: present, mounted or not, or absent."""
 
 from __future__ import annotations
 
@@ -21,34 +21,34 @@ from .volumes import Volume, find_volume, read_volumes, volume_under
 
 @dataclass(frozen=True)
 class Wanted:
-    """A snapshot by its name, and the volume that it is of: named, or found under a path."""
+    """The desired snapshot: its name, and its volume, by name or by a path on it."""
 
     name: str | None
     path: str | None = None
     volume: str | None = None
-    #: A classic snapshot gets so much; None lets a thin volume have a thin one.
+    #: The size of a classic snapshot; None lets a thin volume have a thin snapshot.
     size: str | None = None
     thin: bool | None = None
     mount_point: str | None = None
     writable: bool = False
     timeout_seconds: float = snapshots.DEFAULT_TIMEOUT_SECONDS
-    #: Whether the name of the volume and a dash come before `name`: one name then does for several volumes.
+    #: Whether the name of the volume and a dash are put before `name`, so that one name suits several volumes.
     prefix_volume: bool = False
-    #: The set that a new snapshot is counted in by `rotated`.
+    #: The set of a new snapshot, for `rotated`.
     set_name: str | None = None
-    #: Paths whose file systems somebody freezes around this; none of them may be on the volume.
+    #: Paths whose file systems are frozen around the snapshot; none of them may be on the volume.
     held_paths: Sequence[str] = ()
 
     def name_for(self, origin: Volume) -> str:
-        """What the snapshot of a volume is called."""
+        """The name of the snapshot of a volume."""
         return f"{origin.name}-{self.name}" if self.prefix_volume else str(self.name)
 
 
 def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
-    """See to it that a snapshot is there, and mounted if it has a mount point. Raises SnapshotError.
+    """Ensure that a snapshot exists, and is mounted if it has a mount point. Raises SnapshotError.
 
-    The result has ``changed``, ``snapshot`` (None if it would only be made) and ``diff``; and where it was made
-    ``taken_at``, the moment in seconds since 1970 until which writes of its volume are in it.
+    The result has ``changed``, ``snapshot`` (None if check mode would make it) and ``diff``; for a new snapshot also
+    ``taken_at``, its point in time in seconds since 1970.
     """
     if wanted.size is not None:
         check_size(wanted.size)
@@ -60,7 +60,7 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
     if there is not None and not _is_of(there, origin):
         if MARK not in there.tags:
             raise SnapshotError(
-                f"There is a volume {there.full_name} already, and it is no usable snapshot of {origin.full_name}. Choose "
+                f"There is a volume {there.full_name} already, which is not a usable snapshot of {origin.full_name}. Choose "
                 "another name, or remove it."
             )
         if not check_mode:
@@ -104,14 +104,14 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
 
 
 def absent(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
-    """See to it that a snapshot is neither mounted nor there. Raises SnapshotError."""
+    """Ensure that a snapshot does not exist. Raises SnapshotError."""
     origin, _mount, volumes = _origin(wanted)
     there = _named(wanted.name_for(origin), volumes)
     before = _state(there)
     if there is None:
         return {"changed": False, "snapshot": None, "diff": {"before": before, "after": {}}}
     if not there.is_snapshot and MARK not in there.tags:
-        raise SnapshotError(f"{there.full_name} is no snapshot, and nothing but snapshots is removed here.")
+        raise SnapshotError(f"{there.full_name} is not a snapshot, so it was not removed.")
     if there.is_snapshot and there.origin != origin.name:
         raise SnapshotError(
             f"{there.full_name} is a snapshot of {there.group}/{there.origin}, not of {origin.full_name}."
@@ -125,7 +125,7 @@ def absent(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
 def rotated(wanted: Wanted, keep: int, check_mode: bool = False) -> dict[str, Any]:
     """Remove the oldest snapshots of a set, until `keep` are left of this volume. Raises SnapshotError.
 
-    Nothing that was not made for that set is looked at.
+    Snapshots of other sets are ignored.
     """
     origin, _mount, volumes = _origin(wanted)
     tag = set_tag(wanted.set_name or "")
@@ -143,7 +143,7 @@ def rotated(wanted: Wanted, keep: int, check_mode: bool = False) -> dict[str, An
 
 
 def without_leftovers(timeout_seconds: float, check_mode: bool = False) -> dict[str, Any]:
-    """Remove what backups that were killed have left on this host. Raises SnapshotError if something stays."""
+    """Remove the leftovers of killed backups on this host. Raises SnapshotError if one cannot be removed."""
     found = snapshots.leftovers(timeout_seconds=timeout_seconds)
     problems: list[str] = []
     if not check_mode:
@@ -177,8 +177,8 @@ def _check_not_held(origin: Volume, wanted: Wanted) -> None:
     for path in wanted.held_paths:
         if mounts.device_number(mounts.mount_of(os.path.realpath(path), table)) == origin.number:
             raise SnapshotError(
-                f"{path} is on {origin.full_name}, and its file system is to be frozen around a snapshot of LVM, which "
-                "cannot be made then: LVM freezes it by itself. Hold applications only; nothing was done."
+                f"{path} is on {origin.full_name}, and LVM cannot take a snapshot of a frozen file system: it "
+                "freezes the file system by itself. Hold applications only; nothing was done."
             )
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong when a volume is held still."""
+"""Errors of snapshots of LVM."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ from . import programs
 from .errors import SnapshotError
 from .volumes import Volume
 
-#: Where snapshots are mounted for which no place is named; gone after a boot, as the mounts are.
+#: The folder of default mount points; a boot removes it together with the mounts.
 FOLDER = "/run/freezer-backup/snapshots"
 
-# The journal of ext3 and ext4 is empty after LVM's freeze, and could not be replayed into a volume that is read only; XFS
+# The journal of ext3 and ext4 is empty after LVM's freeze, and could not be replayed into a read-only volume; XFS
 # refuses a second file system of the same UUID, and writes to its log to recover.
 _READ_ONLY = {
     "ext3": ["noload"],
@@ -29,13 +29,13 @@ _WRITABLE = {"xfs": ["nouuid"], "btrfs": ["subvolid=5"]}
 
 
 def mount_options(kind: str, writable: bool) -> list[str]:
-    """The options to mount a snapshot of a file system of this kind with."""
+    """The mount options for a snapshot of a file system of this kind."""
     more = (_WRITABLE if writable else _READ_ONLY).get(kind, [])
     return ["rw" if writable else "ro", "nosuid", "nodev", *more]
 
 
 def needs_writable_volume(kind: str) -> bool:
-    """Whether a snapshot of such a file system has to be changed before it can be mounted beside its origin."""
+    """Whether a snapshot of this kind has to be changed before it can be mounted beside its origin."""
     return kind == "btrfs"
 
 
@@ -49,7 +49,7 @@ def kind_of(volume: Volume, timeout_seconds: float) -> str:
 
 
 def mount_volume(volume: Volume, point: str, kind: str, writable: bool, timeout_seconds: float) -> None:
-    """Mount a snapshot on a folder, which is made where it is missing. Raises SnapshotError."""
+    """Mount a snapshot on a folder, which is made if it is missing. Raises SnapshotError."""
     _make_point(point)
     with on_failure(lambda: _remove_point(point)):
         _mount(volume, point, kind, writable, timeout_seconds)
@@ -57,7 +57,7 @@ def mount_volume(volume: Volume, point: str, kind: str, writable: bool, timeout_
 
 def _mount(volume: Volume, point: str, kind: str, writable: bool, timeout_seconds: float) -> None:
     if kind == "btrfs":
-        # Two of one UUID cannot be mounted at a time.
+        # XFS does not mount two file systems with one UUID.
         done = programs.run(["btrfstune", "-f", "-m", volume.device], timeout_seconds)
         if done.status != 0:
             raise SnapshotError(f"The snapshot {volume.full_name} cannot get a UUID of its own: {done.first_words}.")
@@ -69,12 +69,12 @@ def _mount(volume: Volume, point: str, kind: str, writable: bool, timeout_second
 
 def _make_point(point: str) -> None:
     try:
-        # The modes of folders above would be anybody's; the holder refuses to share one that others can enter.
+        # Every folder on the way gets this mode too: the holder refuses a folder that others can enter.
         for folder in (os.path.dirname(FOLDER), FOLDER) if mounts.is_below(point, FOLDER) else ():
             os.makedirs(folder, mode=0o700, exist_ok=True)
         os.makedirs(point, mode=0o700, exist_ok=True)
         if os.listdir(point):
-            raise SnapshotError(f"The folder {point}, on which a snapshot is to be mounted, is not empty.")
+            raise SnapshotError(f"A snapshot cannot be mounted on {point}: the folder is not empty.")
     except OSError as problem:
         raise SnapshotError(f"A snapshot cannot be mounted on {point}: {problem.strerror}.") from None
 
@@ -87,12 +87,12 @@ def where_mounted(volume: Volume) -> list[Mount]:
             if mounts.device_number(mount) == volume.number:
                 found.append(mount)
         except SnapshotError:
-            pass  # another one's device is gone
+            pass  # the device of another mount has been removed
     return found
 
 
 def unmount_volume(volume: Volume, timeout_seconds: float) -> str | None:
-    """Unmount a volume everywhere. Returns why that does not succeed now, None if it is mounted nowhere any more."""
+    """Unmount a volume everywhere. Returns None, or the reason if it is still mounted."""
     if volume.number.startswith("-"):
         return None
     for mount in where_mounted(volume):
@@ -104,12 +104,12 @@ def unmount_volume(volume: Volume, timeout_seconds: float) -> str | None:
 
 
 def default_point(volume: Volume) -> str:
-    """Where a snapshot is mounted for which no place is named."""
+    """The mount point of a snapshot if none is given."""
     return os.path.join(FOLDER, f"{volume.group}.{volume.name}")
 
 
 def mount_points() -> list[str]:
-    """The mount points of ours that there are, with and without a mount on them."""
+    """The existing default mount points, with and without a mount on them."""
     try:
         return [os.path.join(FOLDER, name) for name in os.listdir(FOLDER)]
     except OSError:
@@ -117,7 +117,7 @@ def mount_points() -> list[str]:
 
 
 def remove_points(points: Sequence[str], volumes: Sequence[Volume]) -> None:
-    """Remove those mount points whose snapshot is gone. `volumes` are those that were there after the list was made."""
+    """Remove the mount points whose snapshot does not exist. `volumes` were read after `points`."""
     kept = {default_point(volume) for volume in volumes} | {mount.point for mount in mounts.read_mounts()}
     for point in points:
         if point not in kept:
@@ -125,7 +125,7 @@ def remove_points(points: Sequence[str], volumes: Sequence[Volume]) -> None:
 
 
 def _remove_point(point: str) -> None:
-    """Remove a mount point if it is one that is made here."""
+    """Remove a mount point if it is a default one."""
     if mounts.is_below(point, FOLDER):
         _remove_folder(point)
 

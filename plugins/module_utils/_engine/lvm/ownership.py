@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whose a snapshot is, written into it as LVM tags, so that what a process that was killed has left is recognised."""
+"""The owner of a snapshot, as LVM tags, so that leftovers of killed processes are recognized."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 import time
 from collections.abc import Sequence
 
-#: Every snapshot of this software has it.
+#: The tag of every snapshot of this software.
 MARK = "freezer.backup"
 
 _NOT_IN_TAGS = re.compile(r"[^A-Za-z0-9_+.-]")
@@ -17,8 +17,7 @@ _PREFIX = "freezer."
 
 
 def tags_for(owner: str, of_set: str = "") -> list[str]:
-    """The tags of a new snapshot: who made it (``backup`` or ``module``), for which set of backups, when, and in which
-    process."""
+    """The tags of a new snapshot: its owner (``backup`` or ``module``), backup set, time and process."""
     tags = [MARK, f"{_PREFIX}owner={owner}", f"{_PREFIX}moment={int(time.time())}"]
     if of_set:
         tags.append(set_tag(of_set))
@@ -28,18 +27,18 @@ def tags_for(owner: str, of_set: str = "") -> list[str]:
 
 
 def set_tag(of_set: str) -> str:
-    """The tag of a set; what tags cannot hold of its name becomes ``=`` and a code."""
+    """The tag of a set; characters of its name that tags cannot have become ``=`` and a code."""
     return f"{_PREFIX}set={_NOT_IN_TAGS.sub(lambda match: f'={ord(match.group()):x}=', of_set)}"[:1000]
 
 
 def value_of(tags: Sequence[str], name: str) -> str:
-    """What a tag of ours says, empty if it is not there."""
+    """The value of one of our tags; empty if the tag is missing."""
     prefix = f"{_PREFIX}{name}="
     return next((tag[len(prefix) :] for tag in tags if tag.startswith(prefix)), "")
 
 
 def is_leftover(tags: Sequence[str]) -> bool:
-    """Whether these are the tags of a snapshot that a backup has made whose process is gone."""
+    """Whether these are the tags of a snapshot of a backup whose process has ended."""
     if MARK not in tags or value_of(tags, "owner") != "backup":
         return False
     process = value_of(tags, "process")
@@ -48,7 +47,7 @@ def is_leftover(tags: Sequence[str]) -> bool:
 
 
 def _identity(pid: int) -> str:
-    """What tells a process from every other one of this host, past boots included: boot, number, moment of its start."""
+    """An id that is unique among all processes of this host, also of past boots: boot id, process id, start time."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read()[:8]

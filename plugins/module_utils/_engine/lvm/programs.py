@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that have to end: those of LVM, mount and umount, each with a limit of time."""
+"""Run programs of LVM, mount and umount, each with a time limit."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..system.process import Done
 from .errors import SnapshotError
 
 _PACKAGES = {"lvs": "lvm2", "btrfstune": "btrfs-progs", "mount": "mount", "findfs": "util-linux"}
-#: What a program that is told to end gets before it is killed: one of LVM's ends after what must not be cut in two.
+#: Seconds from SIGTERM to SIGKILL: a program of LVM first completes what must not be interrupted.
 _TO_END_SECONDS = 10.0
 _PAUSE_SECONDS = 0.2
 
-#: What LVM says, told not to wait, when another of its programs works on the same volume group.
+#: Messages of LVM, when it must not wait, about a volume group that another of its programs has locked.
 _LOCKED = ("Can't get lock for", "Cannot get lock", "Failed to acquire lock", "flock failed")
 _LVM = ("lvs", "vgs", "lvcreate", "lvremove", "lvchange")
-#: Where LVM and device mapper have their configuration, on hosts where that is not the usual place.
+#: Variables that move the configuration of LVM and device mapper.
 _KEPT = (process.RUN_MARK, "LVM_", "DM_")
 
 
 def run(argv: Sequence[str], timeout_seconds: float) -> Done:
-    """Run a program to its end, which is at the latest that of the time and of what it needs to end.
+    """Run a program to its end; after the timeout it is ended.
 
-    Programs of LVM never ask, and wait for their locks no longer than the time. Raises SnapshotError if there is no such
-    program.
+    Programs of LVM never ask questions, and wait for their locks no longer than the timeout. Raises SnapshotError if the
+    program is not installed.
     """
     program = process.find(argv[0])
     if program is None:
@@ -35,7 +35,7 @@ def run(argv: Sequence[str], timeout_seconds: float) -> Done:
         raise SnapshotError(f"There is no program {argv[0]} on this host; install the package {package}.")
     if argv[0] not in _LVM:
         return _run([program, *argv[1:]], timeout_seconds)
-    # LVM would wait for its locks for ever.
+    # LVM would wait for its locks without a limit.
     argv = [program, *argv[1:], "--config", "global{wait_for_locks=0}"]
     end = time.monotonic() + timeout_seconds
     while True:
@@ -46,7 +46,7 @@ def run(argv: Sequence[str], timeout_seconds: float) -> Done:
 
 
 def _run(argv: list[str], timeout_seconds: float) -> Done:
-    # LVM warns of descriptors that it has not opened itself.
+    # LVM warns of inherited descriptors.
     env = process.environment({"LVM_SUPPRESS_FD_WARNINGS": "1"}, _KEPT)
     return process.run(
         argv, timeout_seconds=timeout_seconds, patience_seconds=_TO_END_SECONDS, env=env, own_session=True

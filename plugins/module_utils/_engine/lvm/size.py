@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How large a snapshot is to be: ``512M``, ``1G``, ``20%ORIGIN``, ``50%FREE``, ``10%VG``."""
+"""The size of a snapshot: ``512M``, ``1G``, ``20%ORIGIN``, ``50%FREE``, ``10%VG``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PERCENT = re.compile(r"^(\d+(?:\.\d+)?)\s*%\s*(ORIGIN|FREE|VG)?$", re.IGNORECAS
 
 
 def check_size(text: str) -> None:
-    """Raise SnapshotError unless this is a size."""
+    """Raise SnapshotError if this is not a valid size."""
     _parse(text)
 
 
@@ -34,8 +34,7 @@ def _parse(text: str) -> tuple[float, str]:
 
 
 def extents_of(text: str, origin: Volume) -> int:
-    """How many extents a classic snapshot of a volume gets. Raises SnapshotError, with the numbers, if there are not
-    that many free ones."""
+    """The number of extents of a classic snapshot. Raises SnapshotError, with the numbers, if too few are free."""
     amount, of = _parse(text)
     extent = origin.extent_bytes
     if of == "bytes":
@@ -54,7 +53,7 @@ def extents_of(text: str, origin: Volume) -> int:
 
 
 def _useful_extents(origin: Volume) -> int:
-    """What is enough if every block of the origin changes: its size, 16 bytes for each 4 KiB of it, and a header."""
+    """The extents for a change of every block of the origin: its size, 16 bytes for each 4 KiB, and a header."""
     return math.ceil(origin.bytes * (1 + 1 / 256) / origin.extent_bytes) + 1
 
 

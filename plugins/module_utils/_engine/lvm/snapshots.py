@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make and remove snapshots of LVM.
 
-LVM freezes the file system of a mounted volume itself while it makes the snapshot. One that is frozen already makes
-``lvcreate`` fail and leaves half a snapshot, so nothing here freezes anything, and what is half made is removed.
+LVM freezes the file system of a mounted volume itself while it makes the snapshot. If it is frozen already, ``lvcreate``
+fails and leaves an incomplete snapshot. So nothing here freezes anything, and incomplete snapshots are removed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .volumes import Volume, read_volumes
 DEFAULT_SIZE = "1G"
 DEFAULT_TIMEOUT_SECONDS = 60.0
 
-#: A pool that is fuller than this (percent) is not made fuller: when it is full its volumes fail, the origin among them.
+#: No snapshot is made in a pool that is fuller than this (percent): a full pool stops all of its volumes.
 _FULL_POOL = 95.0
 _PAUSE_SECONDS = 0.25
 
@@ -33,12 +33,12 @@ def plan_snapshot(origin: Volume, size: str, thin: bool, volumes: Sequence[Volum
     """
     if not origin.can_be_origin:
         raise SnapshotError(
-            f"{origin.full_name} is a snapshot, a pool or a part of another volume, and no snapshot can be taken of it."
+            f"No snapshot can be taken of {origin.full_name}: it is a snapshot, a pool or a part of another volume."
         )
     if not thin:
         return extents_of(size, origin)
     if not origin.is_thin:
-        raise SnapshotError(f"{origin.full_name} is no thin volume, so its snapshot cannot be thin.")
+        raise SnapshotError(f"{origin.full_name} is not a thin volume, so its snapshot cannot be thin.")
     for pool in volumes:
         if (pool.group, pool.name) == (origin.group, origin.pool):
             for what, percent in (("data", pool.data_percent), ("metadata", pool.metadata_percent)):
@@ -58,9 +58,9 @@ def create_snapshot(
     writable: bool = False,
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
 ) -> None:
-    """Make a snapshot; with 0 extents a thin one. Runs nothing but ``lvcreate`` if that succeeds.
+    """Make a snapshot; with 0 extents a thin one. If all is well, ``lvcreate`` is the only program that runs.
 
-    If it fails, also in the middle, nothing of the snapshot stays. Raises SnapshotError.
+    If it fails, an incomplete snapshot is removed. Raises SnapshotError.
     """
     argv = ["lvcreate", "--yes", "--snapshot", "--name", name, "--permission", "rw" if writable else "r"]
     argv += ["--extents", str(extents)] if extents else ["--setactivationskip", "n"]
@@ -78,18 +78,18 @@ def _hint(said: str) -> str:
     if "suspend" in said and "busy" in said:
         return " Its file system is frozen; thaw it first, LVM freezes it by itself."
     if "already exists" in said:
-        return " Choose another name, or remove what has this one."
+        return " Choose another name, or remove the volume with this one."
     return ""
 
 
 def find_snapshot(
     origin: Volume, name: str, tags: Sequence[str], timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
 ) -> Volume:
-    """The snapshot that was just made. Raises SnapshotError if it is not there."""
+    """The snapshot that was just made. Raises SnapshotError if it does not exist."""
     for volume in _ours(origin, name, tags, timeout_seconds):
         if volume.is_snapshot:
             return volume
-    raise SnapshotError(f"The snapshot {origin.group}/{name} is not there after it was made.")
+    raise SnapshotError(f"The snapshot {origin.group}/{name} does not exist although lvcreate made it.")
 
 
 def _ours(origin: Volume, name: str, tags: Sequence[str], timeout_seconds: float) -> list[Volume]:
@@ -98,9 +98,9 @@ def _ours(origin: Volume, name: str, tags: Sequence[str], timeout_seconds: float
 
 
 def undo(origin: Volume, name: str, tags: Sequence[str], timeout_seconds: float) -> None:
-    """Remove a snapshot of which nobody knows whether it is there whole, half, or not.
+    """Remove a snapshot that may be whole, incomplete, or missing.
 
-    If that does not succeed it has our tags, so that the next run finds it; what led here is the error to tell.
+    Raises nothing, because the caller reports the error that led here. The next run finds a leftover by its tags.
     """
     try:
         resume(origin, timeout_seconds)
@@ -118,7 +118,7 @@ def remove_ours(
 
 
 def resume(origin: Volume, timeout_seconds: float) -> None:
-    """Let a volume go on that an lvcreate which was killed has left suspended; does nothing to any other."""
+    """Resume a volume that a killed lvcreate has left suspended; does nothing to other volumes."""
     for device in (origin.device, f"{origin.device}-real"):
         shown = programs.run(["dmsetup", "info", "-c", "--noheadings", "-o", "suspended", device], timeout_seconds)
         if shown.output.strip() == "Suspended":
@@ -126,15 +126,15 @@ def resume(origin: Volume, timeout_seconds: float) -> None:
 
 
 def remove_volume(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> None:
-    """Unmount a snapshot wherever it is mounted, and remove it. Whoever still reads in it is waited for.
+    """Unmount a snapshot everywhere, and remove it, as soon as it is not in use.
 
-    Raises SnapshotError if it is in use to the end of the time.
+    Raises SnapshotError if it is still in use after the timeout.
     """
     end = time.monotonic() + timeout_seconds
     while True:
         problem = mounting.unmount_volume(volume, timeout_seconds)
         if problem is None:
-            # One at a time: LVM mixes up what it makes of two that are removed together when one of them is half made.
+            # One at a time: LVM confuses two snapshots that are removed together if one of them is incomplete.
             done = programs.run(["lvremove", "--yes", volume.full_name], timeout_seconds)
             gone = done.status == 0 or "Failed to find logical volume" in done.said
             if gone:
@@ -146,15 +146,15 @@ def remove_volume(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECON
 
 
 def check_whole(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> Volume:
-    """A snapshot as it is now, with what it has used. Raises SnapshotError if it has not kept everything."""
+    """A snapshot as it is now, with its used space. Raises SnapshotError if it has overflowed."""
     volumes = read_volumes(timeout_seconds, volume.group)
     now = next((one for one in volumes if one.uuid == volume.uuid), None)
     if now is None:
-        raise SnapshotError(f"The snapshot {volume.full_name} is gone; somebody else has removed it.")
+        raise SnapshotError(f"The snapshot {volume.full_name} was removed by another program.")
     if now.is_invalid or (now.is_classic_snapshot and (now.data_percent or 0) >= 100):
         raise SnapshotError(
             f"The snapshot {volume.full_name} ran out of space ({volume.bytes // 1024**2} MiB) while it was read, so it is "
-            "not whole. Give it more with lvm_snapsize."
+            "incomplete. Choose a larger lvm_snapsize."
         )
     pool = next((one for one in volumes if now.is_thin and one.name == now.pool), None)
     if pool is not None and max(pool.data_percent or 0, pool.metadata_percent or 0) >= 100:
@@ -165,13 +165,13 @@ def check_whole(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
 def leftovers(
     of_set: str | None = None, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, group: str | None = None
 ) -> list[Volume]:
-    """The snapshots of backups whose process is gone: all of them, or those of a set."""
+    """The snapshots of backups whose process has ended: all of them, or those of a set."""
     found = [volume for volume in read_volumes(timeout_seconds, group) if is_leftover(volume.tags)]
     return [volume for volume in found if of_set is None or set_tag(of_set) in volume.tags]
 
 
 def collect(found: Sequence[Volume], timeout_seconds: float, tell: Callable[[str], None]) -> list[Volume]:
-    """Remove leftovers; what cannot be removed is told in a sentence. Returns what was removed."""
+    """Remove leftovers, and return those that were removed. `tell` gets a sentence for each other one."""
     removed = []
     points = mounting.mount_points()
     for volume in found:
@@ -187,7 +187,7 @@ def collect(found: Sequence[Volume], timeout_seconds: float, tell: Callable[[str
 
 
 def resume_origin_of(snapshot: Volume, timeout_seconds: float) -> None:
-    """Let the origin of a leftover go on. One that is half made does not know it yet: then all of the group are looked at."""
+    """Resume the origin of a leftover. An incomplete one does not name it: then all volumes of the group are checked."""
     for volume in read_volumes(timeout_seconds, snapshot.group):
         if volume.uuid != snapshot.uuid and snapshot.origin in ("", volume.name) and MARK not in volume.tags:
             resume(volume, timeout_seconds)

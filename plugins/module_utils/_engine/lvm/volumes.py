@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The logical volumes of this host, as ``lvs`` reports them, and the one that a path is on."""
+"""The logical volumes of this host, as ``lvs`` reports them, and the volume of a path."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Volume:
 
     @property
     def full_name(self) -> str:
-        """``group/name``, as LVM's programs take it."""
+        """``group/name``, the form that programs of LVM take."""
         return f"{self.group}/{self.name}"
 
     @property
@@ -56,7 +56,7 @@ class Volume:
 
     @property
     def is_classic_snapshot(self) -> bool:
-        """Whether it is a snapshot that keeps what its origin overwrites in extents of its own."""
+        """Whether it is a snapshot with extents of its own for the overwritten blocks of its origin."""
         return self.attributes[:1] in ("s", "S")
 
     @property
@@ -97,7 +97,7 @@ def _volume(row: dict[str, Any]) -> Volume:
 def read_volumes(timeout_seconds: float, group: str | None = None) -> list[Volume]:
     """All logical volumes, or those of a group. Raises SnapshotError."""
     if os.geteuid() != 0:
-        raise SnapshotError("LVM's volumes can be seen and changed by root only; become root for this.")
+        raise SnapshotError("Only root can list and change logical volumes; become root for this.")
     argv = ["lvs", "--reportformat", "json", "--units", "b", "--nosuffix", "--binary", "--options", _FIELDS]
     done = programs.run([*argv, *([group] if group else [])], timeout_seconds)
     try:
@@ -105,11 +105,11 @@ def read_volumes(timeout_seconds: float, group: str | None = None) -> list[Volum
             raise SnapshotError(f"The logical volumes cannot be listed: {done.first_words}.")
         return [_volume(row) for part in json.loads(done.output)["report"] for row in part["lv"]]
     except (ValueError, KeyError) as problem:
-        raise SnapshotError(f"What lvs says cannot be understood ({problem}).") from None
+        raise SnapshotError(f"The output of lvs is not valid ({problem}).") from None
 
 
 def find_volume(name: str, timeout_seconds: float) -> Volume:
-    """The volume that is called ``group/name``, ``/dev/group/name`` or by its path below /dev/mapper.
+    """The volume with the name ``group/name`` or ``/dev/group/name``, or the path below /dev/mapper.
 
     Raises SnapshotError if there is none.
     """
@@ -128,16 +128,16 @@ def find_volume(name: str, timeout_seconds: float) -> Volume:
 
 
 def volume_under(path: str, table: Sequence[Mount], timeout_seconds: float) -> tuple[Volume, Mount]:
-    """The volume with the file system that a path, absolute and without links, is on, and where that is mounted.
+    """The volume of a path, which is absolute and without links, and its mount.
 
-    Raises SnapshotError if it is on none.
+    Raises SnapshotError if the path is not on a logical volume.
     """
     mount = mounts.mount_of(path, table)
     number = mounts.device_number(mount)
     if not _is_lvm(number):
         raise SnapshotError(
-            f"{path} is on {mount.source} ({mount.kind}, mounted on {mount.point}), which is no logical volume, so no "
-            "snapshot of LVM can be taken of it."
+            f"{path} is on {mount.source} ({mount.kind}, mounted on {mount.point}), which is not a logical volume, so "
+            "LVM cannot take a snapshot of it."
         )
     for volume in read_volumes(timeout_seconds):
         if volume.number == number:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be held still, as the holder sees it: one driver for each target.
+"""The interface between the holder and its targets: one driver for each target.
 
-This room is run in two places: in the process that asks for a hold, and in the holder, a process of its own that gets
-the sources of these files over a pipe (`launch`). So nothing here imports anything but this room, `errors`, how
-programs are started and what is mounted (`system`), and the standard library.
+This room runs in two places: in the process that requests a hold, and in the holder, a process of its own that gets the
+sources of these files over a pipe (`launch`). So it imports only this room, `errors`, `system.process`, `system.mounts` and
+the standard library.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from typing import Any, Callable, NamedTuple
 
 from ..errors import FreezerError
 
-#: How long something is held at most where nothing else is asked for, and the longest that can be asked for.
+#: The default of a deadline, and the longest one, in seconds.
 DEFAULT_DEADLINE_SECONDS = 60.0
 MOST_DEADLINE_SECONDS = 86400.0
 
 
 class QuiesceError(FreezerError):
-    """Something cannot be held still, or was not held for as long as it had to be."""
+    """A target cannot be quiesced or frozen, or was released too early."""
 
 
 def uptime() -> float:
-    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps: deadlines are on this one."""
+    """Seconds of a clock that cannot be set and goes on while the machine sleeps; deadlines use it."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 class Limits(NamedTuple):
-    """Paths that have to stay writable: those of the holder always, those of Ansible and the system unless forced."""
+    """Paths that must stay writable: those of the holder always, those of Ansible and the system unless forced."""
 
     always: Sequence[str] = ()
     unless_forced: Sequence[str] = ()
@@ -41,34 +41,34 @@ class Driver(abc.ABC):
     """Holds one target.
 
     The holder calls `check` and `open`, forks its guard, and calls `connect` and `take`; at the end `release`. Each of
-    `connect`, `take` and `release` runs in a thread that the holder may give up on, after it has called `cancel`.
-    `recover` is for the guard and for whoever finds what a dead holder left: it undoes a take of which nobody knows
-    how far it came, without anything that died with the holder, and may be called more than once.
+    `connect`, `take` and `release` runs in a thread that the holder may abandon after it has called `cancel`.
+    `recover` is for the guard, and for a process that finds the leftovers of a dead holder: it undoes a take that may be
+    incomplete, needs nothing that died with the holder, and may be called more than once.
     """
 
     kind = ""
-    #: Where it comes in the order of takes: services first, file systems last; releases go the other way round.
+    #: The position in the order of takes: services first, file systems last; releases happen in reverse order.
     rank = 1
-    #: What is promised of a copy made under this hold alone.
+    #: The consistency of a copy that is made under this hold alone.
     consistency = "app"
 
     def __init__(self, label: str, timeout_seconds: float) -> None:
         self.label = label
         self.timeout_seconds = timeout_seconds
-        #: What is worth knowing of this hold, such as a position in a log. No secret.
+        #: Facts about this hold, such as a position in a log. No secret.
         self.facts: dict[str, Any] = {}
-        #: Called with the process id of a program that is running for a take or a release, and with 0 when it has ended:
-        #: whoever recovers ends it first.
+        #: Called with the process id of a program that runs for a take or a release, and with 0 when it has ended, so that
+        #: a recovery can end it first.
         self.report_program: Callable[[int], None] = lambda process_id: None
 
     def check(self, limits: Limits) -> None:
-        """Refuse what must not or cannot be held, and change nothing."""
+        """Raise QuiesceError for a target that must not or cannot be held. Changes nothing."""
 
     def open(self) -> None:
-        """Open what the guard needs as well."""
+        """Open the descriptors that the guard needs as well."""
 
     def connect(self) -> None:
-        """Do all that can be done before anything is held."""
+        """Do everything that is possible before a target is held."""
 
     @abc.abstractmethod
     def take(self) -> None:
@@ -76,13 +76,13 @@ class Driver(abc.ABC):
 
     @abc.abstractmethod
     def release(self) -> None:
-        """Let go, normally."""
+        """Release the target."""
 
     def cancel(self) -> None:
-        """Make a `connect`, `take` or `release` that blocks in another thread end, if that is possible."""
+        """End a `connect`, `take` or `release` that blocks in another thread, if possible."""
 
     def recover(self) -> None:
-        """Undo what a holder that is dead may have done. Does nothing where the hold died with its connection."""
+        """Undo what a dead holder may have done. Does nothing if the hold ended with its connection."""
 
     def close(self) -> None:
-        """Give back what was opened. Called last, also after failures."""
+        """Close what was opened. Called last, also after failures."""

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who speaks to a holder through its socket: a word to it, and a line of JSON back.
+"""The socket of a holder: a caller sends a request of one word, and gets a line of JSON.
 
-status   what is held, at once
-wait     the same, when everything is held or nothing will be
-release  let go; the final report, when that is done
+status   the report, at once
+wait     the report, when everything is held or the hold has failed
+release  release; the final report, when that is done
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .state import State
 
 
 class Callers:
-    """The holder's socket, and who waits there for an answer. Only root and the holder's own user are heard."""
+    """The holder's socket and its waiting callers. Only root and the holder's own user are served."""
 
     def __init__(self, state: State) -> None:
         self._for_hold: list[socket.socket] = []
@@ -28,11 +28,11 @@ class Callers:
         self._listener = _listen(state)
 
     def fileno(self) -> int:
-        """What becomes readable when somebody calls."""
+        """The descriptor that becomes readable when a caller connects."""
         return self._listener.fileno()
 
     def accept(self, report: Callable[[], dict[str, Any]]) -> bool:
-        """Hear one caller. True if everything is to be let go. `report` gives what is true now, ``held`` among it."""
+        """Serve one caller. True if it requests the release. `report` gives the present state, with ``held``."""
         caller, _address = self._listener.accept()
         _pid, user, _group = struct.unpack("3i", caller.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         caller.settimeout(1)
@@ -51,11 +51,11 @@ class Callers:
         return False
 
     def tell_held(self, report: dict[str, Any]) -> None:
-        """Answer who waits for the hold."""
+        """Answer the callers that wait for the hold."""
         _answer(self._for_hold, report)
 
     def tell_end(self, final: dict[str, Any]) -> None:
-        """Answer everybody who waits: it is over."""
+        """Answer all waiting callers: the hold has ended."""
         _answer(self._for_hold, final)
         _answer(self._for_release, final)
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hold whatever the user's own commands hold: `prepare` to hold it, `finalize` to let it go."""
+"""Quiesce with the user's own commands: `prepare` quiesces, `finalize` releases."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ _TO_END_SECONDS = 5
 class Command(Driver):
     """A pair of commands.
 
-    `finalize` runs whatever became of `prepare`, also when it failed or was ended in the middle; after a crash it may run
-    twice.
+    `finalize` runs after every `prepare`, also after one that failed or was killed; after a crash it may run twice.
     """
 
     kind = "command"

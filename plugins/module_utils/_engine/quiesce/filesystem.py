@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Hold a mounted file system with the kernel's own freeze, FIFREEZE and FITHAW.
+"""Freeze and thaw a mounted file system with the kernel's FIFREEZE and FITHAW.
 
-For snapshots that a storage or a hypervisor takes. LVM freezes a mounted file system by itself, and cannot take a
+This is for snapshots of a storage or a hypervisor. LVM freezes a mounted file system by itself, and cannot take a
 snapshot of one that is frozen already.
 """
 
@@ -23,7 +23,7 @@ _FREEZE, _THAW = 0xC0045877, 0xC0045878
 
 
 def mount_of(path: str) -> Mount:
-    """The mount that a path is on. Raises QuiesceError if there is no such path."""
+    """The mount of a path. Raises QuiesceError if the path does not exist."""
     real = os.path.realpath(path)
     if not os.path.exists(real):
         raise QuiesceError(f"There is no {path}, so its file system cannot be frozen.")
@@ -31,7 +31,7 @@ def mount_of(path: str) -> Mount:
 
 
 def _needed_paths() -> list[str]:
-    """Paths that something on this host writes to, or that this process is made of: freezing them locks Ansible out."""
+    """Paths that Ansible, the system or this process need; if they were frozen, Ansible would be locked out."""
     return [
         tempfile.gettempdir(),
         "/tmp",
@@ -45,7 +45,7 @@ def _needed_paths() -> list[str]:
 
 
 class FileSystem(Driver):
-    """The file system that a path is on."""
+    """The file system of a path."""
 
     kind = "path"
     rank = 2
@@ -60,7 +60,7 @@ class FileSystem(Driver):
 
     @property
     def device(self) -> str:
-        """What tells two file systems apart."""
+        """The device number, which identifies a file system."""
         return mount_of(self._path).device
 
     def check(self, limits: Limits) -> None:
@@ -71,8 +71,8 @@ class FileSystem(Driver):
         for path in needed:
             if mounts.mount_of(os.path.realpath(path), table).device == mount.device:
                 raise QuiesceError(
-                    f"{mount.point} was not frozen: {path} is on it, and with that frozen Ansible and others could not "
-                    "go on. Use force if you are sure."
+                    f"{mount.point} was not frozen: {path} is on it, and Ansible and system services would block. "
+                    "Use force if you are sure."
                 )
         for path in limits.always:
             if mounts.mount_of(os.path.realpath(path), table).device == mount.device:
@@ -102,11 +102,11 @@ class FileSystem(Driver):
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise QuiesceError(f"The {self.label} cannot be thawed: {_reason(error)}.") from None
-            raise QuiesceError(f"The {self.label} was not frozen any more: somebody else has thawed it.") from None
+            raise QuiesceError(f"The {self.label} was thawed by another process before its release.") from None
 
     def recover(self) -> None:
         if self._refused:
-            return  # if it is frozen, it is so by somebody else
+            return  # if it is frozen, another process has frozen it
         if self._descriptor < 0:
             self.open()
         try:
@@ -123,8 +123,8 @@ class FileSystem(Driver):
 
 def _reason(error: OSError) -> str:
     known = {
-        errno.EPERM: "that takes root (CAP_SYS_ADMIN)",
-        errno.EBUSY: "somebody else has frozen it already",
+        errno.EPERM: "only root can do that (CAP_SYS_ADMIN)",
+        errno.EBUSY: "another process has frozen it already",
         errno.EOPNOTSUPP: "this kind of file system cannot be frozen",
         errno.ENOTTY: "this kind of file system cannot be frozen",
         errno.EROFS: "it is read-only",

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The holder's guard: a fork of it that holds nothing, and undoes everything if the holder dies or misses its deadline.
+"""The holder's guard: a fork that releases everything if the holder dies or misses its deadline.
 
-They talk over a pipe, in lines: ``+2`` before target 2 is taken, ``-2`` after it was released, ``r 40`` when the holder
-begins to release, which may take 40 seconds, ``p 1234`` while that program of a command runs, and ``end``. The end of the
-pipe is the death of the holder, which the kernel reports also for one that was killed, but never before a call such as
-FIFREEZE that it was killed in is over.
+The holder writes lines to a pipe: ``+2`` before target 2 is taken, ``-2`` after it was released, ``r 40`` when the holder
+begins to release, which may take 40 seconds, ``p 1234`` while the program of a command runs, and ``end``. The end of the
+pipe means that the holder is dead. The kernel reports this also for a killed holder, but not before a call such as FIFREEZE
+that the holder was killed in has ended.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Guard:
         self.descriptor = descriptor
 
     def tell(self, line: str) -> None:
-        """Tell it what comes next. A guard that is gone is noticed by its descriptor."""
+        """Announce the next step. The descriptor shows that a guard has died."""
         try:
             os.write(self._pipe, f"{line}\n".encode())
         except OSError:
             pass
 
     def dismiss(self) -> None:
-        """Let it end, after everything was released."""
+        """End the guard, after everything was released."""
         self.tell("end")
         os.close(self._pipe)
         try:
@@ -51,10 +51,10 @@ class Guard:
 def start(
     drivers: Sequence[Driver], deadline: float, own_descriptors: Sequence[int], report: Callable[[list[str]], None]
 ) -> Guard:
-    """Fork the guard. Nothing may be held, and no thread and no client may run, when this is called.
+    """Fork the guard. When this is called, nothing may be held, and no thread and no client may run.
 
     `deadline` is on the clock of `uptime`. `own_descriptors` are those of the holder that the guard must not keep open.
-    `report` is called in the guard when it had to recover, with the sentences of what it could not undo.
+    `report` is called in the guard after a recovery, with sentences about what could not be undone.
     """
     holder = os.getpid()
     reading, writing = os.pipe()
@@ -82,7 +82,7 @@ def start(
 
 
 class _Watch:
-    """The guard's own life."""
+    """The main loop of the guard."""
 
     def __init__(
         self,
@@ -114,13 +114,13 @@ class _Watch:
             say("guard: the holder has missed its deadline and is killed")
             os.kill(self._holder, signal.SIGKILL)
         if self._program:
-            # What is still being prepared would be so after it was finalized.
+            # A prepare that still runs would end after its finalize.
             try:
                 os.killpg(self._program, signal.SIGKILL)
             except OSError:
                 pass
         problems = self._recover()
-        # A call that freezes may still be under way in the dying holder; what it does is undone as well.
+        # The dying holder may still be in a call that freezes; its effect is undone as well.
         while not self._gone:
             self._listen(1.0)
             problems = self._recover()
@@ -151,14 +151,14 @@ class _Watch:
 
 
 def recover(drivers: Sequence[Driver]) -> list[str]:
-    """Undo holds of which nobody knows how far they came, the last first; what could not be undone, as sentences."""
+    """Undo takes that may be incomplete, the last first; sentences about what could not be undone."""
     problems = []
     for driver in reversed(drivers):
         step = Step(f"recovery of {driver.label}", driver.recover)
-        # The thread may block where the kernel does; the next target does not wait for it for ever.
+        # The thread may block in the kernel; the next target waits for a limited time only.
         step.join(driver.timeout_seconds + GRACE_SECONDS)
         if not step.over:
-            problems.append(f"The {driver.label} could not be released yet: the system still blocks.")
+            problems.append(f"The {driver.label} could not be released yet: a system call still blocks.")
         elif step.problem:
             problems.append(step.problem)
         say(f"{driver.label}: {problems[-1] if not step.over or step.problem else 'released after the holder'}")

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The way in: hold targets still, let them go, and look at what is held.
+"""The interface of this room: hold targets, release them, and report holds.
 
-`held` is for a program that holds something while it does something; `freeze`, `thaw` and `look` are for callers that are
-gone in between, such as modules.
+`held` is a context for a program that waits until the release; `freeze`, `thaw` and `look` are for callers that end in
+between, such as modules.
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ from .launch import start
 from .state import State
 from .targets import DEFAULT_TIMEOUT_SECONDS, drivers_of, plain
 
-#: How far ahead the moment of a hold may be.
+#: The most seconds from now to the start of a hold.
 MOST_AHEAD_SECONDS = 600.0
 
-#: How much longer than it may take a holder is waited for.
+#: The seconds to wait for a holder beyond its own limits.
 _PATIENCE_SECONDS = 30.0
 
-#: What a record says while a holder or a guard has still to do something.
+#: The states of a record while a holder or a guard is not finished.
 _UNFINISHED = ("holding", "releasing")
 
 Targets = Sequence[Mapping[str, Any]]
 
 
 class Hold:
-    """A hold of this process. What is None is known when it is over."""
+    """A hold of this process. Fields that are None are set when it ends."""
 
     def __init__(self, report: dict[str, Any]) -> None:
-        #: What is promised of a copy that is taken now: ``fs`` or ``app``.
+        #: The consistency of a copy that is taken now: ``fs`` or ``app``.
         self.consistency: str = report["consistency"]
-        #: Seconds since 1970 from which on everything is held.
+        #: The start of the hold of all targets, in seconds since 1970.
         self.held_from: float = report["held_from"]
-        #: For each target: ``target`` (what it is called), ``kind``, ``take_seconds``, and what its driver found out, in the
-        #: end also PostgreSQL's ``backup_label``.
+        #: For each target: ``target`` (its name), ``kind``, ``take_seconds``, and facts of its driver, at the end also
+        #: PostgreSQL's ``backup_label``.
         self.targets: list[dict[str, Any]] = report["targets"]
         #: From before the first take until after the last release.
         self.held_seconds: float | None = None
-        #: ``request``, or why it ended before that: ``deadline``, ``signal``, ``guard``, ``guard lost``.
+        #: ``request``, or the reason of an early end: ``deadline``, ``signal``, ``guard``, ``guard lost``.
         self.released_by: str | None = None
 
 
@@ -65,9 +65,9 @@ def held(
 ) -> Iterator[Hold]:
     """Hold targets while the body runs. They are released at the end of it, when this process dies, and at the deadline.
 
-    Each target is held in `timeout_seconds` or not at all. Raises QuiesceError before the body if something cannot be
-    held, when all has been released again; and after the body if not everything was held to its end, so that what was
-    copied meanwhile is worth no more than without a hold. `folder` is for the holder's own files.
+    Each target is held within `timeout_seconds`, or the hold fails. Raises QuiesceError before the body if a target cannot
+    be held, after all others were released; and after the body if a target was released early, so that a copy made
+    meanwhile is not consistent. `folder` is for the holder's own files.
     """
     state = State(folder, f"held-{uuid.uuid4().hex[:12]}")
     holder = _Holder(state, _request(state, targets, deadline_seconds, timeout_seconds, needed_paths, force, True))
@@ -88,18 +88,18 @@ def held(
 
 
 def lost_sentence(final: Mapping[str, Any]) -> str:
-    """Why a hold that is over did not last until somebody ended it, or did not end well; empty if all is well."""
+    """The reason why a hold ended before its release, or with problems; empty if all is well."""
     if final.get("released_by") != "request":
         seconds = final.get("held_seconds") or 0.0
         return (
             f"The hold was over after {seconds:.1f} s, before it was released ({final.get('released_by')}), so what was "
-            "copied meanwhile is not consistent. Give it a longer deadline_seconds if that is why."
+            "copied meanwhile is not consistent. If the deadline ended it, choose a longer deadline_seconds."
         )
     return " ".join(final.get("problems", []))
 
 
 def plan(targets: Targets, folder: str | None, name: str, needed_paths: Sequence[str], force: bool) -> list[str]:
-    """What `freeze` would hold, in its order, without doing it. Raises QuiesceError where `freeze` would refuse."""
+    """The targets that `freeze` would hold, in its order. Holds nothing. Raises QuiesceError where `freeze` would."""
     state = State(folder, name)
     drivers = drivers_of(targets, force=force)
     for driver in drivers:
@@ -117,14 +117,14 @@ def freeze(
     force: bool = False,
     hold_at: float | None = None,
 ) -> dict[str, Any]:
-    """Hold targets until `thaw` or the deadline, also when this process is gone; see the holder's report.
+    """Hold targets until `thaw` or the deadline, also after this process has ended; returns the holder's report.
 
-    With `hold_at`, a moment in seconds since 1970 on this host's clock, it returns as soon as everything can be held at that
-    moment (``ready``). The same call once more waits until it is held, or was not: that is how several hosts are held at
-    one moment. The deadline counts from then on.
+    With `hold_at`, a time in seconds since 1970 on this host's clock, it returns as soon as everything is prepared for that
+    time (``ready``). A second call waits until everything is held, or the hold has failed: so several hosts are held at
+    the same time. The deadline counts from then on.
 
-    ``changed`` is False if the same targets are held already, or are ready to be. Raises QuiesceError if others are held
-    under that name, or if something cannot be held; then nothing is.
+    ``changed`` is False if the same targets are held or ready already. Raises QuiesceError if other targets are held under
+    that name, or if a target cannot be held; then none is.
     """
     state = State(folder, name)
     state.make()
@@ -136,7 +136,7 @@ def freeze(
         refuse_others(there, targets, name)
         return {**_wait(state, deadline_seconds + _PATIENCE_SECONDS), "changed": False}
     if hold_at is not None and there.get("hold_at") == hold_at:
-        raise QuiesceError(there.get("problem") or lost_sentence(there) or "The hold is over already.")
+        raise QuiesceError(there.get("problem") or lost_sentence(there) or "The hold has ended already.")
     if there.get("left"):
         thaw(folder, name)
     request = _request(state, targets, deadline_seconds, timeout_seconds, needed_paths, force, False, hold_at)
@@ -148,10 +148,10 @@ def freeze(
 
 
 def thaw(folder: str | None = None, name: str = "default", wait_seconds: float = 600.0) -> dict[str, Any]:
-    """Release what is held under a name, and clean up what a holder that was killed has left.
+    """Release the hold with a name, and clean up the leftovers of a killed holder.
 
-    Returns the report of the hold, of the last one if it was over; empty if there was none. ``changed`` says whether
-    something was held until now.
+    Returns the report of the hold, or of the last one if it had ended; empty if there was none. ``changed`` says whether
+    anything was held until now.
     """
     state = State(folder, name)
     if not state.exists():
@@ -159,7 +159,7 @@ def thaw(folder: str | None = None, name: str = "default", wait_seconds: float =
     final = _ask(state, "release", wait_seconds)
     if final is not None:
         return {**final, "changed": True}
-    # Either nothing is held, or the holder is dying and its guard cleans up, or both are dead.
+    # Nothing is held, or the holder is dying and its guard cleans up, or both are dead.
     record = state.read()
     if record.get("state") not in _UNFINISHED:
         return {**record, "changed": False}
@@ -177,9 +177,9 @@ def thaw(folder: str | None = None, name: str = "default", wait_seconds: float =
 
 
 def look(folder: str | None = None, name: str = "default") -> dict[str, Any]:
-    """The report of what is held under a name (``held``), or of the last hold, or nothing.
+    """The report of the hold with a name (``held``), else of the last hold, else empty.
 
-    ``left`` is True if the holder is dead and has left something that `thaw` has to clean up.
+    ``left`` is True if the holder is dead and `thaw` has to clean up.
     """
     state = State(folder, name)
     if not state.exists():
@@ -192,26 +192,26 @@ def look(folder: str | None = None, name: str = "default") -> dict[str, Any]:
 
 
 def refuse_others(there: Mapping[str, Any], targets: Targets, name: str) -> None:
-    """Raise QuiesceError if what `look` found is held or about to be, and is something else than these targets."""
+    """Raise QuiesceError if the report of `look` is of a hold with other targets that has not ended."""
     if (there.get("held") or there.get("ready")) and there["plain"] != plain(targets):
         held_now = ", ".join(target["target"] for target in there["targets"])
         raise QuiesceError(
-            f"A hold called {name} is there already, with other targets: {held_now}. Thaw it first, or take another name."
+            f"A hold called {name} exists already, with other targets: {held_now}. Thaw it first, or choose another name."
         )
 
 
 def left(folder: str | None = None) -> list[str]:
-    """The names of holds that a holder and a guard which were both killed have left."""
+    """The names of holds whose holder and guard were both killed."""
     return [name for name, is_left in _unfinished(folder) if is_left]
 
 
 def alive(folder: str | None = None) -> list[str]:
-    """The names of holds that have a holder or a guard which has still to release them."""
+    """The names of holds with a living holder or guard."""
     return [name for name, is_left in _unfinished(folder) if not is_left]
 
 
 def _unfinished(folder: str | None) -> Iterator[tuple[str, bool]]:
-    """The names of holds that are not over, and whether holder and guard were both killed."""
+    """The names of holds that have not ended, and whether holder and guard were both killed."""
     for name in names(folder):
         state = State(folder, name)
         if state.read().get("state") in _UNFINISHED:
@@ -222,12 +222,12 @@ def _unfinished(folder: str | None) -> Iterator[tuple[str, bool]]:
 
 
 def names(folder: str | None = None) -> list[str]:
-    """The names of all holds that this host has a record of. Raises QuiesceError if the folder is not this user's."""
+    """The names of all holds with a record on this host. Raises QuiesceError if the folder is not this user's."""
     return State(folder).names()
 
 
 def _clean_up(state: State, record: dict[str, Any]) -> dict[str, Any]:
-    """Undo what a holder and a guard that were both killed have left, as the record has it."""
+    """Undo the takes in the record of a holder and a guard that were both killed."""
     problems: list[str] = []
     if record.get("boot_id") == boot_id():
         targets = record.get("targets_left") or record["targets"]
@@ -246,7 +246,7 @@ def _clean_up(state: State, record: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Holder:
-    """A holder that was started from here."""
+    """A holder that this process has started."""
 
     def __init__(self, state: State, request: dict[str, Any]) -> None:
         state.make()
@@ -262,7 +262,7 @@ class _Holder:
         self._state = state
 
     def answer(self, wait_seconds: float) -> dict[str, Any]:
-        """The next that it says. Raises QuiesceError if that is a problem."""
+        """The next answer of the holder. Raises QuiesceError if it reports a problem."""
         self._socket.settimeout(wait_seconds)
         try:
             answer = _read_line(self._socket)
@@ -275,7 +275,7 @@ class _Holder:
         return answer
 
     def release(self, wait_seconds: float) -> dict[str, Any]:
-        """Let go, and return the final report, also if the holder was killed."""
+        """Release, and return the final report, also if the holder was killed."""
         self._socket.settimeout(wait_seconds)
         try:
             self._socket.sendall(b"release\n")
@@ -288,7 +288,7 @@ class _Holder:
         return final if final is not None else thaw(self._state.folder, self._state.name)
 
     def close(self, wait_seconds: float = 0) -> None:
-        """Leave it alone. A holder that serves this process only lets go then, and ends in that time."""
+        """Close the connection. A holder that serves only this process then releases, and ends within that time."""
         self._socket.close()
         self._process.wait(wait_seconds)
         self._process.leave()
@@ -313,9 +313,9 @@ def _request(
     if hold_at is not None and hold_at - time.time() > MOST_AHEAD_SECONDS:
         raise QuiesceError(
             f"hold_at is {hold_at - time.time():.0f} s ahead of this host's clock, and {MOST_AHEAD_SECONDS:g} are the most: "
-            "it is a moment on the host's own clock."
+            "it is a time of the host's own clock."
         )
-    drivers_of(targets)  # what cannot be understood is said before anything is started
+    drivers_of(targets)  # refuses bad targets before the holder is started
     return {
         "folder": state.folder,
         "name": state.name,
@@ -330,7 +330,7 @@ def _request(
 
 
 def _wait(state: State, wait_seconds: float) -> dict[str, Any]:
-    """The report of a hold that is ready, when it is there. Raises QuiesceError if it does not come."""
+    """The report of a hold that was ready, as soon as it is held. Raises QuiesceError if it fails."""
     report = _ask(state, "wait", wait_seconds)
     if report is None:
         raise QuiesceError(f"The holder of {state.name} has died or does not answer, see {state.path('log')}.")
@@ -340,7 +340,7 @@ def _wait(state: State, wait_seconds: float) -> dict[str, Any]:
 
 
 def _ask(state: State, word: str, wait_seconds: float) -> dict[str, Any] | None:
-    """What a holder answers to a word, see `callers`. None if there is none, or none in that time."""
+    """The answer of a holder to a request, see `callers`. None if there is no holder, or no answer in time."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         try:
             with state.address() as address:
@@ -365,7 +365,7 @@ def _read_line(connection: socket.socket) -> dict[str, Any] | None:
 
 
 def _public(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record without what only cleaning up needs, passwords among it."""
+    """A record without passwords and other keys that only a cleanup needs."""
     private = ("boot_id", "targets_left", "timeout_seconds", "force", "taken")
     public = {key: value for key, value in record.items() if key not in private}
     if record.get("state") in _UNFINISHED:
@@ -382,6 +382,6 @@ def _existing(path: str) -> str:
 def _remove_files(state: State) -> None:
     descriptor = state.lock()
     if descriptor is None:
-        return  # a holder that the system still blocks needs its record
+        return  # a holder in a blocking system call needs its record
     os.close(descriptor)
     state.remove("json", "sock", "lock", "log", "json.partial")

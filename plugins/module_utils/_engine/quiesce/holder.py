@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The holder: a process that owns every hold of one request, and lets go in time whatever happens to everybody else.
+"""The holder: a process that holds all targets of one request, and releases them in time whatever happens to other processes.
 
-It takes at once, or at a moment that it was given, when all that can be done before is done: it is ready until then, and
-whoever asked for the hold may be gone. It lets go in reverse order when it is asked to, at its deadline, on SIGTERM or SIGINT, when its guard dies, and, if the
-request says so, when whoever asked for the hold is gone. Until everything is held it also lets go when one target cannot
-be held, does not get held in its time, or, if it was to take at once, nobody is there any more to hear of it.
+It takes at once, or at a given time after everything is prepared: until then it is ready, and its caller may end. It
+releases in reverse order on request, at its deadline, on SIGTERM or SIGINT, when its guard dies, and, if the request says
+so, when its caller dies. Until everything is held it also releases when a target cannot be held or is not held in time,
+or, unless a time was given, when no caller is connected any more.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from .process import Step, say, stay_in_memory
 from .state import State
 from .targets import drivers_of, plain
 
-#: How long the threads of steps that were cancelled get to end before others are told that they block.
+#: The seconds for cancelled steps to end before they are reported as blocked.
 _CANCEL_SECONDS = 3.0
 
 
 def main(owner: socket.socket, request: dict[str, Any]) -> None:
-    """The holder's whole life. Answers are lines of JSON to `owner`."""
+    """Run a holder to its end. It sends its answers as lines of JSON to `owner`."""
     _Holder(owner, request).run()
 
 
@@ -40,7 +40,7 @@ class _Holder:
         self._request = request
         self._state = State(request["folder"], request["name"])
         self._started = uptime()
-        #: When to take, on this host's clock; in this process on the one of `uptime`.
+        #: The time to take, in seconds since 1970; inside this process on the clock of `uptime`.
         self._hold_at: float | None = request["hold_at"]
         wait_seconds = max(0.0, self._hold_at - time.time()) if self._hold_at is not None else 0.0
         self._moment = self._started + wait_seconds
@@ -61,9 +61,9 @@ class _Holder:
 
     def run(self) -> None:
         try:
-            # The one before may be about to end.
+            # The previous holder may be about to end.
             if self._state.lock(_CANCEL_SECONDS) is None:
-                raise QuiesceError(f"Another hold called {self._state.name} is there.")
+                raise QuiesceError(f"Another hold called {self._state.name} exists.")
             self._prepare()
         except QuiesceError as problem:
             say(f"nothing was held: {problem}")
@@ -106,7 +106,7 @@ class _Holder:
         callers = self._callers = Callers(self._state)
         woken, waker = os.pipe()
         os.set_blocking(waker, False)
-        # Both pipes of a signal are here before the guard is, so that it can close them.
+        # Both ends of the pipe for signals exist before the guard, so that it can close them.
         self._guard = guards.start(
             self._drivers,
             self._deadline,
@@ -127,7 +127,7 @@ class _Holder:
             self._selector.register(self._owner, selectors.EVENT_READ, self._owner_speaks)
 
     def _take_all(self) -> str | None:
-        """Hold everything. Returns what went wrong, after which some may be held."""
+        """Hold all targets. Returns the problem, if any; some may be held then."""
         problem = self._do_all("connect")
         if problem is None and self._hold_at is not None:
             problem = self._wait_for_moment()
@@ -143,10 +143,10 @@ class _Holder:
         self._answer({"held": False, "ready": True, **self._report()})
         late = uptime() - self._moment
         say(f"ready, {f'{late:.3f} s too late' if late > 0 else f'and waiting for {-late:.3f} s'}")
-        # What is written now need not be written while everything stands still.
+        # This shortens the time of the freeze.
         self._wait(Step("sync", os.sync), self._moment)
         self._wait(None, self._moment)
-        return f"The hold was given up before its moment: {self._ending}." if self._ending else None
+        return f"The hold ended before its time: {self._ending}." if self._ending else None
 
     def _do_all(self, what: str) -> str | None:
         """`connect` or `take` of all drivers, one after the other."""
@@ -175,10 +175,10 @@ class _Holder:
 
     def _why_not(self, driver: Driver, took: float) -> str:
         if self._ending:
-            return f"The hold was given up while the {driver.label} was taken: {self._ending}."
+            return f"The hold ended while the {driver.label} was taken: {self._ending}."
         if uptime() >= self._deadline:
             return f"The deadline has passed while the {driver.label} was taken."
-        return f"The {driver.label} was not held in {took:.1f} s, so nothing is."
+        return f"The {driver.label} was not held in {took:.1f} s, so nothing is held."
 
     def _release_all(self, cause: str, problem: str | None) -> None:
         say(f"releasing: {cause}")
@@ -192,7 +192,7 @@ class _Holder:
             problems += self._release(index)
         for index in blocked:
             problems.append(
-                f"The {self._drivers[index].label} still blocks; it is released as soon as the system lets it go."
+                f"The {self._drivers[index].label} is still in a blocking system call; it is released as soon as that ends."
             )
         self._record["held_seconds"] = uptime() - self._held_since if self._held_since else 0.0
         self._finish(cause, problem, problems, "releasing" if blocked else "released")
@@ -209,15 +209,15 @@ class _Holder:
             self._guard.dismiss()
 
     def _ask_guard_for_time(self) -> None:
-        """The guard must not think that the holder hangs while it releases, as long as it is allowed to take for that."""
+        """Tell the guard how long the release may take, so that it does not kill the holder."""
         allowed = sum(self._drivers[index].timeout_seconds + _CANCEL_SECONDS for index in self._taken) + _CANCEL_SECONDS
         self._tell_guard(f"r {allowed:.0f}")
 
     def _release(self, index: int) -> list[str]:
-        """Let one target go, whatever became of its take, and return what went wrong, as sentences."""
+        """Release one target, whether its take succeeded or not; sentences about problems."""
         driver = self._drivers[index]
         whole = self._steps[index].problem is None
-        # After a take that failed nobody knows how far it came.
+        # A take that failed may be incomplete.
         work = driver.release if whole else driver.recover
         step = Step(f"release of {driver.label}", work)
         problems = []
@@ -233,12 +233,12 @@ class _Holder:
         self._note("released", index)
         return problems
 
-    # --- what happens meanwhile ---------------------------------------------------------------------------------------
+    # --- events ---------------------------------------------------------------------------------------
 
     def _wait(self, step: Step | None, until: float, to_the_end: bool = False) -> bool:
-        """Wait for a step, and serve who speaks to the holder. True if the step is over.
+        """Wait for a step, and serve callers. True if the step has ended.
 
-        Returns before that at `until`, and, unless `to_the_end`, when there is a reason to let go.
+        Returns earlier at `until`, and, unless `to_the_end`, when there is a reason to release.
         """
         if step is not None:
             self._selector.register(step.wake, selectors.EVENT_READ, lambda: None)
@@ -293,14 +293,14 @@ class _Holder:
         if callers.accept(lambda: {"held": "held_from" in self._record, "ready": self._ready, **self._report()}):
             self._end_by("request")
 
-    # --- what others get to know --------------------------------------------------------------------------------------
+    # --- reports --------------------------------------------------------------------------------------
 
     def _note(self, what: str, index: int) -> None:
         if what == "taken":
             self._taken.append(index)
         else:
             self._taken.remove(index)
-        # On record before it is done, and gone from it after it was undone.
+        # Recorded before it is done, and removed from the record after it was undone.
         self._record["taken"] = list(self._taken)
         self._write_record()
         self._tell_guard(f"{'+' if what == 'taken' else '-'}{index}")
@@ -368,7 +368,7 @@ class _Holder:
                 self._end_by("owner gone")
 
     def _report_of_guard(self, problems: list[str]) -> None:
-        """Runs in the guard, after the holder's death."""
+        """Write the final report. Runs in the guard, after the death of the holder."""
         record = self._state.read()
         began = record.get("held_from")
         final = {**self._report(), "held_from": began, "held_seconds": time.time() - began if began else 0.0}
@@ -379,7 +379,7 @@ class _Holder:
 
 
 def boot_id() -> str:
-    """What tells this boot of the machine from another: no freeze survives one."""
+    """The id of this boot: no freeze survives a boot."""
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             return file.read().strip()

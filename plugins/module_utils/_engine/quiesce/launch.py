@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Start a holder as a process of its own, with nothing of the one that asks for it but the sources that it needs.
+"""Start a holder as a process of its own, which gets only the sources that it needs.
 
 A module's files are gone when it ends, and a file system that is frozen may be the one with the code. So the sources go
 over a pipe to a new Python, which compiles all of them before it holds anything.
@@ -52,10 +52,10 @@ _ROOM = (
     guard,
     holder,
 )
-#: What the room imports of the one below it.
+#: The modules of `system` that this room imports.
 _SYSTEM = (system_errors, system_process, mounts, undo)
 
-#: What a holder gives on to clients, what a client within it looks at, and what the run is known by that asks for it.
+#: The environment of a holder: variables for clients of databases, and the mark of the run that requested the hold.
 _KEPT = (system_process.RUN_MARK, "PG", "MYSQL", "MARIADB", "MONGO", "SSL_CERT_")
 
 # Runs in the new Python: modules come from a dictionary of sources, then the holder takes over.

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hold MongoDB with fsyncLock: everything is written to disk, and no write goes on until fsyncUnlock.
 
-This lock stays when its connection is gone, so that whoever recovers has to log in once more. The client is PyMongo where
-Python has it, else mongosh or mongo on a pipe.
+This lock stays when its connection ends, so that a recovery has to log in again. The client is PyMongo if Python has it,
+else mongosh or mongo on a pipe.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SHELLS = ("mongosh", "mongo")
 
 
 def _pymongo() -> Any:
-    """PyMongo, None where Python has none. It takes long to load, so that only who needs it does."""
+    """PyMongo, or None if it is not installed. It loads slowly, so it is imported only here."""
     try:
         import pymongo
         import pymongo.errors
@@ -31,7 +31,7 @@ def _pymongo() -> Any:
 
 
 class Refused(QuiesceError):
-    """The server has answered, and has not done what it was asked for."""
+    """The server has refused a command."""
 
 
 class MongoDb(Driver):
@@ -70,7 +70,7 @@ class MongoDb(Driver):
 
     def recover(self) -> None:
         if self._refused:
-            return  # if it is locked, it is so by somebody else
+            return  # if it is locked, another client has locked it
         session = self._log_in()
         try:
             session.command({"fsyncUnlock": 1})
@@ -103,13 +103,13 @@ class _Session(abc.ABC):
 
     @abc.abstractmethod
     def command(self, command: dict[str, Any]) -> dict[str, Any]:
-        """What the server answers. Raises QuiesceError with what it says."""
+        """Run a command and return the answer. Raises QuiesceError with the message of the server."""
 
     def kill(self) -> None:
-        """End it from another thread."""
+        """End the session from another thread."""
 
     def close(self) -> None:
-        """End it."""
+        """End the session."""
 
 
 class _PyMongo(_Session):
@@ -145,7 +145,7 @@ class _PyMongo(_Session):
 
 
 class _Shell(_Session):
-    """mongosh or mongo on a pipe, through which the password comes as well."""
+    """mongosh or mongo on a pipe, which also carries the password."""
 
     def __init__(self, login: Mapping[str, Any]) -> None:
         argv = [programs.find(_SHELLS, "MongoDB"), "--quiet", "--norc", "--nodb"]
@@ -173,7 +173,7 @@ class _Shell(_Session):
         self._client.close()
 
     def _evaluate(self, script: str) -> dict[str, Any]:
-        """Run a script that sets `answer`. The shell prints more than is asked for: ours is the line with the mark."""
+        """Run a script that sets `answer`. Of all lines that the shell prints, the answer is the one with the mark."""
         mark = "freezer-backup-answer "
         wrapped = (
             f"try {{ {script} print({json.dumps(mark)} + JSON.stringify(answer)); }} "

@@ -3,7 +3,7 @@
 """Hold MariaDB or MySQL: no commit goes through while its files are copied.
 
 MariaDB has BACKUP STAGE for this, which lets reads and running statements go on; elsewhere it is FLUSH TABLES WITH READ
-LOCK. Both end with the session. For LVM either gives a copy that the server recovers to the moment of the hold.
+LOCK. Both end with the session. From a snapshot of LVM the server recovers to the point in time of the hold in both cases.
 """
 
 from __future__ import annotations
@@ -43,13 +43,12 @@ class MySql(SqlDriver):
         newer = tuple(int(part) for part in re.findall(r"\d+", version)[:2]) >= (10, 4)
         self._stages = lock == "backup_stage" or (lock == "auto" and "mariadb" in version.lower() and newer)
         self.facts["lock"] = "backup_stage" if self._stages else "global_read_lock"
-        # A lock that somebody stands in the way of is not waited for longer than the holder does: meanwhile everybody
-        # else would wait behind it.
+        # Wait for a lock no longer than the holder does: all other statements queue behind it.
         self._ask(f"SET SESSION lock_wait_timeout = {max(1, int(self.timeout_seconds))};")
         try:
             self._ask(self._position_statement())
         except QuiesceError:
-            # It takes a privilege that the hold itself does not need. The client ends at an error.
+            # This needs a privilege that the hold itself does not need. The client ends at an error.
             self._knows_position = False
             self._client.close()
             self._client = self._log_in()
@@ -75,7 +74,7 @@ class MySql(SqlDriver):
         return "SHOW BINARY LOG STATUS;" if newer else "SHOW MASTER STATUS;"
 
     def _log_in(self) -> SqlClient:
-        """A session of the server. What it logs in with comes over a pipe that only the client can read."""
+        """A session of the server. The login comes over a pipe that only the client can read."""
         reading, writing = os.pipe()
         try:
             if self._login.get("os_user"):
@@ -105,7 +104,7 @@ class MySql(SqlDriver):
         return "\n".join(lines) + "\n"
 
     def _plain_arguments(self) -> list[str]:
-        """With a configuration file the rest that is no secret comes as arguments; a password belongs in the file."""
+        """With a configuration file, other keys of the login become arguments; a password has to be in the file."""
         pairs = (("login_user", "user"), *_PLAIN)
         return [f"--{name}={self._login[key]}" for key, name in pairs if self._login.get(key)]
 

@@ -3,7 +3,7 @@
 """Hold PostgreSQL in its backup mode: pg_backup_start and pg_backup_stop, pg_start_backup before version 15.
 
 Transactions go on; a copy of the files is recovered from the checkpoint at the start with the write-ahead log, for which
-`backup_label` has to be put into the copy unless the copy is of a single moment. The mode ends with the session.
+`backup_label` has to be put into the copy unless the copy is of a single point in time. The mode ends with the session.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class PostgreSql(SqlDriver):
     """A server of PostgreSQL. `login` has the keys of the target."""
 
     kind = "postgresql"
-    #: Nobody waits for it, so that it is let go of when all others have been.
+    #: No client waits for it, so it is released after all others.
     rank = -1
 
     def __init__(self, login: Mapping[str, Any], timeout_seconds: float) -> None:
@@ -50,19 +50,19 @@ class PostgreSql(SqlDriver):
         self._start()
 
     def _start(self) -> None:
-        """Enter the backup mode, for which the server makes a checkpoint. Nobody waits for that, nor for the mode itself, so that
-        it comes before the hold: what else is held does not have to be held any longer for it.
+        """Enter the backup mode, for which the server makes a checkpoint. No client waits for
+        either, so this happens before the hold, which is shorter then.
         """
         start = "pg_backup_start" if self._version >= 150000 else "pg_start_backup"
         more = "" if self._version >= 150000 else ", false"
         self.facts["start_lsn"] = self._ask(f"SELECT {start}('{_LABEL}', true{more});")[0]
 
     def take(self) -> None:
-        # The mode is that of the session: it is on if this is answered.
+        # The mode belongs to the session: an answer means that it is on.
         self._ask("SELECT 1;")
 
     def release(self) -> None:
-        # Waiting for the archive is the business of whoever copies the log.
+        # The program that copies the log waits for its archive.
         stop = "pg_backup_stop(false)" if self._version >= 150000 else "pg_stop_backup(false, false)"
         parts = ("lsn", "labelfile", "spcmapfile")
         selected = " || ',' || ".join(f"coalesce(to_json({part}::text)::text, 'null')" for part in parts)

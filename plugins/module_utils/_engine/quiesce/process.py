@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a process does to itself so that it can still work while things are frozen and the machine is short of memory."""
+"""Preparations of a process that has to work while file systems are frozen and memory is short."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STACK_BYTES = 256 * 1024
 
 
 def say(text: str) -> None:
-    """A line for the log, which is this process's error stream. A log that cannot be written stops nothing."""
+    """Write a line to the log, which is the error stream. A log that cannot be written is no error."""
     moment = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="milliseconds")
     try:
         os.write(2, f"{moment} [{os.getpid()}] {text}\n".encode())
@@ -27,7 +27,7 @@ def say(text: str) -> None:
 
 
 def stay_in_memory() -> None:
-    """Keep every page in memory, and out of the reach of the killer of big processes, as far as this user may."""
+    """Lock all pages in memory, and ask the kernel's OOM killer to spare this process, as far as this user may."""
     threading.stack_size(_STACK_BYTES)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE):
@@ -40,7 +40,7 @@ def stay_in_memory() -> None:
 
 
 class Step(threading.Thread):
-    """Something that may block, done in a thread that can be given up on. `wake` becomes readable when it is over."""
+    """Work that may block, in a thread that can be abandoned. `wake` becomes readable when it has ended."""
 
     def __init__(self, what: str, work: Callable[[], None]) -> None:
         super().__init__(daemon=True, name=what)
@@ -51,19 +51,19 @@ class Step(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Do it. What goes wrong is kept as a sentence."""
+        """Do the work. An error is kept as a sentence."""
         try:
             self._work()
         except QuiesceError as error:
             self.problem = str(error)
-        except BaseException as error:  # noqa: BLE001 - a mistake of ours must not keep anything frozen
+        except BaseException as error:  # noqa: BLE001 - a bug must not keep anything frozen
             self.problem = f"{self.name} failed: {type(error).__name__}: {error}."
             sys.excepthook(type(error), error, error.__traceback__)
-        # In this order: what is over may be closed at once.
+        # In this order: a step that has ended may be closed at once.
         os.write(self._waker, b".")
         self.over = True
 
     def close(self) -> None:
-        """Give back the descriptors. Not before it is over."""
+        """Close the descriptors, after the work has ended."""
         os.close(self.wake)
         os.close(self._waker)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The programs that a hold needs: commands of the user, and clients of databases that are kept open.
+"""The programs of a hold: commands of the user, and clients of databases that stay connected.
 
 Each has a session of its own, so that it can be ended with all that it has started.
 """
@@ -14,17 +14,17 @@ from ..system.errors import HostError
 from ..system.process import Program
 from .base import QuiesceError
 
-#: How databases are reached. The mark of a scheduler's run is not among it: what ends a run must not end what thaws.
+#: Variables for clients of databases. The mark of a scheduler's run is left out: the end of a run must not end a thaw.
 _KEPT = ("PG", "MYSQL", "MARIADB", "MONGO")
 
 
 def find(names: Sequence[str], what: str) -> str:
-    """The path of the first of these programs that is here. Raises QuiesceError; `what` says what needs it."""
+    """The path of the first of these programs that is installed. Raises QuiesceError; `what` is what needs it."""
     for name in names:
         path = process.find(name)
         if path:
             return path
-    raise QuiesceError(f"{what} needs {' or '.join(names)}, and there is none on this host.")
+    raise QuiesceError(f"{what} needs {' or '.join(names)}, which this host does not have.")
 
 
 def start(
@@ -34,9 +34,9 @@ def start(
     pass_fds: Sequence[int] = (),
     talk: bool = False,
 ) -> Program:
-    """Start a program, with `talk` one that is written to and read from.
+    """Start a program, with `talk` one with pipes for input and output.
 
-    `os_user` is the user that it runs as. `variables` come to its environment, which only that user and root can read.
+    It runs as the user `os_user`. `variables` are added to its environment, which only that user and root can read.
     Raises QuiesceError.
     """
     listens, prints = (process.PIPE, process.PIPE) if talk else (process.DISCARD, process.SAID)
@@ -56,7 +56,7 @@ def start(
 
 
 def user_id(name: str) -> int:
-    """The number of a user. Raises QuiesceError if there is no such user."""
+    """The id of a user. Raises QuiesceError if there is no such user."""
     try:
         return process.user(name).pw_uid
     except HostError as problem:

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A database's own command line client, kept open on a pipe.
+"""The command line client of a database server, connected over a pipe.
 
-It comes with the server, knows every way to log in, and what it holds dies with it: when the holder is gone its pipe is
+It is installed with the server, knows every way to log in, and its locks end with it: when the holder dies, the pipe is
 closed, the client ends, and the server drops the session and its locks.
 """
 
@@ -24,7 +24,7 @@ class SqlClient:
         self._mark = mark
 
     def ask(self, statement: str) -> list[str]:
-        """Run a statement and give back the lines it prints. Raises QuiesceError with what the client says."""
+        """Run a statement and return the lines that it prints. Raises QuiesceError with the message of the client."""
         request = f"{statement}\n{self._mark(_MARK)}\n".encode()
         lines: list[str] = []
         try:
@@ -38,7 +38,7 @@ class SqlClient:
         except (OSError, ValueError):
             pass
         self._program.wait(2)
-        raise QuiesceError(f"{self._program.name} has ended: {self._program.said() or 'it said nothing'}.")
+        raise QuiesceError(f"{self._program.name} has ended: {self._program.said() or 'it gave no message'}.")
 
     def kill(self) -> None:
         """End the session from another thread."""
@@ -55,7 +55,7 @@ class SqlClient:
 
 
 class SqlDriver(Driver):
-    """A server that is held through one session of its client, which a `connect` puts into `_client`."""
+    """A server that is held by one session of its client; `connect` sets `_client`."""
 
     def __init__(self, label: str, timeout_seconds: float) -> None:
         super().__init__(label, timeout_seconds)
@@ -71,7 +71,7 @@ class SqlDriver(Driver):
             self._client = None
 
     def _ask(self, statement: str) -> list[str]:
-        """What the server answers, in lines."""
+        """The answer of the server, in lines."""
         if self._client is None:
             raise QuiesceError(f"There is no session of {self.label}.")
         try:

@@ -1,16 +1,16 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a holder keeps on its host: a folder that only its user can enter, with a record, a log, a socket and a lock.
+"""The files of a holder: a folder that only its user can enter, with a record, a log, a socket and a lock.
 
-    NAME.json   what is held, or what the last hold was; written before each step, so that a crash can be cleaned up
+    NAME.json   the record of the hold, or of the last one; written before each step, so that a crash can be cleaned up
     NAME.sock   where the holder listens while it holds
     NAME.lock   locked while the holder or its guard lives
     NAME.log    a line for each step
 
 The record has the targets as they were given while something is held, with their passwords; afterwards without.
 
-A record names commands that `thaw` runs, so that only a folder and files of this user are believed. They are looked at by
-descriptor, and used by the same one: what was checked is what is read.
+A record names commands that `thaw` runs, so only a folder and files of this user are trusted. They are checked and used by
+the same descriptor.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from ..system.undo import on_failure
 from .base import QuiesceError, uptime
 
 _LOG_BYTES = 256 * 1024
-#: Of a record; a hold has some targets, and PostgreSQL's label among what is known of them.
+#: The most bytes of a record, which has targets and facts about them, such as PostgreSQL's label.
 _RECORD_BYTES = 16 << 20
 
 
 def default_folder() -> str:
-    """Where root keeps its holds, or where this user does: never where another user could have made it before."""
+    """The folder for holds of root, or of this user; never one that another user could have made before."""
     user = os.geteuid()
     if user == 0:
         return "/run/freezer-backup"
@@ -61,9 +61,9 @@ def _home(user: int) -> str:
 
 
 class State:
-    """The files of the hold called `name`. Makes nothing until `make`.
+    """The files of the hold called `name`. `make` makes the folder.
 
-    Everything else raises QuiesceError where the folder is there and is not one that this user owns and only it can enter.
+    All methods raise QuiesceError if the folder exists and is not owned by this user, or others can enter it.
     """
 
     def __init__(self, folder: str | None = None, name: str = "default") -> None:
@@ -79,7 +79,7 @@ class State:
         return os.path.join(self.folder, f"{self.name}.{ending}")
 
     def make(self) -> None:
-        """Make the folder, or see that it is ours alone."""
+        """Make the folder, or check that it is private to this user."""
         try:
             os.makedirs(os.path.dirname(self.folder), mode=0o700, exist_ok=True)
             with contextlib.suppress(FileExistsError):
@@ -90,7 +90,7 @@ class State:
             pass
 
     def exists(self) -> bool:
-        """Whether there is a folder. Raises QuiesceError if it is not ours."""
+        """Whether the folder exists. Raises QuiesceError if it is not private to this user."""
         try:
             with self._opened():
                 return True
@@ -99,7 +99,7 @@ class State:
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[int]:
-        """A descriptor of the folder, which is ours. Raises FileNotFoundError if there is none."""
+        """A descriptor of the folder, which was checked. Raises FileNotFoundError if there is none."""
         try:
             descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except (FileNotFoundError, InterruptedError):
@@ -116,14 +116,14 @@ class State:
 
     def _foreign(self) -> QuiesceError:
         return QuiesceError(
-            f"The holder's folder {self.folder} has to be a folder, and no link to one, that belongs to the user with id "
-            f"{os.geteuid()} and that only this user can enter (0700); nothing in it is believed. See whose it is, and remove it "
-            "or name another one."
+            f"The holder's folder {self.folder} has to be a folder, not a link, that belongs to the user with id "
+            f"{os.geteuid()} and that only this user can enter (0700); nothing in it is trusted. Find out whose it is, and remove "
+            "it or choose another one."
         )
 
     @contextlib.contextmanager
     def _file(self, ending: str, flags: int) -> Iterator[int]:
-        """A descriptor of a file of ours in the folder, closed by the caller if the body ends well. Raises OSError."""
+        """A descriptor of a checked file in the folder; after a body without errors the caller closes it. Raises OSError."""
         with self._opened() as folder:
             name = f"{self.name}.{ending}"
             descriptor = os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600, dir_fd=folder)
@@ -136,7 +136,7 @@ class State:
                 yield descriptor
 
     def read(self) -> dict[str, Any]:
-        """The record, empty if there is none."""
+        """The record; empty if there is none."""
         try:
             with self._file("json", os.O_RDONLY) as descriptor:
                 size = os.fstat(descriptor).st_size
@@ -164,7 +164,7 @@ class State:
             raise QuiesceError(f"The record {self.path('json')} cannot be written: {error.strerror}.") from None
 
     def open_log(self) -> int:
-        """A descriptor that appends to the log. One that has grown is begun anew."""
+        """A descriptor that appends to the log. A large log is begun anew."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         try:
             with self._file("log", flags) as descriptor:
@@ -180,7 +180,7 @@ class State:
             raise QuiesceError(f"The log {self.path('log')} cannot be opened: {error.strerror}.") from None
 
     def lock(self, wait_seconds: float = 0) -> int | None:
-        """A descriptor that keeps the hold's lock, None if a holder or a guard has it. Children share it."""
+        """A descriptor that locks the hold; None if a holder or a guard has the lock. Children share it."""
         try:
             with self._file("lock", os.O_RDWR | os.O_CREAT) as descriptor:
                 pass
@@ -199,12 +199,12 @@ class State:
 
     @contextlib.contextmanager
     def address(self) -> Iterator[str]:
-        """The socket's path by way of a descriptor of the folder: a full one may be too long. Raises FileNotFoundError."""
+        """The socket's path through a descriptor of the folder, because a full path may be too long. Raises FileNotFoundError."""
         with self._opened() as folder:
             yield f"/proc/self/fd/{folder}/{self.name}.sock"
 
     def names(self) -> list[str]:
-        """The names of all holds that have a record in this folder."""
+        """The names of all holds with a record in this folder."""
         try:
             with self._opened() as folder:
                 found = os.listdir(folder)
@@ -213,7 +213,7 @@ class State:
         return sorted(name[: -len(".json")] for name in found if name.endswith(".json"))
 
     def remove(self, *endings: str) -> None:
-        """Take files away, as far as they are there."""
+        """Remove files, as far as they exist."""
         try:
             with self._opened() as folder:
                 for ending in endings:
@@ -223,5 +223,5 @@ class State:
             pass
 
     def remove_socket(self) -> None:
-        """Take the socket away, if it is there."""
+        """Remove the socket, if it exists."""
         self.remove("sock")

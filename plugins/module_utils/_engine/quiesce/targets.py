@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be held, from the list that users write to drivers in the order in which they take."""
+"""From the list of targets that a user writes to drivers, in the order of takes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SECRETS = frozenset({"login_password"})
 
 
 def plain(targets: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The targets without what is not given and without secrets: what two holds are compared by, and what is shown."""
+    """The targets without empty keys and secrets, for comparisons and for display."""
     found = []
     for target in targets:
         for kind, value in target.items():
@@ -49,17 +49,17 @@ def drivers_of(
 ) -> list[Driver]:
     """A driver for each target: commands first, databases next, file systems last, each in the order of the list.
 
-    Raises QuiesceError for what cannot be understood, in a sentence.
+    Raises QuiesceError for a target that is not valid.
     """
     drivers = [_driver(target, timeout_seconds, force) for target in targets]
     if not drivers:
-        raise QuiesceError("There is no target, so there is nothing to hold.")
+        raise QuiesceError("No target is given, so there is nothing to hold.")
     seen: dict[str, str] = {}
     for driver in drivers:
         if isinstance(driver, FileSystem):
             before = seen.setdefault(driver.device, driver.label)
             if before != driver.label:
-                raise QuiesceError(f"The {driver.label} is the {before}; name it once.")
+                raise QuiesceError(f"The {driver.label} and the {before} are the same; name it once.")
     return sorted(drivers, key=lambda driver: driver.rank)
 
 
