@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.runnable import actions_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.query import Query
+from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import dispatch
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Known
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.runs import Run
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.surroundings import Limits
@@ -69,6 +71,18 @@ def test_a_retry_that_waits_holds_no_place(world):
     times = {(one.job_id, round(one.started - START)) for one in world.started}
     assert times == {("failing", 60), ("other", 70), ("failing", 170), ("failing", 280)}
     assert schedule_of(world, "failing")["result"] == "fail"
+
+
+def test_the_defaults_of_a_job_are_put_into_its_actions_once_a_run(world, monkeypatch):
+    merged = []
+    monkeypatch.setattr(dispatch, "actions_of", lambda document: merged.append(document) or actions_of(document))
+    world.node("node", UTC, poll_seconds=5)
+    failing = job("failing", "node", 2, {"schedule_date": "2026-06-01T12:01:00"}, seconds=10, fails=1)
+    failing["job_actions"][0].update(max_retries=2, max_retries_interval=100)
+    world.create_unchecked({**failing, "action_defaults": {"hostname": "db1"}})
+    world.run_until(START + 600)
+    assert len(world.started) == 3
+    assert len(merged) == 1
 
 
 @pytest.mark.parametrize(

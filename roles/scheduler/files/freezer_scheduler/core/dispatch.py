@@ -79,7 +79,8 @@ class Dispatcher:
         self._executor = executor
         self._ask = ask
         self._places = Places()
-        self._documents: dict[str, Mapping[str, Any]] = {}
+        #: What each run is to do: the actions of its job as they were when it became due, with the job's defaults in them.
+        self._found_actions: dict[str, list[Mapping[str, Any]]] = {}
         self._waiting: list[tuple[float, str]] = []
         self._to_start: list[Run] = []
         self._to_abort: list[Run] = []
@@ -123,13 +124,12 @@ class Dispatcher:
         """A run is due: it joins its session, if it has one, and then waits for its place."""
         self.runs[run.run_id] = run
         try:
-            document = self._journal.document(run.job_id) or {}
-            self._documents[run.run_id] = document
-            actions = actions_of(document)
+            actions = actions_of(self._journal.document(run.job_id) or {})
         except DocumentError as error:
             actions = []
             run.messages.append(f"{error}.")
             run.results.append(FAIL)
+        self._found_actions[run.run_id] = actions
         if not actions:
             self._over(run, run.result, now)
             return
@@ -181,7 +181,7 @@ class Dispatcher:
         """Forget the runs of a job but one, the journal never having heard of the others."""
         for run in [one for one in self.runs.values() if one.job_id == job_id and one.run_id != kept]:
             self.runs.pop(run.run_id)
-            self._documents.pop(run.run_id, None)
+            self._found_actions.pop(run.run_id, None)
 
     def withdraw(self, run_id: str) -> None:
         """Forget a run of which nothing has started yet."""
@@ -372,7 +372,7 @@ class Dispatcher:
     def _forget(self, run: Run) -> None:
         self.runs.pop(run.run_id, None)
         self._places.occupied.pop(run.run_id, None)
-        self._documents.pop(run.run_id, None)
+        self._found_actions.pop(run.run_id, None)
         self._last_progress.pop(run.run_id, None)
         self.reports.forget(run.job_id)
         self._journal.forget_run(run.run_id)
@@ -386,12 +386,12 @@ class Dispatcher:
     # What the document of a job says.
 
     def _actions(self, run: Run) -> list[Mapping[str, Any]]:
-        if run.run_id not in self._documents:
-            self._documents[run.run_id] = self._journal.document(run.job_id) or {}
-        try:
-            return actions_of(self._documents[run.run_id])
-        except DocumentError:
-            return []
+        if run.run_id not in self._found_actions:
+            try:
+                self._found_actions[run.run_id] = actions_of(self._journal.document(run.job_id) or {})
+            except DocumentError:
+                return []
+        return self._found_actions[run.run_id]
 
     def _storages(self, run: Run) -> list[str]:
         actions = self._actions(run)
