@@ -11,12 +11,13 @@ from typing import Any, Callable
 # For modules that have to look at their options before Ansible refuses those that it does not know.
 from ansible.module_utils.basic import _load_params
 
-from .._engine.action.spec import CLOUD_MEDIA
+from .._engine.action.spec import CLOUD_MEDIA, EXCLUSIVE
 from .._engine.errors import FreezerError
 from .action_specs import action_spec, foreign_options
 from .masking import DiscreetModule
 
-_EXCLUSIVE = (("storage", "storages"), ("backup_id", "restore_from_date"))
+#: In modules each of several storages says what it is, so the action itself need not.
+_EXCLUSIVE = (("storage", "storages"), *EXCLUSIVE)
 _CLOUD_KEYS = [key for keys in CLOUD_MEDIA.values() for key in keys]
 
 Work = Callable[[dict[str, Any], bool], dict[str, Any]]

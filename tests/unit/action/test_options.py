@@ -13,6 +13,14 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError, parse_options
 
 
+def test_two_options_that_ask_for_the_same_in_two_ways_are_refused():
+    with pytest.raises(
+        OptionError, match=r"^backup_id cannot be combined with restore_from_date; remove one of them\.$"
+    ):
+        parse_options({"backup_id": "abcd", "restore_from_date": "yesterday"})
+    assert parse_options({"backup_id": "abcd", "restore_from_date": ""}).backup_id == "abcd"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "name", "expected"),
     [

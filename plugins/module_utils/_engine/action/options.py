@@ -21,7 +21,7 @@ from . import values
 from .locations import Location, locate
 from .medium import medium_of
 from .rows_of_backup import DEFAULT_SEGMENT_BYTES
-from .spec import ALIASES, BY_NAME, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT, rows_of_module
+from .spec import ALIASES, BY_NAME, EXCLUSIVE, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT, rows_of_module
 
 #: Why an action that comes from outside may not have ``init``.
 INIT_IS_THE_NODES = (
@@ -302,6 +302,9 @@ def parse_options(action: Mapping[str, Any]) -> Options:
         parsed = value_of(key, value)
         if given.setdefault(name, parsed) != parsed:
             raise OptionError(f"{key} and another spelling of {name} ask for different things; keep one of them.")
+    for name, other in EXCLUSIVE:
+        if name in given and other in given:
+            raise OptionError(f"{name} cannot be combined with {other}; remove one of them.")
     options = Options(**given)
     if not options.incremental:
         options.no_incremental = True

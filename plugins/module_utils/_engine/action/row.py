@@ -53,6 +53,8 @@ class Row:
     repeated: bool = False
     #: Older and hyphenless spellings that documents in the wild carry.
     aliases: Sequence[str] = ()
+    #: Options that ask for the same in another way, so that only one of them can be given.
+    excludes: Sequence[str] = ()
     #: Which actions take it, and for which media.
     verbs: Sequence[str] = ACTIONS
     media: Sequence[str] = ALL_MEDIA

@@ -118,7 +118,7 @@ GROUPS: Mapping[str, Sequence[Row]] = {
         Row("backup_id", values.text, "ID",
             "The backup with this id, or with the only one that begins so (4 digits or more).",
             more="Without it and O(restore_from_date) it is the newest one.",
-            line="restore, verify: its id, or the first 4 digits of it", verbs=FIND),
+            line="restore, verify: its id, or the first 4 digits of it", excludes=("restore_from_date",), verbs=FIND),
         Row("overwrite", values.switch, "", "Restore into a folder that is not empty.",
             more="Files of the backup replace those of the same name, equal ones are not touched, all others stay.",
             line="restore: also into a folder that is not empty", default=False, verbs=RESTORE),
@@ -214,6 +214,8 @@ BY_NAME: Mapping[str, Row] = {row.name: row for row in sorted(rows(), key=lambda
 PARSERS: Mapping[str, values.Parser] = {name: row.parser for name, row in BY_NAME.items() if row.parser is not None}
 OPTION_KEYS = frozenset(PARSERS)
 ALIASES: Mapping[str, str] = {alias: row.name for row in rows() for alias in row.aliases}
+#: Pairs of options of which only one can be given.
+EXCLUSIVE: Sequence[tuple[str, str]] = tuple((row.name, other) for row in rows() for other in row.excludes)
 #: Keys that change nothing about what is stored or restored.
 WITHOUT_EFFECT = frozenset(row.name for row in rows() if row.parser is None and row.verbs != EXEC)
 #: Keys that are for the node to say. Documents that Freezer's clients store have them too; there they are not used.
