@@ -92,7 +92,6 @@ def test_what_a_cloud_says_of_the_freezer_api_counts_as_well():
     [
         ("image", "http://cloud:9292", "http://cloud:9292"),
         ("image", "http://cloud/image/v2/", "http://cloud/image"),
-        ("network", "http://cloud:9696/v2.0", "http://cloud:9696"),
         ("compute", "http://cloud/compute/v2.1", "http://cloud/compute/v2.1"),
         ("compute", "http://cloud:8774/", "http://cloud:8774/v2.1"),
         ("volume", "http://cloud:8776/v3/p1", "http://cloud:8776/v3/p1"),

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ..documents import action, backup, client, job, session
-from ..http.connection import Connection, Tls
+from ..http.connection import Connection
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS
 from ..openstack.identity.catalogue import DEFAULT_INTERFACE, SERVICE_TYPE
 from ..openstack.identity.keystoneauth import Keystoneauth
-from ..openstack.identity.login import auth_method, complete
+from ..openstack.identity.login import auth_method, complete, tls_of
 from ..openstack.transport import Transport
 from .collection import Collection, Document
 from .errors import FREEZER, BadAddress, NotFreezer
@@ -146,12 +146,7 @@ def connect(
             "interface": interface,
         }
     )
-    tls = Tls(
-        ca_file=options.get("ca_file"),
-        validate_certs=options.get("validate_certs") is not False,
-        client_cert=options.get("client_cert"),
-        client_key=options.get("client_key"),
-    )
+    tls = tls_of(options)
     method = auth_method(options["auth_type"], options["auth"], Transport(tls, timeout_seconds, retries))
     of_service = options["services"]
     address = options.get("url") or method.endpoint(

@@ -14,13 +14,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..http.auth import AuthMethod, NoAuth
-from ..http.connection import Tls
 from ..http.errors import BadAddress
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS, Answer
 from .cloud_connection import CloudConnection, Sink
 from .identity.catalogue import DEFAULT_INTERFACE
 from .identity.environment import with_environment
-from .identity.login import auth_method, complete
+from .identity.login import auth_method, complete, tls_of
 from .transport import Transport
 
 #: What may be asked again when it is known to end in the same state: also a service that fell over, or is too busy.
@@ -30,11 +29,10 @@ _RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)
 SERVICE_TYPES: Mapping[str, tuple[str, ...]] = {
     "compute": ("compute",),
     "image": ("image",),
-    "network": ("network",),
     "object-store": ("object-store",),
     "volume": ("block-storage", "volumev3"),
 }
-_NAMES = {"compute": "Nova", "image": "Glance", "network": "Neutron", "object-store": "Swift", "volume": "Cinder"}
+_NAMES = {"compute": "Nova", "image": "Glance", "object-store": "Swift", "volume": "Cinder"}
 
 #: The options of ``connect_cloud``; all are optional.
 CLOUD_OPTIONS = (
@@ -143,8 +141,8 @@ class Cloud:
 
         Services answer at both, and catalogues have either.
         """
-        if kind in ("image", "network"):
-            return re.sub(r"/v2(\.0)?$", "", address)
+        if kind == "image":
+            return re.sub(r"/v2$", "", address)
         if kind == "object-store" or re.search(r"/v[1-9][.0-9]*(/|$)", address):
             return address
         return f"{address}/v2.1" if kind == "compute" else f"{address}/v3/{self.project_id()}"
@@ -166,17 +164,10 @@ def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], creden
             f"Who asks the cloud? Give cloud or {credentials}, or set OS_CLOUD, OS_CLIENT_CONFIG_FILE, or OS_AUTH_URL and "
             "what belongs to it."
         )
-    tls = Tls(
-        ca_file=known.get("ca_file"),
-        validate_certs=known.get("validate_certs") is not False,
-        client_cert=known.get("client_cert"),
-        client_key=known.get("client_key"),
-    )
-    retries = given.get("retries", RETRIES)
     transport = Transport(
-        tls,
+        tls_of(known),
         _seconds(known.get("timeout_seconds", TIMEOUT_SECONDS)),
-        RETRIES if retries is None else retries,
+        given.get("retries", RETRIES),
         options.get("proxy"),
     )
     method = auth_method(known["auth_type"], known["auth"], transport)
@@ -190,6 +181,3 @@ def _seconds(value: Any) -> float:
         raise BadAddress(
             f"timeout_seconds (api_timeout in clouds.yaml) is {value!r}, and has to be a number."
         ) from None
-
-
-__all__ = ["CLOUD_OPTIONS", "SERVICE_TYPES", "Cloud", "Service", "connect_cloud"]

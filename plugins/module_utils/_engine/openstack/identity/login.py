@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ...http.auth import AuthMethod, HttpBasic, NoAuth
+from ...http.connection import Tls
 from ...http.errors import BadAddress
 from ..errors import MissingLibrary
 from ..transport import Transport
@@ -71,6 +72,16 @@ def complete(options: Mapping[str, Any], credentials: str = "auth") -> dict[str,
     if not known.get("url") and auth.get("endpoint"):
         known["url"] = auth["endpoint"]
     return known
+
+
+def tls_of(known: Mapping[str, Any]) -> Tls:
+    """What the options of a connection say of certificates."""
+    return Tls(
+        ca_file=known.get("ca_file"),
+        validate_certs=known.get("validate_certs") is not False,
+        client_cert=known.get("client_cert"),
+        client_key=known.get("client_key"),
+    )
 
 
 _SCOPES = (
