@@ -179,6 +179,29 @@ def test_a_login_goes_through_the_proxy_that_is_named():
         login("http://keystone.invalid", proxy="ftp://x").headers()
 
 
+def test_a_login_with_openid_connect_goes_from_the_provider_to_keystone_and_its_project():
+    unscoped = answer(201, {"token": {"user": {"id": "u1"}}}, {"X-Subject-Token": "unscoped"})
+    with FaultyServer([answer(200, {"access_token": "of the provider"}), unscoped, GIVEN]) as server:
+        auth = {
+            "auth_url": f"{server.url}/v3",
+            "access_token_endpoint": f"{server.url}/oidc/token",
+            "identity_provider": "company",
+            "protocol": "openid",
+            "client_id": "backup",
+            "client_secret": "s3cret",
+            "project_id": "p1",
+        }
+        cloud = connect_cloud({"cloud": {"auth_type": "v3oidcclientcredentials", "auth": auth}}, {})
+        assert cloud.project_id() == "p1"
+    assert [request.path for request in server.requests] == [
+        "/oidc/token",
+        "/v3/OS-FEDERATION/identity_providers/company/protocols/openid/auth",
+        "/v3/auth/tokens",
+    ]
+    assert server.requests[1].headers["authorization"] == "Bearer of the provider"
+    assert json.loads(server.requests[2].body)["auth"]["scope"] == {"project": {"id": "p1"}}
+
+
 @pytest.fixture
 def no_proxies(monkeypatch):
     """An environment without proxies."""
