@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""playbooks/run_job.yml: a job of a real API, run on this machine."""
+"""playbooks/run_job.yml: a job of a real API, run on this machine. test_job_semantics.py has what a run means for its job."""
 
 from __future__ import annotations
 
@@ -121,19 +121,6 @@ def test_a_failure_skips_what_is_not_mandatory_and_is_recorded_with_its_reason_a
     assert handed_on["freezer_backup_ids"] == [backup["backup_metadata"]["backup_id"]]
 
 
-def test_an_action_admin_removes_old_backups_and_what_the_registry_knew_of_them(runner):
-    runner.store(runner.backup("etc"), {"action": "admin", "backup_name": "etc", "keep_last": 1, **runner.place()})
-    for text in ("first", "second"):
-        (runner.data / "file").write_text(text)
-        succeeded, output = runner.run()
-        assert succeeded, output
-    assert [path.name for path in runner.container.glob("*_etc/*_0/manifest.json")] == ["manifest.json"]
-    assert runner.recorded() == [("etc", 0)]
-    runner.store(runner.restore("etc"))
-    assert runner.run()[0]
-    assert (runner.restored / "file").read_text() == "second"
-
-
 def test_defaults_count_where_an_action_says_nothing(runner, freezer_api, project_id):
     own = {"backup_name": "own", "path_to_backup": str(runner.data), "mode": None}
     runner.store(own, action_defaults={"action": "backup", **runner.place()})
@@ -150,19 +137,6 @@ def test_defaults_complete_an_action_that_is_named_by_its_id(runner):
     succeeded, output = runner.run()
     assert succeeded, output
     assert runner.recorded() == [("shared", 0)]
-
-
-def test_an_action_is_tried_again(runner):
-    runner.store(
-        {
-            "freezer_action": runner.backup("etc", path_to_backup=str(runner.data / "nowhere")),
-            "max_retries": 2,
-            "max_retries_interval": 1,
-        }
-    )
-    succeeded, output = runner.run()
-    assert not succeeded
-    assert [f"attempt {number} follows in 1 s" in output for number in (2, 3, 4)] == [True, True, False]
 
 
 @pytest.mark.parametrize("defaults", [{}, {"action": "exec"}])
@@ -188,9 +162,8 @@ def test_a_job_does_not_switch_off_the_check_of_a_container(runner):
     assert runner.recorded() == []
 
 
-@pytest.mark.parametrize("schedule", [{}, {"schedule_interval": "1 days"}])
-def test_a_stopped_job_stays_stopped_and_is_not_shown_as_queued(runner, schedule):
-    runner.store(runner.backup("etc"), job_schedule=schedule)
+def test_a_stopped_job_stays_stopped_and_is_not_shown_as_queued(runner):
+    runner.store(runner.backup("etc"))
     left = {"status": "stop", "reason": "It was aborted.", "progress": {"phase": "queued", "done_bytes": 9}}
     runner.registry.jobs.patch("nightly", {"job_schedule": left})
     succeeded, output = runner.run()
@@ -231,14 +204,6 @@ def test_a_scheduler_leaves_a_job_alone_while_this_playbook_runs_it(runner, free
         wait_for(lambda: len(runner.recorded()) == 2)
     finally:
         scheduler.end(signal.SIGKILL)
-
-
-def test_a_key_that_nobody_knows_is_a_failure_and_not_ignored(runner):
-    runner.store(runner.backup("etc", no_such_key="x"))
-    succeeded, output = runner.run()
-    assert not succeeded
-    assert "no_such_key" in output
-    assert runner.recorded() == []
 
 
 @pytest.mark.parametrize(

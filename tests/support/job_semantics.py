@@ -1,13 +1,19 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run means for its job, as a table: each row is run by a scheduler and by run_job, and comes to the same."""
+"""What a run means for its job, as a table: each row is run by a scheduler, by the rules of run_job with outcomes of a script,
+and by the playbook run_job with real modules, and comes to the same.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs
 
 HOUR, DAY = 3600, 86400
 OK, BROKEN, PARTIAL, UNUSABLE = "ok", "broken", "partial", "unusable"
@@ -45,8 +51,50 @@ class Row:
     due: Callable[[float], float | None] = lambda now: None
     session_tag: int | None = None
     session_ended: bool = False
-    #: Whether real modules can be brought to it.
+    #: Whether the real modules can be brought to it.
     with_modules: bool = True
+
+    @property
+    def id(self) -> str:
+        """Its name as one word."""
+        return re.sub(r"\W+", "_", self.name)
+
+    @property
+    def is_about_old(self) -> bool:
+        """Whether an action of it removes the backup ``old``, which has the name of action0 in the storage."""
+        return any(token in (REMOVED, REMOVED_IN_PART) for _keys, script in self.actions for token in script)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is stored after a run: documents, names of recorded backups, and how often each action was attempted."""
+
+    job: Mapping[str, Any]
+    recorded: Sequence[str]
+    attempts: Sequence[int]
+    session: Mapping[str, Any] | None = None
+
+
+def check(row: Row, seen: Seen, began: float, now: float, tolerance: float = 0.0) -> None:
+    """Compare everything that is stored with the row. Times since 1970 in seconds; the job was created when it began."""
+    schedule = seen.job["job_schedule"]
+    assert (schedule["status"], schedule["result"], schedule.get("event", "")) == (row.status, row.result, "")
+    assert [part for part in row.reason if part not in schedule["reason"]] == []
+    assert bool(schedule["reason"]) == bool(row.reason)
+    assert schedule["progress"]["phase"] == ""
+    assert list(seen.attempts) == list(row.attempts)
+    assert sorted(seen.recorded) == sorted([*row.recorded, *([] if row.is_about_old else ["old"])])
+    assert (schedule.get("time_started", -1) >= int(began)) == any(row.attempts)
+    assert schedule["time_ended"] >= int(began)
+    runs = next_runs(seen.job, now, zone=ZoneInfo("UTC"))
+    due = row.due(began)
+    assert bool(runs) == (due is not None)
+    if due is not None:
+        assert abs(runs[0].timestamp() - due) <= tolerance
+    if row.session is not None and seen.session is not None:
+        assert seen.job["session_tag"] == row.session_tag
+        entry = seen.session["jobs"][seen.job["job_id"]]
+        assert (entry["status"], entry["result"]) == (("completed", "success") if row.session_ended else ("", ""))
 
 
 def interval(seconds: int, **keys: str) -> Callable[[float], dict[str, Any]]:
