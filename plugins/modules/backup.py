@@ -219,12 +219,12 @@ protected_folders:
   type: int
   sample: 96
 deleted_files:
-  description: How many of the files of the level before are no more, or are somewhere else. 0 for a full backup.
+  description: How many files of the level before were deleted or moved. 0 for a full backup.
   returned: when a backup of files was made
   type: int
   sample: 3
 deleted_folders:
-  description: How many of its folders are no more, or are somewhere else.
+  description: How many folders of it were deleted or moved.
   returned: when a backup of files was made
   type: int
   sample: 1

@@ -257,7 +257,7 @@ def test_a_stream_that_unpacks_to_more_than_the_manifest_says_is_read_no_further
     claimed = archive(folder("."), member("./file", content=b"x" * 1000))
     bomb = archive(folder("."), member("./file", content=bytes(64 << 20)))
     put(some, result, claimed, 2, stored=gzip.compress(bomb), **({} if known else {"stream_bytes": None}))
-    said = f"more than the {len(claimed) if known else 1000} bytes that it should"
+    said = f"more than the expected {len(claimed) if known else 1000} bytes"
     for what in (some.restore, lambda: some.verify(check="stream"), lambda: some.verify(check="restore")):
         with pytest.raises(DamagedArchive, match=said):
             what()

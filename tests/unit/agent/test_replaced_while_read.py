@@ -190,7 +190,7 @@ def test_a_source_in_which_ever_other_folders_are_replaced_gives_an_error_that_s
         "touch ../run-$$; n=$(ls .. | grep -c run-); mv P$n ../hidden; ln -s /nowhere P$n",
         "for d in P?; do [ -L $d ] && rm $d && mv ../hidden $d; done; true",
     )
-    with pytest.raises(ArchiveError, match=r"There is no backup of .*: it was begun 4 times, .* \./P4. Leave that out"):
+    with pytest.raises(ArchiveError, match=r"There is no backup of .*: in each of 4 attempts .* \./P4. Leave it out"):
         moving.backup()
     assert moving.backup_folders() == []
 

@@ -115,9 +115,7 @@ def test_a_folder_that_another_user_makes_after_the_look_stops_the_restore_which
             os.chown(folder, NOBODY, NOBODY)
 
     _after_the_look(monkeypatch, makes)
-    with pytest.raises(
-        ArchiveError, match=r"stopped at .*/tmp/x: .* What was put in place until then stays"
-    ) as stopped:
+    with pytest.raises(ArchiveError, match=r"stopped at .*/tmp/x: .* Files restored so far stay") as stopped:
         some.restore(target, overwrite=True)
     assert ("belongs to the user" if os.geteuid() == 0 else "every user may write to") in str(stopped.value)
     assert os.listdir(folder) == []
@@ -139,7 +137,7 @@ def test_a_folder_that_is_exchanged_for_a_link_as_it_is_opened_is_not_entered(sh
         return real(path, *arguments, **options)
 
     monkeypatch.setattr(merge.os, "open", opens)
-    with pytest.raises(ArchiveError, match=r"stopped at .*/tmp/x: It was replaced by something else"):
+    with pytest.raises(ArchiveError, match=r"stopped at .*/tmp/x: It was replaced during the restore"):
         some.restore(target, overwrite=True)
     assert _state(outside) == before
 
@@ -159,7 +157,7 @@ def test_a_folder_that_is_exchanged_for_a_link_while_it_is_worked_in_leads_nowhe
             _exchange(folder, outside)
 
     monkeypatch.setattr(merge, "let_owner_in", entered)
-    with pytest.raises(ArchiveError, match=r"stopped at .*/tmp/x(/deep)?: It was replaced by something else"):
+    with pytest.raises(ArchiveError, match=r"stopped at .*/tmp/x(/deep)?: It was replaced during the restore"):
         some.restore(target, overwrite=True)
     assert _state(outside) == before
     assert (folder.parent / "away" / "passwd").read_bytes() == b"mine"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The catalogue: tar's own list of what it archived, counted while it passes.
+"""The catalogue: tar's list of the members of an archive, counted while tar writes it.
 
 A line is what ``tar -tvv --full-time --utc --quoting-style=c`` prints: type and mode, owner and group, size in bytes,
 date and time (UTC), the name in C quotes, and ``->`` or ``link to`` with a second name for links.
@@ -27,20 +27,20 @@ KINDS = {
     "b": "devices",
     "c": "devices",
 }
-# Owner and group come before the size and may hold spaces, so the size is found by the date behind it.
+# Owner and group come before the size and may have spaces, so the size is found by the date after it.
 _SIZE = re.compile(rb" (\d+) -?\d{4,}-\d\d-\d\d ")
-# The first quote behind the date: a name has no quote in it that is not escaped, and a link's target comes after it.
+# The first quote after the date: quotes in names are escaped, and the target of a link comes later.
 _NAME = re.compile(rb' \d+(?:,\d+)? -?\d+-\d\d-\d\d [\d:.]+ +"((?:[^"\\]|\\.)*)"')
 _BATCH_BYTES = 1 << 16
 _READ_BYTES = 1 << 20
-#: How long lines may gather before they are read. tar flushes every one of them, and a thread that woke up for each
-#: would cost more than all that is done with it.
+#: The seconds between two reads of lines. tar flushes every line, and a thread that woke up for each of them would cost
+#: more than all other work on it.
 _PAUSE_SECONDS = 0.005
 
 
 @dataclass
 class Tally:
-    """How many members of each kind passed, and how many bytes of file contents they hold."""
+    """The number of members of each kind, and the bytes of file contents."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys([*dict.fromkeys(KINDS.values()), "others"], 0))
     content_bytes: int = 0
@@ -59,7 +59,7 @@ class Tally:
 
 
 def name_in(line: bytes) -> str | None:
-    """The name of the member that a line is about, relative as in the source; None if it is no line of the list."""
+    """The name of the member in a line, relative to the source; None if it is not a line of a list."""
     found = _NAME.search(line)
     return None if found is None else unquote(found.group(1).decode("utf-8", "surrogateescape"))
 
@@ -79,9 +79,9 @@ def _lines(pipe: BufferedReader) -> Iterator[bytes]:
 
 
 class CatalogueTap(threading.Thread):
-    """Reads the list while tar writes it, counts it, and passes it on in batches.
+    """Reads the list while tar writes it, counts its members, and passes it on in batches.
 
-    A thread, because tar must never wait for us on this pipe while we wait for it on the other one.
+    A thread, because tar must not block on this pipe while this process waits for the other one.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How many files and folders a level stands for, with those that it leaves to the levels below, and how many are gone.
+"""The number of files and folders that a level protects together with the levels below it, and of those that were deleted.
 
-tar's snapshot files have the names. Hundreds of thousands of them would take too much memory, so that only hashes are
-kept: 8 bytes for each name. Sockets count as well: a snapshot file does not tell them apart.
+tar's snapshot files have the names. To save memory, only a hash of 8 bytes is kept for each name. Sockets count as files,
+because a snapshot file does not distinguish them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from array import array
 from .scan import left_out
 from .tar import Source
 
-#: Sets are made of one part of the hashes at a time.
+#: Sets are compared in this many parts, one after the other.
 _PARTS = 256
 _MASK = (1 << 64) - 1
 
@@ -33,25 +33,25 @@ class _Names:
         return sum(map(len, self._parts))
 
     def missing_in(self, other: _Names) -> int:
-        """How many of these names the other ones lack."""
+        """The number of names that `other` lacks."""
         return sum(len(set(mine).difference(theirs)) for mine, theirs in zip(self._parts, other._parts))
 
 
 class _Side:
-    """What one snapshot file has."""
+    """The names in one snapshot file."""
 
     def __init__(self, source: Source) -> None:
         self._source = source if source.exclude or source.own_output else None
         self.files, self.folders = _Names(), _Names()
 
     def add(self, folder: bytes) -> None:
-        """Count a folder as it stands in a snapshot file: five fields, its name, and a letter and a name for each entry."""
+        """Count a folder of a snapshot file: five fields, its name, and a letter and a name for each entry."""
         fields = folder.split(b"\0", 6)
         self.folders.add(fields[5])
         if len(fields) > 6:
             above = fields[5] + b"/"
             for entry in fields[6].split(b"\0"):
-                # D is a folder, which has an entry of its own. N is what is as it was, and also what is left out.
+                # D is a folder, which has an entry of its own. N is an unchanged file, or one that is left out.
                 if entry[:1] in (b"Y", b"N") and not self._is_left_out(above, entry[1:]):
                     self.files.add(above + entry[1:])
 
@@ -60,13 +60,13 @@ class _Side:
 
 
 class Census:
-    """The names of a level beside those of the one that it continues."""
+    """The names of a level, compared with those of its parent."""
 
     def __init__(self, source: Source) -> None:
         self.before, self.now = _Side(source), _Side(source)
 
     def all_excluded(self, source: Source) -> bool:
-        """Whether nothing but the folder itself is in the backup, and something in it was excluded."""
+        """Whether the backup has the folder only, because everything in it was excluded."""
         if not source.exclude or source.single_file is not None or self.now.files or len(self.now.folders) > 1:
             return False
         try:
@@ -77,10 +77,10 @@ class Census:
 
     @property
     def deleted_files(self) -> int:
-        """How many of the files of the level before are no more."""
+        """The number of files of the parent that were deleted."""
         return self.before.files.missing_in(self.now.files)
 
     @property
     def deleted_folders(self) -> int:
-        """The same of folders."""
+        """The number of folders of the parent that were deleted."""
         return self.before.folders.missing_in(self.now.folders)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compression: every chunk becomes a frame of its own, so that many threads can work and any tool can read.
+"""Compression: every chunk becomes a frame of its own, so that several threads can compress and any tool can read.
 
 Frames of zstd and members of gzip may follow each other in one stream: ``zstd -d`` (RFC 8878, section 3) and
-``gzip -d`` (RFC 1952, section 2.2) read the whole as one. Where Python has no zstandard, the ``zstd`` program does
-the work as a filter between tar and the segments.
+``gzip -d`` (RFC 1952, section 2.2) read the whole as one. Where Python has no zstandard, the ``zstd`` program is
+a filter between tar and the segments.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from ..repository.errors import ArchiveError
 
 try:
     import zstandard
-except ImportError:  # the program does it then
+except ImportError:  # the zstd program is used then
     zstandard = None  # type: ignore[assignment,unused-ignore]
 
 _GZIP_WRAPPER = 16 + zlib.MAX_WBITS
 
 
 class Codec:
-    """No compression, and what all codecs have in common.
+    """No compression, and the interface of all codecs.
 
-    ``filter_argv`` is None where Python does the work, else the program that compresses a whole stream.
+    ``filter_argv`` is None if Python compresses, else the command that compresses a whole stream.
     """
 
     name = "none"
     level = 0
     filter_argv: list[str] | None = None
-    #: What a reader raises when the stored bytes are not what this codec wrote.
+    #: The errors of a reader for bytes that this codec has not written.
     decode_errors: tuple[type[BaseException], ...] = ()
 
     def frame(self, chunk: bytes) -> bytes:
-        """One chunk as a stream of its own that can be joined to others. May be called from many threads."""
+        """One chunk as a complete frame, which can be joined to others. Thread-safe."""
         return chunk
 
     def reader(self, stored: BinaryIO) -> BinaryIO:
-        """The plain stream behind a stored one."""
+        """The plain stream in a stored one."""
         return stored
 
     def reader_argv(self) -> list[str] | None:
-        """The program that turns stored into plain where ``reader`` cannot, else None."""
+        """The command that decompresses if ``reader`` cannot, else None."""
         return None
 
 
@@ -79,7 +79,7 @@ class Zstd(Codec):
         self._own = threading.local()
 
     def frame(self, chunk: bytes) -> bytes:
-        # A compressor is not safe to share; one per thread also keeps its working memory from being made anew.
+        # A compressor is not thread-safe; one for each thread also reuses its memory.
         compressor = getattr(self._own, "compressor", None)
         if compressor is None:
             compressor = zstandard.ZstdCompressor(level=self.level, write_checksum=True)
@@ -105,9 +105,9 @@ class ZstdProgram(Codec):
 
 
 def codec_for(name: str | None = None, level: int | None = None) -> Codec:
-    """The codec with this name; without one the best that the host has: zstd, else gzip.
+    """The codec with this name; without a name zstd if the host has it, else gzip.
 
-    `level` is the codec's own (zstd 1 to 19, gzip 1 to 9; 3 and 6 where not given). Raises ArchiveError if the
+    `level` is the codec's own (zstd 1 to 19, gzip 1 to 9; by default 3 and 6). Raises ArchiveError if the
     name or the level is unknown, or if zstd is asked for and neither library nor program is there.
     """
     if name is None:

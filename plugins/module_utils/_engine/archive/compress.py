@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The data path of a backup: read a pipe in chunks, compress them side by side, write them in order.
+"""The data path of a backup: read a pipe in chunks, compress them in parallel, write them in order.
 
-Memory is bounded by the chunks in flight, whatever the size of the source: ``CHUNK_BYTES`` for each worker and a few
-that wait.
+Memory is limited to the chunks in flight, whatever the size of the source: ``CHUNK_BYTES`` for each worker, and a few
+waiting chunks.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _CHUNKS_WAITING = 4
 
 
 class Readable(Protocol):
-    """What gives the next bytes, as many as are asked for at most, and none at its end."""
+    """A stream: `read` returns at most so many bytes, and none at the end."""
 
     def read(self, size: int, /) -> bytes | None: ...
 
 
 class Feeder(threading.Thread):
-    """Pushes a stream into a program while another thread reads what comes out of it."""
+    """Writes a stream to a program while another thread reads the output of that program."""
 
     def __init__(self, stream: Readable, sink: IO[bytes]) -> None:
         super().__init__(name="feeder", daemon=True)
@@ -44,7 +44,7 @@ class Feeder(threading.Thread):
                 self._sink.write(block)
             self._sink.close()
         except BrokenPipeError:
-            pass  # the program has ended: its exit status tells why
+            pass  # the program has ended: its exit status gives the reason
         except BaseException as problem:  # noqa: BLE001 - handed to the thread that reads
             self.failure = problem
             try:
@@ -54,12 +54,12 @@ class Feeder(threading.Thread):
 
 
 def workers() -> int:
-    """One compressing thread per core that this process may use, and no more than four."""
+    """The number of compressing threads: one for each usable core, at most four."""
     return max(1, min(4, len(os.sched_getaffinity(0))))
 
 
 def _read_chunk(pipe: Readable) -> bytes:
-    """Up to CHUNK_BYTES, less only at the end: frames of one size compress best."""
+    """The next CHUNK_BYTES, fewer only at the end: frames of equal size compress best."""
     chunk = pipe.read(CHUNK_BYTES)
     return chunk or b""
 
@@ -67,7 +67,7 @@ def _read_chunk(pipe: Readable) -> bytes:
 def compress_stream(pipe: Readable, codec: Codec, write: Callable[[bytes], None]) -> int:
     """Send everything from a buffered pipe through a codec to `write`.
 
-    Returns the number of bytes read. Whatever `write` raises ends the work and is raised.
+    Returns the number of bytes read. An error of `write` ends the work and is raised.
     """
     total = 0
     waiting: deque[Future[bytes]] = deque()

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A tree becomes an archive: tar reads it, the codec squeezes it, segments go out, the manifest comes last."""
+"""Create an archive of a tree: tar reads it, the codec compresses it, segments are stored, the manifest last."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, folders, set
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
 _PIPE_BYTES = 1 << 20
-#: Catalogue and snar: a third of the time of gzip's usual level, for a tenth more bytes.
+#: For catalogue and snapshot file: a third of the time of gzip's default level, for a tenth more bytes.
 _SIDE_LEVEL = 1
-#: How often a level 0 is begun in which something that is not another user's was replaced while it was read.
+#: The attempts for a level 0 in which paths are replaced that are not another user's.
 _TRIES = 4
 
 
 @dataclass(frozen=True)
 class ArchivePlan:
-    """Everything that is decided before the first byte is read."""
+    """The decisions before the first byte is read."""
 
     source: tar.Source
     path: str
@@ -73,25 +73,25 @@ class ArchivePlan:
     codec: Codec
     segment_bytes: int
     consistency: str
-    #: When what the source shows was the present, in nanoseconds since 1970; None if that is while it is read.
+    #: The point in time of the source, in nanoseconds since 1970; None for a live source.
     moment_ns: int | None = None
-    #: Called when the source has been read. Raises if that was not whole; returns values of the manifest's fields.
+    #: Called after the source was read. Raises if the snapshot was incomplete; returns fields of the manifest.
     confirm: Callable[[], dict[str, Any]] | None = None
-    #: What is not in the source though it is below the path, as the manifest's ``warnings``.
+    #: Paths below the path that are not in the source, as ``warnings`` of the manifest.
     left_out: Sequence[dict[str, str]] = ()
-    #: Names (``./...``) that are left out because earlier tries to read them came to nothing.
+    #: Names (``./...``) that are left out because they were replaced in earlier attempts.
     given_up: Sequence[str] = ()
-    #: Looks for links that lead nowhere meanwhile.
+    #: Finds broken symbolic links meanwhile.
     links: BrokenLinks | None = None
 
     @property
     def folder(self) -> str:
-        """Where the backup will be, below its container."""
+        """The folder of the new backup, below its container."""
         return f"{self.set_folder}/{folder_name(self.timestamp, self.level)}"
 
 
 class Replaced(CannotContinue):
-    """Something was moved, replaced or changed while it was read, so that no restore would take the archive; `path` is as tar has it."""
+    """A path changed while it was read, so that a restore would refuse the archive; `path` is as tar has it."""
 
     def __init__(self, path: str) -> None:
         super().__init__(
@@ -101,20 +101,20 @@ class Replaced(CannotContinue):
 
 
 class _Checked:
-    """What tar writes, of which nothing passes that a restore would refuse."""
+    """The output of tar, with the check that a restore makes as well."""
 
     def __init__(self, pipe: IO[bytes], gate: Gate, progress: Progress) -> None:
         self._pipe, self._gate, self._progress = pipe, gate, progress
 
     def read(self, size: int) -> bytes:
-        """Up to so many bytes, less only at the end. Raises UnsafeArchive."""
+        """The next bytes, `size` of them except at the end. Raises UnsafeArchive."""
         block = self._pipe.read(size)
         self._progress.advance(done_bytes=self._gate.check(block))
         return block
 
 
 def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program, BufferedReader]:
-    """The running tar, and the pipe on which it lists the members."""
+    """Start tar; returns it and the pipe with its list of members."""
     index_read, index_write = os.pipe()
     with on_failure(lambda: os.close(index_read)):
         try:
@@ -129,15 +129,15 @@ def _widen(pipe: IO[bytes]) -> None:
     try:
         fcntl.fcntl(pipe.fileno(), _F_SETPIPE_SZ, _PIPE_BYTES)
     except OSError:
-        pass  # the user's pipe quota is used up: slower, not wrong
+        pass  # the user's pipe quota is used up: only slower
 
 
 def _fetch_snar(plan: ArchivePlan, path: str, census: Census) -> int:
-    """Put the parent's snapshot file, settled, at a path; returns when the parent began to read, in nanoseconds."""
+    """Write the parent's snapshot file, settled, to a path; returns the start time of the parent in nanoseconds."""
     if plan.parent is None or plan.parent_storage is None:
         return 0
     above = plan.parent.manifest
-    # What was gone for a while comes back with its old times, as what could not be read does.
+    # Files that vanished during the last level may come back with old times, as unreadable files may.
     missed = [*above.unreadable, *(entry for entry in above.warnings if entry["kind"] == "vanished")]
     unread = [name for entry in missed for name in file_names.names_behind(entry["path"])]
     with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
@@ -162,7 +162,7 @@ def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
 
 
 def _check_continues(plan: ArchivePlan, parent_began: int, messages: tar.TarMessages) -> None:
-    """Raise CannotContinue if an increment came out that would not restore to what is there."""
+    """Raise CannotContinue if the new increment would not restore the present state."""
     if plan.parent is None:
         return
     if messages.moved:
@@ -172,7 +172,7 @@ def _check_continues(plan: ArchivePlan, parent_began: int, messages: tar.TarMess
             changed = os.lstat(os.path.join(plan.source.folder, name)).st_ctime_ns
         except OSError:
             continue
-        # With a newer ctime all its links were archived, as far as they are below the source.
+        # With a newer ctime all of its links below the source were archived.
         if changed < parent_began - CLOCK_TICK_NANOSECONDS:
             raise CannotContinue(
                 f"the hard links of {file_names.shown(name)}, which was moved with its folder, would be lost"
@@ -191,7 +191,7 @@ def _host() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class _Stored:
-    """What has been written of a backup before its manifest, and what tar said and listed meanwhile."""
+    """The objects of a backup before its manifest, and the messages and counts of tar."""
 
     segments: list[StoredObject]
     catalogue: StoredObject
@@ -208,23 +208,23 @@ def _join(threads: Sequence[threading.Thread]) -> None:
 
 @contextmanager
 def _told_of_unsafe(plan: ArchivePlan) -> Iterator[None]:
-    """Say of what no restore would take whether it was replaced meanwhile. Raises Replaced, ArchiveError."""
+    """Turn UnsafeArchive into Replaced if a path was replaced meanwhile, else into ArchiveError."""
     try:
         yield
     except UnsafeArchive as problem:
         if problem.path is not None:
             raise Replaced(problem.path) from problem
-        raise ArchiveError(f"tar archived {plan.path} in a way that no restore would take: {problem}") from problem
+        raise ArchiveError(f"tar wrote an archive of {plan.path} that a restore would refuse: {problem}") from problem
 
 
 def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress) -> _Stored:
-    """Run tar and store what it gives: segments and catalogue, committed."""
+    """Run tar, and store its output as segments and catalogue, committed."""
     packed = Gzip(_SIDE_LEVEL)
     with ExitStack() as stack:
         stack.enter_context(_told_of_unsafe(plan))
         catalogue = stack.enter_context(FannedObject(fan_out, plan.folder, "catalogue.gz"))
         segments = stack.enter_context(SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes))
-        # They write to both, and end when the programs have ended that they read from and feed.
+        # The threads write to both, and end after the programs on their pipes.
         threads: list[threading.Thread] = []
         stack.callback(_join, threads)
         if plan.links is not None:
@@ -243,7 +243,7 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
         threads.append(tap)
         pipe = archiver.stdout
         _widen(pipe)
-        # The check that a restore makes as well: what it would refuse is not stored.
+        # The same check as in a restore: an archive that it would refuse is not stored.
         stream: Readable = _Checked(pipe, Gate(plan.folder, increment=plan.parent is not None), progress)
         if plan.codec.filter_argv is not None:
             squeezer = process.Program(plan.codec.filter_argv, stdin=process.PIPE, stdout=process.PIPE)
@@ -267,14 +267,14 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
 
 
 def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
-    """Write one backup to all storages of the fan-out that take it, manifest last; also count what it stands for.
+    """Write one backup to all working storages of the fan-out, manifest last; also return the census.
 
-    Raises ArchiveError or StorageError if there is no backup at all then; what was written has been removed, as far
-    as the storage still answers. Raises CannotContinue if a level 0 is needed.
+    Raises ArchiveError or StorageError if no storage has the backup; written objects were removed then, as far as the
+    storage still answers. Raises CannotContinue if a level 0 is needed.
 
-    A level 0 in which something was replaced while it was read is taken again, and then without what was replaced, or the
-    folder in which another user does that. It goes on as long as there is more of other users to leave out: none of them keeps
-    all others from a backup. What nobody else can change has so many tries.
+    If a path was replaced while a level 0 was read, it is read again, and later without that path, or without the folder in
+    which another user replaces it. This is repeated while paths of other users can be left out, so that no user can prevent
+    the backup. For paths that no other user can change, the number of attempts is limited.
     """
     replaced: list[str] = []
     given_up: list[str] = []
@@ -293,12 +293,12 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tu
             for path in replaced if len(replaced) == 2 else replaced[-1:]:
                 given_up = and_also(given_up, wider(plan.source.folder, path))
             if given_up == before:
-                break  # it was left out, and still in the way
-        # What was removed of the last try must not be in the way, whatever a storage remembers of it.
+                break  # it was left out, and is still in the way
+        # A new timestamp: a storage may still show removed objects of the last attempt.
         plan = replace(plan, timestamp=plan.timestamp + 1)
     raise ArchiveError(
-        f"There is no backup of {plan.path}: it was begun {len(replaced)} times, and each time something else was where a folder had "
-        f"been, the last time at {file_names.shown(replaced[-1])}. Leave that out (exclude), or have a snapshot read (snapshot)."
+        f"There is no backup of {plan.path}: in each of {len(replaced)} attempts a path was replaced while it was "
+        f"read, in the last one {file_names.shown(replaced[-1])}. Leave it out (exclude), or read a snapshot (snapshot)."
     )
 
 
@@ -319,8 +319,12 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         if not any(tree.tally.counts.values()) and not (
             plan.parent is not None and plan.source.single_file is not None
         ):
-            # Of a folder even an increment in which nothing changed has the folder; only of one file it is empty.
-            why = "exclude leaves out all of it" if plan.source.exclude else "it is gone, or could not be read"
+            # An increment of a folder always has the folder; only that of an unchanged single file is empty.
+            why = (
+                "exclude leaves out all of it"
+                if plan.source.exclude
+                else "it does not exist any more, or could not be read"
+            )
             raise ArchiveError(f"Nothing of {file_names.shown(plan.path)} was stored, so there is no backup: {why}.")
         _check_continues(plan, parent_began, messages)
         with open(snar, "rb") as written:
@@ -329,7 +333,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
         messages.warnings += plan.left_out
         messages.unreadable += [
-            {"path": file_names.shown(path), "message": "Left out: replaced while it was read, each time"}
+            {"path": file_names.shown(path), "message": "Left out: replaced while it was read, in every attempt"}
             for path in plan.given_up
         ]
         parent = None
@@ -352,7 +356,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             segments=tree.segments,
             catalogue=tree.catalogue,
             snar=_store_snar(plan, fan_out, snar),
-            # With a program as codec the plain stream never passes here.
+            # With a program as codec the plain stream does not pass through this process.
             stream_bytes=None if plan.codec.filter_argv else tree.stream_bytes,
             source_bytes=tree.tally.content_bytes,
             counts=tree.tally.counts,
@@ -369,17 +373,17 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         stored = manifest.to_bytes()
         if len(stored) > MOST_MANIFEST_BYTES:
             raise ArchiveError(
-                f"The manifest would have {len(stored)} bytes, and {MOST_MANIFEST_BYTES} are the most: choose a larger "
-                "max_segment_size, or leave out with exclude what cannot be read."
+                f"The manifest would have {len(stored)} bytes, more than the maximum of {MOST_MANIFEST_BYTES}: choose a larger "
+                "max_segment_size, or exclude unreadable paths."
             )
-        parse_manifest(stored, "What was about to be written")  # no backup is written that nothing reads
+        parse_manifest(stored, "The new manifest")  # refuses a manifest that readers would refuse
         fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))
         return StoredBackup(manifest, plan.folder, digest(stored)), census
 
 
 @contextmanager
 def _without_remains(folder: str, fan_out: FanOut) -> Iterator[None]:
-    """Leave nothing of a backup in a storage that fails meanwhile, and in none if the backup fails."""
+    """Remove the objects of a backup from a storage that fails, and from all storages if the backup fails."""
     ours = fan_out.working()
 
     def remove(storages: Sequence[Storage]) -> None:
@@ -387,7 +391,7 @@ def _without_remains(folder: str, fan_out: FanOut) -> Iterator[None]:
             try:
                 storage.delete_folder(folder)
             except StorageError:
-                pass  # the failure that led here is the one to tell; what stays is found by prune
+                pass  # the error that led here is reported; prune finds the leftovers
 
     try:
         with on_failure(lambda: remove(fan_out.working())):

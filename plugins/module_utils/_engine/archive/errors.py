@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong between a tree and its archive."""
+"""Errors of archives."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ..repository.errors import DamagedArchive
 
 
 class UnsafeArchive(DamagedArchive):
-    """What is stored would not stay in the folder that it is extracted into, or was never written by this software.
+    """An archive has a member that would be extracted outside of its folder, or that this software does not write.
 
-    `path` is what stands in the way of a member, as tar names it; None if something else is wrong.
+    `path` is the path in the way of the member, as tar names it; None for other reasons.
     """
 
     def __init__(self, message: str, path: str | None = None) -> None:

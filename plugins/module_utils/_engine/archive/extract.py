@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reading backups: a level is replayed into a folder by GNU tar, or read through and counted."""
+"""Read backups: replay a level into a folder with GNU tar, or read it and count its members."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .tree_comparison import attributes
 
 @dataclass
 class Extracted:
-    """What a replay met: attributes or nodes that this host or user could not set, and other remarks of tar."""
+    """Problems of a replay: attributes or nodes that this host or user cannot set, and other messages of tar."""
 
     not_restored: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -46,20 +46,20 @@ class _LineCounter(threading.Thread):
             for block in iter(lambda: self._pipe.read(READ_BYTES), b""):
                 self.lines += block.count(b"\n")
         except ValueError:
-            pass  # the work was given up, and the pipe closed under us
+            pass  # the work was abandoned, and the pipe closed
 
 
 def _feed(reader: process.Program, storage: Storage, backup: StoredBackup, progress: Progress) -> None:
-    """Give one level to a tar that waits on its standard input. A tar that ends early is not an error here.
+    """Write one level to the standard input of tar. A tar that ends early is not an error here.
 
     Raises UnsafeArchive before tar gets a member that it must not extract.
 
-    tar is content with the end of the archive, whatever comes after it: all of the level is read also then, since only its end
-    shows that there is no more and no less than there should be.
+    tar ignores everything after the end of the archive. The level is still read to its end, because only that shows that its
+    size is right.
     """
     sink = reader.stdin
     gate = Gate(backup.folder, increment=backup.manifest.level > 0)
-    # Else the stream itself is bounded.
+    # Otherwise the stream itself is limited.
     most_bytes = backup.manifest.source_bytes if backup.manifest.stream_bytes is None else sys.maxsize
     with plain_stream(storage, backup) as blocks:
         try:
@@ -68,7 +68,7 @@ def _feed(reader: process.Program, storage: Storage, backup: StoredBackup, progr
                 sink.write(block)
                 progress.advance(done_bytes=content_bytes)
                 if gate.content_bytes > most_bytes:
-                    raise DamagedArchive(f"{backup.folder} holds more than the {most_bytes} bytes that it should hold.")
+                    raise DamagedArchive(f"{backup.folder} has more than the expected {most_bytes} bytes.")
             sink.close()
             gate.finish()
         except BrokenPipeError:
@@ -79,9 +79,9 @@ def _feed(reader: process.Program, storage: Storage, backup: StoredBackup, progr
 
 
 def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progress) -> Extracted:
-    """Add one level to a folder that holds the levels below it, deletions and renames included.
+    """Add one level to a folder with the levels below it, deletions and renames included.
 
-    Raises DamagedArchive, StorageError, or ArchiveError if tar could not do it; the folder is of no use then.
+    Raises DamagedArchive, StorageError, or ArchiveError if tar failed; the folder is then useless.
     """
     tar.require()
     argv = tar.extract_argv(folder, increment=backup.manifest.level > 0)
@@ -113,16 +113,16 @@ def _make_ready(folder: str) -> None:
         os.chmod(folder, 0o700)
         make_writable(folder)
     for path in (os.fsencode(folder), *folders_below(folder)):
-        # tar adds extended attributes and ACLs to a folder that is there, and never takes one away.
+        # tar adds extended attributes and ACLs to an existing folder, and never removes any.
         for name in attributes(path):
             try:
                 os.removexattr(path, name)
             except OSError:
-                pass  # not ours to take: a label that this mount gives to everything
+                pass  # a label that the mount gives to every file cannot be removed
 
 
 def replay_chain(storage: Storage, chain: Sequence[StoredBackup], folder: str, progress: Progress) -> Extracted:
-    """Replay all levels of a chain, lowest first, into a fresh folder."""
+    """Replay all levels of a chain, lowest first, into an empty folder."""
     met = Extracted()
     for backup in chain:
         _make_ready(folder)
@@ -135,7 +135,7 @@ def replay_chain(storage: Storage, chain: Sequence[StoredBackup], folder: str, p
 def check_stream(storage: Storage, backup: StoredBackup, progress: Progress) -> int:
     """Verify, decompress and let tar read one level without writing anything; returns the number of members.
 
-    Raises DamagedArchive if anything is not as the manifest says.
+    Raises DamagedArchive if anything differs from the manifest.
     """
     tar.require()
     with tar.start(tar.list_argv(), stdin=process.PIPE, stdout=process.PIPE) as reader:
@@ -150,7 +150,7 @@ def check_stream(storage: Storage, backup: StoredBackup, progress: Progress) -> 
         raise DamagedArchive(f"tar cannot read {backup.folder}: {said}.")
     expected = sum(backup.manifest.counts.values())
     if counter.lines != expected:
-        raise DamagedArchive(f"{backup.folder} holds {counter.lines} members and should hold {expected}.")
+        raise DamagedArchive(f"{backup.folder} has {counter.lines} members; {expected} were expected.")
     return counter.lines
 
 

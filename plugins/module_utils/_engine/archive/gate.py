@@ -1,12 +1,12 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What stands between a stored stream and the tar that extracts it: every header is read here before tar sees it.
+"""The check of a stored stream: every header is read here before tar gets it.
 
-tar protects itself against links that lead out of its folder within one run only. A chain is one run for each level,
-so what an earlier level brought, links included, lies in the way of the next one. Here a level is stopped before its
-first member that would not land among the folders of its own, or that is anything else than what our writer's tar
-writes: the POSIX format, one extended header at most for each member, names below ``./``. What is not understood is
-refused, so that tar and this module cannot read one stream in two ways.
+tar protects itself against links that lead out of its folder, but only within one run. A chain takes one run for each
+level, so a link of an earlier level could redirect a member of the next one. This check stops a level before the first
+member that is not in a folder of the same level, or that has another form than our writer's tar writes: the POSIX format, at
+most one extended header for each member, names below ``./``. Everything else is refused, so that tar and this module cannot
+read one stream in two ways.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ from .members import TOP, Folders
 _EXTENDED, _REGULAR, _HARD_LINK, _FOLDER = b"x015"
 _KINDS = frozenset(b"0123456")
 _SPARSE = frozenset({b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize"})
-#: What may come from the first block of the end on: zeros up to the end of a record of tar.
+#: The most bytes after the end of the archive: zeros up to the end of a record of tar.
 _MOST_BEHIND = BLOCK + 131072
-#: In the list of a folder: tar would move a folder, or make one for the time being.
+#: Letters in the list of a folder that make tar move a folder, or create a temporary one.
 _MOVES = frozenset({b"R", b"T", b"X"})
 
 
 class Gate:
-    """Checks the tar stream of one level. Give it every block before tar gets it.
+    """Checks the tar stream of one level. The caller gives it every block before tar gets it.
 
-    ``content_bytes`` are the contents of files that have passed, holes included: what a catalogue counts as well.
+    ``content_bytes`` is the size of all files so far, holes included, as in a catalogue.
     """
 
     def __init__(self, where: str, increment: bool) -> None:
         self._where, self._increment = where, increment
         self._folders = Folders()
-        #: Folders that the list of the folder above has as such: tar has removed there whatever is none.
+        #: Paths that the list of their parent folder has as folders: tar has removed everything else there.
         self._listed = {TOP}
-        #: The beginning of a member, and how much of it has to be there until it can be checked.
+        #: The beginning of a member, and the number of bytes that its check needs.
         self._begun = bytearray()
         self._needed = 0
         self._to_skip = 0
-        #: Of the member that is passing, until it is complete.
+        #: The current member, until it is complete.
         self._map: SparseMap | None = None
         self._ended = False
         self._behind = 0
         self._last = b"./"
         self.members = 0
         self.content_bytes = 0
-        #: So much content of the last member has not come yet.
+        #: The bytes of content of the last member that are still to come.
         self._to_come = 0
 
     def check(self, block: bytes) -> int:
-        """How many bytes of contents of files the next block of the stream brings.
+        """Check the next block; returns the number of its bytes that are contents of files.
 
-        Raises UnsafeArchive if it holds something that tar must not get.
+        Raises UnsafeArchive if tar must not get it.
         """
         before = self.content_bytes
         try:
@@ -63,12 +63,12 @@ class Gate:
         return self.content_bytes - before
 
     def finish(self) -> None:
-        """Raise UnsafeArchive if the stream that was given is not a whole archive: tar has read it in another way then."""
+        """Raise UnsafeArchive if the stream was not a whole archive; tar has then read it in another way."""
         if not self._ended:
             raise self._refusal(f"it has no end after {_told(self._last)}, which its writer always stores")
 
     def _check(self, block: bytes) -> None:
-        self._count(0, len(block))  # a member ends with this block, or nothing of it has begun
+        self._count(0, len(block))  # the block ends a member, or no member has begun
         if self._begun:
             self._begun += block
             if len(self._begun) < self._needed:
@@ -113,7 +113,7 @@ class Gate:
         self._to_skip = max(0, position - end)
 
     def _read_map(self, content: bytes) -> None:
-        """Check as much of the map of a sparse file as is there: tar goes by it, not by the size, to find the next member."""
+        """Check the map of a sparse file as far as it was read: tar uses it, not the size, to find the next member."""
         try:
             if self._map is not None and self._map.complete(content):
                 self._map = None
@@ -121,14 +121,14 @@ class Gate:
             raise self._misfit(problem) from None
 
     def _count(self, more: int, there: int) -> None:
-        """Count content: so much more belongs to the stream, and so much of the stream is there."""
+        """Count content: `more` bytes belong to the stream, `there` bytes were read."""
         self._to_come += more
         come = min(self._to_come, there)
         self.content_bytes += come
         self._to_come -= come
 
     def _member(self, header: bytes, records: dict[bytes, bytes]) -> int:
-        """Check one member; returns how many bytes of content follow."""
+        """Check one member; returns the number of bytes of content that follow."""
         kind = header[156]
         if kind not in _KINDS:
             raise Strange(f"a member of the kind {chr(kind)!r}")
@@ -156,7 +156,7 @@ class Gate:
                 f"it brings {_told(name)}, and {_told(wrong)} is not the folder there that it has to be", wrong
             )
         if self._increment and not is_folder and name in self._listed:
-            # The folder of the level below would stay, and be in its way.
+            # The folder of the level below would stay, and be in the way of this member.
             raise self._refusal(f"{_told(name)} is no folder in it, and the folder above has it as one", name)
         dumpdir = records.get(b"GNU.dumpdir")
         if dumpdir is not None:
@@ -180,7 +180,7 @@ class Gate:
         return 0
 
     def _list(self, folder: bytes, dumpdir: bytes) -> None:
-        """Check what a folder held: tar removes from it what is not in this list, before it makes the folder."""
+        """Check the list of a folder: before tar makes the folder, it removes everything that is not in the list."""
         if folder not in self._listed:
             above = folder.rpartition(b"/")[0]
             raise self._refusal(
@@ -190,14 +190,14 @@ class Gate:
         if any(entry[:1] in _MOVES for entry in entries):
             raise self._refusal(f"{_told(folder)} in it asks for a folder to be moved", folder)
         names = {entry[1:] for entry in entries}
-        # Its end is an empty entry: for tar, what comes after the first one does not count.
+        # It ends with an empty entry; tar ignores everything after the first one.
         whole = dumpdir == b"\0" or dumpdir.endswith(b"\0\0")
         if not whole or len(names) != len(entries) or b"" in names or b"/" in dumpdir:
             raise Strange(f"a list of names of {_told(folder)} that is none")
         self._listed.update(folder + b"/" + entry[1:] for entry in entries if entry[:1] == b"D")
 
     def _misfit(self, problem: Strange) -> UnsafeArchive:
-        # Our writer's tar does so with a sparse file that becomes shorter or longer while it looks for the holes.
+        # Our writer's tar writes this for a sparse file that changes its size while tar looks for the holes.
         return self._refusal(f"{_told(self._last)} comes with {problem}", self._last)
 
     def _refusal(self, why: str, path: bytes | None = None) -> UnsafeArchive:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The headers of the POSIX format, read as narrowly as GNU tar writes them.
 
-tar reads them more widely: it warns of a number that it cannot take, and goes on with another one. Where the next member
-begins would then be one thing for tar and another one here, so each number has one form only.
+tar itself is more lenient: it warns of a bad number, and goes on with another one. tar and this module could then disagree
+about the start of the next member, so only one form of each number is accepted.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 from ..system.file_names import shown
 
 BLOCK = 512
-#: Of an extended header: the list of a folder is in it, of which the reader of snapshot files takes no more either.
+#: The most bytes of an extended header: it has the list of a folder, and the reader of snapshot files has the same limit.
 MOST_EXTENDED = 128 << 20
 _MOST = (1 << 63) - 1
 _DIGITS = len(str(_MOST))
 _MAGIC = b"ustar\x0000"
-#: The field ``prefix`` and what follows it, which the POSIX format of GNU tar leaves empty.
+#: The field ``prefix`` and the rest, which the POSIX format of GNU tar leaves empty.
 _UNUSED = 345
 _NOTHING = bytes(BLOCK - _UNUSED)
 _KEYS = frozenset(
@@ -27,21 +27,21 @@ _KEY_BEGINNINGS = (b"SCHILY.xattr.", b"SCHILY.acl.")
 
 
 class Strange(Exception):
-    """Something that our writer's tar does not write."""
+    """A form that our writer's tar does not write."""
 
 
 def padded(size: int) -> int:
-    """How many bytes so much content takes in the stream."""
+    """The size of content in the stream, padded to blocks."""
     return -(-size // BLOCK) * BLOCK
 
 
 def validate(header: bytes) -> None:
-    """Raise Strange if tar would not take this for a header, or could take other fields from it than we do."""
+    """Raise Strange if tar would not accept this header, or could read other fields from it."""
     told = header[148:154]
     if header[257:265] != _MAGIC or header[_UNUSED:] != _NOTHING or not told.isdigit() or header[154:156] != b"\0 ":
         raise Strange("something that is no header")
     try:
-        # The sum counts its own field as blanks.
+        # The checksum counts its own field as blanks.
         if sum(header) - sum(header[148:156]) + 8 * ord(" ") != int(told, 8):
             raise Strange("a header with a wrong sum")
     except ValueError:
@@ -49,7 +49,7 @@ def validate(header: bytes) -> None:
 
 
 def size_field(header: bytes) -> int:
-    """The size in a header itself. Raises Strange."""
+    """The size in a header. Raises Strange."""
     field = header[124:136]
     try:
         if field[11] or not field[:11].isdigit():
@@ -91,11 +91,10 @@ def read_records(body: bytes) -> dict[bytes, bytes]:
 
 
 class SparseMap:
-    """The map before the content of a sparse file: how many regions there are, and offset and length of each, in lines.
+    """The map before the content of a sparse file: the number of regions, then offset and length of each, in lines.
 
-    When it lists a sparse file, tar goes by the size to find the next member; when it extracts it, by this map. The two
-    have to be one. Where the regions lie makes no difference to that: a file that grows while it is read has some behind
-    the size that was found first.
+    To find the next member, tar uses the size when it lists a sparse file, and this map when it extracts it. Both have to
+    agree. The offsets may be beyond the size: a file that grows while it is read has such regions.
     """
 
     def __init__(self, size: int) -> None:
@@ -103,7 +102,7 @@ class SparseMap:
         self._rest = b""
         self._given = 0
         self._lines = 0
-        #: Numbers that are still to come; at first only that of the regions.
+        #: The number of lines still to come; at first the line with the number of regions.
         self._to_come = 1
         self._map_bytes = 0
         self._offset = 0
@@ -111,7 +110,7 @@ class SparseMap:
         self._padded_bytes = 0
 
     def complete(self, content: bytes) -> bool:
-        """Take more of the content; whether the map is all there and fits. Raises Strange if it does not."""
+        """Add content; True if the map is complete and matches the size. Raises Strange if it does not match."""
         self._given += len(content)
         content = self._rest + content
         position = 0

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a backup leaves out that another user replaces whenever it is read: as little as will do."""
+"""What a backup leaves out because another user replaces it during every attempt: as little as possible."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import stat
 
 from ..system import trust
 
-#: So many entries of a folder with the sticky bit are left out, and then the folder.
+#: The most entries of a folder with the sticky bit that are left out before the folder itself is.
 _MOST_ENTRIES = 3
 
 
 def wider(top: str, path: str) -> list[str]:
-    """What can be left out because of a path: itself, and if another user can change it, what is that user's, and then more.
+    """The paths to leave out because of a path, in the order of attempts: the path itself, then wider ones.
 
-    That is the highest folder that others may change. In one with the sticky bit it is the user's own entry, and then the folder,
-    because a user can make ever more entries.
+    If another user can change the path, the widest one is the highest folder that others may change. In a folder with the
+    sticky bit, the user's own entry comes first, then the folder, because a user can make any number of entries.
     """
     parts = path.split("/")
     for length in range(2, len(parts)):
@@ -27,7 +27,7 @@ def wider(top: str, path: str) -> list[str]:
             if trust.others_may_change(os.path.join(top, above), found) is None:
                 continue
         except OSError:
-            return [path, above]  # gone for the moment: what moves is just this
+            return [path, above]  # it does not exist now: it is the path that is being replaced
         if not (trust.is_own(found) and found.st_mode & stat.S_ISVTX):
             return [path, above]
         entry = "/".join(parts[: length + 1])
@@ -41,7 +41,7 @@ def wider(top: str, path: str) -> list[str]:
 
 
 def and_also(given_up: list[str], ways: list[str]) -> list[str]:
-    """Leave one more out: as little as has not been of use before."""
+    """Leave out the next path in this order that has not been left out in vain."""
 
     def inside(folder: str) -> list[str]:
         return [one for one in given_up if one == folder or one.startswith(f"{folder}/")]

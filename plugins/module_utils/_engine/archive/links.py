@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Symbolic links of an archive that lead nowhere, found while tar goes on."""
+"""Broken symbolic links of an archive, found while tar runs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import threading
 from .catalogue import name_in
 
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
-#: So many names are kept, since a record has to fit into one request to an API; all are counted.
+#: The most names that are kept, because a record has to fit into one request; all links are counted.
 LISTED_AT_MOST = 50
 _WAITING_AT_MOST = 100_000
 
 
 class BrokenLinks:
-    """Follows each symbolic link of a list of members on this host. A context, in which one list after the other is read.
+    """Follows the symbolic links in lists of members. A context, in which lists are read one after the other.
 
-    A link may lead to a file system that does not answer (NFS), so a thread of its own follows them, and a backup waits for
-    it no longer than ``patience_seconds`` once everything else is done.
+    A link may lead to a file system that does not answer (NFS), so a separate thread follows them. After everything else is
+    done, a backup waits for this thread no longer than ``patience_seconds``.
     """
 
     def __init__(self, patience_seconds: float = 10.0) -> None:
@@ -35,18 +35,18 @@ class BrokenLinks:
         self._stop()
 
     def begin(self, folder: str) -> None:
-        """Begin with the list of an archive of a folder; what was found in an earlier list is forgotten."""
+        """Begin with the list of members of a folder, and forget the results of earlier lists."""
         self._stop()
         self._run = _Run(folder)
         self._run.start()
 
     def see(self, line: bytes) -> None:
-        """Take one line of the list into account."""
+        """Add one line of the list."""
         if line[:1] == b"l" and self._run is not None:
             self._run.add(line)
 
     def found(self) -> tuple[list[str], int | None]:
-        """Names in the folder, the first ones, and how many there are; None if that could not be found out."""
+        """The first names in the folder, and the number of broken links; None if a link does not answer."""
         if self._run is None:
             return [], 0
         self._stop()

@@ -3,8 +3,8 @@
 """Read-only files with extended attributes, restored by a user who is not root.
 
 GNU tar makes such a file with its final mode, may then neither set its attributes nor (but for sparse files of 1.35)
-open it to write the content, and leaves it empty. These files are opened, written by a second tar, and given their
-attributes from the headers of the archive.
+open it to write the content, and leaves it empty. A second tar writes the content of these files, and
+their attributes are set from the headers of the archive.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _KEYWORD = "SCHILY.xattr."
 
 
 def left_empty(folder: str, messages: tar.TarMessages) -> list[bytes]:
-    """The members that tar left empty for this reason; empty too if it met anything else."""
+    """The members that tar left empty for this reason; none if tar had any other problem."""
     names = []
     for entry in messages.unreadable:
         found = _read_only(folder, entry["path"])
-        # With a sparse file tar forgets to say why.
+        # For a sparse file tar gives no reason.
         if entry["message"] not in ("Cannot open: Permission denied", "Cannot open") or not found:
             return []
         names += found
@@ -39,19 +39,19 @@ def left_empty(folder: str, messages: tar.TarMessages) -> list[bytes]:
 
 
 def without_attributes(folder: str, not_restored: Sequence[dict[str, str]]) -> list[bytes]:
-    """The members that have their content and, because they are read-only, not their attributes."""
+    """The members that have their content, and lack their attributes because they are read-only."""
     told = [entry for entry in not_restored if tar.is_about_attribute(entry)]
     return [name for path in dict.fromkeys(entry["path"] for entry in told) for name in _read_only(folder, path)]
 
 
 def others(not_restored: Sequence[dict[str, str]], names: Sequence[bytes]) -> list[dict[str, str]]:
-    """What was not restored, but for attributes of these members. Where tar names those, a line break ends the name."""
+    """All problems except those about attributes of these members. In messages of tar a line break ends the name."""
     first_lines = {file_names.shown(os.fsdecode(name)).partition("\n")[0] for name in names}
     return [entry for entry in not_restored if not (tar.is_about_attribute(entry) and entry["path"] in first_lines)]
 
 
 def _read_only(folder: str, shown: str) -> list[bytes]:
-    """The name behind what is shown of it, if it is that of a read-only file."""
+    """The file name for a shown name, if it is that of a read-only file."""
     return [name for name in file_names.names_behind(shown) if _is_read_only(os.path.join(os.fsencode(folder), name))][
         :1
     ]
@@ -66,7 +66,7 @@ def _is_read_only(path: bytes) -> bool:
 
 
 def write_again(storage: Storage, backup: StoredBackup, folder: str, names: Sequence[bytes]) -> tar.TarMessages:
-    """Extract these members once more, over what stands there; returns what tar said if it failed, else nothing."""
+    """Extract these members again, over the files that exist; returns tar's message if it failed, else empty."""
     for name in names:
         path = os.path.join(os.fsencode(folder), name)
         os.chmod(path, stat.S_IMODE(os.lstat(path).st_mode) | stat.S_IWUSR)
@@ -107,14 +107,14 @@ class _Blocks(io.RawIOBase):
 
 
 def set_attributes(storage: Storage, backup: StoredBackup, folder: str, names: Sequence[bytes]) -> list[dict[str, str]]:
-    """Give these files the extended attributes that the archive has for them; returns what could not be set."""
+    """Set the extended attributes of these files from the archive; returns those that could not be set."""
     wanted = {os.fsdecode(name) for name in names}
     not_restored = []
     with plain_stream(storage, backup) as blocks:
         stream = io.BufferedReader(cast(io.RawIOBase, _Blocks(blocks)))
         with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
             for member in archive:
-                cast(Any, archive).members.clear()  # it would remember every header
+                cast(Any, archive).members.clear()  # it would keep every header in memory
                 if member.name in wanted:
                     not_restored += _set_attributes_of(os.path.join(folder, member.name), member)
     return not_restored

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A staged tree moved into a folder that has something in it already.
+"""Merge a staged tree into a folder that is not empty.
 
-A look at the target before does not last: in a folder with the sticky bit other users make things, and exchange those
-of their own, at any moment. So each folder of the target is opened below the open one above it, never through a link, is
-looked at when it is open, and all that is done in it is done through its descriptor.
-The staged tree lies in a folder that only this user gets into: there names are good enough.
+A check of the target beforehand is not enough: in a folder with the sticky bit other users can make entries, and exchange
+their own, at any time. So each folder of the target is opened below its open parent, never through a link, is checked when it
+is open, and every operation in it uses its descriptor. The staged tree is in a folder that only this user can enter, so
+there paths are safe.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from .tree_comparison import attributes, same_file
 from .written import LISTED_AT_MOST, Placed
 
 STAGING_PREFIX = ".freezer-restore-"
-#: So deep a tree can be merged into one that is there: one open folder for each level, and Python's own stack.
+#: The most levels of a tree that can be merged: each level takes an open folder and a frame of Python's stack.
 MERGED_DEPTH = 200
-# Without O_RDONLY's right to read: what is entered need not be listed.
+# This needs no right to read: folders are entered, not listed.
 _ENTRY_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_MEANWHILE = "It was replaced by something else while the restore was under way"
+_MEANWHILE = "It was replaced during the restore"
 
 
 def opened(descriptor: int) -> str:
-    """A path to what a descriptor has open, whatever its name leads to by now; for calls that take no descriptor."""
+    """A path to the object that a descriptor has open, for calls that take no descriptor."""
     return f"/proc/self/fd/{descriptor}"
 
 
 def not_safe(target: str, obstacle: str) -> ArchiveError:
-    """The refusal of a target before anything is written."""
+    """The error for a target that is refused before anything is written."""
     return ArchiveError(
-        f"Nothing was restored into {shown(target)}: {obstacle}, and files could be led somewhere else while they are put "
-        f"there. {_what_is_safe()}"
+        f"Nothing was restored into {shown(target)}: {obstacle}, so another user could redirect files "
+        f"during the restore. {_what_is_safe()}"
     )
 
 
@@ -52,13 +52,13 @@ def _what_is_safe() -> str:
 
 
 def conflicts(staged: str, target: str, depth: int = 0) -> Iterator[str]:
-    """The folders of a target where the staged tree has something else. Raises ArchiveError if they cannot be merged.
+    """The folders of a target where the staged tree has no folder. Raises ArchiveError if the trees cannot be merged.
 
-    Only a look: it finds before anything is moved what has been in the way for long.
+    This finds conflicts before anything is moved; later changes of the target are checked while moving.
     """
     if depth > MERGED_DEPTH:
         raise ArchiveError(
-            f"{shown(target)} is {depth} folders deep, and a restore over what is there ends before that; "
+            f"{shown(target)} is {depth} folders deep, and that is too deep for a restore over existing files; "
             "restore into an empty folder. Nothing was changed."
         )
     for name in os.listdir(staged):
@@ -80,21 +80,21 @@ def conflicts(staged: str, target: str, depth: int = 0) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder of the target that is open."""
+    """An open folder of the target."""
 
     descriptor: int
-    #: The names that lead to it from the top, and its path for a sentence.
+    #: The names from the top to this folder, and its path for messages.
     names: tuple[str, ...]
     path: str
-    #: Whether other users may make things in it, and exchange what is theirs.
+    #: Whether other users may make entries in it, and exchange their own.
     shared: bool
 
     def entry(self, name: str) -> str:
-        """A path to what is in it, for calls that take no descriptor. Must not be used where links are followed."""
+        """A path to an entry, for calls that take no descriptor and follow no links."""
         return f"{opened(self.descriptor)}/{name}"
 
     def look(self, name: str) -> os.stat_result | None:
-        """What has a name in it now."""
+        """The present status of an entry."""
         try:
             return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
         except FileNotFoundError:
@@ -103,7 +103,7 @@ class _Folder:
 
 @dataclass
 class _Later:
-    """What a folder becomes when all is in its place: until then no other user gets into it."""
+    """The attributes that a folder gets at the end; until then no other user can enter it."""
 
     folder: _Folder
     inode: tuple[int, int]
@@ -113,24 +113,24 @@ class _Later:
 
 
 class Merge:
-    """Moves what is in one folder into another one that is there, and is open."""
+    """Moves the entries of one folder into another one, which is open."""
 
     def __init__(self, placed: Placed, path: str, top: int) -> None:
         self._placed = placed
         self._top = _Folder(top, (), path, shared=False)
-        #: What is worked on, for the sentence about what stopped it.
+        #: The current path, for the message of an error.
         self.at = path
-        #: Files of the backup that have several links: where the first of them, or its equal, is in the target. None if
-        #: another user may exchange that: the other links come out of the staged tree, too.
+        #: The place in the target of the first link of files with several links, or of an equal file. None if another
+        #: user may exchange it: the other links are then taken from the staged tree.
         self._kept: dict[tuple[int, int], tuple[_Folder, str] | None] = {}
         self._later: list[_Later] = []
 
     def tree(self, staged: str) -> None:
-        """Move all entries of the staged tree. Raises OSError, ArchiveError; what was moved until then stays."""
+        """Move all entries of the staged tree. After an OSError or ArchiveError the entries moved so far stay."""
         self._folder(staged, self._top)
 
     def finish(self) -> None:
-        """Give the folders that were there the attributes that they have in the backup. Raises OSError, ArchiveError."""
+        """Set the attributes of existing folders as in the backup. Raises OSError, ArchiveError."""
         for one in self._later:
             self.at = one.folder.path
             with self._again(one.folder) as folder:
@@ -172,7 +172,7 @@ class Merge:
             inode = _inode(found)
             if inode not in self._kept:
                 if target.shared and not trust.is_own(there):
-                    return False  # no other link can be made to what may be something else then
+                    return False  # another user may exchange this file before the next link is made
             else:
                 first = self._kept[inode]
                 if first is None:
@@ -184,7 +184,7 @@ class Merge:
         return not same_file(here, target.entry(name), owner=os.geteuid() == 0)
 
     def _put(self, here: str, target: _Folder, name: str, linked: os.stat_result | None) -> None:
-        """Move a file into the target, or link it to the first of its links that is there already."""
+        """Move a file into the target, or link it to one of its links that is there already."""
         first = None if linked is None else self._kept.get(_inode(linked))
         if first is not None:
             with self._again(first[0]) as folder:
@@ -201,7 +201,9 @@ class Merge:
             others = target.shared and not trust.is_own(linked)
             self._kept[_inode(linked)] = None if others else (target, name)
             if others and copied:
-                message = "Its hard links are files of their own now: another user could have exchanged it."
+                message = (
+                    "Its hard links were restored as separate files, because another user could have exchanged it."
+                )
                 self._placed.not_restored.append({"path": shown(self.at), "message": message})
 
     def _folder_over(self, here: str, target: _Folder, name: str) -> None:
@@ -222,7 +224,7 @@ class Merge:
 
     @contextmanager
     def _again(self, folder: _Folder) -> Iterator[_Folder]:
-        """A folder that was entered before, entered by the same way: they cannot all be kept open."""
+        """A folder that was entered before, opened again in the same way, because not all can stay open."""
         with ExitStack() as way:
             last = self._top
             for name in folder.names:
@@ -241,10 +243,10 @@ def _inode(found: os.stat_result) -> tuple[int, int]:
 
 @contextmanager
 def _enter(above: _Folder, name: str) -> Iterator[_Folder]:
-    """Open a folder below an open one. Raises OSError; ArchiveError if others may exchange what is put into it."""
+    """Open a folder below an open one. Raises OSError, and ArchiveError if others may exchange entries in it."""
     path = os.path.join(above.path, name)
     if len(above.names) >= MERGED_DEPTH:
-        raise OSError(errno.ELOOP, "It is too deep for a restore over what is there", path)
+        raise OSError(errno.ELOOP, "It is too deep for a restore over existing files", path)
     try:
         descriptor = os.open(name, _ENTRY_FLAGS | os.O_DIRECTORY, dir_fd=above.descriptor)
     except (NotADirectoryError, FileNotFoundError):
@@ -254,8 +256,8 @@ def _enter(above: _Folder, name: str) -> Iterator[_Folder]:
         obstacle = trust.others_may_exchange(path, found, opened(descriptor))
         if obstacle is not None:
             raise ArchiveError(
-                f"The restore stopped at {shown(path)}: {obstacle}, and files could be led somewhere else while they are "
-                f"put there. What was put in place until then stays. {_what_is_safe()}"
+                f"The restore stopped at {shown(path)}: {obstacle}, so another user could redirect files. "
+                f"Files restored so far stay. {_what_is_safe()}"
             )
         shared = trust.others_may_change(path, found, opened(descriptor)) is not None
         yield _Folder(descriptor, (*above.names, name), path, shared)
@@ -271,7 +273,7 @@ def set_attributes(
     wanted: dict[str, bytes],
     placed: Placed,
 ) -> None:
-    """Give an open folder, by its descriptor or a path to that, owner, mode, attributes and time of another one."""
+    """Copy owner, mode, attributes and time to an open folder, through its descriptor or a path to that."""
     try:
         if os.geteuid() == 0:
             os.chown(target, found.st_uid, found.st_gid)
@@ -289,18 +291,18 @@ def set_attributes(
 
 
 def let_owner_in(folder: str) -> None:
-    """Let this user into a folder, if it is a folder of this user's; `folder` must not lead through a link of others."""
+    """Give this user access to a folder of this user's; the path must not have a link of others."""
     mode = stat.S_IMODE(os.stat(folder).st_mode)
     if os.geteuid() != 0 and mode & stat.S_IRWXU != stat.S_IRWXU:
         try:
             os.chmod(folder, mode | stat.S_IRWXU)
         except PermissionError:
-            pass  # another user's: what cannot be done in it will be told
+            pass  # another user's folder: later errors in it are reported
 
 
 @contextmanager
 def open_folder(folder: str) -> Iterator[os.stat_result]:
-    """Let its owner move entries out of a staged folder, and give it back the mode and time that it had."""
+    """Let the owner move entries out of a staged folder, and restore its mode and time afterwards."""
     found = os.lstat(folder)
     let_owner_in(folder)
     yield found
@@ -309,7 +311,7 @@ def open_folder(folder: str) -> Iterator[os.stat_result]:
 
 
 def _move(source: str, target: _Folder, name: str) -> bool:
-    """Rename over whatever file is in an open folder; across file systems copy beside it first. Whether it was copied."""
+    """Rename over any file in an open folder; across file systems copy beside it first. True if it was copied."""
     try:
         _rename(source, target.descriptor, name)
     except OSError as problem:
@@ -338,8 +340,8 @@ def _rename(source: str, target: int, name: str) -> None:
 
 
 def _copy_over(source: str, target: _Folder, name: str) -> None:
-    """Put a copy where a rename cannot lead, whole or not at all."""
-    # In a folder of its own: what is copied may belong to another user, who must not get at it before it is whole.
+    """Copy to another file system, completely or not at all."""
+    # In a private folder: the copy may belong to another user, who must not access it before it is complete.
     beside = f"{STAGING_PREFIX}{secrets.token_hex(4)}"
     os.mkdir(beside, 0o700, dir_fd=target.descriptor)
     try:
@@ -373,7 +375,7 @@ def _copy(source: str, folder: str, path: str) -> None:
 
 
 def _clear(folder: str) -> None:
-    """Remove what is left of a copy that failed."""
+    """Remove the leftovers of a failed copy."""
     copied = f"{folder}/copy"
     if os.path.lexists(copied):
         if stat.S_ISDIR(os.lstat(copied).st_mode):
@@ -381,4 +383,4 @@ def _clear(folder: str) -> None:
             make_writable(copied)
         done = process.run(["rm", "-rf", "--", "copy"], cwd=folder)
         if done.status != 0:
-            raise ArchiveError(f"A copy that the restore needed cannot be removed: {done.first_words}.")
+            raise ArchiveError(f"A temporary copy of the restore cannot be removed: {done.first_words}.")

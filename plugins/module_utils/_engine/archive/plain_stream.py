@@ -35,7 +35,7 @@ def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _one_ahead(blocks: Iterator[bytes]) -> Generator[bytes, None, None]:
-    """The same blocks; while the caller uses one, a thread makes the next."""
+    """The same blocks; a thread prepares the next one while the caller uses one."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="decompress") as pool:
         upcoming = pool.submit(next, blocks, b"")
         while True:
@@ -48,9 +48,9 @@ def _one_ahead(blocks: Iterator[bytes]) -> Generator[bytes, None, None]:
 
 @contextmanager
 def plain_stream(storage: Storage, backup: StoredBackup) -> Iterator[Iterator[bytes]]:
-    """The tar stream of one level as blocks of bytes, none of which comes from a segment that was not verified.
+    """The tar stream of one level as blocks of bytes, which come from verified segments only.
 
-    Reading raises DamagedArchive or StorageError; what was yielded before is no complete archive then.
+    Reading raises DamagedArchive or StorageError; the blocks before are then an incomplete archive.
     """
     codec = codec_for(backup.manifest.codec)
     stored = VerifiedStream(storage, backup.folder, backup.manifest.segments)
@@ -67,18 +67,16 @@ def plain_stream(storage: Storage, backup: StoredBackup) -> Iterator[Iterator[by
             for block in source:
                 total += len(block)
                 if expected is not None and total > expected:
-                    raise DamagedArchive(
-                        f"The data of {backup.folder} gives more than the {expected} bytes that it should give."
-                    )
+                    raise DamagedArchive(f"The data of {backup.folder} has more than the expected {expected} bytes.")
                 yield block
         except codec.decode_errors as problem:
             raise DamagedArchive(f"The data of {backup.folder} does not decompress: {problem}.") from problem
         if expected not in (None, total):
-            raise DamagedArchive(f"The data of {backup.folder} gives {total} bytes and should give {expected}.")
+            raise DamagedArchive(f"The data of {backup.folder} has {total} bytes; {expected} were expected.")
 
     ahead = _one_ahead(blocks())
     try:
         yield ahead
     finally:
-        ahead.close()  # before the stream goes away under the thread that reads it
+        ahead.close()  # ends the thread before its stream is closed
         stored.close()

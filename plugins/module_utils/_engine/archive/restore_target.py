@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a finished replay to its target: nothing of a restore is visible before all of it is there.
+"""The target of a restore: nothing becomes visible before the restore is complete.
 
-The chain is replayed into a staging folder inside the target, so that moving is renaming. What stands in the target and
-not in the backup stays; what is in both and equal is not touched.
+The chain is replayed into a staging folder inside the target, so that files are moved by renaming. Files of the target that
+are not in the backup stay, and equal files are not touched.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def is_empty(target: str) -> bool:
-    """Whether nothing stands in the way of a restore into this folder (leftovers of a killed restore do not)."""
+    """Whether a folder is empty, apart from leftovers of killed restores, or does not exist."""
     try:
         return all(name.startswith(STAGING_PREFIX) for name in os.listdir(target))
     except FileNotFoundError:
         return True
     except NotADirectoryError:
-        raise ArchiveError(f"{shown(target)} is not a folder, and a restore needs one; choose another.") from None
+        raise ArchiveError(f"{shown(target)} is not a folder; choose a folder to restore into.") from None
     except OSError as problem:
         raise ArchiveError(f"{shown(target)} cannot be read: {problem.strerror}.") from problem
 
 
 def check_target(target: str) -> str:
-    """The real path of a target that nobody else can exchange meanwhile. Raises ArchiveError if others could."""
+    """The real path of a target. Raises ArchiveError if another user could exchange a folder on the way to it."""
     try:
         real, obstacle = trust.own_way(target)
     except OSError as problem:
@@ -52,9 +52,9 @@ def check_target(target: str) -> str:
 
 
 class Staging:
-    """The folder inside the target that holds a tree until it is complete.
+    """The folder inside the target that has the tree until it is complete.
 
-    Its lock tells a restore that is under way from what a killed one left, which the next restore removes.
+    It is locked while the restore runs; an unlocked one is a leftover, which the next restore removes.
     """
 
     def __init__(self, target: str) -> None:
@@ -78,21 +78,21 @@ class Staging:
                 raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
 
     def _check_what_is_open(self) -> None:
-        """Look once more, now that it is there: where all may make folders, another user may have been faster."""
+        """Check the open folder again: another user may have exchanged it since the first check."""
         if check_target(self._target) != self._target or not os.path.samestat(
             os.fstat(self._top), os.lstat(self._target)
         ):
-            raise not_safe(self._target, "it was replaced a moment ago")
+            raise not_safe(self._target, "it was replaced during the check")
 
     def _make_folder(self) -> str:
-        """A new folder in the target, locked, by its name. Raises OSError if it is not what was made."""
+        """Make and lock a new folder in the target; returns its name. Raises OSError if it was exchanged."""
         name = STAGING_PREFIX + secrets.token_hex(4)
         os.mkdir(name, 0o700, dir_fd=self._top)
         lock = os.open(name, _FOLDER_FLAGS, dir_fd=self._top)
         self._open.append(lock)
         found = os.fstat(lock)
         if not trust.is_ours(found) or found.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise PermissionError(errno.EPERM, "a folder in it does not stay this user's own")
+            raise PermissionError(errno.EPERM, "another user exchanged a new folder in it")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return name
 
@@ -119,7 +119,7 @@ class Staging:
             try:
                 os.rmdir(folder)
             except OSError:
-                return  # somebody has put something into it
+                return  # another program has put something into it
 
     def _remove_leftovers(self) -> None:
         for name in os.listdir(self._top):
@@ -128,7 +128,7 @@ class Staging:
             leftover = os.path.join(self._target, name)
             found = os.lstat(leftover)
             if not trust.is_ours(found):
-                continue  # no restore of this user's left it, and a lock on it says nothing
+                continue  # another user's folder: its lock means nothing
             if not stat.S_ISDIR(found.st_mode):
                 os.unlink(leftover)
                 continue
@@ -137,16 +137,16 @@ class Staging:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 remove_tree(leftover)
             except BlockingIOError:
-                raise ArchiveError(f"Another restore into {shown(self._target)} is under way.") from None
+                raise ArchiveError(f"Another restore into {shown(self._target)} is running.") from None
             finally:
                 os.close(lock)
 
     def place(self, with_root: bool) -> Placed:
-        """Move the tree into the target. With `with_root` the target takes the attributes of the tree's top too, at the end.
+        """Move the tree into the target. With `with_root` the target also gets the attributes of the tree's top, at the end.
 
-        Raises ArchiveError: before anything is moved if a folder stands where the backup has something else, or others may
-        write to a folder that something is moved into; later if that has changed meanwhile or the target cannot be written
-        to, and then what was moved stays.
+        Raises ArchiveError: before anything is moved, if the target has a folder where the backup has a file or a link, or if
+        others may write to a folder that gets entries; later, if that changes meanwhile or the target cannot be written to,
+        and then the entries moved so far stay.
         """
         in_the_way = list(conflicts(self.tree, self._target))
         if in_the_way:
@@ -162,8 +162,8 @@ class Staging:
             merge.finish()
         except OSError as problem:
             raise ArchiveError(
-                f"The restore stopped at {shown(merge.at)}: {problem.strerror}. What was put "
-                "in place until then stays; repeat the restore with overwrite when that is mended."
+                f"The restore stopped at {shown(merge.at)}: {problem.strerror}. Files "
+                "restored so far stay; solve that problem, and repeat the restore with overwrite."
             ) from problem
         if with_root:
             self._root_wanted = (wanted, attributes(self.tree))
@@ -178,13 +178,13 @@ class Staging:
         return placed
 
     def close(self, placed: bool, with_root: bool) -> None:
-        """Remove the staging folder, and after a failure also the folders that were made for the target."""
+        """Remove the staging folder, after a failure also new folders of the target path."""
         try:
             remove_tree(self._folder)
             if not placed and self._made:
                 self._remove_made()
             elif placed and with_root:
-                # The last thing of all: the target may become another user's.
+                # At the very end, because the target may become another user's.
                 found, wanted = self._root_wanted
                 set_attributes(self._top, self._target, self._root_before[1], found, wanted, self._placed)
             else:
@@ -200,12 +200,12 @@ class Staging:
             if keep_time:
                 os.utime(self._top, ns=(before.st_atime_ns, before.st_mtime_ns))
         except PermissionError:
-            pass  # a folder of another user keeps the mode and the time that it has
+            pass  # the mode and time of another user's folder cannot be set
 
 
 @contextmanager
 def staging(target: str, with_root: bool) -> Iterator[Staging]:
-    """A staging folder for a target; leaving the context without an error keeps what was placed."""
+    """A staging folder for a target, as a context; without an error the placed files stay."""
     stage = Staging(target)
     with on_failure(lambda: stage.close(placed=False, with_root=with_root)):
         yield stage

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""How much a backup is going to read, for a progress bar: close, not exact."""
+"""An estimate of how much a backup will read, for progress."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from .tar import Source
 
 
 def expected_size(source: Source, since: float | None = None) -> tuple[int, int]:
-    """Bytes of contents, holes included, and members that a backup will have; with `since` only what changed after that moment.
+    """The bytes of contents, holes included, and the members of a backup; with `since` only of files changed after that time.
 
-    What cannot be read counts as nothing. Follows tar in what it leaves out: other file systems, excluded names, our
-    own output.
+    Unreadable files do not count. As tar does, it leaves out other file systems, excluded names and our own output.
     """
     if source.single_file is not None:
         return os.stat(os.path.join(source.folder, source.single_file)).st_size, 1
@@ -48,7 +47,7 @@ def expected_size(source: Source, since: float | None = None) -> tuple[int, int]
 
 
 def left_out(source: Source, path: str, name: str) -> bool:
-    """Whether tar leaves out a path (``./...``) with this last name: what is excluded, and what we write ourselves."""
+    """Whether tar leaves out a path (``./...``) with this last name: excluded, or our own output."""
     if path in source.own_output:
         return True
     return any(fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(path, pattern) for pattern in source.exclude)

@@ -1,16 +1,15 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""GNU tar's snapshot file, settled before the next level is built on it.
+"""GNU tar's snapshot file, and the changes that it needs before the next level.
 
 tar recognizes a moved folder by its inode and writes "rename A to B" into the archive. That saves little (only the
-files directly in the folder), and what it writes cannot always be replayed: a folder moved to where a file was, or one
-that changed places with its parent, makes ``tar --extract`` fail. So folders that are no longer where the snapshot file
-has them are taken out of it: to tar they are gone at the old place and new at the other one, which always replays.
+files directly in the folder), and it cannot always be replayed: ``tar --extract`` fails for a folder that was moved to the
+path of a former file, or that changed places with its parent. So folders that are no longer at their path in the snapshot
+file are removed from it: tar then sees a deleted folder and a new one, which always replays.
 
-So are folders of a file system that was mounted below the source, and has another device number now.
+Folders of a file system that was mounted below the source, and has another device number now, are removed as well.
 
-A file that could not be read is in the snapshot file like any other, and tar would not try it again unless it changed.
-It is taken out as well, so that every level reads it or says that it cannot.
+So are files that could not be read: tar would not read an unchanged file again, and now every level reads it or reports it.
 
 The format is version 2 of the GNU tar manual, appendix D.4: a line ``GNU tar-<version>-2``, the time as seconds and
 nanoseconds, then for each folder nfs flag, mtime (2 fields), device, inode, name and what it held. Fields end with NUL,
@@ -31,10 +30,10 @@ from ..repository.errors import ArchiveError
 _FOLDER_END = b"\0\0\0"
 _READ_BYTES = 1 << 20
 _NANOSECONDS = 10**9
-#: File times come from a clock that ticks up to 100 times a second, tar's own from a finer one. A file that changes
-#: between a tick and tar's start must still count as changed after it.
+#: File times come from a clock with up to 100 ticks a second, tar's start time from a finer one. A file that changes
+#: between a tick and tar's start must count as changed after the start.
 CLOCK_TICK_NANOSECONDS = 10_000_000
-#: What one folder takes in it at most: about five million names. It is what has to be in memory at once.
+#: The most bytes of one folder, about five million names. One folder is in memory at a time.
 _MOST_FOLDER_BYTES = 128 << 20
 _LINE_BYTES = 100
 _FREE_BYTES = 64 << 20
@@ -42,13 +41,13 @@ _MOST_RATIO = 200
 
 
 class CannotContinue(ArchiveError):
-    """An increment would not restore to what is there; a full backup would."""
+    """An increment would not restore the present state; a full backup would."""
 
 
 class Unpacked:
-    """A snapshot file as it is unpacked from `stored_bytes`, with an end to how much can come out of them.
+    """A snapshot file, decompressed from `stored_bytes`, with a limit of its size.
 
-    It comes from a storage. Names compress to a tenth, and not to a thousandth.
+    It comes from a storage, which is not trusted. Names compress to a tenth, and not to a thousandth.
     """
 
     def __init__(self, plain: BinaryIO, stored_bytes: int) -> None:
@@ -56,7 +55,7 @@ class Unpacked:
         self._left = _FREE_BYTES + _MOST_RATIO * stored_bytes
 
     def read(self, size: int) -> bytes:
-        """Up to so many bytes. Raises CannotContinue if there are more than there can be."""
+        """At most so many bytes. Raises CannotContinue beyond the limit."""
         block = self._plain.read(size)
         self._left -= len(block)
         if self._left < 0:
@@ -80,10 +79,10 @@ def settle(
     unread: Iterable[bytes] = (),
     met: Callable[[bytes], None] = lambda _folder: None,
 ) -> int:
-    """Copy a snapshot file without the folders below `top` that are gone or have another inode now.
+    """Copy a snapshot file without the folders below `top` that no longer exist or have another inode now.
 
-    `met` is called with every folder as it stands there, also with those that are gone. `unread` are the names (``./...``)
-    of files and folders that the last level could not read. Returns when that level began to read, in nanoseconds since
+    `met` is called with every folder of the file, also with those that no longer exist. `unread` are the names (``./...``)
+    of files and folders that the last level could not read. Returns the start time of that level in nanoseconds since
     1970. Raises CannotContinue if the file has another format, or if the clock has been set back behind that time.
     """
     again: dict[bytes, set[bytes]] = {}
@@ -105,7 +104,7 @@ def settle(
 
 
 def folders(snar: BinaryIO) -> Iterator[bytes]:
-    """The folders of a snapshot file that tar has just written. Raises ArchiveError if it has another format."""
+    """The folders of a new snapshot file of tar. Raises ArchiveError if it has another format."""
     try:
         yield from _read(snar)[2]
     except ValueError:
@@ -113,7 +112,7 @@ def folders(snar: BinaryIO) -> Iterator[bytes]:
 
 
 def _read(snar: _Readable) -> tuple[bytes, int, Iterator[bytes]]:
-    """The first line, when the level began, in nanoseconds since 1970, and the folders. Raises ValueError."""
+    """The first line, the start of the level in nanoseconds since 1970, and the folders. Raises ValueError."""
     version = snar.readline(_LINE_BYTES)
     if not (version.startswith(b"GNU tar-") and version.endswith(b"-2\n")):
         raise ValueError
@@ -124,10 +123,10 @@ def _read(snar: _Readable) -> tuple[bytes, int, Iterator[bytes]]:
 
 
 def set_moment(snar: BinaryIO, result: BinaryIO, moment_ns: int) -> None:
-    """Copy a snapshot file that says that its level was read at another moment, in nanoseconds since 1970.
+    """Copy a snapshot file with another start time, in nanoseconds since 1970.
 
-    tar writes when it began. What it read in a snapshot is older than that: a file that was changed in between has to
-    count as changed for the next level. Raises ArchiveError if the file has another format.
+    tar writes its own start time. A snapshot that it read is older: files that were changed in between have to count as
+    changed for the next level. Raises ArchiveError if the file has another format.
     """
     version, head = snar.readline(), snar.read(_READ_BYTES)
     fields = head.split(b"\0", 2)
@@ -145,13 +144,13 @@ def _number(digits: bytes) -> int:
 
 
 def _parts(snar: _Readable) -> Iterator[bytes]:
-    """What stands between the ends of folders; the first part begins with the time."""
+    """The parts between the ends of folders; the first one begins with the time."""
     rest = bytearray()
     while True:
         block = snar.read(_READ_BYTES)
         if not block:
             break
-        # An end may lie across two blocks, and what was searched is not searched again.
+        # An end may be split between two blocks; searched bytes are not searched again.
         start = max(0, len(rest) - len(_FOLDER_END) + 1)
         rest += block
         if rest.find(_FOLDER_END, start) >= 0:
@@ -164,7 +163,7 @@ def _parts(snar: _Readable) -> Iterator[bytes]:
 
 
 def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[bytes, set[bytes]], device: int) -> None:
-    """`device` is the number of the one that the top is on."""
+    """Copy a folder unless it has changed; `device` is the device number of the top."""
     fields = folder.split(b"\0", 6)
     if len(fields) < 6:
         raise ValueError
@@ -179,11 +178,11 @@ def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[by
     if not stat.S_ISDIR(found.st_mode) or found.st_ino != _number(inode):
         return
     if found.st_dev != device and _number(fields[3]) != found.st_dev:
-        # Another file system than before may be mounted there, with inodes of the same numbers: its files can be older
-        # than the last level, and would be overlooked. The top itself is another one with every snapshot.
+        # Another file system may be mounted there, with the same inode numbers: its files can be older than the last
+        # level, and would be overlooked. The device of the top itself changes with every snapshot.
         return
     if name in again and len(fields) > 6:
-        # Each of them is a letter and a name.
+        # Each entry is a letter and a name.
         held = [one for one in fields[6].split(b"\0") if one[1:] not in again[name]]
         fields[6:] = [b"\0".join(held)] if held else []
     settled.write(b"\0".join(fields) + _FOLDER_END)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""GNU tar as a subprocess: its command lines, and what it says on its error stream.
+"""GNU tar as a subprocess: its command lines and its messages.
 
 The options and messages are those of GNU tar 1.27 and later (its manual, chapters 5.2 "Using tar to Perform
 Incremental Dumps" and 8.3 "Handling File Attributes"). Names are quoted as C strings in everything that tar prints, so
-that a newline or a byte that is no UTF-8 cannot be taken for something else.
+that newlines and bytes that are not UTF-8 are unambiguous.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _ABOUT = re.compile(r"^tar: (?P<text>.*)$")
 _ESCAPE = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
 _ESCAPES = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
-# What tar says about a file that it could not read: the file is missing from the archive, or holds zeros.
+# Messages about unreadable files, which are missing from the archive, or have zeros as content.
 _UNREADABLE = re.compile(
     r"^(Warning: )?(Cannot (open|read|stat|readlink|savedir|opendir|close|seek|llistxattrat|getxattr)|Read error)"
 )
-# What tar says about files that moved under it; they are in the archive as far as they could be read.
+# Messages about files that changed while tar read them; they are archived as far as they could be read.
 _CHANGED = {
     "file changed as we read it": "changed",
     "File shrank by": "shrank",
@@ -56,13 +56,13 @@ _NOISE = re.compile(
     r"Directory is new|Directory has been renamed$|contains a cache directory tag|"
     r"Removing leading|Exiting with failure status due to previous errors"
 )
-# The second name of this message and the one of the next have single quotes whatever the quoting style.
+# The second name of this message and the name in the next one have single quotes in every quoting style.
 _MOVED = re.compile(r"^Directory has been renamed from ")
 _MISSING_LINKS = re.compile(r"^tar: Missing links to '(?P<name>(?:[^'\\]|\\.)*)'\.$")
 _ATTRIBUTE = re.compile(
     r"^\w*setxattr\w*: Cannot set '(?P<text>[^']*)' extended attribute for file '(?P<name>.*?)(': .*)?$"
 )
-# What a restore may meet on a host that lacks a right or a feature; the file itself is there.
+# Messages of a restore on a host that lacks a right or a feature; the file itself is restored.
 _NOT_RESTORED = re.compile(
     r"^(Warning: )?(Cannot (mknod|mkfifo|change ownership|change mode|utime|symlink|hard link|setxattr|"
     r"set .*(attribute|ACL|context))|setxattrat?: |lsetxattr|fsetxattr|setfilecon|acl_set)"
@@ -70,7 +70,7 @@ _NOT_RESTORED = re.compile(
 
 
 def unquote(quoted: str) -> str:
-    """The file name behind tar's C quoting, undecodable bytes as surrogates (as os.fsdecode gives them)."""
+    """The file name for tar's C quoting, undecodable bytes as surrogates (as os.fsdecode gives them)."""
     if "\\" not in quoted:
         return quoted
 
@@ -84,7 +84,7 @@ def unquote(quoted: str) -> str:
 
 
 def below(folder: str, path: str) -> str | None:
-    """How tar names a path when it archives `folder` as ``.``: ``./...``, or None if the path is not in it."""
+    """The name that tar has for a path when it archives `folder` as ``.``: ``./...``; None if the path is not in it."""
     folder, path = os.path.realpath(folder), os.path.realpath(path)
     prefix = folder.rstrip("/") + "/"
     return f"./{path[len(prefix) :]}" if path.startswith(prefix) else None
@@ -92,14 +92,14 @@ def below(folder: str, path: str) -> str | None:
 
 @dataclass
 class TarMessages:
-    """What tar said, sorted by what it means for the backup or the restore."""
+    """The messages of tar, sorted by their effect on the backup or the restore."""
 
     unreadable: list[dict[str, str]] = field(default_factory=list)
     warnings: list[dict[str, str]] = field(default_factory=list)
     not_restored: list[dict[str, str]] = field(default_factory=list)
-    #: Folders for which tar wrote a rename into the archive.
+    #: Folders whose rename tar has written into the archive.
     moved: list[str] = field(default_factory=list)
-    #: Files of which not every hard link is in the archive; the real names, not as they are shown.
+    #: Files with hard links outside the archive; the real names, not the shown ones.
     missing_links: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
@@ -117,13 +117,13 @@ class TarMessages:
         text = about.group("text") if about else line
         attribute = _ATTRIBUTE.match(text)
         if attribute is not None:
-            # The one message in which names stand as they are.
+            # The only message with unquoted names.
             self.not_restored.append({"path": shown(attribute.group("name")), "message": text})
         elif not _NOISE.match(text):
             self.unknown.append(text)
 
     def _add(self, path: str, text: str) -> None:
-        """Sort what tar said about one file."""
+        """Sort a message about one file."""
         if _MOVED.match(text):
             self.moved.append(path)
             return
@@ -142,12 +142,12 @@ class TarMessages:
 
 
 def is_about_attribute(entry: dict[str, str]) -> bool:
-    """Whether something was not restored because an extended attribute could not be set."""
+    """Whether a problem is that an extended attribute could not be set."""
     return _ATTRIBUTE.match(entry["message"]) is not None
 
 
 class TarErrors(threading.Thread):
-    """Collects what tar says on its error stream while it works."""
+    """Collects the messages of a running tar."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         super().__init__(name="tar-errors", daemon=True)
@@ -160,7 +160,7 @@ class TarErrors(threading.Thread):
             for line in self._pipe:
                 self.messages.add_line(line.decode("utf-8", "surrogateescape").rstrip("\n"))
         except ValueError:
-            pass  # the work was given up, and the pipe closed under us
+            pass  # the work was abandoned, and the pipe closed
 
 
 def start(
@@ -169,7 +169,7 @@ def start(
     stdout: process.Stream = process.PIPE,
     pass_fds: Sequence[int] = (),
 ) -> process.Program:
-    """Start a tar; its error stream is a pipe. It ends with this process's group."""
+    """Start a tar; its error stream is a pipe. It belongs to the process group of this process."""
     env = process.environment({"TZ": "UTC"})
     return process.Program(argv, stdin=stdin, stdout=stdout, stderr=process.PIPE, pass_fds=pass_fds, env=env)
 
@@ -191,25 +191,25 @@ def version() -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """What tar reads: a folder as ``.``, or one file of a folder as ``./name``."""
+    """The source of an archive: a folder as ``.``, or one file of a folder as ``./name``."""
 
     folder: str
     single_file: str | None = None
     dereference: str | None = None
     one_file_system: bool = True
     exclude: Sequence[str] = ()
-    #: Paths relative to the folder (``./...``) that hold our own output and are never read.
+    #: Paths relative to the folder (``./...``) with our own output, which is never read.
     own_output: Sequence[str] = ()
-    #: Folders of the same form that are archived as empty ones: what is mounted there holds no files.
+    #: Folders, in the same form, that are archived as empty: virtual file systems are mounted there.
     not_entered: Sequence[str] = ()
 
     @property
     def member(self) -> str:
-        """What tar is told to archive, relative to the folder."""
+        """The argument for tar, relative to the folder."""
         return "." if self.single_file is None else f"./{self.single_file}"
 
     def selection(self) -> dict[str, Any]:
-        """What decides which files are read, and as what."""
+        """The options that select files and decide how they are read."""
         return {
             "exclude": sorted(self.exclude),
             "dereference": self.dereference or "none",
@@ -218,7 +218,7 @@ class Source:
 
 
 def create_argv(source: Source, snar: str, index_descriptor: int, increment: bool = False) -> list[str]:
-    """The command that writes the archive to standard output and the list of members to a descriptor."""
+    """The command that writes an archive to standard output and the list of its members to a descriptor."""
     argv = ["tar", "--create", "--file=-", *COMMON, "--sparse", *ATTRIBUTES]
     argv += ["--pax-option=delete=atime,delete=ctime", "--no-check-device", "--ignore-failed-read"]
     argv += [f"--listed-incremental={snar}"]
@@ -227,7 +227,7 @@ def create_argv(source: Source, snar: str, index_descriptor: int, increment: boo
         argv.append("--check-links")
     argv += DEREFERENCE[source.dereference]
     if source.single_file is not None and "--dereference" not in argv:
-        # One file is wanted whatever leads to it; as a bare symbolic link it would be worth nothing.
+        # A single file is archived as the target of its symbolic link, because the bare link would be useless.
         argv.append("--dereference")
     if source.one_file_system:
         argv.append("--one-file-system")
@@ -235,21 +235,21 @@ def create_argv(source: Source, snar: str, index_descriptor: int, increment: boo
     if source.not_entered:
         argv += ["--anchored", "--wildcards", *(f"--exclude={_literally(path)}/*" for path in source.not_entered)]
     if source.own_output or source.not_entered:
-        # Last, because these switches are for the member as well: with --wildcards tar would leave all folders out.
+        # Last, because these switches also apply to the member: with --wildcards tar would leave out all folders.
         argv += ["--anchored", "--no-wildcards", *(f"--exclude={path}" for path in source.own_output)]
     return [*argv, f"--directory={source.folder}", "--", source.member]
 
 
 def _literally(path: str) -> str:
-    """A pattern with wildcards that means this path and no other one."""
+    """A pattern with wildcards that matches only this path."""
     return re.sub(r"([\\*?\[\]])", r"\\\1", path)
 
 
 def extract_argv(folder: str, increment: bool) -> list[str]:
     """The command that replays one level from standard input into a folder, deletions included.
 
-    Level 0 goes into an empty folder, where nothing is to be deleted; without the option tar also ignores the renames
-    that it writes into the archive when it reaches a folder in two ways (a bind mount, a dereferenced link).
+    Level 0 is for an empty folder and needs no deletions; without that option tar also ignores the renames that it has
+    written into the archive for a folder that it reached in two ways (a bind mount, a dereferenced link).
     """
     argv = ["tar", "--extract", "--file=-", "--quoting-style=c"]
     argv += [*ATTRIBUTES, "--preserve-permissions", "--numeric-owner", "--warning=no-timestamp"]
@@ -261,13 +261,13 @@ def extract_argv(folder: str, increment: bool) -> list[str]:
 
 
 def extract_members_argv(folder: str, names_descriptor: int) -> list[str]:
-    """The command that writes some members over the files that stand in a folder, without attributes or ACLs.
+    """The command that overwrites some members in a folder, without attributes or ACLs.
 
     Their names are read from a descriptor, each ended by NUL.
     """
     argv = ["tar", "--extract", "--file=-", "--quoting-style=c", "--overwrite", "--no-xattrs", "--no-acls"]
     argv += ["--preserve-permissions", "--numeric-owner", "--warning=no-timestamp"]
-    # In this order: a folder is for the names that come after it.
+    # In this order: --directory applies to the names after it.
     return [*argv, f"--directory={folder}", "--null", "--no-unquote", f"--files-from=/dev/fd/{names_descriptor}"]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..system.file_names import shown
 
 _BLOCK_BYTES = 1 << 20
-# Labels that the kernel sets by itself or that only some mounts carry.
+# Labels that the kernel sets by itself, or that only some mounts have.
 _KERNELS_OWN = ("security.selinux", "security.evm", "security.ima")
 
 
@@ -26,7 +26,7 @@ def attributes(path: str | bytes) -> dict[str, bytes]:
             if name not in _KERNELS_OWN:
                 found[name] = os.getxattr(path, name, follow_symlinks=False)
     except OSError:
-        pass  # none, or not for this user
+        pass  # none, or not readable for this user
     return found
 
 
@@ -39,7 +39,7 @@ def _next_data(descriptor: int, offset: int, size: int) -> int:
 
 @contextmanager
 def _opened(path: str) -> Iterator[int]:
-    """A descriptor of a file. Raises OSError, also if another user has put something else there a moment ago."""
+    """A descriptor of a file. Raises OSError, also if the file was exchanged since it was looked at."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -50,7 +50,7 @@ def _opened(path: str) -> Iterator[int]:
 
 
 def _same_content(left: str, right: str) -> bool:
-    """Whether two files of one size hold the same; what is a hole in both is not read."""
+    """Whether two files of one size have the same contents; holes of both are not read."""
     with _opened(left) as here, _opened(right) as there:
         size, offset = os.fstat(here).st_size, 0
         while True:
@@ -64,10 +64,10 @@ def _same_content(left: str, right: str) -> bool:
 
 
 def same_file(left: str, right: str, owner: bool = True) -> list[str]:
-    """How two paths differ, leaving out what is inside folders; empty if they are alike.
+    """The differences of two paths, without the contents of folders; empty if they are equal.
 
-    The words are type, content, mode, owner, mtime, target, device, xattrs, and unreadable for content that this user
-    may not see.
+    These are type, content, mode, owner, mtime, target, device, xattrs, and unreadable for content that this user may not
+    read.
     """
     a, b = os.lstat(left), os.lstat(right)
     if stat.S_IFMT(a.st_mode) != stat.S_IFMT(b.st_mode):
@@ -96,7 +96,7 @@ def same_file(left: str, right: str, owner: bool = True) -> list[str]:
 
 
 def _walk(top: str, unreadable: set[str]) -> Iterator[str]:
-    """Every path below a folder, relative to it; sockets are left out because archives do not hold them."""
+    """Every path below a folder, relative to it; sockets are left out because archives do not have them."""
     pending = [""]
     while pending:
         folder = pending.pop()
@@ -119,11 +119,11 @@ def _is_socket(path: str) -> bool:
     try:
         return stat.S_ISSOCK(os.lstat(path).st_mode)
     except OSError:
-        return False  # gone again: the comparison will say so
+        return False  # removed meanwhile: the comparison reports it
 
 
 def _link_groups(top: str, paths: list[str]) -> dict[str, tuple[str, ...]]:
-    """For every path that shares its inode with others of the tree, all paths of that group."""
+    """For every path with hard links in the tree, all paths of its inode."""
     inodes: dict[tuple[int, int], list[str]] = {}
     for path in paths:
         try:
@@ -142,7 +142,7 @@ class Comparison:
 
     only_left: list[str]
     only_right: list[str]
-    #: What is in both and not alike, with words for how.
+    #: Paths that differ, with the kinds of their differences.
     unlike: dict[str, list[str]]
     equal: int
 
@@ -157,7 +157,7 @@ def compare(left: str, right: str, owner: bool = True) -> Comparison:
     for path in ["", *sorted(both)]:
         try:
             unlike = same_file(os.path.join(left, path), os.path.join(right, path), owner)
-        except OSError as problem:  # somebody changes the tree while it is compared
+        except OSError as problem:  # the tree changed while it was compared
             unlike = [problem.strerror or str(problem)]
         if groups.get(path) != other_groups.get(path):
             unlike.append("hard links")
@@ -171,9 +171,9 @@ def compare(left: str, right: str, owner: bool = True) -> Comparison:
 
 
 def differences(left: str, right: str, owner: bool = True, right_name: str | None = None) -> list[str]:
-    """What distinguishes two trees, one sentence fragment for each path; empty if a restore gave the same again.
+    """The differences of two trees, a sentence part for each path; empty if they are equal.
 
-    `right_name` is what the right one is called there, its path without it.
+    `right_name` is the name of the right tree in these, by default its path.
     """
     found = compare(left, right, owner)
     return [

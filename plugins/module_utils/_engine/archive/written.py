@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a restore writes: how many files, folders and so on, and their size."""
+"""The counts and sizes of what a restore writes."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import stat
 from dataclasses import dataclass, field
 
-#: So many of the paths that it replaces are told.
+#: The most replaced paths that a result lists.
 LISTED_AT_MOST = 200
 
 
 @dataclass
 class Written:
-    """Counts as those of a backup: each name of a file with several counts, its bytes once; holes count as bytes."""
+    """Counts as those of a backup: every hard link counts, its bytes once; holes count as bytes."""
 
     counts: dict[str, int] = field(default_factory=dict)
     content_bytes: int = 0
@@ -62,14 +62,14 @@ def _kind(mode: int) -> str:
 
 @dataclass
 class Placed:
-    """What a restore did to its target: paths made, replaced, and found equal already. A new folder counts once."""
+    """The paths that a restore created, replaced, or found equal. A new folder counts once, with all its contents."""
 
     created: int = 0
     replaced: int = 0
     equal: int = 0
-    #: What was written in all, also below new folders.
+    #: Everything that was written, also below new folders.
     written: Written = field(default_factory=Written)
-    #: The first of the paths that were replaced, below the target; its own, ".", comes first.
+    #: The first replaced paths, relative to the target; the target itself, ".", comes first.
     replaced_paths: list[str] = field(default_factory=list)
-    #: Folders of another user: what is in them is restored, their own mode, owner and time are not.
+    #: Folders of another user, whose contents are restored, but not their own mode, owner and time.
     not_restored: list[dict[str, str]] = field(default_factory=list)

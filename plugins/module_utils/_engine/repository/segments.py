@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A stream becomes numbered segments on several storages at once, and a verified stream again."""
+"""Write a stream as numbered segments to several storages at once, and read it again, verified."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from .errors import ArchiveError, DamagedArchive
 from .manifest import StoredObject
 
 READ_BYTES = 1 << 20
-#: So many full segments may wait for their fsync or their upload while the next one is written.
+#: The most full segments that wait for fsync or upload while the next one is written.
 COMMITS_IN_FLIGHT = 2
-#: What a manifest of MOST_MANIFEST_BYTES has room for, beside everything else.
+#: The number of segments that fit into a manifest of MOST_MANIFEST_BYTES beside its other fields.
 MOST_SEGMENTS = 300_000
 
 
 class FanOut:
-    """The storages of one backup. One that fails is left out from then on; the last one that fails ends the backup."""
+    """The storages of one backup. A storage that fails is left out from then on; if all fail, the backup fails."""
 
     def __init__(self, storages: Sequence[Storage]) -> None:
         self._all = list(storages)
         self.failures: dict[Storage, StorageError] = {}
 
     def working(self) -> list[Storage]:
-        """The storages that have taken everything so far."""
+        """The storages without a failure so far."""
         return [storage for storage in self._all if storage not in self.failures]
 
     def failed(self, storage: Storage, problem: StorageError) -> None:
@@ -42,10 +42,10 @@ class FanOut:
             raise problem
 
     def each(self, step: Callable[[Storage], None]) -> None:
-        """Do something with every working storage. Raises StorageError if none is left."""
+        """Call `step` with every working storage. Raises StorageError if none is left."""
         working = self.working()
         if not working:
-            # Another thread met the last failure; going on would be work for nothing.
+            # The last storage has failed in another thread.
             raise next(iter(self.failures.values()))
         for storage in working:
             try:
@@ -55,7 +55,7 @@ class FanOut:
 
 
 class FannedObject:
-    """One object, written to all storages of a fan-out side by side. A context, as the writer of one storage is."""
+    """One object, written to all storages of a fan-out. A context, as the writer of one storage is."""
 
     def __init__(self, fan_out: FanOut, folder: str, name: str) -> None:
         self._fan_out = fan_out
@@ -81,27 +81,27 @@ class FannedObject:
         self.size += len(data)
 
     def describe(self, facts: Mapping[str, str]) -> None:
-        """Say before the commit what this is, for whoever finds the object by itself."""
+        """Set the metadata of the object before the commit, for other tools."""
         self._fan_out.each(lambda storage: self._writers[storage].describe(facts))
 
     @property
     def sha256(self) -> str:
-        """Of what was written so far, in hexadecimal digits."""
+        """The SHA-256 of the bytes so far, in hexadecimal digits."""
         return self._hash.hexdigest()
 
     def commit(self) -> StoredObject:
-        """Make it durable on every storage that is left, and say what it is."""
+        """Make the object durable on every working storage, and return its size and SHA-256."""
         self._fan_out.each(lambda storage: self._writers[storage].commit())
         return StoredObject(self.name, self.size, self._hash.hexdigest())
 
     def discard(self) -> None:
-        """Forget what is not committed."""
+        """Remove uncommitted bytes."""
         for writer in self._writers.values():
             writer.discard()
 
 
 class SegmentWriter:
-    """Cuts what is written to it into objects of at most `segment_bytes`, named ``<stem>.000000`` and so on.
+    """Cuts a stream into objects of at most `segment_bytes`, named ``<stem>.000000`` and so on.
 
     A full segment is made durable by a thread of its own while the next one fills. A context: when it is left, the thread has
     ended and the segment that is being written is forgotten; the committed ones are the caller's to remove.
@@ -135,8 +135,8 @@ class SegmentWriter:
             if self._current is None:
                 if self._started == MOST_SEGMENTS:
                     raise ArchiveError(
-                        f"A backup has at most {MOST_SEGMENTS} segments, and these of {self._segment_bytes} bytes do not hold "
-                        "this one: choose a larger max_segment_size."
+                        f"A backup has at most {MOST_SEGMENTS} segments, and this one needs more of {self._segment_bytes} bytes each: "
+                        "choose a larger max_segment_size."
                     )
                 self._current = FannedObject(self._fan_out, self._folder, f"{self._stem}.{self._started:06d}")
                 self._started += 1
