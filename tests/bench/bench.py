@@ -24,6 +24,7 @@ from typing import Any
 import ansible_call
 import api
 import dataset
+import due_times
 import elastic as elasticsearch
 import report
 from contest import Contest, Outcome, hold
@@ -85,7 +86,7 @@ def contests(work: Path, cache: Path, scale: float) -> list[Contest]:
     if ansible_call.MODULE.exists():
         found.append(ansible_call.unchanged_backup(work / "ansible"))
     job_sets = JobSets(work / "job-sets", scale)
-    found += [job_sets.unchanged(), job_sets.new()]
+    found += [job_sets.unchanged(), job_sets.new(), due_times.contest(scale)]
     return found
 
 
@@ -164,7 +165,7 @@ def main() -> int:
             if given.only is None or contest.name in given.only:
                 print(f"bench: {contest.title} ...", file=sys.stderr, flush=True)
                 outcomes.append(hold(contest, given.pairs))
-    except (CommandFailed, WrongResult) as problem:
+    except (CommandFailed, WrongResult, due_times.Differ) as problem:
         print(f"bench: {problem}", file=sys.stderr)
         return 1
     finally:

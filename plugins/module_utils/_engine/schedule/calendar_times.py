@@ -50,7 +50,7 @@ class CalendarTimes:
         return min(found, default=None)
 
     def _next_on_the_clock(self, moment: float) -> float | None:
-        clock = self._fit(self._clock(moment))
+        clock = self._fit(self._clock(moment) + _TICK)
         while clock is not None:
             due = self._moment(clock)
             if due > moment:
