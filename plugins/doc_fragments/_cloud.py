@@ -17,6 +17,7 @@ options:
       - If these are not set either, E(OS_CLIENT_CONFIG_FILE) can name a C(clouds.yaml) with one cloud, as the credential
         of AWX for OpenStack does.
       - A name needs the Python library openstacksdk where the module runs, as does a dictionary with a C(profile).
+      - A cloud behind a proxy is reached with E(https_proxy), E(http_proxy) and E(no_proxy) of the environment.
     type: raw
   auth_type:
     description:
