@@ -13,7 +13,8 @@ export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
 export ANSIBLE_HOME := $(CURDIR)/build/ansible
 export ANSIBLE_REMOTE_TMP := $(CURDIR)/build/ansible/tmp
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-unexport PYTHONPATH PYTHONHOME
+# Tests start programs thousands of times; without bytecode each would compile the collection anew.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup quickstart test test-unit test-fast test-integration test-cores soak lint format bench docs package clean
@@ -72,3 +73,4 @@ package: setup ## Builds the collection's archive for ansible-galaxy and the whe
 
 clean: ## Removes what these commands made: build/ and .venv.
 	@rm -rf build .venv .ansible .pytest_cache .ruff_cache .mypy_cache changelogs/.plugin-cache.yaml
+	@find . -name __pycache__ -prune -exec rm -rf {} +
