@@ -14,80 +14,80 @@ class ModuleDocFragment:
 options:
   backup_media:
     description:
-      - What is backed up; it follows from the option that names it, and has to agree with that.
+      - The medium. It follows from the option that names the server or the volume, and has to agree with it.
     type: str
     choices: [fs, nova, cinder, cindernative]
   backup_name:
     description:
       - The name under which backups of the same data are kept and found again.
-      - Of a server or a volume it is C(freezer_<medium>_<id>) if it is not given; a restore and a proof then take the
-        newest backup, whatever it is called.
+      - The default for a server or a volume is C(freezer_<medium>_<id>); without a name, restore and verify take the
+        newest backup of any name.
     type: str
   cinder_vol_id:
     description:
       - The id of a volume, an image of which is kept in Swift.
-      - It is made by way of a snapshot, a volume of that and an image of that, all of which are removed in the end.
+      - Snapshot, temporary volume and temporary image are removed at the end.
     type: str
     aliases: [cinder_inst_id]
   cinder_vol_name:
     description:
-      - The same by the volume's name, which only one volume of the project may have.
+      - The name of the volume, which has to be unique in the project.
     type: str
   cindernative_vol_id:
     description:
       - The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.
-      - With O(freezer.backup.backup#module:max_level) there are so many increments after each full backup. Cinder
-        builds an increment on the volume's newest backup; where that is not one of O(backup_name) the backup is full,
-        and says why.
+      - With O(freezer.backup.backup#module:max_level) so many increments follow each full backup. Cinder
+        builds an increment on the volume's newest backup; if that has another name than O(backup_name), the backup is
+        full, and the result gives the reason.
     type: str
   cloud:
     description:
       - The name of a cloud in a C(clouds.yaml) of the host, for O(storage=swift), servers and volumes.
-      - Without it and without O(osrc) E(OS_CLOUD), or E(OS_AUTH_URL) and what belongs to it.
+      - Without it and without O(osrc) E(OS_CLOUD) is used, or E(OS_AUTH_URL) and the variables that belong to it.
       - It needs the Python library openstacksdk on the host; without this and O(osrc) keystoneauth1 is enough, if
         E(OS_CLOUD) is not set.
     type: str
   cloud_timeout_seconds:
     description:
-      - How long to wait for each thing that the cloud does.
+      - The longest wait for each operation of the cloud.
     type: float
     default: 21600
   container:
     description:
-      - 'Where in the storage backups are kept: for O(storage=local) the absolute path of a folder, for O(storage=swift)
+      - 'The container of the backups: for O(storage=local) the absolute path of a folder, for O(storage=swift)
         the name of a container.'
       - Without it V(freezer_backups) for V(swift).
-      - Both are made when they are missing, a folder with mode 0700, and beside a container C(<container>_segments).
-      - Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; a name that is
-        given is taken as it is. Images of servers and volumes need O(storage=swift).
+      - Both are made if they are missing, a folder with mode 0700, a container together with C(<container>_segments).
+      - Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; other names
+        are used as given. Images of servers and volumes need O(storage=swift).
     type: str
   dry_run:
     description:
-      - Say what would be done, and do nothing.
+      - Return what would be done, and change nothing.
       - It is the same as check mode of Ansible.
     type: bool
     default: false
   engine_name:
     description:
       - The engine of the archive.
-      - V(nova) is what Freezer's documents have for a server, which O(nova_inst_id) names.
+      - Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.
     type: str
     choices: [tar, nova]
     default: tar
     aliases: [engine]
   hostname:
     description:
-      - The host that the backup is of.
-      - Without it the name of the host that does the work.
+      - The host of the backup.
+      - Without it the name of the host that runs the module.
     type: str
     aliases: [restore_from_host]
   init:
     description:
-      - Use the container as it is now, and make a folder with all folders above it.
-      - Without it the folder above has to be there. The first backup writes a marker with an id into a container, and
-        the host remembers it. A container that was used from a host is refused there when it is gone, has lost its
-        marker or has another id, which is what a storage looks like that is not mounted. With this option it is used
-        all the same, and remembered anew.
+      - Accept the container as it is, and make a missing folder with its parents.
+      - Without it the parent folder has to exist. The first backup writes a marker with an id into a container, and
+        the host remembers it. Later the host refuses the container if it is missing, has lost its marker or has another
+        id, because a storage that is not mounted looks like that. With this option the host uses it, and remembers the
+        new id.
     type: bool
     default: false
   insecure:
@@ -97,13 +97,13 @@ options:
     default: false
   log_file:
     description:
-      - Append what happens to this file.
-      - 'A module takes it so that documents fit, and writes no log: it reports through Ansible.'
+      - Append a log to this file.
+      - 'Modules accept it, because documents have it, and write no log: they report through Ansible.'
     type: str
   max_priority:
     description:
-      - Work with the highest priority for processors, and that of real time for disks.
-      - What cannot be had is warned of.
+      - Run with the highest CPU priority and the real-time disk priority.
+      - A priority that is refused is a warning.
     type: bool
     default: false
     aliases: [max_cpu_priority]
@@ -111,22 +111,22 @@ options:
     description:
       - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'
       - The database is quiesced while the snapshot is made, so it needs O(freezer.backup.backup#module:snapshot=lvm),
-        and O(freezer.backup.backup#module:path_to_backup) holds all of its files. V(mongo) is V(mongodb).
+        and O(freezer.backup.backup#module:path_to_backup) has to have all of its files. V(mongo) is V(mongodb).
       - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
-      - V(nova), V(cinder) and V(cindernative) say no more than the option that names the server or the volume.
+      - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
     type: str
     choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
     default: fs
   nova_inst_id:
     description:
       - The id of a server, an image of which is kept in Swift.
-      - Of a server that boots from a volume it is an image of each of its volumes. Volumes that are attached to a
-        server with a disk of its own are not part of it.
+      - For a server that boots from a volume, an image of each of its volumes is kept. Volumes that are attached to a
+        server with a disk of its own are not backed up.
       - The cloud is the one that O(cloud), O(osrc) or the environment names.
     type: str
   nova_inst_name:
     description:
-      - The same by the server's name, which only one server of the project may have.
+      - The name of the server, which has to be unique in the project.
     type: str
   osrc:
     description:
@@ -136,25 +136,25 @@ options:
     type: path
   proxy:
     description:
-      - Ask the cloud through this proxy for HTTP, such as C(http://proxy.example.org:3128), or through none with
+      - Send requests to the cloud through this HTTP proxy, such as C(http://proxy.example.org:3128), or through none with
         V(none).
       - Without it that of E(https_proxy), E(http_proxy) and E(no_proxy).
     type: str
   storage:
     description:
       - 'Where backups are kept: V(local) is a folder of the host, V(swift) the object store of an OpenStack cloud.'
-      - Without this and O(storages) it is V(swift) where O(cloud), O(osrc) or the environment (E(OS_CLOUD), or
-        E(OS_AUTH_URL) and what belongs to it, or E(OS_CLIENT_CONFIG_FILE)) names a cloud, and an error else. The result
-        says so in RV(ignore:chosen).
+      - Without this and O(storages) it is V(swift) if O(cloud), O(osrc) or the environment (E(OS_CLOUD), or
+        E(OS_AUTH_URL) and the variables that belong to it, or E(OS_CLIENT_CONFIG_FILE)) names a cloud, else an error. The
+        result has the choice in RV(ignore:chosen).
     type: str
     choices: [local, swift]
   storages:
     description:
       - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
-      - M(freezer.backup.restore) takes the first one that has the backup. Without
-        O(freezer.backup.restore#module:backup_id) it refuses while one of them, which may have a newer backup, cannot
-        be read or is damaged.
-      - M(freezer.backup.verify) fails where one of them does not have the backup.
+      - M(freezer.backup.restore) reads from the first storage that has the backup. Without
+        O(freezer.backup.restore#module:backup_id) it fails if one of them cannot be read or is damaged, because
+        that one may have a newer backup.
+      - M(freezer.backup.verify) fails if one of them does not have the backup.
     type: list
     elements: dict
     suboptions:
@@ -179,7 +179,7 @@ options:
         type: path
   timeout:
     description:
-      - How long an answer of the cloud may take, in seconds.
+      - The longest time for an answer of the cloud, in seconds.
       - Without it 30.
     type: float
 """
@@ -189,19 +189,19 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
-      - A module takes the action that it carries out, so that a document can be given as it is.
+      - A module accepts the action that it carries out, so that a document can be passed unchanged.
     type: str
     choices: [backup]
   always_level:
     description:
-      - Once this level is reached it is taken again every time, on the newest backup of the level below.
+      - Once this level is reached, every backup has it, each on the newest backup of the level below.
       - The value V(1) makes differential backups.
     type: int
     aliases: [always_backup_level]
   cindernative_backup_container:
     description:
       - The container that Cinder puts its backup into.
-      - Without it Cinder's own.
+      - Without it Cinder's default.
     type: str
   compression:
     description:
@@ -215,7 +215,7 @@ options:
     type: int
   deadline_seconds:
     description:
-      - The application of O(mode) is released after this time, whatever the backup has done by then; it fails in that
+      - The application of O(mode) is released after this time in any case; the backup fails in that
         case.
       - It is above 0 and at most 86400.
     type: float
@@ -229,7 +229,7 @@ options:
     default: none
   exclude:
     description:
-      - Leave out what matches this pattern, as GNU tar's C(--exclude) takes it; can be given several times.
+      - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude); can be given several times.
     type: list
     elements: str
   incremental:
@@ -240,11 +240,11 @@ options:
   lvm_auto_snap:
     description:
       - The same as O(snapshot=lvm), for the volume of this path, as Freezer's older documents have it.
-      - The path has to be on the volume that O(path_to_backup) is on; V(true) says no more.
+      - The path has to be on the volume that O(path_to_backup) is on; V(true) is the same as O(snapshot=lvm) alone.
     type: str
   lvm_dirmount:
     description:
-      - The folder on which the snapshot is mounted; it has to be empty.
+      - The mount point of the snapshot; it has to be empty.
       - Without it a folder of its own below C(/run/freezer-backup).
       - With O(lvm_srcvol), O(path_to_backup) can be the path that the data has in the mounted snapshot.
     type: path
@@ -262,7 +262,7 @@ options:
     aliases: [lvm_snap_perm]
   lvm_snapsize:
     description:
-      - What a classic snapshot may keep of what is overwritten while it is read, such as V(2G), V(20%ORIGIN) or
+      - The space of a classic snapshot for blocks that are overwritten while it is read, such as V(2G), V(20%ORIGIN) or
         V(50%FREE).
       - Without it 1G.
       - A backup whose snapshot runs out of space fails. A thin volume has thin snapshots, which take what they need of
@@ -295,8 +295,8 @@ options:
     aliases: [max_seg_size]
   min_age:
     description:
-      - Make no new backup while the newest one in every storage is younger than this many seconds.
-      - With M(freezer.backup.prune), leave what killed runs have left while it is younger than this.
+      - Make no backup if the newest one in every storage is younger than this many seconds.
+      - With M(freezer.backup.prune), keep leftovers of killed runs that are younger than this.
     type: float
   mongodb_conf:
     description:
@@ -312,16 +312,17 @@ options:
     type: path
   no_incremental:
     description:
-      - Make a full backup, whatever the levels say.
+      - Make a full backup, whatever the options of levels are.
     type: bool
     default: false
   one_file_system:
     description:
       - Leave out other file systems that are mounted below the path.
-      - Without it no, and yes with a snapshot.
-      - They are backed up as well without it, unless a snapshot is read, which holds one file system. What holds no
-        files is always left out, such as C(/proc), C(/sys) and C(devtmpfs).
-      - What is left out is named in RV(ignore:left_out) and RV(ignore:reason) of the result, and is no failure.
+      - The default is V(false), and V(true) with a snapshot.
+      - With V(false) they are backed up as well, unless a snapshot is read, which has one file system. Virtual file
+        systems are always left out, such as C(/proc), C(/sys) and C(devtmpfs).
+      - File systems that are left out are listed in RV(ignore:left_out) and RV(ignore:reason) of the result. That is no
+        failure.
     type: bool
   path_to_backup:
     description:
@@ -336,19 +337,19 @@ options:
     type: path
   restart_always_level:
     description:
-      - Begin with a full backup again after so many days, counted from the last full one.
+      - Make a full backup so many days after the last full one.
     type: float
     aliases: [restart_always_backup]
   snapshot:
     description:
       - Read a snapshot of the LVM volume that the path is on, and remove it afterwards.
-      - All files are of one point in time then. In documents and modules the value is V(lvm), or V(true) as Freezer has
+      - All files are then of one point in time. In documents and modules the value is V(lvm), or V(true) as Freezer has
         it.
       - Needs root and lvm2 on the host, and free extents in the volume group or space in the thin pool.
     type: str
   sync:
     description:
-      - Write out what the file systems of the host have in memory before a backup begins.
+      - Write the buffers of the host's file systems to disk before a backup begins.
     type: bool
     default: false
 """
@@ -358,28 +359,28 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
-      - A module takes the action that it carries out, so that a document can be given as it is.
+      - A module accepts the action that it carries out, so that a document can be passed unchanged.
     type: str
     choices: [restore]
   backup_id:
     description:
-      - The backup with this id, or with the only one that begins so (4 digits or more).
+      - The backup with this id, or the only one whose id begins with these digits (4 or more).
       - Without it and O(restore_from_date) it is the newest one.
     type: str
   cindernative_backup_id:
     description:
-      - The backup of Cinder to restore or verify, also one that was made of the volume in another way; the same as
+      - The backup of Cinder to restore or verify, also one of another program; the same as
         O(backup_id).
     type: str
   nova_restore_network:
     description:
-      - The id of the network that a restored server gets.
-      - Without it those that the server had.
+      - The id of the network for a restored server.
+      - Without it the former networks of the server.
     type: str
   overwrite:
     description:
       - Restore into a folder that is not empty.
-      - Files of the backup replace those of the same name, equal ones are not touched, all others stay.
+      - Files of the backup replace files of the same name; equal files are not touched, and other files stay.
     type: bool
     default: false
   restore_abs_path:
@@ -393,9 +394,9 @@ options:
     type: str
   restore_from_date:
     description:
-      - 'Take the newest backup that began at or before this moment: V(2026-11-22T08:30:00), V(2026-11-22) (all of that
+      - 'Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all of that
         day), V(yesterday 18:00), V(3 days ago).'
-      - Without a time zone it is local time of the host.
+      - Without a time zone it is the local time of the host.
     type: str
 """
 
@@ -404,31 +405,31 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
-      - A module takes the action that it carries out, so that a document can be given as it is.
+      - A module accepts the action that it carries out, so that a document can be passed unchanged.
     type: str
     choices: [verify]
   backup_id:
     description:
-      - The backup with this id, or with the only one that begins so (4 digits or more).
+      - The backup with this id, or the only one whose id begins with these digits (4 or more).
       - Without it and O(restore_from_date) it is the newest one.
     type: str
   check:
     description:
-      - 'How a backup is proven: V(segments) compares sizes and hashes, V(stream) also unpacks it and lets tar read it,
-        V(restore) also restores it into a scratch folder.'
-      - V(segments) looks at all stored objects and the chain of manifests. V(restore) has to fit into the host's
+      - 'How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and lets tar read
+        it, V(restore) also restores it into a scratch folder.'
+      - V(segments) checks all stored objects and the chain of manifests. V(restore) has to fit into the host's
         temporary folder.
-      - Of an image of a server or a volume V(segments) is the size of all objects, V(stream) also their SHA-256, and
-        V(restore) an image in Glance, whose hash is compared, and if it is raw a scratch volume made of that, whose
-        bytes are read again.
-      - Of a backup of Cinder V(segments) is the chain that it is built on, V(stream) also a restore into a scratch
-        volume, and V(restore) also reading that.
+      - For an image of a server or a volume V(segments) checks the size of all objects, V(stream) also their SHA-256.
+        V(restore) uploads an image to Glance and compares its hash, and for a raw image makes a scratch volume and reads
+        its bytes again.
+      - For a backup of Cinder V(segments) checks its chain, V(stream) also restores it into a scratch volume, and
+        V(restore) also reads that volume.
     type: str
     choices: [segments, stream, restore]
     default: stream
   cindernative_backup_id:
     description:
-      - The backup of Cinder to restore or verify, also one that was made of the volume in another way; the same as
+      - The backup of Cinder to restore or verify, also one of another program; the same as
         O(backup_id).
     type: str
   compare_to:
@@ -436,14 +437,14 @@ options:
       - 'Restore into a scratch folder and compare that with this folder: names, contents, modes, owners, times, links
         and extended attributes.'
       - Implies O(check=restore).
-      - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume, whose bytes are compared
-        by way of a snapshot.
+      - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes of a snapshot of
+        it are compared.
     type: path
   restore_from_date:
     description:
-      - 'Take the newest backup that began at or before this moment: V(2026-11-22T08:30:00), V(2026-11-22) (all of that
+      - 'Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all of that
         day), V(yesterday 18:00), V(3 days ago).'
-      - Without a time zone it is local time of the host.
+      - Without a time zone it is the local time of the host.
     type: str
 """
 
@@ -452,7 +453,7 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
-      - A module takes the action that it carries out, so that a document can be given as it is.
+      - A module accepts the action that it carries out, so that a document can be passed unchanged.
     type: str
     choices: [admin]
   keep_daily:
@@ -478,8 +479,8 @@ options:
     type: int
   min_age:
     description:
-      - Make no new backup while the newest one in every storage is younger than this many seconds.
-      - With M(freezer.backup.prune), leave what killed runs have left while it is younger than this.
+      - Make no backup if the newest one in every storage is younger than this many seconds.
+      - With M(freezer.backup.prune), keep leftovers of killed runs that are younger than this.
     type: float
   remove_before_date:
     description:

@@ -18,13 +18,13 @@ attributes:
     description: When run twice in a row, the second run reports no change, if nothing else has changed meanwhile.
 """
 
-    # A module that only looks.
+    # A module that only reads.
     INFO = r"""
 options: {}
 attributes:
   check_mode:
     support: full
-    details: It only looks, so it does the same in check mode.
+    details: It only reads, so check mode makes no difference.
   diff_mode:
     support: N/A
     details: It changes nothing.
@@ -39,7 +39,7 @@ requirements:
 options: {}
 attributes:
   action_group:
-    description: Use C(group/freezer.backup.registry) in C(module_defaults) to say once which API is meant.
+    description: Set the options of the API once, with C(group/freezer.backup.registry) in C(module_defaults).
     support: full
     membership:
       - freezer.backup.registry
@@ -52,7 +52,7 @@ requirements:
 options: {}
 attributes:
   action_group:
-    description: Use C(group/freezer.backup.host) in C(module_defaults) to say once where backups are kept.
+    description: Set the options of the storage once, with C(group/freezer.backup.host) in C(module_defaults).
     support: full
     membership:
       - freezer.backup.host
@@ -65,7 +65,7 @@ requirements:
 options: {}
 attributes:
   action_group:
-    description: Use C(group/freezer.backup.cloud) in C(module_defaults) to say once which cloud is meant.
+    description: Set the options of the cloud once, with C(group/freezer.backup.cloud) in C(module_defaults).
     support: full
     membership:
       - freezer.backup.cloud
@@ -78,20 +78,20 @@ requirements:
 options: {}
 attributes:
   action_group:
-    description: Use C(group/freezer.backup.search) in C(module_defaults) to say once which Elasticsearch is meant.
+    description: Set the options of Elasticsearch once, with C(group/freezer.backup.search) in C(module_defaults).
     support: full
     membership:
       - freezer.backup.search
 """
 
-    # A module that holds something of a host still.
+    # A module that quiesces or freezes on a host.
     ACTION_GROUP_HOLD = r"""
 requirements:
   - Python 3.9 or later
 options: {}
 attributes:
   action_group:
-    description: Use C(group/freezer.backup.hold) in C(module_defaults) to say once how long things may be held.
+    description: Set the deadline of holds once, with C(group/freezer.backup.hold) in C(module_defaults).
     support: full
     membership:
       - freezer.backup.hold
@@ -141,13 +141,13 @@ options: {}
 attributes:
   check_mode:
     support: full
-    details: The log is told in check mode as well.
+    details: The log gets its line in check mode as well.
   diff_mode:
     support: N/A
     details: There is nothing to compare.
   idempotent:
     support: full
-    details: What is quiesced already stays as it is; the log is told again.
+    details: A hold that exists stays as it is; the log gets another line.
   action:
     description: Has an action plugin of its own.
     support: full

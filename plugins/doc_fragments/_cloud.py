@@ -11,9 +11,9 @@ class ModuleDocFragment:
 options:
   cloud:
     description:
-      - The name of a cloud in a C(clouds.yaml), or a dictionary with what stands there below a name.
-      - If neither this nor O(auth) is given, the environment variable E(OS_CLOUD) is used, or E(OS_AUTH_URL) and what
-        belongs to it.
+      - The name of a cloud in a C(clouds.yaml), or a dictionary with the entry of a cloud in such a file.
+      - If neither this nor O(auth) is given, the environment variable E(OS_CLOUD) is used, or E(OS_AUTH_URL) and the
+        variables that belong to it.
       - If these are not set either, E(OS_CLIENT_CONFIG_FILE) can name a C(clouds.yaml) with one cloud, as the credential
         of AWX for OpenStack does.
       - A name needs the Python library openstacksdk where the module runs, as does a dictionary with a C(profile).
@@ -21,19 +21,19 @@ options:
     type: raw
   auth_type:
     description:
-      - How requests say who sends them, in keystoneauth's words, such as V(password), V(v3applicationcredential) and
+      - The auth type, as keystoneauth names it, such as V(password), V(v3applicationcredential) and
         V(v3token). Each needs the Python library keystoneauth1 where the module runs. The role P(freezer.backup.agent#role)
         installs it.
-      - Without it it follows from what O(auth) or O(cloud) has.
+      - By default it follows from the keys of O(auth) or O(cloud).
     type: str
   auth:
     description:
-      - What O(auth_type) needs to know, in the options of keystoneauth's plugins, such as C(auth_url), C(username),
+      - The options of keystoneauth's plugin for O(auth_type), such as C(auth_url), C(username),
         C(password) and C(project_name), or C(application_credential_id) and C(application_credential_secret).
     type: dict
   region_name:
     description:
-      - The region whose services are meant.
+      - The region of the services.
     type: str
   interface:
     description:
@@ -43,17 +43,17 @@ options:
     choices: [public, internal, admin]
   ca_file:
     description:
-      - The file of the authority that the servers' certificates come from.
+      - The file with the certificates of the authorities that sign the servers' certificates.
     type: path
     aliases: [ca_cert, cacert]
   validate_certs:
     description:
-      - Whether certificates are checked. Without it they are.
+      - Whether certificates are verified. The default is V(true).
     type: bool
     aliases: [verify]
   client_cert:
     description:
-      - The file of a certificate to show to the servers.
+      - The file of the client certificate.
     type: path
     aliases: [cert]
   client_key:
@@ -63,13 +63,13 @@ options:
     aliases: [key]
   timeout_seconds:
     description:
-      - The longest silence of a service that is borne.
+      - The longest time for an answer of a service.
     type: float
     aliases: [api_timeout]
     default: 60.0
   retries:
     description:
-      - How often a request is repeated that failed in passing, where repeating is safe.
+      - How often a request is repeated after a temporary failure, if repeating is safe.
     type: int
     default: 3
 """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from textwrap import indent
 
-# What several fragments say, as the options of a job, which job_set has once more below an option of its own.
+# The options of a job, which several fragments have; job_set has them one level deeper.
 _JOB = r"""  job_id:
     description:
       - The id of the job, which you choose. Letters, digits, C(_) and C(-).
@@ -23,7 +23,7 @@ _JOB = r"""  job_id:
   job_actions:
     description:
       - What the job does, in this order. A new job needs it.
-      - It is meant whole. Actions that it does not name go away.
+      - The list is complete, so other actions of the job are removed.
     type: list
     elements: dict
     suboptions:
@@ -31,8 +31,8 @@ _JOB = r"""  job_id:
         description:
           - What to do, in the keys that M(freezer.backup.backup) and M(freezer.backup.restore) have as options, and
             C(action), which is V(backup), V(restore), V(verify), V(info), V(admin) or V(exec).
-          - What no agent could ever do is refused. What the agent of this release does not know is stored, with a warning.
-          - Everybody who may read the project can read it, so do not put secrets here. Name a file on the client that
+          - Actions that no agent can do are refused. Keys that this release does not know are stored, with a warning.
+          - Every user of the project can read it, so do not put secrets here. Name a file on the client that
             holds them.
         type: dict
         required: true
@@ -56,8 +56,8 @@ _JOB = r"""  job_id:
         type: str
   action_defaults:
     description:
-      - Keys that every C(freezer_action) in O(job_actions) has that does not say otherwise.
-      - They are written into the actions. That is how the API keeps them.
+      - Default keys for every C(freezer_action) in O(job_actions).
+      - They are written into the actions, because the API stores them there.
     type: dict
   session_id:
     description: Written by the server. Accepted and ignored, see O(freezer.backup.session#module:jobs).
@@ -78,8 +78,8 @@ _JOB = r"""  job_id:
 
 _SCHEDULE = r"""    description:
       - When to run, at a date, at an interval, by calendar fields, or at the times of several of these. Without any of
-        them it runs once, and again whenever somebody starts it.
-      - It is meant whole. What it does not name goes away, except for what the scheduler writes.
+        them it runs once, and again after each C(start) event.
+      - The schedule is complete, so other keys are removed, except those that the scheduler writes.
       - Times without a zone are in C(schedule_timezone), or in the local time of the node that runs the job.
     type: dict
     suboptions:
@@ -124,14 +124,13 @@ _SCHEDULE = r"""    description:
         type: str
       schedule_misfire_grace_time:
         description:
-          - By how many seconds a run may be late. A time that is missed by more is not made up for.
+          - The most seconds by which a run may be late. A time that is missed by more is skipped.
           - Without it, 3600. At most a year, 31622400.
         type: int
       schedule_catch_up:
         description:
-          - What becomes of the times that passed while the node was down or the job was still running, V(latest) if it is
-            not given. With V(latest) the newest of them is run, with V(all) each of them, one after the other, with V(none)
-            none of them.
+          - Which missed times are run after the node was down or the job was still running. The default V(latest) runs the
+            newest of them, V(all) all of them, one after the other, V(none) none of them.
         type: str
         choices: [latest, all, none]
       time_created:
@@ -150,7 +149,7 @@ _SCHEDULE = r"""    description:
         description: Written by the scheduler, a sentence about the last run. Accepted and ignored.
         type: str
       progress:
-        description: Written by the scheduler, how far the run is. Accepted and ignored.
+        description: Written by the scheduler, the progress of the run. Accepted and ignored.
         type: dict
       event:
         description: Written by the server. Accepted and ignored, see M(freezer.backup.job_event).
@@ -166,7 +165,7 @@ _SCHEDULE = r"""    description:
         choices: ['', success, fail, aborted]
 """
 
-# What the server writes at the top of every document.
+# Keys that the server writes at the top of every document.
 _STAMPS = r"""  user_id:
     description: Written by the server. Accepted, so that a document can be given as it is, and ignored.
     type: str
@@ -175,7 +174,7 @@ _STAMPS = r"""  user_id:
     type: int
 """
 
-# What only a job in a list has.
+# Keys of a job in a list only.
 _LISTED = r"""  project_id:
     description: Written by the server. Accepted and ignored, see O(project_id).
     type: str
@@ -185,7 +184,7 @@ _LISTED = r"""  project_id:
     choices: [present, absent]
     default: present
   ignore:
-    description: Leave this job as it is, whatever it is, and do not prune it.
+    description: Do not change or prune this job.
     type: bool
     default: false
 """
@@ -239,7 +238,7 @@ options:
     INFO = r"""
 options:
   search:
-    description: A search as the API understands it.
+    description: A search in the form of the API.
     type: dict
     suboptions:
       match:
@@ -255,8 +254,8 @@ options:
     type: int
   query:
     description:
-      - A JMESPath expression that is asked of the list. Its answer is returned as RV(query_result), in place of the list.
-      - It is answered where the module runs, after O(search) and O(limit), and sees asterisks for the values of secrets.
+      - A JMESPath expression for the list. Its result is returned as RV(query_result), in place of the list.
+      - It is evaluated where the module runs, after O(search) and O(limit), and gets asterisks for the values of secrets.
       - It needs the Python library jmespath there.
     type: str
 """

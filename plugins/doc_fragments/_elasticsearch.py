@@ -11,8 +11,8 @@ class ModuleDocFragment:
 options:
   url:
     description:
-      - The addresses of servers of one cluster, such as V(https://es1.example.org:9200). With several the next one is
-        asked when one does not answer.
+      - The addresses of servers of one cluster, such as V(https://es1.example.org:9200). If one does not answer, the
+        next one is asked.
     type: list
     elements: str
     required: true
@@ -30,23 +30,23 @@ options:
       - A file with the certificates of the authorities to trust, in PEM format. The system's are used without it.
     type: path
   validate_certs:
-    description: Whether the servers have to prove with their certificates that they are the ones that are meant.
+    description: Whether the certificates of the servers are verified.
     type: bool
     default: true
   client_cert:
-    description: A file with the certificate to show to the servers, in PEM format.
+    description: A file with the client certificate, in PEM format.
     type: path
   client_key:
-    description: A file with the key of O(client_cert), in PEM format, if O(client_cert) does not hold it.
+    description: A file with the key of O(client_cert), in PEM format, if O(client_cert) does not have it.
     type: path
   timeout_seconds:
-    description: For how many seconds a silence of a server is borne.
+    description: The longest time for an answer of a server, in seconds.
     type: float
     default: 30.0
   retries:
     description:
-      - How often a request is repeated after a lost connection or a status of 429, 502, 503 or 504, if it can be without
-        harm. The pauses between them double, or are as long as the server asks for.
+      - How often a request is repeated after a lost connection or a status of 429, 502, 503 or 504, if repeating
+        is safe. The pauses between them double, or are as long as the server requests.
     type: int
     default: 3
 notes:

@@ -19,8 +19,8 @@ options:
     type: str
   cloud:
     description:
-      - The name of a cloud in a C(clouds.yaml), or a dictionary with what stands there below a name.
-      - What the other options say goes before what the cloud says. The environment is not looked at then.
+      - The name of a cloud in a C(clouds.yaml), or a dictionary with the entry of a cloud in such a file.
+      - The other options have precedence over the cloud. The environment is then ignored.
       - If neither this nor O(auth) is given, and O(url) is not or O(auth_type) needs Keystone, the environment variable
         E(OS_CLOUD) is used. If neither that nor E(OS_AUTH_URL) is set, E(OS_CLIENT_CONFIG_FILE) can name a C(clouds.yaml)
         with one cloud, as the credential of AWX for OpenStack does.
@@ -28,25 +28,25 @@ options:
     type: raw
   auth_type:
     description:
-      - How requests say who sends them, in keystoneauth's words.
+      - The auth type, as keystoneauth names it.
       - V(none) sends nothing. V(http_basic) sends O(username) and O(password).
-      - V(token) sends O(token), which somebody got from Keystone; if O(auth) has an C(auth_url), it is exchanged there
-        for one of the project that is meant. V(v3token) is the same with C(auth_url) required.
+      - V(token) sends O(token), an existing token of Keystone; if O(auth) has an C(auth_url), it is exchanged there
+        for a token of the project. V(v3token) is the same with C(auth_url) required.
       - V(password), V(v3password) and V(v3applicationcredential) get a token from Keystone.
       - Every other auth type of keystoneauth works as well, such as V(v3oidcpassword) or V(v3totp).
       - All that ask Keystone need the Python library keystoneauth1 where the module runs. The role
         P(freezer.backup.agent#role) installs it.
-      - If it is not given, the environment variable E(OS_AUTH_TYPE) is used. Without that it follows from what O(auth)
-        or O(cloud) has, and is V(none) without those.
+      - If it is not given, the environment variable E(OS_AUTH_TYPE) is used. Without that it follows from the keys of
+        O(auth) or O(cloud), and is V(none) without those.
     type: str
   auth:
     description:
-      - What O(auth_type) needs to know, in the options of keystoneauth's plugins. For V(password) these are
+      - The options of keystoneauth's plugin for O(auth_type). For V(password) these are
         C(auth_url), C(username) or C(user_id), C(password), C(project_name) or C(project_id), and C(user_domain_name)
         and C(project_domain_name) or their ids; for V(v3applicationcredential) C(auth_url),
         C(application_credential_id) and C(application_credential_secret).
       - A domain that is not named is the one with the id C(default).
-      - The environment is not looked at when this is given. If neither this nor O(cloud) is, and O(url) is not or
+      - If this is given, the environment is ignored. If neither this nor O(cloud) is, and O(url) is not or
         O(auth_type) needs Keystone, the environment variables E(OS_AUTH_URL), E(OS_USERNAME) and so on are used.
     type: dict
   username:
@@ -66,14 +66,14 @@ options:
     type: str
   project_id:
     description:
-      - The project whose documents are meant. Version 1 of the API knows no projects.
-      - It is also the project that a token is asked for, unless O(auth) or O(cloud) names another one.
+      - The project of the documents. Version 1 of the API has no projects.
+      - Tokens are requested for it as well, unless O(auth) or O(cloud) names another one.
       - If it is not given, the environment variable E(OS_PROJECT_ID) is used, then the project in O(url), then the one
         of the token, then V(default).
     type: str
   region_name:
     description:
-      - The region in Keystone's catalogue. It is needed when there is a Freezer API in more than one.
+      - The region in Keystone's catalogue. It is needed if several regions have a Freezer API.
       - If it is not given, the environment variable E(OS_REGION_NAME) is used.
     type: str
   interface:
@@ -85,7 +85,7 @@ options:
     choices: [public, internal, admin]
   api_version:
     description:
-      - The version of the API to speak.
+      - The version of the API.
       - If it is not given, the environment variable E(OS_BACKUP_API_VERSION) is used, then the version in O(url),
         then V(2).
     type: int
@@ -99,36 +99,36 @@ options:
     aliases: [ca_cert, cacert]
   validate_certs:
     description:
-      - Whether the servers have to prove with their certificates that they are the ones that are meant.
-      - They have to, unless this or the O(cloud) says no.
+      - Whether the certificates of the servers are verified.
+      - They are, unless this option or O(cloud) disables it.
     type: bool
     aliases: [verify]
   client_cert:
     description:
-      - A file with the certificate to show to the server, in PEM format.
+      - A file with the client certificate, in PEM format.
       - If it is not given, the environment variable E(OS_CERT) is used.
     type: path
     aliases: [cert]
   client_key:
     description:
-      - A file with the key of O(client_cert), in PEM format, if O(client_cert) does not hold it.
+      - A file with the key of O(client_cert), in PEM format, if O(client_cert) does not have it.
       - If it is not given, the environment variable E(OS_KEY) is used.
     type: path
     aliases: [key]
   timeout_seconds:
-    description: For how many seconds a silence of the server is borne.
+    description: The longest time for an answer of the server, in seconds.
     type: float
     aliases: [api_timeout]
     default: 30.0
   retries:
     description:
       - How often a request is repeated after a lost connection or a status of 502, 503 or 504.
-      - The pauses between them double, or are as long as the server asks for. What must not happen twice is repeated
-        only if it is certain that the server did not receive it.
+      - The pauses between them double, or are as long as the server requests. A request that must not happen twice is
+        repeated only if the server certainly did not receive it.
     type: int
     default: 3
 notes:
   - The module may run anywhere from where the API can be reached, so C(delegate_to=localhost) or C(connection=local)
     fits. For most auth types it needs nothing there but Python.
-  - Environment variables are those of the place where the module runs.
+  - Environment variables are those of the host that the module runs on.
 """

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    # What an action says of a run that was planned, and where.
+    # The plan of a run, and its log.
     DOCUMENTATION = r"""
 options:
   run:
-    description: What was asked for, from M(freezer.backup.sequence_plan).
+    description: The plan, from M(freezer.backup.sequence_plan).
     type: dict
     required: true
   path:
@@ -19,7 +19,7 @@ options:
     type: path
 """
 
-    # An action that looks at all members at once.
+    # An action on all members at once.
     MEMBERS = r"""
 options:
   members:
@@ -32,7 +32,7 @@ options:
     MAIN_STEP = r"""
 options:
   main_step:
-    description: The step that the run is for. At least one host has to have something to do in it.
+    description: The main step of the run. At least one host has to have work in it.
     type: str
     required: true
 """

@@ -28,9 +28,9 @@ options:
     description:
       - What to do, in the keys that M(freezer.backup.backup) and M(freezer.backup.restore) have as options, and
         C(action), which is V(backup), V(restore), V(verify), V(info), V(admin) or V(exec).
-      - What no agent could ever do is refused. What the agent of this release does not know is stored, with a warning.
-      - It is meant whole. What it does not name goes away.
-      - Everybody who may read the project can read it, so do not put secrets here. Name a file on the client that holds
+      - Actions that no agent can do are refused. Keys that this release does not know are stored, with a warning.
+      - The dictionary is complete, so other keys are removed.
+      - Every user of the project can read it, so do not put secrets here. Name a file on the client that holds
         them.
     type: dict
 extends_documentation_fragment:
@@ -53,7 +53,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Store how /etc is backed up
+- name: Store the action for backups of /etc
   freezer.backup.action:
     url: http://backup.example.org:9090
     action_id: etc
@@ -83,7 +83,7 @@ action_id:
   sample: etc
 action:
   description:
-    - The action as it is stored now, or V(null) when there is none any more.
+    - The action as it is stored now, or V(null) if it does not exist.
     - Asterisks stand for the values of secrets.
   returned: success
   type: dict

@@ -10,12 +10,12 @@ module: action_info
 short_description: Look actions up at a Freezer API
 version_added: 1.0.0
 description:
-  - Returns an action by its id, or all actions that fit.
+  - Returns an action by its id, or all actions that match.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   action_id:
-    description: The id of an action. An unknown id is no error, the list is empty then.
+    description: The id of an action. An unknown id is no error; the list is then empty.
     type: str
 extends_documentation_fragment:
   - freezer.backup._attributes
@@ -38,7 +38,7 @@ RETURN = r"""
 actions:
   description:
     - The actions, each a valid set of options for M(freezer.backup.action).
-    - Asterisks stand for the values of secrets. Handed back, they mean the secret that is stored.
+    - Asterisks stand for the values of secrets. Passed back, they stand for the stored secret.
   returned: success, unless O(query) is given
   type: list
   elements: dict
@@ -53,7 +53,7 @@ actions:
       user_id: anna
       project_id: default
 query_result:
-  description: What O(query) finds in the list.
+  description: The result of O(query).
   returned: success and O(query) is given
   type: raw
 """

@@ -14,8 +14,8 @@ description:
   - Needs nothing on the host but Python and GNU tar 1.27 or later, and no API.
   - The options are the keys that a C(freezer_action) with the action C(backup) can have, so that such a document can be given as
     it is.
-  - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) it is a server or a volume of an OpenStack cloud, which
-    the host that the module runs on asks for; O(path_to_backup) is left out then.
+  - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) the source is a server or a volume of an OpenStack cloud;
+    the host that the module runs on sends the requests, and O(path_to_backup) is not needed.
   - Files that cannot be read are listed; RV(outcome) is then C(partial), never C(success).
 version_added: 1.0.0
 author:
@@ -38,8 +38,8 @@ attributes:
   idempotent:
     support: partial
     details:
-      - Every run makes a backup, which is what is asked for. With O(min_age) a run changes nothing while there is a
-        young enough one.
+      - Every run makes a backup, as requested. With O(min_age) a run changes nothing if there is a young enough
+        backup.
   action_group:
     version_added: 1.0.0
 seealso:
@@ -69,7 +69,7 @@ EXAMPLES = r"""
       - "*.tmp"
     min_age: 43200
 
-- name: Back up a running MariaDB, which is held for the moment in which a snapshot of its volume is made
+- name: Back up a running MariaDB, which is quiesced while a snapshot of its volume is made
   freezer.backup.backup:
     path_to_backup: /var/lib/mysql
     backup_name: mysql
@@ -88,7 +88,7 @@ EXAMPLES = r"""
     container: backups
     cloud: mycloud
 
-- name: Let Cinder back up a volume, six increments after each full backup, with the database on this host held still
+- name: Let Cinder back up a volume, six increments after each full backup, with the database on this host quiesced
   freezer.backup.backup:
     cindernative_vol_id: 3ad7a62f-217a-48cd-a861-43ec0a04a78b
     backup_name: mysql
@@ -104,20 +104,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 chosen:
-  description: What was chosen for O(storage) and O(container) where they are not given, and why, as sentences.
+  description: The choices for O(storage) and O(container) if they are not given, with the reasons, as sentences.
   returned: when one of them was chosen
   type: list
   elements: str
   sample: ["container is not given: freezer_backups was chosen, the default of Freezer's agents for Swift."]
 outcome:
   description:
-    - V(success), V(partial) when something could not be read, O(exclude) leaves nothing but the folder itself, or a storage
-      failed, V(unchanged) when O(min_age) was not reached, and V(planned) in check mode.
+    - V(success), V(partial) if paths could not be read, O(exclude) leaves only the folder itself, or a storage failed,
+      V(unchanged) when O(min_age) was not reached, and V(planned) in check mode.
   returned: success
   type: str
   sample: success
 hostname:
-  description: The host that the backup is of.
+  description: The host of the backup.
   returned: success
   type: str
   sample: web1
@@ -137,7 +137,7 @@ level:
   type: int
   sample: 1
 reason:
-  description: Why the backup has its level, or why none was made.
+  description: The reason for the level of the backup, or for making none.
   returned: success
   type: str
   sample: it continues level 0
@@ -158,7 +158,7 @@ timestamp:
   sample: 1795337766
 storages:
   description:
-    - What became of each storage, and the folder of the backup in its container. C(made) is V(true) where this backup has made the
+    - The outcome in each storage, and the folder of the backup in its container. C(made) is V(true) if this backup has made the
       container.
   returned: when not in check mode
   type: list
@@ -166,7 +166,7 @@ storages:
   sample:
     - {storage: local, container: /srv/backups, outcome: success, folder: web1_etc/1795337766_1}
 source_bytes:
-  description: The size of the contents that this level holds.
+  description: The size of the contents in this level.
   returned: when a backup was made
   type: int
   sample: 3145728
@@ -202,47 +202,47 @@ disks:
       disk_format: qcow2
       volume_id: null
 counts:
-  description: How many members of each kind this level holds.
+  description: The number of members of each kind in this level.
   returned: when a backup of files was made
   type: dict
   sample: {files: 812, directories: 96, symbolic_links: 14, hard_links: 0, fifos: 0, devices: 0, others: 0}
 protected_files:
   description:
-    - How many files this level and those below it stand for, whatever their kind. What could not be read does not count; sockets,
-      which no archive holds, do.
+    - The number of files that this level protects together with the levels below it. Unreadable files do not count; sockets, which
+      no archive has, do.
   returned: when a backup of files was made
   type: int
   sample: 10812
 protected_folders:
-  description: How many folders they stand for.
+  description: The number of folders that they protect.
   returned: when a backup of files was made
   type: int
   sample: 96
 deleted_files:
-  description: How many files of the level before were deleted or moved. 0 for a full backup.
+  description: The number of files of the level before that were deleted or moved. 0 for a full backup.
   returned: when a backup of files was made
   type: int
   sample: 3
 deleted_folders:
-  description: How many folders of it were deleted or moved.
+  description: The number of folders of it that were deleted or moved.
   returned: when a backup of files was made
   type: int
   sample: 1
 compression:
-  description: How it is compressed.
+  description: The compression.
   returned: when a backup of files was made
   type: str
   sample: zstd
 consistency:
   description:
-    - What was held still. V(crash) is nothing; V(fs) is the file system, in a snapshot; V(app) is the application as well.
+    - What was consistent. V(crash) is nothing; V(fs) is the file system, in a snapshot; V(app) is the application as well.
   returned: when a backup was made
   type: str
   sample: app
 snapshot:
   description:
     - The snapshot that was read, V(null) if there was none. C(create_seconds) is how long LVM took to make it,
-      C(used_percent) how much of its space was used when it had been read.
+      C(used_percent) how much of its space was used after it was read.
   returned: when a backup of files was made
   type: dict
   sample:
@@ -256,34 +256,34 @@ snapshot:
     moment: 1795337766.25
     used_percent: 1.5
 held_seconds:
-  description: How long the application was held, V(null) if none was.
+  description: How long the application was quiesced, V(null) if none was.
   returned: when a backup was made
   type: float
   sample: 0.155
 problems:
-  description: What went wrong beside the backup itself, such as a snapshot that could not be removed. The module warns of it.
+  description: Problems beside the backup itself, such as a snapshot that could not be removed. They are warnings of the module.
   returned: when a backup was made
   type: list
   elements: str
   sample: []
 duration_seconds:
-  description: How long it took.
+  description: The duration.
   returned: when a backup was made
   type: float
   sample: 2.25
 unreadable_count:
-  description: How many paths could not be read.
+  description: The number of unreadable paths.
   returned: when a backup was made
   type: int
   sample: 0
 unreadable:
-  description: The first 200 paths that could not be read, with tar's message. The manifest has all of them.
+  description: The first 200 unreadable paths, with tar's message. The manifest has all of them.
   returned: when a backup was made
   type: list
   elements: dict
   sample: []
 remarks_count:
-  description: How many remarks tar made on files that changed, shrank, vanished or cannot be archived.
+  description: The number of remarks of tar about files that changed, shrank, vanished or cannot be archived.
   returned: when a backup was made
   type: int
   sample: 1
@@ -295,7 +295,7 @@ remarks:
   sample:
     - {path: ./run/app.sock, kind: socket, message: socket ignored}
 left_out_count:
-  description: How many other file systems below the path are not in the backup. They are in the O(ignore:remarks) as well.
+  description: The number of other file systems below the path that are not in the backup. O(ignore:remarks) has them as well.
   returned: when a backup of files was made
   type: int
   sample: 1
@@ -309,8 +309,8 @@ left_out:
 metadata:
   description:
     - The backup as M(freezer.backup.backup_record) takes it, the body of a POST to C(/backups).
-    - C(cli) is the command of C(freezer-agent) that makes the same backup, C(broken_links) are symbolic links that lead
-      nowhere, and C(vol_snap_path) is where the path was in the snapshot.
+    - C(cli) is the command of C(freezer-agent) that makes the same backup, C(broken_links) are symbolic links without
+      a target, and C(vol_snap_path) is the path in the snapshot.
   returned: when a backup was made
   type: dict
   sample: {backup_id: 46fa5551dc454a6287eb71ab921fa24a, backup_name: etc, hostname: web1, level: 1}

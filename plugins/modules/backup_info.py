@@ -10,12 +10,12 @@ module: backup_info
 short_description: Look backups up at a Freezer API
 version_added: 1.0.0
 description:
-  - Returns the record of a backup by its id, or all backups that fit.
+  - Returns the record of a backup by its id, or all backups that match.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   backup_id:
-    description: The id of the record of a backup. An unknown id is no error, the list is empty then.
+    description: The id of the record of a backup. An unknown id is no error; the list is then empty.
     type: str
   hostname:
     description: Only backups of this host.
@@ -68,7 +68,7 @@ backups:
       user_id: anna
       project_id: default
 query_result:
-  description: What O(query) finds in the list.
+  description: The result of O(query).
   returned: success and O(query) is given
   type: raw
 """

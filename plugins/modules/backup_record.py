@@ -23,7 +23,7 @@ options:
         server.
     type: str
   metadata:
-    description: What was backed up and what came of it, as RV(freezer.backup.backup#module:metadata) is.
+    description: The metadata of the backup, in the form of RV(freezer.backup.backup#module:metadata).
     type: dict
     aliases: [backup_metadata]
   status:
@@ -80,7 +80,7 @@ backup_id:
   type: str
   sample: 5f6c0d4f3f3d4a4f9a4e2a1f0c7d8e9b
 backup:
-  description: The record as it is stored now, or V(null) when there is none any more.
+  description: The record as it is stored now, or V(null) if it does not exist.
   returned: success
   type: dict
   sample:

@@ -25,13 +25,13 @@ options:
     description: The name of the host.
     type: str
   description:
-    description: What the client is, for people.
+    description: A description of the client, for people.
     type: str
   uuid:
     description: A UUID to give to a new client. The server makes one if it is not given. It is never changed afterwards.
     type: str
   config_id:
-    description: An id for the client in whatever manages its configuration.
+    description: The id of the client in a configuration management system.
     type: str
   supported_actions:
     description: The actions that the client can run.
@@ -46,7 +46,7 @@ options:
     type: list
     elements: str
   supported_engines:
-    description: The engines that it has.
+    description: The engines that it supports.
     type: list
     elements: str
   is_central:
@@ -92,7 +92,7 @@ client_id:
   type: str
   sample: db1.example.org
 client:
-  description: The client as it is stored now, or V(null) when there is none any more.
+  description: The client as it is stored now, or V(null) if it does not exist.
   returned: success
   type: dict
   sample:

@@ -10,12 +10,12 @@ module: client_info
 short_description: Look clients up at a Freezer API
 version_added: 1.0.0
 description:
-  - Returns a client by its id, or all clients that fit.
+  - Returns a client by its id, or all clients that match.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   client_id:
-    description: The id of a client. An unknown id is no error, the list is empty then.
+    description: The id of a client. An unknown id is no error; the list is then empty.
     type: str
 extends_documentation_fragment:
   - freezer.backup._attributes
@@ -53,7 +53,7 @@ clients:
       user_id: anna
       project_id: default
 query_result:
-  description: What O(query) finds in the list.
+  description: The result of O(query).
   returned: success and O(query) is given
   type: raw
 """

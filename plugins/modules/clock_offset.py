@@ -6,17 +6,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: clock_offset
-short_description: Measure how far a host's clock is from the controller's
+short_description: Measure the offset of a host's clock from the controller's
 description:
-  - Asks the host for its time, several times, and takes the answer that came quickest.
-  - The playbooks C(backup) and C(restore) hold all hosts at one moment with it, on each host's own clock.
+  - Reads the time of the host several times, and uses the quickest answer.
+  - The playbooks C(backup) and C(restore) use it to hold all hosts at the same time, on the clock of each host.
   - Needs C(date) of GNU coreutils on the host, and no Python.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   tries:
-    description: How often the host is asked.
+    description: The number of measurements.
     type: int
     default: 4
 extends_documentation_fragment:
@@ -31,7 +31,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: See how far the clock is off
+- name: Measure the offset of the clock
   freezer.backup.clock_offset:
   register: clock
 
@@ -44,12 +44,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 offset_seconds:
-  description: What the host's clock shows, less what the controller's shows.
+  description: The time of the host less the time of the controller.
   returned: success
   type: float
   sample: -0.0213
 error_seconds:
-  description: How far RV(offset_seconds) may be off at most, half of what the answer took.
+  description: The maximum error of RV(offset_seconds), half of the time that the answer took.
   returned: success
   type: float
   sample: 0.0041

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: cloud_statistics_info
-short_description: How servers and volumes of an OpenStack cloud are, and what backups there are of them
+short_description: Report the state and the backups of servers and volumes of an OpenStack cloud
 description:
-  - Says of servers and volumes in which state they are, how big they are, what is attached to what, and how many
-    snapshots and backups of this collection there are, how old the newest one is and how big they all are.
-  - Asks for five lists, however many servers and volumes there are, and for the diagnostics of each running server.
+  - Returns the state, size and attachments of servers and volumes, and the number, the age of the newest and the size of
+    the snapshots and backups that this collection has made of them.
+  - Requests five lists, independent of the number of servers and volumes, and the diagnostics of each running server.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   servers:
     description:
-      - Names or ids of servers. The volumes that are attached to them are told of too.
-      - Without O(servers) and O(volumes) all of the project are.
+      - Names or ids of servers. The volumes that are attached to them are included.
+      - Without O(servers) and O(volumes), everything in the project is included.
     type: list
     elements: str
     default: []
@@ -31,13 +31,12 @@ options:
     default: []
   diagnostics:
     description:
-      - Ask for the diagnostics of running servers, which most clouds show to administrators only. Nothing fails where
-        they do not.
+      - Request the diagnostics of running servers. Most clouds show them to administrators only; a refusal is no failure.
     type: bool
     default: true
   concurrency:
     description:
-      - So many servers are asked about at once.
+      - The number of servers that are queried in parallel.
     type: int
     default: 8
 extends_documentation_fragment:
@@ -54,12 +53,12 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look at all of a project
+- name: Report all of a project
   freezer.backup.cloud_statistics_info:
     cloud: mycloud
   register: found
 
-- name: Stop where something has no backup
+- name: Fail if a server or a volume has no backup
   ansible.builtin.assert:
     that: found.totals.servers_without_backup == []
 
@@ -84,11 +83,11 @@ servers:
       type: str
       returned: always
     status:
-      description: The state that Nova says it is in.
+      description: Its state in Nova.
       type: str
       returned: always
     task_state:
-      description: What Nova does with it.
+      description: The current task of Nova.
       type: str
       returned: always
     created_at:
@@ -113,7 +112,7 @@ servers:
       elements: str
       returned: always
     backups:
-      description: Its images that this collection has made, whole ones in C(count), others in C(not_whole).
+      description: Its images that this collection has made, complete ones in C(count), others in C(not_whole).
       type: dict
       returned: always
       sample:
@@ -125,11 +124,11 @@ servers:
         not_whole: 0
         size_bytes: 600000
     diagnostics:
-      description: What its hypervisor says, in the words of Nova, or null.
+      description: The diagnostics of its hypervisor, as Nova returns them, or null.
       type: dict
       returned: with O(diagnostics=true)
     diagnostics_reason:
-      description: Why there are none.
+      description: The reason if there are none.
       type: str
       returned: when RV(servers[].diagnostics) is null
 volumes:
@@ -147,7 +146,7 @@ volumes:
       type: str
       returned: always
     status:
-      description: The state that Cinder says it is in.
+      description: Its state in Cinder.
       type: str
       returned: always
     created_at:
@@ -176,7 +175,7 @@ volumes:
       type: dict
       returned: always
 totals:
-  description: Sums of sizes, how many servers and volumes there are, and the names of those without any backup.
+  description: Sums of sizes, the number of servers and volumes, and the names of those without any backup.
   returned: success
   type: dict
 table:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: elasticsearch_mapping
-short_description: Let indices of Elasticsearch or OpenSearch have a mapping and settings
+short_description: Manage mappings and settings of indices of Elasticsearch or OpenSearch
 version_added: 1.0.0
 description:
-  - Makes an index that is not there, adds fields to one that is, and changes what can be changed in place.
-  - What an index cannot change, such as the type of a field, takes a new index. With O(reindex=when_needed) the documents
-    are copied into it, counted, and in one step the name means the new index.
-  - Without O(index) it is about the indices that C(freezer-api) keeps its documents in.
-  - What a server writes in other words than it was told is no difference, and neither are fields that are there and not
-    asked for, unless O(remove_fields) is set.
+  - Makes a missing index, adds fields to an existing one, and changes in place what can be changed so.
+  - Other changes, such as another type of a field, need a new index. With O(reindex=when_needed) the documents are copied
+    into it and counted, and the name is switched to the new index in one step.
+  - Without O(index) it manages the indices of C(freezer-api).
+  - Other spellings of the same value, which servers return, are no difference, and neither are extra fields of the index,
+    unless O(remove_fields) is set.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
@@ -24,13 +24,13 @@ options:
       - The name of an index, or an alias of one.
       - An index that the module makes is called C(<index>-v1), and O(index) is an alias of it. After a copy it is an
         alias of C(<index>-v2), and so on.
-      - An index of exactly this name is looked after as it is. If it has to be copied, its name becomes an alias, and the
-        old one is kept as C(<index>-v1).
+      - An existing index of exactly this name is used as it is. If it has to be copied, its name becomes an alias, and the
+        old index is kept as C(<index>-v1).
     type: str
   mapping:
     description:
-      - The mapping, as the server takes it, with C(properties), C(dynamic), C(_meta) and so on.
-      - What is not said about a field has the server's default; what is not said about the mapping as a whole stays as it
+      - The mapping, in the form of the server, with C(properties), C(dynamic), C(_meta) and so on.
+      - Parameters of a field that are not given have the server's defaults; those of the mapping as a whole stay as they
         is.
     type: dict
   settings:
@@ -43,45 +43,45 @@ options:
     type: int
   state:
     description:
-      - V(present) lets the indices be as they are described.
+      - V(present) makes the indices as they are described.
       - V(absent) removes them with all earlier versions and unfinished copies.
     type: str
     choices: [present, absent]
     default: present
   prefix:
-    description: What the names of C(freezer-api)'s indices begin with, if O(index) is not given.
+    description: The prefix of the names of C(freezer-api)'s indices, if O(index) is not given.
     type: str
     default: freezer
   kinds:
-    description: Of C(freezer-api)'s indices only those of these kinds of documents. All without it.
+    description: Only C(freezer-api)'s indices of these kinds of documents. The default is all.
     type: list
     elements: str
     choices: [action, backup, client, job, session]
   reindex:
     description:
       - Whether documents may be copied to a new index where the old one cannot be changed. With V(never) the module
-        fails then, and says why a copy is needed.
+        fails then, with the reason.
       - While documents are copied, writes to the index are refused by the server, so that none is lost; reads go on.
-      - A run that fails or is cancelled takes back what it did. One that is killed is taken up by the next run.
+      - A run that fails or is cancelled undoes its changes. The next run resumes one that was killed.
     type: str
     choices: [never, when_needed]
     default: never
   remove_fields:
     description:
-      - Whether fields that O(mapping) does not have shall go. It takes a copy.
-      - Only fields where C(dynamic) is V(strict) or V(false) go; elsewhere documents would bring them back.
+      - Whether fields that O(mapping) does not have are removed. This needs a copy.
+      - Only fields where C(dynamic) is V(strict) or V(false) are removed; elsewhere documents would add them again.
     type: bool
     default: false
   keep_old:
     description:
       - Whether an index that a copy has replaced is kept. It has no name but its own, and refuses writes.
-      - V(false) removes those of earlier copies too.
+      - V(false) also removes those of earlier copies.
     type: bool
     default: true
   erase:
     description:
-      - Agree that documents are lost. With O(state=absent) those of the indices, in a copy those that cannot be stored
-        with the new mapping, and in all others the values of fields that are removed.
+      - Accept the loss of documents. With O(state=absent) these are the documents of the indices, in a copy those that cannot
+        be stored with the new mapping, and in all others the values of removed fields.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -147,13 +147,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 indices:
-  description: What was done to each index, or would be.
+  description: The changes of each index, made or planned.
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: The name that was asked for.
+      description: The requested name.
       type: str
       sample: measurements
     index:
@@ -184,7 +184,7 @@ indices:
       elements: dict
       sample: [{path: value, before: {type: double}, after: {type: float}}]
     extra:
-      description: Fields that are there and not asked for.
+      description: Fields of the index that the mapping does not have.
       type: list
       elements: dict
     copy_needed:

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: elasticsearch_mapping_info
-short_description: Look at mappings and settings of indices of Elasticsearch or OpenSearch
+short_description: Return mappings and settings of indices of Elasticsearch or OpenSearch
 version_added: 1.0.0
 description:
-  - Returns what an index is like, and how it differs from what M(freezer.backup.elasticsearch_mapping) would make of it.
-  - Without O(index) it is about the indices that C(freezer-api) keeps its documents in.
+  - Returns indices, and the differences from the state that M(freezer.backup.elasticsearch_mapping) would make.
+  - Without O(index) it manages the indices of C(freezer-api).
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   index:
-    description: The name of an index, or an alias of one. One that is not there is no error, its C(index) is null then.
+    description: The name of an index, or an alias of one. A missing one is no error; its C(index) is then null.
     type: str
   mapping:
     description: A mapping to compare the index with.
@@ -25,11 +25,11 @@ options:
     description: Settings to compare the index with.
     type: dict
   prefix:
-    description: What the names of C(freezer-api)'s indices begin with, if O(index) is not given.
+    description: The prefix of the names of C(freezer-api)'s indices, if O(index) is not given.
     type: str
     default: freezer
   kinds:
-    description: Of C(freezer-api)'s indices only those of these kinds of documents. All without it.
+    description: Only C(freezer-api)'s indices of these kinds of documents. The default is all.
     type: list
     elements: str
     choices: [action, backup, client, job, session]
@@ -58,13 +58,13 @@ EXAMPLES = r"""
 
 RETURN = r"""
 indices:
-  description: Each index, and how it differs from what is wanted.
+  description: Each index, and its differences from the desired state.
   returned: success
   type: list
   elements: dict
   contains:
     name:
-      description: The name that was asked for.
+      description: The requested name.
       type: str
       sample: freezer-jobs
     index:
@@ -75,10 +75,10 @@ indices:
       description: Its mapping.
       type: dict
     settings:
-      description: What it was told about its settings, by their whole names.
+      description: Its explicit settings, by their whole names.
       type: dict
     aliases:
-      description: All names that it has beside its own.
+      description: Its aliases.
       type: list
       elements: str
       sample: [freezer-jobs]
@@ -88,7 +88,7 @@ indices:
       sample: 1204
     outcome:
       description:
-        - What M(freezer.backup.elasticsearch_mapping) would do to it, V(unchanged) if it is as it should be.
+        - What M(freezer.backup.elasticsearch_mapping) would do to it, V(unchanged) if there is no difference.
       type: str
       sample: unchanged
     added:
@@ -100,15 +100,15 @@ indices:
       type: list
       elements: dict
     conflicts:
-      description: Fields and settings that differ and take a new index.
+      description: Fields and settings that differ and need a new index.
       type: list
       elements: dict
     extra:
-      description: Fields that are there and not asked for.
+      description: Fields of the index that the mapping does not have.
       type: list
       elements: dict
     copy_needed:
-      description: Whether it takes a new index.
+      description: Whether a new index is needed.
       type: bool
       sample: false
     old_versions:

@@ -24,7 +24,7 @@ options:
     choices: [done, failed, note, skipped, start]
     required: true
   workflow:
-    description: The workflow that the step is of.
+    description: The workflow of the step.
     type: str
     default: ""
   run:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: freeze
-short_description: Hold file systems, databases and services still, for a limited time
+short_description: Freeze file systems and quiesce databases and services, for a limited time
 description:
-  - Holds what a copy or a snapshot must not see in motion, and lets it go again.
-  - A process on the host, the holder, owns every hold. It goes on when the module, Ansible and the network are gone, and
-    lets go by itself at the deadline, when it is told to end, and when its guard dies; the guard, a process of its own,
-    lets go when the holder is killed or hangs. Nothing stays frozen because a controller went away.
-  - Either everything is held or nothing is. Commands are taken first, databases next, file systems last; they are released
+  - Quiesces applications and freezes file systems for a copy or a snapshot, and releases them again.
+  - A process on the host, the holder, owns every hold. It goes on without the module, Ansible and the network, and releases
+    by itself at the deadline, on a signal, and if its guard dies. The guard, a process of its own, releases if the holder is
+    killed or hangs. Nothing stays frozen because a controller has failed.
+  - Either all targets are held or none is. Commands are taken first, databases next, file systems last; they are released
     in reverse order.
   - Do not freeze a mounted file system for an LVM snapshot. LVM freezes it by itself, and cannot take a snapshot of one
     that is frozen already. Hold only applications then.
@@ -27,15 +27,15 @@ requirements:
 options:
   state:
     description:
-      - V(frozen) holds the targets. If the same are held already nothing is done, and the deadline stays what it was.
-      - V(thawed) releases what is held under O(name), and cleans up what holders that were killed have left on the host. If
-        nothing is held nothing is done.
+      - V(frozen) holds the targets. If the same targets are held already, nothing is done, and the deadline does not change.
+      - V(thawed) releases the hold called O(name), and cleans up the leftovers of killed holders on the host. Without a hold
+        nothing is done.
     type: str
     choices: [frozen, thawed]
     default: frozen
   targets:
     description:
-      - What to hold. Each has one of the keys.
+      - The targets. Each has one of the keys.
       - Required with O(state=frozen).
     type: list
     elements: dict
@@ -66,15 +66,15 @@ options:
             description: The user's password. It goes to the client through a pipe.
             type: str
           config_file:
-            description: A file of options for the client, with a section C([client]), which may hold the password.
+            description: A file of options for the client, with a section C([client]), which may have the password.
             type: path
           os_user:
-            description: The user of the host that the client runs as, for logins that go by it. Needs root.
+            description: The user of the host that the client runs as, for logins by its name. Needs root.
             type: str
           lock:
             description:
-              - V(backup_stage) is MariaDB's BACKUP STAGE, V(global_read_lock) is FLUSH TABLES WITH READ LOCK, and V(auto) takes
-                the first where there is one.
+              - V(backup_stage) is MariaDB's BACKUP STAGE, V(global_read_lock) is FLUSH TABLES WITH READ LOCK, and V(auto) is
+                the first if the server has it.
             type: str
             choices: [auto, backup_stage, global_read_lock]
           timeout_seconds:
@@ -97,8 +97,8 @@ options:
           login_user:
             description:
               - The user, who may execute pg_backup_start and pg_backup_stop.
-              - One who may also make checkpoints (a superuser, or with the role pg_checkpoint from version 15 on) holds for a
-                shorter time, because one is made before the hold.
+              - With the right to make checkpoints (a superuser, or the role pg_checkpoint from version 15 on) the hold is
+                shorter, because a checkpoint is made before it.
             type: str
           login_password:
             description: The user's password. It goes to the client through its environment.
@@ -130,7 +130,7 @@ options:
             description: The user's password.
             type: str
           login_database:
-            description: The database that the user is of.
+            description: The database of the user.
             type: str
           tls:
             description: Whether to connect with TLS.
@@ -143,16 +143,16 @@ options:
             type: float
       command:
         description:
-          - Commands of your own. O(targets[].command.finalize) runs whatever became of O(targets[].command.prepare), and after
-            a crash may run twice.
+          - Commands of your own. O(targets[].command.finalize) runs after every O(targets[].command.prepare), also after a
+            failure, and after a crash may run twice.
         type: dict
         suboptions:
           prepare:
-            description: A program and its arguments, run to hold.
+            description: A program and its arguments, which quiesces.
             type: list
             elements: str
           finalize:
-            description: A program and its arguments, run to let go.
+            description: A program and its arguments, which releases.
             type: list
             elements: str
           os_user:
@@ -163,21 +163,21 @@ options:
             type: float
   deadline_seconds:
     description:
-      - Everything is released this many seconds after the module was called, if nobody has released it before.
+      - All targets are released this many seconds after the call of the module, unless they were released before.
     type: float
     default: 60
   timeout_seconds:
     description:
-      - How long it may take to hold one target, and to release it. If it takes longer the module fails, and nothing is held.
+      - The longest time to hold one target, and to release it. If it takes longer, the module fails, and nothing is held.
     type: float
     default: 30
   hold_at:
     description:
-      - When to hold, in seconds since 1970 on the host's own clock, at most 600 seconds ahead. It is for several hosts that are
-        to be held at one moment; M(freezer.backup.clock_offset) says how far their clocks are apart.
-      - The module returns as soon as everything can be held at that moment, with RV(ready). The same task once more waits until
-        it is held, and fails if it was not. O(deadline_seconds) counts from that moment.
-      - If the moment is over when all is ready, it is held at once.
+      - When to hold, in seconds since 1970 on the host's own clock, at most 600 seconds ahead. This holds several hosts
+        at the same time; M(freezer.backup.clock_offset) measures the offsets of their clocks.
+      - The module returns as soon as everything is prepared for that time, with RV(ready). A second call of the task waits
+        until everything is held, and fails if the hold has failed. O(deadline_seconds) counts from that time.
+      - If that time has passed when everything is prepared, the targets are held at once.
     type: float
     version_added: 1.0.0
   name:
@@ -190,11 +190,11 @@ options:
       - Where the holder keeps its socket, record and log, in a folder that only this user can enter.
       - The default is C(/run/freezer-backup) for root. For others it is C(freezer-backup) in C($XDG_RUNTIME_DIR) or C(/run/user/UID)
         if that is theirs, else C(.local/state/freezer-backup/holds) in the home of the user.
-      - A folder that belongs to another user, that others can enter, or that is a link is refused, and nothing in it is believed.
+      - A folder that belongs to another user, that others can enter, or that is a link is refused.
     type: path
   force:
     description:
-      - Freeze also file systems that Ansible or the system itself needs. Until the deadline Ansible may not get in any more.
+      - Freeze also file systems that Ansible or the system itself needs. Ansible may not be able to log in until the deadline.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -222,12 +222,12 @@ EXAMPLES = r"""
       - path: /srv/data
     deadline_seconds: 120
 
-- name: Let them go
+- name: Release them
   freezer.backup.freeze:
     state: thawed
   register: thawed
 
-- name: Get ready to freeze on all hosts at one moment, and wait until it is done
+- name: Prepare to freeze all hosts at the same time, and wait until they are frozen
   freezer.backup.freeze:
     targets:
       - path: /srv/data
@@ -237,7 +237,7 @@ EXAMPLES = r"""
   retries: 1
   delay: 0
 
-- name: See that they were held all the time
+- name: Check that they were held all the time
   ansible.builtin.assert:
     that: thawed.released_by == 'request'
 
@@ -256,22 +256,22 @@ name:
   type: str
   sample: default
 ready:
-  description: Nothing is held yet; it will be at O(hold_at).
+  description: Whether the hold is prepared, and begins at O(hold_at).
   returned: with O(hold_at), until it is held
   type: bool
   sample: true
 held_from:
-  description: From when on everything was held, in seconds since 1970, on the host's clock.
+  description: The time from which all targets were held, in seconds since 1970, on the host's clock.
   returned: when something is or was held
   type: float
   sample: 1795337766.25
 held_seconds:
-  description: How long it is or was held, from before the first target was taken until after the last was released.
+  description: The duration of the hold, from before the first target was taken until after the last one was released.
   returned: when something is or was held
   type: float
   sample: 0.75
 remaining_seconds:
-  description: How long until the deadline.
+  description: The time until the deadline.
   returned: when something is or was held
   type: float
   sample: 59.5
@@ -283,33 +283,33 @@ released_by:
   type: str
   sample: request
 consistency:
-  description: What a copy is that is made while this is held, V(fs) or V(app).
+  description: The consistency of a copy that is made during the hold, V(fs) or V(app).
   returned: when something is or was held
   type: str
   sample: app
 targets:
   description:
-    - For each target what it is called, its kind, how long it took to hold it, and what is worth knowing, such as a position in
-      a log or, in the end, PostgreSQL's C(backup_label).
+    - For each target its name, its kind, the time that it took to hold it, and facts such as a position in a log or, at the
+      end, PostgreSQL's C(backup_label).
   returned: when something is or was held
   type: list
   elements: dict
   sample:
     - {target: mysql /run/mysqld/mysqld.sock, kind: mysql, take_seconds: 0.02, binlog_file: binlog.000004, binlog_position: 382}
 problems:
-  description: What went wrong at the release. The module fails if there is something.
+  description: Problems of the release. The module fails if there are any.
   returned: with O(state=thawed) when something was held
   type: list
   elements: str
   sample: []
 cleaned_up:
-  description: The names of holds whose holders were killed, and of which this has released the rest.
+  description: The names of holds whose killed holders this has cleaned up.
   returned: with O(state=thawed)
   type: list
   elements: str
   sample: []
 still_held:
-  description: The names of other holds in O(state_folder), which this has left as they are.
+  description: The names of other holds in O(state_folder), which are not changed.
   returned: with O(state=thawed)
   type: list
   elements: str
@@ -321,7 +321,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.hold_module
 
 
 def main() -> None:
-    """Hold or let go."""
+    """Hold or release."""
     run_hold()
 
 

@@ -34,7 +34,7 @@ notes:
   - A job that belongs to a session follows the session's schedule. Another O(job_schedule) is then left alone, with a
     warning.
   - A job that is removed leaves its session first.
-  - A O(client_id) that is not registered is warned of. The job is run when a client of that name is.
+  - An unregistered O(client_id) is a warning. The job runs as soon as a client of that name is registered.
 seealso:
   - module: freezer.backup.job_info
   - module: freezer.backup.job_event
@@ -97,7 +97,7 @@ job_id:
   sample: nightly_db1
 job:
   description:
-    - The job as it is stored now, or V(null) when there is none any more.
+    - The job as it is stored now, or V(null) if it does not exist.
     - Asterisks stand for the values of secrets.
   returned: success
   type: dict

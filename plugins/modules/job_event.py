@@ -11,7 +11,7 @@ short_description: Ask for the start, the stop or the abort of a job
 version_added: 1.0.0
 description:
   - Puts an event on a job. The scheduler on the job's client takes it the next time it asks for its jobs.
-  - The module does not wait for what the scheduler does about it.
+  - The module does not wait for the scheduler.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
@@ -23,9 +23,9 @@ options:
     description:
       - V(start) runs the job now; its schedule stays. A job that was stopped is put back into its schedule, and is run now
         if it has none. The result of the last run stays until the next one begins.
-      - V(stop) takes it out of its schedule; a run that is under way comes to its end first.
-      - V(abort) ends a run that is under way; the schedule goes on.
-      - There is nothing to stop or to abort of a job that has completed, so nothing is changed then.
+      - V(stop) takes it out of its schedule; a current run completes first.
+      - V(abort) ends the current run; the schedule goes on.
+      - A completed job cannot be stopped or aborted, so nothing is changed then.
     type: str
     choices: [start, stop, abort]
     required: true

@@ -10,19 +10,19 @@ module: job_info
 short_description: Look jobs up at a Freezer API
 version_added: 1.0.0
 description:
-  - Returns a job by its id, or all jobs that fit.
+  - Returns a job by its id, or all jobs that match.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   job_id:
-    description: The id of a job. An unknown id is no error, the list is empty then.
+    description: The id of a job. An unknown id is no error; the list is then empty.
     type: str
   client_id:
     description: Only jobs of this client.
     type: str
   next_run_time:
     description:
-      - Say of each job when it will run next, as RV(jobs[].next_run_time).
+      - Add the time of the next run of each job as RV(jobs[].next_run_time).
       - Jobs with calendar fields need the Python library APScheduler 3 where the module runs.
     type: bool
     default: false
@@ -57,7 +57,7 @@ EXAMPLES = r"""
       match:
         - result: fail
 
-- name: Say when the jobs of a client run next
+- name: Return when the jobs of a client run next
   freezer.backup.job_info:
     url: http://backup.example.org:9090
     client_id: db1.example.org
@@ -69,13 +69,13 @@ RETURN = r"""
 jobs:
   description:
     - The jobs, each a valid set of options for M(freezer.backup.job).
-    - Asterisks stand for the values of secrets. Handed back, they mean the secret that is stored.
+    - Asterisks stand for the values of secrets. Passed back, they stand for the stored secret.
   returned: success, unless O(query) is given
   type: list
   elements: dict
   contains:
     next_run_time:
-      description: When the job runs next, with its offset from UTC. Null where it does not run unless it is started.
+      description: When the job runs next, with its offset from UTC. Null if it runs only when it is started.
       returned: with O(next_run_time=true)
       type: str
       sample: "2026-11-23T02:00:00+01:00"
@@ -99,7 +99,7 @@ jobs:
       user_id: anna
       project_id: default
 query_result:
-  description: What O(query) finds in the list.
+  description: The result of O(query).
   returned: success and O(query) is given
   type: raw
 """

@@ -10,23 +10,23 @@ short_description: Run a job of a Freezer API on its host
 version_added: 1.0.0
 description:
   - Runs a job on the host of the task as C(freezer-scheduler) would there. Its actions run in their order, with retries, inside
-    its session if it has one. The API learns the result, the times and the backups.
+    its session if it has one. Result, times and backups are recorded with the API.
   - A scheduler of the host leaves the job alone meanwhile. A job that was stopped is stopped again afterwards.
-  - The API is asked from the controller, which needs the Python libraries of the modules that ask an API. Calendar fields need
-    APScheduler 3 there.
-  - Only the actions C(backup), C(restore) and C(admin) are run. A job with another action is refused, and nothing is done then.
+  - Requests to the API come from the controller, which needs the Python libraries for that. Calendar fields need APScheduler 3
+    there.
+  - Only the actions C(backup), C(restore) and C(admin) are run. A job with another action is refused, and nothing is done.
   - The playbook C(freezer.backup.run_job) finds the host of a job and runs it with this.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   job_id:
-    description: The id of the job. Whether it belongs to the host is not looked at.
+    description: The id of the job. Whether it belongs to the host is not checked.
     type: str
     required: true
   init:
     description:
-      - Take each container as it is, also one that is not mounted or is another one than before.
-      - A job that asks for this itself is refused.
+      - Accept each container as it is, also one that is not mounted or is another one than before.
+      - A job with this option is refused.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -36,7 +36,7 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The actions are run in check mode, and the API is told nothing.
+    details: The actions run in check mode, and nothing is recorded.
   diff_mode:
     support: full
   idempotent:
@@ -61,7 +61,7 @@ job_id:
   type: str
   sample: nightly_db1
 result:
-  description: What came of the job, V(success), V(fail) or V(aborted). The task fails unless it is V(success).
+  description: The result of the job, V(success), V(fail) or V(aborted). The task fails unless it is V(success).
   returned: when the job was run
   type: str
   sample: success

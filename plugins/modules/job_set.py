@@ -10,10 +10,10 @@ module: job_set
 short_description: Store a whole list of jobs with a Freezer API
 version_added: 1.0.0
 description:
-  - Stores, changes and removes many jobs in one call, so that they are as a list says.
-  - It reads what there is once and writes what differs in few requests. Where the API cannot do that, as upstream's
-    Freezer, it writes one job after the other.
-  - Everything that M(freezer.backup.job) says about a job holds for each of them.
+  - Stores, changes and removes many jobs in one call, so that they are as in a list.
+  - It reads the existing jobs once and writes the differences in few requests. If the API cannot do that, as upstream's, it
+    writes one job after the other.
+  - The documentation of M(freezer.backup.job) holds for each of them.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
@@ -32,14 +32,14 @@ options:
     default: false
   client_id:
     description:
-      - The clients whose jobs O(prune) may remove. An empty list is not enough for it.
-      - It says nothing about the client of a job in O(jobs); each of these has its own C(client_id).
+      - The clients whose jobs O(prune) may remove. It must not be empty then.
+      - It does not set the client of the jobs in O(jobs); each of them has its own C(client_id).
     type: list
     elements: str
   continue_on_error:
     description:
-      - Go on with the other jobs when one has failed. The task fails all the same, in the end.
-      - Without it, nothing is written if any job of the list cannot be understood, and nothing more is written after
+      - Go on with the other jobs after one has failed. The task still fails at the end.
+      - Without it, nothing is written if any job of the list is not valid, and nothing more is written after
         the API has refused one. Jobs that are in the same request as the refused one are still written.
     type: bool
     default: false
@@ -69,7 +69,7 @@ EXAMPLES = r"""
     prune: true
     jobs: "{{ lookup('ansible.builtin.template', 'nightly_jobs.yml.j2') | from_yaml }}"
 
-- name: Keep the jobs of one client as a list says, except for one that is kept by hand
+- name: Keep the jobs of one client as in a list, except one that is managed by hand
   freezer.backup.job_set:
     url: http://backup.example.org:9090
     client_id: [db1.example.org]
@@ -99,8 +99,8 @@ EXAMPLES = r"""
 RETURN = r"""
 results:
   description:
-    - What became of each job, in the order of O(jobs), and of each job that was pruned.
-    - It is returned on failure as well, unless nothing could be looked at.
+    - The result of each job, in the order of O(jobs), and of each pruned job.
+    - It is returned on failure as well, unless nothing could be read.
   returned: always
   type: list
   elements: dict
@@ -115,8 +115,8 @@ results:
       returned: always
     outcome:
       description:
-        - One of V(unchanged), V(created), V(changed), V(removed), V(pruned) and V(ignored); V(failed) for a job that is
-          not as wanted, and V(skipped) for one that was not tried after that.
+        - One of V(unchanged), V(created), V(changed), V(removed), V(pruned) and V(ignored); V(failed) for a job that
+          could not be made so, and V(skipped) for one that was not tried after that.
       type: str
       returned: always
     diff:
@@ -124,7 +124,7 @@ results:
       type: dict
       returned: when the job has been changed
     error:
-      description: Why the job is not as wanted.
+      description: The error, if the job could not be made so.
       type: str
       returned: when it is not
   sample:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: job_status
-short_description: Write down how a run of a job goes
+short_description: Record the state of a run of a job
 version_added: 1.0.0
 description:
   - Writes what a scheduler writes into the C(job_schedule) of a job when it runs it, for playbooks that run jobs
     themselves.
-  - Only what is given is written. To change what the job is, use M(freezer.backup.job).
+  - Only given keys are written. To change the job itself, use M(freezer.backup.job).
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
@@ -21,15 +21,15 @@ options:
     type: str
     required: true
   status:
-    description: What the job is doing.
+    description: The status of the job.
     type: str
     choices: ['', completed, stop, scheduled, running, aborting, removed]
   result:
-    description: What came of it. V('') while it runs.
+    description: The result of the run. V('') while it runs.
     type: str
     choices: ['', success, fail, aborted]
   event:
-    description: The event that is asked for. V('') says that it was taken.
+    description: The requested event. V('') means that it was taken.
     type: str
     choices: ['', stop, start, abort, remove]
   time_started:
@@ -39,18 +39,18 @@ options:
     description: When it ended, in seconds since 1970, or V(-1) while it runs.
     type: int
   current_pid:
-    description: The process that runs it, or V(0) when none does.
+    description: The id of the process that runs it, or V(0).
     type: int
   reason:
     description:
-      - Why the result is what it is, a sentence. V('') if there is nothing to say.
-      - An API of upstream's has no such key, nor O(progress). Both are left out there.
+      - The reason for the result, a sentence. V('') if there is none.
+      - Upstream's API has neither this key nor O(progress). Both are left out there.
     type: str
   progress:
     description:
-      - How far the run is. Only the keys that are given are written.
-      - With C(phase) V(playbook) a scheduler leaves the run alone, since a playbook is at it, and goes on with the job when
-        the status is neither V(running) nor V(aborting) any more. With C(after) V(stop) the job is stopped then.
+      - The progress of the run. Only given keys are written.
+      - With C(phase) V(playbook) a scheduler leaves the run to a playbook, and goes on with the job as soon as the
+        status is neither V(running) nor V(aborting). With C(after) V(stop) the job is stopped then.
     type: dict
   session_tag:
     description: The round of the session in which it runs, as RV(freezer.backup.session_action#module:session_tag) is.
@@ -72,7 +72,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Say that the job runs
+- name: Record that the job runs
   freezer.backup.job_status:
     url: http://backup.example.org:9090
     job_id: nightly_db1
@@ -85,7 +85,7 @@ EXAMPLES = r"""
     time_started: "{{ now().timestamp() | int }}"
     time_ended: -1
 
-- name: Say that it went well
+- name: Record that it succeeded
   freezer.backup.job_status:
     url: http://backup.example.org:9090
     job_id: nightly_db1

@@ -9,12 +9,12 @@ DOCUMENTATION = r"""
 module: lvm_snapshot
 short_description: Make, mount and remove a snapshot of an LVM volume
 description:
-  - Makes a snapshot of the logical volume that a path is on, or of a named one, and mounts it if it is asked to.
-  - LVM freezes a mounted file system itself while it makes the snapshot. Hold applications still around this module, but
-    not the file system, or LVM cannot make the snapshot.
-  - Whether there is space is found out before anything is made. Nothing is asked, and no lock is waited for longer than
-    O(timeout_seconds). If making a snapshot fails in the middle, what was half made is removed.
-  - What M(freezer.backup.backup) does with O(freezer.backup.backup#module:snapshot=lvm) needs nothing of this.
+  - Makes a snapshot of the logical volume of a path, or of a named one, and mounts it if requested.
+  - LVM freezes a mounted file system itself while it makes the snapshot. Quiesce applications around this module, but
+    do not freeze the file system, or LVM cannot make the snapshot.
+  - The free space is checked before anything is made. LVM asks no questions, and waits for a lock no longer than
+    O(timeout_seconds). If making a snapshot fails, an incomplete snapshot is removed.
+  - M(freezer.backup.backup) with O(freezer.backup.backup#module:snapshot=lvm) does not need this module.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -34,10 +34,10 @@ attributes:
 options:
   state:
     description:
-      - Whether the snapshot is to be there. A snapshot is known by its name. One that is there is kept, with the contents
-        and the size that it has, so give a snapshot of a new moment a new name.
-      - A snapshot of this name that has run out of space, or that was half made, is made anew if this collection made it.
-      - With V(absent) it is unmounted wherever it is mounted, and removed. Nothing but snapshots is ever removed.
+      - Whether the snapshot exists. It is identified by its name. An existing snapshot is kept, with its contents and size, so
+        use a new name for a snapshot of a new point in time.
+      - An incomplete snapshot of this name, or one that has run out of space, is made again if this collection made it.
+      - With V(absent) it is unmounted wherever it is mounted, and removed. Volumes that are not snapshots are never removed.
     type: str
     choices: [present, absent]
     default: present
@@ -62,12 +62,12 @@ options:
     default: false
   set_name:
     description:
-      - A set that a new snapshot is counted in. O(keep) removes the older ones of a set.
+      - The set of a new snapshot. O(keep) removes the oldest ones of a set.
     type: str
   keep:
     description:
-      - With O(state=absent), how many snapshots of O(set_name) are kept of this volume. The oldest beyond that are removed.
-        Others are left alone.
+      - With O(state=absent), the number of snapshots of O(set_name) that are kept of this volume. Older ones are removed.
+        Other snapshots are not changed.
     type: int
   held_paths:
     description:
@@ -77,34 +77,34 @@ options:
     default: []
   size:
     description:
-      - What a classic snapshot may keep of what is overwritten on its volume, such as V(2G), V(20%ORIGIN), V(50%FREE) or
-        V(10%VG). More than its volume could ever need is not taken. When this is used up the snapshot is lost.
+      - The space of a classic snapshot for overwritten blocks of its volume, such as V(2G), V(20%ORIGIN), V(50%FREE) or
+        V(10%VG). It gets no more than its volume can need. If the space is used up, the snapshot is lost.
       - Without it a thin volume gets a thin snapshot, which takes space of its pool as it needs it, and any other one V(1G).
     type: str
   thin:
     description:
-      - Whether the snapshot is a thin one. Without it that is so for a thin volume where no O(size) is given.
+      - Whether the snapshot is thin. The default is V(true) for a thin volume without O(size).
     type: bool
   mount_point:
     description:
       - The folder on which the snapshot is mounted, with the options that its file system needs beside its origin. It is
-        made with mode 0700 when it is missing; it has to be empty. Snapshots of one name are mounted at one place.
+        made with mode 0700 when it is missing; it has to be empty. Snapshots of one name have one mount point.
       - For btrfs it is the top of the file system that is mounted, whatever subvolume its origin is mounted with.
     type: path
   writable:
     description:
-      - Whether the snapshot can be written to. Only looked at when it is made or mounted.
+      - Whether the snapshot can be written to. Only used when it is made or mounted.
     type: bool
     default: false
   leftovers:
     description:
-      - With O(state=absent), remove the snapshots and mounts that backups which were killed have left, of all volumes of
-        this host. Snapshots of backups that run, and those that this module made, are left alone.
+      - With O(state=absent), remove the leftover snapshots and mounts of killed backups, of all volumes of this host.
+        Snapshots of running backups, and those that this module made, are kept.
     type: bool
     default: false
   timeout_seconds:
     description:
-      - How long one step may take, and how long a snapshot that is in use is waited for to be removed.
+      - The longest time for one step, and for a snapshot in use to become free for its removal.
     type: float
     default: 60
 seealso:
@@ -112,27 +112,27 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: A snapshot of the volume that /srv/data is on, mounted
+- name: Snapshot and mount the volume of /srv/data
   freezer.backup.lvm_snapshot:
     path: /srv/data
     name: before-upgrade
     size: 20%ORIGIN
     mount_point: /mnt/before-upgrade
 
-- name: No snapshot any more
+- name: Remove the snapshot
   freezer.backup.lvm_snapshot:
     state: absent
     volume: vg0/data
     name: before-upgrade
 
-- name: The newest seven of those that were made with set_name=daily
+- name: Keep the newest seven of those that were made with set_name=daily
   freezer.backup.lvm_snapshot:
     state: absent
     path: /srv/data
     set_name: daily
     keep: 7
 
-- name: Remove what backups that were killed have left
+- name: Remove leftovers of killed backups
   freezer.backup.lvm_snapshot:
     state: absent
     leftovers: true
@@ -140,7 +140,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 snapshot:
-  description: The snapshot. V(null) where there is none, and in check mode where it would be made.
+  description: The snapshot. V(null) if there is none, and in check mode if it would be made.
   returned: success, unless O(leftovers) or O(keep)
   type: dict
   contains:
@@ -165,11 +165,11 @@ snapshot:
       type: bool
       sample: false
     size_bytes:
-      description: Its size; of a classic snapshot what it may keep.
+      description: Its size; of a classic snapshot the space for overwritten blocks.
       type: int
       sample: 1073741824
     used_percent:
-      description: How much of that is used.
+      description: The used part of that.
       type: float
       sample: 1.25
     moment:
@@ -177,11 +177,11 @@ snapshot:
       type: int
       sample: 1795337766
     mount_point:
-      description: Where it is mounted, V(null) if it is not.
+      description: Its mount point, V(null) if it is not mounted.
       type: str
       sample: /mnt/before-upgrade
     path:
-      description: Where O(path) is in the mounted snapshot.
+      description: The path of O(path) in the mounted snapshot.
       type: str
       sample: /mnt/before-upgrade/app
   sample:
@@ -190,7 +190,7 @@ snapshot:
     origin: vg0/data
 taken_at:
   description:
-    - When LVM had just made it, in seconds since 1970 on the host's clock. V(null) if it was there before.
+    - Its point in time, in seconds since 1970 on the host's clock. V(null) if it existed before.
   returned: with O(state=present), unless check mode would make it
   type: float
   sample: 1795337766.25

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: prune
-short_description: Remove old backups and what killed runs have left
+short_description: Remove old backups and leftovers of killed runs
 description:
-  - Removes the backups of one name that no rule keeps. Rules add up, a backup that one of them keeps stays; without any rule
+  - Removes the backups of one name that no rule keeps. A backup is kept if any rule keeps it; without any rule
     all stay.
-  - What a backup that stays is built on stays too, and the newest backup always does. Whatever moment it is interrupted in,
-    every backup that is left can be restored.
-  - Removes halves of backups too, which have no manifest and which nobody writes any more, and scratch folders in the
-    host's temporary folder that no process of this user uses any more; as root also LVM snapshots, with their mounts, of
-    backups of this host whose process is gone. A run that is under way keeps what it has; the module
-    fails if one writes backups of the same name.
-  - Does not tell the Freezer API. RV(removed) has the ids for M(freezer.backup.backup_record).
+  - The chain of every kept backup is kept too, and the newest backup always. Even if it is interrupted, every remaining
+    backup can be restored.
+  - Also removes incomplete backups, which have no manifest and no writer, and scratch folders in the host's temporary
+    folder that no process of this user uses; as root also LVM snapshots, with their mounts, of backups of this host whose
+    process has ended. Nothing of a current run is removed; the module fails if one writes backups of the same name.
+  - Does not change records of the Freezer API. RV(removed) has the ids for M(freezer.backup.backup_record).
   - The options are the keys that a C(freezer_action) with the action C(admin) can have, so that such a document can be given as
     it is.
 version_added: 1.0.0
@@ -53,7 +52,7 @@ EXAMPLES = r"""
     keep_monthly: 12
   register: pruned
 
-- name: Forget what is gone
+- name: Remove the records of removed backups
   freezer.backup.backup_record:
     url: http://127.0.0.1:9090
     backup_id: "{{ item.backup_id }}"
@@ -63,7 +62,7 @@ EXAMPLES = r"""
     label: "{{ item.folder }}"
   delegate_to: localhost
 
-- name: Remove only what killed runs have left, if it is a day old
+- name: Remove only leftovers of killed runs, if they are a day old
   freezer.backup.prune:
     backup_name: etc
     storage: local
@@ -73,18 +72,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 chosen:
-  description: What was chosen for O(storage) and O(container) where they are not given, and why, as sentences.
+  description: The choices for O(storage) and O(container) if they are not given, with the reasons, as sentences.
   returned: when one of them was chosen
   type: list
   elements: str
   sample: ["container is not given: freezer_backups was chosen, the default of Freezer's agents for Swift."]
 outcome:
-  description: V(success), V(partial) when one of several storages failed, or V(planned) in check mode.
+  description: V(success), V(partial) if one of several storages failed, or V(planned) in check mode.
   returned: success
   type: str
   sample: success
 hostname:
-  description: The host that the backups are of.
+  description: The host of the backups.
   returned: success
   type: str
   sample: web1
@@ -94,7 +93,7 @@ backup_name:
   type: str
   sample: etc
 removed:
-  description: The backups that went, or would go in check mode, newest first.
+  description: The removed backups, in check mode those that would be removed, newest first.
   returned: success
   type: list
   elements: dict
@@ -107,12 +106,12 @@ removed:
       container: /srv/backups
       folder: web1_etc/1795337765_0
 removed_count:
-  description: How many these are.
+  description: The number of these.
   returned: success
   type: int
   sample: 1
 kept:
-  description: The backups that stay, newest first, each with the RV(ignore:reasons) for it.
+  description: The kept backups, newest first, each with its RV(ignore:reasons).
   returned: success
   type: list
   elements: dict
@@ -126,42 +125,42 @@ kept:
       folder: web1_etc/1795424165_0
       reasons: [remove_older_than, keep_weekly (2026-W47)]
 kept_count:
-  description: How many these are.
+  description: The number of these.
   returned: success
   type: int
   sample: 1
 leftovers:
-  description: What was left of killed runs and went, in a container (with C(storage) and C(container)) or on the host.
+  description: The removed leftovers of killed runs, in a container (with C(storage) and C(container)) or on the host.
   returned: success
   type: list
   elements: dict
   sample:
     - {path: /tmp/freezer-scratch-x1y2z3a4, bytes: 8192}
 leftovers_count:
-  description: How many these are.
+  description: The number of these.
   returned: success
   type: int
   sample: 1
 freed_bytes:
-  description: What became free, of backups and leftovers together.
+  description: The freed bytes of backups and leftovers.
   returned: success
   type: int
   sample: 1056768
 damaged:
-  description: Why folders were left alone whose manifests cannot be read. What they may be built on stays too.
+  description: Sentences about folders that were kept because their manifests cannot be read. Backups that they may continue are kept too.
   returned: success
   type: list
   elements: str
   sample: []
 storages:
-  description: What became of every storage.
+  description: The outcome in every storage.
   returned: success
   type: list
   elements: dict
   sample:
     - {storage: local, container: /srv/backups, outcome: success}
 duration_seconds:
-  description: How long it took.
+  description: The duration.
   returned: success
   type: float
   sample: 0.1

@@ -9,15 +9,15 @@ DOCUMENTATION = r"""
 module: restore
 short_description: Restore a backup into a folder, a new server or a new volume
 description:
-  - Verifies the hash of every segment, replays the backup and everything it is built on into a staging folder inside
-    the target, and moves the finished tree to its place. A restore that fails leaves the target as it was.
-  - Files that were deleted before the backup was made are not there afterwards. Files that the backup does not know
-    are never deleted.
-  - The target, every folder above it, and every folder in it that files are moved into must belong to root or to the user who
-    restores, and nobody else may write to them. As root restore into a new folder and move it to its place, for example into
+  - Verifies the hash of every segment, replays the chain of the backup into a staging folder inside the target, and moves
+    the complete tree to its place. A restore that fails leaves the target as it was.
+  - Files that were deleted before the backup are not restored. Files of the target that are not in the backup are never
+    deleted.
+  - The target, every folder above it, and every folder in it that gets files must belong to root or to the user who
+    restores, and other users must not have write access. As root restore into a new folder and move it to its place, for example into
     a home.
-  - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) a new server or volume is made beside whatever there
-    is; what it was made of need not exist any more. A second run finds it, and changes nothing.
+  - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) a new server or volume is made; the original need not
+    exist any more. A second run finds the new one, and changes nothing.
   - The options are the keys that a C(freezer_action) with the action C(restore) can have, so that such a document can be given as
     it is.
 version_added: 1.0.0
@@ -67,7 +67,7 @@ EXAMPLES = r"""
     restore_from_date: "2026-11-22T20:00:00"
     overwrite: true
 
-- name: A server like the newest image of it, in another network
+- name: Make a server from the newest image, in another network
   freezer.backup.restore:
     nova_inst_id: 3ad7a62f-217a-48cd-a861-43ec0a04a78b
     storage: swift
@@ -79,20 +79,20 @@ EXAMPLES = r"""
 
 RETURN = r"""
 chosen:
-  description: What was chosen for O(storage) and O(container) where they are not given, and why, as sentences.
+  description: The choices for O(storage) and O(container) if they are not given, with the reasons, as sentences.
   returned: when one of them was chosen
   type: list
   elements: str
   sample: ["container is not given: freezer_backups was chosen, the default of Freezer's agents for Swift."]
 outcome:
   description:
-    - V(success), V(partial) when attributes or special files could not be restored, V(unchanged) when the new server or
-      volume was there already, and V(planned) in check mode.
+    - V(success), V(partial) if attributes or special files could not be restored, V(unchanged) if the new server or
+      volume exists already, and V(planned) in check mode.
   returned: success
   type: str
   sample: success
 hostname:
-  description: The host that the backup is of.
+  description: The host of the backup.
   returned: success
   type: str
   sample: web1
@@ -117,7 +117,7 @@ timestamp:
   type: int
   sample: 1795337766
 chain:
-  description: The backups that were read, from the full one on.
+  description: The chain that was read, the full backup first.
   returned: success
   type: list
   elements: dict
@@ -161,8 +161,8 @@ restore_abs_path:
   sample: /srv/restored
 counts:
   description:
-    - How many files, folders and so on were written, or would be, also those in new folders. The target itself, and what was
-      equal already, do not count.
+    - The number of files, folders and so on that were written, or would be, also those in new folders. The target itself and
+      equal files do not count.
   returned: for files; in check mode if the target is not empty
   type: dict
   sample: {files: 812, directories: 96, symbolic_links: 14}
@@ -179,7 +179,7 @@ replaced_paths:
   elements: str
   sample: [hosts]
 created:
-  description: How many paths were made; a folder that is new with all it holds counts once.
+  description: The number of created paths; a new folder counts once, with all its contents.
   returned: for files; in check mode if the target is not empty
   type: int
   sample: 12
@@ -216,13 +216,13 @@ unreadable:
   elements: dict
   sample: []
 remarks:
-  description: Why another storage was taken, and other remarks of tar.
+  description: The reason for reading from another storage, and other remarks of tar.
   returned: success
   type: list
   elements: str
   sample: []
 duration_seconds:
-  description: How long it took.
+  description: The duration.
   returned: success
   type: float
   sample: 2.25

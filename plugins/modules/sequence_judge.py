@@ -6,9 +6,9 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sequence_judge
-short_description: Say whether a run over several hosts goes on
+short_description: Decide whether a run over several hosts goes on
 description:
-  - Looks at what is known of all hosts of a run after a step, once for all of them, and tells the log what is the same for all. A part of the
+  - Checks the state of all hosts of a run after a step, once for all of them, and writes to the log what they have in common. A part of the
     playbooks C(backup), C(restore) and C(finalize).
 version_added: 1.0.0
 author:
@@ -16,17 +16,17 @@ author:
 options:
   after:
     description:
-      - The step that is over. V(prepare) and V(freeze) return whether the next one may begin, V(release) and V(upload) what has become
+      - The step that has ended. V(prepare) and V(freeze) return whether the next one may begin, V(release) and V(upload) the result
         of the run.
     type: str
     choices: [freeze, prepare, release, upload]
     required: true
   lead_seconds:
-    description: How long hosts get to be ready for the moment at which all are frozen.
+    description: The time for hosts to prepare for the common freeze.
     type: float
     default: 5
   tells_release:
-    description: Whether the log is told of the step C(finalize) of each host. It is not where hooks follow, which have lines of their own.
+    description: Whether the log gets a line about the step C(finalize) of each host. If hooks follow, they have lines of their own.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -38,7 +38,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: See whether all services are ready
+- name: Check whether all services are ready
   freezer.backup.sequence_judge:
     after: prepare
     run: "{{ freezer_plan.run }}"
@@ -50,33 +50,33 @@ EXAMPLES = r"""
 
 RETURN = r"""
 go:
-  description: Whether nothing has failed, and all that had to be quiesced by now is.
+  description: Whether nothing has failed, and everything is quiesced that has to be by now.
   returned: O(after=prepare) and O(after=freeze)
   type: bool
   sample: true
 moment:
-  description: When all hosts of C(freezer_compute) are frozen, in seconds since 1970 on the controller's clock; 0 where there is only one.
+  description: When all hosts of C(freezer_compute) are frozen, in seconds since 1970 on the controller's clock; 0 if there is only one.
   returned: O(after=prepare)
   type: float
   sample: 1796000000.5
 done:
-  description: The hosts that have gone through O(main_step).
+  description: The hosts that have completed O(main_step).
   returned: O(after=release) and O(after=upload)
   type: list
   elements: str
   sample: [db1, web1]
 failures:
-  description: For each host what has failed until it was released.
+  description: The failures of each host until its release.
   returned: O(after=release) and O(after=upload)
   type: dict
   sample: {db1: []}
 all_done:
-  description: Whether all hosts have, and were held to the end.
+  description: Whether all hosts have completed it, and were held until their release.
   returned: O(after=release) and O(after=upload)
   type: bool
   sample: true
 undone:
-  description: Whether what was taken is removed again.
+  description: Whether the snapshots are removed again.
   returned: O(after=release) and O(after=upload)
   type: bool
   sample: false

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sequence_member
-short_description: Say what a host has to do in a run over several hosts
+short_description: Find out the work of a host in a run over several hosts
 description:
-  - Looks at the variables of a host by which the playbooks C(backup), C(restore), C(remove_backup), C(finalize), C(suspend) and
-    C(resume) know what to do there, and finds and parses its hooks. Where a backup is meant, the host is asked which ones
-    it has on record. A part of these playbooks.
-  - What is wrong is returned and not a failure, so that M(freezer.backup.sequence_plan) says it of all hosts at once.
+  - Reads the variables of a host for the playbooks C(backup), C(restore), C(remove_backup), C(finalize), C(suspend) and
+    C(resume), and finds and parses its hooks. If the workflow is about a backup, it also reads the records of
+    the host. A part of these playbooks.
+  - Problems are returned and are no failure, so that M(freezer.backup.sequence_plan) reports those of all hosts at once.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -22,7 +22,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: See what each host has to do
+- name: Find out the work of each host
   freezer.backup.sequence_member:
     workflow: backup
   register: freezer_member
@@ -68,7 +68,7 @@ needs:
   elements: str
   sample: []
 targets:
-  description: Whether it has anything that is quiesced.
+  description: Whether it has targets to quiesce.
   returned: success
   type: bool
   sample: true
@@ -90,19 +90,19 @@ hooks:
   sample: {snapshot: [{tasks: dump.yml, found: /srv/project/dump.yml}]}
 known:
   description:
-    - The backups that the host has on record, as M(freezer.backup.run_record_info) returns them, or that they cannot be read. Empty for
-      workflows that are about no backup, and for hosts that Ansible does not log in to.
+    - The backups that the host has on record, as M(freezer.backup.run_record_info) returns them, or the error of reading them. Empty for
+      workflows without a backup, and for hosts that Ansible does not log in to.
   returned: success
   type: dict
   sample: {runs: [], done: [{workflow: backup, snapshot_name: before_upgrade}]}
 has:
-  description: The steps in which it has anything to do.
+  description: The steps in which it has work.
   returned: success
   type: list
   elements: str
   sample: [delete, prepare, snapshot]
 problems:
-  description: What is wrong, as sentences.
+  description: Problems, as sentences.
   returned: success
   type: list
   elements: str

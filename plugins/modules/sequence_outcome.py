@@ -6,10 +6,10 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sequence_outcome
-short_description: Say how a run over several hosts has ended
+short_description: Report the result of a run over several hosts
 description:
-  - Says what a run has made on which host, or which host has failed at which step, why, and what is left there.
-  - Hands on C(snapshot_name), and with the workflow C(backup) C(freezer_made), what was made of each host, as
+  - Reports what a run has made on which host, or which host has failed at which step, the reason, and leftovers.
+  - Sets C(snapshot_name), and with the workflow C(backup) C(freezer_made), the results of each host, as
     M(ansible.builtin.set_stats) does, for the next nodes of a workflow of AWX. A part of the playbooks C(backup), C(restore),
     C(remove_backup), C(finalize), C(suspend) and C(resume).
 version_added: 1.0.0
@@ -24,7 +24,7 @@ extends_documentation_fragment:
 """
 
 EXAMPLES = r"""
-- name: Say what became of it
+- name: Report the result
   freezer.backup.sequence_outcome:
     run: "{{ freezer_plan.run }}"
     members: "{{ freezer_plan.members }}"
@@ -34,7 +34,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 failed_on:
-  description: The hosts that have failed, which is for a task after it to make known. Empty if none has.
+  description: The hosts that have failed; a later task has to fail for them. Empty if none has.
   returned: success
   type: list
   elements: str
@@ -45,7 +45,7 @@ msg:
   type: str
   sample: backup before_upgrade is done on 2 hosts.
 made:
-  description: For each host the names of its snapshots of LVM, and what is in the cloud of it.
+  description: For each host the names of its snapshots of LVM, and its snapshots in the cloud.
   returned: success
   type: dict
   sample: {db1: {lvm: [data-before_upgrade], cloud: []}}

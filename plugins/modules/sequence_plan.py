@@ -6,23 +6,23 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: sequence_plan
-short_description: Plan a run over several hosts, or say why there is none
+short_description: Plan a run over several hosts, or refuse it
 description:
-  - Works out what is asked for and which hosts take part, from what M(freezer.backup.sequence_member) has found, or says what
-    forbids the run to begin, and which hosts are to fail for that. A part of the playbooks C(backup), C(restore),
+  - Decides which steps are done and which hosts take part, from the results of M(freezer.backup.sequence_member), or reports
+    what forbids the run, and which hosts fail for that. A part of the playbooks C(backup), C(restore),
     C(remove_backup), C(finalize), C(suspend) and C(resume), which call it once, before anything is done.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   hosts:
-    description: The pattern of the hosts that are meant, whatever C(--limit) says.
+    description: The pattern of the hosts, independent of C(--limit).
     type: raw
     default: all
   again:
     description:
-      - Hand out the plan that was made before by this C(ansible-playbook), whatever a hook has made of the variable that had it. It is
-        kept in the temporary folder of Ansible on the controller. Fails where there is none.
+      - Return the plan that this C(ansible-playbook) has made before, even if a hook has changed the variable that had it. It is
+        kept in the temporary folder of Ansible on the controller. Fails if there is none.
     type: bool
     default: false
 extends_documentation_fragment:
@@ -45,8 +45,8 @@ EXAMPLES = r"""
 RETURN = r"""
 refused_on:
   description:
-    - The hosts that fail because the run must not begin, in a task after this one. Those that are wrong; else the controller, if it is
-      in the play; else the first one. Empty if it may begin.
+    - The hosts that a later task fails because the run must not begin. They are those with problems, else the controller, if it is in the
+      play, else the first one. Empty if the run may begin.
   returned: success
   type: list
   elements: str
@@ -63,7 +63,7 @@ hosts:
   elements: str
   sample: [db1, web1, web2]
 before:
-  description: The files of tasks that are gone through until all have done what the run is for.
+  description: The files of tasks up to the main step of the run.
   returned: success
   type: list
   elements: str
@@ -74,7 +74,7 @@ parts:
   type: dict
   sample: {snapshot: {first: [lvm_host], last: []}}
 then:
-  description: The files of tasks for when all are released, in their order, for each of the plays that follow.
+  description: The files of tasks after the release, in their order, for each of the following plays.
   returned: success
   type: dict
   sample: {finalize: [finalize_hooks], remove: [lvm_skew, undo], end: [record_off]}
@@ -87,22 +87,22 @@ members:
 known:
   description:
     - Whether hooks of the step C(delete) may run. False for a removal of a backup that no host has on record, unless
-      C(freezer_allow_unrecorded) is true; a snapshot of that name that is found later counts as well.
+      C(freezer_allow_unrecorded) is true; a snapshot of that name that is found later counts as a record.
   returned: success
   type: bool
   sample: true
 retries:
-  description: How often a step that fails is tried again, the variable C(task_retries).
+  description: How often a failed step is repeated, the variable C(task_retries).
   returned: success
   type: int
   sample: 0
 retry_interval:
-  description: After how many seconds, the variable C(task_retry_interval).
+  description: The pause in seconds, the variable C(task_retry_interval).
   returned: success
   type: int
   sample: 30
 logged_in:
-  description: The hosts that take part and that Ansible logs in to, all of which are released in the end.
+  description: The hosts that take part and that Ansible logs in to, all of which are released at the end.
   returned: success
   type: list
   elements: str

@@ -8,36 +8,36 @@ DOCUMENTATION = r"""
 module: sequence_quiesce
 short_description: Quiesce a host as a step of a run over several
 description:
-  - Takes the step C(prepare) or C(freeze) of a host that has no hooks in it, with M(freezer.backup.freeze), tries again where it fails, and
-    tells the log. A part of the playbooks C(backup) and C(restore).
+  - Does the step C(prepare) or C(freeze) of a host without hooks for it, with M(freezer.backup.freeze), repeats it after a failure, and
+    writes to the log. A part of the playbooks C(backup) and C(restore).
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   step:
-    description: The step. V(clock) measures how far the host's clock is from the controller's, as M(freezer.backup.clock_offset) does.
+    description: The step. V(clock) measures the offset of the host's clock, as M(freezer.backup.clock_offset) does.
     type: str
     choices: [clock, freeze, prepare]
     required: true
   targets:
-    description: What to quiesce, as for M(freezer.backup.freeze). Without any the log is told that the step is done.
+    description: What to quiesce, as for M(freezer.backup.freeze). Without any, the log says that the step is done.
     type: list
     elements: dict
     default: []
   deadline_seconds:
-    description: When the host is released by itself.
+    description: The deadline of the hold, in seconds.
     type: float
   timeout_seconds:
-    description: How long it may take to quiesce one target.
+    description: The longest time to quiesce one target.
     type: float
   state_folder:
-    description: Where the holder keeps its files.
+    description: The folder for the files of the holder.
     type: path
   moment:
     description: When the host is quiesced, in seconds since 1970 on the controller's clock. 0, or none, means at once.
     type: float
   offset_seconds:
-    description: How far the host's clock is ahead of the controller's.
+    description: The offset of the host's clock from the controller's.
     type: float
     default: 0
   leave_out:
@@ -45,11 +45,11 @@ options:
     type: bool
     default: false
   retries:
-    description: How often the step is tried again where it fails.
+    description: How often the step is repeated after a failure.
     type: int
     default: 0
   retry_interval:
-    description: After how many seconds.
+    description: The pause in seconds.
     type: int
     default: 30
 extends_documentation_fragment:
@@ -69,22 +69,22 @@ EXAMPLES = r"""
 
 RETURN = r"""
 line:
-  description: The last line that the log was told.
+  description: The last line in the log.
   returned: with O(step=prepare) and O(step=freeze)
   type: dict
   sample: {workflow: backup, run: before_upgrade, host: web1, step: freeze, event: done}
 held_from:
-  description: Since when the host is quiesced, on its own clock, in seconds since 1970.
+  description: The time from which the host is quiesced, on its own clock, in seconds since 1970.
   returned: when it is
   type: float
   sample: 1796000000.5
 offset_seconds:
-  description: How far the host's clock is ahead of the controller's.
+  description: The offset of the host's clock from the controller's.
   returned: with O(step=clock), where there are O(targets)
   type: float
   sample: 0.0021
 error_seconds:
-  description: How much that may be wrong.
+  description: The maximum error of that.
   returned: with O(step=clock), where there are O(targets)
   type: float
   sample: 0.0105

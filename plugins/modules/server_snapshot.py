@@ -9,10 +9,10 @@ DOCUMENTATION = r"""
 module: server_snapshot
 short_description: Snapshots of servers of an OpenStack cloud
 description:
-  - Makes images of servers, waits until they are whole, and checks that they have bytes and a checksum.
-  - Lets a server become what its snapshot is, or makes a new server of it beside the old one.
-  - Takes many servers in one call. One that fails does not keep the others from being done; the module then fails with
-    the result of each.
+  - Makes images of servers, waits until they are complete, and checks that they have bytes and a checksum.
+  - Rebuilds a server from its snapshot, or makes a new server beside the old one.
+  - Handles many servers in one call. If one fails, the others are still done; the module then fails with the result of
+    each.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -26,16 +26,16 @@ options:
     aliases: [server, name]
   snapshot_name:
     description:
-      - What the snapshot is called. The image gets the name C(vm-<id>-<snapshot_name>-increment), or C(-backup) with
+      - The name of the snapshot. The image gets the name C(vm-<id>-<snapshot_name>-increment), or C(-backup) with
         O(incremental=false).
     type: str
     required: true
   state:
     description:
-      - With V(present) there is a whole snapshot of this name. One that an earlier run began is waited for, one that
-        failed is made again.
-      - With V(absent) there is none. Snapshots of volumes that belong to it go with it, other snapshots stay.
-      - With V(applied) the server is rebuilt from the snapshot. Its id and its addresses stay. It is stopped before, and
+      - V(present) ensures a complete snapshot of this name. It waits for one that an earlier run began, and repeats one that
+        failed.
+      - V(absent) removes it together with its snapshots of volumes; other snapshots are kept.
+      - V(applied) rebuilds the server from the snapshot. Its id and its addresses stay. It is stopped before, and
         started again if it ran.
     type: str
     choices: [present, absent, applied]
@@ -48,60 +48,61 @@ options:
     default: true
   backup_type:
     description:
-      - What O(rotation) counts, with O(incremental=false).
+      - The type that O(rotation) counts, with O(incremental=false).
     type: str
     default: irregular
   rotation:
     description:
-      - So many backups of O(backup_type) are kept of a server, with O(incremental=false). Nova removes the oldest.
+      - The number of backups of O(backup_type) that are kept of a server, with O(incremental=false). Nova removes the oldest.
     type: int
     default: 1
   require_quiesce:
     description:
-      - Refuse a snapshot during which the file systems of the server are not held still. Nova does that for servers
+      - Refuse a snapshot without frozen file systems. Nova freezes them for servers
         whose image has both C(hw_qemu_guest_agent) and C(os_require_quiesce); a server that is shut off needs nothing.
     type: bool
     default: false
   min_age:
     description:
-      - Make no new snapshot while the newest one of the server is younger than this many seconds.
+      - Make no snapshot if the newest one of the server is younger than this many seconds.
     type: float
   keep:
     description:
-      - So many snapshots of O(backup_set) are kept of a server. Older ones are removed when the new one is whole, or when
-        it is found to be there. With it Nova removes none by itself.
+      - The number of snapshots of O(backup_set) that are kept of a server. Older ones are removed as soon as the new one is
+        complete. With it Nova removes none by itself.
     type: int
   backup_set:
     description:
-      - What O(keep) counts. Without it O(snapshot_name).
+      - The set that O(keep) counts. The default is O(snapshot_name).
     type: str
   as_groups:
     description:
-      - The volumes of a server that boots from a volume get one group snapshot, if they are a group of Cinder. It is of one moment
-        where the type of the group has C(consistent_group_snapshot_enabled). Without it Nova asks for a snapshot of one volume
+      - The volumes of a server that boots from a volume get one group snapshot, if they are a group of Cinder. It is of one point in time
+        if the type of the group has C(consistent_group_snapshot_enabled). Without it Nova takes a snapshot of one volume
         after the other.
-      - Servers whose volumes are in no group are left to Nova. A group that has only some of them, or others too, is an error.
-      - Nova takes no part in it and so does not hold the file systems still; O(held) says who does.
+      - For servers whose volumes are in no group, Nova takes the snapshots. A group with only some of the volumes, or with other
+        volumes too, is an error.
+      - Nova takes no part in it and so does not freeze the file systems; O(held) records who does.
       - Cinder removes all snapshots of such a group together, as O(state=absent) and O(keep) do.
     type: bool
     default: false
   held:
     description:
-      - What whoever calls this holds still meanwhile, by the id of the server, V(fs) for its file systems or V(app) for its
-        applications. It is recorded as the consistency of the snapshot.
+      - What the caller holds meanwhile, by the id of the server, V(fs) for its file systems or V(app) for its applications. It
+        is recorded as the consistency of the snapshot.
     type: dict
     default: {}
   wait_for:
     description:
       - With V(whole) the bytes of the image are in Glance and have a checksum.
-      - With V(taken) no later write of the server gets into the snapshot, so that what is held still may go on; its bytes
-        may still be on their way. Call it again with V(whole) to wait for them.
+      - With V(taken) no later write of the server gets into the snapshot, so a hold can be released; its bytes may still be
+        uploaded. Call it again with V(whole) to wait for them.
     type: str
     choices: [taken, whole]
     default: whole
   metadata:
     description:
-      - Further properties of the image. Owner, server, set, level and consistency are recorded anyway.
+      - Further properties of the image. Owner, server, set, level and consistency are always recorded.
     type: dict
     default: {}
   restore_as:
@@ -112,17 +113,17 @@ options:
     type: str
   force:
     description:
-      - With O(state=applied), rebuild a server also if it was made from this very snapshot.
+      - With O(state=applied), rebuild a server even if it was made from this snapshot.
     type: bool
     default: false
   timeout:
     description:
-      - How long to wait for each server, in seconds. The next run goes on where this one stopped waiting.
+      - The longest wait for each server, in seconds. The next run goes on waiting.
     type: float
     default: 600.0
   concurrency:
     description:
-      - So many servers are worked on at once.
+      - The number of servers that are handled in parallel.
     type: int
     default: 8
 extends_documentation_fragment:
@@ -149,7 +150,7 @@ EXAMPLES = r"""
     servers: [web1, web2]
     snapshot_name: before-upgrade
 
-- name: A database server, all of whose volumes are one group of Cinder, as it was at one moment
+- name: A database server, all of whose volumes are one group of Cinder, at one point in time
   freezer.backup.server_snapshot:
     cloud: mycloud
     servers: db1
@@ -165,7 +166,7 @@ EXAMPLES = r"""
     backup_type: daily
     rotation: 7
 
-- name: The server as it was before the upgrade
+- name: Rebuild the server as it was before the upgrade
   freezer.backup.server_snapshot:
     cloud: mycloud
     servers: web1
@@ -175,7 +176,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 snapshots:
-  description: What became of each server, in the order in which they were named.
+  description: The result for each server, in the given order.
   returned: always, when the servers were found
   type: list
   elements: dict
@@ -197,11 +198,11 @@ snapshots:
       type: str
       returned: always
     message:
-      description: What went wrong.
+      description: The error.
       type: str
       returned: with the outcome C(failed)
     reason:
-      description: Why nothing was done.
+      description: The reason if nothing was done.
       type: str
       returned: where it is not plain
     snapshot:
@@ -221,11 +222,11 @@ snapshots:
       type: str
       returned: with O(state=present)
     consistency:
-      description: C(fs) when file systems were held still or not in use, what O(held) says, C(crash) otherwise.
+      description: C(fs) if file systems were frozen or not in use, the value of O(held), else C(crash).
       type: str
       returned: with O(state=present)
     volume_snapshot_ids:
-      description: The snapshots of volumes that the image of a server with volumes stands for.
+      description: The snapshots of volumes that the image of a server with volumes refers to.
       type: list
       elements: str
       returned: with O(state=present)

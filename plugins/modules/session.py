@@ -10,8 +10,8 @@ module: session
 short_description: Store a session with a Freezer API
 version_added: 1.0.0
 description:
-  - Stores a session, changes it and the jobs that it holds, or removes it.
-  - The jobs of a session start at the same time on their clients. Together they are one picture of a distributed
+  - Stores a session, changes it and its members, or removes it.
+  - The jobs of a session start at the same time on their clients. Together they back up a distributed
     system. Each round of them has a number, the C(session_tag).
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -29,8 +29,8 @@ options:
     type: int
   jobs:
     description:
-      - The ids of the jobs that the session holds, exactly these. Jobs that are not named leave it.
-      - If it is not given, the jobs of the session stay what they are.
+      - The ids of all jobs in the session. Other jobs leave it.
+      - If it is not given, the jobs of the session do not change.
       - The C(jobs) of a session document, an object with the ids as keys, mean the same.
     type: raw
   session_tag:
@@ -111,7 +111,7 @@ session_id:
   type: str
   sample: shop
 session:
-  description: The session as it is stored now, or V(null) when there is none any more.
+  description: The session as it is stored now, or V(null) if it does not exist.
   returned: success
   type: dict
   sample:

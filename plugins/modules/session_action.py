@@ -10,9 +10,9 @@ module: session_action
 short_description: Start or end a job in a session
 version_added: 1.0.0
 description:
-  - Says what a scheduler says to a session when it is about to run one of its jobs, and when the job has ended, for
-    playbooks that run jobs themselves.
-  - A start within O(freezer.backup.session#module:hold_off) seconds joins the round that is under way. Later it begins
+  - Starts and ends a job in its session, as a scheduler does before and after a run, for playbooks that run jobs
+    themselves.
+  - A start within O(freezer.backup.session#module:hold_off) seconds joins the current round. A later start begins
     a new one, and the C(session_tag) grows by one.
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -36,7 +36,7 @@ options:
       - If it is not given, it is the C(session_tag) of the job.
     type: int
   result:
-    description: What came of the job. O(action=end) needs it.
+    description: The result of the job. O(action=end) needs it.
     type: str
     choices: [success, fail, aborted]
 extends_documentation_fragment:
@@ -73,7 +73,7 @@ EXAMPLES = r"""
     session_tag: "{{ round.session_tag }}"
   when: round.result == 'success'
 
-- name: Say that the job is done
+- name: End the job in the session
   freezer.backup.session_action:
     url: http://backup.example.org:9090
     session_id: shop

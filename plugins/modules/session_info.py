@@ -10,12 +10,12 @@ module: session_info
 short_description: Look sessions up at a Freezer API
 version_added: 1.0.0
 description:
-  - Returns a session by its id, or all sessions that fit.
+  - Returns a session by its id, or all sessions that match.
 author:
   - The freezer.backup authors (@freezer-backup)
 options:
   session_id:
-    description: The id of a session. An unknown id is no error, the list is empty then.
+    description: The id of a session. An unknown id is no error; the list is then empty.
     type: str
 extends_documentation_fragment:
   - freezer.backup._attributes
@@ -60,7 +60,7 @@ sessions:
       user_id: anna
       project_id: default
 query_result:
-  description: What O(query) finds in the list.
+  description: The result of O(query).
   returned: success and O(query) is given
   type: raw
 """

@@ -9,11 +9,10 @@ DOCUMENTATION = r"""
 module: verify
 short_description: Prove that a backup can be restored
 description:
-  - Reads a backup and everything it is built on and checks it, up to a restore into a scratch folder that is compared
-    with a folder.
+  - Reads and checks a backup and its chain, up to a restore into a scratch folder that is compared with another folder.
   - Fails when the proof fails, and when one of O(storages) does not have the backup.
-  - The options are the keys that a C(freezer_action) with the action C(verify) can have. Of an action for a backup the filter
-    P(freezer.backup.action_for#filter) takes what has a meaning here.
+  - The options are the keys that a C(freezer_action) with the action C(verify) can have. The filter
+    P(freezer.backup.action_for#filter) selects them from an action for a backup.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -46,7 +45,7 @@ EXAMPLES = r"""
     storage: local
     container: /srv/backups
 
-- name: Prove that what was archived a moment ago restores to what is there
+- name: Prove that the last backup restores to the present state
   freezer.backup.verify:
     backup_name: etc
     storage: local
@@ -56,7 +55,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 chosen:
-  description: What was chosen for O(storage) and O(container) where they are not given, and why, as sentences.
+  description: The choices for O(storage) and O(container) if they are not given, with the reasons, as sentences.
   returned: when one of them was chosen
   type: list
   elements: str
@@ -67,7 +66,7 @@ outcome:
   type: str
   sample: success
 hostname:
-  description: The host that the backup is of.
+  description: The host of the backup.
   returned: success
   type: str
   sample: web1
@@ -92,7 +91,7 @@ timestamp:
   type: int
   sample: 1795337766
 chain:
-  description: The backups that were read, from the full one on.
+  description: The chain that was read, the full backup first.
   returned: success
   type: list
   elements: dict
@@ -120,18 +119,18 @@ stored_bytes:
   type: int
   sample: 1048576
 differences_count:
-  description: In how many paths O(compare_to) and the restored copy differ.
+  description: The number of paths that differ between O(compare_to) and the restored copy.
   returned: success
   type: int
   sample: 0
 differences:
-  description: The first 200 of these paths, each with what differs.
+  description: The first 200 of these paths, each with its differences.
   returned: success
   type: list
   elements: str
   sample: []
 duration_seconds:
-  description: How long it took.
+  description: The duration.
   returned: success
   type: float
   sample: 1.5

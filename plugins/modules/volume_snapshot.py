@@ -9,10 +9,10 @@ DOCUMENTATION = r"""
 module: volume_snapshot
 short_description: Snapshots and backups of volumes of an OpenStack cloud
 description:
-  - Makes snapshots of volumes, or backups in Cinder's backup store, full and incremental, and waits until they are whole.
-  - Lets a volume become what was kept of it, or makes a new one of it.
-  - Takes many volumes in one call. One that fails does not keep the others from being done; the module then fails with
-    the result of each.
+  - Makes snapshots of volumes, or full and incremental backups in Cinder's backup store, and waits until they are complete.
+  - Reverts a volume to a snapshot or a backup, or makes a new volume of it.
+  - Handles many volumes in one call. If one fails, the others are still done; the module then fails with the result of
+    each.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)
@@ -26,15 +26,15 @@ options:
     aliases: [volume, name]
   snapshot_name:
     description:
-      - What it is called. A snapshot gets the name C(volume-<id>-<snapshot_name>-increment), a backup
+      - The name. A snapshot gets the name C(volume-<id>-<snapshot_name>-increment), a backup
         C(volume-<id>-<snapshot_name>-backup).
     type: str
     required: true
   state:
     description:
-      - With V(present) there is a whole one of this name.
-      - With V(absent) there is none. No other snapshot or backup of the volume is touched.
-      - With V(applied) the volume has the content again that it had then.
+      - V(present) ensures a complete one of this name.
+      - V(absent) removes it. Other snapshots and backups of the volume are not changed.
+      - V(applied) restores the content of the volume.
     type: str
     choices: [present, absent, applied]
     default: present
@@ -45,58 +45,58 @@ options:
     default: true
   backup_level:
     description:
-      - Whether a backup is full or holds what changed since the volume's newest one. V(auto) is incremental where there
-        is one to build on.
+      - Whether a backup is full or has the changes since the volume's newest one. V(auto) is incremental if there is a backup
+        to build on.
     type: str
     choices: [full, incremental, auto]
     default: full
   container:
     description:
-      - The container that Cinder puts a backup into. Without it Cinder's own.
+      - The container for backups of Cinder. The default is Cinder's.
     type: str
   require_quiesce:
     description:
-      - Refuse a volume that is attached to a server, since Cinder cannot hold the file systems on it still.
+      - Refuse a volume that is attached to a server, because Cinder cannot freeze the file systems on it.
     type: bool
     default: false
   min_age:
     description:
-      - Make no new one while the volume's newest one is younger than this many seconds.
+      - Make none if the volume's newest one is younger than this many seconds.
     type: float
   rotation:
     description:
-      - So many snapshots, or full backups with what builds on them, are kept of O(backup_set). Older ones are removed
-        when the new one is whole, or when it is found to be there.
+      - The number of snapshots, or of full backups with their increments, that are kept of O(backup_set). Older ones are
+        removed as soon as the new one is complete.
     type: int
   backup_set:
     description:
-      - What O(rotation) counts. Without it O(snapshot_name).
+      - The set that O(rotation) counts. The default is O(snapshot_name).
     type: str
   as_groups:
     description:
-      - Volumes that are in a group of Cinder get one group snapshot, which is of one moment where the type of the group has
+      - Volumes that are in a group of Cinder get one group snapshot, which is of one point in time if the type of the group has
         C(consistent_group_snapshot_enabled). Volumes that are in none get snapshots of their own.
-      - All volumes of such a group have to be named, also when it is removed, which Cinder does with all of it or nothing.
-      - A backup is made of a snapshot that was taken so.
+      - All volumes of such a group have to be named, also when it is removed, because Cinder removes such a group only as a whole.
+      - A backup is made of such a snapshot.
     type: bool
     default: false
   held:
     description:
-      - What whoever calls this holds still meanwhile, by the id of the volume, V(fs) for its file systems or V(app) for its
-        applications. It is recorded as the consistency of the snapshot.
+      - What the caller holds meanwhile, by the id of the volume, V(fs) for its file systems or V(app) for its applications. It
+        is recorded as the consistency of the snapshot.
     type: dict
     default: {}
   wait_for:
     description:
       - With V(whole) a backup is in Cinder's backup store.
-      - With V(taken) no later write to the volume gets into it, so that what is held still may go on. Of a backup there is
-        a snapshot then, of which it is made when this is called again with V(whole), and which goes with it.
+      - With V(taken) no later write to the volume gets into it, so a hold can be released. For a backup there is then a
+        snapshot; a second call with V(whole) makes the backup of it. The snapshot is removed together with the backup.
     type: str
     choices: [taken, whole]
     default: whole
   metadata:
     description:
-      - Further metadata. Owner, set, level and consistency are recorded anyway.
+      - Further metadata. Owner, set, level and consistency are always recorded.
     type: dict
     default: {}
   restore_to:
@@ -113,12 +113,12 @@ options:
     type: str
   timeout:
     description:
-      - How long to wait for each volume, in seconds. The next run goes on where this one stopped waiting.
+      - The longest wait for each volume, in seconds. The next run goes on waiting.
     type: float
     default: 1200.0
   concurrency:
     description:
-      - So many volumes are worked on at once.
+      - The number of volumes that are handled in parallel.
     type: int
     default: 8
 extends_documentation_fragment:
@@ -154,14 +154,14 @@ EXAMPLES = r"""
     backup_level: auto
     backup_set: daily
 
-- name: Snapshots of the two volumes of a database, which are a group of Cinder, of one moment
+- name: Snapshots of the two volumes of a database, which are a group of Cinder, of one point in time
   freezer.backup.volume_snapshot:
     cloud: mycloud
     volumes: [db-data, db-journal]
     snapshot_name: before-upgrade
     as_groups: true
 
-- name: The volume as it was
+- name: Revert the volume
   freezer.backup.volume_snapshot:
     cloud: mycloud
     volumes: data1
@@ -171,7 +171,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 snapshots:
-  description: What became of each volume, in the order in which they were named.
+  description: The result for each volume, in the given order.
   returned: always, when the volumes were found
   type: list
   elements: dict
@@ -193,11 +193,11 @@ snapshots:
       type: str
       returned: always
     message:
-      description: What went wrong.
+      description: The error.
       type: str
       returned: with the outcome C(failed)
     reason:
-      description: Why nothing was done.
+      description: The reason if nothing was done.
       type: str
       returned: where it is not plain
     snapshot:
@@ -221,15 +221,15 @@ snapshots:
       type: int
       returned: with O(state=present)
     consistency:
-      description: C(fs) when the volume was not attached, what O(held) says, C(crash) otherwise.
+      description: C(fs) if the volume was not attached, the value of O(held), else C(crash).
       type: str
       returned: with O(state=present)
     container:
-      description: Where Cinder keeps the backup.
+      description: The container of the backup in Cinder.
       type: str
       returned: for backups
     object_count:
-      description: Of how many objects the backup consists there.
+      description: The number of objects of the backup.
       type: int
       returned: for backups
     created_at:
@@ -237,7 +237,7 @@ snapshots:
       type: str
       returned: with O(state=present)
     removed:
-      description: Ids of what was removed, by O(rotation) or O(state=absent).
+      description: Ids of removed snapshots or backups, by O(rotation) or O(state=absent).
       type: list
       elements: str
       returned: when something was
