@@ -19,7 +19,7 @@ options:
     choices: [fs, nova, cinder, cindernative]
   backup_name:
     description:
-      - The name under which backups of the same data are kept and found again.
+      - The name of the backups of the same data.
       - The default for a server or a volume is C(freezer_<medium>_<id>); without a name, restore and verify take the
         newest backup of any name.
     type: str
@@ -36,9 +36,9 @@ options:
   cindernative_vol_id:
     description:
       - The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.
-      - With O(freezer.backup.backup#module:max_level) so many increments follow each full backup. Cinder
-        builds an increment on the volume's newest backup; if that has another name than O(backup_name), the backup is
-        full, and the result gives the reason.
+      - With O(freezer.backup.backup#module:max_level) so many increments follow each full backup. Cinder builds an
+        increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
+        the result gives the reason.
     type: str
   cloud:
     description:
@@ -54,12 +54,12 @@ options:
     default: 21600
   container:
     description:
-      - 'The container of the backups: for O(storage=local) the absolute path of a folder, for O(storage=swift)
-        the name of a container.'
+      - 'The container of the backups: for O(storage=local) the absolute path of a folder, for O(storage=swift) the name
+        of a container.'
       - Without it V(freezer_backups) for V(swift).
-      - Both are made if they are missing, a folder with mode 0700, a container together with C(<container>_segments).
-      - Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; other names
-        are used as given. Images of servers and volumes need O(storage=swift).
+      - 'Both are made if they are missing: a folder with mode 0700, a container together with C(<container>_segments).'
+      - Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; other names are
+        used as given. Images of servers and volumes need O(storage=swift).
     type: str
   dry_run:
     description:
@@ -78,16 +78,16 @@ options:
   hostname:
     description:
       - The host of the backup.
-      - Without it the name of the host that runs the module.
+      - Without it the name of the host that runs it.
     type: str
     aliases: [restore_from_host]
   init:
     description:
       - Accept the container as it is, and make a missing folder with its parents.
-      - Without it the parent folder has to exist. The first backup writes a marker with an id into a container, and
-        the host remembers it. Later the host refuses the container if it is missing, has lost its marker or has another
-        id, because a storage that is not mounted looks like that. With this option the host uses it, and remembers the
-        new id.
+      - Without it the parent folder has to exist. The first backup writes a marker with an id into a container, and the
+        host remembers it. Later the host refuses the container if it is missing, has lost its marker or has another id,
+        because a storage that is not mounted looks like that. With this option the host uses it, and remembers the new
+        id.
     type: bool
     default: false
   insecure:
@@ -136,24 +136,24 @@ options:
     type: path
   proxy:
     description:
-      - Send requests to the cloud through this HTTP proxy, such as C(http://proxy.example.org:3128), or through none with
-        V(none).
+      - Send requests to the cloud through this HTTP proxy, such as C(http://proxy.example.org:3128), or through none
+        with V(none).
       - Without it that of E(https_proxy), E(http_proxy) and E(no_proxy).
     type: str
   storage:
     description:
       - 'Where backups are kept: V(local) is a folder of the host, V(swift) the object store of an OpenStack cloud.'
       - Without this and O(storages) it is V(swift) if O(cloud), O(osrc) or the environment (E(OS_CLOUD), or
-        E(OS_AUTH_URL) and the variables that belong to it, or E(OS_CLIENT_CONFIG_FILE)) names a cloud, else an error. The
-        result has the choice in RV(ignore:chosen).
+        E(OS_AUTH_URL) and the variables that belong to it, or E(OS_CLIENT_CONFIG_FILE)) names a cloud, else an error.
+        The result has the choice in RV(ignore:chosen).
     type: str
     choices: [local, swift]
   storages:
     description:
       - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
       - M(freezer.backup.restore) reads from the first storage that has the backup. Without
-        O(freezer.backup.restore#module:backup_id) it fails if one of them cannot be read or is damaged, because
-        that one may have a newer backup.
+        O(freezer.backup.restore#module:backup_id) it fails if one of them cannot be read or is damaged, because that
+        one may have a newer backup.
       - M(freezer.backup.verify) fails if one of them does not have the backup.
     type: list
     elements: dict
@@ -215,8 +215,7 @@ options:
     type: int
   deadline_seconds:
     description:
-      - The application of O(mode) is released after this time in any case; the backup fails in that
-        case.
+      - The application of O(mode) is released after this time in any case; the backup fails in that case.
       - It is above 0 and at most 86400.
     type: float
     default: 60
@@ -273,13 +272,13 @@ options:
       - The volume to take the snapshot of, as C(group/volume) or by its path; it asks for a snapshot without
         O(snapshot).
       - Without it the one that the path is on.
-      - It is found by O(path_to_backup); if it is given it has to be that one.
+      - It follows from O(path_to_backup); if it is given, it has to agree.
     type: str
   lvm_volgroup:
     description:
       - The group of the volume.
       - Without it that of the path's volume.
-      - It is found by O(path_to_backup); if it is given it has to be that one.
+      - It follows from O(path_to_backup); if it is given, it has to agree.
     type: str
   max_level:
     description:
@@ -318,7 +317,7 @@ options:
   one_file_system:
     description:
       - Leave out other file systems that are mounted below the path.
-      - The default is V(false), and V(true) with a snapshot.
+      - Without it V(false), and V(true) with a snapshot.
       - With V(false) they are backed up as well, unless a snapshot is read, which has one file system. Virtual file
         systems are always left out, such as C(/proc), C(/sys) and C(devtmpfs).
       - File systems that are left out are listed in RV(ignore:left_out) and RV(ignore:reason) of the result. That is no
@@ -369,8 +368,7 @@ options:
     type: str
   cindernative_backup_id:
     description:
-      - The backup of Cinder to restore or verify, also one of another program; the same as
-        O(backup_id).
+      - The backup of Cinder to restore or verify, also one of another program; the same as O(backup_id).
     type: str
   nova_restore_network:
     description:
@@ -420,8 +418,8 @@ options:
       - V(segments) checks all stored objects and the chain of manifests. V(restore) has to fit into the host's
         temporary folder.
       - For an image of a server or a volume V(segments) checks the size of all objects, V(stream) also their SHA-256.
-        V(restore) uploads an image to Glance and compares its hash, and for a raw image makes a scratch volume and reads
-        its bytes again.
+        V(restore) uploads an image to Glance and compares its hash, and for a raw image makes a scratch volume and
+        reads its bytes again.
       - For a backup of Cinder V(segments) checks its chain, V(stream) also restores it into a scratch volume, and
         V(restore) also reads that volume.
     type: str
@@ -429,8 +427,7 @@ options:
     default: stream
   cindernative_backup_id:
     description:
-      - The backup of Cinder to restore or verify, also one of another program; the same as
-        O(backup_id).
+      - The backup of Cinder to restore or verify, also one of another program; the same as O(backup_id).
     type: str
   compare_to:
     description:

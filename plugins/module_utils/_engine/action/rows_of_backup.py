@@ -24,30 +24,33 @@ READ: Sequence[Row] = (
         line="backup: the folder or the file to back up", aliases=("src_file", "file_to_backup"), verbs=BACKUP,
         media=(FILES,), is_path=True),
     Row("exclude", values.texts, "PATTERN",
-        "Leave out what matches this pattern, as GNU tar's C(--exclude) takes it; can be given several times.", repeated=True,
+        "Leave out paths that match this pattern, in the form of GNU tar's C(--exclude); can be given several times.", repeated=True,
         line="backup: leave this out; can be repeated", default=(), verbs=BACKUP, media=(FILES,)),
     Row("dereference_symlink", values.Choice("none", "soft", "hard", "all"), "WHICH",
         "Store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both (V(all)) or neither (V(none)).",
         default="none", verbs=BACKUP, media=(FILES,)),
     Row("one_file_system", values.switch, "", "Leave out other file systems that are mounted below the path.",
-        more="They are backed up as well without it, unless a snapshot is read, which holds one file system. What holds no "
-             "files is always left out, such as C(/proc), C(/sys) and C(devtmpfs).\n"
-             "What is left out is named in RV(ignore:left_out) and RV(ignore:reason) of the result, and is no failure.",
-        otherwise="no, and yes with a snapshot", verbs=BACKUP),
+        more="With V(false) they are backed up as well, unless a snapshot is read, which has one file system. "
+             "Virtual file systems are always left out, such as C(/proc), C(/sys) and C(devtmpfs).\n"
+             "File systems that are left out are listed in RV(ignore:left_out) and RV(ignore:reason) of the result. "
+             "That is no failure.",
+        otherwise="V(false), and V(true) with a snapshot", verbs=BACKUP),
 )  # fmt: skip
 
 CONSISTENCY: Sequence[Row] = (
     Row("snapshot", values.snapshot, "",
         "Read a snapshot of the LVM volume that the path is on, and remove it afterwards.",
-        more="All files are of one point in time then. In documents and modules the value is V(lvm), or V(true) as Freezer has it.\n"
+        more="All files are then of one point in time. In documents and modules the value is V(lvm), or V(true) as "
+             "Freezer has it.\n"
              "Needs root and lvm2 on the host, and free extents in the volume group or space in the thin pool.",
         line="backup: read a snapshot of the LVM volume", default="", verbs=BACKUP, media=(FILES,)),
     Row("mode", values.Mode("fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUDS), "MODE",
         "What kind of data is backed up: V(fs) is files, the others a database that is running.",
-        more="The database is quiesced while the snapshot is made, so it needs O(snapshot=lvm), and O(path_to_backup) holds all of "
-             "its files. V(mongo) is V(mongodb).\n"
+        more="The database is quiesced while the snapshot is made, so it needs O(snapshot=lvm), and "
+             "O(path_to_backup) has to have all of its files. V(mongo) is V(mongodb).\n"
              "With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.\n"
-             "V(nova), V(cinder) and V(cindernative) say no more than the option that names the server or the volume.",
+             "V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the "
+             "volume.",
         short="-m", line="backup: fs, mysql, postgresql or mongodb", default="fs", verbs=EACH),
     Row("mysql_conf", values.text, "FILE",
         "A file on the host with lines such as C(user = backup), for O(mode=mysql), also MySQL's own option files.",
@@ -65,10 +68,10 @@ CONSISTENCY: Sequence[Row] = (
              "without a password.",
         verbs=BACKUP, is_path=True),
     Row("deadline_seconds", values.number, "SECONDS",
-        "The application of O(mode) is released after this time, whatever the backup has done by then; it fails in that case.",
+        "The application of O(mode) is released after this time in any case; the backup fails in that case.",
         more=f"It is above 0 and at most {MOST_DEADLINE_SECONDS:.0f}.", default=DEFAULT_DEADLINE_SECONDS, verbs=BACKUP),
     Row("lvm_snapsize", values.text, "SIZE",
-        "What a classic snapshot may keep of what is overwritten while it is read, such as V(2G), V(20%ORIGIN) or V(50%FREE).",
+        "The space of a classic snapshot for blocks that are overwritten while it is read, such as V(2G), V(20%ORIGIN) or V(50%FREE).",
         more="A backup whose snapshot runs out of space fails. A thin volume has thin snapshots, which take what they need of "
              "the pool.",
         otherwise="1G", verbs=BACKUP, media=(FILES,)),
@@ -76,19 +79,20 @@ CONSISTENCY: Sequence[Row] = (
         verbs=BACKUP, media=(FILES,)),
     Row("lvm_snapperm", values.Choice("ro", "rw"), "PERM", "Whether the snapshot can only be read (V(ro)), or also be written to (V(rw)).",
         spelling="lvm_snap_perm", aliases=("lvm_snap_perm",), default="ro", verbs=BACKUP),
-    Row("lvm_dirmount", values.text, "PATH", "The folder on which the snapshot is mounted; it has to be empty.",
+    Row("lvm_dirmount", values.text, "PATH", "The mount point of the snapshot; it has to be empty.",
         more="With O(lvm_srcvol), O(path_to_backup) can be the path that the data has in the mounted snapshot.",
         otherwise="a folder of its own below C(/run/freezer-backup)", verbs=BACKUP, media=(FILES,), is_path=True),
     Row("lvm_srcvol", values.text, "VOLUME",
         "The volume to take the snapshot of, as C(group/volume) or by its path; it asks for a snapshot without O(snapshot).",
-        more="It is found by O(path_to_backup); if it is given it has to be that one.", otherwise="the one that the path is on",
+        more="It follows from O(path_to_backup); if it is given, it has to agree.", otherwise="the one that the path is on",
         verbs=BACKUP, media=(FILES,)),
     Row("lvm_volgroup", values.text, "GROUP", "The group of the volume.",
-        more="It is found by O(path_to_backup); if it is given it has to be that one.", otherwise="that of the path's volume",
+        more="It follows from O(path_to_backup); if it is given, it has to agree.", otherwise="that of the path's volume",
         verbs=BACKUP, media=(FILES,)),
     Row("lvm_auto_snap", values.auto_snap, "PATH",
         "The same as O(snapshot=lvm), for the volume of this path, as Freezer's older documents have it.",
-        more="The path has to be on the volume that O(path_to_backup) is on; V(true) says no more.", verbs=BACKUP,
+        more="The path has to be on the volume that O(path_to_backup) is on; V(true) is the same as O(snapshot=lvm) "
+             "alone.", verbs=BACKUP,
         media=(FILES,)),
 )  # fmt: skip
 
@@ -96,18 +100,18 @@ LEVELS_OF_BACKUPS: Sequence[Row] = (
     Row("max_level", values.whole, "N",
         "The highest level: so many increments follow a full backup, and the next one is full again.",
         more="Without O(max_level), O(always_level) and O(restart_always_level) every backup is full.",
-        line="backup: so many increments follow a full one", aliases=("max_backup_level",), verbs=BACKUP,
+        line="backup: the number of increments after a full one", aliases=("max_backup_level",), verbs=BACKUP,
         media=(FILES, "cindernative")),
     Row("always_level", values.whole, "N",
-        "Once this level is reached it is taken again every time, on the newest backup of the level below.",
+        "Once this level is reached, every backup has it, each on the newest backup of the level below.",
         more="The value V(1) makes differential backups.", aliases=("always_backup_level",), verbs=BACKUP, media=(FILES,)),
     Row("restart_always_level", values.number, "DAYS",
-        "Begin with a full backup again after so many days, counted from the last full one.",
+        "Make a full backup so many days after the last full one.",
         aliases=("restart_always_backup",), verbs=BACKUP, media=(FILES, "cindernative")),
-    Row("no_incremental", values.switch, "", "Make a full backup, whatever the levels say.", default=False, verbs=BACKUP),
+    Row("no_incremental", values.switch, "", "Make a full backup, whatever the options of levels are.", default=False, verbs=BACKUP),
     Row("min_age", values.number, "SECONDS",
-        "Make no new backup while the newest one in every storage is younger than this many seconds.",
-        more="With M(freezer.backup.prune), leave what killed runs have left while it is younger than this.",
+        "Make no backup if the newest one in every storage is younger than this many seconds.",
+        more="With M(freezer.backup.prune), keep leftovers of killed runs that are younger than this.",
         verbs=(*BACKUP, *ADMIN)),
 )  # fmt: skip
 
@@ -122,6 +126,6 @@ STORED: Sequence[Row] = (
         f"V({values.LEAST_SEGMENT_BYTES // 1024}K).",
         short="-M", aliases=("max_seg_size",), default=DEFAULT_SEGMENT_BYTES, verbs=BACKUP),
     Row("engine_name", values.Choice("tar", "nova"), "ENGINE", "The engine of the archive.",
-        more="V(nova) is what Freezer's documents have for a server, which O(nova_inst_id) names.", short="-e",
+        more="Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.", short="-e",
         spelling="engine", aliases=("engine",), default="tar", verbs=EACH),
 )  # fmt: skip

@@ -26,45 +26,47 @@ GROUPS: Mapping[str, Sequence[Row]] = {
     "what to do": (
         Row("action", None, "ACTION",
             "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).",
-            more="A module takes the action that it carries out, so that a document can be given as it is.",
+            more="A module accepts the action that it carries out, so that a document can be passed unchanged.",
             line="backup (the default), restore, verify, info, admin, exec"),
-        Row("dry_run", values.switch, "", "Say what would be done, and do nothing.",
+        Row("dry_run", values.switch, "", "Return what would be done, and change nothing.",
             more="It is the same as check mode of Ansible.",
-            line="say what would be done, and do nothing", default=False, is_repeated_by_record=False),
+            line="return what would be done, and change nothing", default=False, is_repeated_by_record=False),
     ),
     "which backup": (
         Row("backup_name", values.text, "NAME",
-            "The name under which backups of the same data are kept and found again.",
-            more="Of a server or a volume it is C(freezer_<medium>_<id>) if it is not given; a restore and a proof then take the newest "
-                 "backup, whatever it is called.",
-            short="-N", verbs=EACH, line="the name that a backup is found by again"),
-        Row("hostname", values.text, "HOST", "The host that the backup is of.", otherwise="the name of the host that does the work",
+            "The name of the backups of the same data.",
+            more="The default for a server or a volume is C(freezer_<medium>_<id>); without a name, restore and "
+                 "verify take the newest backup of any name.",
+            short="-N", verbs=EACH, line="the name of the backup"),
+        Row("hostname", values.text, "HOST", "The host of the backup.", otherwise="the name of the host that runs it",
             verbs=EACH, aliases=("restore_from_host",)),
         Row("storage", values.Choice("local", "swift"), "KIND",
             "Where backups are kept: V(local) is a folder of the host, V(swift) the object store of an OpenStack cloud.",
-            more="Without this and O(storages) it is V(swift) where O(cloud), O(osrc) or the environment (E(OS_CLOUD), or E(OS_AUTH_URL) "
-                 "and what belongs to it, or E(OS_CLIENT_CONFIG_FILE)) names a cloud, and an error else. The result says so in "
-                 "RV(ignore:chosen).",
+            more="Without this and O(storages) it is V(swift) if O(cloud), O(osrc) or the environment (E(OS_CLOUD), "
+                 "or E(OS_AUTH_URL) and the variables that belong to it, or E(OS_CLIENT_CONFIG_FILE)) names a "
+                 "cloud, else an error. The result has the choice in RV(ignore:chosen).",
             line="where backups are kept: local or swift", verbs=EACH, is_repeated_by_record=False),
         Row("container", values.text, "PATH",
-            "Where in the storage backups are kept: for O(storage=local) the absolute path of a folder, for O(storage=swift) the "
-            "name of a container.",
-            more="Both are made when they are missing, a folder with mode 0700, and beside a container C(<container>_segments).\n"
-                 "Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; a name that is given "
-                 "is taken as it is. Images of servers and volumes need O(storage=swift).",
+            "The container of the backups: for O(storage=local) the absolute path of a folder, for O(storage=swift) "
+            "the name of a container.",
+            more="Both are made if they are missing: a folder with mode 0700, a container together with "
+                 "C(<container>_segments).\n"
+                 "Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; "
+                 "other names are used as given. Images of servers and volumes need O(storage=swift).",
             otherwise=f"V({DEFAULT_CONTAINER}) for V(swift)",
             short="-C", line="local: the path of a folder; swift: a name", verbs=EACH, is_repeated_by_record=False),
-        Row("init", values.switch, "", "Use the container as it is now, and make a folder with all folders above it.",
-            more="Without it the folder above has to be there. The first backup writes a marker with an id into a container, and the "
-                 "host remembers it. A container that was used from a host is refused there when it is gone, has lost its marker or "
-                 "has another id, which is what a storage looks like that is not mounted. With this option it is used all the same, "
-                 "and remembered anew.",
+        Row("init", values.switch, "", "Accept the container as it is, and make a missing folder with its parents.",
+            more="Without it the parent folder has to exist. The first backup writes a marker with an id into a "
+                 "container, and the host remembers it. Later the host refuses the container if it is missing, has "
+                 "lost its marker or has another id, because a storage that is not mounted looks like that. With "
+                 "this option the host uses it, and remembers the new id.",
             default=False, verbs=EACH),
         Row("cloud", values.text, "NAME",
             "The name of a cloud in a C(clouds.yaml) of the host, for O(storage=swift), servers and volumes.",
             more="It needs the Python library openstacksdk on the host; without this and O(osrc) keystoneauth1 is enough, if "
                  "E(OS_CLOUD) is not set.",
-            otherwise="and without O(osrc) E(OS_CLOUD), or E(OS_AUTH_URL) and what belongs to it", line="swift and clouds: one of clouds.yaml", verbs=EACH),
+            otherwise="and without O(osrc) E(OS_CLOUD) is used, or E(OS_AUTH_URL) and the variables that belong to "
+                      "it", line="swift and clouds: one of clouds.yaml", verbs=EACH),
         Row("osrc", values.text, "FILE",
             "The path of an openrc file on the host with the credentials of a cloud, for O(storage=swift), servers and volumes.",
             more="Its lines are read, not run.", verbs=EACH, is_path=True),
@@ -72,36 +74,37 @@ GROUPS: Mapping[str, Sequence[Row]] = {
     "backup: what is read": rows_of_backup.READ,
     "servers and volumes of a cloud, in place of files (--cloud or --osrc has the credentials)": (
         Row("nova_inst_id", values.text, "ID", "The id of a server, an image of which is kept in Swift.",
-            more="Of a server that boots from a volume it is an image of each of its volumes. Volumes that are attached to a server "
-                 "with a disk of its own are not part of it.\n"
+            more="For a server that boots from a volume, an image of each of its volumes is kept. Volumes that are "
+                 "attached to a server with a disk of its own are not backed up.\n"
                  "The cloud is the one that O(cloud), O(osrc) or the environment names.",
             names="nova", verbs=EACH, media=("nova",)),
-        Row("nova_inst_name", values.text, "NAME", "The same by the server's name, which only one server of the project may have.",
+        Row("nova_inst_name", values.text, "NAME", "The name of the server, which has to be unique in the project.",
             names="nova", verbs=EACH, media=("nova",)),
         Row("cinder_vol_id", values.text, "ID", "The id of a volume, an image of which is kept in Swift.",
-            more="It is made by way of a snapshot, a volume of that and an image of that, all of which are removed in the end.",
+            more="Snapshot, temporary volume and temporary image are removed at the end.",
             names="cinder", aliases=("cinder_inst_id",), verbs=EACH, media=("cinder",)),
-        Row("cinder_vol_name", values.text, "NAME", "The same by the volume's name, which only one volume of the project may have.",
+        Row("cinder_vol_name", values.text, "NAME", "The name of the volume, which has to be unique in the project.",
             names="cinder", verbs=EACH, media=("cinder",)),
         Row("cindernative_vol_id", values.text, "ID",
             "The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.",
-            more="With O(max_level) there are so many increments after each full backup. Cinder builds an increment on the volume's "
-                 "newest backup; where that is not one of O(backup_name) the backup is full, and says why.",
+            more="With O(max_level) so many increments follow each full backup. Cinder builds an increment on the "
+                 "volume's newest backup; if that has another name than O(backup_name), the backup is full, and the "
+                 "result gives the reason.",
             names="cindernative", verbs=EACH, media=("cindernative",)),
         Row("cindernative_backup_container", values.text, "NAME", "The container that Cinder puts its backup into.",
-            otherwise="Cinder's own", verbs=BACKUP, media=CLOUDS),
+            otherwise="Cinder's default", verbs=BACKUP, media=CLOUDS),
         Row("cindernative_backup_id", values.text, "ID",
-            "The backup of Cinder to restore or verify, also one that was made of the volume in another way; the same as O(backup_id).",
+            "The backup of Cinder to restore or verify, also one of another program; the same as O(backup_id).",
             verbs=FIND, media=CLOUDS),
         Row("backup_media", values.Choice(*ALL_MEDIA), "MEDIUM",
-            "What is backed up; it follows from the option that names it, and has to agree with that.", default=FILES,
+            "The medium. It follows from the option that names the server or the volume, and has to agree with it.", default=FILES,
             is_declared=False, verbs=EACH, is_repeated_by_record=False),
-        Row("nova_restore_network", values.text, "ID", "The id of the network that a restored server gets.",
-            otherwise="those that the server had", verbs=RESTORE, media=CLOUDS),
+        Row("nova_restore_network", values.text, "ID", "The id of the network for a restored server.",
+            otherwise="the former networks of the server", verbs=RESTORE, media=CLOUDS),
         Row("restore_as", values.text, "NAME", "The name of the new server or volume that a restore makes.",
             otherwise="C(<name>~<timestamp>)", verbs=RESTORE, media=CLOUDS),
         # Images of large volumes take their time.
-        Row("cloud_timeout_seconds", values.number, "SECONDS", "How long to wait for each thing that the cloud does.",
+        Row("cloud_timeout_seconds", values.number, "SECONDS", "The longest wait for each operation of the cloud.",
             default=21600.0, verbs=WORK),
     ),
     "backup: what is quiesced, and the snapshot": rows_of_backup.CONSISTENCY,
@@ -111,40 +114,40 @@ GROUPS: Mapping[str, Sequence[Row]] = {
         Row("restore_abs_path", values.text, "PATH", "The folder to restore into; it is made when it is missing.",
             line="restore: the folder to restore into", verbs=RESTORE, media=(FILES,), is_path=True),
         Row("restore_from_date", values.end_of, "DATE",
-            "Take the newest backup that began at or before this moment: V(2026-11-22T08:30:00), V(2026-11-22) (all of that day), "
-            "V(yesterday 18:00), V(3 days ago).",
-            more="Without a time zone it is local time of the host.",
+            "Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all "
+            "of that day), V(yesterday 18:00), V(3 days ago).",
+            more="Without a time zone it is the local time of the host.",
             line="restore, verify: as it was then (yesterday 18:00)", verbs=FIND),
         Row("backup_id", values.text, "ID",
-            "The backup with this id, or with the only one that begins so (4 digits or more).",
+            "The backup with this id, or the only one whose id begins with these digits (4 or more).",
             more="Without it and O(restore_from_date) it is the newest one.",
-            line="restore, verify: its id, or the first 4 digits of it", excludes=("restore_from_date",), verbs=FIND),
+            line="restore, verify: its id, or the first 4 digits or more", excludes=("restore_from_date",), verbs=FIND),
         Row("overwrite", values.switch, "", "Restore into a folder that is not empty.",
-            more="Files of the backup replace those of the same name, equal ones are not touched, all others stay.",
+            more="Files of the backup replace files of the same name; equal files are not touched, and other files stay.",
             line="restore: also into a folder that is not empty", default=False, verbs=RESTORE),
         Row("check", values.Choice("segments", "stream", "restore"), "HOW",
-            "How a backup is proven: V(segments) compares sizes and hashes, V(stream) also unpacks it and lets tar read it, V(restore) "
-            "also restores it into a scratch folder.",
-            more="V(segments) looks at all stored objects and the chain of manifests. V(restore) has to fit into the host's temporary "
-                 "folder.\n"
-                 "Of an image of a server or a volume V(segments) is the size of all objects, V(stream) also their SHA-256, and "
-                 "V(restore) an image in Glance, whose hash is compared, and if it is raw a scratch volume made of that, whose bytes "
-                 "are read again.\n"
-                 "Of a backup of Cinder V(segments) is the chain that it is built on, V(stream) also a restore into a scratch volume, "
-                 "and V(restore) also reading that.",
+            "How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and lets "
+            "tar read it, V(restore) also restores it into a scratch folder.",
+            more="V(segments) checks all stored objects and the chain of manifests. V(restore) has to fit into the "
+                 "host's temporary folder.\n"
+                 "For an image of a server or a volume V(segments) checks the size of all objects, V(stream) also "
+                 "their SHA-256. V(restore) uploads an image to Glance and compares its hash, and for a raw image "
+                 "makes a scratch volume and reads its bytes again.\n"
+                 "For a backup of Cinder V(segments) checks its chain, V(stream) also restores it into a scratch "
+                 "volume, and V(restore) also reads that volume.",
             default="stream", verbs=VERIFY),
         Row("compare_to", values.text, "PATH",
             "Restore into a scratch folder and compare that with this folder: names, contents, modes, owners, times, links and "
             "extended attributes.",
             more="Implies O(check=restore).\n"
-                 "For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume, whose bytes are compared by "
-                 "way of a snapshot.",
+                 "For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes "
+                 "of a snapshot of it are compared.",
             verbs=VERIFY, is_path=True),
     ),
     "admin: which backups stay (what they are built on stays too, and the newest one)": (
         Row("remove_older_than", values.number, "DAYS",
             "Remove backups that are older than so many days, unless another rule keeps them.", short="-R",
-            line="admin: keep what is not older than this", aliases=("remove_older_then",), verbs=ADMIN),
+            line="admin: keep backups that are not older than this", aliases=("remove_older_then",), verbs=ADMIN),
         Row("remove_before_date", values.moment, "DATE",
             "Remove backups that began at or before this date, as in V(2026-11-22T08:30:00), unless another rule keeps them.",
             aliases=("remove_from_date",), verbs=ADMIN),
@@ -157,22 +160,23 @@ GROUPS: Mapping[str, Sequence[Row]] = {
         Row("keep_yearly", values.whole, "N", "Keep the newest backup of each of so many years that have any.", verbs=ADMIN),
     ),
     "exec": (
-        Row("command", None, "WORDS", "The command to run, in words as a shell tells them apart; no shell sees them.",
+        Row("command", None, "WORDS", "The command to run, split into words as in a shell; no shell runs it.",
             verbs=EXEC),
         Row("script", None, "PATH", "In place of a command the path of a file that can be executed.", verbs=EXEC),
         Row("arguments", None, "WORD", "An argument of the script; can be given several times.", repeated=True, verbs=EXEC),
     ),
     "how it is done": (
         Row("max_priority", values.switch, "",
-            "Work with the highest priority for processors, and that of real time for disks.",
-            more="What cannot be had is warned of.", aliases=("max_cpu_priority",), default=False, verbs=EACH),
+            "Run with the highest CPU priority and the real-time disk priority.",
+            more="A priority that is refused is a warning.", aliases=("max_cpu_priority",), default=False, verbs=EACH),
         Row("sync", values.switch, "",
-            "Write out what the file systems of the host have in memory before a backup begins.", default=False, verbs=BACKUP),
-        Row("proxy", values.text, "URL", "Ask the cloud through this proxy for HTTP, such as C(http://proxy.example.org:3128), or through none with V(none).",
+            "Write the buffers of the host's file systems to disk before a backup begins.", default=False, verbs=BACKUP),
+        Row("proxy", values.text, "URL", "Send requests to the cloud through this HTTP proxy, such as "
+                                         "C(http://proxy.example.org:3128), or through none with V(none).",
             otherwise="that of E(https_proxy), E(http_proxy) and E(no_proxy)", verbs=EACH, of_node=True),
         Row("insecure", values.switch, "", "Do not verify the certificates of the cloud, with a warning.", default=False, verbs=EACH,
             of_node=True),
-        Row("timeout", values.number, "SECONDS", "How long an answer of the cloud may take, in seconds.", otherwise="30",
+        Row("timeout", values.number, "SECONDS", "The longest time for an answer of the cloud, in seconds.", otherwise="30",
             verbs=EACH),
     ),
     "configuration and output": (
@@ -180,8 +184,8 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             line="take options from an ini file", of_node=True),
         Row("metadata_out", None, "FILE|-", "Write the metadata of a backup, or the result of another action, as JSON.",
             of_node=True),
-        Row("log_file", None, "FILE", "Append what happens to this file.",
-            more="A module takes it so that documents fit, and writes no log: it reports through Ansible.", of_node=True),
+        Row("log_file", None, "FILE", "Append a log to this file.",
+            more="Modules accept it, because documents have it, and write no log: they report through Ansible.", of_node=True),
         Row("quiet", None, "", "Show errors only.", short="-q", line="show errors only", of_node=True),
     ),
     "": (
@@ -191,9 +195,9 @@ GROUPS: Mapping[str, Sequence[Row]] = {
         # Given by sections of a file, and by documents: a list of mappings is no value for a flag.
         Row("storages", values.storages,
             text="Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.",
-            more="M(freezer.backup.restore) takes the first one that has the backup. Without O(backup_id) it refuses while one of them, "
-                 "which may have a newer backup, cannot be read or is damaged.\n"
-                 "M(freezer.backup.verify) fails where one of them does not have the backup.",
+            more="M(freezer.backup.restore) reads from the first storage that has the backup. Without O(backup_id) "
+                 "it fails if one of them cannot be read or is damaged, because that one may have a newer backup.\n"
+                 "M(freezer.backup.verify) fails if one of them does not have the backup.",
             default=(), verbs=EACH, is_repeated_by_record=False),
         # Of upstream's agent, and without effect here: scripts and documents that give them go on working.
         *(Row(name, None, "VALUE") for name in ("client_id", "hostname_restore", "job_id", "os_identity_api_version")),
