@@ -318,7 +318,10 @@ metadata:
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.backup import backup
-from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import run_on_host
+from ansible_collections.freezer.backup.plugins.module_utils._module.host_module import (
+    SHOWN_OF_BACKUPS,
+    run_on_host,
+)
 
 
 def main() -> None:
@@ -326,7 +329,7 @@ def main() -> None:
     run_on_host(
         "backup",
         lambda action, check_mode: backup(action, dry_run=check_mode),
-        shown=["hostname", "backup_name", "path_to_backup", "level", "parent_backup_id"],
+        shown=SHOWN_OF_BACKUPS,
         required=["path_to_backup"],
     )
 

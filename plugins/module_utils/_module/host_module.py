@@ -20,6 +20,9 @@ from .masking import DiscreetModule
 _EXCLUSIVE = (("storage", "storages"), *EXCLUSIVE)
 _CLOUD_KEYS = [key for keys in CLOUD_MEDIA.values() for key in keys]
 
+#: What is known of a backup before it is made.
+SHOWN_OF_BACKUPS = ["hostname", "backup_name", "path_to_backup", "level", "parent_backup_id"]
+
 Work = Callable[[dict[str, Any], bool], dict[str, Any]]
 
 

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import files
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import copied_files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.container import (
     MARKER_NAME,
@@ -176,13 +176,13 @@ def test_one_of_two_storages_that_is_lost_makes_the_backup_partial_and_a_restore
 
 def test_a_container_that_vanishes_during_a_backup_is_not_made_anew(some, monkeypatch):
     some.backup()
-    real = files.create_archive
+    real = copied_files.create_archive
 
     def unmounted(*arguments):
         shutil.rmtree(some.container)
         return real(*arguments)
 
-    monkeypatch.setattr(files, "create_archive", unmounted)
+    monkeypatch.setattr(copied_files, "create_archive", unmounted)
     with pytest.raises(StorageError, match="not there any more. Is the storage mounted"):
         some.backup()
     assert not some.container.exists()

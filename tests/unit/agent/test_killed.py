@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import files
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import copied_files, files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support import agent_process
@@ -198,8 +198,8 @@ def test_a_signal_that_a_program_turns_into_an_exit_leaves_nothing_behind(tmp_pa
 def test_a_tar_that_is_killed_gives_no_backup(tmp_path, monkeypatch, filter_program):
     """The same for a tar that meets a bug of its own: its status is not 0 or 1."""
     if filter_program:
-        monkeypatch.setattr(files.codec_for.__globals__["shutil"], "which", lambda name, **_options: name)
-        monkeypatch.setitem(files.codec_for.__globals__, "zstandard", None)
+        monkeypatch.setattr(copied_files.codec_for.__globals__["shutil"], "which", lambda name, **_options: name)
+        monkeypatch.setitem(copied_files.codec_for.__globals__, "zstandard", None)
     some = Set(tmp_path, compression="zstd" if filter_program else "none")
     # More than the pipes and what zstd works on at once, and further apart than it looks for repetitions.
     write(some.source / "big", random.Random(1).randbytes(4 << 20) * 24)

@@ -1,19 +1,20 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Options of every verb: the priority of the process, written buffers, and how clouds are asked."""
+"""What is common to all verbs: the options about priority, written buffers and clouds, and readable system errors."""
 
 from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Callable
 
 from ..action.options import Options, parse_options
-from ..errors import OptionError
+from ..errors import FreezerError, OptionError
 from ..system import process
 from ..system.errors import HostError
-from .media.base import Medium
-from .media.by_name import medium_of
+from .media.copied import Copied
 
 _HIGHEST_NICENESS = -20
 #: The class and the level of ionice that upstream's agent asks for: real time, first.
@@ -21,9 +22,19 @@ _IO_PRIORITY = ("-c", "1", "-n", "0")
 _IONICE_SECONDS = 10.0
 
 Work = Callable[..., dict[str, Any]]
+MediumOf = Callable[[Options], Copied[Any, Any]]
 
 
-def with_run_options(work: str) -> Callable[[Work], Work]:
+@contextmanager
+def readable_errors(work: str) -> Iterator[None]:
+    """Turn an OSError that no room below has explained into a FreezerError."""
+    try:
+        yield
+    except OSError as problem:
+        raise FreezerError(f"The {work} failed: {problem}.") from problem
+
+
+def with_run_options(work: str, medium_of: MediumOf) -> Callable[[Work], Work]:
     """Apply ``max_priority``, ``sync``, ``insecure``, ``proxy`` and ``timeout`` of an action to a verb.
 
     ``warnings`` of the result has a sentence for each of them that has no effect; ``chosen`` has a sentence for each
@@ -67,7 +78,7 @@ def raise_priority() -> list[str]:
     return [*refused, f"max_priority: the priority for disks stays as it is: {said.rstrip('.')}."] if said else refused
 
 
-def _about_clouds(options: Options, medium: Medium[Any, Any]) -> list[str]:
+def _about_clouds(options: Options, medium: Copied[Any, Any]) -> list[str]:
     asked = [name for name in ("insecure", "proxy", "timeout") if getattr(options, name)]
     if not asked:
         return []

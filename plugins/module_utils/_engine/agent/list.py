@@ -9,8 +9,8 @@ from typing import Any
 
 from ..action.options import parse_options
 from . import container_list
+from .conduct import readable_errors
 from .media.by_name import media_listed, medium_of
-from .verb import readable_errors
 
 
 @readable_errors("list of backups")

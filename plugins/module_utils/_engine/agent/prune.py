@@ -16,14 +16,13 @@ from ..progress import Progress
 from ..repository.pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from ..repository.retention import RULES_OF_ACTIONS, Rules
 from ..system.scratch import leftovers, remove_leftover, size_of
-from . import results
-from .conduct import with_run_options
+from . import prune_results
+from .conduct import readable_errors, with_run_options
 from .media.by_name import medium_of
-from .verb import readable_errors
 
 
 @readable_errors("removal of old backups")
-@with_run_options("admin")
+@with_run_options("admin", medium_of)
 def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Remove the backups of one name that no rule of an action keeps, and the leftovers of killed runs.
 
@@ -59,7 +58,7 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
         looked_in = ", ".join(backup_set.storage.container for backup_set, _plan in pruned)
         raise FreezerError(f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed.")
     return {
-        **results.pruned(options, pruned, failures, scratch),
+        **prune_results.pruned(options, pruned, failures, scratch),
         "outcome": "partial" if failures else "planned" if dry_run else "success",
         "duration_seconds": round(time.time() - now, 3),
     }

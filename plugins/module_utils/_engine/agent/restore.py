@@ -12,14 +12,14 @@ from ..action.options import parse_options
 from ..progress import Progress
 from ..repository.errors import DamagedArchive
 from ..storage.errors import StorageError
-from .conduct import with_run_options
+from .conduct import readable_errors, with_run_options
 from .media.by_name import medium_of
 from .results import LISTED_AT_MOST
-from .verb import choose, described, readable_errors
+from .verb import choose, described
 
 
 @readable_errors("restore")
-@with_run_options("restore")
+@with_run_options("restore", medium_of)
 def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Restore the backup that an action asks for: files into ``restore_abs_path``, else a new server or volume.
 

@@ -1,26 +1,14 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Shared parts of the verbs: readable system errors, and the choice among the copies of a backup."""
+"""Shared parts of the verbs that read backups: the choice among the copies of one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from ..errors import FreezerError
 from . import choosing
 from .choosing import Chosen
 from .media.base import Copy, Medium
-
-
-@contextmanager
-def readable_errors(work: str) -> Iterator[None]:
-    """Turn an OSError that no room below has explained into a FreezerError."""
-    try:
-        yield
-    except OSError as problem:
-        raise FreezerError(f"The {work} failed: {problem}.") from problem
 
 
 def choose(medium: Medium[Any, Any]) -> Chosen[Copy[Any]]:

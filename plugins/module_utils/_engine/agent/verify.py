@@ -10,14 +10,14 @@ from typing import Any
 
 from ..action.options import parse_options
 from ..progress import Progress
-from .conduct import with_run_options
+from .conduct import readable_errors, with_run_options
 from .media.by_name import medium_of
 from .results import LISTED_AT_MOST
-from .verb import choose, described, readable_errors
+from .verb import choose, described
 
 
 @readable_errors("verification")
-@with_run_options("verify")
+@with_run_options("verify", medium_of)
 def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
     """Prove that a backup and its chain can be read, in every storage of the action.
 

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..action.options import OptionError, Options
@@ -25,23 +25,15 @@ from ..quiesce import hold as quiesce
 from ..system import mounts
 from ..system.file_names import shown
 from . import databases
+from .live import Live, ReadSource
 
 _TIMEOUT_SECONDS = snapshots.DEFAULT_TIMEOUT_SECONDS
 
 
 @dataclass
-class ConsistentSource:
-    """What is read in place of the live source. Times are nanoseconds since 1970."""
+class _SnapshotSource(ReadSource):
+    """A source in a snapshot."""
 
-    source: Source
-    consistency: str = "crash"
-    moment_ns: int | None = None
-    snapshot: dict[str, Any] | None = None
-    hold: dict[str, Any] | None = None
-    #: File systems below the path that are not in the snapshot.
-    left_out: list[dict[str, str]] = field(default_factory=list)
-    #: Sentences about leftovers; complete when the context has ended.
-    problems: list[str] = field(default_factory=list)
     _volume: Volume | None = None
 
     def set_volume(self, volume: Volume, plan: Plan, create_seconds: float) -> None:
@@ -59,10 +51,10 @@ class ConsistentSource:
         }
 
     def confirm(self) -> dict[str, Any]:
-        """The manifest's fields about snapshot and hold. Raises SnapshotError if the snapshot is incomplete."""
+        """Raises SnapshotError if the snapshot is incomplete."""
         if self._volume is not None and self.snapshot is not None:
             self.snapshot["used_percent"] = snapshots.check_whole(self._volume).data_percent
-        return {"snapshot": self.snapshot, "hold": self.hold}
+        return super().confirm()
 
 
 @dataclass(frozen=True)
@@ -92,14 +84,8 @@ def leftover_snapshots(dry_run: bool) -> list[tuple[str, int]]:
     return [(volume.device, 0 if volume.is_thin else volume.bytes) for volume in gone]
 
 
-def plan_snapshot(options: Options, source: Source, of_set: str) -> Plan | None:
-    """The snapshot that the source would be read from; None for the live source. Changes nothing.
-
-    `of_set` is the name of the set of backups. Raises OptionError or SnapshotError if it cannot be.
-    """
-    if not options.wants_snapshot:
-        _check_without_snapshot(options)
-        return None
+def _plan_snapshot(options: Options, source: Source, of_set: str) -> Plan:
+    """The snapshot that the source would be read from. Changes nothing. Raises OptionError or SnapshotError if it cannot be."""
     if options.lvm_snapsize is not None:
         check_size(options.lvm_snapsize)
     if source.dereference in ("soft", "all"):
@@ -128,32 +114,6 @@ def plan_snapshot(options: Options, source: Source, of_set: str) -> Plan | None:
         point=os.path.abspath(options.lvm_dirmount) if options.lvm_dirmount else None,
         inside=os.path.join(mount.root.lstrip("/"), os.path.relpath(real, mount.point)),
         left_out=_left_out(source, table),
-    )
-
-
-def _check_without_snapshot(options: Options) -> None:
-    if options.mode != "fs":
-        raise OptionError(
-            f"The mode {options.mode} quiesces the database only for as long as a snapshot takes: give snapshot: lvm."
-        )
-
-
-def home_path(options: Options, path: str) -> str:
-    """The path of the data when no snapshot is mounted.
-
-    Upstream's older documents name the volume, and as the path the one in the mounted snapshot. Raises SnapshotError.
-    """
-    if not (options.lvm_srcvol and options.lvm_dirmount):
-        return path
-    point = os.path.abspath(options.lvm_dirmount)
-    if not mounts.is_below(path, point):
-        return path
-    volume = _named_volume(options)
-    for mount in reversed(mounts.read_mounts()):
-        if mounts.device_number(mount) == volume.number and mount.root == "/":
-            return os.path.normpath(os.path.join(mount.point, os.path.relpath(path, point)))
-    raise SnapshotError(
-        f"The volume {volume.full_name} is mounted nowhere, so no snapshot of its file system is taken."
     )
 
 
@@ -210,66 +170,7 @@ def _left_out(source: Source, table: list[mounts.Mount]) -> list[dict[str, str]]
     ]
 
 
-def one_file_system(options: Options, folder: str) -> bool:
-    """Whether a backup stays on the file system of its path: as the options say, else only if it reads a snapshot.
-
-    If nothing is mounted below, the result is true, as in old releases, so that their backup sets are continued.
-    """
-    if options.one_file_system is not None:
-        return options.one_file_system
-    return options.wants_snapshot or not mounts.mounted_below(os.path.realpath(folder), mounts.read_mounts())
-
-
-def _without_virtual_file_systems(source: Source) -> tuple[Source, list[dict[str, str]]]:
-    """The source without /proc and the like, and remarks about them. With `one_file_system` tar itself reports them."""
-    if source.one_file_system or source.single_file is not None:
-        return source, []
-    real = os.path.realpath(source.folder)
-    found = mounts.without_files(real, mounts.read_mounts())
-    inside = [f"./{os.path.relpath(mount.point, real)}" for mount in found]
-    said = [
-        {"path": shown(path), "kind": "other_file_system", "message": f"{mount.kind} holds no files; not dumped"}
-        for path, mount in zip(inside, found)
-    ]
-    return replace(source, not_entered=inside), said
-
-
-@contextmanager
-def consistent_source(options: Options, source: Source, of_set: str) -> Iterator[ConsistentSource]:
-    """The source at one point in time, for as long as the body runs.
-
-    The snapshot is removed at the end, also after an error; if that fails, ``problems`` has a sentence, and the next backup
-    of the set tries again. Raises OptionError, SnapshotError or QuiesceError before the body, and leaves nothing behind.
-    """
-    problems: list[str] = []
-    if options.wants_snapshot:
-        snapshots.collect(snapshots.leftovers(of_set), _TIMEOUT_SECONDS, problems.append)
-    plan = plan_snapshot(options, source, of_set)
-    if plan is None:
-        live, left_out = _without_virtual_file_systems(source)
-        yield ConsistentSource(live, left_out=left_out)
-        return
-    os.sync()  # shortens the time of the snapshot, for which everything is quiesced
-    with ExitStack() as stack:
-        read = ConsistentSource(source, "fs", problems=problems, left_out=plan.left_out)
-        tags = ownership.tags_for("backup", of_set)
-        targets = databases.targets(options)
-        if targets:
-            with quiesce.held(targets, deadline_seconds=options.deadline_seconds) as hold:
-                seconds = _take(options, plan, tags, read, stack)
-            read.consistency = hold.consistency
-            read.hold = {"held_seconds": hold.held_seconds, "targets": hold.targets}
-        else:
-            seconds = _take(options, plan, tags, read, stack)
-        volume = snapshots.find_snapshot(plan.origin, plan.name, tags)
-        read.set_volume(volume, plan, seconds)
-        point = plan.point or mounting.default_point(volume)
-        mounting.mount_volume(volume, point, plan.kind, options.lvm_snapperm == "rw", _TIMEOUT_SECONDS)
-        read.source = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))
-        yield read
-
-
-def _take(options: Options, plan: Plan, tags: list[str], read: ConsistentSource, stack: ExitStack) -> float:
+def _take(options: Options, plan: Plan, tags: list[str], read: ReadSource, stack: ExitStack) -> float:
     """Make the snapshot, and do nothing else, because an application may be quiesced. The stack removes it.
 
     Returns the duration in seconds.
@@ -287,3 +188,67 @@ def _remove(plan: Plan, tags: list[str], problems: list[str]) -> None:
         snapshots.remove_ours(plan.origin, plan.name, tags)
     except SnapshotError as problem:
         problems.append(f"{problem} The next backup of this name tries again.")
+
+
+class Consistent(Live):
+    """Reads a snapshot if the action asks for one, else the live source."""
+
+    def home_path(self, options: Options, path: str) -> str:
+        """Upstream's older documents name the volume, and as the path the one in the mounted snapshot. Raises SnapshotError."""
+        if not (options.lvm_srcvol and options.lvm_dirmount):
+            return path
+        point = os.path.abspath(options.lvm_dirmount)
+        if not mounts.is_below(path, point):
+            return path
+        volume = _named_volume(options)
+        for mount in reversed(mounts.read_mounts()):
+            if mounts.device_number(mount) == volume.number and mount.root == "/":
+                return os.path.normpath(os.path.join(mount.point, os.path.relpath(path, point)))
+        raise SnapshotError(
+            f"The volume {volume.full_name} is mounted nowhere, so no snapshot of its file system is taken."
+        )
+
+    def excluded(self, options: Options) -> list[str]:
+        """The files that mark a database as running."""
+        return databases.left_out(options)
+
+    def check(self, options: Options, source: Source, of_set: str) -> None:
+        """Raises OptionError or SnapshotError."""
+        if options.wants_snapshot:
+            _plan_snapshot(options, source, of_set)
+        else:
+            super().check(options, source, of_set)
+
+    @contextmanager
+    def read(self, options: Options, source: Source, of_set: str) -> Iterator[ReadSource]:
+        """The source at one point in time, for as long as the body runs.
+
+        The snapshot is removed at the end, also after an error; if that fails, ``problems`` has a sentence, and the next
+        backup of the set tries again. Raises OptionError, SnapshotError or QuiesceError before the body, and leaves nothing
+        behind.
+        """
+        if not options.wants_snapshot:
+            with super().read(options, source, of_set) as live:
+                yield live
+            return
+        problems: list[str] = []
+        snapshots.collect(snapshots.leftovers(of_set), _TIMEOUT_SECONDS, problems.append)
+        plan = _plan_snapshot(options, source, of_set)
+        os.sync()  # shortens the time of the snapshot, for which everything is quiesced
+        with ExitStack() as stack:
+            read = _SnapshotSource(source, "fs", problems=problems, left_out=plan.left_out)
+            tags = ownership.tags_for("backup", of_set)
+            targets = databases.targets(options)
+            if targets:
+                with quiesce.held(targets, deadline_seconds=options.deadline_seconds) as hold:
+                    seconds = _take(options, plan, tags, read, stack)
+                read.consistency = hold.consistency
+                read.hold = {"held_seconds": hold.held_seconds, "targets": hold.targets}
+            else:
+                seconds = _take(options, plan, tags, read, stack)
+            volume = snapshots.find_snapshot(plan.origin, plan.name, tags)
+            read.set_volume(volume, plan, seconds)
+            point = plan.point or mounting.default_point(volume)
+            mounting.mount_volume(volume, point, plan.kind, options.lvm_snapperm == "rw", _TIMEOUT_SECONDS)
+            read.source = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))
+            yield read

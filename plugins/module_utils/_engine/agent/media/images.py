@@ -24,8 +24,9 @@ from ...storage.errors import StorageError
 from ...system.undo import on_failure
 from .. import results as shared_results
 from . import proving, restoring, results
-from .base import Copy, Medium, Run
+from .base import Copy, Medium
 from .cinder import VolumeSource
+from .copied import Run
 from .image_set import ImageSet, image_sets
 from .locations import backup_name, resource_id, storages_of, swift_storages, workplace
 from .manifest import CloudManifest, Disk, StoredImage, stored_image

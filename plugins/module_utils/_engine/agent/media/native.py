@@ -27,7 +27,8 @@ from ...repository.levels import LevelPlan, LevelPolicy, plan_level
 from ...system.undo import on_failure
 from ..record import Made
 from . import results
-from .base import Copy, Medium, NoContainers, Run
+from .base import Copy, Medium
+from .copied import NoContainers, Run
 from .locations import backup_name, resource_id, workplace
 from .native_set import NativeBackup, NativeManifest, NativeSet
 from .proving import hash_now, hash_of_volume

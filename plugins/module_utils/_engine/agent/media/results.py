@@ -12,7 +12,7 @@ from ...action.options import Options
 from ...openstack.resources import Resource
 from .. import results
 from ..record import Made
-from .base import Run
+from .copied import Run
 from .image_set import ImageSet
 from .manifest import CloudManifest, StoredImage
 
