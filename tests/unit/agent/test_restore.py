@@ -247,7 +247,7 @@ def test_two_restores_into_one_target_at_once_are_refused(saved):
     lock = os.open(other, os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     try:
-        with pytest.raises(ArchiveError, match="Another restore into .* is under way"):
+        with pytest.raises(ArchiveError, match="Another restore into .* is running"):
             saved.restore(target)
         assert [path.name for path in target.iterdir()] == [other.name]
     finally:
@@ -497,7 +497,7 @@ def test_an_obstacle_in_the_middle_of_a_restore_is_a_sentence_that_says_what_sta
         real(source, destination, **folder)
 
     monkeypatch.setattr(merge.os, "rename", rename)
-    with pytest.raises(ArchiveError, match=r"stopped at .*/folder: Input/output error. What was put in place .* stays"):
+    with pytest.raises(ArchiveError, match=r"stopped at .*/folder: Input/output error. Files restored so far stay"):
         saved.restore(target)
     monkeypatch.undo()
     assert sorted(path.name for path in target.iterdir()) == ["changes", "comes"]
