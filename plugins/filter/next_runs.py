@@ -19,8 +19,8 @@ options:
   _input:
     description:
       - The job, the session, or the schedule.
-      - A job that is stopped or completed has no next run. A continuous one has only one, since nobody knows how long it
-        takes.
+      - A job that is stopped or completed has no next run. A continuous one has only one, since how long it takes is not
+        known.
     type: dict
     required: true
   count:

@@ -37,7 +37,7 @@ class NotRun(FreezerError):
 
 @dataclass
 class Ran:
-    """What came of a run. ``status`` is that of the job after it, ``failures`` are sentences, one for each action."""
+    """The result of a run. ``status`` is that of the job after it, ``failures`` are sentences, one for each action."""
 
     result: str
     status: str
@@ -205,7 +205,7 @@ class _JobRunner:
                 )  # fmt: skip
 
     def _record_end(self, session_tag: int | None = None) -> str:
-        """Record what came of the run and what becomes of its job; returns the job's status."""
+        """Record the result of the run and what becomes of its job; returns the job's status."""
         now = self._around.clock()
         what = states.ENDED if self._is_due_again(now) else states.LAST_ENDED
         status = states.step(self._state, what).state.told

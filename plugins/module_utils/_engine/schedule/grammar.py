@@ -38,7 +38,7 @@ FIELD_NAMES = {"month": _MONTHS, "day_of_week": WEEKDAYS}
 #: Where in its month a weekday is.
 PLACES = {"1st": 1, "2nd": 2, "3rd": 3, "4th": 4, "5th": 5, "last": -1}
 
-#: What becomes of times that passed while nobody could run the job: the newest of them, all of them, or none is run.
+#: What becomes of times that passed while the job could not run: the newest of them, all of them, or none is run.
 CATCH_UPS = ("latest", "all", "none")
 #: As in Freezer's scheduler: a time that is missed by more than this is not made up for.
 MISFIRE_GRACE_SECONDS = 3600

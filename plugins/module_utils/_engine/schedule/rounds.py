@@ -31,7 +31,7 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a scheduler is told, and the session as it is then; None where it stays as it is."""
+    """The answer to a scheduler, and the session as it is then; None where it stays as it is."""
 
     result: str
     session_tag: int

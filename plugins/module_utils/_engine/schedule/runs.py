@@ -30,7 +30,7 @@ _UNUSABLE = 2
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one attempt at an action. ``document`` is what the agent says. Some failures are not tried again."""
+    """The result of one attempt at an action. ``document`` is what the agent says. Some failures are not tried again."""
 
     result: str
     message: str = ""
@@ -67,7 +67,7 @@ class JobRun:
         return " ".join(self.messages)
 
     def ended(self, outcome: Outcome, actions: Sequence[Mapping[str, Any]], now: float) -> bool:
-        """Note what came of an attempt and go on: True if the action is tried again, at ``retry_at``; else ``index`` is next.
+        """Note the result of an attempt and go on: True if the action is tried again, at ``retry_at``; else ``index`` is next.
 
         After a failure only mandatory actions are run, after an abort none.
         """

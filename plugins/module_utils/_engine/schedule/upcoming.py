@@ -24,7 +24,7 @@ def next_runs(document: Mapping[str, Any], since: float, count: int = 1, zone: t
     """The next runs of a job, or of a session, or of what is a schedule itself, after a moment; at most ``count``.
 
     A job that is stopped or completed has none. One that has never run and says nothing about when is due at once. A
-    continuous job has one, because nobody knows how long it runs. ``zone`` is the node's time zone, and the one of the
+    continuous job has one, because how long it runs is not known. ``zone`` is the node's time zone, and the one of the
     answer. Raises ScheduleError, MissingScheduler.
     """
     schedule = document

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs on their way: they join their session, wait for a place, become processes, are tried again, and are over.
 
-What a run means for its job is the job's affair, which is told when a run is over; what the API hears of it is the
-affair of ``reports``.
+What a run means for its job is decided by the job, which hears when a run is over; ``reports`` has what the API hears.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ class RunOwner(Protocol):
 
 
 class Dispatcher:
-    """All runs that are not over. Whoever calls begins and commits what the journal is told, but for ``act``."""
+    """All runs that are not over. The caller begins and commits each change of the journal, except in ``act``."""
 
     def __init__(
         self,
@@ -135,7 +134,7 @@ class Dispatcher:
             return
         if run.session_id and self._ask is not None:
             run.phase = JOINING
-            # After that nobody can join the round that this run is meant for.
+            # After that the round that this run is meant for cannot be joined.
             run.join_until = now + self.hold_offs.get(run.session_id, rounds.HOLD_OFF_SECONDS)
             self._join(run)
         else:

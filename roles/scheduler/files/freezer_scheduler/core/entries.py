@@ -36,9 +36,9 @@ CONTINUOUS_PAUSE_SECONDS = 1.0
 
 class Entry:
     """One job. ``problem`` says why it can never be due by its schedule; ``is_open`` that a run was asked for, or is due
-    because there is no schedule, and has not begun yet; ``is_elsewhere`` that a playbook runs it."""
+    because there is no schedule, and has not begun yet; ``is_in_playbook`` that a playbook runs it."""
 
-    __slots__ = ("is_elsewhere", "is_gone", "is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id",
+    __slots__ = ("is_gone", "is_in_playbook", "is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id",
                  "session_tag", "state", "tag", "times", "triggers")  # fmt: skip
 
     def __init__(self, job_id: str, state: State = State()) -> None:  # noqa: B008 - it cannot be changed
@@ -54,7 +54,7 @@ class Entry:
         self.next_due: float | None = None
         self.is_open = False
         self.is_gone = False
-        self.is_elsewhere = False
+        self.is_in_playbook = False
         self.run_id = ""
 
     def read(self, job: Mapping[str, Any], zone: tzinfo) -> bool:
@@ -126,7 +126,7 @@ def first_state(job: Mapping[str, Any]) -> State:
     return State(RUNNING) if status in ACTIVE else State(NEW)
 
 
-def state_elsewhere(job: Mapping[str, Any]) -> State | None:
+def state_in_playbook(job: Mapping[str, Any]) -> State | None:
     """The state of a job that a playbook runs, as its document says; None if none does."""
     schedule = job.get("job_schedule") or {}
     progress = schedule.get("progress")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The jobs that a scheduler knows: each goes its way through the table of states, and is run when it is due.
 
-What becomes of a run is the dispatcher's affair, and where a job comes from is the core's.
+``dispatch`` has what becomes of a run, ``scheduler`` where a job comes from.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.ru
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 
 from .dispatch import Dispatcher
-from .entries import Entry, state_elsewhere
+from .entries import Entry, state_in_playbook
 from .journal import JOB, Journal
 from .runs import Run
 from .surroundings import Executor, Join, Limits
@@ -27,7 +27,7 @@ LOG = logging.getLogger("freezer_scheduler")
 
 
 class Jobs:
-    """All jobs, by their ids, and the dispatcher of their runs. Whoever calls begins and commits what the journal is told."""
+    """All jobs, by their ids, and the dispatcher of their runs. The caller begins and commits each change of the journal."""
 
     def __init__(
         self,
@@ -111,8 +111,8 @@ class Jobs:
                 self._nothing_to_run(entry, now)
         elif do == states.DISARM:
             entry.next_due, entry.is_open = None, False
-        elif do == states.KILL and entry.is_elsewhere:
-            self._give_up_elsewhere(entry, now)
+        elif do == states.KILL and entry.is_in_playbook:
+            self._take_from_playbook(entry, now)
         elif do == states.KILL:
             self.dispatcher.abort(entry.run_id, now)
         if entry.state.told != told and entry.job_id in self.entries:
@@ -191,7 +191,7 @@ class Jobs:
             self.report(
                 entry.job_id,
                 result=ABORTED if aborted else FAIL,
-                reason="The run was lost: the node or its scheduler went down, and what came of it is not known.",
+                reason="The run was lost: the node or its scheduler went down, and its result is not known.",
                 time_ended=int(now),
                 current_pid=-1,
                 progress={"phase": ""},
@@ -204,16 +204,16 @@ class Jobs:
 
     # What a playbook runs.
 
-    def look_elsewhere(self, entry: Entry, job: Mapping[str, Any], status: str, now: float) -> None:
+    def look_for_playbook(self, entry: Entry, job: Mapping[str, Any], status: str, now: float) -> None:
         """Leave a job alone that a playbook runs, and go on with it when that has ended."""
-        found = state_elsewhere(job)
+        found = state_in_playbook(job)
         if found is None:
             # While the status says that it runs, a phase that was told late may stand in the place of the playbook's.
-            if entry.is_elsewhere and status not in states.ACTIVE:
-                self.ended_elsewhere(entry, status, now)
+            if entry.is_in_playbook and status not in states.ACTIVE:
+                self.playbook_has_ended(entry, status, now)
             return
         # What is still to be told of its status comes later than what the document says.
-        if entry.is_elsewhere or "status" in self._journal.waiting_for(entry.job_id):
+        if entry.is_in_playbook or "status" in self._journal.waiting_for(entry.job_id):
             return
         if entry.state.status == states.QUEUED:
             self.dispatcher.withdraw(entry.run_id)
@@ -221,17 +221,17 @@ class Jobs:
         if entry.run_id:
             return
         LOG.info("Job %s is run by a playbook, and left alone until that has ended", entry.job_id)
-        entry.is_elsewhere, entry.state = True, found
+        entry.is_in_playbook, entry.state = True, found
         entry.next_due, entry.is_open = None, False
         entry.session_tag = max(entry.session_tag, whole_number(job.get("session_tag")))
         self.keep(entry)
 
-    def ended_elsewhere(self, entry: Entry, status: str, now: float) -> None:
+    def playbook_has_ended(self, entry: Entry, status: str, now: float) -> None:
         """Go on with a job that a playbook has run; ``status`` is what the API has."""
-        entry.is_elsewhere = False
+        entry.is_in_playbook = False
         self.step(entry, states.ENDED if entry.has_more(now) else states.LAST_ENDED, now, known_status=status)
 
-    def _give_up_elsewhere(self, entry: Entry, now: float) -> None:
+    def _take_from_playbook(self, entry: Entry, now: float) -> None:
         """An abort cannot end a playbook, which may be dead as well: take the job back."""
         reason = (
             "It was aborted while a playbook ran it. The scheduler cannot end a playbook; if it still runs, end it where it "
@@ -239,7 +239,7 @@ class Jobs:
         )
         keys = {"result": ABORTED, "reason": reason, "time_ended": int(now), "progress": {"phase": "", "after": ""}}
         self.report(entry.job_id, **keys)
-        self.ended_elsewhere(entry, states.ABORTING, now)
+        self.playbook_has_ended(entry, states.ABORTING, now)
 
 
 def whole_number(value: Any) -> int:

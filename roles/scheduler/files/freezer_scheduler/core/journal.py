@@ -104,7 +104,7 @@ class Journal:
         return db
 
     def close(self) -> None:
-        """Let go of the file; what was not committed is undone."""
+        """Close the file; what was not committed is undone."""
         self._db.close()
 
     def begin(self) -> None:

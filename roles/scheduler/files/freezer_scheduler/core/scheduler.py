@@ -23,7 +23,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.ch
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import hold_off_of, round_to_join
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 
-from .entries import Entry, first_last_due, first_state, state_elsewhere
+from .entries import Entry, first_last_due, first_state, state_in_playbook
 from .intake import job_problem
 from .jobs import Jobs, whole_number
 from .journal import Journal, JournalError, Known
@@ -71,7 +71,7 @@ class Core:
             entry.tag, entry.last_due, entry.session_tag = known.tag, known.last_due, known.session_tag
             entry.is_open = known.is_open
             entry.read(document, self._zone)
-            entry.is_elsewhere = entry.state.status == states.RUNNING and state_elsewhere(document) is not None
+            entry.is_in_playbook = entry.state.status == states.RUNNING and state_in_playbook(document) is not None
             self.entries[known.job_id] = entry
         for job_id in refused:
             self.journal.forget_job(job_id)
@@ -81,11 +81,11 @@ class Core:
                 continue
             self._dispatcher.runs[run.run_id] = run
             entry = self.entries.setdefault(run.job_id, Entry(run.job_id, State(states.RUNNING)))
-            entry.run_id, entry.is_elsewhere = run.run_id, False
+            entry.run_id, entry.is_in_playbook = run.run_id, False
         for run in self.active_runs:
             self._dispatcher.recover(run, now)
         for entry in self.entries.values():
-            if entry.state.status in states.ACTIVE and not entry.run_id and not entry.is_elsewhere:
+            if entry.state.status in states.ACTIVE and not entry.run_id and not entry.is_in_playbook:
                 # Its run was never written down, or is over without the job having heard of it.
                 self._jobs.settle(entry, None, now)
             elif entry.state.status == states.SCHEDULED:
@@ -127,8 +127,8 @@ class Core:
         # What we have to say about it comes later than what the API knows.
         if entry is not None and not entry.run_id and "status" not in self.journal.waiting_for(job_id):
             self.journal.begin()
-            if entry.is_elsewhere:
-                self._jobs.ended_elsewhere(entry, states.COMPLETED, now)
+            if entry.is_in_playbook:
+                self._jobs.playbook_has_ended(entry, states.COMPLETED, now)
             elif (
                 entry.state.status == states.COMPLETED
                 and entry.read(job, self._zone)
@@ -147,9 +147,9 @@ class Core:
         if entry is not None:
             self.journal.begin()
             entry.is_gone = True
-            if entry.is_elsewhere:
+            if entry.is_in_playbook:
                 # Its end will not be heard of here.
-                entry.is_elsewhere, entry.state = False, State(states.SCHEDULED)
+                entry.is_in_playbook, entry.state = False, State(states.SCHEDULED)
             self._jobs.step(entry, states.REMOVE, now)
             self.journal.commit()
 
@@ -301,10 +301,10 @@ class Core:
                 entry.session_tag = whole_number(job.get("session_tag"))
         entry.tag = tag
         self.journal.keep_job(Known(job_id, text, tag, entry.state, entry.last_due, entry.session_tag, entry.is_open))
-        self._jobs.look_elsewhere(entry, job, status, now)
+        self._jobs.look_for_playbook(entry, job, status, now)
         if job_id not in self.entries:
             return
-        if entry.state.status in states.ACTIVE and not entry.run_id and not entry.is_elsewhere:
+        if entry.state.status in states.ACTIVE and not entry.run_id and not entry.is_in_playbook:
             # It is said to run here, and does not: this scheduler, or its disk, is another one than then.
             self._jobs.settle(entry, None, now)
         # One that another scheduler has put into its schedule is not new any more for what is asked of it.

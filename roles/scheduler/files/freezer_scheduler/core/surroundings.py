@@ -60,7 +60,7 @@ class Executor(Protocol):
         """Watch the process of a run that an earlier scheduler started; False if it has ended."""
 
     def leftover(self, run: Run) -> Outcome:
-        """What came of a process that has ended while nobody watched."""
+        """The result of a process that has ended while no scheduler watched."""
 
     def abort(self, run: Run) -> None:
         """End the process and all that it started; the outcome follows."""
