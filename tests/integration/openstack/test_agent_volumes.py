@@ -225,7 +225,7 @@ def test_cinder_is_not_asked_to_build_on_one_of_two_backups_of_one_second(world,
 
     through_proxy.on("GET .*/backups/detail", all_at_once, times=1000)
     planned = agent.backup(action, dry_run=True)
-    assert (planned["level"], "not alone in its second" in planned["reason"]) == (0, True)
+    assert (planned["level"], "shares its second with another backup" in planned["reason"]) == (0, True)
 
 
 def test_a_backup_whose_answer_was_lost_is_made_once_and_check_mode_writes_nothing(world, through_proxy):
