@@ -113,7 +113,7 @@ def test_of_several_a_restore_takes_the_one_that_is_meant_and_prune_leaves_what_
     assert len(agent.info(action)["backups"]) == 3
     pruned = agent.prune(rules)
     assert [one["backup_id"] for one in pruned["removed"]] == [first["backup_id"]]
-    assert agent.prune(rules)["changed"] is False
+    assert agent.prune(rules)["removed"] == []
     assert {one["backup_id"] for one in agent.info(action)["backups"]} == {second["backup_id"], other["backup_id"]}
     left = world.objects(action["container"])
     assert not [name for name in left if f"/{first['timestamp']}" in name]

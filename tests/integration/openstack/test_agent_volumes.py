@@ -166,7 +166,7 @@ def test_cinders_own_backups_build_on_each_other_restore_by_date_and_rotate_as_c
     assert [one["backup_id"] for one in pruned["removed"]] == [made[1]["backup_id"], made[0]["backup_id"]]
     # On the third one another program's builds.
     assert made[2]["backup_id"] in pruned["damaged"][0]
-    assert agent.prune({**action, "keep_last": 1})["changed"] is False
+    assert agent.prune({**action, "keep_last": 1})["removed"] == []
     left = world.ask("volume", "GET", "/backups")["backups"]
     assert {made[2]["backup_id"], full["backup_id"]} < {one["id"] for one in left}
 
@@ -241,5 +241,5 @@ def test_a_backup_whose_answer_was_lost_is_made_once_and_check_mode_writes_nothi
     assert [one["id"] for one in left if one["volume_id"] == volume] == [done["backup_id"]]
     through_proxy.refuse_writes = True
     assert agent.restore(action, dry_run=True)["outcome"] == "planned"
-    assert agent.prune({**action, "keep_last": 1}, dry_run=True)["changed"] is False
+    assert agent.prune({**action, "keep_last": 1}, dry_run=True)["removed"] == []
     assert through_proxy.refused == []
