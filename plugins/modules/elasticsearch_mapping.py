@@ -230,8 +230,8 @@ do_not_fit:
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import (
     KINDS,
+    desired_indices,
     names,
-    wishes,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import (
     Permissions,
@@ -264,7 +264,7 @@ def main():
     may = Permissions(params["reindex"] == "when_needed", params["erase"], not params["keep_old"])
     if params["state"] == "absent":
         module.run(lambda client, check_mode: make_absent(client, names(params), may, check_mode))
-    module.run(lambda client, check_mode: make_present(client, wishes(params), may, check_mode))
+    module.run(lambda client, check_mode: make_present(client, desired_indices(params), may, check_mode))
 
 
 if __name__ == "__main__":

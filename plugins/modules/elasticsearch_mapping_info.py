@@ -126,7 +126,10 @@ indices:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import KINDS, wishes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import (
+    KINDS,
+    desired_indices,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import look
 from ansible_collections.freezer.backup.plugins.module_utils._module.search_module import SearchModule
 
@@ -143,7 +146,7 @@ def main():
         required_by={"mapping": ["index"]},
         mutually_exclusive=[("index", "kinds")],
     )
-    module.exit_json(changed=False, indices=module.ask(lambda client: look(client, wishes(module.params))))
+    module.exit_json(changed=False, indices=module.ask(lambda client: look(client, desired_indices(module.params))))
 
 
 if __name__ == "__main__":

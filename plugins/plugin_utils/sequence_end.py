@@ -124,10 +124,10 @@ def _release_failures(workflow: str, state: Mapping[str, Any], over: str) -> lis
     if thawed.get("unreachable"):
         return [
             _lost_before_steps(workflow, state)
-            or "finalize: the host cannot be reached, and lets go by its own deadline."
+            or "finalize: the host cannot be reached, and releases at its own deadline."
         ]
     if not thawed and _member(state).get("logs_in", True):
-        return ["finalize: it was not asked to release what is quiesced there, which lets go by its own deadline."]
+        return ["finalize: the host was not asked to release, and releases at its own deadline."]
     failures = [f"finalize: {thawed.get('msg') or 'failed'}"] if thawed.get("failed") else []
     if over:
         failures.append(

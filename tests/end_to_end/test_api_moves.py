@@ -13,7 +13,9 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch import ensure
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.client import SearchClient
-from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import own_wishes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import (
+    own_desired_indices,
+)
 from ansible_collections.freezer.backup.roles.api.files.freezer_api import manage
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 
@@ -81,7 +83,7 @@ def test_the_api_serves_while_an_index_moves_and_nothing_that_it_acknowledged_is
     reply = api.post("/v2/shop/jobs:batch", {"items": jobs})
     assert reply.status == 200, reply.json
     client = SearchClient(elasticsearch.urls)
-    (own,) = own_wishes(index_prefix, ["job"])
+    (own,) = own_desired_indices(index_prefix, ["job"])
     other = {**own.mapping, "properties": {**own.mapping["properties"], "stored_at": {"type": "long"}}}
     callers = [Caller(api, number) for number in range(2)]
     for caller in callers:

@@ -353,7 +353,7 @@ def test_a_hook_that_ends_the_play_while_it_removes_a_backup_fails_the_run_and_k
         (("--start-at-task", "Plan"), "finalize was not begun"),
         (
             ("--start-at-task", "See what each host has to do"),
-            "c1: finalize: it was not asked to release what is quiesced",
+            "c1: finalize: the host was not asked to release",
         ),
     ],
 )

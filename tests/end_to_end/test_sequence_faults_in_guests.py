@@ -42,7 +42,7 @@ def test_a_guest_whose_cable_is_pulled_while_it_is_frozen_thaws_by_itself_and_fi
     try:
         succeeded, output = run(unplug, **volumes, freezer_deadline_seconds=deadline_seconds)
         assert not succeeded
-        assert f"{cut.name}: finalize: the host cannot be reached, and lets go by its own deadline." in output
+        assert f"{cut.name}: finalize: the host cannot be reached, and releases at its own deadline." in output
         # The others are let go at once, and have nothing of a backup that is not one.
         assert run.released_by(other) == "request"
         other.run(WRITES)

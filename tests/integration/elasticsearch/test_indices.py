@@ -250,7 +250,7 @@ def test_a_removed_field_takes_its_values_only_by_agreement(any_client, index_pr
 def test_an_index_with_documents_is_removed_only_by_agreement(any_client, index_prefix):
     make(any_client, index_prefix, strict(n={"type": "keyword"}))
     assert any_client.bulk(index_prefix, [({"index": {"_id": "d"}}, {"n": "1"})])[0]["status"] == 201
-    with pytest.raises(WouldLose, match=f"{index_prefix}-v1 \\(1 documents\\).* say erase"):
+    with pytest.raises(WouldLose, match=f"{index_prefix}-v1 \\(1 documents\\).* set erase"):
         ensure.remove(any_client, look_at(any_client, index_prefix), may_lose=False)
     assert any_client.count(index_prefix) == 1
     make(any_client, index_prefix, strict(n={"type": "long"}))

@@ -102,7 +102,7 @@ def test_an_index_is_made_gets_more_fields_is_copied_and_removed(cluster):
     other = {"dynamic": "strict", "properties": {"host": KEYWORD, "size": LONG}}
     refused = cluster.sentence(**options, mapping=other)
     assert refused == (
-        f"{name} has to be copied into a new index, and that was not asked for: size would change from keyword to long, "
+        f"{name} has to be copied into a new index, which is not allowed: size would change from keyword to long, "
         "only with a copy into a new index."
     )
     copied = cluster.run(**options, mapping=other, reindex="when_needed")

@@ -118,7 +118,7 @@ def test_differences_can_be_read():
         "a would change from keyword to keyword, ignore_above 9, in place",
         "b would change from keyword to long, only with a copy into a new index",
         "c would be added as nested",
-        "z is there and is not asked for",
+        "z is an extra field",
     ]
 
 

@@ -136,7 +136,7 @@ def test_nobody_comes_in_while_the_file_cannot_be_read(password_file):
     strategy = HttpBasic(path)
     strategy.authenticate(basic("alice", "secret"))
     os.unlink(path)
-    with pytest.raises(UnavailableError, match="Nobody can be authenticated"):
+    with pytest.raises(UnavailableError, match="No caller can be authenticated"):
         strategy.authenticate(basic("alice", "secret"))
     password_file(alice="secret")
     assert strategy.authenticate(basic("alice", "secret")).user_id == "alice"

@@ -79,7 +79,7 @@ def test_all_that_were_held_to_the_end_make_a_backup():
             "released (deadline), so the result",
         ),
         ({"freezer_thawed_compute": {"changed": False}}, "another run or finalize has released it"),
-        ({"freezer_thawed_compute": {"unreachable": True}}, "finalize: the host cannot be reached, and lets go by"),
+        ({"freezer_thawed_compute": {"unreachable": True}}, "finalize: the host cannot be reached, and releases at"),
         ({"freezer_done": {}}, "snapshot: the host was lost in the middle of it."),
         ({"freezer_done": {}, "freezer_failures": ["snapshot: no space"]}, "snapshot: "),
     ],
@@ -136,7 +136,7 @@ def test_the_log_is_told_of_each_release_compute_first():
 
 def test_a_member_that_was_not_asked_to_release_has_failed_unless_ansible_does_not_log_in_to_it():
     (failure,) = _judged(freezer_thawed_compute={"skipped": True})["failures"]["b"]
-    assert failure.startswith("finalize: it was not asked to release")
+    assert failure.startswith("finalize: the host was not asked to release")
     api_only = {"freezer_member": {"is_service": False, "skips": [], "logs_in": False}}
     more = {**api_only, "freezer_frozen": {}, "freezer_thawed_compute": {"skipped": True}}
     assert _judged(**more)["failures"]["b"] == []

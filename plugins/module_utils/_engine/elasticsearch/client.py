@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A small client of Elasticsearch 8 and 9 and of OpenSearch: the requests that indices are looked after with.
+"""A small client of Elasticsearch 8 and 9 and of OpenSearch, with the requests for the management of indices.
 
 Plain HTTP and JSON, so that it needs no library, no version of one that fits the server, and no module of the server
 that a minimal one lacks (``_reindex``, scripts, ``GET /``).
@@ -20,10 +20,10 @@ from ..http.errors import BadAddress, NotFound, Unreachable, Untrusted
 from ..http.repeating import RETRIED_STATUSES, RETRIES, TIMEOUT_SECONDS, Answer, back_off_seconds
 
 SERVICE = "Elasticsearch"
-#: A page of documents is made to have about this size.
+#: The size of a page of documents in bytes, approximately.
 PAGE_BYTES = 4 * 1024 * 1024
 MAX_PAGE_DOCUMENTS = 1000
-#: How often documents that the server has no time for (429) are sent again.
+#: How often documents that the server rejects as busy (429) are sent again.
 BULK_ATTEMPTS = 8
 
 _TOO_BUSY = 429
@@ -45,7 +45,7 @@ class ApiKey(AuthMethod):
 
 
 class SearchClient:
-    """Elasticsearch at one of ``urls``: the first that answers, then the next one when it no longer does.
+    """Elasticsearch at one of ``urls``: the first one that answers; if it fails, the next one.
 
     Not for use by several threads at once. Every method raises a ``RestError``.
     """
@@ -61,7 +61,7 @@ class SearchClient:
         retries: int = RETRIES,
     ) -> None:
         if not urls:
-            raise BadAddress("No address of Elasticsearch is named.")
+            raise BadAddress("No address of Elasticsearch is given.")
         auth = _auth_method(username, password, api_key)
         # With several servers the next one is the better second attempt.
         self._connections = [
@@ -79,7 +79,7 @@ class SearchClient:
 
     @property
     def url(self) -> str:
-        """The address of the server that is asked."""
+        """The address of the current server."""
         return self._connections[0].url
 
     def request(
@@ -90,7 +90,7 @@ class SearchClient:
         repeatable: bool = True,
         lines: Sequence[Any] | None = None,
     ) -> Answer:
-        """One request; what is ``repeatable`` is sent to every server until one answers."""
+        """One request; if it is ``repeatable``, it is sent to one server after the other until one answers."""
         for left in range(len(self._connections) - 1, -1, -1):
             try:
                 return self._connections[0].request(method, path, document, repeatable, lines=lines)
@@ -108,26 +108,26 @@ class SearchClient:
             connection.close()
 
     def found(self, path: str) -> Any:
-        """What a GET returns, or None where it names nothing."""
+        """The answer to a GET, or None if the path does not exist."""
         try:
             return self.request("GET", path).document
         except NotFound:
             return None
 
     def data_nodes(self) -> int:
-        """How many servers hold documents."""
+        """The number of data nodes."""
         return int(self.request("GET", "/_cluster/health").document["number_of_data_nodes"])
 
     def create(
         self, index: str, mapping: Mapping[str, Any], settings: Mapping[str, Any], aliases: Sequence[str]
     ) -> None:
-        """Make an index, with aliases from its first moment on."""
+        """Make an index together with its aliases."""
         document = {"mappings": mapping, "settings": settings, "aliases": {name: {} for name in aliases}}
         # Sent twice it would be refused the second time.
         self.request("PUT", f"/{_quoted(index)}", document, repeatable=False)
 
     def delete(self, index: str) -> None:
-        """Delete an index that is there; never by an alias or a pattern."""
+        """Delete an existing index; never by an alias or a pattern."""
         self.request("DELETE", f"/{_quoted(index)}", repeatable=False)
 
     def put_mapping(self, index: str, mapping: Mapping[str, Any]) -> None:
@@ -139,20 +139,20 @@ class SearchClient:
         self.request("PUT", f"/{_quoted(index)}/_settings", dict(settings))
 
     def refresh(self, index: str) -> None:
-        """Let searches see what was written."""
+        """Make all writes visible to searches."""
         self.request("POST", f"/{_quoted(index)}/_refresh")
 
     def count(self, index: str) -> int:
-        """How many documents searches can see."""
+        """The number of documents that searches find."""
         return int(self.request("GET", f"/{_quoted(index)}/_count").document["count"])
 
     def last_changes(self, index: str) -> dict[str, int]:
-        """The number of the last change in each shard: as long as they are the same, nothing was written."""
+        """The sequence number of the last change in each shard; equal numbers mean that nothing was written."""
         shards = self.request("GET", f"/{_quoted(index)}/_stats?level=shards").document["indices"][index]["shards"]
         return {number: max(int(copy["seq_no"]["max_seq_no"]) for copy in copies) for number, copies in shards.items()}
 
     def change_aliases(self, actions: Sequence[Mapping[str, Any]]) -> None:
-        """Make several changes of aliases at one moment, all or none."""
+        """Change several aliases in one atomic step."""
         self.request("POST", "/_aliases", {"actions": list(actions)}, repeatable=False)
 
     def documents(
@@ -160,8 +160,8 @@ class SearchClient:
     ) -> Iterator[list[dict[str, Any]]]:
         """All documents of an index as pages of hits, each with ``_id``, ``_source`` and perhaps ``_routing``.
 
-        Goes through each shard in the order of changes, so that every request can be repeated and nothing is kept open
-        on the server. What is written meanwhile is there or not, and may be there twice if it was there before.
+        Reads each shard in the order of changes, so that every request can be repeated and nothing stays open on the
+        server. Documents that are written meanwhile may be missing, and changed ones may be returned twice.
         """
         for shard in range(shards):
             after: list[Any] | None = None
@@ -185,10 +185,10 @@ class SearchClient:
                 size = _next_size(hits)
 
     def bulk(self, alias: str, operations: Sequence[tuple[Mapping[str, Any], Any]]) -> list[dict[str, Any]]:
-        """Write many documents, and return what became of each.
+        """Write many documents, and return the result of each.
 
-        ``alias`` has to be one: the server would make an index that somebody has deleted meanwhile anew.
-        What the server has no time for is sent again.
+        ``alias`` has to be an alias: the server would make a deleted index again. Documents that a busy server rejects are
+        sent again.
         """
         results: list[dict[str, Any]] = [{}] * len(operations)
         pending = list(range(len(operations)))
@@ -222,7 +222,7 @@ def _quoted(name: str) -> str:
 
 
 def _next_size(hits: Sequence[Mapping[str, Any]]) -> int:
-    """How many documents the next page may have, from how large those of the last one were."""
+    """The number of documents of the next page, estimated from the sizes in the last one."""
     sampled = hits[:: max(1, len(hits) // 20)]
     mean_bytes = max(1, sum(len(repr(hit)) for hit in sampled) // len(sampled))
     return max(1, min(MAX_PAGE_DOCUMENTS, PAGE_BYTES // mean_bytes))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Documents of one index into another, through this process: ``_reindex`` is a module that a server may lack."""
+"""Copy the documents of one index to another through this process, because a server may lack the module of ``_reindex``."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .client import SearchClient
 from .errors import DocumentsDoNotFit, SearchError
 from .state import Index
 
-#: Is told how many documents are done, of how many.
+#: Gets the number of copied documents, and of all documents.
 Progress = Callable[[int, int], None]
 
-#: How many documents that do not fit are looked for before it is enough.
+#: The most documents that do not fit before the copy stops.
 NAMED_AT_MOST = 20
 
 _CREATED, _THERE_ALREADY = 201, 409
@@ -23,7 +23,7 @@ _CREATED, _THERE_ALREADY = 201, 409
 
 @dataclass
 class Copied:
-    """What came of a copy. ``left_out`` names documents that did not fit, each with the reason."""
+    """The result of a copy. ``left_out`` has the ids of documents that did not fit, each with the reason."""
 
     documents: int = 0
     left_out: list[tuple[str, str]] = field(default_factory=list)
@@ -38,10 +38,10 @@ def copy_documents(
     leaves_out: bool = False,
     progress: Progress | None = None,
 ) -> Copied:
-    """Copy every document that is not there yet to the index of an alias, in any state of an earlier copy.
+    """Copy every missing document to the index of an alias; an earlier copy may have been interrupted at any point.
 
-    ``removed`` are paths of fields that go. With ``leaves_out`` they go from documents too, and a document that cannot
-    be stored all the same is left out; without it DocumentsDoNotFit is raised, which names some.
+    ``removed`` are paths of removed fields. With ``leaves_out`` they are removed from documents too, and a document that
+    still cannot be stored is left out; without it DocumentsDoNotFit is raised, which names some of them.
     """
     copied = Copied()
     paths = [path.split(".") for path in removed] if leaves_out else []
@@ -93,7 +93,7 @@ def _remove(document: Any, path: list[str]) -> None:
 
 
 def _is_about_the_document(result: Mapping[str, Any]) -> bool:
-    """Whether another document could have been stored: a server that is full or blocked refuses all."""
+    """Whether an error is about this document: a full or blocked server refuses all documents."""
     return bool(result["status"] == 400)
 
 
@@ -110,6 +110,6 @@ def _do_not_fit(index: str, copied: Copied) -> DocumentsDoNotFit:
     some = "At least one document" if count == 1 else f"At least {count} documents"
     return DocumentsDoNotFit(
         f"{some} of {index} cannot be stored with the new mapping, the first is {first_id}: {reason}. Everything is as "
-        "it was. Change them, or the mapping, or agree to lose them with erase.",
+        "it was. Change them, or the mapping, or accept their loss with erase.",
         values={"do_not_fit": [{"id": name, "reason": why} for name, why in copied.left_out]},
     )

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""From what somebody says to the indices that are meant: one of their own, or those of freezer-api."""
+"""The desired indices of the options of a module: one given index, or those of freezer-api."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from .own_mappings import PLURALS, own_indices
 KINDS = tuple(sorted(PLURALS))
 
 
-def wishes(params: Mapping[str, Any]) -> list[Wanted]:
-    """The indices of the options of a module: ``index`` with ``mapping``, or ``prefix`` with ``kinds``."""
+def desired_indices(params: Mapping[str, Any]) -> list[Wanted]:
+    """The desired indices of the options of a module: ``index`` with ``mapping``, or ``prefix`` with ``kinds``."""
     said = dict(settings.flat(params.get("settings") or {}))
     if params.get("number_of_replicas") is not None:
         said["index.number_of_replicas"] = params["number_of_replicas"]
     if params.get("index"):
         removes = bool(params.get("remove_fields"))
         return [Wanted(params["index"], params.get("mapping") or {}, said, removes)]
-    return own_wishes(params["prefix"], params.get("kinds"), said)
+    return own_desired_indices(params["prefix"], params.get("kinds"), said)
 
 
-def own_wishes(prefix: str, kinds: Sequence[str] | None = None, said: Mapping[str, Any] | None = None) -> list[Wanted]:
+def own_desired_indices(
+    prefix: str, kinds: Sequence[str] | None = None, said: Mapping[str, Any] | None = None
+) -> list[Wanted]:
     """The indices of freezer-api whose names begin with ``prefix``, with more settings than their own."""
     plurals = None if kinds is None else {PLURALS[kind] for kind in kinds}
     return [
@@ -37,4 +39,4 @@ def own_wishes(prefix: str, kinds: Sequence[str] | None = None, said: Mapping[st
 
 def names(params: Mapping[str, Any]) -> list[str]:
     """The names of the indices of the options of a module."""
-    return [wanted.name for wanted in wishes(params)]
+    return [wanted.name for wanted in desired_indices(params)]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""An index as it should be: what is missing is made, what can be changed is changed, what cannot is copied."""
+"""Bring an index to its desired state: make it, change it in place, or copy it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .state import State, look_at
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an index should be like. ``settings`` are whole or short names, nested or not; None is the default.
+    """The desired state of an index. ``settings`` have whole or short names, nested or not; None is the default.
 
-    ``removes_fields``: fields that the mapping does not have shall go, where documents may not add fields.
+    ``removes_fields``: remove fields that the mapping does not have, where documents may not add fields.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would have to be done to an index."""
+    """The changes that an index needs."""
 
     wanted: Wanted
     state: State
@@ -47,19 +47,19 @@ class Plan:
 
     @property
     def replicas(self) -> int | None:
-        """The number of replicas that is asked for, where one is."""
+        """The desired number of replicas, if one is given."""
         value = settings.flat(self.wanted.settings).get("index.number_of_replicas")
         return int(value) if value is not None and str(value).isdigit() else None
 
     @property
     def copy_reasons(self) -> list[str]:
-        """Why the documents have to be copied to a new index; empty if they need not."""
+        """The reasons for a copy to a new index; empty if none is needed."""
         conflicts = [one for one in (*self.differences, *self.setting_differences) if one.what == "conflict"]
         return [one.sentence() for one in conflicts] + [f"{path} would be removed" for path in self.removed]
 
     @property
     def leftover(self) -> str | None:
-        """A copy that an earlier run has not finished and this plan has no use for, or the note of one."""
+        """An unfinished copy of an earlier run that this plan does not use, or its note."""
         if self.state.index is None or self.copy_reasons:
             return None
         if self.state.unfinished is not None:
@@ -84,11 +84,11 @@ class Plan:
         )
 
     def before(self) -> dict[str, Any]:
-        """What differs, as it is."""
+        """The current state of the differences."""
         return _side(self, lambda one: one.before)
 
     def after(self) -> dict[str, Any]:
-        """What differs, as it would be."""
+        """The desired state of the differences."""
         if self.creates:
             return {
                 "index": self.state.version(self.state.next_number),
@@ -99,7 +99,7 @@ class Plan:
 
 
 def _side(plan: Plan, value: Callable[[Difference], Any]) -> dict[str, Any]:
-    """One side of the diff: of every field and setting that changes, and nothing of what stays."""
+    """One side of the diff: every field and setting that changes."""
     found: dict[str, Any] = {}
     for one in plan.differences:
         if (one.what != "extra" or one.path in plan.removed) and value(one) is not None:
@@ -111,7 +111,7 @@ def _side(plan: Plan, value: Callable[[Difference], Any]) -> dict[str, Any]:
 
 
 def plan(client: SearchClient, wanted: Wanted) -> Plan:
-    """What would have to be done; nothing is changed. Raises RestError, SearchError."""
+    """The plan for an index. Changes nothing. Raises RestError, SearchError."""
     state = look_at(client, wanted.name)
     if state.index is None:
         return Plan(wanted, state)
@@ -130,7 +130,7 @@ def plan(client: SearchClient, wanted: Wanted) -> Plan:
 
 @dataclass
 class Done:
-    """What was done to an index; ``index`` is the one behind the name now, ``old`` the one that a copy has replaced."""
+    """The changes of an index; ``index`` is the one behind the name now, ``old`` the one that a copy has replaced."""
 
     index: str
     old: str | None = None
@@ -141,7 +141,7 @@ class Done:
 def carry_out(
     client: SearchClient, todo: Plan, may_copy: bool, may_lose: bool = False, progress: Progress | None = None
 ) -> Done:
-    """Do what a plan says. Raises CopyNeeded if it takes a copy and there may be none, RestError, SearchError."""
+    """Carry out a plan. Raises CopyNeeded if it needs a copy that is not allowed, RestError, SearchError."""
     wanted, state = todo.wanted, todo.state
     if state.index is None:
         return Done(_create(client, wanted, state))
@@ -165,16 +165,16 @@ def carry_out(
 
 
 def refuse_what_is_not_allowed(todo: Plan, may_copy: bool) -> None:
-    """Raise CopyNeeded if a plan takes a copy and there may be none."""
+    """Raise CopyNeeded if a plan needs a copy that is not allowed."""
     if todo.copy_reasons and not may_copy:
         raise CopyNeeded(
-            f"{todo.state.name} has to be copied into a new index, and that was not asked for: "
+            f"{todo.state.name} has to be copied into a new index, which is not allowed: "
             f"{'; '.join(todo.copy_reasons)}."
         )
 
 
 def target_of(todo: Plan) -> Target:
-    """What a copy would be made into: what is wanted, and what the index has besides."""
+    """The target of a copy: the desired state, and what the index has besides."""
     index = todo.state.index
     existing = index.mapping_without_notes() if index is not None else {}
     kept = {one.path: one.before for one in todo.differences if one.what == "extra" and one.path not in todo.removed}
@@ -197,11 +197,11 @@ def _create(client: SearchClient, wanted: Wanted, state: State) -> str:
 def remove(client: SearchClient, state: State, may_lose: bool) -> list[str]:
     """Remove an index with its earlier versions and unfinished copies; return what was removed.
 
-    Raises WouldLose if there are documents and nobody has agreed to lose them, RestError.
+    Raises WouldLose if there are documents that must not be lost, RestError.
     """
     names = removable(state)
     for name in names:
-        # Searches, and so the count, may not have seen the last documents yet.
+        # Searches, and so the count, may not include the last documents yet.
         client.refresh(name)
     refuse_to_lose(client, state, names, may_lose)
     for name in names:
@@ -216,13 +216,13 @@ def removable(state: State) -> list[str]:
 
 
 def refuse_to_lose(client: SearchClient, state: State, names: list[str], may_lose: bool) -> None:
-    """Raise WouldLose if one of these indices has documents and nobody has agreed to lose them."""
+    """Raise WouldLose if one of these indices has documents that must not be lost."""
     if may_lose:
         return
     counts = {name: client.count(name) for name in names}
     full = [f"{name} ({count} documents)" for name, count in counts.items() if count]
     if full:
-        raise WouldLose(f"{state.name} has documents: {', '.join(full)}. To lose them say erase.")
+        raise WouldLose(f"{state.name} has documents: {', '.join(full)}. To lose them set erase.")
 
 
 def prune(client: SearchClient, state: State) -> list[str]:

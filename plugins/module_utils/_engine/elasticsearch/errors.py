@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong with the indices of Elasticsearch. Every message is a sentence for the operator."""
+"""Errors of the indices of Elasticsearch. Every message is a sentence for the operator."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import FreezerError
 
 
 class SearchError(FreezerError):
-    """Indices are not as they should be, and cannot be made so; ``values`` is what was found out."""
+    """An index cannot be brought to its desired state; ``values`` has the facts."""
 
     def __init__(self, message: str, values: dict[str, Any] | None = None) -> None:
         super().__init__(message)
@@ -18,15 +18,15 @@ class SearchError(FreezerError):
 
 
 class NotOurs(SearchError):
-    """What has the name is something else than one index, or an alias of one."""
+    """The name is not that of one index, or of an alias of one."""
 
 
 class CopyNeeded(SearchError):
-    """The mapping can only be had with a copy into a new index, and nobody has allowed one."""
+    """The mapping needs a copy into a new index, which is not allowed."""
 
 
 class WouldLose(SearchError):
-    """Documents, or parts of them, would be lost, and nobody has agreed to that."""
+    """Documents, or parts of them, would be lost, which is not allowed."""
 
 
 class DocumentsDoNotFit(WouldLose):
@@ -34,4 +34,4 @@ class DocumentsDoNotFit(WouldLose):
 
 
 class CopyInterrupted(SearchError):
-    """A copy has not come to its end; the same call takes it up again, or takes it back."""
+    """A copy is unfinished; the same call resumes it, or undoes it."""

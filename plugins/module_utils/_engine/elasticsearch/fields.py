@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mappings compared field by field: what would be added, what can be changed in place, and what needs a new index.
 
-A server gives a mapping back in other words than it was given: booleans and numbers have types of their own, keys with
-dots have become objects, and what is said by default is not said. Nothing of that is a difference.
+A server returns a mapping in another form than it was given: booleans and numbers have types of their own, keys with dots have
+become objects, and defaults are left out. None of that is a difference.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ _SILENCE_KEEPS = frozenset({"dynamic"})
 
 @dataclass(frozen=True)
 class Difference:
-    """One field, or one setting of a whole mapping, that is not as it is wanted.
+    """One field, or one setting of a whole mapping, that differs from the desired state.
 
-    ``what`` is ``added``, ``changed`` (in place), ``conflict`` (a new index is needed) or ``extra`` (it is there, and
-    nobody asks for it). ``before`` and ``after`` are None where it is not there.
+    ``what`` is ``added``, ``changed`` (in place), ``conflict`` (a new index is needed) or ``extra`` (it exists, and
+    is not desired). ``before`` and ``after`` are None where it does not exist.
     """
 
     path: str
@@ -78,7 +78,7 @@ class Difference:
         if self.what == "added":
             return f"{self.path} would be added as {described(self.after)}"
         if self.what == "extra":
-            return f"{self.path} is there and is not asked for"
+            return f"{self.path} is an extra field"
         place = "in place" if self.what == "changed" else "only with a copy into a new index"
         return f"{self.path} would change from {described(self.before)} to {described(self.after)}, {place}"
 

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Several indices as they should be, or gone: all are looked at, everything that is not allowed is refused, then it is done.
+"""Bring several indices to their desired states, or remove them: read all, refuse what is not allowed, then change them.
 
-What modules and freezer-manage return comes from here.
+Modules and freezer-manage return these results.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from .client import SearchClient
 from .ensure import Plan, Wanted
 from .state import State, look_at
 
-#: Is told the index whose documents are copied, how many are done, of how many.
+#: Gets the index that is copied, the number of copied documents, and of all documents.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Permissions:
-    """What may be done beyond what loses nothing.
+    """What is allowed beyond changes that lose nothing.
 
     ``copies``: documents may move to a new index. ``loses``: documents, and parts of them, may be lost. ``prunes``:
-    indices that a copy has replaced shall go.
+    indices that a copy has replaced are removed.
     """
 
     copies: bool = False
@@ -35,7 +35,7 @@ class Permissions:
 
 @dataclass
 class Result:
-    """What was done, or would be. ``indices`` has a report for each index."""
+    """The changes, made or planned. ``indices`` has a report for each index."""
 
     changed: bool = False
     indices: list[dict[str, Any]] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Result:
     warnings: list[str] = field(default_factory=list)
 
     def add(self, report: dict[str, Any], before: dict[str, Any], after: dict[str, Any]) -> None:
-        """Take in what came of one index."""
+        """Add the report of one index."""
         self.indices.append(report)
         if report["outcome"] != "unchanged":
             self.changed = True
@@ -59,7 +59,7 @@ def make_present(
     check_mode: bool = False,
     progress: Progress | None = None,
 ) -> Result:
-    """Let indices be as they are wanted. Raises RestError, SearchError."""
+    """Bring indices to their desired states. Raises RestError, SearchError."""
     plans = [ensure.plan(client, one) for one in wanted]
     for todo in plans:
         ensure.refuse_what_is_not_allowed(todo, may.copies)
@@ -71,7 +71,7 @@ def make_present(
         report = described(todo)
         old = list(todo.state.earlier) if may.prunes else []
         if outcome == "copied" and may.prunes:
-            # Under the name that it has, or gets for the swap.
+            # Under its present name, or the one that it gets for the swap.
             old.append(todo.state.index.name if todo.state.index is not None else "")
         if outcome != "unchanged" and not check_mode:
             tell = None if progress is None else (lambda done, total, name=name: progress(name, done, total))
@@ -89,7 +89,7 @@ def make_present(
 
 
 def make_absent(client: SearchClient, names: Sequence[str], may: Permissions, check_mode: bool = False) -> Result:
-    """Let indices be gone, with all their versions. Raises WouldLose, RestError, SearchError."""
+    """Remove indices with all their versions. Raises WouldLose, RestError, SearchError."""
     states = [look_at(client, name) for name in names]
     for state in states:
         ensure.refuse_to_lose(client, state, ensure.removable(state), may.loses)
@@ -105,7 +105,7 @@ def make_absent(client: SearchClient, names: Sequence[str], may: Permissions, ch
 
 
 def look(client: SearchClient, wanted: Sequence[Wanted]) -> list[dict[str, Any]]:
-    """What indices are like, and how they differ from what is wanted. Raises RestError, SearchError."""
+    """Indices and their differences from the desired states. Raises RestError, SearchError."""
     found = []
     for one in wanted:
         todo = ensure.plan(client, one)
@@ -119,7 +119,7 @@ def look(client: SearchClient, wanted: Sequence[Wanted]) -> list[dict[str, Any]]
 
 
 def described(todo: Plan) -> dict[str, Any]:
-    """An index and how it differs from what is wanted, field by field, as plain data."""
+    """An index and its differences from the desired state, field by field, as plain data."""
     by_kind: dict[str, list[dict[str, Any]]] = {"added": [], "changed": [], "conflict": [], "extra": []}
     for one in (*todo.differences, *todo.setting_differences):
         by_kind[one.what].append({"path": one.path, "before": one.before, "after": one.after})
@@ -135,7 +135,7 @@ def described(todo: Plan) -> dict[str, Any]:
 
 
 def overview(state: State) -> dict[str, Any]:
-    """What there is under a name, as plain data."""
+    """The state of a name, as plain data."""
     return {
         "name": state.name,
         "index": state.index.name if state.index is not None else None,
@@ -155,7 +155,7 @@ def _outcome(todo: Plan) -> str:
 
 
 def _warnings(client: SearchClient, plans: Sequence[Plan]) -> list[str]:
-    """What will hurt later, said before it does."""
+    """Warnings about problems that will occur later."""
     wanted = {todo.replicas for todo in plans if todo.replicas is not None}
     if not wanted:
         return []
@@ -164,11 +164,11 @@ def _warnings(client: SearchClient, plans: Sequence[Plan]) -> list[str]:
 
 
 def replica_warning(replicas: int, data_nodes: int) -> str | None:
-    """Why a number of replicas does not fit a cluster, or None."""
+    """The reason why a number of replicas does not suit a cluster, or None."""
     if replicas >= data_nodes:
         return (
             f"{replicas} replicas and the original need {replicas + 1} data nodes, and there are {data_nodes}: the "
-            f"cluster stays yellow, and what is missing protects nothing. At most {max(0, data_nodes - 1)} fit."
+            f"cluster stays yellow, and missing replicas protect nothing. At most {max(0, data_nodes - 1)} fit."
         )
     if replicas == 0 and data_nodes > 1:
         return f"Without replicas the loss of one of the {data_nodes} data nodes loses documents."

@@ -1,20 +1,19 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""An index gets a mapping that it cannot be given: its documents move to a new index, and the name follows them.
+"""Change the mapping of an index by a copy: its documents move to a new index, and the name is switched to that.
 
 1. The next version is made, with a note that it is being filled, and an alias of its own. The old index gets a note too.
-2. Writes to the old one are refused from now on; those who write get an error, and try again later. Reads go on.
-3. Documents are copied. The number of the last change of every shard is in the note: if it has moved, somebody has
-   written in spite of that, and the copy begins anew.
-4. Both are counted. In one step the name, with all other aliases, leaves the old one and means the new one.
+2. Writes to the old one are refused from now on; writers get an error, and try again later. Reads go on.
+3. Documents are copied. The sequence number of the last change of every shard is in the note: if it has changed, there was
+   a write in spite of that, and the copy begins again.
+4. Both are counted. In one atomic step the name and all other aliases are switched from the old index to the new one.
 5. The note is removed. The old index stays as it is, without a name, and refuses writes.
 
-Whoever reads through the name sees the old index, whole, or the new one, whole. A run that fails takes everything back.
-Where it is killed, or the servers no longer answer, the notes say how far it was: the next run takes it up again, and
-``roll_back`` takes it back.
+Readers of the name see the complete old index or the complete new one. A run that fails undoes everything. If it is killed, or
+the servers no longer answer, the notes have its progress: the next run resumes it, and ``roll_back`` undoes it.
 
-Whoever takes the alias of a copy away owns it: the step that lets the name mean the copy does so, and so does whoever
-deletes it. So of two runs at the same time none can delete what the other has put into service.
+The alias of a copy works as its lock: the step that switches the name removes that alias, and so does a deletion. So of two
+simultaneous runs none can delete an index that the other has put into service.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _CLONE_TIMEOUT = "60s"
 
 @dataclass(frozen=True)
 class Target:
-    """What the new index is to be like. ``removed`` are the paths of fields that it does not have any more."""
+    """The desired state of the new index. ``removed`` are the paths of removed fields."""
 
     mapping: Mapping[str, Any]
     settings: Mapping[str, Any]
@@ -49,7 +48,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Moved:
-    """What came of a migration: the new index, the old one under the name it has now, and what was copied."""
+    """The result of a migration: the new index, the present name of the old one, and the copy."""
 
     index: str
     old: str | None
@@ -77,13 +76,13 @@ class Migration:
         self._progress = progress
 
     def run(self) -> Moved:
-        """Do it, or what is left of it. Raises SearchError, RestError; WouldLose after everything was taken back."""
+        """Run or resume the migration. Raises SearchError, RestError; WouldLose after everything was undone."""
         try:
             filled = self._resumed() or self._begun()
             copied = self._fill(filled, dict(filled.migration or {}))
             old = self._swap(filled)
         except BaseException:
-            # Also where somebody interrupts it: those who write shall not have to wait for the next run.
+            # Also after an interrupt, so that writers do not have to wait for the next run.
             with contextlib.suppress(RestError, SearchError):
                 roll_back(self._client, look_at(self._client, self._state.name))
             raise
@@ -91,7 +90,7 @@ class Migration:
         return Moved(filled.name, old, copied)
 
     def _resumed(self) -> Index | None:
-        """The copy that an earlier run has left, if it is of this index, to this mapping, and nothing was written since."""
+        """The copy of an earlier run, if it is of this index and mapping, and nothing was written since."""
         left = self._state.unfinished
         if left is None:
             return None
@@ -125,7 +124,7 @@ class Migration:
         return self._source.refuses_writes and self._client.last_changes(self._source.name) == seen
 
     def _begun(self) -> Index:
-        """A new version, empty, with the note; nobody sees it."""
+        """Make an empty new version with the note, which no name refers to yet."""
         number = self._state.next_number
         keep_as = None
         if not self._state.is_alias:
@@ -150,7 +149,7 @@ class Migration:
         if note.get("last_changes") is None:
             if self._source.replaced_by is None:
                 put_note(self._client, self._source, {"to": filled.name, "was_blocked": self._source.refuses_writes})
-            # Returns when every write that had begun is there or refused.
+            # Returns after every earlier write has succeeded or was refused.
             self._client.request("PUT", f"/{quote(source, safe='')}/_block/write")
             note["last_changes"] = self._client.last_changes(source)
             put_note(self._client, filled, note)
@@ -162,7 +161,7 @@ class Migration:
         self._client.refresh(filled.name)
         there = self._client.count(filled.name)
         if self._client.last_changes(source) != note["last_changes"]:
-            raise CopyInterrupted(f"Somebody has written to {source} although it was blocked; copy it again.")
+            raise CopyInterrupted(f"{source} was written to although it was blocked; copy it again.")
         if there + len(copied.left_out) != total:
             raise CopyInterrupted(
                 f"{source} has {total} documents, and its copy {filled.name} has {there}; the copy is not used. Run it "
@@ -173,13 +172,13 @@ class Migration:
         return copied
 
     def _swap(self, filled: Index) -> str | None:
-        """Let the name mean the new index; return where the old one is now."""
+        """Switch the name to the new index; return the present name of the old one."""
         note = filled.migration or {}
         source, name = self._source, self._state.name
         actions: list[dict[str, Any]] = [{"remove": {"index": filled.name, "alias": note["alias"], "must_exist": True}}]
         old = source.name
         if self._state.is_alias:
-            # Refused if another run was faster.
+            # Fails if another run was faster.
             actions += [
                 {"remove": {"index": source.name, "alias": alias, "must_exist": True}} for alias in source.aliases
             ]
@@ -208,20 +207,20 @@ class Migration:
 
 
 def finish(client: SearchClient, index: Index) -> None:
-    """Remove the note from an index that has the name already."""
+    """Remove the note from an index that is in service."""
     put_note(client, index, None)
 
 
 def roll_back(client: SearchClient, state: State) -> bool:
-    """Take a copy back that has not replaced anything: it is deleted, and the old index takes writes again.
+    """Undo an unfinished copy: delete it, and let the old index accept writes again.
 
-    Returns whether there was something to take back. Raises RestError.
+    Returns whether there was one. Raises RestError.
     """
     if state.unfinished is not None:
         _discard(client, state.unfinished)
     index = state.index
     if index is not None and index.replaced_by is not None:
-        # Only now: nobody can let the name mean the copy any more.
+        # Only now: no run can switch the name to the copy any more.
         if not (index.migration or {}).get("was_blocked"):
             client.put_settings(index.name, {"index.blocks.write": None})
         put_note(client, index, None)
@@ -230,13 +229,13 @@ def roll_back(client: SearchClient, state: State) -> bool:
 
 
 def put_note(client: SearchClient, index: Index, note: Mapping[str, Any] | None) -> None:
-    """Note in the mapping of an index that it takes part in a copy, or that it does not any more."""
+    """Write the note about a copy into the mapping of an index, or remove it."""
     meta = {key: value for key, value in index.meta.items() if key != MIGRATION}
     client.put_mapping(index.name, {"_meta": {**meta, MIGRATION: dict(note)} if note is not None else meta})
 
 
 def _discard(client: SearchClient, left: Index) -> None:
-    """Delete a copy, unless somebody has put it into service meanwhile. Raises RestError, SearchError then."""
+    """Delete a copy. Raises RestError or SearchError if another run has put it into service."""
     alias = (left.migration or {}).get("alias")
     if alias in left.aliases:
         try:

@@ -36,13 +36,13 @@ _COMMON: Mapping[str, Mapping[str, Any]] = {
     # Lists are in this order: nanoseconds since 1970 at its creation; of two at the same moment the key decides.
     "order": _LONG,
     "key": {"type": "keyword", "index": False},
-    # Which write made this state: whoever has lost the answer to a write finds out here what came of it.
+    # The id of the write that made this state, for a writer that has lost the answer.
     "write": {"type": "keyword", "index": False, "doc_values": False},
     # The moment of its creation, for people.
     "stored_at": {"type": "date", "format": "epoch_millis"},
     # Every value at every path, ``job_schedule.status=s:completed``: a search for a field is a search for such a term.
     "fields": _TERMS,
-    # Every value as text in lower case, for searches in all of a document; secrets apart, which not everybody may find.
+    # Every value as text in lower case, for searches in all of a document; without secrets, which not every user may find.
     "values": _TERMS,
     "secret_values": _TERMS,
     # Bounds on the time of a backup. No date: whole numbers of 64 bits, of seconds since 1970, are compared exactly.

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a cluster has under the name of an index: the index behind it, its earlier versions, a copy that is not finished.
+"""The state of the name of an index: the index behind it, its earlier versions, an unfinished copy.
 
-``jobs`` is an alias of ``jobs-v1``, after the first copy of ``jobs-v2``, and so on. A copy that is under way says so in
-its own mapping, in ``_meta``: whoever comes later finds it there, and needs no other memory of it.
+``jobs`` is an alias of ``jobs-v1``, after the first copy of ``jobs-v2``, and so on. An unfinished copy has a
+note in ``_meta`` of its own mapping, which later runs find there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MIGRATION = "freezer_migration"
 
 @dataclass(frozen=True)
 class Index:
-    """One index. ``settings`` is what it was told, ``defaults`` holds where it was told nothing."""
+    """One index. ``settings`` are the explicit ones, ``defaults`` the values of all others."""
 
     name: str
     mapping: Mapping[str, Any]
@@ -50,12 +50,12 @@ class Index:
 
     @property
     def replaced_by(self) -> str | None:
-        """The copy that replaces it, or is to do so."""
+        """The copy that replaces it, or will."""
         return (self.migration or {}).get("to")
 
     @property
     def shards(self) -> int:
-        """Of how many shards it is made."""
+        """The number of its shards."""
         return int(self.settings["index.number_of_shards"])
 
     @property
@@ -64,7 +64,7 @@ class Index:
         return str(self.settings.get("index.blocks.write")) == "true"
 
     def mapping_without_notes(self) -> dict[str, Any]:
-        """The mapping without what this program notes in it."""
+        """The mapping without the notes of this program."""
         mapping = dict(self.mapping)
         meta = {key: value for key, value in self.meta.items() if key != MIGRATION}
         mapping.pop("_meta", None)
@@ -73,7 +73,7 @@ class Index:
 
 @dataclass(frozen=True)
 class State:
-    """What there is under a name. ``index`` is None if it names nothing.
+    """The state of a name. ``index`` is None if the name does not exist.
 
     ``earlier`` are versions that a copy has replaced, ``unfinished`` is a copy that has not replaced anything yet.
     """
@@ -102,7 +102,7 @@ class State:
 
 
 def look_at(client: SearchClient, name: str) -> State:
-    """What there is under a name. Raises NotOurs if the name means several indices, RestError."""
+    """The state of a name. Raises NotOurs if it is an alias of several indices, RestError."""
     # The name itself, which may be an alias, and everything that could be a version of it.
     path = f"/{quote(name, safe='')},{quote(name, safe='')}-v*"
     query = "?ignore_unavailable=true&allow_no_indices=true&expand_wildcards=all"
@@ -115,14 +115,14 @@ def look_at(client: SearchClient, name: str) -> State:
     found = {
         index: Index(index, mappings[index]["mappings"], said["settings"], said["defaults"], aliases[index]["aliases"])
         for index, said in answer.items()
-        # One that vanishes between the questions is not there.
+        # An index that is deleted between the requests does not count.
         if index in mappings and index in aliases
     }
     named = [index for index in found.values() if index.name == name or name in index.aliases]
     if len(named) > 1:
         raise NotOurs(
             f"{name} is an alias of {len(named)} indices ({', '.join(sorted(index.name for index in named))}); only one "
-            "index, or an alias of one, can be looked after."
+            "index, or an alias of one, can be managed."
         )
     current = named[0] if named else None
     numbers = {int(match.group(1)): index for index in found if (match := versions.match(index))}

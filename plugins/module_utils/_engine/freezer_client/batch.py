@@ -122,7 +122,7 @@ def _operation(collection: Collection, plan: Plan, tag: str | None) -> Document:
     if tag is None:
         current, tag = collection.read(str(plan.document_id))
     if current is None:
-        raise Conflict(f"{plan.kind.name} {plan.document_id} was deleted by somebody while it was being changed.")
+        raise Conflict(f"{plan.kind.name} {plan.document_id} was deleted by another client while it was being changed.")
     document = without_stamps(future(plan.kind, plan.wanted, current))
     return {"op": "replace", **identity, "document": document, **({"if_match": tag} if tag else {})}
 

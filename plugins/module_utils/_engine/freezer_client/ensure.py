@@ -152,4 +152,4 @@ def _as_it_came(plan: Plan, result: Result, document: Document, not_kept: Sequen
 
 
 def _vanished(collection: Collection, document_id: str) -> Conflict:
-    return Conflict(f"{collection.kind.name} {document_id} was deleted by somebody while it was being changed.")
+    return Conflict(f"{collection.kind.name} {document_id} was deleted by another client while it was being changed.")

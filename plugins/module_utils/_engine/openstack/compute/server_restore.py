@@ -44,7 +44,7 @@ class ServerRestore:
                 lambda: self._servers.idle(server_id, "SHUTOFF"),
                 clock,
                 f"Stopping {name}",
-                busy=f"Nova works on {name} for somebody else, whose end",
+                busy=f"Nova works on {name} for another client, whose end",
             )
 
         # For a moment Nova has a server that was stopped as running, before it stops it again.
@@ -60,7 +60,7 @@ class ServerRestore:
                 rebuilt,
                 clock,
                 f"Rebuilding {name}",
-                busy=f"Nova works on {name} for somebody else, whose end",
+                busy=f"Nova works on {name} for another client, whose end",
             )
         finally:
             if was_active:
@@ -78,7 +78,7 @@ class ServerRestore:
             lambda: self._servers.idle(server_id, "ACTIVE"),
             clock,
             f"Starting {name}",
-            busy=f"Nova works on {name} for somebody else, whose end",
+            busy=f"Nova works on {name} for another client, whose end",
         )
 
     def boot_beside(self, server: Resource, image: Resource, name: str, dry_run: bool) -> dict[str, Any]:

@@ -218,7 +218,7 @@ class ServerSnapshots:
             find,
             clock,
             f"The snapshot {title}",
-            busy=f"Nova works on {server['name']} for somebody else, whose end",
+            busy=f"Nova works on {server['name']} for another client, whose end",
         )
 
     def _there(self, image_id: str) -> Resource:

@@ -103,7 +103,7 @@ class HttpBasic(Strategy):
         except (OSError, AuthError) as error:
             # Who was in the file before may have been taken out: nobody comes in until it can be read.
             raise UnavailableError(
-                f"Nobody can be authenticated now: {error}", headers={"Retry-After": "10"}
+                f"No caller can be authenticated now: {error}", headers={"Retry-After": "10"}
             ) from error
         return self._accounts
 

@@ -85,7 +85,8 @@ class KeystoneTokens(Strategy):
             raise UnauthorizedError(f"{description}; Keystone gives tokens", headers=challenge)
         if answer["status"] != 200:
             raise UnavailableError(
-                "Keystone does not answer, or not to this API, so nobody can be known now", headers=_RETRY_AFTER
+                "Keystone does not answer, or not to this API, so no caller can be authenticated now",
+                headers=_RETRY_AFTER,
             )
         return _context(environ)
 

@@ -25,11 +25,11 @@ DEFAULT_OPTIONS = [
     cfg.StrOpt(
         "auth_strategy",
         choices=[
-            ("noauth", "everybody is who they say they are; for loopback addresses"),
+            ("noauth", "every caller is trusted; for loopback addresses"),
             ("http_basic", "accounts of a password file, each with a role in a project"),
             ("keystone", "tokens of OpenStack; see [keystone_authtoken]"),
         ],
-        help="Who may come in. There is no default: whoever sets the API up has to decide.",
+        help="How callers authenticate. There is no default.",
     ),
     cfg.StrOpt(
         "http_basic_auth_user_file",

@@ -105,7 +105,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
         raise ConfigError(f"{host} cannot be listened on: {reason}")
     if strategy == "noauth" and not flags.force and not _is_loopback(host):
         raise ConfigError(
-            f"with noauth everybody who reaches {host} can read and delete everything; bind to 127.0.0.1, "
+            f"with noauth every user who reaches {host} can read and delete everything; bind to 127.0.0.1, "
             "use http_basic or keystone, or say --force"
         )
     log_file = get("log_file")

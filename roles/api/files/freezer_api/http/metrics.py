@@ -51,7 +51,7 @@ class Metrics:
         )
         self._store_calls = Counter(
             "freezer_api_store_calls",
-            "Calls of the store by what was asked and what came of it: ok, conflict or error.",
+            "Calls of the store by operation and result: ok, conflict or error.",
             ("call", "outcome"),
             registry=self._registry,
         )

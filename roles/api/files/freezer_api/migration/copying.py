@@ -207,7 +207,7 @@ class Copy:
                 self._reject(Rejection(item.kind, item.id, str(result)))
             elif isinstance(result, ConflictError):
                 raise StoreError(
-                    f"somebody has made the {item.kind} {item.id} in {self._target_name} meanwhile; run the copy again"
+                    f"another writer has made the {item.kind} {item.id} in {self._target_name} meanwhile; run the copy again"
                 )
             else:
                 written += 1
@@ -225,7 +225,7 @@ class Copy:
             self._target.apply([Create(item.kind, item.id, item.owner, item.document)])
         except ConflictError as error:
             raise StoreError(
-                f"somebody has changed the {item.kind} {item.id} in {self._target_name} meanwhile; run the copy again"
+                f"another writer has changed the {item.kind} {item.id} in {self._target_name} meanwhile; run the copy again"
             ) from error
 
     def _verify(self, digests: Digests) -> int:
@@ -240,7 +240,7 @@ class Copy:
         if compared.missing or compared.differing:
             raise StoreError(
                 f"of the documents of {self._source.name} {compared.missing:,} are missing in {self._target_name} and "
-                f"{compared.differing:,} differ there after the copy: somebody writes to one of the two. Stop freezer-api, "
+                f"{compared.differing:,} differ there after the copy: another writer uses one of the two. Stop freezer-api, "
                 "and run the copy again to go on with it"
             )
         return compared.same

@@ -100,7 +100,7 @@ def _owner(source: Mapping[str, Any], project_id: str | None) -> Owner:
     user = source.get("user_id")
     project = source.get("project_id") or project_id
     if not isinstance(user, str) or not user:
-        raise Rejected("it has no user_id, so it belongs to nobody")
+        raise Rejected("it has no user_id, so it has no owner")
     if not isinstance(project, str) or not project:
         raise Rejected(
             "it has no project_id, as documents of version 1 have none; say with --project-id which one it gets"

@@ -73,7 +73,7 @@ class ApiThread(threading.Thread):
         self._make = make
         self._tell = tell
         self._has_sessions = has_sessions
-        self._wishes: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._digested = threading.Event()
         self._digested.set()
         self._stopping = False
@@ -85,21 +85,21 @@ class ApiThread(threading.Thread):
 
     def ask(self, question: Join) -> None:
         """Put a question to the API; the answer comes as a message."""
-        self._wishes.put(question)
+        self._requests.put(question)
 
     def look_for(self, job_id: str) -> None:
         """Find out what has become of a job."""
-        self._wishes.put(job_id)
+        self._requests.put(job_id)
 
     def kick(self) -> None:
         """There are new reports."""
         if not self._reports:
             self._reports = True
-            self._wishes.put(None)
+            self._requests.put(None)
 
     def mention(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
         """Tell what is worth something only now."""
-        self._wishes.put(dict(keys))
+        self._requests.put(dict(keys))
 
     def digested(self) -> None:
         """Everything that the last poll found was dealt with."""
@@ -107,12 +107,12 @@ class ApiThread(threading.Thread):
 
     def look_now(self) -> None:
         """Poll at once."""
-        self._wishes.put(True)
+        self._requests.put(True)
 
     def stop(self, timeout: float) -> None:
         """Deliver what can be delivered in this time, and end."""
         self._stopping = True
-        self._wishes.put(None)
+        self._requests.put(None)
         self.join(timeout)
 
     # This thread.
@@ -130,7 +130,7 @@ class ApiThread(threading.Thread):
         poll_at = clock() + random.uniform(0, min(1.0, self.interval_seconds * JITTER))
         while not self._stopping:
             try:
-                if not self._take_wishes(conversation, max(0.0, poll_at - clock())):
+                if not self._take_requests(conversation, max(0.0, poll_at - clock())):
                     poll_at = clock()
                 if self._mentions:
                     # Before the reports, which are newer: what ended would be shown at work again.
@@ -165,45 +165,45 @@ class ApiThread(threading.Thread):
             LOG.warning("What is not delivered yet is kept: %s", error)
         conversation.close()
 
-    def _take_wishes(self, conversation: Conversation, seconds: float) -> bool:
-        """Fulfil wishes for so long, or until one of them needs more; False if a poll is wished for."""
+    def _take_requests(self, conversation: Conversation, seconds: float) -> bool:
+        """Handle requests for so long, or until one of them needs more; False if a poll is requested."""
         try:
-            wish = self._wishes.get(timeout=seconds) if seconds > 0 else self._wishes.get_nowait()
+            request = self._requests.get(timeout=seconds) if seconds > 0 else self._requests.get_nowait()
         except queue.Empty:
             return True
         polls = False
         gathered = False
         while True:
-            if isinstance(wish, Join):
-                self._tell(self._joined(conversation, wish))
-            elif isinstance(wish, str):
+            if isinstance(request, Join):
+                self._tell(self._joined(conversation, request))
+            elif isinstance(request, str):
                 try:
-                    self._tell(Whereabouts(wish, conversation.whereabouts(wish)))
+                    self._tell(Whereabouts(request, conversation.whereabouts(request)))
                 except FreezerError as error:
-                    LOG.warning("Job %s cannot be looked for: %s", wish, error)
+                    LOG.warning("Job %s cannot be looked for: %s", request, error)
                     conversation.forget_tags()
-            elif isinstance(wish, dict):
-                self._mentions.update(wish)
-            elif wish is True:
+            elif isinstance(request, dict):
+                self._mentions.update(request)
+            elif request is True:
                 conversation.forget_tags()
                 polls = True
             try:
-                wish = self._wishes.get_nowait()
+                request = self._requests.get_nowait()
             except queue.Empty:
                 if gathered or not self._reports or self._stopping:
                     return not polls
                 gathered = True
                 try:
-                    wish = self._wishes.get(timeout=_GATHER_SECONDS)
+                    request = self._requests.get(timeout=_GATHER_SECONDS)
                 except queue.Empty:
                     return not polls
 
-    def _joined(self, conversation: Conversation, wish: Join) -> Joined:
+    def _joined(self, conversation: Conversation, request: Join) -> Joined:
         try:
-            return conversation.join(wish)
+            return conversation.join(request)
         except Exception:  # its run would wait for ever
             LOG.exception("A fault of the program in the conversation with the API")
-            return Joined(wish.run_id, "refused", message="the answer of the API was not understood")
+            return Joined(request.run_id, "refused", message="the answer of the API was not understood")
 
     def _poll(self, conversation: Conversation) -> None:
         pages = conversation.jobs()
