@@ -16,9 +16,9 @@ from ..storage.errors import ObjectMissing, OddObject, StorageError
 from ..system.file_names import shown
 from .errors import ArchiveError, DamagedArchive, ForeignBackup
 from .manifest import MOST_LEVEL, Manifest, digest, parse_manifest
-from .retention import Survey
 from .shape import LATEST_SECONDS
 from .stored_set import MANIFEST_NAME, StoredSet, read_manifest
+from .survey import Survey
 
 _FOLDER = re.compile(r"([0-9]{1,15})_([0-9]{1,9})")
 _NAME = re.compile(r"[^/\0\n.][^/\0\n]*")

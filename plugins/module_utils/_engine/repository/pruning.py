@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..progress import Progress
-from .retention import Decision, Rules, Survey, decide
+from .retention import Decision, Rules, decide
+from .survey import Survey
 
 
 class Place(Protocol):

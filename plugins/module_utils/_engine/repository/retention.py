@@ -7,7 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Callable, Generic, Protocol, TypeVar
+from typing import Callable, Generic
+
+from .survey import Backup, KeptManifest
 
 _DAY_SECONDS = 86_400
 
@@ -42,59 +44,6 @@ class Rules:
     def __bool__(self) -> bool:
         by_age = self.remove_older_than is not None or self.remove_before is not None
         return by_age or bool(self.keep_last) or any(getattr(self, name) for name in _PERIODS)
-
-
-class _Parent(Protocol):
-    @property
-    def folder(self) -> str: ...
-
-
-class _Manifest(Protocol):
-    @property
-    def backup_id(self) -> str: ...
-
-    @property
-    def timestamp(self) -> int:
-        """The order of the backups of a set."""
-
-    @property
-    def began(self) -> int:
-        """The start of the backup, in seconds since 1970."""
-
-    @property
-    def level(self) -> int: ...
-    @property
-    def folder(self) -> str: ...
-    @property
-    def parent(self) -> _Parent | None: ...
-
-
-class Kept(Protocol):
-    """A backup of files, of a server or of a volume."""
-
-    @property
-    def manifest(self) -> _Manifest:
-        """Its time, its name and its parent."""
-
-
-Backup = TypeVar("Backup", bound=Kept)
-
-
-@dataclass
-class Survey(Generic[Backup]):
-    """The contents of a set: whole backups, folders without a manifest (failed or being written), and damaged ones."""
-
-    backups: list[Backup] = field(default_factory=list)
-    incomplete: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
-    #: The folders of damaged backups, if backups of this medium continue each other.
-    damaged_folders: list[str] = field(default_factory=list)
-
-    def add_rest_of(self, other: Survey[Backup]) -> None:
-        """Add incomplete and damaged backups of another survey."""
-        self.incomplete += other.incomplete
-        self.damaged += other.damaged
-        self.damaged_folders += other.damaged_folders
 
 
 @dataclass
@@ -167,7 +116,7 @@ def _keep_ancestors(decisions: Sequence[Decision[Backup]]) -> None:
             by_folder[parent.folder].reasons.append(f"{_called(decision.backup.manifest)} continues it")
 
 
-def _called(manifest: _Manifest) -> str:
+def _called(manifest: KeptManifest) -> str:
     return _named(manifest.level, manifest.began)
 
 

@@ -16,8 +16,8 @@ from ..storage.errors import ObjectMissing, OddObject, StorageError
 from .errors import ArchiveError, DamagedArchive, DamagedBackup, ForeignBackup
 from .ids import is_beginning, only_one
 from .manifest import AHEAD_SECONDS, MOST_MANIFEST_BYTES
-from .retention import Kept, Survey
 from .shape import LATEST_SECONDS
+from .survey import Kept, Survey
 
 MANIFEST_NAME = "manifest.json"
 #: A backup that is begun again takes the next name: so many at most.

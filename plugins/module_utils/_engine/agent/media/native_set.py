@@ -14,7 +14,7 @@ from ...openstack.listing import backups_of_volumes
 from ...openstack.resources import OWNER, Resource
 from ...repository.errors import ArchiveError, DamagedArchive
 from ...repository.ids import is_beginning, only_one
-from ...repository.retention import Survey
+from ...repository.survey import Survey
 from .source import Workplace
 
 _GIBIBYTE = 1 << 30
