@@ -371,7 +371,9 @@ def test_the_module_keeps_the_newest_of_a_set_and_refuses_a_volume_that_is_froze
     assert not again["changed"]
     assert guest.run("lvs --noheadings -o lv_name data").split() == ["srv", "srv-c", "srv-other"]
     assert "keep is for state=absent" in refused["msg"]
-    with pytest.raises(EngineProblem, match="/srv/data/app is on data/srv, and its file system is to be frozen"):
+    with pytest.raises(
+        EngineProblem, match="/srv/data/app is on data/srv, and LVM cannot take a snapshot of a frozen file system"
+    ):
         lvm.present(**wanted, name="d", held_paths=["/etc", "/srv/data/app"], check_mode=True)
     for name in ("c", "other"):
         lvm.absent(path="/srv/data", name=name, prefix_volume=True)

@@ -228,7 +228,7 @@ def test_whatever_is_moved_about_at_random_while_it_is_read_every_backup_that_is
         for _round in range(8 + 5 * rounds(0)):
             result, refusal = attempt(some.backup)
             if result is None:
-                assert "something else was where a folder had been" in str(refusal)
+                assert "a path was replaced while it was read" in str(refusal)
                 given_up += 1
             else:
                 made.append(result["backup_id"])

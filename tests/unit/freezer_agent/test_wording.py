@@ -59,10 +59,10 @@ def test_things_are_counted_in_the_right_number():
 @pytest.mark.parametrize(
     ("engine", "shell"),
     [
-        ("backup_name is missing: it is what", "--backup-name is missing: it is what"),
+        ("backup_name is missing: a backup", "--backup-name is missing: a backup"),
         ("container is missing: for the", "--container is missing: for the"),
-        ("Choose another folder, or set overwrite: then", "Choose another folder, or give --overwrite: then"),
-        ("name the host with hostname.", "name the host with --hostname."),
+        ("Choose another folder, or set overwrite: files", "Choose another folder, or give --overwrite: files"),
+        ("choose one with hostname.", "choose one with --hostname."),
         ("an older one with restore_from_date.", "an older one with --restore-from-date."),
         ("the container /srv/backup_id/x stays", "the container /srv/backup_id/x stays"),
         ("There is no backup 'backup_id' here", "There is no backup 'backup_id' here"),
