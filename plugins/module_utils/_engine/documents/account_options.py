@@ -10,7 +10,7 @@ from typing import Any
 from .account import DEFAULT_PROJECT, MOST_PASSWORD_BYTES, NODE, Account, default_client_id, is_hash
 
 _KEYS = ("password", "role", "project_id", "client_id")
-#: Stands for the hash of a password while only the rest of an account is looked at.
+#: A placeholder for the hash of a password while the other fields of an account are checked.
 _SOME_HASH = "$2b$12$" + "." * 53
 
 
@@ -31,7 +31,7 @@ def account_of(name: str, options: Any, hashed: str) -> Account:
 
 
 def faults_of(users: Mapping[str, Any]) -> list[str]:
-    """A sentence for every account that something is wrong with. None of them has a password in it."""
+    """A sentence for every invalid account, without passwords."""
     found = []
     for name, options in users.items():
         fault = _fault(str(name), options)

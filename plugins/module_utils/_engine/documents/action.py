@@ -83,8 +83,8 @@ ADDED_BY_SERVERS: Mapping[str, Any] = {"mandatory": False, "max_retries": 5, "ma
 def completed(action: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """A new ``freezer_action`` with defaults for the keys that it lacks, or has null for.
 
-    A command gets only those that mean something to it: one that it does not know could be a slip of the pen, and is
-    refused before it runs.
+    A command gets only the defaults that apply to it, because an unknown key may be a typo and is refused before it
+    runs.
     """
     own = {key: value for key, value in action.items() if value is not None}
     if (own.get("action") or defaults.get("action")) == "exec":
@@ -105,7 +105,7 @@ def is_secret(key: str) -> bool:
     """Whether the value of this key of a ``freezer_action`` must not be shown, logged or returned."""
     lowered = key.lower().replace("-", "_")
     if lowered.endswith(("_file", "_path")):
-        # encrypt_pass_file says where the secret lies, which is no secret.
+        # encrypt_pass_file is the path of the secret, which is no secret.
         return False
     for harmless in _HARMLESS_WORDS:
         lowered = lowered.replace(harmless, " ")
@@ -128,7 +128,7 @@ def with_stored_secrets(wanted: Any, stored: Any, key: str = "") -> Any:
     """A copy of a document, or a part of one, with the stored secret wherever it has the mask that was shown for it.
 
     Elements of lists that have an ``action_id`` are found by it, others by their place. Raises DocumentError for a mask
-    where nothing is stored that it could stand for.
+    without a stored secret.
     """
     if isinstance(wanted, Mapping):
         known = stored if isinstance(stored, Mapping) else {}

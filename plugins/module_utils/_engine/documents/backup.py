@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Backups: what was stored, where, and what came of it."""
+"""Backups: what was stored, where, and with which result."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from .kind import ID_MAX_LENGTH, Kind
 
 STATUSES = ("creating", "available", "error", "deleting", "deleted")
 
-#: Statuses in which a backup may not know yet, or any more, where it lies.
+#: Statuses in which a backup may have no location yet, or no longer.
 INCOMPLETE_STATUSES = ("creating", "error", "deleting")
 
 #: Freezer's README makes the id of container, host, name, time and level: host names have dots.

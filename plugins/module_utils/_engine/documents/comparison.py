@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a document that somebody wants differs from the one that exists.
+"""The differences between the desired and the current state of a document.
 
-The API merges objects and replaces lists. So of an object only the keys that are wanted count, and of a list all of it.
+The API merges objects and replaces lists. So of an object only the desired keys count, and of a list all elements.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ ADDED_TO_LIST_ELEMENTS = ("action_id", "user_id", "project_id")
 
 
 def drift(kind: Kind, wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> Drift:
-    """What would have to change for ``existing`` to be as ``wanted``: dotted path to (before, after).
+    """The changes that make ``existing`` as ``wanted``: dotted path to (before, after).
 
     ``wanted`` has the shape that a client sends, ``existing`` the one that the API returns. A wanted key that is
-    None is not named. What the server and the scheduler write is ignored. An absent value is None on its side.
+    None is not given. Keys of the server and the scheduler are ignored. An absent value is None on its side.
     """
     return {".".join(path): sides for path, sides in _differences(kind, wanted, existing).items()}
 

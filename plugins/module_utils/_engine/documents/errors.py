@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be wrong with a document."""
+"""Errors of documents."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 class DocumentError(ValueError):
-    """A document is not what Freezer expects; the message says which key, what stands there and what may stand there."""
+    """A document is not what Freezer expects; the message says which key, its value, and the allowed values."""
 
 
 class MissingKeys(DocumentError):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the five kinds of documents have in common."""
+"""The common parts of the five kinds of documents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ID_PATTERN = r"^[A-Za-z0-9_-]+$"
 _LABEL = r"[a-zA-Z0-9]([a-zA-Z0-9\-]{0,61}[a-zA-Z0-9])?"
 CLIENT_ID_PATTERN = rf"^(?:([A-Za-z0-9_\-]+)\_)?({_LABEL})(\.{_LABEL})*$"
 ID_MAX_LENGTH = 255
-#: Objects and lists inside each other in a document that is taken. Freezer's own need five levels.
+#: The most nested objects and lists in an accepted document. Freezer's own need five levels.
 MAX_DEPTH = 64
 
 ID_SCHEMA: Mapping[str, Any] = {"type": "string", "pattern": ID_PATTERN, "maxLength": ID_MAX_LENGTH}
@@ -27,7 +27,7 @@ class Kind:
 
     ``schema`` is a JSON schema (draft 4) of what a client may send to create a document.
     ``server_keys`` are dotted paths, relative to what a client sends, of keys that the server or the scheduler write:
-    they are accepted where a client sends them, and are never drift.
+    they are accepted where a client sends them, and are never a difference.
     ``wrapped_in`` is the key below which the API stores what the client sent (``client``, ``backup_metadata``),
     or None where it stores that at the top.
     """

@@ -19,7 +19,7 @@ def actions_of(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def bare_action(action: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the agent is to do, which is all that it gets. Raises DocumentError for what has another action in it."""
+    """The bare action, which is all that the agent gets. Raises DocumentError if it has another action in it."""
     what = action.get("freezer_action") or {}
     if not isinstance(what, Mapping):
         raise DocumentError("freezer_action is no object")

@@ -20,7 +20,7 @@ BATCH_ITEMS = 1000
 BATCH_BYTES = 768 * 1024
 _ATTEMPTS = 5
 
-#: What came of a plan; None where it was not tried.
+#: The result of a plan; None if it was not tried.
 Outcome = Optional[Union[Result, RegistryError]]
 
 
@@ -30,7 +30,7 @@ def carry_out_all(
     continue_on_error: bool,
     tags: Mapping[str, str | None] | None = None,
 ) -> list[Outcome]:
-    """Carry plans out and return what came of each, in their order.
+    """Carry plans out and return the result of each, in their order.
 
     Every plan has a ``document_id``. ``tags`` are those of the states from which the plans were made, by id, where they
     are known. After a failure nothing more is sent, unless ``continue_on_error``; what is in the same request is done
@@ -110,7 +110,7 @@ def _chunks(
 
 
 def _operation(collection: Collection, plan: Plan, tag: str | None) -> Document:
-    """A plan in the words of the API; what replaces a document is made from the state that it names."""
+    """A plan as an operation of the API; a replacement is made from the state that it names."""
     identity = {collection.kind.id_key: plan.document_id}
     if plan.operation == CREATE:
         return {"op": "replace", **identity, "document": plan.body}

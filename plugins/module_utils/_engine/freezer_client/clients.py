@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Clients, flat: the API keeps what a client says of itself below ``client``, and its own keys beside it."""
+"""Clients, flat: the API keeps the document of a client below ``client``, and its own keys beside it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .plan import Result
 
 
 def ensure_client(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
-    """Make a client so, or make it go. Its ``hostname`` is its id if it names none."""
+    """Bring a client to its desired state, or remove it. Its ``hostname`` is its id if it names none."""
     wanted = {**wanted, "client_id": wanted.get("client_id") or wanted.get("hostname")}
     uuid = wanted.get("uuid")
     result = ensure(registry.clients, wanted, state, check_mode, initial={"uuid": uuid} if uuid else None)

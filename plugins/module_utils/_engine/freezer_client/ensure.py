@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""One flow for every kind of document: find it, see how it differs from what is wanted, make it so, say what changed."""
+"""One flow for every kind of document: find it, compare it with the desired state, change it, return the changes."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def store(
 
 
 def carry_out(collection: Collection, plan: Plan) -> Result:
-    """Do what a plan says, and look at what came of it."""
+    """Carry out a plan, and check the result."""
     if plan.operation == NOTHING:
         return plan.result()
     if plan.operation == DELETE:
@@ -101,7 +101,7 @@ def carry_out(collection: Collection, plan: Plan) -> Result:
 def change_whole(collection: Collection, document_id: str, make: Callable[[Document], Document]) -> None:
     """Put a document back as ``make`` makes it from what is there, with what the server wrote in it.
 
-    Whoever writes to it at the same moment, such as a scheduler, wins, and it is done again on what they wrote.
+    If another client, such as a scheduler, writes to it at the same time, that write wins, and this is repeated on it.
     """
     for _attempt in range(_ATTEMPTS):
         current, tag = collection.read(document_id)
@@ -127,7 +127,7 @@ def _create(collection: Collection, plan: Plan) -> str:
 
 
 def _change(collection: Collection, plan: Plan) -> str:
-    """Make the existing document as it is wanted.
+    """Bring the existing document to its desired state.
 
     A PATCH cannot take a key away; and it takes too much away from servers that do not tag the states of documents.
     """
@@ -145,7 +145,7 @@ def _change(collection: Collection, plan: Plan) -> str:
 
 
 def _as_it_came(plan: Plan, result: Result, document: Document, not_kept: Sequence[str]) -> Result:
-    """The result where the server has not kept all of what it was sent: what is true, and a warning."""
+    """The result if the server has not kept all keys: the stored document, and a warning."""
     after, _same = before_and_after(plan.kind, {}, document)
     warning = f"The Freezer API does not keep {', '.join(not_kept)} of {plan.kind.name} {result.document_id} as given."
     return replace(result, changed=after != plan.before, after=without_secrets(after), warnings=(warning,))

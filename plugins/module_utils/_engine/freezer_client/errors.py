@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What can go wrong between us and a Freezer API. Every message is a sentence for the person who runs the task."""
+"""Errors of requests to a Freezer API. Every message is a sentence for the user."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ __all__ = [
     "error_from",
 ]
 
-#: What sentences call the server.
+#: The name of the server in messages.
 FREEZER = "The Freezer API"
 
 
 class Ambiguous(RegistryError):
-    """What was described fits several documents."""
+    """A description matches several documents."""
 
 
 class Incomplete(RegistryError):
-    """Of several things that were asked for, not all could be done; ``values`` say which."""
+    """Some of several requested changes failed; ``values`` say which."""
 
 
 class Unidentified(RegistryError):
-    """What was described has neither an id nor anything else that tells it from others."""
+    """A description has neither an id nor other identifying keys."""

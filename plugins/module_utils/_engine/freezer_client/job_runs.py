@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A run of a job where no scheduler runs it: a playbook does, and the API hears what it would hear of a scheduler."""
+"""A run of a job by a playbook, which records the same with the API as a scheduler would."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Ran:
 
 @dataclass
 class Surroundings:
-    """What a run needs of what is around it.
+    """The environment of a run.
 
     ``perform`` makes one attempt at a bare action; ``zone`` finds out the time zone of the node; ``tell`` gets a sentence
     about each attempt; ``clock`` gives the seconds since 1970.
@@ -156,7 +156,7 @@ class _JobRunner:
                 f"Job {run.job_id} was not run, and nothing of it was recorded: it has run in round {tag} of its session "
                 f"{run.session_id} already, and the next one cannot begin yet."
             )
-        # The next round can be joined or begun by who knows the tag of the last one.
+        # The tag of the last round is needed to join or begin the next one.
         reason = (
             f"The job could not join its session {run.session_id} and was not run: it came too late for round {tag} of its "
             "session."

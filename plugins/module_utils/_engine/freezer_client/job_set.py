@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""A whole list of jobs at once: one look at what there is, a plan for each job, and all writes in few requests."""
+"""A whole list of jobs at once: read all, plan each, and write in few requests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _Existing = dict[str, tuple[Document, Optional[str]]]
 
 @dataclass(frozen=True)
 class _Item:
-    """One job of the list, and what becomes of it."""
+    """One job of the list, and its result."""
 
     name: str
     wanted: Document
@@ -43,14 +43,14 @@ class _Item:
     result: Result | None = None
     outcome: str = ""
     error: str = ""
-    #: What the user should hear about the job as it was given.
+    #: Warnings about the given job.
     remarks: tuple[str, ...] = ()
 
     def failed(self, error: Exception) -> _Item:
         return replace(self, outcome="failed", error=str(error).rstrip(".") + ".")
 
     def shown(self) -> Document:
-        """What the user is told."""
+        """The result for the user."""
         result = self.result
         entry: Document = {
             "job_id": (result and result.document_id) or self.wanted.get("job_id"),
@@ -72,7 +72,7 @@ def ensure_jobs(
     continue_on_error: bool = False,
     check_mode: bool = False,
 ) -> Result:
-    """Make every job of a list so; with ``prune``, make all other jobs of the clients ``client_ids`` go.
+    """Bring every job of a list to its desired state; with ``prune``, remove all other jobs of the clients ``client_ids``.
 
     A job may say ``state`` and ``ignore`` beside its document; one to ignore is neither changed nor pruned. The values
     of the result are ``results``, one for each job in the order of the list, and one for each that is pruned. Nothing is
@@ -182,8 +182,8 @@ def _meant(
 
 
 def _done(registry: Registry, items: Sequence[_Item], existing: _Existing, continue_on_error: bool) -> list[_Item]:
-    """Carry the plans out and say for each item what came of it."""
-    # A job that is created needs an id, even if nobody gave it one.
+    """Carry the plans out and set the result of each item."""
+    # A new job without an id gets one.
     plans = {
         number: replace(item.plan, document_id=item.plan.document_id or uuid.uuid4().hex)
         for number, item in enumerate(items)

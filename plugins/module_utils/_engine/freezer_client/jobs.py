@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Jobs and actions: what they should be, what is asked of a job, and what came of it."""
+"""Jobs and actions: their desired state, events for jobs, and records of runs."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from .ensure import carry_out, change_whole, ensure, find
 from .errors import NotFound, RegistryError, Rejected
 from .plan import DELETE, Plan, Result, removal, storage
 
-#: What tells a job from others where nobody gives its id.
+#: The keys that identify a job without an id.
 UNIQUE_BY = ("client_id", "description")
 #: Up to so many clients are looked for one by one.
 _FEW_CLIENTS = 5
 
 
 def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
-    """Make a job so, or make it go.
+    """Bring a job to its desired state, or remove it.
 
     ``action_defaults`` are put into the actions, where the API keeps them. A job that belongs to a session follows
     the session's schedule: another ``job_schedule`` is then left alone, with a warning. A job that goes leaves its
@@ -66,7 +66,7 @@ def checked_job(wanted: Mapping[str, Any], remarks: list[str] | None = None) -> 
 def plan_for_job(
     wanted: Mapping[str, Any], existing: Mapping[str, Any] | None, state: str
 ) -> tuple[Plan, tuple[str, ...]]:
-    """What has to be done to a job, and what the user should hear about it."""
+    """The plan for a job, and warnings for the user."""
     if state == "absent":
         return removal(KIND, existing), ()
     warnings: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ def leave_session(registry: Registry, plan: Plan) -> None:
 
 
 def ensure_action(registry: Registry, wanted: Mapping[str, Any], state: str, check_mode: bool) -> Result:
-    """Make a stored action so, or make it go."""
+    """Bring a stored action to its desired state, or remove it."""
     remarks: list[str] = []
     if state == "present" and wanted.get("freezer_action") is not None:
         remarks = check_action(wanted["freezer_action"])

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What has to be done to a document for it to be as it is wanted. No server is asked here.
+"""The changes that bring a document to its desired state. No server is asked here.
 
 Only what is named counts: a key that is not named, or None, stays as it is. An object that is named (a schedule, a
 ``freezer_action``) is meant whole: what exists in it and is not named goes away. What the server and the scheduler
-write is never drift and never lost.
+write is never a difference and never lost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Sessions: what they should be, which jobs they hold, and the rounds that these jobs start and end."""
+"""Sessions: their desired state, their members, and the rounds that these start and end."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ensure_session(
     state: str,
     check_mode: bool,
 ) -> Result:
-    """Make a session so, with exactly these ``jobs`` (ids, or an object by id; None leaves them alone), or make it go.
+    """Bring a session to its desired state, with exactly these ``jobs`` (ids, or an object by id; None keeps them), or remove it.
 
     Jobs take over the schedule of their session when they join it. So they join again when it changes. Jobs of a
     session that goes leave it first, because they would look for it for ever. What leaves has its own schedule again; if
@@ -90,10 +90,10 @@ def about_stopped(registry: Registry, job_ids: Iterable[str]) -> tuple[str, ...]
 
 
 def remove_with_jobs(registry: Registry, existing: Document | None, held: list[str], check_mode: bool) -> Result:
-    """Let the jobs go, then delete the session."""
+    """Remove the jobs from the session, then delete it."""
     if existing is not None and not check_mode:
         for job_id in held:
-            # A job that is gone already needs no farewell.
+            # A job that was deleted already cannot leave.
             with contextlib.suppress(NotFound):
                 registry.remove_session_job(existing["session_id"], job_id)
     return remove(registry.sessions, existing, check_mode)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What other servers than ours want to be told in their own way: freezer-api 15 to 19.
+"""Upstream compatibility: documents in the form of freezer-api 15 to 19.
 
 They are known by their documents, whose states carry no tag. Their PATCH replaces objects as a whole and empties the
 schedule of a job that it does not name; so documents are replaced there, which keeps what is sent.
