@@ -31,7 +31,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Look for runs that nobody has ended
+- name: List unfinished runs
   freezer.backup.run_record_info:
   register: found
 """

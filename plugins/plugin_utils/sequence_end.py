@@ -162,7 +162,7 @@ def release_events(states: States) -> Iterator[tuple[str, str, str, dict[str, An
 
 
 def thawed_of(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What became of the release of a host; one of the two tasks is for it."""
+    """The result of the release of a host; one of the two tasks is for it."""
     for register in ("freezer_thawed_compute", "freezer_thawed_services"):
         found = _registered(state, register)
         if found and not found.get("skipped"):

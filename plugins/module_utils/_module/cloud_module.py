@@ -46,7 +46,7 @@ class CloudModule(DiscreetModule):
         mask(self, secret_values(self.params))
 
     def run(self, names: Sequence[str], flow: Callable[[Cloud], Mapping[str, Work]]) -> None:
-        """Bring several things into the state that C(state) names and return what became of each."""
+        """Bring several resources into the state of C(state) and return the result of each."""
         try:
             works = flow(connect_cloud(self.params, os.environ))
             result = works[self.params["state"]](names, self.check_mode)

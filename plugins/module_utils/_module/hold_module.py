@@ -88,7 +88,7 @@ def run_hold() -> None:
 def _freeze(module: DiscreetModule) -> dict[str, Any]:
     wanted = module.params
     folder, name, targets = wanted["state_folder"], wanted["name"], wanted["targets"] or []
-    # Ansible's own files on this host: what is needed to let go again.
+    # Ansible's own files on this host, which a release needs.
     needed = [module.tmpdir, os.path.dirname(os.path.abspath(__file__))]
     labels = hold.plan(targets, folder, name, needed, wanted["force"])
     if module.check_mode:

@@ -34,7 +34,7 @@ NEEDED: Mapping[str, tuple[tuple[str, ...], str]] = {
 }
 #: A node that has credentials of a cloud: what is not named there is Swift, and none of this host's business.
 _SOME_NODE = {"OS_CLOUD": "of the node"}
-#: Longer lists of warnings than this are of use to nobody.
+#: The most warnings; longer lists are not useful.
 MAX_WARNINGS = 20
 
 

@@ -56,7 +56,7 @@ def _texts(value: Any, key: str) -> list[str]:
 
 
 def execute(action: Mapping[str, Any]) -> dict[str, Any]:
-    """Run the command and say what came of it; its output goes where ours does.
+    """Run the command and return its result; it shares our output.
 
     It gets the whole environment of this process, as the operator's own command may need any of it. Raises OptionError, and
     HostError if the program cannot be started. If this process is ended, so is the command with all that it has started.

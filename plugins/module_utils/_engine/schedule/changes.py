@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the schedule of a job becomes when something is asked of it, or another one takes its place.
 
-An API opens a job that is completed, and its scheduler finds it open: the two halves of that stand here.
+An API opens a job that is completed, and its scheduler finds it open: both parts of that are here.
 """
 
 from __future__ import annotations

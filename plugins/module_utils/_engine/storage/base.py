@@ -32,7 +32,7 @@ class ObjectWriter(ABC):
         self.discard()
 
     def describe(self, facts: Mapping[str, str]) -> None:
-        """Say before the commit what this is, for whoever finds the object by itself; kept where a storage can."""
+        """Set the metadata of the object before the commit, for other tools; only some storages keep it."""
 
     @abstractmethod
     def write(self, data: Buffer) -> None:

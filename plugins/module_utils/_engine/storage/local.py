@@ -304,7 +304,7 @@ class LocalStorage(Storage):
 
     @contextmanager
     def lock(self, folder: str) -> Iterator[None]:
-        """An flock on a file in the folder: the kernel lets go of it however the process ends."""
+        """An flock on a file in the folder: the kernel releases it however the process ends."""
         path = self._path(folder)
         lock = os.path.join(path, LOCK_NAME)
         try:

@@ -347,7 +347,7 @@ class SwiftStorage(Storage):
             pass
 
     def check_held(self, name: str) -> None:
-        """Raise StorageError if somebody else took over what this run was to write alone."""
+        """Raise StorageError if another run has taken over the lock of this one."""
         for folder, why in list(self._lost_locks.items()):
             if name.startswith(f"{folder}/"):
                 raise StorageError(why)

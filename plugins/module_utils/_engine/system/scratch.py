@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scratch folders in the temporary folder of the host, and what kill -9 leaves of them.
 
-The process that uses one holds a lock on it, which the kernel lets go of however the process ends: so a folder that is
-used is told from one that was left.
+The process that uses one locks it, and the kernel unlocks it however the process ends: an unlocked folder is a
+leftover.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def _is_ours(path: str) -> bool:
 
 
 def _lock(path: str) -> int | None:
-    """The lock of a folder that nobody uses, to be closed; None if somebody does."""
+    """The lock of an unused folder, for the caller to close; None if a process uses it."""
     try:
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:

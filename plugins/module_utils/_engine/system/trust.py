@@ -62,7 +62,7 @@ def own_way(path: str) -> tuple[str, str | None]:
 
 
 def others_may_change(path: str, found: os.stat_result, opened: str | None = None) -> str | None:
-    """Who besides root and this user may make, rename and remove what is in a folder, as words; None if nobody may.
+    """The users besides root and this one who may change entries of a folder, as a sentence part; None if there are none.
 
     `opened` is a path to its descriptor, if it is open.
     """
