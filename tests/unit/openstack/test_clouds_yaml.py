@@ -210,3 +210,55 @@ def test_the_name_of_a_file_with_one_cloud_is_enough_for_keystone_and_service_wi
     assert [request.path for request in server.requests] == ["/v3/auth/tokens", "/v2/images"]
     identity = json.loads(server.requests[0].body)["auth"]["identity"]
     assert identity["application_credential"] == {"id": "c1", "secret": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("clouds: [", r"The file {} cannot be read: line 1, column 10: "),
+        ("clouds:\n\tmine: {{}}", r"The file {} cannot be read: line 2, column 1: "),
+        ("[mine]", r"The file {} is a list; it must be a mapping with the key clouds"),
+        ("clouds: [mine]", r"clouds in the file {} is a list; it must be a mapping"),
+        ("clouds:", r"clouds in the file {} is empty; it must be a mapping"),
+        ("clouds: {other: {}}", r"cloud mine cannot be used: Cloud mine was not found\. Read was {}"),
+        ("clouds: {mine: }", r"cloud mine in the file {} is empty; it must be a mapping"),
+        ("clouds: {mine: s3cret}", r"cloud mine in the file {} is a text; it must be a mapping"),
+        ("clouds: {mine: {auth: s3cret}}", r"cloud mine in the file {}: auth is a text; it must be a mapping"),
+        ("clouds: {mine: {auth: }}", r"cloud mine in the file {}: auth is empty; it must be a mapping"),
+        ("clouds: {mine: {auth: {password: {a: s3cret}}}}", r"cloud mine in the file {}: password in auth is a mapping"),
+        ("clouds: {mine: {regions: north}}", r"cloud mine in the file {}: regions is a text; it must be a list"),
+        ("clouds: {mine: {region_name: [north]}}", r"cloud mine in the file {}: region_name is a list"),
+        ("clouds: {mine: {profile: [a]}}", r"cloud mine in the file {}: profile is a list"),
+        ("clouds: {mine: {interface: {a: 1}}}", r"cloud mine in the file {}: interface is a mapping"),
+        ("clouds: {mine: {metrics: [s3]}}", r"cloud mine cannot be used: openstacksdk makes no sense .* Read was {}"),
+        ("cache: [s3]\nclouds: {mine: {}}", r"cloud mine cannot be used: openstacksdk makes no sense .* Read was {}"),
+        ("clouds: {mine: {1: a}}", r"cloud mine cannot be used: openstacksdk makes no sense .* Read was {}"),
+    ],
+)  # fmt: skip
+def test_a_clouds_yaml_that_cannot_be_used_is_named_with_cloud_and_key(text, said, tmp_path, monkeypatch):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text.replace("{{}}", "{}"))
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(path))
+    with pytest.raises(errors.BadAddress, match=said.replace("{}", str(path))) as refused:
+        complete({"cloud": "mine"})
+    assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("cloud", ["mine", ""])
+def test_a_clouds_yaml_that_is_not_where_it_should_be_is_named(cloud, tmp_path, monkeypatch):
+    """In its place another one, with other credentials, would be read."""
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "away.yaml"))
+    with pytest.raises(errors.BadAddress, match="away.yaml, which OS_CLIENT_CONFIG_FILE names, is not there"):
+        complete({"cloud": cloud})
+
+
+def test_a_file_that_has_no_clouds_is_not_asked_for_its_only_one(tmp_path, monkeypatch):
+    (tmp_path / "empty.yaml").write_text("")
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "empty.yaml"))
+    with pytest.raises(errors.BadAddress, match=r"has 0 clouds \(none\)"):
+        complete({"cloud": ""})
+
+
+def test_what_a_task_says_of_a_cloud_has_to_have_its_shape_too():
+    with pytest.raises(errors.BadAddress, match="^cloud: auth is a text; it must be a mapping"):
+        complete({"cloud": {"auth": "x"}})

@@ -25,6 +25,7 @@ VARIABLES: Mapping[str, tuple[str, ...]] = {
 }
 CLOUD_VARIABLE = "OS_CLOUD"
 CLOUDS_FILE_VARIABLE = "OS_CLIENT_CONFIG_FILE"
+SECURE_FILE_VARIABLE = "OS_CLIENT_SECURE_FILE"
 AUTH_URL_VARIABLE = "OS_AUTH_URL"
 
 #: As the name of a cloud: the only one of ``clouds.yaml``.
@@ -35,7 +36,7 @@ _NO_CREDENTIALS = {
     *(variable for variables in VARIABLES.values() for variable in variables),
     CLOUD_VARIABLE,
     CLOUDS_FILE_VARIABLE,
-    "OS_CLIENT_SECURE_FILE",
+    SECURE_FILE_VARIABLE,
     "OS_CLIENT_VENDOR_FILE",
     "OS_IDENTITY_API_VERSION",
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...http.auth import AuthMethod, HttpBasic, NoAuth
@@ -17,6 +17,7 @@ from ...http.errors import BadAddress
 from ..errors import MissingLibrary
 from ..transport import Transport
 from .auth import Token
+from .clouds_files import CloudsFile, check_cloud, clouds_in, files_read
 from .environment import ONLY_CLOUD
 from .keystoneauth import Keystoneauth
 
@@ -131,6 +132,8 @@ def _cloud(cloud: Any, region_name: str | None, credentials: str) -> Mapping[str
         return _configured({"cloud": cloud}, what, credentials, region_name)
     if not isinstance(cloud, Mapping):
         raise BadAddress(f"cloud is {cloud!r}; it must be the name of a cloud in clouds.yaml, or what stands there.")
+    cloud = {key: value for key, value in cloud.items() if value is not None}
+    check_cloud(cloud, "cloud")
     return _configured(cloud, "cloud with a profile", credentials) if cloud.get("profile") else cloud
 
 
@@ -147,27 +150,48 @@ def _configured(
             f"there: as the package python3-openstacksdk of the distribution, or with {sys.executable} -m pip install "
             f"openstacksdk; or give {credentials}, which needs keystoneauth1 only."
         ) from error
+    files: list[CloudsFile] = []
+    if "cloud" in arguments:
+        files = files_read(loader.CONFIG_FILES, loader.SECURE_FILES)
+        name = arguments["cloud"] if arguments["cloud"] != ONLY_CLOUD else _only(clouds_in(files), what)
+        arguments = {"cloud": name}
+        for file in files:
+            if name in file.clouds:
+                check_cloud(file.clouds[name], f"cloud {name} in the file {file.path}")
     try:
         if "cloud" in arguments:
             clouds = loader.OpenStackConfig()
         else:
             # Its profile is all that is asked for: what else there is would mix with it.
             clouds = loader.OpenStackConfig(config_files=[os.devnull], secure_files=[os.devnull], load_envvars=False)
-        if arguments.get("cloud") == ONLY_CLOUD:
-            arguments = {"cloud": _only(clouds.get_cloud_names(), what)}
         if region_name and (clouds.cloud_config["clouds"].get(arguments.get("cloud")) or {}).get("regions"):
             # Each of them may say more of itself.
             arguments = {**arguments, "region_name": region_name}
         region = clouds.get_one(validate=False, **arguments)
     except problems.ConfigException as error:
-        raise BadAddress(f"{what} cannot be used: {' '.join(str(error).split()).rstrip('.')}.") from error
+        said = " ".join(str(error).split()).rstrip(".")
+        raise BadAddress(f"{what} cannot be used: {said}.{_read_said(arguments, files)}") from error
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError) as error:
+        # What openstacksdk takes for granted of other keys.
+        raise BadAddress(
+            f"{what} cannot be used: openstacksdk makes no sense of one of its values ({error})."
+            f"{_read_said(arguments, files)}"
+        ) from error
     config: Mapping[str, Any] = region.config
+    check_cloud(config, what)
     return config
 
 
-def _only(names: Iterable[str], what: str) -> str:
-    """The name of the only cloud. ``envvars`` is what openstacksdk makes of other variables."""
-    found = sorted(set(names) - {"envvars"})
+def _read_said(arguments: Mapping[str, Any], files: Sequence[CloudsFile]) -> str:
+    """A sentence that says what was read, after one of openstacksdk's, which does not."""
+    if "cloud" not in arguments:
+        return ""
+    paths = " and ".join(file.path for file in files)
+    return f" Read was {paths}." if paths else " There is no clouds.yaml in any of the places where it is looked for."
+
+
+def _only(found: Sequence[str], what: str) -> str:
+    """The name of the only cloud."""
     if len(found) != 1:
         raise BadAddress(
             f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); name the one that is meant in cloud."
