@@ -124,20 +124,26 @@ def test_a_client_can_wait_for_a_word_before_it_sends_the_body(freezer_api, proj
         assert client.recv(12) == b"HTTP/1.1 201"
 
 
-@pytest.mark.parametrize(
-    ("raw", "status"),
-    [
-        (b"GET /healthcheck HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n", b"200"),
-        (
-            b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 10000000\r\n\r\n",
-            b"413",
-        ),
-    ],
-)
-def test_a_client_that_waits_for_a_word_without_need_is_answered_at_once(freezer_api, raw, status):
+def test_a_client_that_waits_for_a_word_without_a_body_loses_its_connection_at_once(freezer_api):
     with connect(freezer_api) as client:
-        client.sendall(raw)
-        assert client.recv(12) == b"HTTP/1.1 " + status
+        client.sendall(b"GET /healthcheck HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n\r\n")
+        # Not after the 75 seconds that a silent connection may have.
+        assert client.makefile("rb").read() == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert freezer_api.get("/healthcheck").status == 200
+
+
+def test_a_client_that_waits_for_a_word_with_too_large_a_body_is_refused_when_the_limit_is_reached(freezer_api):
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1000000000\r\n\r\n"
+    sent = 0
+    with connect(freezer_api) as client:
+        client.sendall(head)
+        assert client.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        with contextlib.suppress(ConnectionError):
+            while sent < 1_000_000_000:
+                sent += client.send(b" " * 100_000)
+    # A batch may have eight times what another request may have; the rest is in the buffers of the two sockets.
+    assert sent < 4 * 8 * 1_048_576
+    assert freezer_api.get("/healthcheck").status == 200
 
 
 def test_requests_that_are_sent_without_waiting_are_answered_in_their_order(freezer_api, project):
@@ -185,23 +191,30 @@ DRIPS = {
 
 
 @pytest.mark.parametrize("slow_in", DRIPS)
-def test_a_request_that_takes_too_long_to_arrive_is_refused_however_steadily_it_comes(impatient_api, slow_in):
+def test_a_request_that_takes_too_long_to_arrive_ends_its_connection_however_steadily_it_comes(impatient_api, slow_in):
     beginning, drip = DRIPS[slow_in]
     started = time.monotonic()
     received = b""
     with connect(impatient_api) as client:
         client.sendall(beginning)
         client.settimeout(0.1)
-        while b"arrive" not in received and time.monotonic() - started < 30:
+        while time.monotonic() - started < 30:
             try:
                 client.sendall(drip)
-                received += client.recv(100_000)
+                if not (piece := client.recv(100_000)):
+                    break
+                received += piece
             except TimeoutError:
                 pass
-    assert b"408 Request Timeout" in received
-    assert b'"The request took too long to arrive"' in received
-    # An earlier request on the connection had its answer.
-    assert (b" 200 OK" in received) == (slow_in == "the next request")
+            except ConnectionError:
+                break
+        else:
+            pytest.fail("the connection is still there")
+    assert time.monotonic() - started > 2
+    # An earlier request on the connection had its answer, and nothing else has one.
+    assert received.count(b"HTTP/1.1 ") == (slow_in == "the next request")
+    assert impatient_api.get("/healthcheck").status == 200
+    assert "A connection from 127.0.0.1 was closed: no request arrived in 2 seconds" in impatient_api.log.read_text()
 
 
 def test_a_client_that_is_refused_or_does_not_take_its_answer_loses_its_connection(impatient_api):

@@ -5,32 +5,35 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from waitress import wasyncore
 from waitress.server import create_server
 
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.connection import ClientChannel
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.event_loop import Channels
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.overdue import Limits, Overdue
 
 THREADS = 2
 WATERMARK = 65_536
 
 
 class Loop:
-    """A server whose event loop turns only when the test says so; ``attributes`` are those of its connections."""
+    """A server whose event loop turns only when the test says so. ``overdue`` looks at its connections at each turn."""
 
-    def __init__(self, app: Any, **attributes: Any) -> None:
-        self._wakeup = os.pipe()
-        self.channels = Channels(self._wakeup[0])
-        self.server = create_server(
-            app, map=self.channels, listen="127.0.0.1:0", threads=THREADS, outbuf_high_watermark=WATERMARK
+    def __init__(self, app: Any, limits: Limits) -> None:
+        self._map: dict[int, Any] = {}
+        self.server: Any = create_server(
+            app,
+            map=self._map,
+            listen="127.0.0.1:0",
+            threads=THREADS,
+            outbuf_high_watermark=WATERMARK,
+            log_socket_errors=False,
         )
-        self.server.channel_class = type("Channel", (ClientChannel,), {"timeout_seconds": 300.0, **attributes})
+        self.overdue = Overdue(self.server, limits)
         self._stack = contextlib.ExitStack()
 
     def connect(self) -> socket.socket:
@@ -40,16 +43,21 @@ class Loop:
         client.connect(("127.0.0.1", int(self.server.effective_port)))
         return client
 
-    def clients(self) -> list[ClientChannel]:
+    def clients(self) -> list[Any]:
         """Its sides of the connections that there are."""
-        return [channel for channel in self.channels.values() if isinstance(channel, ClientChannel)]
+        return list(self.server.active_channels.values())
+
+    def turn(self) -> None:
+        """Let it work for a moment."""
+        wasyncore.loop(0.01, use_poll=True, map=self._map, count=1)
+        self.overdue.look()
 
     def turn_until(self, is_so: Callable[[], bool]) -> None:
         """Let it work until something is so."""
         deadline = time.monotonic() + 60
         while not is_so():
             assert time.monotonic() < deadline
-            self.channels.serve(0.01)
+            self.turn()
 
     def ask(self, path: bytes) -> tuple[int, int]:
         """Ask as a client that reads; return the status and the length of the answer."""
@@ -66,5 +74,3 @@ class Loop:
         self._stack.close()
         self.server.task_dispatcher.shutdown(timeout=60)
         self.server.close()
-        for descriptor in self._wakeup:
-            os.close(descriptor)

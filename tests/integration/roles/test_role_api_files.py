@@ -24,7 +24,12 @@ _OPTIONS = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text(encoding=
 CASES: dict[str, dict[str, Any]] = {
     "unset": {},
     "empty": dict.fromkeys(_OPTIONS, ""),
-    "texts": {"freezer_api_bind_port": "8080", "freezer_api_nginx": "true", "freezer_api_nginx_backend_port": "8081"},
+    "texts": {
+        "freezer_api_bind_port": "8080",
+        "freezer_api_nginx": "true",
+        "freezer_api_nginx_backend_port": "8081",
+        "freezer_api_nginx_connections_per_address": "7",
+    },
     "socket": {**SOCKET, "freezer_api_auth_strategy": "noauth", "freezer_api_bind_port": 80},
     "socket without a group": {"freezer_api_socket": "/run/freezer/deep/api.sock"},
     "socket behind nginx": {**SOCKET, "freezer_api_nginx": True, "freezer_api_bind_host": "192.0.2.1"},
@@ -105,6 +110,15 @@ def test_nginx_passes_on_to_the_socket(written, options):
     assert "proxy_pass http://unix:/run/freezer/api.sock:;" in site
     assert options("socket behind nginx")["bind_host"] == "unix:///run/freezer/api.sock"
     assert "proxy_pass http://127.0.0.1:8081;" in written("texts", "nginx.conf")
+
+
+def test_nginx_keeps_slow_clients_away_from_the_program(written):
+    site = written("texts", "nginx.conf")
+    lines = {line.strip() for line in site.splitlines()}
+    assert {"client_header_timeout 30s;", "client_body_timeout 30s;", "send_timeout 30s;"} < lines
+    assert {"proxy_request_buffering on;", "proxy_buffering on;"} < lines
+    assert {"limit_conn_zone $binary_remote_addr zone=freezer_api:1m;", "limit_conn freezer_api 7;"} < lines
+    assert "limit_conn freezer_api 100;" in written("socket behind nginx", "nginx.conf")
 
 
 def test_without_a_socket_nothing_of_one_is_written(written, options):

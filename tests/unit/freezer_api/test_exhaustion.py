@@ -13,6 +13,7 @@ from pathlib import Path
 
 import falcon.testing
 import pytest
+from waitress.server import create_server
 
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noauth import NoAuth
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import UnavailableError
@@ -107,14 +108,9 @@ class BreakingStore(SqliteStore):
 
 
 def test_a_store_that_fails_in_the_middle_of_a_list_is_noticed_by_the_client(tmp_path, monkeypatch):
-    from waitress.server import create_server
-
-    from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.connection import ClientChannel
-
     fill(tmp_path / "api.db", 3)
     app = create_app(BreakingStore(tmp_path / "api.db"), NoAuth())
-    server = create_server(app, listen="127.0.0.1:0")
-    server.channel_class = type("Channel", (ClientChannel,), {"timeout_seconds": 60})
+    server = create_server(app, listen="127.0.0.1:0", log_socket_errors=False)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     connection = http.client.HTTPConnection("127.0.0.1", int(server.effective_port), timeout=60)

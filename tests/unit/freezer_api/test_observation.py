@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -76,37 +75,6 @@ def test_every_request_has_a_line_with_its_id_and_no_secret(start_freezer_api):
     assert int(lines[0]["bytes"]) == len(created.text)
     assert (lines[5]["user"], lines[5]["theirs"]) == ("-", "-")
     assert "hunter2" not in api.log.read_text()
-
-
-REFUSED = [
-    (b"nonsense\r\n\r\n", ("-", "-", "400")),
-    (b"GET /a HTTP/1.1\r\nX-Long: " + b"x" * 20_000, ("-", "-", "431")),
-    (b"POST /v1/jobs?search=hunter2 HTTP/1.1\r\nContent-Length: 90000000\r\n\r\n", ("POST", "/v1/jobs", "413")),
-    (b"PUT /b HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", ("PUT", "/b", "501")),
-]
-
-
-def test_what_is_refused_before_it_is_a_request_is_logged_and_counted(start_freezer_api):
-    api = start_freezer_api()
-    ids = []
-    for raw, (_method, _path, status) in REFUSED:
-        with socket.create_connection((api.host, api.port), timeout=30) as client:
-            client.sendall(raw)
-            answer = client.makefile("rb").read().decode()
-        assert answer.startswith((f"HTTP/1.1 {status} ", f"HTTP/1.0 {status} "))
-        ids.append(re.search(r"(?i)x-openstack-request-id: (req-\S+)", answer)[1])
-    lines = access_lines(api.log, len(REFUSED))
-    assert [(line["method"], line["path"], line["status"]) for line in lines] == [wanted for _raw, wanted in REFUSED]
-    assert [line["id"] for line in lines] == ids
-    assert {line["address"] for line in lines} == {"127.0.0.1"}
-    assert "hunter2" not in api.log.read_text()
-    found = numbers(api.get("/metrics").text)
-    counted = {
-        (dict(key[1:])["method"], dict(key[1:])["status"]): value
-        for key, value in found.items()
-        if key[0] == "freezer_api_requests_total"
-    }
-    assert counted == {("other", "400"): 1, ("other", "431"): 1, ("POST", "413"): 1, ("PUT", "501"): 1}
 
 
 def test_the_log_goes_to_a_file_that_can_be_rotated(start_freezer_api, tmp_path):

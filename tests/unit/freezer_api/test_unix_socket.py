@@ -18,6 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import BadAddress, Unreachable
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access import unix_socket
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.server import unix_listener
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.worker import WithPeer
 from ansible_collections.freezer.backup.tests.support import api_process
 
 NOBODY = 65534
@@ -111,6 +112,33 @@ def test_members_of_the_group_of_the_socket_come_in(start, folder, tmp_path):
     assert "PermissionError" in ask_as(NOBODY, NOBODY, path)
     assert "200 OK" in ask_as(NOBODY, group, path)
     assert "200 OK" in ask_as(NOBODY, NOBODY, path, [group])
+
+
+def test_nothing_is_carried_out_for_a_sender_whose_connection_is_gone():
+    carried_out = []
+
+    def serve(connection):
+        class Channel:
+            socket = connection
+
+            def check_client_disconnected(self):
+                return False
+
+        app = WithPeer(lambda environ, _start: carried_out.append(environ[unix_socket.PEER_KEY].user_id) or [])
+        # As waitress hands it on: a method of its connection.
+        return app({"waitress.client_disconnected": Channel().check_client_disconnected}, None)
+
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        serve(ours)
+        theirs.close()
+        # The kernel still knows who it was.
+        serve(ours)
+        assert carried_out == [os.geteuid()] * 2
+        ours.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            serve(ours)
+    assert carried_out == [os.geteuid()] * 2
 
 
 def test_what_a_killed_server_left_is_no_obstacle_and_a_stopped_one_leaves_nothing(start, folder):

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noauth import NoAuth
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import create_app
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.server.overdue import Limits
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Owner
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
 from ansible_collections.freezer.backup.tests.support.api_loop import THREADS, WATERMARK, Loop
@@ -23,22 +25,34 @@ def loop(tmp_path):
     for number in range(12):
         document = {"action_id": f"a{number}", "freezer_action": {"text": "x" * (MIB - 1000)}}
         store.create("action", f"a{number}", Owner("admin", "default"), document)
-    # Less than the watermark, as the answer to most requests: a thread waits for no client with it.
+    # Less than the watermark: a thread waits for a client that reads no answer with the third of them at the latest.
     short = {"action_id": "short", "freezer_action": {"text": "x" * (WATERMARK // 2)}}
     store.create("action", "short", Owner("admin", "default"), short)
-    running = Loop(create_app(store, NoAuth(), long_answers=1))
+    running = Loop(create_app(store, NoAuth(), long_answers=1), Limits(timeout_seconds=300.0, most_bytes=MIB))
     yield running
     running.close()
 
 
-def test_requests_whose_answers_are_not_read_keep_no_thread(loop):
+def waited_for(loop):
+    """For how many clients a thread waits."""
+    return sum(bool(channel.requests) and channel.total_outbufs_len > WATERMARK for channel in loop.clients())
+
+
+def test_requests_whose_answers_are_not_read_keep_no_thread_that_others_need(loop):
     for _number in range(2 * THREADS):
         loop.connect().sendall(b"GET /v1/actions/short HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
-    # The sockets are full, and the other requests wait behind that.
-    loop.turn_until(lambda: sum(channel.total_outbufs_len > 0 for channel in loop.clients()) == 2 * THREADS)
+    loop.turn_until(lambda: waited_for(loop) == THREADS)
     assert loop.ask(b"/healthcheck")[0] == 200
-    # None of them has lost its connection, since none keeps anything that others need.
-    assert len(loop.clients()) == 2 * THREADS
+    # So many have lost their connection as have kept a thread while there was a need.
+    assert len(loop.clients()) < 2 * THREADS
+
+
+def test_requests_whose_answers_are_not_read_are_left_alone_while_there_are_threads(loop):
+    loop.connect().sendall(b"GET /v1/actions/short HTTP/1.1\r\nHost: localhost\r\n\r\n" * 200)
+    loop.turn_until(lambda: waited_for(loop) == 1)
+    loop.overdue.close_some(time.monotonic() + 29)
+    assert loop.ask(b"/healthcheck")[0] == 200
+    assert len(loop.clients()) == 1
 
 
 def test_requests_that_waited_for_their_client_to_read_are_answered(loop):
@@ -59,14 +73,16 @@ def test_a_long_list_that_its_client_stops_to_read_ends(loop):
     (channel,) = loop.clients()
     assert loop.ask(b"/v1/actions")[0] == 503
     # A client that takes some of it now and then stays.
-    before = channel._taken_at
-    while channel._taken_at == before:
+    before = channel.last_activity
+    while channel.last_activity == before:
         reader.recv(MIB)
-        loop.channels.serve(0.01)
-    channel.end_if_overdue(channel._taken_at + 30)
+        loop.turn()
+    loop.turn_until(lambda: channel.total_outbufs_len > WATERMARK)
+    now = time.monotonic()
+    loop.overdue.close_some(now)
+    loop.overdue.close_some(now + 29)
     assert channel.connected
-    loop.turn_until(lambda: channel.total_outbufs_len > WATERMARK and channel._leaving_since is not None)
-    channel.end_if_overdue(max(channel._taken_at, channel._leaving_since) + 31)
+    loop.overdue.close_some(now + 31)
     assert not channel.connected
     # Its thread, and its place among those that send long lists, come back.
     loop.turn_until(lambda: loop.ask(b"/v1/actions")[0] == 200)

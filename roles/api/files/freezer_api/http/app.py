@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from ..domain.service import Service
 from ..errors import ApiError, BadRequestError, TooLargeError, UnavailableError, sentence
 from ..store.base import Store
 from ..store.errors import DocumentTooLargeError, SearchTooLongError, StoreError
-from .conversation import Conversation, Observer, Surroundings, Watch
+from .conversation import Conversation, Surroundings, Watch
 from .resources.actions import JobEvent, SessionAction, SessionJob
 from .resources.base import write_json
 from .resources.batch import Batch
@@ -33,10 +33,7 @@ LOG = logging.getLogger("freezer_api")
 _NOTHING_AROUND = Surroundings()
 
 
-class Application(falcon.App[Any, Any]):
-    """The application. ``observers`` want to know also about requests that never reach it."""
-
-    observers: Sequence[Observer] = ()
+Application = falcon.App[Any, Any]
 
 
 def create_app(
@@ -56,7 +53,6 @@ def create_app(
     """
     conversation = Conversation(strategy, policy or Policy(), max_body_bytes, surroundings)
     app = Application(middleware=[Watch(surroundings), conversation])
-    app.observers = surroundings.observers
     app.req_options.strip_url_path_trailing_slash = True
     app.req_options.auto_parse_qs_csv = False
     app.req_options.keep_blank_qs_values = True

@@ -29,27 +29,11 @@ _HEALTH = "/healthcheck"
 _METRICS = "/metrics"
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """What is known of a request that was refused while it arrived. ``method`` and ``path`` can be empty: never read."""
-
-    request_id: str
-    address: str
-    method: str
-    path: str
-    status: int
-    answer_bytes: int
-    seconds: float
-
-
 class Observer(Protocol):
     """Somebody who wants to know about requests."""
 
     def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
         """A request has its answer, after this time; its body had so many bytes."""
-
-    def refused(self, refusal: Refusal) -> None:
-        """A request had its answer before it became one for the application."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +52,6 @@ class Surroundings:
     local_users: LocalUsers | None = None
 
 
-def new_request_id() -> str:
-    """An id that no other request has."""
-    return f"req-{uuid.uuid4()}"
-
-
 class Watch:
     """Begins and ends everything: an id for the request, its true sender's address, the time that it takes."""
 
@@ -82,7 +61,7 @@ class Watch:
 
     def process_request(self, request: falcon.Request, response: falcon.Response) -> None:
         request.context.started = time.perf_counter()
-        request.context.request_id = new_request_id()
+        request.context.request_id = f"req-{uuid.uuid4()}"
         response.set_header("x-openstack-request-id", request.context.request_id)
         request.env[HOST_KEY] = request.env.get("HTTP_HOST")
         if self._trusted:

@@ -22,7 +22,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.version imp
 
 from ..store.base import Store
 from ..store.errors import StoreError
-from .conversation import Refusal
 from .resources.base import Readable
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -65,15 +64,9 @@ class Metrics:
 
     def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
         """A request has its answer."""
-        self._count(request.uri_template or "none", request.method, response.status_code, seconds)
-
-    def refused(self, refusal: Refusal) -> None:
-        """A request had its answer before it became one for the application."""
-        self._count("none", refusal.method, refusal.status, refusal.seconds)
-
-    def _count(self, route: str, method: str, status: int, seconds: float) -> None:
-        method = method if method in _METHODS else "other"
-        self._requests.labels(route, method, str(status)).inc()
+        route = request.uri_template or "none"
+        method = request.method if request.method in _METHODS else "other"
+        self._requests.labels(route, method, str(response.status_code)).inc()
         self._request_seconds.labels(route, method).observe(seconds)
 
     def store_called(self, call: str, outcome: str, seconds: float) -> None:

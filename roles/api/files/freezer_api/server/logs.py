@@ -14,7 +14,6 @@ from urllib.parse import quote
 import falcon
 
 from ..access.unix_socket import peer_in
-from ..http.conversation import Refusal
 
 ACCESS = logging.getLogger("freezer_api.access")
 
@@ -62,19 +61,6 @@ class AccessLog:
             response.status_code,
             sent_bytes,
             seconds,
-        )
-
-    def refused(self, refusal: Refusal) -> None:
-        """A request had its answer before it became one for the application."""
-        ACCESS.info(
-            '%s - %s - - "%s %s" %d %d %.4f',
-            refusal.request_id,
-            refusal.address,
-            quote(refusal.method, safe="") or "-",
-            quote(refusal.path[:_MAX_PATH], safe="/:") or "-",
-            refusal.status,
-            refusal.answer_bytes,
-            refusal.seconds,
         )
 
 

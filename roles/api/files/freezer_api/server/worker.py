@@ -12,19 +12,22 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from gunicorn.workers.base import Worker
+from waitress import wasyncore
 from waitress.server import create_server
 
+from ..access.unix_socket import PEER_KEY, peer_of
 from ..http.app import Application
 from ..http.resources.batch import BODY_TIMES_USUAL
-from .connection import ClientChannel
-from .event_loop import Channels, is_busy
-from .unfinished_bodies import MOST_BYTES, UnfinishedBodies
+from .overdue import Limits, Overdue, is_busy
 
 #: How long a connection may be silent.
 SILENCE_SECONDS = 75
+#: How much of bodies that are still arriving a process keeps.
+MOST_BODY_BYTES = 67_108_864
 _TICK_SECONDS = 1.0
 _WAITING_BYTES = 4_194_304
 _WANTED_CONNECTIONS = 16_384
@@ -32,8 +35,24 @@ _WANTED_CONNECTIONS = 16_384
 _SPARE_FILES = 64
 
 
+class WithPeer:
+    """An application that knows who has sent a request through a Unix socket, or never sees the request."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        # A method of the connection, which is the only way from a request to its socket. Where the socket is closed already
+        # this raises an OSError, and waitress ends the connection: nothing is carried out for an unknown sender.
+        peer = peer_of(environ["waitress.client_disconnected"].__self__.socket)
+        if peer is not None:
+            # Who comes through a file of this machine is on it; the port would be the path of the socket.
+            environ.update({PEER_KEY: peer, "REMOTE_ADDR": "127.0.0.1", "SERVER_PORT": "0"})
+        return self._application(environ, start_response)
+
+
 class WaitressWorker(Worker):
-    """Serves on gunicorn's sockets until it is told to stop.
+    """Serves on gunicorn's socket until it is told to stop.
 
     ``max_body_bytes`` is the largest body of a request that is no batch, ``max_head_bytes`` how much may come before the
     body, ``timeout_seconds`` how long it may take to come.
@@ -42,13 +61,14 @@ class WaitressWorker(Worker):
     max_body_bytes: int
     max_head_bytes: int
     timeout_seconds: float
+    _server: Any = None
 
     def run(self) -> None:
         """Serve."""
         largest = self.max_body_bytes * BODY_TIMES_USUAL
-        channels = Channels(self.PIPE[0])
-        server = create_server(
-            cast(Any, self.wsgi),
+        channels: dict[int, Any] = {}
+        self._server = create_server(
+            cast(Any, WithPeer(cast(Application, self.wsgi))),
             map=channels,
             sockets=[cast(Any, listener).sock for listener in self.sockets],
             threads=self.cfg.threads,
@@ -61,34 +81,33 @@ class WaitressWorker(Worker):
             max_request_body_size=largest,
             # Which proxies are trusted is a setting of the API, which looks at these headers itself.
             clear_untrusted_proxy_headers=False,
+            # A client that has gone, and a list that is cut off, which the API has logged.
+            log_socket_errors=False,
             ident=None,
         )
-        known = {
-            "timeout_seconds": self.timeout_seconds,
-            "observers": cast(Application, self.wsgi).observers,
-            "max_body_bytes": self.max_body_bytes,
-            "bodies": UnfinishedBodies(max(MOST_BYTES, 2 * largest)),
-        }
-        cast(Any, server).channel_class = type("ApiChannel", (ClientChannel,), known)
+        overdue = Overdue(self._server, Limits(self.timeout_seconds, max(MOST_BODY_BYTES, 2 * largest)))
         while self.alive and os.getppid() == self.ppid:
-            self._serve(channels)
-        self._finish(server, channels)
+            self._serve(channels, overdue, _TICK_SECONDS)
+        self._finish(channels, overdue)
 
-    def _serve(self, channels: Channels, seconds: float = _TICK_SECONDS) -> None:
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Be told to stop, in the middle of waiting too."""
+        super().handle_exit(sig, frame)
+        if self._server is not None:
+            self._server.pull_trigger()
+
+    def _serve(self, channels: dict[int, Any], overdue: Overdue, seconds: float) -> None:
         self.notify()
-        channels.serve(seconds)
+        wasyncore.loop(seconds, use_poll=True, map=channels, count=1)
+        overdue.look()
 
-    def _finish(self, server: Any, channels: Channels) -> None:
+    def _finish(self, channels: dict[int, Any], overdue: Overdue) -> None:
         """Take no more connections, and let the requests that run come to their end."""
-        for descriptor, channel in list(channels.items()):
-            if channel.accepting:
-                del channels[descriptor]
+        self._server.accepting = False
         give_up_at = time.monotonic() + self.cfg.graceful_timeout
-        while time.monotonic() < give_up_at:
-            if not any(is_busy(channel) for channel in channels.values()):
-                break
-            self._serve(channels, 0.05)
-        server.task_dispatcher.shutdown(timeout=1)
+        while time.monotonic() < give_up_at and any(map(is_busy, self._server.active_channels.values())):
+            self._serve(channels, overdue, 0.05)
+        self._server.task_dispatcher.shutdown(timeout=1)
 
 
 def worker_class(max_body_bytes: int, max_head_bytes: int, timeout_seconds: float) -> type[WaitressWorker]:

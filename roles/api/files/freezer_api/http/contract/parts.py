@@ -17,10 +17,12 @@ from .schemas import INTEGER, TEXT, Schema, id_schema, reference, stored_name
 Described = dict[str, Any]
 
 #: What every request with a sender can come to, and what every one with a body.
-ALWAYS = (401, 403, 406, 408, 415, 429, 431, 503)
+ALWAYS = (401, 403, 406, 415, 429, 431, 503)
 WITH_BODY = (400, *ALWAYS, 411, 413)
 
-_ERRORS = (400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 415, 429, 431, 503)
+_ERRORS = (400, 401, 403, 404, 405, 406, 409, 411, 412, 413, 415, 429, 431, 503)
+#: What the server in front of the application says: in a line of text, without the id of a request; 413 both may say.
+_OF_THE_SERVER = {413: ("application/json", "text/plain"), 431: ("text/plain",)}
 _HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate", "x-openstack-request-id")
 _EVERYWHERE = ("x-openstack-request-id",)
 
@@ -132,8 +134,10 @@ def components() -> Described:
 
 def _error(status: int) -> Described:
     own = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+    schemas = {"application/json": reference("Error"), "text/plain": TEXT}
+    types = _OF_THE_SERVER.get(status, ("application/json",))
     return {
         "description": HTTPStatus(status).phrase,
-        "headers": headers(*own.get(status, ())),
-        **json_body(reference("Error")),
+        **({"headers": headers(*own.get(status, ()))} if "application/json" in types else {}),
+        "content": {media_type: {"schema": schemas[media_type]} for media_type in types},
     }

@@ -20,11 +20,6 @@ from .base import access_of, authorized_body, body_of, write_json
 BODY_TIMES_USUAL = 8
 
 
-def is_batch(path: str) -> bool:
-    """Whether a request to a path is a batch, and may be larger than others."""
-    return path.rstrip("/").endswith(":batch")
-
-
 class Batch:
     """``/jobs:batch`` and the like."""
 

@@ -25,8 +25,11 @@ _PIECE_CHARACTERS = 65_536
 DEFAULT_MOST = 6
 
 
-class BrokenAnswer(Exception):
-    """The store failed in the middle of an answer: its end is missing, and the client has to notice that."""
+class BrokenAnswer(OSError):
+    """The store failed in the middle of an answer: its end is missing, and the client has to notice that.
+
+    As servers see it this is a connection that broke: they close it without a last chunk.
+    """
 
 
 class LongAnswers:
