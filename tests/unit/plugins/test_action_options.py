@@ -100,7 +100,7 @@ def test_defaults_of_a_module_mean_the_same_as_nothing(verb):
 )
 def test_what_is_for_another_module_is_refused_with_its_name(verb, given, said):
     verb = {"prune": "admin"}.get(verb, verb)
-    (sentence,) = foreign_options(verb, given).values()
+    sentence = str(*foreign_options(verb, given).values())
     assert said in sentence
     assert sentence.endswith("Nothing was done.")
 
