@@ -163,7 +163,7 @@ def test_what_cannot_be_held_still_is_refused_before_anything_is_done(some):
     assert "There is no logical volume data/none" in some.refused(lvm_srcvol="data/none")
     assert "may lead out of the snapshot" in some.refused(dereference_symlink="soft")
     assert "is a number with a unit" in some.refused(lvm_snapsize="big")
-    assert "give snapshot: lvm" in some.refused(mode="mysql", snapshot=False)
+    assert "set snapshot." in some.refused(mode="mysql", snapshot=False)
     assert "mysql_conf /none cannot be read" in some.refused(mode="mysql", mysql_conf="/none")
     assert "cannot be held" in some.refused(mode="mysql")
     guest.run("lvcreate -qq -y -L 8M -n taken data")

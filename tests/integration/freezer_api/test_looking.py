@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import Scope
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
 
-PLACE = {"backup_name": "etc", "storage": "local", "container": "c"}
+PLACE = {"backup_name": "etc", "storage": "local", "container": "/c"}
 ETC = {"action": "backup", "path_to_backup": "/etc", **PLACE}
 TYPO = {**ETC, "path_to_bakup": "/x", "storage": "s3"}
 TOLD = [

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import action_schema, check_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.execute import words_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
@@ -75,6 +76,8 @@ UNKNOWN = [
     ({"nova_inst_id": "5"}, "refuses this: path_to_backup is nothing that nova_inst_id"),
     ({"remove_older_than": 3}, "refuses this: remove_older_than belongs to an action admin of its own"),
     ({"init": True}, "refuses this in a job: init takes a container as it is"),
+    ({"mode": "mysql"}, "snapshot is not given, so the node has to say it, or the agent refuses this (in"),
+    ({"container": ""}, "container is not given, so the node has to say it, or the agent refuses this (in"),
     ({"backup_name": None}, "backup_name is not given, so the node has to say it, or the agent refuses this (in"),
 ]  # fmt: skip
 
@@ -84,6 +87,31 @@ def test_what_this_release_does_not_do_is_told_and_not_refused(more, sentence):
     warnings = check_action({**ETC, **more})
     assert any(sentence in warning for warning in warnings), warnings
     assert SCHEMA.is_valid({**ETC, **more})
+
+
+REFUSED = [
+    {"container": "relative"},
+    {"storages": [{"storage": "local", "container": "relative"}]},
+    {"storages": [{"storage": "local", "container": "/a"}, {"storage": "local", "container": "/a"}]},
+    {"backup_name": "../n"},
+    {"backup_name": "n" * 121},
+    {"hostname": "a/b"},
+    {"nova_inst_id": "5", "path_to_backup": "/etc"},
+    {"backup_id": "abcd", "restore_from_date": "2026-11-22"},
+]
+
+
+@pytest.mark.parametrize("what", ["backup", "restore", "verify", "admin"])
+@pytest.mark.parametrize("more", REFUSED, ids=str)
+def test_what_the_agent_refuses_is_told_in_its_own_words_where_it_is_stored(what, more, tmp_path):
+    source = {"backup": {"path_to_backup": "/etc"}, "restore": {"restore_abs_path": str(tmp_path)}}.get(what, {})
+    action = {"action": what, **PLACE, **source, **more}
+    work = agent.prune if what == "admin" else getattr(agent, what)
+    with pytest.raises(OptionError) as refused:
+        work({key: value for key, value in action.items() if key != "action"})
+    assert check_action(action) == [
+        f"The agent of this release refuses this: {str(refused.value).rstrip('.')} (in freezer_action)."
+    ]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_what_it_would_do_is_foretold_and_nothing_is_written(tmp_path):
         ({"nova_inst_id": "5", "path_to_backup": None}, "backup_media is nova"),
         ({"snapshot": "lvm"}, "snapshot is given"),
         ({"lvm_srcvol": "vg/data"}, "snapshot is given"),
-        ({"mode": "mysql"}, "give snapshot: lvm"),
+        ({"mode": "mysql"}, "set snapshot."),
     ],
 )
 def test_what_it_has_no_parts_for_is_refused_with_a_sentence(tmp_path, options, said):

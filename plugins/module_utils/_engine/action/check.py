@@ -32,8 +32,6 @@ NEEDED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "backup": (("path_to_backup", *_OF_CLOUDS), "say which folder, file, server or volume to back up"),
     "restore": (("restore_abs_path", *_OF_CLOUDS), "say which folder to restore into, or which server or volume"),
 }
-#: A node that has credentials of a cloud: what is not named there is Swift, and none of this host's business.
-_SOME_NODE = {"OS_CLOUD": "of the node"}
 #: The most warnings; longer lists are not useful.
 MAX_WARNINGS = 20
 
@@ -135,16 +133,17 @@ def _about_the_whole(what: str, known: Mapping[str, Any], names: Mapping[str, An
     try:
         options = parse_options(known)
         options.refuse_for(what)
-        if known.get("storages"):
-            options.places(_SOME_NODE)
     except OptionError as error:
         return [f"The agent of this release refuses this: {str(error).rstrip('.')} (in {place})."]
     if options.init and what != "exec":
         return [f"The agent of a node refuses this in a job: {INIT_IS_THE_NODES} (in {place})."]
     # Without a storage it is the node's, as Freezer's documents have it; without a name nothing is found again.
+    missing = list(options.lacking(what))
     if what in ("backup", "restore", "verify", "admin") and not {"backup_name", *_OF_CLOUDS} & set(names):
-        return [f"backup_name is not given, so the node has to say it, or the agent refuses this (in {place})."]
-    return []
+        missing.append("backup_name")
+    return [
+        f"{name} is not given, so the node has to say it, or the agent refuses this (in {place})." for name in missing
+    ]
 
 
 def _shown(value: Any) -> str:

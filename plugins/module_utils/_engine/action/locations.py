@@ -15,6 +15,8 @@ from ..errors import OptionError
 from ..openstack.identity.environment import AUTH_URL_VARIABLE, CLOUD_VARIABLE, CLOUDS_FILE_VARIABLE, with_environment
 from .spec import DEFAULT_CONTAINER
 
+NO_CONTAINER = "container is missing: for the storage local it is the path of a folder, for swift a container's name."
+
 
 class Location(NamedTuple):
     """A storage and a container, and what of it was chosen and why, as sentences."""
@@ -35,9 +37,7 @@ def locate(kind: Any, container: Any, access: Mapping[str, Any], environ: Mappin
         chosen.append(f"storage is not given: {kind} was chosen, because {why}.")
     if not container:
         if kind != "swift":
-            raise OptionError(
-                "container is missing: for the storage local it is the path of a folder, for swift a container's name."
-            )
+            raise OptionError(NO_CONTAINER)
         container = DEFAULT_CONTAINER
         chosen.append(f"container is not given: {container} was chosen, the default of Freezer's agents for Swift.")
     return Location(str(kind), str(container), tuple(chosen))

@@ -17,8 +17,9 @@ from typing import Any
 from ..errors import OptionError, UnknownOption
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS
 from ..repository.compressions import LEVELS
+from ..repository.names import check_name
 from . import values
-from .locations import Location, locate
+from .locations import NO_CONTAINER, Location, locate
 from .medium import medium_of
 from .rows_of_backup import DEFAULT_SEGMENT_BYTES
 from .spec import ALIASES, BY_NAME, EXCLUSIVE, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT, rows_of_module
@@ -32,6 +33,9 @@ INIT_IS_THE_NODES = (
 #: Keys that say who asks a cloud.
 _ACCESS = ("cloud", "osrc")
 
+
+#: An environment that has credentials, for a look at places that does not depend on where it is made.
+_SOME_CLOUD = {"OS_CLOUD": "of the node"}
 
 #: Keys that say what a backup reads, and that a restore must not be given.
 ONLY_OF_BACKUPS = ("path_to_backup", "exclude")
@@ -167,8 +171,17 @@ class Options:
                 f"{self.deadline_seconds:g}."
             )
 
+    def refuse_names(self) -> None:
+        """Raise OptionError for a name of a host or of backups that no folder of a container can have."""
+        for name in ("hostname", "backup_name"):
+            if getattr(self, name):
+                check_name(name, getattr(self, name))
+
     def refuse_for(self, work: str) -> None:
-        """Raise OptionError for what does not belong to this work, or cannot be done by it."""
+        """Raise OptionError for what does not belong to this work, or cannot be done by it.
+
+        It looks at what is given only: what is missing may be for a node to say, and `lacking` tells that.
+        """
         if work in ("backup", "restore"):
             self.refuse_retention(work)
         if work == "backup":
@@ -176,6 +189,21 @@ class Options:
             self.refuse_deadline()
         if work == "restore":
             self.refuse_part()
+        if work != "info":
+            self.refuse_names()
+        if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
+            self.places(_SOME_CLOUD)
+
+    def lacking(self, work: str) -> dict[str, str]:
+        """The options that this work needs and that are not given, each with the sentence of the refusal."""
+        found: dict[str, str] = {}
+        if work not in ("info", "exec") and self.storage == "local" and not (self.storages or self.container):
+            found["container"] = NO_CONTAINER
+        if work == "backup" and self.backup_media == "fs" and self.mode != "fs" and not self.wants_snapshot:
+            found["snapshot"] = (
+                f"The mode {self.mode} quiesces the database only for as long as a snapshot takes; set snapshot."
+            )
+        return found
 
     def places(self, environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
         """The kind and container of each storage: those of ``storages``, else the one of the action itself.

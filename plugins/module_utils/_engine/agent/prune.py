@@ -33,6 +33,7 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
     """
     progress = progress or Progress()
     options = parse_options(action)
+    options.refuse_for("admin")
     rules = Rules(remove_before=options.remove_before_date, **{key: getattr(options, key) for key in RULES_OF_ACTIONS})
     dry_run = dry_run or options.dry_run
     min_age = options.min_age or 0.0

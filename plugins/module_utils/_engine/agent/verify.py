@@ -29,6 +29,7 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
     """
     progress = progress or Progress()
     options = parse_options(action)
+    options.refuse_for("verify")
     check = "restore" if options.compare_to is not None else options.check
     medium = medium_of(options)
     chosen = choose(medium)

@@ -63,10 +63,8 @@ class Live:
         Raises OptionError.
         """
         del source, of_set
-        if options.mode != "fs":
-            raise OptionError(
-                f"The mode {options.mode} quiesces the database only for as long as a snapshot takes: give snapshot: lvm."
-            )
+        for sentence in options.lacking("backup").values():
+            raise OptionError(sentence)
 
     @contextmanager
     def read(self, options: Options, source: Source, of_set: str) -> Iterator[ReadSource]:

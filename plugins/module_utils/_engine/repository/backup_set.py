@@ -10,30 +10,25 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Callable
 
-from ..errors import OptionError
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
 from ..system.file_names import shown
 from .errors import ArchiveError, DamagedArchive, ForeignBackup
 from .manifest import MOST_LEVEL, Manifest, digest, parse_manifest
+from .names import check_name
 from .shape import LATEST_SECONDS
 from .stored_set import MANIFEST_NAME, StoredSet, read_manifest
 from .survey import Survey
 
 _FOLDER = re.compile(r"([0-9]{1,15})_([0-9]{1,9})")
-_NAME = re.compile(r"[^/\0\n.][^/\0\n]*")
 #: The most hosts that a message names.
 _NAMED_AT_MOST = 5
 
 
 def set_folder(hostname: str, backup_name: str) -> str:
     """The folder of a set in its container. Raises OptionError if a name cannot be part of a path."""
-    for what, name in (("hostname", hostname), ("backup_name", backup_name)):
-        if not _NAME.fullmatch(name) or len(name.encode("utf-8", "surrogateescape")) > 120:
-            raise OptionError(
-                f"The {what} {name!r} cannot name a folder: it has to have 1 to 120 bytes, "
-                "without a slash or a line break, and must not begin with a dot."
-            )
+    check_name("hostname", hostname)
+    check_name("backup_name", backup_name)
     return f"{hostname}_{backup_name}"
 
 
