@@ -12,7 +12,7 @@ from .._engine.action import values
 from .._engine.action.options import ONLY_OF_BACKUPS, is_given, parse_options
 from .._engine.action.row import Row
 from .._engine.action.spec import ALIASES, BY_NAME, LOCATION_KEYS, MODULES, rows_of_module
-from .._engine.documents.action import ACTIONS
+from .._engine.documents.action import ACTIONS, EXEC_KEYS
 from .._engine.errors import OptionError
 
 _PREFIX = "freezer.backup."
@@ -65,6 +65,11 @@ def foreign_options(verb: str, given: Mapping[str, Any]) -> dict[str, str]:
     for key, value in given.items():
         name = ALIASES.get(key, key)
         takers = [f"{_PREFIX}{module}" for other, module in MODULES.items() if name in _names_of(other)]
+        if name in EXEC_KEYS and is_given(name, value):
+            found[key] = (
+                f"{_PREFIX}{MODULES[verb]} does not take {key}, which is for an action exec, and no module of this "
+                "collection does that; leave it out. Nothing was done."
+            )
         if name in own or not takers:
             continue
         found[key] = ""

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import action_schema, check_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.execute import words_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import with_action_defaults
@@ -128,12 +129,15 @@ def test_what_the_agent_refuses_is_told_in_its_own_words_where_it_is_stored(what
         {"action": "backup", "nova_inst_id": "5", "mode": "nova", **PLACE},
         # As Freezer's clients send them: null, false and empty texts for what is not given, and the node's own keys.
         {**ETC, "hostname": False, "always_level": False, "remove_older_than": None, "encrypt_pass_file": "", "priority": None},
+        # What is for other verbs is passed over: the defaults of a job are in all of its actions.
+        {**ETC, "overwrite": True, "command": "true", "script": "/bin/true", "arguments": ["a"], "restore_abs_path": "/x"},
         {**ETC, "log_file": "/var/log/freezer", "quiet": True, "metadata_out": "-", "config": "/etc/x"},
     ],
     ids=str,
 )  # fmt: skip
 def test_what_the_agent_does_needs_no_remark(action):
     assert check_action(action) == []
+    parse_options({key: value for key, value in action.items() if key != "action"}).refuse_for(action["action"])
     assert SCHEMA.is_valid(action)
 
 

@@ -45,12 +45,30 @@ def test_the_example_of_the_readme_means_two_storages(settings):
 
 def test_the_command_line_wins_over_the_file(settings):
     read = settings("--max-level 3 --action restore --quiet", "[default]\naction=backup\nmax_level=1\nquiet=False\n")
-    assert read == Settings("restore", {"max_level": "3"}, quiet=True)
+    assert (read.action, read.options, read.quiet) == ("restore", {"max_level": "3"}, True)
 
 
 def test_the_document_wins_over_the_file_and_loses_to_the_command_line(settings):
     read = settings("--max-level 3", "[default]\nmax_level=1\nalways_level=1\n", {"max_level": 2, "always_level": 2})
     assert read.options == {"max_level": "3", "always_level": 2}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("-F /etc --overwrite", "--overwrite is for restore; this is backup, and passes over it."),
+        ("-F /etc --command true", "--command is for exec; this is backup, and passes over it."),
+        ("--action restore --max-backup-level 2", "--max-level is for backup; this is restore, and passes over it."),
+        ("--action exec --command true -F /etc", "--path-to-backup is for backup; this is exec, and passes over it."),
+        ("--action verify --keep-last 2 --quiet", "--keep-last is for admin; this is verify, and passes over it."),
+    ],
+)
+def test_what_is_typed_for_another_action_is_told_and_passed_over(settings, line, said):
+    assert settings(line).warnings == (said,)
+    if "exec" not in settings(line).action:
+        parse_options(settings(line).options)
+    # Beside a document they are the node's, for actions of every kind.
+    assert settings(f"--allow-exec {line}", document={}).warnings == ()
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,7 @@ def test_defaults_of_a_module_mean_the_same_as_nothing(verb):
             {"action": "exec"},
             "action is exec, and freezer.backup.verify was called; no module of this collection",
         ),
+        ("backup", {"command": "true"}, "freezer.backup.backup does not take command, which is for an action exec"),
         (
             "restore",
             {"exclude": ["a"]},

@@ -67,8 +67,8 @@ def check_action(action: Mapping[str, Any], place: str = "freezer_action") -> li
 def _about(key: str, value: Any, what: str, place: str, known: dict[str, Any]) -> str:
     """What there is to say about one value. What this release can read goes to ``known``."""
     name = option_name(key)
-    if name in EXEC_KEYS and what == "exec":
-        return ""
+    if name in EXEC_KEYS:
+        return ""  # of a command, or passed over: the defaults of a job are in all of its actions
     if isinstance(value, str) and value in UPSTREAM_VALUES.get(name, ()):
         return f"The agent of this release has no {key} {value}, agents of Freezer do (in {place}.{key})."
     try:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..documents.action import EXEC_KEYS
 from ..errors import OptionError, UnknownOption
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS
 from ..repository.compressions import LEVELS
@@ -317,15 +318,22 @@ def taken_by_module(verb: str, action: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def passed_over(work: str, names: Iterable[str]) -> list[str]:
+    """A sentence for each option that means something to other verbs only, and that this work passes over."""
+    foreign = [BY_NAME[name] for name in names if name in BY_NAME and work not in BY_NAME[name].verbs]
+    return [f"{row.name} is for {' and '.join(row.verbs)}; this is {work}, and passes over it." for row in foreign]
+
+
 def parse_options(action: Mapping[str, Any]) -> Options:
     """The options of a freezer_action. Keys with null and empty text count as not given, as Horizon and AWX send them.
 
+    Options of other verbs are passed over, also those of a command: the defaults of a job are in all of its actions.
     Raises OptionError with a sentence that names the key.
     """
     given: dict[str, Any] = {}
     for key, value in action.items():
         name = option_name(key)
-        if not is_given(name, value) or name in WITHOUT_EFFECT:
+        if not is_given(name, value) or name in WITHOUT_EFFECT or name in EXEC_KEYS:
             continue
         parsed = value_of(key, value)
         if given.setdefault(name, parsed) != parsed:

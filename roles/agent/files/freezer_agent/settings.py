@@ -16,13 +16,14 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
     INIT_IS_THE_NODES,
     ONLY_OF_BACKUPS,
     is_given,
+    passed_over,
     value_of,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import (
@@ -36,6 +37,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.system.moun
 
 from . import flags
 from .errors import UsageError
+from .wording import as_typed
 
 #: Options that name a file with what a run needs to know, which lies beside the file that names it.
 _READ_FILES = frozenset(row.name for row in BY_NAME.values() if row.is_path and row.metavar == "FILE")
@@ -110,6 +112,10 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
     if merged.get("storage") == "local" and not os.path.isabs(at_shell):
         merged["container"] = os.path.abspath(at_shell)
     settings = _settings(merged, tuple(sorted(warnings)))
+    if not command_line.get("stdin"):
+        # Beside a document the command line is the node's, for actions of every kind.
+        told = [as_typed(sentence, typed) for sentence in passed_over(settings.action, typed)]
+        settings = replace(settings, warnings=(*settings.warnings, *told))
     if settings.action == "exec" and command_line.get("stdin") and not command_line.get("allow_exec"):
         raise UsageError(
             "An exec that comes on standard input is run only with --allow-exec; a scheduler gives that if its "
