@@ -26,8 +26,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
     run_job,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import existing_job
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone, named_zone
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, named_zone
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import FAIL, Outcome, outcome_of
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import (
     registry_from,

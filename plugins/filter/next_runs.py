@@ -65,10 +65,15 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_schedule
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone, named_zone
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, named_zone
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs as runs_of
+
+#: Where a job and a session have their schedule.
+_SCHEDULES = ("job_schedule", "schedule")
 
 
 def next_runs(document: Any, count: int = 5, since: str | None = None, timezone: str | None = None) -> list[str]:
@@ -78,8 +83,11 @@ def next_runs(document: Any, count: int = 5, since: str | None = None, timezone:
     try:
         zone = named_zone(timezone) if timezone else local_zone()
         start = time.time() if since is None else _moment(since, zone)
-        return [run.isoformat(timespec="seconds") for run in runs_of(document, start, int(count), zone)]
-    except (FreezerError, ScheduleError) as error:
+        usual = usual_schedule(
+            {key: usual_schedule(value) if key in _SCHEDULES else value for key, value in document.items()}
+        )
+        return [run.isoformat(timespec="seconds") for run in runs_of(usual, start, int(count), zone)]
+    except (FreezerError, ScheduleError, DocumentError) as error:
         raise AnsibleFilterError(f"{str(error).rstrip('.')}.") from None
 
 

@@ -120,6 +120,28 @@ def test_a_date_that_was_missed_for_too_long_is_said_to_be(world):
     assert "missed by more than it may be late" in schedule["reason"]
 
 
+@pytest.mark.parametrize(("start", "seconds"), [("12:05:00", 300), ("10:00:00", 0)])
+def test_a_job_with_nothing_but_a_start_date_runs_once_and_not_before_it(world, start, seconds):
+    world.create("jobs", job("first", "node", 1, {"schedule_start_date": f"2026-06-01T{start}Z"}, seconds=10))
+    world.node("node", UTC, poll_seconds=5)
+    world.run_until(START + 86400)
+    (run,) = world.started
+    assert seconds <= run.started - START < seconds + 15
+    assert schedule_of(world, "first")["status"] == "completed"
+
+
+def test_a_job_that_waits_for_its_start_date_can_be_started_before(world):
+    world.create(
+        "jobs", job("first", "node", 1, {"schedule_start_date": "2026-06-01T13:00:00Z", "event": "start"}, seconds=10)
+    )
+    node = world.node("node", UTC, poll_seconds=5)
+    world.run_until(START + 600)
+    node.lose_power()
+    node.boot()
+    world.run_until(START + 7200)
+    assert [one.started - START >= 3600 for one in world.started] == [False, True]
+
+
 def test_a_schedule_that_makes_no_sense_is_said_to(world):
     world.create_unchecked(job("wrong", "node", 1, {"schedule_hour": "25"}))
     world.node("node", UTC, poll_seconds=5)

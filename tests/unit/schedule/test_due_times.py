@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import has_times
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs
@@ -291,3 +292,15 @@ def test_the_newest_of_millions_of_times_is_found_with_few_of_them(schedule, mon
     until = moment("2026-11-01T00:00:00")
     assert times.newest(moment("2020-01-01T00:00:00"), until) == until
     assert len(asked) < 200
+
+
+def test_a_start_date_alone_is_when_the_one_run_is_due():
+    schedule = {"schedule_start_date": "2026-06-01T12:00:00+02:00"}
+    start = moment("2026-06-01T12:00:00")
+    assert [run.timestamp() for run in next_runs(schedule, start - 60, 3, BERLIN)] == [start]
+    assert [run.timestamp() for run in next_runs(schedule, start + 60, 3, BERLIN)] == [start + 60]
+    assert next_runs({**schedule, "status": "completed"}, start - 60, 3, BERLIN) == []
+    times = DueTimes(schedule, BERLIN)
+    assert times.has_more(start - 60, start - 60)
+    assert not times.has_more(start + 60, start + 60)
+    assert has_times(schedule)

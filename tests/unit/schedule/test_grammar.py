@@ -173,3 +173,9 @@ def test_a_schedule_that_cannot_be_followed_is_told_by_key_and_value(schedule, s
 def test_an_unused_kind_is_checked_too():
     with pytest.raises(ScheduleError, match="schedule_hour"):
         parse({"schedule_date": "2015-06-02T16:20:00", "schedule_hour": "25"})
+
+
+def test_weekdays_in_two_fields_are_said_to_be():
+    assert parse({"schedule_day": "mon"}).fields[0].name == "day_of_week"
+    with pytest.raises(ScheduleError, match="schedule_day is 'mon' and schedule_day_of_week is 'fri', and both name"):
+        parse({"schedule_day": "mon", "schedule_day_of_week": "fri"})

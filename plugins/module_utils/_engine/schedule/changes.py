@@ -50,6 +50,7 @@ def is_reopened(schedule: Mapping[str, Any]) -> bool:
 def has_times(schedule: Mapping[str, Any]) -> bool:
     """Whether a schedule says when; one that makes no sense does, for its scheduler has to say what is wrong with it."""
     try:
-        return parse(schedule).kind != "none"
+        parsed = parse(schedule)
+        return parsed.kind != "none" or parsed.start is not None
     except ScheduleError:
         return True

@@ -36,11 +36,6 @@ def local_zone() -> tzinfo:
         return timezone.utc
 
 
-def named_zone(name: str) -> tzinfo:
-    """The time zone of this name of the IANA's. Raises ScheduleError."""
-    return ZoneInfo(str(parse({"schedule_timezone": name}).timezone))
-
-
 def _local_name() -> str:
     _before, found, name = os.path.realpath(_LOCALTIME).partition("zoneinfo/")
     return name if found else "local"
@@ -50,8 +45,8 @@ class DueTimes:
     """When a job is due. ``anchor`` is the moment from which an interval without a start date counts.
 
     ``continuous`` says that it is due again as soon as it has run. ``once`` says that it is due once, at once, since
-    nothing says when. Raises ScheduleError for a schedule that makes no sense. For one thread: what works calendar
-    fields out is shared.
+    nothing says when; with nothing but a start date it is due then. Raises ScheduleError for a schedule that makes no
+    sense. For one thread: what works calendar fields out is shared.
     """
 
     def __init__(
@@ -61,14 +56,21 @@ class DueTimes:
         self.schedule = parsed
         zone = ZoneInfo(parsed.timezone) if parsed.timezone else zone or local_zone()
         kinds = (parsed, *parsed.others)
-        self.once = parsed.kind == "none"
+        self._start_alone = _moment_of(parsed.start, zone) if parsed.kind == "none" else None
+        self.once = parsed.kind == "none" and self._start_alone is None
         self.continuous = any(kind.kind == "continuous" for kind in kinds)
         self._sources = [_source(kind, zone, anchor) for kind in kinds if kind.kind != "none"]
+        if self._start_alone is not None:
+            self._sources = [_Date(self._start_alone)]
 
     @property
     def repeats(self) -> bool:
         """Whether it may be due more than once."""
         return any(not isinstance(source, _Date) for source in self._sources)
+
+    def is_due_at_once(self, now: float) -> bool:
+        """Whether a job that has not run yet is due now: nothing says when, or not before a moment that has passed."""
+        return self.once or (self._start_alone is not None and self._start_alone <= now)
 
     def after(self, moment: float) -> float | None:
         """The first moment later than this one at which the job is due; None if there is none in any calendar."""

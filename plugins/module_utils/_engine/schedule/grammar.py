@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Union
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -110,8 +110,9 @@ class Schedule:
 
     ``kind`` is ``date``, ``interval``, ``continuous``, ``cron`` or ``none``; where several are given, the first of them,
     and ``others`` are the rest. A time without a zone is in ``timezone``, a name of the IANA's, or in the local time of
-    the node that runs the job. ``start`` and ``end`` bound ``interval``, ``continuous`` and ``cron``. A time that is
-    missed by more than ``misfire_grace_seconds`` is not run any more; ``catch_up`` is one of ``CATCH_UPS``.
+    the node that runs the job. ``start`` and ``end`` bound ``interval``, ``continuous`` and ``cron``; before ``start`` the
+    one run of ``none`` is not due either. A time that is missed by more than ``misfire_grace_seconds`` is not run any
+    more; ``catch_up`` is one of ``CATCH_UPS``.
     """
 
     kind: str
@@ -132,6 +133,19 @@ class Schedule:
         return self.timezone is None and (
             bool(self.fields) or has_local or any(other.is_local for other in self.others)
         )
+
+
+def named_zone(name: Any, key: str = "timezone") -> tzinfo:
+    """The time zone of this name of the IANA's; ``key`` is what has the name. Raises ScheduleError."""
+    try:
+        if not isinstance(name, str):
+            raise ValueError
+        return ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        # OSError: the name of a folder of the database.
+        raise ScheduleError(
+            f"{key} is {name!r}, which this machine does not know; write a name of the IANA's such as Europe/Berlin or UTC"
+        ) from None
 
 
 def parse(schedule: Mapping[str, Any]) -> Schedule:
@@ -168,25 +182,15 @@ def parse(schedule: Mapping[str, Any]) -> Schedule:
     if fields:
         kinds.append(Schedule("cron", fields=fields, start=start, end=end, **options))
     if not kinds:
-        return Schedule("none", **options)
+        return Schedule("none", start=start, **options)
     return replace(kinds[0], others=tuple(kinds[1:]))
 
 
 def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "schedule_timezone" in given:
-        name = given["schedule_timezone"]
-        try:
-            if not isinstance(name, str):
-                raise ValueError
-            ZoneInfo(name)
-        except (ValueError, OSError, ZoneInfoNotFoundError):
-            # OSError: the name of a folder of the database.
-            raise ScheduleError(
-                f"schedule_timezone is {name!r}, which this machine does not know; write a name of the IANA's such as "
-                "Europe/Berlin or UTC"
-            ) from None
-        found["timezone"] = name
+        named_zone(given["schedule_timezone"], "schedule_timezone")
+        found["timezone"] = given["schedule_timezone"]
     if "schedule_misfire_grace_time" in given:
         text = str(given["schedule_misfire_grace_time"])
         if not re.fullmatch("[0-9]{1,9}", text) or int(text) == 0:
@@ -245,8 +249,13 @@ def _with_weekdays(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """The same with ``schedule_day_of_week`` in place of a ``schedule_day`` of weekdays, which Freezer's README has."""
     day = str(given.get("schedule_day", ""))
     names = re.split(r"[ ,-]+", day.strip().lower())
-    if "schedule_day_of_week" in given or not all(name in WEEKDAYS for name in names):
+    if not all(name in WEEKDAYS for name in names):
         return given
+    if "schedule_day_of_week" in given:
+        raise ScheduleError(
+            f"schedule_day is {day!r} and schedule_day_of_week is {str(given['schedule_day_of_week'])!r}, and both name "
+            "weekdays; keep one of them"
+        )
     return {**{key: value for key, value in given.items() if key != "schedule_day"}, "schedule_day_of_week": day}
 
 

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from typing import Any
 
-from .due_times import DueTimes, local_zone, named_zone
-from .grammar import ScheduleError
+from .due_times import DueTimes, local_zone
+from .grammar import ScheduleError, named_zone
 from .states import ABORT, IDLE, NEW, REMOVE, SCHEDULED, START, STOP
 
 
@@ -36,7 +36,7 @@ def next_runs(document: Mapping[str, Any], since: float, count: int = 1, zone: t
     if event in (STOP, ABORT, REMOVE) or (status in IDLE and event != START):
         return []
     times = DueTimes(schedule, zone, anchor_of(schedule))
-    if times.once:
+    if times.is_due_at_once(since):
         return [datetime.fromtimestamp(since, zone)] if status in (NEW, SCHEDULED) or event == START else []
     found: list[datetime] = []
     due = times.after(since)

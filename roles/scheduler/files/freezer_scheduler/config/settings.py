@@ -24,8 +24,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.i
     with_environment,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.login import complete
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone, named_zone
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, named_zone
 
 from ..core.surroundings import Limits
 from .options import API_OPTIONS, AUTH_KEYS, LIKE_API, OPTIONS, UPSTREAM_ONLY, register
@@ -109,7 +109,7 @@ def _settings(options: cfg.ConfigOpts, warnings: tuple[str, ...], folder: Path) 
     try:
         zone = named_zone(options.timezone) if options.timezone else local_zone()
     except ScheduleError as error:
-        raise ConfigError(str(error).replace("schedule_timezone", "timezone") + ".") from error
+        raise ConfigError(f"{error}.") from error
     if options.client_id is not None and not CLIENT.is_id(options.client_id):
         raise ConfigError(f"client_id is {options.client_id!r}, which is no id of a client: [project_]host.name.")
     return Settings(

@@ -99,7 +99,7 @@ class Jobs:
             is_begun = what in (states.FOUND, states.RESCHEDULED, states.START)
             # One that is written anew without a schedule runs once, as any new job does.
             is_asked = what in (states.FOUND, states.START) or (is_begun and known_status == states.NEW)
-            is_once = is_asked and entry.times is not None and entry.times.once
+            is_once = is_asked and entry.times is not None and entry.times.is_due_at_once(now)
             # A start that was asked for, and has not led to a run yet, is for whatever schedule there is.
             was_open = what == states.RESCHEDULED and before.status == states.SCHEDULED and entry.is_open
             entry.is_open = do == states.ARM_NOW or is_once or was_open
