@@ -52,6 +52,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import taken_by_module
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import MODULES
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
 
 
 def action_for(action: Any, verb: str) -> dict[str, Any]:
@@ -60,7 +61,10 @@ def action_for(action: Any, verb: str) -> dict[str, Any]:
         raise AnsibleFilterError(f"action_for needs an action, an object of keys, not {type(action).__name__}.")
     if verb not in MODULES:
         raise AnsibleFilterError(f"action_for needs one of {', '.join(MODULES)}, not {verb!r}.")
-    return taken_by_module(verb, action)
+    try:
+        return taken_by_module(verb, action)
+    except OptionError as problem:
+        raise AnsibleFilterError(str(problem)) from None
 
 
 class FilterModule:

@@ -11,8 +11,9 @@ from typing import Any, Callable
 # For modules that have to look at their options before Ansible refuses those that it does not know.
 from ansible.module_utils.basic import _load_params
 
+from .._engine.action.options import refuse_twice
 from .._engine.action.spec import CLOUD_MEDIA, EXCLUSIVE
-from .._engine.errors import FreezerError
+from .._engine.errors import FreezerError, OptionError
 from .action_specs import action_spec, foreign_options
 from .masking import DiscreetModule
 
@@ -45,7 +46,8 @@ def run_on_host(
     """
     spec = action_spec(verb)
     # There are none at all where ansible-test looks at what a module declares.
-    foreign = foreign_options(verb, _load_params() or {})
+    given = _load_params() or {}
+    foreign = foreign_options(verb, given)
     # What other modules take is declared for a moment, so that it is refused with a better sentence than Ansible's.
     module = DiscreetModule(
         argument_spec={**spec, **{name: {"type": "raw"} for name in foreign}},
@@ -56,6 +58,10 @@ def run_on_host(
     )
     for sentence in filter(None, foreign.values()):
         module.fail_json(msg=sentence)
+    try:
+        refuse_twice({key: value for key, value in given.items() if not key.startswith("_")})
+    except OptionError as problem:
+        module.fail_json(msg=f"{problem} Nothing was done.")
     of_cloud = any(module.params[key] for key in _CLOUD_KEYS)
     missing = [name for name in required or [] if not module.params[name] and not of_cloud]
     if missing:

@@ -126,6 +126,14 @@ def test_what_is_for_another_module_is_refused_with_its_name(host, module, optio
     assert host.sentence(module, **options).startswith(said)
 
 
+def test_one_option_in_two_spellings_that_differ_is_refused(host):
+    said = host.sentence("backup", max_level=1, max_backup_level=2)
+    assert said.startswith(
+        "max_level and max_backup_level are one option and ask for different things; keep one of them."
+    )
+    assert host.run("backup", max_level=1, max_backup_level=1)["changed"]
+
+
 def test_a_restore_gives_back_what_was_there(host):
     host.run("backup")
     result = host.run("restore")

@@ -73,7 +73,7 @@ UNKNOWN = [
     ({"encrypt_pass_file": "/k"}, "The agent of this release cannot do what encrypt_pass_file asks for"),
     ({"storages": [{"storage": "s3", "container": "c"}]}, "does not have all of these storages"),
     ({"storages": [{"storage": "local"}], "container": ""}, "refuses this: container is missing"),
-    ({"src_file": "/other"}, "refuses this: src_file and another spelling of path_to_backup ask for different things"),
+    ({"src_file": "/other"}, "refuses this: path_to_backup and src_file are one option and ask for different things"),
     ({"nova_inst_id": "5"}, "refuses this: path_to_backup is nothing that nova_inst_id"),
     ({"remove_older_than": 3}, "refuses this: remove_older_than belongs to an action admin of its own"),
     ({"init": True}, "refuses this in a job: init takes a container as it is"),

@@ -43,6 +43,14 @@ def test_the_example_of_the_readme_means_two_storages(settings):
     assert (options.path_to_backup, options.always_level, options.max_segment_size) == ("/foo/", 2, 67108864)
 
 
+def test_one_option_in_two_spellings_that_differ_is_refused_on_the_command_line_too(settings):
+    with pytest.raises(UsageError, match=r"^The command line gives path_to_backup twice, with different values\.$"):
+        settings("--file-to-backup src -F /etc/apt")
+    assert settings("--file-to-backup /etc -F /etc").options == {"path_to_backup": "/etc"}
+    # A script adds what it was called with after its own.
+    assert settings("-F /etc -F /srv").options == {"path_to_backup": "/srv"}
+
+
 def test_the_command_line_wins_over_the_file(settings):
     read = settings("--max-level 3 --action restore --quiet", "[default]\naction=backup\nmax_level=1\nquiet=False\n")
     assert (read.action, read.options, read.quiet) == ("restore", {"max_level": "3"}, True)

@@ -135,6 +135,8 @@ def test_of_an_action_document_the_module_for_a_verb_gets_what_it_takes():
     assert action_for(action, "admin") == {"backup_name": "etc", "container": "/srv", "keep_last": 3, "no_such": 1}
     assert action_for(action, "backup")["path_to_backup"] == "/etc"
     assert action_for(action, "backup")["action"] == "backup"
+    with pytest.raises(AnsibleFilterError, match="^backup-name and backup_name are one option and ask for"):
+        action_for({**action, "backup_name": "home"}, "verify")
     for wrong in (([], "verify"), ({}, "exec")):
         with pytest.raises(AnsibleFilterError, match="action_for needs"):
             action_for(*wrong)

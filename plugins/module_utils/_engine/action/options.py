@@ -303,10 +303,11 @@ def taken_by_module(verb: str, action: Mapping[str, Any]) -> dict[str, Any]:
     """What of an action is an option of the module for a verb, by the names of its options.
 
     What is not given, and what means something to other verbs only, is left out; what no verb knows is not, so that the
-    module refuses it.
+    module refuses it. Raises OptionError for an option that is there twice, with different values.
     """
     own = {row.name for row in rows_of_module(verb)}
     found = {}
+    refuse_twice(action)
     for key, value in action.items():
         name = option_name(key)
         if (
@@ -316,6 +317,24 @@ def taken_by_module(verb: str, action: Mapping[str, Any]) -> dict[str, Any]:
         ):
             found[name] = value
     return found
+
+
+def refuse_twice(action: Mapping[str, Any]) -> None:
+    """Raise OptionError for an option that an action has in two spellings with different values."""
+    found: dict[str, tuple[str, Any]] = {}
+    for key, value in action.items():
+        name = option_name(key)
+        if is_given(name, value):
+            first, earlier = found.setdefault(name, (key, value))
+            if not _same(name, earlier, value):
+                raise OptionError(f"{first} and {key} are one option and ask for different things; keep one of them.")
+
+
+def _same(name: str, one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other or value_of(name, one) == value_of(name, other))
+    except OptionError:
+        return False
 
 
 def passed_over(work: str, names: Iterable[str]) -> list[str]:
@@ -335,9 +354,8 @@ def parse_options(action: Mapping[str, Any]) -> Options:
         name = option_name(key)
         if not is_given(name, value) or name in WITHOUT_EFFECT or name in EXEC_KEYS:
             continue
-        parsed = value_of(key, value)
-        if given.setdefault(name, parsed) != parsed:
-            raise OptionError(f"{key} and another spelling of {name} ask for different things; keep one of them.")
+        given[name] = value_of(key, value)
+    refuse_twice(action)
     for name, other in EXCLUSIVE:
         if name in given and other in given:
             raise OptionError(f"{name} cannot be combined with {other}; remove one of them.")

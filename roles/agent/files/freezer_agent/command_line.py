@@ -53,6 +53,10 @@ exit status:
 """
 
 
+#: Where it is kept, while a command line is read, which spelling of an option was the first.
+_SPELLINGS = " spellings"
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
@@ -68,6 +72,22 @@ class _Help(argparse.RawDescriptionHelpFormatter):
         return f"{names} {action.metavar}" if action.metavar else names
 
 
+class _Store(argparse.Action):
+    """The value of an option; the last one holds, but not one in another spelling, as in a file and a document."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        spellings = vars(namespace).setdefault(_SPELLINGS, {})
+        if spellings.setdefault(self.dest, self) is not self and getattr(namespace, self.dest) != values:
+            raise UsageError(f"The command line gives {self.dest} twice, with different values.")
+        setattr(namespace, self.dest, values)
+
+
 def _opposite(key: str) -> str:
     return key.removeprefix("no_") if key.startswith("no_") else f"no_{key}"
 
@@ -76,7 +96,7 @@ def _add(group: Any, flag: Row, names: Sequence[str], said: str) -> None:
     said = said.replace("%", "%%")
     common: dict[str, Any] = {"dest": flag.name, "default": argparse.SUPPRESS, "help": said}
     if flag.metavar:
-        action = "append" if flag.repeated else "store"
+        action: Any = "append" if flag.repeated else _Store
         added = group.add_argument(*names, action=action, metavar=flag.metavar, **common)
         # What shells complete the value with.
         added.words = ACTIONS if flag.name == "action" else flag.choices
@@ -188,7 +208,7 @@ def parse_command_line(arguments: Sequence[str]) -> dict[str, Any]:
     given, unknown = parser.parse_known_args(list(arguments))
     if unknown:
         raise UsageError(_about_unknown(unknown, list(arguments), parser))
-    return vars(given)
+    return {key: value for key, value in vars(given).items() if key != _SPELLINGS}
 
 
 def _about_unknown(unknown: Sequence[str], arguments: Sequence[str], parser: argparse.ArgumentParser) -> str:
