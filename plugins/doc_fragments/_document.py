@@ -56,7 +56,7 @@ _JOB = r"""  job_id:
         type: str
   action_defaults:
     description:
-      - Default keys for every C(freezer_action) in O(job_actions).
+      - Default keys for every C(freezer_action) in O(job_actions) that takes them.
       - They are written into the actions, because the API stores them there.
     type: dict
   session_id:

@@ -15,8 +15,8 @@ import jsonschema
 import schemathesis
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import check_action
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_schedule
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import grammar
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import (

@@ -9,10 +9,10 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import action_schema, check_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.execute import words_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
 
 PLACE = {"backup_name": "etc", "storage": "local", "container": "/srv/backups"}

@@ -16,7 +16,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
     ACTIONS,
     EXEC_KEYS,
-    completed,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import TIMEOUT_SECONDS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.snapshots import DEFAULT_SIZE
@@ -72,13 +71,7 @@ def test_a_row_names_actions_and_media_that_there_are(row):
     assert not row.names or tuple(row.media) == (row.names,)
 
 
-def test_an_exec_gets_of_the_defaults_of_a_job_what_it_takes_by_the_table():
-    defaults = {row.name: "x" for row in spec.rows()}
-    taken = {row.name for row in spec.rows() if "exec" in row.verbs}
-    of_documents = set(completed({"action": "exec"}, defaults))
-    assert of_documents <= taken
-    # The rest is without effect, or for the node to say.
-    assert taken - of_documents <= spec.WITHOUT_EFFECT
+def test_the_options_of_an_exec_alone_are_those_that_it_runs():
     assert {row.name for row in spec.rows() if tuple(row.verbs) == ("exec",)} == EXEC_KEYS
 
 

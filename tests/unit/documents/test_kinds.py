@@ -14,7 +14,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents i
     job,
     session,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 
 KINDS = [action.KIND, backup.KIND, client.KIND, job.KIND, session.KIND]
 
@@ -109,89 +108,6 @@ def test_the_id_is_found_wherever_a_kind_keeps_it():
     assert client.KIND.id_of({"client": {"client_id": "c"}}) == "c"
     assert backup.KIND.id_of({"backup_id": "b", "backup_metadata": {"backup_id": "x"}}) == "b"
     assert job.KIND.id_of({}) is None
-
-
-def test_action_defaults_are_expanded_as_in_the_readme():
-    written = {
-        "action_defaults": {"log_file": "/tmp/freezer_tmp_log", "container": "my_backup_container"},
-        "job_actions": [
-            {"freezer_action": {"action": "backup", "backup_name": "user1_backup"}},
-            {"freezer_action": {"action": "backup", "log_file": "/home/user3/specific_log_file", "container": None}},
-        ],
-        "description": "scheduled one shot",
-    }
-    expanded = job.with_action_defaults(written)
-    assert expanded == {
-        "job_actions": [
-            {
-                "freezer_action": {
-                    "action": "backup",
-                    "backup_name": "user1_backup",
-                    "log_file": "/tmp/freezer_tmp_log",
-                    "container": "my_backup_container",
-                }
-            },
-            {
-                "freezer_action": {
-                    "action": "backup",
-                    "log_file": "/home/user3/specific_log_file",
-                    "container": "my_backup_container",
-                }
-            },
-        ],
-        "description": "scheduled one shot",
-    }
-    assert "action_defaults" in written
-
-
-def test_a_command_gets_of_the_defaults_what_means_something_to_it():
-    """The agent refuses an option that no command has, and the job would fail for what was meant for its backups."""
-    defaults = {"password": "x", "compression": "zstd", "container": "c", "log_file": "/l", "dry-run": True}
-    command = {"action": "exec", "script": "/s", "arguments": None}
-    expanded = job.with_action_defaults(
-        {
-            "action_defaults": {**defaults, "arguments": ["a"]},
-            "job_actions": [{"freezer_action": command}, {"freezer_action": {"action": "backup"}}],
-        }
-    )
-    assert [action["freezer_action"] for action in expanded["job_actions"]] == [
-        {"action": "exec", "script": "/s", "arguments": ["a"], "log_file": "/l", "dry-run": True},
-        {"action": "backup", **defaults, "arguments": ["a"]},
-    ]
-    by_default = {
-        "action_defaults": {"action": "exec", "password": "x"},
-        "job_actions": [{"freezer_action": {"command": "c"}}],
-    }
-    (action,) = job.with_action_defaults(by_default)["job_actions"]
-    assert action["freezer_action"] == {"action": "exec", "command": "c"}
-
-
-def test_an_action_that_is_only_named_is_for_the_server_to_complete():
-    written = {"action_defaults": {"mode": "fs"}, "job_actions": [{"action_id": "a"}, {"freezer_action": {}}]}
-    assert job.with_action_defaults(written, for_server=True) == {
-        "action_defaults": {"mode": "fs"},
-        "job_actions": [{"action_id": "a"}, {"freezer_action": {"mode": "fs"}}],
-    }
-
-
-def test_a_job_without_defaults_is_expanded_to_itself():
-    assert job.with_action_defaults({"action_defaults": None, "description": "d"}) == {"description": "d"}
-    assert job.with_action_defaults({"job_actions": []}) == {"job_actions": []}
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"action_defaults": []},
-        {"action_defaults": {}, "job_actions": {}},
-        {"action_defaults": {}, "job_actions": ["x"]},
-        {"action_defaults": {}, "job_actions": [{"freezer_action": 3}]},
-    ],
-    ids=str,
-)
-def test_defaults_that_cannot_be_expanded_are_told_in_a_sentence(wrong):
-    with pytest.raises(DocumentError, match="must be"):
-        job.with_action_defaults(wrong)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.runnable import actions_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import actions_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.query import Query

@@ -17,8 +17,6 @@ ACTIONS = ("backup", "restore", "verify", "info", "admin", "exec")
 
 #: What an ``exec`` runs.
 EXEC_KEYS = frozenset({"command", "script", "arguments"})
-#: What else of a job's defaults means something to a command; what a backup is kept with does not.
-_ALSO_OF_EXEC = frozenset({"action", "dry_run", "log_file", "quiet"})
 
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 
@@ -78,18 +76,6 @@ KIND = Kind(
 
 #: Keys that servers add to every action, with the value that says nothing (upstream's SQL store fills them in).
 ADDED_BY_SERVERS: Mapping[str, Any] = {"mandatory": False, "max_retries": 5, "max_retries_interval": 6}
-
-
-def completed(action: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """A new ``freezer_action`` with defaults for the keys that it lacks, or has null for.
-
-    A command gets only the defaults that apply to it, because an unknown key may be a typo and is refused before it
-    runs.
-    """
-    own = {key: value for key, value in action.items() if value is not None}
-    if (own.get("action") or defaults.get("action")) == "exec":
-        defaults = {key: value for key, value in defaults.items() if key.replace("-", "_") in EXEC_KEYS | _ALSO_OF_EXEC}
-    return {**action, **defaults, **own}
 
 
 MASK = "********"

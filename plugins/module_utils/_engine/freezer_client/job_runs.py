@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
-from ..documents.runnable import actions_of, bare_action
+from ..action.of_job import actions_of, bare_action
 from ..errors import FreezerError
 from ..schedule import states
 from ..schedule.due_times import DueTimes

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 from ..action.check import check_action
+from ..action.of_job import is_named_only, with_action_defaults
 from ..documents.comparison import merged
-from ..documents.job import KIND, is_named_only, with_action_defaults
+from ..documents.job import KIND
 from ..schedule import grammar
 from ..schedule.grammar import TRIGGER_KEYS
 from ..schedule.schema import OWN_RUN_KEYS

@@ -13,8 +13,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import actions_of, bare_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.runnable import actions_of, bare_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import rounds
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import (
     ABORTED,

@@ -15,9 +15,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import MAX_WARNINGS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, with_action_defaults
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import answerable, rescheduled
 
