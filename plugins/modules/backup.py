@@ -12,8 +12,8 @@ description:
   - Reads a folder or a file with GNU tar, compresses it, and stores it with the hash of every segment. A backup exists
     when its manifest exists, which is written last.
   - Needs nothing on the host but Python and GNU tar 1.27 or later, and no API.
-  - The options are the keys that a C(freezer_action) with the action C(backup) can have, so that such a document can be given as
-    it is.
+  - The options are the keys that a C(freezer_action) with the action C(backup) can have. Of a document that has more, such as keys
+    for other actions or C(client_id), the filter P(freezer.backup.action_for#filter) selects them.
   - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) the source is a server or a volume of an OpenStack cloud;
     the host that the module runs on sends the requests, and O(path_to_backup) is not needed.
   - Files that cannot be read are listed; RV(outcome) is then C(partial), never C(success).
@@ -96,10 +96,10 @@ EXAMPLES = r"""
     mode: mysql
     osrc: /root/backup.openrc
 
-- name: Hand over an action document as it is
+- name: Hand over an action document, which may have keys for other actions too
   freezer.backup.backup:
   module_defaults:
-    freezer.backup.backup: "{{ lookup('ansible.builtin.file', 'nightly.json') | from_json }}"
+    freezer.backup.backup: "{{ lookup('ansible.builtin.file', 'nightly.json') | from_json | freezer.backup.action_for('backup') }}"
 """
 
 RETURN = r"""

@@ -17,8 +17,8 @@ description:
     folder that no process of this user uses; as root also LVM snapshots, with their mounts, of backups of this host whose
     process has ended. Nothing of a current run is removed; the module fails if one writes backups of the same name.
   - Does not change records of the Freezer API. RV(removed) has the ids for M(freezer.backup.backup_record).
-  - The options are the keys that a C(freezer_action) with the action C(admin) can have, so that such a document can be given as
-    it is.
+  - The options are the keys that a C(freezer_action) with the action C(admin) can have. Of a document that has more, such as keys
+    for other actions or C(client_id), the filter P(freezer.backup.action_for#filter) selects them.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)

@@ -18,8 +18,8 @@ description:
     a home.
   - With O(nova_inst_id), O(cinder_vol_id) or O(cindernative_vol_id) a new server or volume is made; the original need not
     exist any more. A second run finds the new one, and changes nothing.
-  - The options are the keys that a C(freezer_action) with the action C(restore) can have, so that such a document can be given as
-    it is.
+  - The options are the keys that a C(freezer_action) with the action C(restore) can have. Of a document that has more, such as keys
+    for other actions or C(client_id), the filter P(freezer.backup.action_for#filter) selects them.
 version_added: 1.0.0
 author:
   - The freezer.backup authors (@freezer-backup)

@@ -147,3 +147,11 @@ def test_the_fragments_are_what_the_table_says():
         [sys.executable, CHECKOUT / "tools/fragments.py", "--check"], capture_output=True, text=True, check=False
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+@pytest.mark.parametrize("verb", spec.MODULES)
+def test_of_a_document_with_every_key_in_every_spelling_a_module_takes_what_the_filter_selects(verb):
+    document = {name: "x" for name in (*spec.BY_NAME, *spec.ALIASES) if name != "action"}
+    taken = action_for(document, verb)
+    assert set(taken) <= set(action_spec(verb))
+    assert not foreign_options(verb, taken)
