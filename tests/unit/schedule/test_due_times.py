@@ -107,7 +107,8 @@ def minutes(zone, day):
             lambda at: at.weekday() == 0 and at.minute == 15, True, False,
         ),
     ],
-    ids=str,
+    # A function's text is another one in each process, and processes that share tests have to name them alike.
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
 )  # fmt: skip
 @pytest.mark.parametrize(("zone", "day"), [(zone, day) for zone, days in CHANGES.items() for day in days])
 def test_a_change_of_the_clock_neither_skips_nor_doubles_a_run(schedule, fits, is_twice, is_made_up, zone, day):
