@@ -142,10 +142,11 @@ def test_a_job_that_waits_for_its_start_date_can_be_started_before(world):
     assert [one.started - START >= 3600 for one in world.started] == [False, True]
 
 
-def test_a_schedule_that_makes_no_sense_is_said_to(world):
+def test_a_schedule_that_makes_no_sense_is_said_to_once(world, caplog):
     world.create_unchecked(job("wrong", "node", 1, {"schedule_hour": "25"}))
     world.node("node", UTC, poll_seconds=5)
     world.run_until(START + 60)
+    assert caplog.text.count("its values go from 0 to 23") == 1
     schedule = schedule_of(world, "wrong")
     assert (schedule["status"], schedule["result"]) == ("completed", "fail")
     assert "its values go from 0 to 23" in schedule["reason"]

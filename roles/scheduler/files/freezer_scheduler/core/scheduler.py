@@ -318,10 +318,13 @@ class Core:
             else:
                 self._jobs.report(job_id, event="", seen_event=event)
                 self._jobs.step(entry, event, now, known_status=status)
+        elif is_found:
+            # Its schedule has just been looked at; one without any time to come has completed it, and says so once.
+            pass
         elif entry.state.status == states.COMPLETED:
             if (is_changed or is_reopened(schedule)) and has_times(schedule):
                 self._jobs.step(entry, states.RESCHEDULED, now, known_status=status)
-        elif not is_found and is_changed and entry.state.status == states.SCHEDULED:
+        elif is_changed and entry.state.status == states.SCHEDULED:
             # What would have been due in the past by the new schedule, is not made up for.
             entry.last_due = max(entry.last_due or 0, now - 1)
             if entry.session_id and not has_times(schedule):
