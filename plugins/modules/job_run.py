@@ -36,7 +36,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    details: The actions run in check mode, and nothing is recorded.
+    details:
+      - The actions run in check mode, and nothing is recorded.
+      - An action that needs a backup which the job would make first, and that is not there, does not fail.
   diff_mode:
     support: full
   idempotent:

@@ -349,6 +349,23 @@ def test_a_dry_run_changes_nothing(runner):
     assert not runner.container.exists()
 
 
+def test_a_dry_run_does_not_fail_for_want_of_a_backup_that_the_job_makes(runner):
+    """What the job would not make is missing in a dry run too."""
+    prune = {"action": "admin", "backup_name": "etc", "keep_last": 2, **runner.place()}
+    runner.store(runner.backup("etc"), prune, runner.restore("etc"))
+    succeeded, output = runner.run_with({}, "--check")
+    assert succeeded, output
+    assert output.count("check mode cannot tell, for the backup before it was not made") == 2
+    assert not runner.container.exists()
+    succeeded, output = runner.run()
+    assert succeeded, output
+
+    runner.store(runner.backup("etc"), runner.restore("other"))
+    succeeded, output = runner.run_with({}, "--check")
+    assert not succeeded
+    assert "Action 2 (restore of other): There is no backup" in output
+
+
 def test_a_host_that_cannot_be_reached_is_a_failed_job(runner, tmp_path):
     runner.store(runner.backup("etc"))
     inventory = tmp_path / "inventory"

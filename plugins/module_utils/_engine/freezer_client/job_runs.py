@@ -12,6 +12,7 @@ from datetime import tzinfo
 from typing import Any
 
 from ..action.of_job import actions_of, bare_action
+from ..action.options import parse_options
 from ..errors import FreezerError
 from ..schedule import states
 from ..schedule.due_times import DueTimes
@@ -81,7 +82,7 @@ def _actions(job: Mapping[str, Any], init: bool) -> list[Mapping[str, Any]]:
         kind = what.get("action") or "none"
         if kind not in KINDS:
             raise NotRun(
-                f"{refused} {number} is {kind}, and this playbook runs {', '.join(KINDS[:-1])} and {KINDS[-1]} only. Leave the "
+                f"{refused} {number} is {kind}, and job_run runs {', '.join(KINDS[:-1])} and {KINDS[-1]} only. Leave the "
                 "job to freezer-scheduler, for example with freezer.backup.job_event and the event start."
             )
         if str(what.get("init")).strip().lower() in _TRUE:
@@ -91,6 +92,27 @@ def _actions(job: Mapping[str, Any], init: bool) -> list[Mapping[str, Any]]:
                 "freezer_run_job_init=true."
             )
     return [{**one, "freezer_action": {**bare_action(one), "init": True}} for one in found] if init else found
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The backups of one name, and the storages that they are in."""
+
+    name: tuple[str | None, str | None, str]
+    storages: frozenset[tuple[str, str]]
+
+    def is_in(self, other: _Place) -> bool:
+        return self.name == other.name and self.storages <= other.storages
+
+
+def _place_of(what: Mapping[str, Any]) -> _Place:
+    """The place of an action whose options have been read before."""
+    options = parse_options(what)
+    given = options.storages or [{}]
+    found = {
+        (str(one.get("storage") or options.storage), str(one.get("container") or options.container)) for one in given
+    }
+    return _Place((options.backup_name, options.hostname, options.backup_media), frozenset(found))
 
 
 class _JobRunner:
@@ -111,6 +133,8 @@ class _JobRunner:
         tag = tag if isinstance(tag, int) else 0
         self._run = JobRun(uuid.uuid4().hex, str(job["job_id"]), now, now, session_id, tag)
         self._backup_ids: list[str] = []
+        #: Where in check mode full backups would be made, which may be the first ones there.
+        self._planned: list[_Place] = []
 
     def run(self) -> Ran:
         """Join the session, run the actions, record the end whatever happened before."""
@@ -170,6 +194,8 @@ class _JobRunner:
         run, action = self._run, self._actions[self._run.index]
         name = described(action, run.index)
         outcome = self._recorded(self._around.perform(bare_action(action)))
+        if self._around.check_mode:
+            outcome = self._foretold(bare_action(action), outcome)
         said = f": {outcome.message}" if outcome.message else ""
         now = self._around.clock()
         if run.ended(outcome, self._actions, now):
@@ -178,6 +204,22 @@ class _JobRunner:
             self._around.sleep(0.0 if self._around.check_mode else seconds)
         else:
             self._around.tell(f"{name}: {outcome.result}{said}")
+
+    def _foretold(self, what: Mapping[str, Any], outcome: Outcome) -> Outcome:
+        """In check mode: the result of an action that fails may be due to a backup before it, which was not made.
+
+        What cannot be done as it was asked for fails in any case.
+        """
+        if outcome.result == SUCCESS:
+            if what.get("action") == "backup" and outcome.document.get("level") == 0:
+                self._planned.append(_place_of(what))
+            return outcome
+        here = _place_of(what) if outcome.may_retry and self._planned else None
+        if here is None or not any(here.is_in(place) for place in self._planned):
+            return outcome
+        return Outcome(
+            SUCCESS, f"check mode cannot tell, for the backup before it was not made. It says: {outcome.message}"
+        )
 
     def _recorded(self, outcome: Outcome) -> Outcome:
         """Tell the API of backups that were made or are gone. What it does not take is a failure of the action."""
