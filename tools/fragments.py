@@ -22,6 +22,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import Row
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import BY_NAME, MODULES
 from ansible_collections.freezer.backup.plugins.module_utils._module.action_specs import action_spec
 
@@ -50,6 +51,9 @@ def fragments() -> str:
     specs = {verb: action_spec(verb) for verb in MODULES}
     first, *others = specs.values()
     common = {name: option for name, option in first.items() if all(other.get(name) == option for other in others)}
+    # What names options that some modules lack is each module's own, so that none is called another module's there.
+    while foreign := [name for name in common if not _named(name) <= set(common)]:
+        common = {name: option for name, option in common.items() if name not in foreign}
     parts = [_part("DOCUMENTATION", common, common)]
     for verb, spec in specs.items():
         own = {name: option for name, option in spec.items() if name not in common}
@@ -61,9 +65,18 @@ def _part(name: str, options: Mapping[str, Any], known: Collection[str]) -> str:
     lines = [f'    {name} = r"""', "options:"]
     for option, declared in sorted(options.items()):
         row = BY_NAME[option]
-        texts = [row.text, *([f"Without it {row.otherwise}."] if row.otherwise else []), *row.paragraphs]
-        lines += _option(option, [_qualified(text, known) for text in texts], declared, "  ")
+        lines += _option(option, [_qualified(text, known) for text in _texts(row)], declared, "  ")
     return "\n".join([*lines, '"""\n'])
+
+
+def _texts(row: Row) -> list[str]:
+    default = f"The default is {row.otherwise}." if row.otherwise else ""
+    return [text for text in (row.text, default, *row.paragraphs, row.of_modules) if text]
+
+
+def _named(option: str) -> set[str]:
+    """The options that the texts of an option name."""
+    return set(re.findall(r"\bO\((\w+)", " ".join(_texts(BY_NAME[option]))))
 
 
 def _option(name: str, texts: Sequence[str], declared: Mapping[str, Any], indent: str) -> Iterator[str]:

@@ -33,19 +33,11 @@ options:
     description:
       - The name of the volume, which has to be unique in the project.
     type: str
-  cindernative_vol_id:
-    description:
-      - The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.
-      - With O(freezer.backup.backup#module:max_level) so many increments follow each full backup. Cinder builds an
-        increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
-        the result gives the reason.
-    type: str
   cloud:
     description:
       - The name of a cloud in a C(clouds.yaml) of the host, for O(storage=swift), servers and volumes.
-      - Without it and without O(osrc) E(OS_CLOUD) is used, or E(OS_AUTH_URL) and the variables that belong to it.
-      - It needs the Python library openstacksdk on the host; without this and O(osrc) keystoneauth1 is enough, if
-        E(OS_CLOUD) is not set.
+      - The default is E(OS_CLOUD), or E(OS_AUTH_URL) and the variables that belong to it, if O(osrc) is not given.
+      - It needs the Python library openstacksdk on the host. For O(osrc) and E(OS_AUTH_URL) keystoneauth1 is enough.
     type: str
   cloud_timeout_seconds:
     description:
@@ -54,9 +46,10 @@ options:
     default: 21600
   container:
     description:
-      - 'The container of the backups: for O(storage=local) the absolute path of a folder, for O(storage=swift) the name
-        of a container.'
-      - Without it V(freezer_backups) for V(swift).
+      - 'The container of the backups: for O(storage=local) the path of a folder, for O(storage=swift) the name of a
+        container.'
+      - The default is V(freezer_backups) for V(swift).
+      - In documents and modules the path has to be absolute.
       - 'Both are made if they are missing: a folder with mode 0700, a container together with C(<container>_segments).'
       - Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; other names are
         used as given. Images of servers and volumes need O(storage=swift).
@@ -78,7 +71,7 @@ options:
   hostname:
     description:
       - The host of the backup.
-      - Without it the name of the host that runs it.
+      - The default is the name of the host that runs it.
     type: str
     aliases: [restore_from_host]
   init:
@@ -98,7 +91,7 @@ options:
   log_file:
     description:
       - Append a log to this file.
-      - 'Modules accept it, because documents have it, and write no log: they report through Ansible.'
+      - 'The module accepts it, because documents have it, and writes no log: it reports through Ansible.'
     type: str
   max_priority:
     description:
@@ -107,16 +100,6 @@ options:
     type: bool
     default: false
     aliases: [max_cpu_priority]
-  mode:
-    description:
-      - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'
-      - The database is quiesced while the snapshot is made, so it needs O(freezer.backup.backup#module:snapshot=lvm),
-        and O(freezer.backup.backup#module:path_to_backup) has to have all of its files. V(mongo) is V(mongodb).
-      - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
-      - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
-    type: str
-    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
-    default: fs
   nova_inst_id:
     description:
       - The id of a server, an image of which is kept in Swift.
@@ -138,16 +121,201 @@ options:
     description:
       - Send requests to the cloud through this HTTP proxy, such as C(http://proxy.example.org:3128), or through none
         with V(none).
-      - Without it that of E(https_proxy), E(http_proxy) and E(no_proxy).
+      - The default is that of E(https_proxy), E(http_proxy) and E(no_proxy).
     type: str
   storage:
     description:
       - 'Where backups are kept: V(local) is a folder of the host, V(swift) the object store of an OpenStack cloud.'
-      - Without this and O(storages) it is V(swift) if O(cloud), O(osrc) or the environment (E(OS_CLOUD), or
-        E(OS_AUTH_URL) and the variables that belong to it, or E(OS_CLIENT_CONFIG_FILE)) names a cloud, else an error.
-        The result has the choice in RV(ignore:chosen).
+      - If no storage is named, it is V(swift) if O(cloud), O(osrc) or the environment (E(OS_CLOUD), or E(OS_AUTH_URL)
+        and the variables that belong to it, or E(OS_CLIENT_CONFIG_FILE)) names a cloud, else an error. The result has
+        the choice in RV(ignore:chosen).
     type: str
     choices: [local, swift]
+  timeout:
+    description:
+      - The longest time for an answer of the cloud, in seconds.
+      - The default is 30.
+    type: float
+"""
+
+    BACKUP = r"""
+options:
+  action:
+    description:
+      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
+      - The module accepts the action that it carries out, because documents have it.
+    type: str
+    choices: [backup]
+  always_level:
+    description:
+      - Once this level is reached, every backup has it, each on the newest backup of the level below.
+      - The value V(1) makes differential backups.
+    type: int
+    aliases: [always_backup_level]
+  cindernative_backup_container:
+    description:
+      - The container that Cinder puts its backup into.
+      - The default is that of Cinder.
+    type: str
+  cindernative_vol_id:
+    description:
+      - The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.
+      - With O(max_level) so many increments follow each full backup. Cinder builds an increment on the volume's newest
+        backup; if that has another name than O(backup_name), the backup is full, and the result gives the reason.
+    type: str
+  compression:
+    description:
+      - How new backups are compressed.
+      - The default is V(zstd), or V(gzip) where the host has neither Python's C(zstandard) nor the program C(zstd).
+    type: str
+    choices: [zstd, gzip, none]
+  compression_level:
+    description:
+      - 'The level of O(compression), 1 to 19 for V(zstd) (default: 3) and 1 to 9 for V(gzip) (default: 6).'
+    type: int
+  deadline_seconds:
+    description:
+      - The application of O(mode) is released after this time in any case; the backup fails in that case.
+      - It is above 0 and at most 86400.
+    type: float
+    default: 60
+  dereference_symlink:
+    description:
+      - Store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both (V(all)) or
+        neither (V(none)).
+    type: str
+    choices: [none, soft, hard, all]
+    default: none
+  exclude:
+    description:
+      - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
+    type: list
+    elements: str
+  incremental:
+    description:
+      - The value V(false) is the same as O(no_incremental=true).
+    type: bool
+    default: true
+  lvm_auto_snap:
+    description:
+      - The same as O(snapshot=lvm), for the volume of this path, as Freezer's older documents have it.
+      - The path has to be on the volume that O(path_to_backup) is on; V(true) is the same as O(snapshot=lvm) alone.
+    type: str
+  lvm_dirmount:
+    description:
+      - The mount point of the snapshot; it has to be empty.
+      - The default is a folder of its own below C(/run/freezer-backup).
+      - With O(lvm_srcvol), O(path_to_backup) can be the path that the data has in the mounted snapshot.
+    type: path
+  lvm_snapname:
+    description:
+      - The name of the snapshot.
+      - The default is C(freezer_backup_snap_) and a code.
+    type: str
+  lvm_snapperm:
+    description:
+      - Whether the snapshot can only be read (V(ro)), or also be written to (V(rw)).
+    type: str
+    choices: [ro, rw]
+    default: ro
+    aliases: [lvm_snap_perm]
+  lvm_snapsize:
+    description:
+      - The space of a classic snapshot for blocks that are overwritten while it is read, such as V(2G), V(20%ORIGIN) or
+        V(50%FREE).
+      - The default is 1G.
+      - A backup whose snapshot runs out of space fails. A thin volume has thin snapshots, which take what they need of
+        the pool.
+    type: str
+  lvm_srcvol:
+    description:
+      - The volume to take the snapshot of, as C(group/volume) or by its path; it asks for a snapshot without
+        O(snapshot).
+      - The default is the one that the path is on.
+      - It follows from O(path_to_backup); if it is given, it has to agree.
+    type: str
+  lvm_volgroup:
+    description:
+      - The group of the volume.
+      - The default is that of the path's volume.
+      - It follows from O(path_to_backup); if it is given, it has to agree.
+    type: str
+  max_level:
+    description:
+      - 'The highest level: so many increments follow a full backup, and the next one is full again.'
+      - Without O(max_level), O(always_level) and O(restart_always_level) every backup is full.
+    type: int
+    aliases: [max_backup_level]
+  max_segment_size:
+    description:
+      - The size of a stored segment in bytes, or with a suffix K, M or G (powers of 1024); at least V(64K).
+    type: str
+    default: 64M
+    aliases: [max_seg_size]
+  min_age:
+    description:
+      - Make no backup if the newest one in every storage is younger than this many seconds.
+      - With M(freezer.backup.prune), keep leftovers of killed runs that are younger than this.
+    type: float
+  mode:
+    description:
+      - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'
+      - The database is quiesced while the snapshot is made, so it needs O(snapshot=lvm), and O(path_to_backup) has to
+        have all of its files. V(mongo) is V(mongodb).
+      - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
+      - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
+    type: str
+    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    default: fs
+  mongodb_conf:
+    description:
+      - A file on the host with lines such as C(user = backup), for O(mode=mongodb).
+      - It may have C(host), C(port), C(user), C(password) and C(database). Without it the server of the host is asked
+        without a password.
+    type: path
+  mysql_conf:
+    description:
+      - A file on the host with lines such as C(user = backup), for O(mode=mysql), also MySQL's own option files.
+      - It may have C(host), C(port), C(user), C(password) and C(socket). Without it the user who runs the backup logs
+        in through the socket.
+    type: path
+  no_incremental:
+    description:
+      - Make a full backup, whatever the options of levels are.
+    type: bool
+    default: false
+  one_file_system:
+    description:
+      - Leave out other file systems that are mounted below the path.
+      - The default is V(false), and V(true) with a snapshot.
+      - With V(false) they are backed up as well, unless a snapshot is read, which has one file system. Virtual file
+        systems are always left out, such as C(/proc), C(/sys) and C(devtmpfs).
+      - File systems that are left out are listed in RV(ignore:left_out) and RV(ignore:reason) of the result. That is no
+        failure.
+    type: bool
+  path_to_backup:
+    description:
+      - The folder or the file to back up.
+    type: path
+    aliases: [src_file, file_to_backup]
+  postgresql_conf:
+    description:
+      - A file on the host with lines such as C(user = backup), for O(mode=postgresql).
+      - It may have C(host), C(port), C(user), C(password), C(database), C(socket), and C(os_user), the user of the
+        system that logs in. Without C(host) that is C(postgres), if root runs the backup.
+    type: path
+  restart_always_level:
+    description:
+      - Make a full backup so many days after the last full one.
+    type: float
+    aliases: [restart_always_backup]
+  snapshot:
+    description:
+      - Read a snapshot of the LVM volume that the path is on, and remove it afterwards.
+      - All files are then of one point in time. In documents and modules the value is V(lvm), or V(true) as Freezer has
+        it.
+      - Needs root and lvm2 on the host, and free extents in the volume group or space in the thin pool.
+    type: str
   storages:
     description:
       - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
@@ -177,175 +345,6 @@ options:
         description:
           - As O(osrc), for this storage alone.
         type: path
-  timeout:
-    description:
-      - The longest time for an answer of the cloud, in seconds.
-      - Without it 30.
-    type: float
-"""
-
-    BACKUP = r"""
-options:
-  action:
-    description:
-      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
-      - A module accepts the action that it carries out, so that a document can be passed unchanged.
-    type: str
-    choices: [backup]
-  always_level:
-    description:
-      - Once this level is reached, every backup has it, each on the newest backup of the level below.
-      - The value V(1) makes differential backups.
-    type: int
-    aliases: [always_backup_level]
-  cindernative_backup_container:
-    description:
-      - The container that Cinder puts its backup into.
-      - Without it Cinder's default.
-    type: str
-  compression:
-    description:
-      - How new backups are compressed.
-      - Without it V(zstd), or V(gzip) where the host has neither Python's C(zstandard) nor the program C(zstd).
-    type: str
-    choices: [zstd, gzip, none]
-  compression_level:
-    description:
-      - 'The level of O(compression), 1 to 19 for V(zstd) (default: 3) and 1 to 9 for V(gzip) (default: 6).'
-    type: int
-  deadline_seconds:
-    description:
-      - The application of O(mode) is released after this time in any case; the backup fails in that case.
-      - It is above 0 and at most 86400.
-    type: float
-    default: 60
-  dereference_symlink:
-    description:
-      - Store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both (V(all)) or
-        neither (V(none)).
-    type: str
-    choices: [none, soft, hard, all]
-    default: none
-  exclude:
-    description:
-      - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude); can be given several times.
-    type: list
-    elements: str
-  incremental:
-    description:
-      - The value V(false) is the same as O(no_incremental=true).
-    type: bool
-    default: true
-  lvm_auto_snap:
-    description:
-      - The same as O(snapshot=lvm), for the volume of this path, as Freezer's older documents have it.
-      - The path has to be on the volume that O(path_to_backup) is on; V(true) is the same as O(snapshot=lvm) alone.
-    type: str
-  lvm_dirmount:
-    description:
-      - The mount point of the snapshot; it has to be empty.
-      - Without it a folder of its own below C(/run/freezer-backup).
-      - With O(lvm_srcvol), O(path_to_backup) can be the path that the data has in the mounted snapshot.
-    type: path
-  lvm_snapname:
-    description:
-      - The name of the snapshot.
-      - Without it C(freezer_backup_snap_) and a code.
-    type: str
-  lvm_snapperm:
-    description:
-      - Whether the snapshot can only be read (V(ro)), or also be written to (V(rw)).
-    type: str
-    choices: [ro, rw]
-    default: ro
-    aliases: [lvm_snap_perm]
-  lvm_snapsize:
-    description:
-      - The space of a classic snapshot for blocks that are overwritten while it is read, such as V(2G), V(20%ORIGIN) or
-        V(50%FREE).
-      - Without it 1G.
-      - A backup whose snapshot runs out of space fails. A thin volume has thin snapshots, which take what they need of
-        the pool.
-    type: str
-  lvm_srcvol:
-    description:
-      - The volume to take the snapshot of, as C(group/volume) or by its path; it asks for a snapshot without
-        O(snapshot).
-      - Without it the one that the path is on.
-      - It follows from O(path_to_backup); if it is given, it has to agree.
-    type: str
-  lvm_volgroup:
-    description:
-      - The group of the volume.
-      - Without it that of the path's volume.
-      - It follows from O(path_to_backup); if it is given, it has to agree.
-    type: str
-  max_level:
-    description:
-      - 'The highest level: so many increments follow a full backup, and the next one is full again.'
-      - Without O(max_level), O(always_level) and O(restart_always_level) every backup is full.
-    type: int
-    aliases: [max_backup_level]
-  max_segment_size:
-    description:
-      - The size of a stored segment in bytes, or with a suffix K, M or G (powers of 1024); at least V(64K).
-    type: str
-    default: 64M
-    aliases: [max_seg_size]
-  min_age:
-    description:
-      - Make no backup if the newest one in every storage is younger than this many seconds.
-      - With M(freezer.backup.prune), keep leftovers of killed runs that are younger than this.
-    type: float
-  mongodb_conf:
-    description:
-      - A file on the host with lines such as C(user = backup), for O(mode=mongodb).
-      - It may have C(host), C(port), C(user), C(password) and C(database). Without it the server of the host is asked
-        without a password.
-    type: path
-  mysql_conf:
-    description:
-      - A file on the host with lines such as C(user = backup), for O(mode=mysql), also MySQL's own option files.
-      - It may have C(host), C(port), C(user), C(password) and C(socket). Without it the user who runs the backup logs
-        in through the socket.
-    type: path
-  no_incremental:
-    description:
-      - Make a full backup, whatever the options of levels are.
-    type: bool
-    default: false
-  one_file_system:
-    description:
-      - Leave out other file systems that are mounted below the path.
-      - Without it V(false), and V(true) with a snapshot.
-      - With V(false) they are backed up as well, unless a snapshot is read, which has one file system. Virtual file
-        systems are always left out, such as C(/proc), C(/sys) and C(devtmpfs).
-      - File systems that are left out are listed in RV(ignore:left_out) and RV(ignore:reason) of the result. That is no
-        failure.
-    type: bool
-  path_to_backup:
-    description:
-      - The folder or the file to back up.
-    type: path
-    aliases: [src_file, file_to_backup]
-  postgresql_conf:
-    description:
-      - A file on the host with lines such as C(user = backup), for O(mode=postgresql).
-      - It may have C(host), C(port), C(user), C(password), C(database), C(socket), and C(os_user), the user of the
-        system that logs in. Without C(host) that is C(postgres), if root runs the backup.
-    type: path
-  restart_always_level:
-    description:
-      - Make a full backup so many days after the last full one.
-    type: float
-    aliases: [restart_always_backup]
-  snapshot:
-    description:
-      - Read a snapshot of the LVM volume that the path is on, and remove it afterwards.
-      - All files are then of one point in time. In documents and modules the value is V(lvm), or V(true) as Freezer has
-        it.
-      - Needs root and lvm2 on the host, and free extents in the volume group or space in the thin pool.
-    type: str
   sync:
     description:
       - Write the buffers of the host's file systems to disk before a backup begins.
@@ -358,7 +357,7 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
-      - A module accepts the action that it carries out, so that a document can be passed unchanged.
+      - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [restore]
   backup_id:
@@ -370,10 +369,27 @@ options:
     description:
       - The backup of Cinder to restore or verify, also one of another program; the same as O(backup_id).
     type: str
+  cindernative_vol_id:
+    description:
+      - The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.
+      - With O(freezer.backup.backup#module:max_level) so many increments follow each full backup. Cinder builds an
+        increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
+        the result gives the reason.
+    type: str
+  mode:
+    description:
+      - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'
+      - The database is quiesced while the snapshot is made, so it needs O(freezer.backup.backup#module:snapshot=lvm),
+        and O(freezer.backup.backup#module:path_to_backup) has to have all of its files. V(mongo) is V(mongodb).
+      - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
+      - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
+    type: str
+    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    default: fs
   nova_restore_network:
     description:
       - The id of the network for a restored server.
-      - Without it the former networks of the server.
+      - The default is the former networks of the server.
     type: str
   overwrite:
     description:
@@ -388,7 +404,7 @@ options:
   restore_as:
     description:
       - The name of the new server or volume that a restore makes.
-      - Without it C(<name>~<timestamp>).
+      - The default is C(<name>~<timestamp>).
     type: str
   restore_from_date:
     description:
@@ -396,6 +412,34 @@ options:
         day), V(yesterday 18:00), V(3 days ago).'
       - Without a time zone it is the local time of the host.
     type: str
+  storages:
+    description:
+      - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
+      - M(freezer.backup.restore) reads from the first storage that has the backup. Without O(backup_id) it fails if one
+        of them cannot be read or is damaged, because that one may have a newer backup.
+      - M(freezer.backup.verify) fails if one of them does not have the backup.
+    type: list
+    elements: dict
+    suboptions:
+      storage:
+        description:
+          - As O(storage), for this storage alone.
+        type: str
+        choices: [local, swift]
+        required: true
+      container:
+        description:
+          - As O(container), for this storage alone.
+        type: str
+        required: true
+      cloud:
+        description:
+          - As O(cloud), for this storage alone.
+        type: str
+      osrc:
+        description:
+          - As O(osrc), for this storage alone.
+        type: path
 """
 
     VERIFY = r"""
@@ -403,7 +447,7 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
-      - A module accepts the action that it carries out, so that a document can be passed unchanged.
+      - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [verify]
   backup_id:
@@ -429,6 +473,13 @@ options:
     description:
       - The backup of Cinder to restore or verify, also one of another program; the same as O(backup_id).
     type: str
+  cindernative_vol_id:
+    description:
+      - The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.
+      - With O(freezer.backup.backup#module:max_level) so many increments follow each full backup. Cinder builds an
+        increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
+        the result gives the reason.
+    type: str
   compare_to:
     description:
       - 'Restore into a scratch folder and compare that with this folder: names, contents, modes, owners, times, links
@@ -437,12 +488,50 @@ options:
       - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes of a snapshot of
         it are compared.
     type: path
+  mode:
+    description:
+      - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'
+      - The database is quiesced while the snapshot is made, so it needs O(freezer.backup.backup#module:snapshot=lvm),
+        and O(freezer.backup.backup#module:path_to_backup) has to have all of its files. V(mongo) is V(mongodb).
+      - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
+      - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
+    type: str
+    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    default: fs
   restore_from_date:
     description:
       - 'Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all of that
         day), V(yesterday 18:00), V(3 days ago).'
       - Without a time zone it is the local time of the host.
     type: str
+  storages:
+    description:
+      - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
+      - M(freezer.backup.restore) reads from the first storage that has the backup. Without O(backup_id) it fails if one
+        of them cannot be read or is damaged, because that one may have a newer backup.
+      - M(freezer.backup.verify) fails if one of them does not have the backup.
+    type: list
+    elements: dict
+    suboptions:
+      storage:
+        description:
+          - As O(storage), for this storage alone.
+        type: str
+        choices: [local, swift]
+        required: true
+      container:
+        description:
+          - As O(container), for this storage alone.
+        type: str
+        required: true
+      cloud:
+        description:
+          - As O(cloud), for this storage alone.
+        type: str
+      osrc:
+        description:
+          - As O(osrc), for this storage alone.
+        type: path
 """
 
     PRUNE = r"""
@@ -450,9 +539,16 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
-      - A module accepts the action that it carries out, so that a document can be passed unchanged.
+      - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [admin]
+  cindernative_vol_id:
+    description:
+      - The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.
+      - With O(freezer.backup.backup#module:max_level) so many increments follow each full backup. Cinder builds an
+        increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
+        the result gives the reason.
+    type: str
   keep_daily:
     description:
       - Keep the newest backup of each of so many days that have any.
@@ -479,6 +575,16 @@ options:
       - Make no backup if the newest one in every storage is younger than this many seconds.
       - With M(freezer.backup.prune), keep leftovers of killed runs that are younger than this.
     type: float
+  mode:
+    description:
+      - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'
+      - The database is quiesced while the snapshot is made, so it needs O(freezer.backup.backup#module:snapshot=lvm),
+        and O(freezer.backup.backup#module:path_to_backup) has to have all of its files. V(mongo) is V(mongodb).
+      - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
+      - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
+    type: str
+    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    default: fs
   remove_before_date:
     description:
       - Remove backups that began at or before this date, as in V(2026-11-22T08:30:00), unless another rule keeps them.
@@ -489,4 +595,33 @@ options:
       - Remove backups that are older than so many days, unless another rule keeps them.
     type: float
     aliases: [remove_older_then]
+  storages:
+    description:
+      - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
+      - M(freezer.backup.restore) reads from the first storage that has the backup. Without
+        O(freezer.backup.restore#module:backup_id) it fails if one of them cannot be read or is damaged, because that
+        one may have a newer backup.
+      - M(freezer.backup.verify) fails if one of them does not have the backup.
+    type: list
+    elements: dict
+    suboptions:
+      storage:
+        description:
+          - As O(storage), for this storage alone.
+        type: str
+        choices: [local, swift]
+        required: true
+      container:
+        description:
+          - As O(container), for this storage alone.
+        type: str
+        required: true
+      cloud:
+        description:
+          - As O(cloud), for this storage alone.
+        type: str
+      osrc:
+        description:
+          - As O(osrc), for this storage alone.
+        type: path
 """

@@ -92,6 +92,18 @@ def test_a_text_is_sentences_whose_marks_name_options_that_there_are(option):
         assert not re.search(r"\b[OVCEM]\(|RV\(", flags.as_typed(text))
 
 
+def test_the_manual_speaks_of_flags_only_and_says_in_one_sentence_what_the_default_is():
+    shown = {row.name: [flags.about(row), *map(flags.as_typed, row.paragraphs)] for row in flags.flags()}
+    for texts in shown.values():
+        assert not any(re.search(r"\b[Tt]he module|\bA module|Ansible", text) for text in texts), texts
+    assert shown["cloud"][0].endswith(
+        "(default: OS_CLOUD, or OS_AUTH_URL and the variables that belong to it, if --osrc is not given)"
+    )
+    assert "this and storages" not in " ".join(shown["storage"])
+    assert shown["exclude"][0].endswith("(can be given several times)")
+    assert "absolute path" not in shown["container"][0]
+
+
 def _modes(part):
     """Every list of modes in a part of the contract of the API."""
     if isinstance(part, dict):

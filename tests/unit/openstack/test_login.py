@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import HttpBasic, NoAuth
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import BadAddress
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.auth import Token
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.catalogue import (
@@ -29,6 +30,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.i
     auth_method,
     complete,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.openrc import read_openrc
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
 from ansible_collections.freezer.backup.tests.support.faulty_server import FaultyServer, answer
 
@@ -321,6 +323,14 @@ OPENRC = {
     "OS_INTERFACE": "internal",
     "OS_IDENTITY_API_VERSION": "3",
 }
+
+
+def test_an_openrc_that_cannot_be_read_is_told_in_words(tmp_path):
+    with pytest.raises(BadAddress, match=r"\(osrc\) cannot be read: No such file or directory\.$"):
+        read_openrc(str(tmp_path / "none"))
+    (tmp_path / "latin").write_bytes(b"OS_USERNAME=J\xfcrgen\n")
+    with pytest.raises(BadAddress, match=r"latin \(osrc\) is not a text in UTF-8\.$"):
+        read_openrc(str(tmp_path / "latin"))
 
 
 def test_an_openrc_is_enough():

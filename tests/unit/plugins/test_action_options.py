@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,12 @@ def test_of_a_document_with_every_key_in_every_spelling_a_module_takes_what_the_
     taken = action_for(document, verb)
     assert set(taken) <= set(action_spec(verb))
     assert not foreign_options(verb, taken)
+
+
+@pytest.mark.parametrize("verb", spec.MODULES)
+def test_a_module_calls_none_of_its_own_options_those_of_a_module(verb):
+    own = documented_by(verb)
+    said = " ".join(text for option in own.values() for text in option["description"])
+    assert not set(re.findall(r"O\(freezer\.backup\.\w+#module:(\w+)", said)) & set(own)
+    assert "several times" not in said
+    assert not re.search(r"Without it (no\b|V\()", said)

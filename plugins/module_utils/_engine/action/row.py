@@ -40,6 +40,8 @@ class Row:
     text: str = ""
     #: What else there is to know, a paragraph on each line, for the manual and the documentation of modules.
     more: str = ""
+    #: What is true of modules only, and is not in the manual.
+    of_modules: str = ""
     #: A line for --help, which shows only options that have one.
     line: str = ""
     #: What it is where it is not given; None where that depends on other things, which ``otherwise`` tells in words.

@@ -24,7 +24,7 @@ READ: Sequence[Row] = (
         line="backup: the folder or the file to back up", aliases=("src_file", "file_to_backup"), verbs=BACKUP,
         media=(FILES,), is_path=True),
     Row("exclude", values.texts, "PATTERN",
-        "Leave out paths that match this pattern, in the form of GNU tar's C(--exclude); can be given several times.", repeated=True,
+        "Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).", repeated=True,
         line="backup: leave this out; can be repeated", default=(), verbs=BACKUP, media=(FILES,)),
     Row("dereference_symlink", values.Choice("none", "soft", "hard", "all"), "WHICH",
         "Store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both (V(all)) or neither (V(none)).",

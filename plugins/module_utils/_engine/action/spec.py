@@ -26,10 +26,10 @@ GROUPS: Mapping[str, Sequence[Row]] = {
     "what to do": (
         Row("action", None, "ACTION",
             "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).",
-            more="A module accepts the action that it carries out, so that a document can be passed unchanged.",
+            of_modules="The module accepts the action that it carries out, because documents have it.",
             line="backup (the default), restore, verify, info, admin, exec"),
         Row("dry_run", values.switch, "", "Return what would be done, and change nothing.",
-            more="It is the same as check mode of Ansible.",
+            of_modules="It is the same as check mode of Ansible.",
             line="return what would be done, and change nothing", default=False, is_repeated_by_record=False),
     ),
     "which backup": (
@@ -42,14 +42,15 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             verbs=EACH, aliases=("restore_from_host",)),
         Row("storage", values.Choice("local", "swift"), "KIND",
             "Where backups are kept: V(local) is a folder of the host, V(swift) the object store of an OpenStack cloud.",
-            more="Without this and O(storages) it is V(swift) if O(cloud), O(osrc) or the environment (E(OS_CLOUD), "
+            more="If no storage is named, it is V(swift) if O(cloud), O(osrc) or the environment (E(OS_CLOUD), "
                  "or E(OS_AUTH_URL) and the variables that belong to it, or E(OS_CLIENT_CONFIG_FILE)) names a "
                  "cloud, else an error. The result has the choice in RV(ignore:chosen).",
             line="where backups are kept: local or swift", verbs=EACH, is_repeated_by_record=False),
         Row("container", values.text, "PATH",
-            "The container of the backups: for O(storage=local) the absolute path of a folder, for O(storage=swift) "
+            "The container of the backups: for O(storage=local) the path of a folder, for O(storage=swift) "
             "the name of a container.",
-            more="Both are made if they are missing: a folder with mode 0700, a container together with "
+            more="In documents and modules the path has to be absolute.\n"
+                 "Both are made if they are missing: a folder with mode 0700, a container together with "
                  "C(<container>_segments).\n"
                  "Required for O(storage=local). The default for O(storage=swift) is that of Freezer's agents; "
                  "other names are used as given. Images of servers and volumes need O(storage=swift).",
@@ -63,10 +64,9 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             default=False, verbs=EACH),
         Row("cloud", values.text, "NAME",
             "The name of a cloud in a C(clouds.yaml) of the host, for O(storage=swift), servers and volumes.",
-            more="It needs the Python library openstacksdk on the host; without this and O(osrc) keystoneauth1 is enough, if "
-                 "E(OS_CLOUD) is not set.",
-            otherwise="and without O(osrc) E(OS_CLOUD) is used, or E(OS_AUTH_URL) and the variables that belong to "
-                      "it", line="swift and clouds: one of clouds.yaml", verbs=EACH),
+            more="It needs the Python library openstacksdk on the host. For O(osrc) and E(OS_AUTH_URL) keystoneauth1 is enough.",
+            otherwise="E(OS_CLOUD), or E(OS_AUTH_URL) and the variables that belong to it, if O(osrc) is not given",
+            line="swift and clouds: one of clouds.yaml", verbs=EACH),
         Row("osrc", values.text, "FILE",
             "The path of an openrc file on the host with the credentials of a cloud, for O(storage=swift), servers and volumes.",
             more="Its lines are read, not run.", verbs=EACH, is_path=True),
@@ -92,7 +92,7 @@ GROUPS: Mapping[str, Sequence[Row]] = {
                  "result gives the reason.",
             names="cindernative", verbs=EACH, media=("cindernative",)),
         Row("cindernative_backup_container", values.text, "NAME", "The container that Cinder puts its backup into.",
-            otherwise="Cinder's default", verbs=BACKUP, media=CLOUDS),
+            otherwise="that of Cinder", verbs=BACKUP, media=CLOUDS),
         Row("cindernative_backup_id", values.text, "ID",
             "The backup of Cinder to restore or verify, also one of another program; the same as O(backup_id).",
             verbs=FIND, media=CLOUDS),
@@ -162,8 +162,8 @@ GROUPS: Mapping[str, Sequence[Row]] = {
     "exec": (
         Row("command", None, "WORDS", "The command to run, split into words as in a shell; no shell runs it.",
             verbs=EXEC),
-        Row("script", None, "PATH", "In place of a command the path of a file that can be executed.", verbs=EXEC),
-        Row("arguments", None, "WORD", "An argument of the script; can be given several times.", repeated=True, verbs=EXEC),
+        Row("script", None, "PATH", "In place of a command the absolute path of a file that can be executed.", verbs=EXEC),
+        Row("arguments", None, "WORD", "An argument of the script.", repeated=True, verbs=EXEC),
     ),
     "how it is done": (
         Row("max_priority", values.switch, "",
@@ -185,7 +185,7 @@ GROUPS: Mapping[str, Sequence[Row]] = {
         Row("metadata_out", None, "FILE|-", "Write the metadata of a backup, or the result of another action, as JSON.",
             of_node=True),
         Row("log_file", None, "FILE", "Append a log to this file.",
-            more="Modules accept it, because documents have it, and write no log: they report through Ansible.", of_node=True),
+            of_modules="The module accepts it, because documents have it, and writes no log: it reports through Ansible.", of_node=True),
         Row("quiet", None, "", "Show errors only.", short="-q", line="show errors only", of_node=True),
     ),
     "": (

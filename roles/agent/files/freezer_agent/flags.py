@@ -81,6 +81,8 @@ def about(row: Row) -> str:
     beside = []
     if any(not re.search(rf"\b{choice}\b", said) for choice in row.choices):
         beside.append(f"{', '.join(row.choices[:-1])} or {row.choices[-1]}")
+    if row.repeated:
+        beside.append("can be given several times")
     default = as_typed(row.otherwise) or (
         "" if isinstance(row.typed_default, bool) or not row.is_declared else _shown(row.typed_default)
     )

@@ -17,8 +17,10 @@ def read_openrc(path: str) -> dict[str, str]:
     try:
         with open(path, encoding="utf-8") as stream:
             lines = stream.read().splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise BadAddress(f"The openrc file {path} (osrc) cannot be read: {problem}.") from problem
+    except OSError as problem:
+        raise BadAddress(f"The openrc file {path} (osrc) cannot be read: {problem.strerror}.") from problem
+    except UnicodeDecodeError as problem:
+        raise BadAddress(f"The openrc file {path} (osrc) is not a text in UTF-8.") from problem
     found: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
         match = _LINE.match(line)
