@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-
-class ModuleDocFragment:
-    DOCUMENTATION = r"""
+_OPTIONS = r"""
 options:
   url:
     description:
@@ -127,8 +125,24 @@ options:
         repeated only if the server certainly did not receive it.
     type: int
     default: 3
+"""
+
+_NOTES = r"""
 notes:
   - The module may run anywhere from where the API can be reached, so C(delegate_to=localhost) or C(connection=local)
     fits. For most auth types it needs nothing there but Python.
   - Environment variables are those of the host that the module runs on.
 """
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = _OPTIONS + _NOTES
+
+    # For an action that asks the API from the controller, and does its work on the host of the task.
+    FROM_CONTROLLER = (
+        _OPTIONS.replace("where the module runs", "on the controller")
+        + """
+notes:
+  - Environment variables are those of the controller, from which the API is asked.
+"""
+    )
