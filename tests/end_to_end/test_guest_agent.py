@@ -64,17 +64,21 @@ def test_the_deadline_ends_a_hold_also_while_the_hypervisor_has_everything_froze
     began = time.monotonic()
     let_go(inside)  # changes nothing, and takes what a call takes here and now
     deadline = 20 + 3 * int(time.monotonic() - began)
-    began = time.monotonic()
     hold(inside, _HELD, deadline)
-    hypervisor.freeze()
-    assert time.monotonic() - began < deadline, "this machine became much slower in this test"
-    time.sleep(deadline + 6 - (time.monotonic() - began))
+    # It is the machine that waits: its clock falls behind the host's where the host has much to do.
+    released = inside.start("echo begun; until test -e /run/finalized; do sleep 1; done")
+    try:
+        assert released.stdout.readline() == "begun\n"
+        hypervisor.freeze()
+        assert released.poll() is None, "this machine became much slower in this test"
+        assert released.wait(300) == 0
+        assert hypervisor.is_frozen()
+    finally:
+        released.kill()
+        released.communicate()
     hypervisor.thaw()
     done = let_go(inside)
     assert done["released_by"] == "deadline", done
-    # Held until the hypervisor let go, it would have been longer.
-    assert done["held_seconds"] < deadline + 4
-    inside.run("test -e /run/finalized")
 
 
 def test_a_file_system_that_is_held_is_thawed_by_the_hypervisor_too_and_that_is_told(inside, hypervisor):
