@@ -75,6 +75,8 @@ def test_what_is_typed_for_another_action_is_told_and_passed_over(settings, line
     assert settings(line).warnings == (said,)
     if "exec" not in settings(line).action:
         parse_options(settings(line).options)
+    # What is refused is not said to be passed over.
+    assert settings("-F /etc --keep-last 2").warnings == settings("--action restore -F /etc").warnings == ()
     # Beside a document they are the node's, for actions of every kind.
     assert settings(f"--allow-exec {line}", document={}).warnings == ()
 

@@ -338,8 +338,13 @@ def _same(name: str, one: Any, other: Any) -> bool:
 
 
 def passed_over(work: str, names: Iterable[str]) -> list[str]:
-    """A sentence for each option that means something to other verbs only, and that this work passes over."""
-    foreign = [BY_NAME[name] for name in names if name in BY_NAME and work not in BY_NAME[name].verbs]
+    """A sentence for each option that means something to other verbs only, and that this work passes over.
+
+    There is none for what `refuse_for` refuses.
+    """
+    refused = {"backup": RETENTION_KEYS, "restore": (*RETENTION_KEYS, *ONLY_OF_BACKUPS)}.get(work, ())
+    known = [BY_NAME[name] for name in names if name in BY_NAME and name not in refused]
+    foreign = [row for row in known if work not in row.verbs]
     return [f"{row.name} is for {' and '.join(row.verbs)}; this is {work}, and passes over it." for row in foreign]
 
 
