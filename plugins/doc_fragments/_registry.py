@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-_OPTIONS = r"""
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
 options:
   url:
     description:
@@ -22,7 +24,7 @@ options:
       - If neither this nor O(auth) is given, and O(url) is not or O(auth_type) needs Keystone, the environment variable
         E(OS_CLOUD) is used. If neither that nor E(OS_AUTH_URL) is set, E(OS_CLIENT_CONFIG_FILE) can name a C(clouds.yaml)
         with one cloud, as the credential of AWX for OpenStack does.
-      - A name needs the Python library openstacksdk where the module runs, as does a dictionary with a C(profile).
+      - A name needs the Python library openstacksdk on the host that asks the API, as does a dictionary with a C(profile).
     type: raw
   auth_type:
     description:
@@ -32,7 +34,7 @@ options:
         for a token of the project. V(v3token) is the same with C(auth_url) required.
       - V(password), V(v3password) and V(v3applicationcredential) get a token from Keystone.
       - Every other auth type of keystoneauth works as well, such as V(v3oidcpassword) or V(v3totp).
-      - All that ask Keystone need the Python library keystoneauth1 where the module runs. The role
+      - All that ask Keystone need the Python library keystoneauth1 on the host that asks the API. The role
         P(freezer.backup.agent#role) installs it.
       - If it is not given, the environment variable E(OS_AUTH_TYPE) is used. Without that it follows from the keys of
         O(auth) or O(cloud), and is V(none) without those.
@@ -127,22 +129,18 @@ options:
     default: 3
 """
 
-_NOTES = r"""
+    #: Of modules, which ask the API from the host that they run on.
+    FROM_HOST = r"""
+options: {}
 notes:
   - The module may run anywhere from where the API can be reached, so C(delegate_to=localhost) or C(connection=local)
     fits. For most auth types it needs nothing there but Python.
   - Environment variables are those of the host that the module runs on.
 """
 
-
-class ModuleDocFragment:
-    DOCUMENTATION = _OPTIONS + _NOTES
-
-    # For an action that asks the API from the controller, and does its work on the host of the task.
-    FROM_CONTROLLER = (
-        _OPTIONS.replace("where the module runs", "on the controller")
-        + """
+    #: Of an action that asks the API from the controller, and does its work on the host of the task.
+    FROM_CONTROLLER = r"""
+options: {}
 notes:
   - Environment variables are those of the controller, from which the API is asked.
 """
-    )

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes.action_group
   - freezer.backup._document.info
   - freezer.backup._registry
+  - freezer.backup._registry.from_host
 seealso:
   - module: freezer.backup.action
 """

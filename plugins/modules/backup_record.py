@@ -38,6 +38,7 @@ extends_documentation_fragment:
   - freezer.backup._document
   - freezer.backup._document.stamps
   - freezer.backup._registry
+  - freezer.backup._registry.from_host
 attributes:
   check_mode:
     support: full

@@ -37,6 +37,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes.action_group
   - freezer.backup._document.info
   - freezer.backup._registry
+  - freezer.backup._registry.from_host
 seealso:
   - module: freezer.backup.job
   - plugin: freezer.backup.next_runs

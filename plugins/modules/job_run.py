@@ -32,6 +32,7 @@ options:
 extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group
+  - freezer.backup._registry
   - freezer.backup._registry.from_controller
 attributes:
   check_mode:

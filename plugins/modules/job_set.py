@@ -48,6 +48,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes.action_group
   - freezer.backup._document.job_set
   - freezer.backup._registry
+  - freezer.backup._registry.from_host
 attributes:
   check_mode:
     support: full

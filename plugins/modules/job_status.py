@@ -59,6 +59,7 @@ extends_documentation_fragment:
   - freezer.backup._attributes
   - freezer.backup._attributes.action_group
   - freezer.backup._registry
+  - freezer.backup._registry.from_host
 attributes:
   check_mode:
     support: full

@@ -64,6 +64,7 @@ extends_documentation_fragment:
   - freezer.backup._document.schedule
   - freezer.backup._document.stamps
   - freezer.backup._registry
+  - freezer.backup._registry.from_host
 attributes:
   check_mode:
     support: full
