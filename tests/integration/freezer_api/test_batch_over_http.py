@@ -8,7 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-ACTION = {"freezer_action": {"action": "backup", "path_to_backup": "/etc", "backup_name": "etc", "storage": "local"}}
+ACTION = {
+    "freezer_action": {
+        "action": "backup",
+        "path_to_backup": "/etc",
+        "backup_name": "etc",
+        "storage": "local",
+        "container": "/backups",
+    }
+}
 
 
 def a_job(client_id="db1", **keys):

@@ -13,7 +13,13 @@ JOB = {
     "description": "nightly",
     "job_actions": [
         {
-            "freezer_action": {"action": "backup", "path_to_backup": "/etc", "backup_name": "etc", "storage": "local"},
+            "freezer_action": {
+                "action": "backup",
+                "path_to_backup": "/etc",
+                "backup_name": "etc",
+                "storage": "local",
+                "container": "/backups",
+            },
             "mandatory": True,
         }
     ],
@@ -29,7 +35,7 @@ KINDS = {
                 "path_to_backup": "/etc",
                 "backup_name": "etc",
                 "storage": "local",
-                "container": "c",
+                "container": "/backups",
             }
         },
         "etc",
