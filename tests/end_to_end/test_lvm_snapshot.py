@@ -332,7 +332,7 @@ def test_the_module_is_idempotent_and_check_mode_shows_the_same_diff(lvm):
     assert made["snapshot"]["path"] == "/mnt/snap/app"
     assert not again["changed"]
     assert again["diff"]["before"] == again["diff"]["after"]
-    assert "no logical volume" in refused["msg"]
+    assert "not a logical volume" in refused["msg"]
     again, checked, removed, nothing, no_leftovers = guest.modules(
         ("lvm_snapshot", wanted),
         ("lvm_snapshot", gone, "check"),

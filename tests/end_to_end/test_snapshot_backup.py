@@ -158,7 +158,7 @@ def test_nothing_stays_when_a_step_fails(some):
 
 def test_what_cannot_be_held_still_is_refused_before_anything_is_done(some):
     guest = some.guest
-    assert "no logical volume" in some.refused(path_to_backup="/etc")
+    assert "not a logical volume" in some.refused(path_to_backup="/etc")
     assert "in the volume group data, not in other" in some.refused(lvm_volgroup="other")
     assert "There is no logical volume data/none" in some.refused(lvm_srcvol="data/none")
     assert "may lead out of the snapshot" in some.refused(dereference_symlink="soft")
@@ -216,7 +216,7 @@ def test_the_module_backs_up_a_snapshot_and_plans_one_in_check_mode(some):
         ("backup", options),
     )
     assert planned["changed"], planned
-    assert "no logical volume" in refused["msg"]
+    assert "not a logical volume" in refused["msg"]
     assert (made["outcome"], made["consistency"], made["level"]) == ("success", "fs", 0), made
     assert len(guest.info(some.place)["backups"]) == 1, "check mode has made one"
 
