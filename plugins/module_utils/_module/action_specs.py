@@ -11,7 +11,7 @@ from typing import Any
 from .._engine.action import values
 from .._engine.action.options import ONLY_OF_BACKUPS, is_given, parse_options
 from .._engine.action.row import Row
-from .._engine.action.spec import ALIASES, BY_NAME, LOCATION_KEYS, MODULES, rows_of_module
+from .._engine.action.spec import ALIASES, BY_NAME, LOCATION_KEYS, MODULES, names_of_module, rows_of_module
 from .._engine.documents.action import ACTIONS, EXEC_KEYS
 from .._engine.errors import OptionError
 
@@ -60,17 +60,17 @@ def foreign_options(verb: str, given: Mapping[str, Any]) -> dict[str, str]:
     The sentence is empty where the value is: documents have such keys for what they do not say. Options that no module has
     are left for Ansible to refuse.
     """
-    own = {row.name for row in rows_of_module(verb)}
+    names = {other: names_of_module(other) for other in MODULES}
     found = {}
     for key, value in given.items():
         name = ALIASES.get(key, key)
-        takers = [f"{_PREFIX}{module}" for other, module in MODULES.items() if name in _names_of(other)]
+        takers = [f"{_PREFIX}{module}" for other, module in MODULES.items() if name in names[other]]
         if name in EXEC_KEYS and is_given(name, value):
             found[key] = (
                 f"{_PREFIX}{MODULES[verb]} does not take {key}, which is for an action exec, and no module of this "
                 "collection does that; leave it out. Nothing was done."
             )
-        if name in own or not takers:
+        if name in names[verb] or not takers:
             continue
         found[key] = ""
         if is_given(name, value):
@@ -83,10 +83,6 @@ def foreign_options(verb: str, given: Mapping[str, Any]) -> dict[str, str]:
         instead = f"use {_PREFIX}{MODULES[what]}" if what in MODULES else "no module of this collection does that"
         found["action"] = f"action is {what}, and {_PREFIX}{MODULES[verb]} was called; {instead}. Nothing was done."
     return found
-
-
-def _names_of(verb: str) -> set[str]:
-    return {row.name for row in rows_of_module(verb)}
 
 
 def _about_part(verb: str, name: str, value: Any) -> str:

@@ -23,7 +23,7 @@ from . import values
 from .locations import NO_CONTAINER, Location, locate
 from .medium import medium_of
 from .rows_of_backup import DEFAULT_SEGMENT_BYTES
-from .spec import ALIASES, BY_NAME, EXCLUSIVE, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT, rows_of_module
+from .spec import ALIASES, BY_NAME, EXCLUSIVE, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT, names_of_module
 
 #: Why an action that comes from outside may not have ``init``.
 INIT_IS_THE_NODES = (
@@ -305,7 +305,7 @@ def taken_by_module(verb: str, action: Mapping[str, Any]) -> dict[str, Any]:
     What is not given, and what means something to other verbs only, is left out; what no verb knows is not, so that the
     module refuses it. Raises OptionError for an option that is there twice, with different values.
     """
-    own = {row.name for row in rows_of_module(verb)}
+    own = names_of_module(verb)
     found = {}
     refuse_twice(action)
     for key, value in action.items():

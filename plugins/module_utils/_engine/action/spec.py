@@ -252,6 +252,11 @@ UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
 _OF_DOCUMENTS = ("action", "log_file")
 
 
+def names_of_module(verb: str) -> set[str]:
+    """The names of the options of the module for a verb."""
+    return {row.name for row in rows_of_module(verb)}
+
+
 def rows_of_module(verb: str) -> list[Row]:
     """What the module for a verb takes, by name."""
     return [

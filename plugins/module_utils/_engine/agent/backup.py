@@ -9,13 +9,12 @@ from typing import Any
 
 from ..action.options import parse_options
 from ..progress import Progress
-from .conduct import readable_errors, with_run_options
+from .conduct import readable_errors, run_verb
 from .media.by_name import medium_of
 from .new_backup import new_backup
 
 
 @readable_errors("backup")
-@with_run_options("backup", medium_of)
 def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Back up what an action names, to all its storages.
 
@@ -23,4 +22,4 @@ def backup(action: Mapping[str, Any], progress: Progress | None = None, dry_run:
     with the location in each, sizes in bytes, the paths that could not be read, and ``metadata``, the body of a POST to
     /backups. With `dry_run` it is the plan. Raises FreezerError if no storage has the backup.
     """
-    return new_backup(medium_of(parse_options(action)), progress or Progress(), dry_run)
+    return run_verb("backup", new_backup, medium_of(parse_options(action)), progress, dry_run)

@@ -13,7 +13,7 @@ from ..consistency.live import Live
 from ..progress import Progress
 from ..storage.base import Storage
 from ..storage.local import LocalStorage
-from .conduct import readable_errors, with_run_options
+from .conduct import readable_errors, run_verb
 from .media.copied_files import CopiedFiles
 from .new_backup import new_backup
 
@@ -34,7 +34,6 @@ def _folder(kind: str, container: str, access: Mapping[str, Any]) -> Storage:
 
 
 @readable_errors("backup")
-@with_run_options("backup", _copied_files)
 def backup_local(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """The same as `backup`. Raises OptionError for clouds, their storages, snapshots and databases."""
-    return new_backup(_copied_files(parse_options(action)), progress or Progress(), dry_run)
+    return run_verb("backup", new_backup, _copied_files(parse_options(action)), progress, dry_run)

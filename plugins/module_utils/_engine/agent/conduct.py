@@ -4,14 +4,14 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Callable
 
-from ..action.options import Options, parse_options
+from ..action.options import Options
 from ..errors import FreezerError, OptionError
+from ..progress import Progress
 from ..system import process
 from ..system.errors import HostError
 from .media.copied import Copied
@@ -21,8 +21,8 @@ _HIGHEST_NICENESS = -20
 _IO_PRIORITY = ("-c", "1", "-n", "0")
 _IONICE_SECONDS = 10.0
 
-Work = Callable[..., dict[str, Any]]
-MediumOf = Callable[[Options], Copied[Any, Any]]
+#: A verb: it gets the medium, where to show progress, and whether it is a dry run.
+Work = Callable[[Any, Progress, bool], dict[str, Any]]
 
 
 @contextmanager
@@ -34,30 +34,24 @@ def readable_errors(work: str) -> Iterator[None]:
         raise FreezerError(f"The {work} failed: {problem}.") from problem
 
 
-def with_run_options(work: str, medium_of: MediumOf) -> Callable[[Work], Work]:
-    """Apply ``max_priority``, ``sync``, ``insecure``, ``proxy`` and ``timeout`` of an action to a verb.
+def run_verb(
+    work: str, do: Work, medium: Copied[Any, Any], progress: Progress | None = None, dry_run: bool = False
+) -> dict[str, Any]:
+    """Run a verb, with ``max_priority``, ``sync``, ``insecure``, ``proxy``, ``timeout`` and ``dry_run`` of its action.
 
     ``warnings`` of the result has a sentence for each of them that has no effect; ``chosen`` has a sentence for each
     storage or container that the action did not name.
     """
-
-    def decorated(do: Work) -> Work:
-        @functools.wraps(do)
-        def conducted(action: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
-            options = parse_options(action)
-            medium = medium_of(options)
-            warnings = _about_clouds(options, medium)
-            if options.max_priority:
-                warnings += raise_priority()
-            if options.sync and work == "backup" and not (options.dry_run or kwargs.get("dry_run")):
-                warnings += medium.sync()
-            result = do(action, *args, **kwargs)
-            more = {"warnings": warnings, "chosen": options.chosen()}
-            return {**result, **{key: sentences for key, sentences in more.items() if sentences}}
-
-        return conducted
-
-    return decorated
+    options = medium.options
+    dry_run = dry_run or options.dry_run
+    warnings = _about_clouds(options, medium)
+    if options.max_priority:
+        warnings += raise_priority()
+    if options.sync and work == "backup" and not dry_run:
+        warnings += medium.sync()
+    result = do(medium, progress or Progress(), dry_run)
+    more = {"warnings": warnings, "chosen": options.chosen()}
+    return {**result, **{key: sentences for key, sentences in more.items() if sentences}}
 
 
 def raise_priority() -> list[str]:

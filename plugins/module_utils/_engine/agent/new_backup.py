@@ -36,7 +36,7 @@ def new_backup(medium: Copied[Any, Any], progress: Progress, dry_run: bool) -> d
                 "reason": f"the newest backup is younger than min_age ({options.min_age:g} seconds)",
                 "storages": [medium.place(one, young[0].manifest) for one in sets],
             }
-    if dry_run or options.dry_run:
+    if dry_run:
         return {**medium.plan(source, there, started), "changed": True, "outcome": "planned"}
     with ExitStack() as locks:
         fan_out = FanOut([one.storage for one in sets])

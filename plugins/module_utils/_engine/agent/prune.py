@@ -17,12 +17,12 @@ from ..repository.pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from ..repository.retention import RULES_OF_ACTIONS, Rules
 from ..system.scratch import leftovers, remove_leftover, size_of
 from . import prune_results
-from .conduct import readable_errors, with_run_options
+from .conduct import readable_errors, run_verb
+from .media.base import Medium
 from .media.by_name import medium_of
 
 
 @readable_errors("removal of old backups")
-@with_run_options("admin", medium_of)
 def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Remove the backups of one name that no rule of an action keeps, and the leftovers of killed runs.
 
@@ -31,17 +31,18 @@ def prune(action: Mapping[str, Any], progress: Progress | None = None, dry_run: 
     kept with the reasons, and sizes in bytes. Raises FreezerError if no storage could be read; if some fail, the outcome
     is ``partial``.
     """
-    progress = progress or Progress()
-    options = parse_options(action)
+    return run_verb("admin", _prune, medium_of(parse_options(action)), progress, dry_run)
+
+
+def _prune(medium: Medium[Any, Any], progress: Progress, dry_run: bool) -> dict[str, Any]:
+    options = medium.options
     options.refuse_for("admin")
     rules = Rules(remove_before=options.remove_before_date, **{key: getattr(options, key) for key in RULES_OF_ACTIONS})
-    dry_run = dry_run or options.dry_run
     min_age = options.min_age or 0.0
     now = time.time()
     pruned: list[tuple[PrunableSet, PrunePlan]] = []
     failures: list[tuple[PrunableSet, FreezerError]] = []
     anything = False
-    medium = medium_of(options)
     for backup_set in medium.sets():
         plan = PrunePlan()
         try:

@@ -12,24 +12,26 @@ from ..action.options import parse_options
 from ..progress import Progress
 from ..repository.errors import DamagedArchive
 from ..storage.errors import StorageError
-from .conduct import readable_errors, with_run_options
+from .conduct import readable_errors, run_verb
+from .media.base import Medium
 from .media.by_name import medium_of
 from .results import LISTED_AT_MOST
 from .verb import choose, described
 
 
 @readable_errors("restore")
-@with_run_options("restore", medium_of)
 def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run: bool = False) -> dict[str, Any]:
     """Restore the backup that an action asks for: files into ``restore_abs_path``, else a new server or volume.
 
     The target becomes visible as a whole. A folder that is not empty is refused unless ``overwrite`` is set, and files
     that the backup does not have stay. Raises FreezerError; the target is unchanged then.
     """
-    progress = progress or Progress()
-    options = parse_options(action)
+    return run_verb("restore", _restore, medium_of(parse_options(action)), progress, dry_run)
+
+
+def _restore(medium: Medium[Any, Any], progress: Progress, dry_run: bool) -> dict[str, Any]:
+    options = medium.options
     options.refuse_for("restore")
-    medium = medium_of(options)
     medium.check_target()
     chosen = choose(medium)
     chosen.refuse_older(options)
@@ -37,7 +39,7 @@ def restore(action: Mapping[str, Any], progress: Progress | None = None, dry_run
     remarks: list[Any] = list(chosen.remarks())
     for copy in chosen.copies:
         try:
-            made = medium.restore(copy, progress, dry_run or options.dry_run)
+            made = medium.restore(copy, progress, dry_run)
         except (DamagedArchive, StorageError) as problem:
             if copy is chosen.copies[-1]:
                 raise

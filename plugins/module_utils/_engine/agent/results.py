@@ -158,21 +158,35 @@ def left_out_said(result: Mapping[str, Any]) -> str:
     return f"{count} other file system{'s were' if count > 1 else ' was'} left out: {named}{more}"
 
 
-def _made(options: Options, stored: StoredBackup, fan_out: FanOut, seen: Seen) -> Made:
-    manifest = stored.manifest
+def made_in(options: Options, manifest: Any, fan_out: FanOut, outcome: str, **own: Any) -> Made:
+    """What a medium with manifests has made in containers. ``own`` are the fields that differ between media.
+
+    `outcome` is the one where every storage has the backup.
+    """
     first = fan_out.working()[0]
     return Made(
         manifest=manifest,
-        outcome="partial" if fan_out.failures or seen.all_excluded else manifest.outcome,
+        outcome="partial" if fan_out.failures else outcome,
         storage=first.kind,
         container=first.container,
         cli=backup_command(options, first.kind, first.container),
-        path=manifest.path,
-        source_bytes=manifest.source_bytes,
         stored_bytes=manifest.stored_bytes,
         time_started=manifest.time_started,
         time_ended=manifest.time_ended,
         hold=manifest.hold,
+        **own,
+    )
+
+
+def _made(options: Options, stored: StoredBackup, fan_out: FanOut, seen: Seen) -> Made:
+    manifest = stored.manifest
+    return made_in(
+        options,
+        manifest,
+        fan_out,
+        outcome="partial" if seen.all_excluded else manifest.outcome,
+        path=manifest.path,
+        source_bytes=manifest.source_bytes,
         compression=manifest.codec,
         parent_backup_id=manifest.parent.backup_id if manifest.parent else None,
     )

@@ -10,14 +10,14 @@ from typing import Any
 
 from ..action.options import parse_options
 from ..progress import Progress
-from .conduct import readable_errors, with_run_options
+from .conduct import readable_errors, run_verb
+from .media.base import Medium
 from .media.by_name import medium_of
 from .results import LISTED_AT_MOST
 from .verb import choose, described
 
 
 @readable_errors("verification")
-@with_run_options("verify", medium_of)
 def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[str, Any]:
     """Prove that a backup and its chain can be read, in every storage of the action.
 
@@ -27,11 +27,14 @@ def verify(action: Mapping[str, Any], progress: Progress | None = None) -> dict[
     restored aside and, with ``compare_to``, compared). Raises DamagedArchive if the proof fails, or a storage does not
     have the backup; differences from ``compare_to`` are a result, not an error.
     """
-    progress = progress or Progress()
-    options = parse_options(action)
+    return run_verb("verify", _verify, medium_of(parse_options(action)), progress)
+
+
+def _verify(medium: Medium[Any, Any], progress: Progress, dry_run: bool) -> dict[str, Any]:
+    del dry_run  # nothing changes in any case
+    options = medium.options
     options.refuse_for("verify")
     check = "restore" if options.compare_to is not None else options.check
-    medium = medium_of(options)
     chosen = choose(medium)
     chosen.need_everywhere()
     first, *others = chosen.copies

@@ -112,7 +112,7 @@ class Repeating(abc.ABC):
         the tag of a state that we know: the answer has status 304 and no document if it is still that.
         ``repeatable`` says that the server ends in the same state however often it receives the request; only then is
         it sent again when it is unknown whether the first one arrived. Raises a ``RestError`` for every status
-        outside of 2xx, and when nobody can be authenticated.
+        outside of 2xx, and if no credentials can be had for it.
         """
         request = f"{method} {self.url}{path}"
         body, own_headers = _body(method, document, lines) if data is None else (data, {})

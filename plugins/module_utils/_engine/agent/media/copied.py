@@ -107,22 +107,3 @@ class Copied(ABC, Generic[Target, Source]):
     @abstractmethod
     def place(self, one: Target, manifest: Any) -> dict[str, Any]:
         """The location of a backup and its folder there: ``storage``, ``container`` and ``folder``."""
-
-
-class NoContainers:
-    """For backups that do not lie in containers of this host's storages: nothing to check, nothing to prepare."""
-
-    def __init__(self) -> None:
-        self.made: list[Storage] = []
-        self.problems: list[str] = []
-
-    def check(self, storage: Any) -> None:
-        """Do nothing."""
-
-    def lost(self, storages: Iterable[Any]) -> dict[Any, StorageError]:
-        """No storage is lost."""
-        del storages
-        return {}
-
-    def prepare(self, storage: Any) -> None:
-        """Do nothing."""

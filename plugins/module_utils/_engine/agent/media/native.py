@@ -7,7 +7,7 @@ from __future__ import annotations
 import functools
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -24,11 +24,13 @@ from ...progress import Progress
 from ...repository.backup_set import set_folder
 from ...repository.errors import DamagedArchive
 from ...repository.levels import LevelPlan, LevelPolicy, plan_level
+from ...storage.base import Storage
+from ...storage.errors import StorageError
 from ...system.undo import on_failure
 from ..record import Made
 from . import results
 from .base import Copy, Medium
-from .copied import NoContainers, Run
+from .copied import Run
 from .locations import backup_name, resource_id, workplace
 from .native_set import NativeBackup, NativeManifest, NativeSet
 from .proving import hash_now, hash_of_volume
@@ -38,11 +40,30 @@ from .source import Workplace
 _STORAGE = "cinder"
 
 
+class _NoContainers:
+    """Cinder's backups do not lie in containers of this host's storages: nothing to check, nothing to prepare."""
+
+    def __init__(self) -> None:
+        self.made: list[Storage] = []
+        self.problems: list[str] = []
+
+    def check(self, storage: Any) -> None:
+        """Do nothing."""
+
+    def lost(self, storages: Iterable[Any]) -> dict[Any, StorageError]:
+        """No storage is lost."""
+        del storages
+        return {}
+
+    def prepare(self, storage: Any) -> None:
+        """Do nothing."""
+
+
 class Native(Medium[NativeSet, Resource]):
     """The medium ``cindernative``; its source is Cinder's document of a volume."""
 
     def __init__(self, options: Options) -> None:
-        super().__init__(options, NoContainers())
+        super().__init__(options, _NoContainers())
 
     @functools.cached_property
     def _work(self) -> Workplace:

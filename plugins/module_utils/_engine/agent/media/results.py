@@ -7,11 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...action.equivalent_command import backup_command
 from ...action.options import Options
 from ...openstack.resources import Resource
 from .. import results
-from ..record import Made
 from .copied import Run
 from .image_set import ImageSet
 from .manifest import CloudManifest, StoredImage
@@ -66,19 +64,13 @@ def _stored_in(one: ImageSet, manifest: CloudManifest, run: Run[ImageSet]) -> di
 def done(options: Options, stored: StoredImage, run: Run[ImageSet], problems: Sequence[str]) -> dict[str, Any]:
     """The result of a backup."""
     manifest = stored.manifest
-    first = run.fan_out.working()[0]
-    made = Made(
-        manifest=manifest,
-        outcome="partial" if run.fan_out.failures else "success",
-        storage=first.kind,
-        container=first.container,
-        cli=backup_command(options, first.kind, first.container),
+    made = results.made_in(
+        options,
+        manifest,
+        run.fan_out,
+        outcome="success",
         path=manifest.source,
         source_bytes=manifest.stored_bytes,
-        stored_bytes=manifest.stored_bytes,
-        time_started=manifest.time_started,
-        time_ended=manifest.time_ended,
-        hold=manifest.hold,
     )
     own = {
         **own_record(manifest.medium, manifest.resource_id, manifest.resource_name),
