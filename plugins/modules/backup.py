@@ -260,6 +260,19 @@ held_seconds:
   returned: when a backup was made
   type: float
   sample: 0.155
+source_protected:
+  description:
+    - Whether the source was read through a private mount, in which no symbolic link is followed. Else another user who puts
+      a link in place of a folder while it is read can bring files from outside the source into the backup. V(null) for a user
+      other than root, who reads only what this user may read.
+  returned: when a backup of files was made
+  type: bool
+  sample: true
+source_protected_reason:
+  description: Why it was not, V(null) if it was.
+  returned: when a backup of files was made
+  type: str
+  sample: null
 problems:
   description: Problems beside the backup itself, such as a snapshot that could not be removed. They are warnings of the module.
   returned: when a backup was made

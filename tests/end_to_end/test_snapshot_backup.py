@@ -82,6 +82,7 @@ def test_a_snapshot_is_backed_up_under_the_users_path_and_increments_continue_ac
     assert (first["level"], first["consistency"], first["path_to_backup"]) == (0, "fs", "/srv/data")
     assert first["snapshot"]["volume"] == "data/srv"
     assert first["held_seconds"] is None
+    assert first["source_protected"] is True, first["source_protected_reason"]
     guest.run(
         "echo second >/srv/data/app/a; mv /srv/data/file /srv/data/moved; mkdir /srv/data/new; echo n >/srv/data/new/n"
     )
@@ -113,6 +114,19 @@ def test_what_changes_between_the_snapshot_and_its_reading_is_in_the_next_increm
     guest.run("rm /root/bin/mount")
     assert some.good()["level"] == 2
     assert guest.run(f"cat {some.restore()}/app/a") == "later\n"
+
+
+def test_a_folder_that_becomes_a_link_before_the_snapshot_is_made_is_refused(some):
+    """Its owner has root read another folder, of the live file system."""
+    guest = some.guest
+    guest.run("mkdir -p /srv/data/home/mine; echo mine >/srv/data/home/mine/passwd; chown -R nobody /srv/data/home")
+    assert some.good(path_to_backup="/srv/data/home/mine")["source_protected"] is True
+    in_the_way(guest, "lvcreate", "cd /srv/data/home; mv mine hidden && ln -s /etc mine; chown -h nobody mine; cd /")
+    options = {**some.options, "path_to_backup": "/srv/data/home/mine"}
+    result = guest.agent_with("PATH=/root/bin:$PATH", "backup", {**some.place, **options})
+    assert result["outcome"] == "failed", result
+    assert "/home/mine became a symbolic link while the snapshot was made" in result["message"]
+    assert len(guest.info(some.place)["backups"]) == 1
 
 
 def test_a_snapshot_that_runs_out_of_space_fails_the_backup(some):

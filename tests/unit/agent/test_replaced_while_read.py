@@ -12,51 +12,14 @@ import time
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create, leave_out
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import leave_out
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
+from ansible_collections.freezer.backup.tests.support.moving import Moving
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write
 
 pytestmark = pytest.mark.rounds
-
-#: So many folders make more than one record of 128 KiB, after which tar can be made to wait.
-FOLDERS = 100
-
-
-class Moving(Set):
-    """A set with a folder P between many others, and commands that are run while tar archives folders."""
-
-    def __init__(self, folder, monkeypatch):
-        super().__init__(folder, max_level=5)
-        self.outside = folder / "outside"
-        write(self.outside / "a" / "passwd", b"root")
-        write(self.source / "P" / "kept", b"kept")
-        for number in range(FOLDERS):
-            (self.source / f"A{number}").mkdir()
-            (self.source / f"Z{number}").mkdir()
-        self._script = folder / "script"
-        monkeypatch.setattr(create.tar, "create_argv", self._argv)
-        self._real, self._events = create_argv, []
-
-    def between(self, *commands):
-        """What happens after the first records: when the folders A have been written, when the folders Z have."""
-        self._events = list(commands)
-
-    def _argv(self, *arguments, **options):
-        argv = self._real(*arguments, **options)
-        events, self._events = self._events, self._events if self.again else []
-        if not events:
-            return argv
-        cases = "".join(f"{number}) {command} ;;\n" for number, command in enumerate(events, 1))
-        self._script.write_text(f"cd {shlex.quote(str(self.source))}\ncase $TAR_CHECKPOINT in\n{cases}esac\n")
-        action = f"--checkpoint-action=exec=sh {shlex.quote(str(self._script))}"
-        return [argv[0], "--checkpoint=1", action, *argv[1:]]
-
-    again = False
-
-
-create_argv = create.tar.create_argv
 
 
 @pytest.fixture
@@ -105,13 +68,17 @@ def test_what_is_hidden_until_a_level_is_done_is_read_by_the_next_one_although_i
     assert_restores(moving)
 
 
-def test_a_folder_that_becomes_a_link_during_level_0_is_read_again_as_what_it_is_now(moving):
+def test_a_folder_that_becomes_a_link_during_level_0_is_stored_as_what_it_is_now(moving):
     write(moving.source / "P" / "a" / "passwd", b"mine")
     moving.between(f"mv P ../hidden; ln -s {shlex.quote(str(moving.outside))} P")
     result = moving.backup()
     assert (result["level"], result["outcome"], result["unreadable"]) == (0, "success", [])
-    assert_restores(moving)
     assert len(moving.backup_folders()) == 1
+    target = moving.new_target()
+    moving.restore(target)
+    assert os.readlink(target / "P") == str(moving.outside)
+    assert moving.backup()["level"] == 1
+    assert_restores(moving)
 
 
 @pytest.mark.parametrize("another", [False, True], ids=["below ones own", "below another user's"])

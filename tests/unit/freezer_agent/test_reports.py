@@ -70,6 +70,17 @@ def test_a_backup_that_is_full_every_time_says_why(action):
     )
 
 
+def test_a_source_in_which_links_could_be_followed_is_said_to_be_unprotected(action):
+    result = agent.backup(action)
+    assert "unprotected" not in dict(report_on("backup", {**result, "source_protected": True}).facts)
+    told = {"source_protected": False, "source_protected_reason": "dereference_symlink is given"}
+    report = report_on("backup", {**result, **told})
+    assert report.good
+    assert dict(report.facts)["unprotected"] == (
+        "links that others put in place of folders could be followed: --dereference-symlink is given"
+    )
+
+
 def test_a_failed_storage_is_a_concern(action, tmp_path):
     (tmp_path / "no_folder").write_text("")
     storages = [{"storage": "local", "container": str(tmp_path / name)} for name in ("good", "no_folder")]

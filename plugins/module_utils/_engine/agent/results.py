@@ -39,6 +39,10 @@ class Seen:
     broken_links_count: int | None
     #: Whether the backup has the folder only, because everything in it was excluded.
     all_excluded: bool = False
+    #: Whether no link below the source was followed; None for a user other than root.
+    protected: bool | None = None
+    #: Why it was not protected, as a sentence part.
+    unprotected_reason: str | None = None
 
     def excluded_said(self) -> str:
         """A sentence part that says so if everything was excluded, else empty."""
@@ -123,6 +127,8 @@ def done(
         "counts": manifest.counts,
         "compression": manifest.codec,
         "snapshot": manifest.snapshot,
+        "source_protected": seen.protected,
+        "source_protected_reason": seen.unprotected_reason,
         "problems": [*problems, *containers.problems, *seen.problems()],
         "unreadable_count": len(manifest.unreadable),
         "unreadable": manifest.unreadable[:LISTED_AT_MOST],
@@ -210,6 +216,7 @@ def _own_record(options: Options, stored: StoredBackup, seen: Seen) -> dict[str,
         "broken_links": [shown(os.path.normpath(f"{manifest.path}/{name}")) for name in seen.broken_links],
         "vol_snap_path": shown(seen.snapshot_path),
         "unreadable_count": len(manifest.unreadable),
+        "source_protected": seen.protected,
         "manifest_sha256": stored.manifest_sha256,
         "folder": stored.folder,
     }

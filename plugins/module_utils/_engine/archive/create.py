@@ -119,7 +119,8 @@ def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program, BufferedR
     with on_failure(lambda: os.close(index_read)):
         try:
             argv = tar.create_argv(plan.source, snar, index_write, increment=plan.parent is not None)
-            program = tar.start(argv, pass_fds=[index_write])
+            private = [] if plan.source.private is None else [plan.source.private]
+            program = tar.start(argv, pass_fds=[index_write, *private])
         finally:
             os.close(index_write)
     return program, os.fdopen(index_read, "rb")
@@ -232,7 +233,7 @@ def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progres
         archiver, index = _start_tar(plan, snar)
         stack.enter_context(archiver)
         _widen(index)
-        errors = tar.TarErrors(archiver.stderr)
+        errors = tar.TarErrors(archiver.stderr, without_links=plan.source.private is not None)
         tap = CatalogueTap(
             index,
             lambda batch: catalogue.write(packed.frame(batch)),

@@ -52,6 +52,10 @@ _CHANGED = {
     "file is on a different filesystem; not dumped": "other_file_system",
     "directory is on a different filesystem; not dumped": "other_file_system",
 }
+_REPLACED = re.compile(r"^(Warning: )?Cannot (open|stat): (Too many levels of symbolic links|Not a directory)$")
+_NOT_FOLLOWED = (
+    "Replaced before it was read, it or a folder above it, perhaps by a symbolic link, which was not followed"
+)
 _NOISE = re.compile(
     r"Directory is new|Directory has been renamed$|contains a cache directory tag|"
     r"Removing leading|Exiting with failure status due to previous errors"
@@ -102,6 +106,8 @@ class TarMessages:
     #: Files with hard links outside the archive; the real names, not the shown ones.
     missing_links: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    #: Whether tar reads a folder in which no link is followed: it is refused one only where a folder was replaced meanwhile.
+    without_links: bool = False
 
     def add_line(self, line: str) -> None:
         """Sort one line of tar's error stream."""
@@ -133,7 +139,9 @@ class TarMessages:
             if text.replace("Warning: ", "").startswith(beginning):
                 self.warnings.append({"path": path, "kind": kind, "message": text})
                 return
-        if _UNREADABLE.match(text):
+        if self.without_links and _REPLACED.match(text):
+            self.warnings.append({"path": path, "kind": "vanished", "message": _NOT_FOLLOWED})
+        elif _UNREADABLE.match(text):
             self.unreadable.append({"path": path, "message": text.replace("Warning: ", "")})
         elif _NOT_RESTORED.match(text):
             self.not_restored.append({"path": path, "message": text})
@@ -149,9 +157,9 @@ def is_about_attribute(entry: dict[str, str]) -> bool:
 class TarErrors(threading.Thread):
     """Collects the messages of a running tar."""
 
-    def __init__(self, pipe: IO[bytes]) -> None:
+    def __init__(self, pipe: IO[bytes], without_links: bool = False) -> None:
         super().__init__(name="tar-errors", daemon=True)
-        self.messages = TarMessages()
+        self.messages = TarMessages(without_links=without_links)
         self._pipe = pipe
         self.start()
 
@@ -202,6 +210,13 @@ class Source:
     own_output: Sequence[str] = ()
     #: Folders, in the same form, that are archived as empty: virtual file systems are mounted there.
     not_entered: Sequence[str] = ()
+    #: A descriptor of the folder in a private mount, in which no link is followed; None if tar reads the folder by its path.
+    private: int | None = None
+
+    @property
+    def directory(self) -> str:
+        """The argument for tar that names the folder."""
+        return self.folder if self.private is None else f"/dev/fd/{self.private}"
 
     @property
     def member(self) -> str:
@@ -237,7 +252,7 @@ def create_argv(source: Source, snar: str, index_descriptor: int, increment: boo
     if source.own_output or source.not_entered:
         # Last, because these switches also apply to the member: with --wildcards tar would leave out all folders.
         argv += ["--anchored", "--no-wildcards", *(f"--exclude={path}" for path in source.own_output)]
-    return [*argv, f"--directory={source.folder}", "--", source.member]
+    return [*argv, f"--directory={source.directory}", "--", source.member]
 
 
 def _literally(path: str) -> str:

@@ -5,15 +5,31 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..action.options import OptionError, Options
+from ..archive.scan import left_out
 from ..archive.tar import Source
 from ..system import mounts
+from ..system.errors import HostError
 from ..system.file_names import shown
+from ..system.private_mount import open_folder, open_private_mount
+
+
+@dataclass(frozen=True)
+class Protection:
+    """Whether other users can bring files from outside the source into a backup, by links in place of folders."""
+
+    #: None for a user other than root, who reads nothing that this user may not read.
+    whole: bool | None = None
+    #: Why it is not whole, as a sentence part.
+    reason: str | None = None
+    #: A link on the way to the source that another user can exchange. It was followed.
+    link: str | None = None
 
 
 @dataclass
@@ -29,6 +45,7 @@ class ReadSource:
     left_out: list[dict[str, str]] = field(default_factory=list)
     #: Sentences about leftovers; complete when the context has ended.
     problems: list[str] = field(default_factory=list)
+    protection: Protection = field(default_factory=Protection)
 
     def confirm(self) -> dict[str, Any]:
         """The manifest's fields about snapshot and hold, after everything was read."""
@@ -70,8 +87,9 @@ class Live:
     def read(self, options: Options, source: Source, of_set: str) -> Iterator[ReadSource]:
         """The source to read, for as long as the body runs. Raises the errors of `check` before the body."""
         self.check(options, source, of_set)
-        live, left_out = _without_virtual_file_systems(source)
-        yield ReadSource(live, left_out=left_out)
+        live, remarks = _without_virtual_file_systems(source)
+        with protected(live) as (read, protection):
+            yield ReadSource(read, left_out=remarks, protection=protection)
 
 
 def _without_virtual_file_systems(source: Source) -> tuple[Source, list[dict[str, str]]]:
@@ -86,3 +104,71 @@ def _without_virtual_file_systems(source: Source) -> tuple[Source, list[dict[str
         for path, mount in zip(inside, found)
     ]
     return replace(source, not_entered=inside), said
+
+
+@contextmanager
+def protected(source: Source) -> Iterator[tuple[Source, Protection]]:
+    """The source as tar reads it, for as long as the body runs: as root through a private mount, where that can be.
+
+    Else tar follows a link that another user puts in place of a folder after tar has seen the folder. Raises OptionError if
+    the folder cannot be opened.
+    """
+    if os.geteuid() != 0:
+        yield source, Protection()
+        return
+    if source.dereference in ("soft", "all"):
+        yield source, Protection(False, "dereference_symlink is given, so that links are followed")
+        return
+    with ExitStack() as stack:
+        try:
+            # Open until the end: the file system cannot be unmounted while it is read.
+            folder, link = open_folder(os.path.abspath(source.folder))
+            stack.callback(os.close, folder)
+            obstacle = _unlike_in_private(source, folder)
+            if obstacle is None:
+                private = open_private_mount(folder)
+                stack.callback(os.close, private)
+                source = replace(source, private=private)
+                obstacle = f"another user can exchange the link {link} on the way to the source" if link else None
+        except OSError as problem:
+            why = problem.strerror or problem
+            raise OptionError(f"path_to_backup {shown(source.folder)} cannot be read: {why}.") from None
+        except HostError as problem:
+            obstacle = str(problem)
+        yield source, Protection(obstacle is None, obstacle, link)
+
+
+def _unlike_in_private(source: Source, folder: int) -> str | None:
+    """Why tar would not read the same in a private mount of a folder, as a sentence part; None if it would.
+
+    What tar would have mounted on demand is mounted now.
+    """
+    if source.single_file is not None:
+        path = os.path.join(source.folder, source.single_file)
+        # A single file is archived as what its link leads to, wherever that is.
+        followed = stat.S_ISLNK(os.stat(source.single_file, dir_fd=folder, follow_symlinks=False).st_mode)
+        return f"{shown(path)} is a symbolic link, which is followed" if followed else None
+    real, table = os.path.realpath(source.folder), mounts.read_mounts()
+    for mount in table:
+        if mount.unbindable and mount.point != real and mounts.is_below(mount.point, real):
+            return f"unbindable mounts are not in a private one: {shown(mount.point)}"
+    for mount in mounts.without_files(real, table):
+        if mount.kind == "autofs" and not _is_left_out(source, os.path.relpath(mount.point, real)):
+            _mount_on_demand(mount.point)
+    return None
+
+
+def _is_left_out(source: Source, path: str) -> bool:
+    """Whether a path relative to the source, or a folder above it, is left out."""
+    parts = path.split("/")
+    return any(
+        left_out(source, "/".join([".", *parts[:count]]), parts[count - 1]) for count in range(1, len(parts) + 1)
+    )
+
+
+def _mount_on_demand(point: str) -> None:
+    """Have a file system mounted, as tar would by looking at its folder: in a private mount it would not appear any more."""
+    try:
+        os.close(os.open(point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+    except OSError:
+        pass  # tar cannot enter it either, and says so

@@ -25,7 +25,7 @@ from ..quiesce import hold as quiesce
 from ..system import mounts
 from ..system.file_names import shown
 from . import databases
-from .live import Live, ReadSource
+from .live import Live, ReadSource, protected
 
 _TIMEOUT_SECONDS = snapshots.DEFAULT_TIMEOUT_SECONDS
 
@@ -250,5 +250,10 @@ class Consistent(Live):
             read.set_volume(volume, plan, seconds)
             point = plan.point or mounting.default_point(volume)
             mounting.mount_volume(volume, point, plan.kind, options.lvm_snapperm == "rw", _TIMEOUT_SECONDS)
-            read.source = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))
+            inside = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))
+            read.source, read.protection = stack.enter_context(protected(inside))
+            if read.protection.link is not None:
+                raise SnapshotError(
+                    f"{read.protection.link} became a symbolic link while the snapshot was made, so it was not read."
+                )
             yield read

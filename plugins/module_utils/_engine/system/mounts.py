@@ -53,13 +53,17 @@ WITHOUT_FILES = frozenset(
 
 
 class Mount(NamedTuple):
-    """One mount. `root` is the folder of the file system that is seen at the mount point: not ``/`` for a bind mount."""
+    """One mount. `root` is the folder of the file system that is seen at the mount point: not ``/`` for a bind mount.
+
+    One that is unbindable is not in a copy of the mounts around it.
+    """
 
     device: str
     root: str
     point: str
     kind: str
     source: str
+    unbindable: bool = False
 
 
 def _plain(field: str) -> str:
@@ -74,7 +78,8 @@ def read_mounts() -> list[Mount]:
         for line in table:
             before, _dash, after = line.rstrip("\n").partition(" - ")
             fields, more = before.split(" "), after.split(" ")
-            mounts.append(Mount(fields[2], _plain(fields[3]), _plain(fields[4]), more[0], _plain(more[1])))
+            unbindable = "unbindable" in fields[6:]
+            mounts.append(Mount(fields[2], _plain(fields[3]), _plain(fields[4]), more[0], _plain(more[1]), unbindable))
     return mounts
 
 

@@ -40,7 +40,7 @@ def own_way(path: str) -> tuple[str, str | None]:
             found: os.stat_result | None = os.lstat(here)
         except FileNotFoundError:
             found = None
-        why = _on_the_way(real, above, found, name)
+        why = others_may_replace(real, above, found, name)
         if why is not None:
             return here, why
         if found is None:
@@ -83,6 +83,15 @@ def others_may_exchange(path: str, found: os.stat_result, opened: str | None = N
     return others_may_change(path, found, opened)
 
 
+def others_may_replace(
+    folder: str, above: os.stat_result, entry: os.stat_result | None, name: str, opened: str | None = None
+) -> str | None:
+    """The same of one entry of a folder, which has the status `above`; the entry need not exist."""
+    if entry is not None and is_own(above) and above.st_mode & stat.S_ISVTX and not is_own(entry):
+        return f"{shown(os.path.join(folder, name))} belongs to the user {_user(entry.st_uid)}"
+    return others_may_exchange(folder, above, opened)
+
+
 def is_own(found: os.stat_result) -> bool:
     """Whether something belongs to root or to this user."""
     return found.st_uid in (0, os.geteuid())
@@ -91,12 +100,6 @@ def is_own(found: os.stat_result) -> bool:
 def is_ours(found: os.stat_result) -> bool:
     """Whether something belongs to this user."""
     return found.st_uid == os.geteuid()
-
-
-def _on_the_way(folder: str, above: os.stat_result, entry: os.stat_result | None, name: str) -> str | None:
-    if entry is not None and is_own(above) and above.st_mode & stat.S_ISVTX and not is_own(entry):
-        return f"{shown(os.path.join(folder, name))} belongs to the user {_user(entry.st_uid)}"
-    return others_may_exchange(folder, above)
 
 
 def _has_acl(path: str) -> bool:

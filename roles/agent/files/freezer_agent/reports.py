@@ -231,6 +231,9 @@ def _backup(result: Result) -> Report:
         ("time", duration(result["duration_seconds"])),
         ("consistency", _consistency(result)),
     ]
+    if result["source_protected"] is False:
+        why = as_typed(str(result["source_protected_reason"]), OPTION_KEYS)
+        report.facts.append(("unprotected", f"links that others put in place of folders could be followed: {why}"))
     failed = []
     for storage in result["storages"]:
         if storage["outcome"] == "success":

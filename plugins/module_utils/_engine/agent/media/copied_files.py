@@ -143,7 +143,11 @@ class CopiedFiles(Copied[BackupSet, Tree]):
                 stored, census = _create(replace(plan, level=0, parent=None), run.fan_out, run.progress)
             read_from = os.path.normpath(os.path.join(held.source.folder, held.source.single_file or ""))
             seen = results.Seen(
-                read_from if held.snapshot else "", *links.found(), all_excluded=census.all_excluded(held.source)
+                read_from if held.snapshot else "",
+                *links.found(),
+                all_excluded=census.all_excluded(held.source),
+                protected=held.protection.whole,
+                unprotected_reason=held.protection.reason,
             )
         result = results.described(options, source.path, level, parent)
         problems = [*ahead, *held.problems]
