@@ -406,7 +406,7 @@ def test_a_start_and_the_status_say_that_the_api_cannot_be_used_and_why(schedule
 
 
 def test_what_cannot_start_says_why(schedulers, tmp_path):
-    assert "intervall in [DEFAULT]. Is it interval?" in schedulers(intervall=3).call("start", check=False).stderr
+    assert "intervall in [DEFAULT]. Did you mean interval?" in schedulers(intervall=3).call("start", check=False).stderr
     (tmp_path / "state").write_text("")
     done = schedulers().call("start", check=False)
     assert done.returncode == 1

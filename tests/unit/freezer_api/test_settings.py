@@ -177,7 +177,7 @@ def test_what_cannot_work_is_told_in_a_sentence(arguments, says):
     [
         ("[DEFAULT]\nbind_hots = x\n", "unknown option bind_hots in [DEFAULT]"),
         ("[storge]\nbackend = x\n", "[storge]"),
-        ("[database]\nconection = x\n", "is it connection?"),
+        ("[database]\nconection = x\n", "Did you mean connection?"),
         ("[DEFAULT]\nauth_strategy=noauth\nworkers = 0\n[database]\nconnection=sqlite:///a", "workers in [DEFAULT]"),
         ("[DEFAULT]\nauth_strategy = magic\n", "noauth, http_basic, keystone"),
         (

@@ -296,7 +296,15 @@ def test_a_job_file_in_yaml_is_uploaded_as_one_in_json(run, tmp_path):
     ("arguments", "status", "words"),
     [
         (["job-get"], 2, "Which job is meant?"),
-        (["job-lits"], 2, "There is no verb job-lits. Is it job-list? freezer-scheduler --help lists them."),
+        (["job-lits"], 2, "There is no verb job-lits. Did you mean job-list? freezer-scheduler --help lists them."),
+        (
+            ["job-list", "--fromat", "json"],
+            2,
+            "Unknown option --fromat (did you mean --format?); see freezer-scheduler --help.",
+        ),
+        (["job-list", "--lmit=3"], 2, "Unknown option --lmit (did you mean --limit?); see freezer-scheduler --help."),
+        (["--confg-file", "x", "job-list"], 2, "Unknown option --confg-file (did you mean --config-file?); see"),
+        (["--geheim", "x", "job-list"], 2, "Unknown option --geheim; see freezer-scheduler --help."),
         (["job-create", "--file", "none.json"], 1, "none.json cannot be read: No such file"),
         (
             ["job-create", "--file", "broken.json"],

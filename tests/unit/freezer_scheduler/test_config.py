@@ -125,7 +125,7 @@ def test_the_file_goes_before_the_environment(settings, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[DEFAULT]\nintervall = 3\n", r"unknown option intervall in \[DEFAULT\]. Is it interval\?"),
+        ("[DEFAULT]\nintervall = 3\n", r"unknown option intervall in \[DEFAULT\]. Did you mean interval\?"),
         ("[api]\nuser = a\n", r"unknown option user in \[api\]"),
         ("[DEFAULT]\nclient_id = a/b\n", "no id of a client"),
         ("[DEFAULT]\ntimezone = Mars/Olympus\n", "timezone is 'Mars/Olympus'"),

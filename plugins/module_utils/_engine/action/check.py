@@ -9,17 +9,17 @@ with.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..documents.action import ACTIONS, EXEC_KEYS
 from ..documents.errors import DocumentError
 from ..errors import OptionError, UnknownOption
+from ..system.meant import closest, did_you_mean
 from . import values
 from .execute import words_of
 from .options import INIT_IS_THE_NODES, is_given, option_name, parse_options, value_of
-from .spec import ALIASES, BY_NAME, CLOUD_MEDIA, PARSERS, UPSTREAM_KEYS, UPSTREAM_VALUES, WITHOUT_EFFECT
+from .spec import ALIASES, BY_NAME, CLOUD_MEDIA, NAMES, PARSERS, UPSTREAM_KEYS, UPSTREAM_VALUES, WITHOUT_EFFECT
 
 #: What names a server, a volume or an image of a cloud, to this agent or to Freezer's.
 _OF_CLOUDS = (
@@ -32,6 +32,8 @@ NEEDED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "backup": (("path_to_backup", *_OF_CLOUDS), "say which folder, file, server or volume to back up"),
     "restore": (("restore_abs_path", *_OF_CLOUDS), "say which folder to restore into, or which server or volume"),
 }
+#: How options of this agent and of Freezer's can be written.
+_KNOWN = NAMES | UPSTREAM_KEYS
 #: The most warnings; longer lists are not useful.
 MAX_WARNINGS = 20
 
@@ -76,8 +78,7 @@ def _about(key: str, value: Any, what: str, place: str, known: dict[str, Any]) -
     except UnknownOption:
         if name in UPSTREAM_KEYS:
             return f"The agent of this release cannot do what {key} asks for, agents of Freezer can (in {place}.{key})."
-        close = difflib.get_close_matches(name, [*PARSERS, *ALIASES, *UPSTREAM_KEYS], n=1, cutoff=0.8)
-        hint = f" Did you mean {close[0]}?" if close else ""
+        hint = did_you_mean(name, _KNOWN)
         return f"The option {key[:100]!r} is not known to this release (in {place}).{hint}"
     except OptionError as error:
         raise DocumentError(f"{str(error).rstrip('.')} (in {place}.{key})") from None
@@ -120,11 +121,10 @@ def _check_needs(what: str, names: Mapping[str, Any], action: Mapping[str, Any],
 
 def _slip(options: Sequence[str], names: Iterable[str]) -> str:
     """The hint that one of the names was meant to be one of the options that are missing."""
-    known = {*PARSERS, *ALIASES, *UPSTREAM_KEYS}
     for name in names:
-        close = difflib.get_close_matches(name, options, n=1, cutoff=0.8) if name not in known else []
+        close = closest(name, options) if name not in _KNOWN else ""
         if close:
-            return f". {name[:100]!r} is no option; did you mean {close[0]}?"
+            return f". {name[:100]!r} is no option; did you mean {close}?"
     return ""
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..documents.action import EXEC_KEYS
 from ..system import process
+from ..system.meant import did_you_mean
 from .options import OptionError, is_known, option_name
 
 _TO_END_SECONDS = 5.0
@@ -27,7 +28,8 @@ def words_of(action: Mapping[str, Any]) -> list[str]:
     # Options of other actions mean nothing here: servers of Freezer write the defaults of a job into all of its actions.
     unknown = sorted(key for key in given if key not in EXEC_KEYS and not is_known(option_name(key)))
     if unknown:
-        raise OptionError(f"The option {unknown[0]!r} is not one of an exec, so nothing was done.")
+        hint = did_you_mean(unknown[0], EXEC_KEYS)
+        raise OptionError(f"The option {unknown[0]!r} is not one of an exec, so nothing was done.{hint}")
     command, script, arguments = given.get("command"), given.get("script"), given.get("arguments", [])
     if (command is None) == (script is None):
         raise OptionError("An exec needs either command, a text or a list of words, or script, the path of a file.")

@@ -19,16 +19,28 @@ from ..errors import OptionError, UnknownOption
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS
 from ..repository.compressions import LEVELS
 from ..repository.names import check_name
+from ..system.meant import did_you_mean
 from . import values
 from .locations import NO_CONTAINER, Location, locate
 from .medium import medium_of
 from .rows_of_backup import DEFAULT_SEGMENT_BYTES
-from .spec import ALIASES, BY_NAME, EXCLUSIVE, PARSERS, RETENTION_KEYS, UPSTREAM_KEYS, WITHOUT_EFFECT, names_of_module
+from .spec import (
+    ALIASES,
+    BY_NAME,
+    EXCLUSIVE,
+    LOCATION_KEYS,
+    NAMES,
+    PARSERS,
+    RETENTION_KEYS,
+    UPSTREAM_KEYS,
+    WITHOUT_EFFECT,
+    names_of_module,
+)
 
 #: Why an action that comes from outside may not have ``init``.
 INIT_IS_THE_NODES = (
     "init takes a container as it is, also one that is not mounted or is another one than before, and that is for the node to "
-    "say: run freezer-agent there once with init, or give it in the file of --config"
+    "say: run freezer-agent there once with --init, or give it in the file of --config"
 )
 
 #: Keys that say who asks a cloud.
@@ -231,9 +243,10 @@ class Options:
     def _locations(self, environ: Mapping[str, str] | None) -> list[Location]:
         found = []
         for place in self._given_places():
-            unknown = set(place) - {"storage", "container", *_ACCESS}
+            unknown = sorted(set(place) - set(LOCATION_KEYS))
             if unknown:
-                raise OptionError(f"A storage of this action has the unknown key {sorted(unknown)[0]!r}.")
+                hint = did_you_mean(unknown[0], LOCATION_KEYS)
+                raise OptionError(f"A storage of this action has the unknown key {unknown[0]!r}.{hint}")
             access = {key: place.get(key) or getattr(self, key) for key in _ACCESS}
             found.append(
                 locate(place.get("storage") or self.storage, place.get("container") or self.container, access, environ)
@@ -290,7 +303,9 @@ def value_of(key: str, value: Any) -> Any:
     name = option_name(key)
     parser = PARSERS.get(name)
     if parser is None:
-        raise UnknownOption(f"The option {key!r} is not known to this release, so nothing was done.")
+        raise UnknownOption(
+            f"The option {key!r} is not known to this release, so nothing was done.{did_you_mean(name, NAMES)}"
+        )
     try:
         return parser(value)
     except ValueError as problem:

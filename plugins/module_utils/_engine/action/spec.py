@@ -218,6 +218,8 @@ BY_NAME: Mapping[str, Row] = {row.name: row for row in sorted(rows(), key=lambda
 PARSERS: Mapping[str, values.Parser] = {name: row.parser for name, row in BY_NAME.items() if row.parser is not None}
 OPTION_KEYS = frozenset(PARSERS)
 ALIASES: Mapping[str, str] = {alias: row.name for row in rows() for alias in row.aliases}
+#: How an option of the agent can be written.
+NAMES = frozenset({*BY_NAME, *ALIASES})
 #: Pairs of options of which only one can be given.
 EXCLUSIVE: Sequence[tuple[str, str]] = tuple((row.name, other) for row in rows() for other in row.excludes)
 #: Keys that change nothing about what is stored or restored.

@@ -9,7 +9,6 @@ a document are checked by the same code.
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import shutil
 import sys
@@ -20,6 +19,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import closest, did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .errors import UsageError
@@ -218,13 +218,11 @@ def _about_unknown(unknown: Sequence[str], arguments: Sequence[str], parser: arg
         before = arguments[place - 1] if place else ""
         # Not the word itself: it may be somebody's password.
         named = f"The word after {before.partition('=')[0]}" if before.startswith("-") else f"Word {place + 1}"
-        close = difflib.get_close_matches(word, ACTIONS, n=1, cutoff=0.7)
-        hint = f" Did you mean --action {close[0]}?" if close else ""
+        close = closest(word, ACTIONS)
+        hint = f" Did you mean --action {close}?" if close else ""
         glued = f"--{before.rpartition('--')[2]}"
         if not before.startswith("-") and glued in parser._option_string_actions:
             hint = f" Is a space missing before {glued}?"
         return f"{named} belongs to no option, so nothing was done; see {parser.prog} --help.{hint}"
     known = [name for action in parser._actions for name in action.option_strings]
-    close = difflib.get_close_matches(names[0], known, n=1, cutoff=0.8)
-    hint = f" Did you mean {close[0]}?" if close else ""
-    return f"The option {names[0]} is not known to this release, so nothing was done.{hint}"
+    return f"The option {names[0]} is not known to this release, so nothing was done.{did_you_mean(names[0], known)}"

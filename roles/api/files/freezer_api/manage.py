@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import ROLES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.own_mappings import PLURALS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import parse_arguments
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
@@ -68,7 +69,7 @@ documents were not taken in by db copy; 1 it has failed; 2 the command line is w
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do one thing and say what came of it."""
     parser = build_parser()
-    flags = parser.parse_intermixed_args(arguments)
+    flags = parse_arguments(parser, arguments, intermixed=True)
     command = _COMMANDS.get(tuple(flags.command[:2]))
     flags.arguments = flags.command[2:]
     if command is None or (flags.arguments and command not in _WITH_NAME):

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,9 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.http.unix_s
     is_unix,
     path_of,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import parse_arguments
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .cluster import Cluster, is_cluster, parse_cluster
@@ -86,7 +87,7 @@ class Configuration:
 
 def read_settings(arguments: Sequence[str] | None = None) -> Settings:
     """The settings from a command line and the files that it may name. Raises ConfigError."""
-    flags = build_parser().parse_args(arguments)
+    flags = parse_arguments(build_parser(), arguments)
     configuration = read_files(flags.config_file, flags.config_dir)
     options = configuration.options
     _override(options, flags)
@@ -333,9 +334,10 @@ def _is_ours(path: Path, section: str, name: str) -> bool:
             return False
     if section.startswith(("oslo_messaging", "profiler")):
         return False
-    close = difflib.get_close_matches(name, known, 1)
-    hint = f"; is it {close[0]}?" if close else ""
-    raise ConfigError(f"the configuration file {path} has an unknown option {name} in [{section}]{hint}")
+    hint = did_you_mean(name, known)
+    raise ConfigError(
+        f"the configuration file {path} has an unknown option {name} in [{section}]{'.' if hint else ''}{hint}"
+    )
 
 
 def _is_auth_section(section: str) -> bool:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import itertools
 import re
@@ -15,6 +14,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError, best_match, relevance
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import closest
 
 from ..errors import BadRequestError
 
@@ -93,5 +93,5 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name[:100], known, n=1, cutoff=0.7)
-    return f"{name[:100]!r} is no key here" + (f", did you mean {close[0]}?" if close else "")
+    close = closest(name, known)
+    return f"{name[:100]!r} is no key here" + (f", did you mean {close}?" if close else "")

@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import parse_arguments
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import SHELLS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 KINDS = ("job", "session", "action", "client", "backup")
@@ -30,15 +31,14 @@ class _Parser(argparse.ArgumentParser):
         verbs = list(action.choices or ())
         if isinstance(action, argparse._SubParsersAction) and value not in verbs:
             # The list of all would fill the screen.
-            close = difflib.get_close_matches(str(value), verbs, 1)
-            hint = f"Is it {close[0]}? " if close else ""
-            raise UsageError(f"There is no verb {value}. {hint}{self.prog} --help lists them.")
+            hint = did_you_mean(str(value), verbs)
+            raise UsageError(f"There is no verb {value}.{hint} {self.prog} --help lists them.")
         super()._check_value(action, value)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """What the arguments ask for: ``verb`` and its options. Raises UsageError."""
-    return build_parser().parse_args(arguments)
+    return parse_arguments(build_parser(), arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import shlex
 import socket
@@ -26,6 +25,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.i
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.login import complete
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, named_zone
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import did_you_mean
 
 from ..core.surroundings import Limits
 from .options import API_OPTIONS, AUTH_KEYS, LIKE_API, OPTIONS, UPSTREAM_ONLY, register
@@ -226,8 +226,7 @@ def _check_names(path: Path) -> list[str]:
                 continue
             of_upstream = UPSTREAM_ONLY.get(section, frozenset())
             if of_upstream is not None and name not in of_upstream:
-                close = difflib.get_close_matches(name, known, 1)
-                hint = f" Is it {close[0]}?" if close else ""
+                hint = did_you_mean(name, known)
                 raise ConfigError(f"The configuration file {path} has an unknown option {name} in [{section}].{hint}")
             ignored.append(f"{name} in [{section}] of {path} has no effect in this freezer-scheduler.")
     return ignored
