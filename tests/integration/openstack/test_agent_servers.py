@@ -311,5 +311,5 @@ def test_the_action_of_a_job_is_done_and_told_by_freezer_agent(world, server, ac
 def test_what_cannot_be_is_a_sentence(action, tmp_path):
     with pytest.raises(CloudError, match="There is no server 'gone'"):
         agent.backup({**action, "nova_inst_id": "gone"})
-    with pytest.raises(OptionError, match="cannot be stored in the local storage .*; use storage: swift"):
+    with pytest.raises(OptionError, match="cannot be stored in the local storage .*; back them up with storage swift"):
         agent.backup({**action, "storage": "local", "container": str(tmp_path)})

@@ -273,10 +273,10 @@ def test_min_age_keeps_from_making_backups_too_often_but_not_because_of_a_wrong_
 
 def test_a_backup_from_which_all_is_excluded_fails_and_stores_nothing(one_set):
     write(one_set.source / "file")
-    with pytest.raises(FreezerError, match="Nothing of .*/source was stored.*exclude leaves out all of it"):
+    with pytest.raises(FreezerError, match="Nothing of .*/source was stored.*all of it is left out with exclude"):
         one_set.backup(exclude=["*"])
     assert one_set.backup_folders() == []
-    with pytest.raises(FreezerError, match="exclude leaves out all of it"):
+    with pytest.raises(FreezerError, match="all of it is left out with exclude"):
         one_set.backup(path_to_backup=str(one_set.source / "file"), exclude=["file"])
     assert one_set.backup_folders() == []
 
@@ -289,7 +289,7 @@ def test_a_backup_of_nothing_but_the_folder_is_partial_and_says_why(one_set, lev
         one_set.backup(**options)
     result = one_set.backup(**options)
     assert (result["level"], result["outcome"], result["protected_files"]) == (level, "partial", 0)
-    assert "only the folder itself is in it: exclude leaves out all of its contents" in result["reason"]
+    assert "only the folder itself is in it: all of its contents are left out with exclude" in result["reason"]
     assert result["metadata"]["outcome"] == "partial"
 
 

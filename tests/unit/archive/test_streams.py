@@ -72,7 +72,7 @@ def test_the_best_codec_of_the_host_is_taken(monkeypatch):
     assert (codec_for().name, codec_for().filter_argv[:2]) == ("zstd", ["zstd", "-3"])
     monkeypatch.setattr(shutil, "which", lambda name, **_options: None)
     assert codec_for().name == "gzip"
-    with pytest.raises(ArchiveError, match="install one of them, or use compression gzip"):
+    with pytest.raises(ArchiveError, match="install one of them, or make new backups with compression gzip"):
         codec_for("zstd")
 
 

@@ -255,12 +255,12 @@ def test_of_a_file_with_several_clouds_one_has_to_be_named(clouds_yaml, tmp_path
     (tmp_path / "secure.yaml").unlink()
     (tmp_path / "clouds.yaml").write_text("clouds: {north: {auth: {}}, south: {auth: {}}}\n")
     environ = {"OS_CLIENT_CONFIG_FILE": os.environ["OS_CLIENT_CONFIG_FILE"]}
-    with pytest.raises(errors.BadAddress, match=r"has 2 clouds \(north, south\); name the one that is meant in cloud"):
+    with pytest.raises(errors.BadAddress, match=r"has 2 clouds \(north, south\); choose one with cloud"):
         complete(with_environment({}, environ))
 
 
 def test_a_caller_without_auth_is_told_of_its_own_option(clouds_yaml, monkeypatch):
-    with pytest.raises(errors.BadAddress, match="Give cloud or osrc, or set OS_CLOUD"):
+    with pytest.raises(errors.BadAddress, match="Say so with cloud or with osrc, or set OS_CLOUD"):
         connect_cloud({}, {}, "osrc")
     monkeypatch.setitem(sys.modules, "openstack.config.loader", None)
     with pytest.raises(errors.MissingLibrary, match="or give osrc, which needs keystoneauth1 only"):

@@ -46,7 +46,11 @@ class Seen:
 
     def excluded_said(self) -> str:
         """A sentence part that says so if everything was excluded, else empty."""
-        return "only the folder itself is in it: exclude leaves out all of its contents" if self.all_excluded else ""
+        return (
+            "only the folder itself is in it: all of its contents are left out with exclude"
+            if self.all_excluded
+            else ""
+        )
 
     def problems(self) -> list[str]:
         """A sentence if the broken links could not be counted."""

@@ -129,5 +129,5 @@ def codec_for(name: str | None = None, level: int | None = None) -> Codec:
         return ZstdProgram(level)
     raise ArchiveError(
         "Neither Python's zstandard library nor the zstd program is on this host; "
-        "install one of them, or use compression gzip for new backups."
+        "install one of them, or make new backups with compression gzip."
     )

@@ -322,7 +322,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         ):
             # An increment of a folder always has the folder; only that of an unchanged single file is empty.
             why = (
-                "exclude leaves out all of it"
+                "all of it is left out with exclude"
                 if plan.source.exclude
                 else "it does not exist any more, or could not be read"
             )

@@ -103,7 +103,7 @@ class Connection(Repeating):
         except socket.timeout as error:
             self.close()
             request = f"{method} {self.url}{path}"
-            message = f"{request} got no answer for {self._timeout_seconds:g} seconds (timeout_seconds)."
+            message = f"{request} got no answer for {self._timeout_seconds:g} seconds (the timeout)."
             raise Unreachable(message) from error
         except http.client.RemoteDisconnected as error:
             self.close()
@@ -161,7 +161,7 @@ class Connection(Repeating):
         except ssl.SSLError as error:
             raise Untrusted(f"No TLS with {self.url}: {error.reason or error}. Is it http?") from error
         except socket.timeout as error:
-            message = "{0} at {1} cannot be reached: no connection within {2:g} seconds (timeout_seconds)."
+            message = "{0} at {1} cannot be reached: no connection within {2:g} seconds (the timeout)."
             raise Unreachable(message.format(self._service, self.url, self._timeout_seconds)) from error
         except UnicodeError as error:
             raise BadAddress(f"url {self.url!r} names a host that cannot exist: {error}.") from error

@@ -161,8 +161,8 @@ def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], creden
     known = complete({**with_environment(given, environ), "url": None, "api_version": None}, credentials)
     if known["auth_type"] == NoAuth.auth_type:
         raise BadAddress(
-            f"Who asks the cloud? Give cloud or {credentials}, or set OS_CLOUD, OS_CLIENT_CONFIG_FILE, or OS_AUTH_URL and "
-            "what belongs to it."
+            f"Who asks the cloud? Say so with cloud or with {credentials}, or set OS_CLOUD, OS_CLIENT_CONFIG_FILE, or "
+            "OS_AUTH_URL and what belongs to it."
         )
     transport = Transport(
         tls_of(known),

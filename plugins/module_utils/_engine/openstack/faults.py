@@ -36,7 +36,7 @@ def fault_of(error: BaseException, service: str, url: str, request: str, timeout
     end = _lasting(chain, url)
     if end is not None:
         return Fault(LASTING, str(end), end)
-    time = f"{timeout_seconds:g} seconds (timeout_seconds)"
+    time = f"{timeout_seconds:g} seconds (the timeout)"
     if names & {"ConnectTimeoutError"}:
         reason = f"no connection within {time}"
         return Fault(LASTING, reason, Unreachable(f"{service} at {url} cannot be reached: {reason}."))

@@ -40,7 +40,7 @@ class Clock:
             left = self._end - time.monotonic()
             if left <= 0:
                 raise CloudError(
-                    f"{what} did not happen within {self.timeout_seconds:g} seconds (timeout). The next run continues."
+                    f"{what} did not happen within {self.timeout_seconds:g} seconds (the timeout). The next run continues."
                 )
             self._sleep(min(pause, left))
             pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)

@@ -7,12 +7,16 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError, parse_options
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES, OPTION_KEYS
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import (
+    ALIASES,
+    NODE_KEYS,
+    OPTION_KEYS,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, UnknownOption
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
 
 from . import exit_status
@@ -31,7 +35,9 @@ class Run:
 
     def __init__(self) -> None:
         self._debug = False
-        self._command_line: Mapping[str, Any] = {}
+        #: What messages name as flags: options that were typed, or can be, rather than those of a document or a file.
+        self._flags: Collection[str] = OPTION_KEYS
+        self._is_document = False
         self._output: Output | None = None
         self._result: Answer | None = None
 
@@ -45,6 +51,10 @@ class Run:
             # Whoever read standard output has seen enough; Python must not try to flush the rest.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return exit_status.FAILED
+        except UnknownOption as problem:
+            # It stands in a file or a document, as all flags are known here, and is meant to be another one there.
+            self._flags = ()
+            return self._failed(str(problem), exit_status.UNUSABLE)
         except (UsageError, OptionError) as problem:
             return self._failed(str(problem), exit_status.UNUSABLE)
         except FreezerError as problem:
@@ -61,7 +71,11 @@ class Run:
             )
 
     def _work(self, arguments: Sequence[str], signals: Signals) -> int:
-        self._command_line = command_line = parse_command_line(arguments)
+        command_line = parse_command_line(arguments)
+        typed = {ALIASES.get(key, key) for key in command_line}
+        self._is_document = "stdin" in command_line
+        if self._is_document or "config" in command_line:
+            self._flags = typed
         self._debug = bool(command_line.get("debug"))
         if "result_fd" in command_line:
             self._result = answer_to_descriptor(command_line["result_fd"])
@@ -71,6 +85,8 @@ class Run:
 
             record = ProgressRecord(command_line["progress_fd"])
         settings = read_settings(command_line, sys.stdin)
+        # Those that stand nowhere can be typed, but in place of a document only what is the node's to say.
+        self._flags = typed | ((NODE_KEYS | {"init"} if self._is_document else OPTION_KEYS) - set(settings.options))
         self._debug = settings.debug
         log_file = LogFile(settings.log_file) if settings.log_file else None
         self._output = output = Output(settings.quiet, log_file)
@@ -85,7 +101,7 @@ class Run:
         if settings.action == "info":
             _tell_chosen(output, result.get("chosen", ()))
         for sentence in result.get("warnings", ()):
-            output.warn(sentence)
+            output.warn(self._said(sentence))
         signals.release()
         nothing = _nothing_found(settings, result) if settings.action == "info" else ""
         if settings.action != "info":
@@ -104,10 +120,7 @@ class Run:
         return exit_status.status_of(result)
 
     def _failed(self, sentence: str, status: int) -> int:
-        # A key of a document or of a configuration file is named as it stands there.
-        elsewhere = {"config", "stdin"} & set(self._command_line)
-        typed = {ALIASES.get(key, key) for key in self._command_line} & OPTION_KEYS if elsewhere else OPTION_KEYS
-        sentence = as_typed(sentence, typed)
+        sentence = self._said(sentence)
         if self._output is not None:
             self._output.error(sentence)
         else:
@@ -118,6 +131,13 @@ class Run:
             except OSError as problem:
                 say_error(f"The result could not be written to {self._result.describe()}: {problem.strerror}.")
         return status
+
+    def _said(self, sentence: str) -> str:
+        """A sentence of the engine with options as the reader has typed them, in a file, in a document or at a shell."""
+        said = as_typed(sentence, OPTION_KEYS & set(self._flags))
+        if self._is_document:
+            said = said.replace("give --init", "run freezer-agent on this host once with --init")
+        return said
 
 
 def _tell_chosen(output: Output, sentences: Sequence[str]) -> None:

@@ -113,7 +113,7 @@ def report_on_cloud(action: str, result: Result) -> Report:
     describe = {"backup": _cloud_backup, "restore": _cloud_restore, "verify": _cloud_verify}[action]
     report = describe(result, what)
     if result.get("problems"):
-        report.concerns.append(Concern("Beside that", len(result["problems"]), list(result["problems"])))
+        report.concerns.append(Concern("Beside that", len(result["problems"]), list(map(_said, result["problems"]))))
     return report
 
 
@@ -123,7 +123,7 @@ def _cloud_backup(result: Result, what: str) -> Report:
         return Report(f"Nothing was written. The {what} would be backed up.", facts=facts)
     if result["outcome"] == "unchanged":
         facts = [("newest", _which(result)), ("id", result["backup_id"])]
-        return Report(f"No backup of the {what} was made: {result['reason']}.", facts=facts)
+        return Report(f"No backup of the {what} was made: {_said(result['reason'])}.", facts=facts)
     whole = result["outcome"] == "success"
     report = Report(f"Backed up the {what}" + ("." if whole else ", but not everywhere."), good=whole)
     held = result["held_seconds"]
@@ -136,10 +136,19 @@ def _cloud_backup(result: Result, what: str) -> Report:
         ("consistency", f"{result['consistency']}{f', held for {held:.3f} s' if held else ''}"),
     ]
     report.facts += [("in", _where(one, one["folder"])) for one in result["storages"] if one["outcome"] == "success"]
-    failed = [f"{one['container']}: {one['message']}" for one in result["storages"] if one["outcome"] != "success"]
+    _add_not_stored(report, result)
+    return report
+
+
+def _add_not_stored(report: Report, result: Result) -> None:
+    failed = _failed_storages(result)
     if failed:
         report.concerns.append(Concern("Not stored in", len(failed), failed))
-    return report
+
+
+def _failed_storages(result: Result) -> list[str]:
+    failed = [one for one in result["storages"] if one["outcome"] == "failed"]
+    return [f"{one['container']}: {_said(one['message'])}" for one in failed]
 
 
 def _cloud_restore(result: Result, what: str) -> Report:
@@ -191,7 +200,12 @@ def _which(result: Result) -> str:
 
 
 def _level(result: Result) -> str:
-    return f"{result['level']} ({as_typed(str(result['reason']), OPTION_KEYS)})"
+    return f"{result['level']} ({_said(result['reason'])})"
+
+
+def _said(sentence: str) -> str:
+    """A sentence of the engine as a reader at a shell needs it."""
+    return as_typed(sentence, OPTION_KEYS)
 
 
 def _where(storage: Result, folder: str) -> str:
@@ -216,7 +230,7 @@ def _backup(result: Result) -> Report:
         )
     if result["outcome"] == "unchanged":
         return Report(
-            f"No backup of {_who(result)} was made: {result['reason']}.",
+            f"No backup of {_who(result)} was made: {_said(result['reason'])}.",
             facts=[("newest", _which(result)), ("id", result["backup_id"])],
         )
     whole = result["outcome"] == "success"
@@ -232,17 +246,13 @@ def _backup(result: Result) -> Report:
         ("consistency", _consistency(result)),
     ]
     if result["source_protected"] is False:
-        why = as_typed(str(result["source_protected_reason"]), OPTION_KEYS)
+        why = _said(result["source_protected_reason"])
         report.facts.append(("unprotected", f"links that others put in place of folders could be followed: {why}"))
-    failed = []
     for storage in result["storages"]:
         if storage["outcome"] == "success":
             made = ", a new container" if storage.get("made") else ""
             report.facts.append(("in", f"{_where(storage, storage['folder'])}{made}"))
-        else:
-            failed.append(f"{storage['container']}: {storage['message']}")
-    if failed:
-        report.concerns.append(Concern("Not stored in", len(failed), failed))
+    _add_not_stored(report, result)
     report.add_paths("could not be read", result["unreadable_count"], result["unreadable"])
     remarks = [one for one in result["remarks"] if one.get("kind") != "other_file_system"]
     count = result["remarks_count"] - result["left_out_count"]
@@ -253,7 +263,9 @@ def _backup(result: Result) -> Report:
         title = f"{counted(result['left_out_count'], 'other file system')} left out"
         report.concerns.append(Concern(title, result["left_out_count"], _entries(result["left_out"])))
     if result["problems"]:
-        report.concerns.append(Concern("Beside the backup", len(result["problems"]), list(result["problems"])))
+        report.concerns.append(
+            Concern("Beside the backup", len(result["problems"]), list(map(_said, result["problems"])))
+        )
     return report
 
 
@@ -370,7 +382,7 @@ def _admin(result: Result) -> Report:
         report = Report(f"Removed {backups} of {_who(result)}.")
     else:
         report = Report(f"No backup of {_who(result)} was to be removed.")
-    failed = [f"{one['container']}: {one['message']}" for one in result["storages"] if one["outcome"] == "failed"]
+    failed = _failed_storages(result)
     report.good = not failed and not result["damaged"]
     report.facts = [
         ("kept", _backups(result["kept"])),

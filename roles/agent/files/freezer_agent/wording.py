@@ -23,8 +23,8 @@ def printable(text: str) -> str:
 def as_typed(text: str, keys: Iterable[str]) -> str:
     """A sentence of the engine with the names of options as flags: ``backup_id`` is ``--backup-id`` at a shell.
 
-    A key that is a word of English too is the name of an option where the sentence begins with it, and after "set" and
-    "with". Paths stay as they are.
+    A key that is a word of English too is the name of an option where the sentence begins with it, where it stands alone in
+    brackets, and after "set", "with", "option" and "because". Paths stay as they are.
     """
     words = "|".join(sorted(keys, key=len, reverse=True)) or "(?!)"
 
@@ -34,7 +34,8 @@ def as_typed(text: str, keys: Iterable[str]) -> str:
             return match.group(0)
         return f"{'give ' if before == 'set ' else before}--{key.replace('_', '-')}"
 
-    return re.sub(rf"(?<![\w/.'\"=-])((?:set|with) )?({words})(?![\w/'\"=-]|\.\w)", flag, text)
+    before = rf"(?:set|with|option|because) |\((?=(?:{words})\))"
+    return re.sub(rf"(?<![\w/.'\"=-])({before})?({words})(?![\w/'\"=-]|\.\w)", flag, text)
 
 
 def size(number: float) -> str:

@@ -20,8 +20,8 @@ def storages_of(options: Options) -> list[SwiftStorage]:
     for kind, container in options.places():
         if kind != "swift":
             raise OptionError(
-                f"Images of servers and volumes cannot be stored in the {kind} storage {container}; use storage: swift, "
-                "or cindernative_vol_id for Cinder's own backups."
+                f"Images of servers and volumes cannot be stored in the {kind} storage {container}; back them up with "
+                "storage swift, or with cindernative_vol_id for Cinder's own backups."
             )
     return swift_storages(options)
 

@@ -193,7 +193,5 @@ def _read_said(arguments: Mapping[str, Any], files: Sequence[CloudsFile]) -> str
 def _only(found: Sequence[str], what: str) -> str:
     """The name of the only cloud."""
     if len(found) != 1:
-        raise BadAddress(
-            f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); name the one that is meant in cloud."
-        )
+        raise BadAddress(f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); choose one with cloud.")
     return found[0]
