@@ -115,7 +115,7 @@ options:
     description:
       - The path of an openrc file on the host with the credentials of a cloud, for O(storage=swift), servers and
         volumes.
-      - Its lines are read, not run.
+      - Its lines are read, not run. It cannot be combined with O(cloud).
     type: path
   proxy:
     description:

@@ -99,6 +99,7 @@ REFUSED = [
     {"hostname": "a/b"},
     {"nova_inst_id": "5", "path_to_backup": "/etc"},
     {"backup_id": "abcd", "restore_from_date": "2026-11-22"},
+    {"osrc": "/root/openrc", "cloud": "home"},
 ]
 
 

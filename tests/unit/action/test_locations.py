@@ -78,6 +78,23 @@ def test_a_storage_of_several_is_swift_by_its_own_openrc_file():
     assert options.access("swift", "test") == {"osrc": "/root/openrc"}
 
 
+def test_a_cloud_and_an_openrc_file_cannot_be_combined():
+    for given in (
+        {"cloud": "a", "osrc": "/b"},
+        {"storages": [{"storage": "swift", "container": "c", "cloud": "a", "osrc": "/b"}]},
+    ):
+        with pytest.raises(OptionError, match=r"^osrc cannot be combined with cloud; remove one of them\.$"):
+            parse_options(given).places()
+    assert parse_options({"cloud": "a", "osrc": ""}).own_access() == {"cloud": "a"}
+
+
+def test_a_storage_with_its_own_openrc_file_is_not_asked_by_the_cloud_of_the_action():
+    storages = [{"storage": "swift", "container": "a"}, {"storage": "swift", "container": "b", "osrc": "/b"}]
+    options = parse_options({"cloud": "home", "storages": storages})
+    assert (options.access("swift", "a"), options.access("swift", "b")) == ({"cloud": "home"}, {"osrc": "/b"})
+    assert [access for _kind, access, _chosen in options.storage_kinds()] == [{"cloud": "home"}, {"osrc": "/b"}]
+
+
 def test_backups_that_cinder_keeps_need_no_place():
     assert parse_options({"cindernative_vol_id": "5"}).chosen() == []
 

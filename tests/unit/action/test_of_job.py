@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import with_action_defaults
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import (
+    completed,
+    with_action_defaults,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 
 
@@ -82,6 +85,12 @@ def test_an_action_that_is_only_named_is_for_the_server_to_complete():
         "action_defaults": {"mode": "fs"},
         "job_actions": [{"action_id": "a"}, {"freezer_action": {"mode": "fs"}}],
     }
+
+
+def test_a_default_that_cannot_be_combined_with_an_option_of_the_action_is_none_for_it():
+    defaults = {"osrc": "/root/openrc", "storage": "swift"}
+    assert completed({"cloud": "home"}, defaults) == {"cloud": "home", "storage": "swift"}
+    assert completed({"cloud": ""}, defaults) == {"cloud": "", **defaults}
 
 
 def test_a_job_without_defaults_is_expanded_to_itself():

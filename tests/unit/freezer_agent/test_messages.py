@@ -52,7 +52,9 @@ def test_an_option_is_named_as_it_stands_in_the_file_and_as_it_can_be_typed(refu
     assert said.startswith("freezer-agent: deadline_seconds has to be above 0")
     said, _status = refusal("--deadline-seconds 0", file="path_to_backup = /etc\n")
     assert said.startswith("freezer-agent: --deadline-seconds has to be above 0")
-    said, _status = refusal(file="path_to_backup = /etc\nmode = mysql\nbackup_name = x\nstorage = local\ncontainer = /x\n")
+    said, _status = refusal(
+        file="path_to_backup = /etc\nmode = mysql\nbackup_name = x\nstorage = local\ncontainer = /x\n"
+    )
     assert said.endswith("give --snapshot.")
 
 

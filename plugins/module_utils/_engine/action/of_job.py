@@ -10,8 +10,8 @@ from typing import Any
 from ..documents.action import ACTIONS
 from ..documents.errors import DocumentError
 from ..documents.old_forms import usual_action
-from .options import option_name
-from .spec import BY_NAME
+from .options import is_given, option_name
+from .spec import BY_NAME, excluded_by
 
 
 def actions_of(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -71,12 +71,13 @@ def _completed(action: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
 def completed(action: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """A new ``freezer_action`` with defaults for the options that it lacks, or has null for, in whatever spelling.
 
-    It gets only those that its action takes: of the others some are refused there, and each run would fail. What this
-    release does not know is left in, so that it is refused rather than ignored; a command, which has no such options,
-    does not get it.
+    It gets only those that its action takes: of the others some are refused there, and each run would fail. What cannot be
+    combined with an option of the action is none for it either. What this release does not know is left in, so that it is
+    refused rather than ignored; a command, which has no such options, does not get it.
     """
     own = {key: value for key, value in action.items() if value is not None}
     given = {option_name(key) for key in own}
+    given |= excluded_by({option_name(key) for key, value in own.items() if is_given(option_name(key), value)})
     verb = own.get("action") or defaults.get("action") or "backup"
     fitting = {key: value for key, value in defaults.items() if option_name(key) not in given and _is_taken(key, verb)}
     return {**action, **fitting, **own}

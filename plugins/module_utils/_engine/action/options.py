@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -235,7 +235,7 @@ class Options:
         """The kind of each storage of an action that names no container, who asks its cloud, and what was chosen and why."""
         found = []
         for place in self._given_places():
-            access = {key: place.get(key) or getattr(self, key) for key in _ACCESS}
+            access = self._access_of(place)
             located = locate(place.get("storage") or self.storage, "any", access)
             found.append((located.kind, {**access, **self._manner()}, located.chosen))
         return found
@@ -247,10 +247,9 @@ class Options:
             if unknown:
                 hint = did_you_mean(unknown[0], LOCATION_KEYS)
                 raise OptionError(f"A storage of this action has the unknown key {unknown[0]!r}.{hint}")
-            access = {key: place.get(key) or getattr(self, key) for key in _ACCESS}
-            found.append(
-                locate(place.get("storage") or self.storage, place.get("container") or self.container, access, environ)
-            )
+            _refuse_exclusive({key for key, value in place.items() if value})
+            kind, container = (place.get(key) or getattr(self, key) for key in ("storage", "container"))
+            found.append(locate(kind, container, self._access_of(place), environ))
         for one in found:
             if one.kind == "local" and not os.path.isabs(one.container):
                 raise OptionError(
@@ -267,14 +266,17 @@ class Options:
         """Who asks the cloud that one of the places is in, and how: what stands beside it, else what the action says."""
         for place, located in zip(self.storages, self._locations(None)):
             if (located.kind, located.container) == (kind, container):
-                own = {key: str(place[key]) for key in _ACCESS if place.get(key)}
-                if own:
-                    return {**own, **self._manner()}
+                return {**self._access_of(place), **self._manner()}
         return self.own_access()
 
     def own_access(self) -> dict[str, Any]:
         """Who asks the cloud that the action itself is about, and how."""
-        return {**{key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}, **self._manner()}
+        return {**self._access_of({}), **self._manner()}
+
+    def _access_of(self, place: Mapping[str, Any]) -> dict[str, str]:
+        """Who asks the cloud of a storage, which is the one of the action if the storage does not say it."""
+        own = {key: str(place[key]) for key in _ACCESS if place.get(key)}
+        return own or {key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}
 
     def _manner(self) -> dict[str, Any]:
         return {key: getattr(self, key) for key in ("insecure", "proxy", "timeout") if getattr(self, key)}
@@ -363,6 +365,12 @@ def passed_over(work: str, names: Iterable[str]) -> list[str]:
     return [f"{row.name} is for {' and '.join(row.verbs)}; this is {work}, and passes over it." for row in foreign]
 
 
+def _refuse_exclusive(given: Collection[str]) -> None:
+    for name, other in EXCLUSIVE:
+        if name in given and other in given:
+            raise OptionError(f"{name} cannot be combined with {other}; remove one of them.")
+
+
 def parse_options(action: Mapping[str, Any]) -> Options:
     """The options of a freezer_action. Keys with null and empty text count as not given, as Horizon and AWX send them.
 
@@ -376,9 +384,7 @@ def parse_options(action: Mapping[str, Any]) -> Options:
             continue
         given[name] = value_of(key, value)
     refuse_twice(action)
-    for name, other in EXCLUSIVE:
-        if name in given and other in given:
-            raise OptionError(f"{name} cannot be combined with {other}; remove one of them.")
+    _refuse_exclusive(given)
     options = Options(**given)
     if not options.incremental:
         options.no_incremental = True

@@ -11,7 +11,7 @@ Keys, spellings and defaults are upstream's (freezer-agent 19, and the README of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from . import rows_of_backup, values
 from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, RESTORE, VERIFY, WORK, Row
@@ -69,7 +69,7 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             line="swift and clouds: one of clouds.yaml", verbs=EACH),
         Row("osrc", values.text, "FILE",
             "The path of an openrc file on the host with the credentials of a cloud, for O(storage=swift), servers and volumes.",
-            more="Its lines are read, not run.", verbs=EACH, is_path=True),
+            more="Its lines are read, not run. It cannot be combined with O(cloud).", excludes=("cloud",), verbs=EACH, is_path=True),
     ),
     "backup: what is read": rows_of_backup.READ,
     "servers and volumes of a cloud, in place of files (--cloud or --osrc has the credentials)": (
@@ -222,6 +222,13 @@ ALIASES: Mapping[str, str] = {alias: row.name for row in rows() for alias in row
 NAMES = frozenset({*BY_NAME, *ALIASES})
 #: Pairs of options of which only one can be given.
 EXCLUSIVE: Sequence[tuple[str, str]] = tuple((row.name, other) for row in rows() for other in row.excludes)
+
+
+def excluded_by(names: Collection[str]) -> set[str]:
+    """The options that cannot be combined with one of these."""
+    return {other for pair in EXCLUSIVE for name, other in (pair, pair[::-1]) if name in names}
+
+
 #: Keys that change nothing about what is stored or restored.
 WITHOUT_EFFECT = frozenset(row.name for row in rows() if row.parser is None and row.verbs != EXEC)
 #: Keys that are for the node to say. Documents that Freezer's clients store have them too; there they are not used.

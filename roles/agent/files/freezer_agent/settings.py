@@ -31,6 +31,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec
     BY_NAME,
     NODE_KEYS,
     OPTION_KEYS,
+    excluded_by,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.mounts import is_below
@@ -107,6 +108,8 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
         if "container" in layer:
             # Whoever names one place means that one, not the several of a source that this one overrides.
             merged.pop("storages", None)
+        for name in excluded_by({name for name, value in layer.items() if is_given(name, value)}):
+            merged.pop(name, None)
         merged.update(layer)
     at_shell = str(layers[-1].get("container") or os.sep)
     if merged.get("storage") == "local" and not os.path.isabs(at_shell):
