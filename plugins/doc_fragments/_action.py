@@ -116,6 +116,7 @@ options:
       - The path of an openrc file on the host with the credentials of a cloud, for O(storage=swift), servers and
         volumes.
       - Its lines are read, not run. It cannot be combined with O(cloud).
+      - In documents and modules the path has to be absolute.
     type: path
   proxy:
     description:
@@ -206,6 +207,7 @@ options:
       - The mount point of the snapshot; it has to be empty.
       - The default is a folder of its own below C(/run/freezer-backup).
       - With O(lvm_srcvol), O(path_to_backup) can be the path that the data has in the mounted snapshot.
+      - In documents and modules the path has to be absolute.
     type: path
   lvm_snapname:
     description:
@@ -272,12 +274,14 @@ options:
       - A file on the host with lines such as C(user = backup), for O(mode=mongodb).
       - It may have C(host), C(port), C(user), C(password) and C(database). Without it the server of the host is asked
         without a password.
+      - In documents and modules the path has to be absolute.
     type: path
   mysql_conf:
     description:
       - A file on the host with lines such as C(user = backup), for O(mode=mysql), also MySQL's own option files.
       - It may have C(host), C(port), C(user), C(password) and C(socket). Without it the user who runs the backup logs
         in through the socket.
+      - In documents and modules the path has to be absolute.
     type: path
   no_incremental:
     description:
@@ -296,6 +300,7 @@ options:
   path_to_backup:
     description:
       - The folder or the file to back up.
+      - In documents and modules the path has to be absolute.
     type: path
     aliases: [src_file, file_to_backup]
   postgresql_conf:
@@ -303,6 +308,7 @@ options:
       - A file on the host with lines such as C(user = backup), for O(mode=postgresql).
       - It may have C(host), C(port), C(user), C(password), C(database), C(socket), and C(os_user), the user of the
         system that logs in. Without C(host) that is C(postgres), if root runs the backup.
+      - In documents and modules the path has to be absolute.
     type: path
   restart_always_level:
     description:
@@ -400,6 +406,7 @@ options:
   restore_abs_path:
     description:
       - The folder to restore into; it is made when it is missing.
+      - In documents and modules the path has to be absolute.
     type: path
   restore_as:
     description:
@@ -487,6 +494,7 @@ options:
       - Implies O(check=restore).
       - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes of a snapshot of
         it are compared.
+      - In documents and modules the path has to be absolute.
     type: path
   mode:
     description:

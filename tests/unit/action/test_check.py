@@ -100,6 +100,9 @@ REFUSED = [
     {"nova_inst_id": "5", "path_to_backup": "/etc"},
     {"backup_id": "abcd", "restore_from_date": "2026-11-22"},
     {"osrc": "/root/openrc", "cloud": "home"},
+    {"osrc": "openrc"},
+    {"restore_abs_path": "new"},
+    {"storages": [{"storage": "swift", "container": "c", "osrc": "openrc"}]},
 ]
 
 

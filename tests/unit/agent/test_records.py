@@ -56,19 +56,6 @@ def test_the_command_of_a_record_asks_for_the_same_backup(action):
     assert options_of(backup_command(options, options.storage, options.container)) == options
 
 
-def test_the_command_of_a_record_makes_the_same_backup_from_any_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    asked = parse_options(
-        {"path_to_backup": "src", "osrc": "openrc", "mysql_conf": "../my.cnf", "lvm_dirmount": "mnt/"}
-    )
-    line = backup_command(asked, "swift", "relative")
-    monkeypatch.chdir("/")
-    again = options_of(line)
-    assert (again.path_to_backup, again.osrc) == (f"{tmp_path}/src", f"{tmp_path}/openrc")
-    assert (again.mysql_conf, again.lvm_dirmount) == (f"{tmp_path.parent}/my.cnf", f"{tmp_path}/mnt")
-    assert again.container == "relative"
-
-
 @pytest.mark.parametrize("url", ["http://me:secret@proxy:3128", "me:secret@proxy:3128"])
 def test_the_command_of_a_record_has_no_password(url):
     line = backup_command(parse_options({"proxy": url}), None, None)

@@ -223,13 +223,6 @@ def test_another_path_under_the_same_name_begins_with_a_full_backup(one_set):
     assert (result["level"], result["reason"]) == (0, "the earlier backups are of another path")
 
 
-def test_a_relative_path_means_the_current_folder(one_set, monkeypatch):
-    write(one_set.source / "file")
-    monkeypatch.chdir(one_set.source)
-    assert one_set.backup(path_to_backup=".")["path_to_backup"] == str(one_set.source)
-    assert one_set.backup(path_to_backup="file")["counts"]["files"] == 1
-
-
 def test_options_of_the_shell_for_tar_and_its_language_do_not_matter(one_set, monkeypatch):
     write(one_set.source / "file")
     monkeypatch.setenv("TAR_OPTIONS", "--exclude=file --totals")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 
 import pytest
@@ -15,6 +16,16 @@ from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.command_
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.settings import Settings, read_settings
 from ansible_collections.freezer.backup.tests.support.freezer_readmes import PARALLEL_FOLDERS
+
+#: Paths of documents that would be other ones from another folder, by the verb that takes them.
+RELATIVE = [
+    ("restore", {"restore_abs_path": "new"}),
+    ("backup", {"path_to_backup": "~/x"}),
+    ("backup", {"lvm_dirmount": "relative", "path_to_backup": "/etc"}),
+    ("verify", {"compare_to": "../etc"}),
+    ("backup", {"osrc": "openrc"}),
+    ("backup", {"storages": [{"storage": "swift", "container": "c", "osrc": "openrc"}]}),
+]
 
 
 @pytest.fixture
@@ -86,7 +97,6 @@ def test_what_is_typed_for_another_action_is_told_and_passed_over(settings, line
     [
         "/etc",
         "/var/lib/snapshot-backup/",
-        "relative",
         "/run/freezer-backup",
         "/run/freezer-backup/snapshots",
         "/run/freezer-backup/snapshots/../../../etc",
@@ -105,6 +115,20 @@ def test_a_document_has_root_mount_nothing_but_where_the_node_says(settings, ask
         f"lvm_dirmount of the document on standard input is not used, and the snapshot is mounted on {point}" in warning
     )
     assert settings(document={**document, "path_to_backup": "/srv"}).options["path_to_backup"] == "/srv"
+
+
+def test_paths_are_relative_to_the_current_folder_for_the_node_alone(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    typed = settings("-F src --lvm-dirmount mnt/", "[default]\ncompare_to = other\nosrc = rc\n").options
+    for name, path in (("path_to_backup", "src"), ("lvm_dirmount", "mnt"), ("compare_to", "other"), ("osrc", "rc")):
+        assert typed[name] == f"{tmp_path}/{path}"
+    assert settings("-F /etc/../srv/").options == {"path_to_backup": "/etc/../srv/"}
+    # It is a volume.
+    assert settings("--cinder-vol-id 5 --compare-to vol").options["compare_to"] == "vol"
+    for verb, given in RELATIVE:
+        with pytest.raises(OptionError, match="has to be an absolute path, and is "):
+            parse_options(settings(document=given).options).refuse_for(verb)
+    assert settings("-F src", document={"path_to_backup": "other"}).options == {"path_to_backup": f"{tmp_path}/src"}
 
 
 def test_where_snapshots_are_mounted_can_be_said_below_our_folder_and_by_the_node(settings):
@@ -292,7 +316,7 @@ def test_a_storage_section_names_a_file_beside_the_configuration_file(settings, 
 
 
 def test_a_file_that_the_command_line_names_lies_in_the_current_folder(settings):
-    assert settings("--osrc openrc.osrc").options == {"osrc": "openrc.osrc"}
+    assert settings("--osrc openrc.osrc").options == {"osrc": os.path.abspath("openrc.osrc")}
 
 
 @pytest.mark.parametrize(

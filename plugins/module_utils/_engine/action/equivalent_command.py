@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from dataclasses import MISSING, fields
 from typing import Any
@@ -40,9 +39,6 @@ def _words(key: str, value: Any) -> list[str]:
         return [f"--{name}={one}" for one in value]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if BY_NAME[key].is_path and not os.path.isabs(value):
-        # The command is read later, and from another folder.
-        value = os.path.abspath(value)
     if key == "proxy":
         value = _without_password(str(value))
     text = str(value)

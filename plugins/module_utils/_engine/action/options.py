@@ -190,6 +190,14 @@ class Options:
             if getattr(self, name):
                 check_name(name, getattr(self, name))
 
+    def refuse_relative_paths(self) -> None:
+        """Raise OptionError for a path that would be another one from another folder."""
+        names = [row.name for row in BY_NAME.values() if row.is_path and self.backup_media in row.path_media]
+        for given in (vars(self), *self.storages):
+            for name in names:
+                if given.get(name) and not os.path.isabs(str(given[name])):
+                    raise OptionError(f"{name} has to be an absolute path, and is {given[name]!r}.")
+
     def refuse_for(self, work: str) -> None:
         """Raise OptionError for what does not belong to this work, or cannot be done by it.
 
@@ -204,6 +212,7 @@ class Options:
             self.refuse_part()
         if work != "info":
             self.refuse_names()
+        self.refuse_relative_paths()
         if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
             self.places(_SOME_CLOUD)
 

@@ -23,6 +23,10 @@ EACH = ("backup", "restore", "verify", "info", "admin")
 WORK = ("backup", "restore", "verify", "admin")
 
 
+#: What is true of all paths.
+_ABSOLUTE = "In documents and modules the path has to be absolute."
+
+
 @dataclass(frozen=True)
 class Row:
     """One option.
@@ -67,13 +71,14 @@ class Row:
     of_node: bool = False
     #: Whether the command of a backup's record has it; what others say already, or no command line can say, it has not.
     is_repeated_by_record: bool = True
-    #: Whether its value is the path of a file or a folder of the host.
+    #: Whether its value is the path of a file or a folder of the host, and for which media.
     is_path: bool = False
+    path_media: Sequence[str] = ALL_MEDIA
 
     @property
     def paragraphs(self) -> list[str]:
         """What there is to know beside the sentence that says what it is about."""
-        return self.more.splitlines()
+        return [*self.more.splitlines(), *([_ABSOLUTE] if self.is_path else [])]
 
     @property
     def choices(self) -> tuple[str, ...]:

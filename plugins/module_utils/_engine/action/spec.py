@@ -142,7 +142,7 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             more="Implies O(check=restore).\n"
                  "For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes "
                  "of a snapshot of it are compared.",
-            verbs=VERIFY, is_path=True),
+            verbs=VERIFY, is_path=True, path_media=(FILES,)),
     ),
     "admin: which backups stay (what they are built on stays too, and the newest one)": (
         Row("remove_older_than", values.number, "DAYS",

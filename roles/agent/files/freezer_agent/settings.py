@@ -15,7 +15,7 @@ import configparser
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
@@ -26,9 +26,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.opti
     passed_over,
     value_of,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import FILES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import (
     ALIASES,
     BY_NAME,
+    CLOUD_MEDIA,
     NODE_KEYS,
     OPTION_KEYS,
     excluded_by,
@@ -87,6 +89,7 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
         typed["proxy"] = NO_PROXY
     typed = _canonical(typed, "The command line")
     warnings: list[str] = []
+    document: dict[str, Any] = {}
     if command_line.get("stdin"):
         document = _canonical(read_document(stdin), _DOCUMENT)
         warnings = [
@@ -114,6 +117,7 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
     at_shell = str(layers[-1].get("container") or os.sep)
     if merged.get("storage") == "local" and not os.path.isabs(at_shell):
         merged["container"] = os.path.abspath(at_shell)
+    merged.update(_paths_from_here(merged, set(merged) - (set(document) - set(typed))))
     settings = _settings(merged, tuple(sorted(warnings)))
     if not command_line.get("stdin"):
         # Beside a document the command line is the node's, for actions of every kind.
@@ -127,6 +131,14 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
     return settings
 
 
+def _paths_from_here(options: Mapping[str, Any], of_node: Collection[str]) -> dict[str, str]:
+    """The relative paths among those options that the node says, as absolute ones: they are from the current folder."""
+    media = {medium for medium, keys in CLOUD_MEDIA.items() if any(map(options.get, keys))} or {FILES}
+    paths = {row.name for row in BY_NAME.values() if row.is_path and media <= set(row.path_media)}
+    relative = (name for name in paths & set(of_node) if not os.path.isabs(str(options[name])))
+    return {name: os.path.abspath(options[name]) for name in relative if isinstance(options[name], str)}
+
+
 def _mounted_where_the_node_allows(
     document: dict[str, Any], of_node: Sequence[Any]
 ) -> tuple[dict[str, Any], list[str]]:
@@ -136,7 +148,7 @@ def _mounted_where_the_node_allows(
     follows the mount.
     """
     asked = document.get("lvm_dirmount")
-    if not isinstance(asked, str) or asked in of_node:
+    if not isinstance(asked, str) or not os.path.isabs(asked) or asked in of_node:
         return document, []
     # Not before it is needed: it knows how programs are started.
     from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.mounting import FOLDER
