@@ -10,7 +10,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import merge_hash
 
-from ansible_collections.freezer.backup.plugins.plugin_utils.reach import is_local
+from ansible_collections.freezer.backup.plugins.plugin_utils.reach import module_for
 
 
 class ActionModule(ActionBase):
@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run a module on the host as Ansible runs those that have no action of their own."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        module = "freezer.backup.backup_local" if is_local(self._task.args) else "freezer.backup.backup"
+        module = module_for("backup", self._task.args)
         in_background = self._task.async_val and not self._connection.has_native_async
         done = self._execute_module(module_name=module, task_vars=task_vars, wrap_async=in_background)
         if not in_background:

@@ -17,7 +17,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.opti
     parse_options,
     taken_by_module,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import MODULES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.results import left_out_said
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
@@ -33,6 +32,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._module.registry_op
     registry_from,
     registry_options,
 )
+from ansible_collections.freezer.backup.plugins.plugin_utils.reach import module_for
 
 
 class ActionModule(ActionBase):
@@ -91,7 +91,7 @@ class ActionModule(ActionBase):
             return Outcome(FAIL, str(error), may_retry=False)
         try:
             found: dict[str, Any] = self._execute_module(
-                module_name=f"freezer.backup.{MODULES[kind]}",
+                module_name=module_for(kind, what),
                 module_args=taken_by_module(kind, what),
                 task_vars=self._vars,
             )

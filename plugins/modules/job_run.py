@@ -39,7 +39,8 @@ attributes:
     support: full
     details:
       - The actions run in check mode, and nothing is recorded.
-      - An action that needs a backup which the job would make first, and that is not there, does not fail.
+      - An action does not fail for want of a backup that the job would make first. It fails for all else that is wrong with it,
+        such as a folder to restore into that is not empty.
   diff_mode:
     support: full
   idempotent:

@@ -84,6 +84,11 @@ chosen:
   type: list
   elements: str
   sample: ["container is not given: freezer_backups was chosen, the default of Freezer's agents for Swift."]
+no_backup:
+  description: Whether it failed because there is no backup that the options ask for, and for nothing else.
+  returned: failure, if it is so
+  type: bool
+  sample: true
 outcome:
   description:
     - V(success), V(partial) if attributes or special files could not be restored, V(unchanged) if the new server or

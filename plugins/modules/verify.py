@@ -60,6 +60,11 @@ chosen:
   type: list
   elements: str
   sample: ["container is not given: freezer_backups was chosen, the default of Freezer's agents for Swift."]
+no_backup:
+  description: Whether it failed because there is no backup that the options ask for, and for nothing else.
+  returned: failure, if it is so
+  type: bool
+  sample: true
 outcome:
   description: V(success), or V(different) when the module fails because O(compare_to) is not the same.
   returned: success

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How far a backup reaches, as its task says it: what it does not need need not be copied to the host."""
+"""The module that does an action. What it does not need need not be copied to the host."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import FILES
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import MODULES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+
+
+def module_for(verb: str, options: Mapping[str, Any]) -> str:
+    """The name of the module for a verb: for a backup the small one where it can do what the options ask for."""
+    return f"freezer.backup.{'backup_local' if verb == 'backup' and is_local(options) else MODULES[verb]}"
 
 
 def is_local(options: Mapping[str, Any]) -> bool:

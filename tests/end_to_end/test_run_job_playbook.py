@@ -360,10 +360,35 @@ def test_a_dry_run_does_not_fail_for_want_of_a_backup_that_the_job_makes(runner)
     succeeded, output = runner.run()
     assert succeeded, output
 
-    runner.store(runner.backup("etc"), runner.restore("other"))
+    runner.store(runner.backup("etc"), {**runner.restore("other"), "overwrite": True})
     succeeded, output = runner.run_with({}, "--check")
     assert not succeeded
     assert "Action 2 (restore of other): There is no backup" in output
+
+
+def test_a_dry_run_fails_for_all_that_is_wrong_beside_a_backup_that_the_job_makes(runner, tmp_path):
+    """Each of these restores would fail in a real run as well, when the backup is there."""
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "file").write_text("mine")
+    wrong = [
+        ({"restore_abs_path": str(full)}, "is not empty, so nothing was restored into it"),
+        ({"restore_abs_path": str(full / "file")}, "is not a folder"),
+        ({"restore_abs_path": "here"}, "restore_abs_path has to be an absolute path"),
+        ({"overwrit": True}, "'overwrit' is not known to this release, so nothing was done. Did you mean overwrite?"),
+        ({"container": str(tmp_path / "other")}, "so no backup is stored there"),
+        ({"backup_id": "5f6c0d4f"}, "so no backup is stored there"),
+        ({"restore_from_date": "2026-01-01"}, "so no backup is stored there"),
+    ]
+    # Each in a job of its own would take seven times as long.
+    restores = [{"freezer_action": {**runner.restore("etc"), **more}, "mandatory": True} for more, _said in wrong]
+    runner.store(runner.backup("etc"), *restores)
+    succeeded, output = runner.run_with({}, "--check")
+    assert not succeeded
+    for number, (_more, sentence) in enumerate(wrong, 2):
+        assert f"Action {number} (restore of etc): " in output
+        assert sentence in output
+    assert "check mode cannot tell" not in output
 
 
 def test_a_host_that_cannot_be_reached_is_a_failed_job(runner, tmp_path):

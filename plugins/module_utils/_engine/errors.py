@@ -9,6 +9,10 @@ class FreezerError(Exception):
     """An error for the user; its message is a sentence with what happened, to what, and what to do."""
 
 
+class NoBackup(FreezerError):
+    """There is no backup that the options ask for, and nothing else is wrong."""
+
+
 class OptionError(FreezerError):
     """An option has no usable value, is missing, or asks for what this release cannot do."""
 

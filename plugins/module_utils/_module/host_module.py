@@ -13,7 +13,7 @@ from ansible.module_utils.basic import _load_params
 
 from .._engine.action.options import refuse_twice
 from .._engine.action.spec import CLOUD_MEDIA, EXCLUSIVE
-from .._engine.errors import FreezerError, OptionError
+from .._engine.errors import FreezerError, NoBackup, OptionError
 from .action_specs import action_spec, foreign_options
 from .masking import DiscreetModule
 
@@ -71,7 +71,7 @@ def run_on_host(
     try:
         result = work(module.params, module.check_mode)
     except FreezerError as problem:
-        module.fail_json(msg=str(problem))
+        module.fail_json(msg=str(problem), **({"no_backup": True} if isinstance(problem, NoBackup) else {}))
     for problem in [*result.pop("warnings", []), *result.get("problems", [])]:
         module.warn(problem)
     if result["outcome"] == "partial":

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.action import job_run
 from ansible_collections.freezer.backup.plugins.action.backup import ActionModule
 from ansible_collections.freezer.backup.plugins.plugin_utils.reach import is_local
 
@@ -72,6 +73,31 @@ def test_the_module_that_fits_gets_all_options_and_what_it_says_is_the_result(mo
     assert calls == [{"module_name": module, "task_vars": {"a": 1}, "wrap_async": bool(seconds)}]
     # Of a module in the background the folder is still in use.
     assert removed == ([] if seconds else ["/tmp/x"])
+
+
+@pytest.mark.parametrize(
+    ("action", "module"),
+    [
+        ({"action": "backup", **_FILES, **_FOLDER}, "freezer.backup.backup_local"),
+        ({"action": "backup", **_FILES, **_FOLDER, "snapshot": True}, "freezer.backup.backup"),
+        ({"action": "restore", "backup_name": "etc", "restore_abs_path": "/x", **_FOLDER}, "freezer.backup.restore"),
+        ({"action": "admin", "backup_name": "etc", "keep_last": 1, **_FOLDER}, "freezer.backup.prune"),
+    ],
+)
+def test_an_action_of_a_job_is_done_by_the_same_modules(monkeypatch, action, module):
+    calls: list[dict[str, Any]] = []
+
+    def execute(**call: Any) -> dict[str, Any]:
+        calls.append(call)
+        return {"changed": True, "outcome": "success"}
+
+    run = job_run.ActionModule.__new__(job_run.ActionModule)
+    run._vars, run._warnings, run._diffs = {}, [], []
+    monkeypatch.setattr(run, "_execute_module", execute)
+    assert run._perform(action).result == "success"
+    (call,) = calls
+    assert call["module_name"] == module
+    assert call["module_args"].items() <= action.items()
 
 
 def shipped(module: str) -> set[Path]:

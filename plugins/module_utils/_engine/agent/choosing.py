@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Callable, Generic, Protocol, TypeVar
 
 from ..action.options import Options
-from ..errors import FreezerError
+from ..errors import FreezerError, NoBackup
 from ..repository.errors import ArchiveError, DamagedArchive, DamagedBackup
 from ..storage.base import Storage
 from ..storage.errors import StorageError
@@ -104,7 +104,8 @@ def choose(
         except ArchiveError as problem:
             without.append(_Without(problem, math.inf if isinstance(problem, DamagedArchive) else _NONE))
     if not found:
-        raise max(without, key=lambda one: one.newest).problem
+        # That a storage has none says less than what is wrong with another one.
+        raise max(without, key=lambda one: (one.newest, not isinstance(one.problem, NoBackup))).problem
     newest = max((manifest_of(copy) for _where, copy in found), key=lambda manifest: manifest.timestamp)
     copies = []
     for where, copy in found:

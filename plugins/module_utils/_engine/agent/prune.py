@@ -11,7 +11,7 @@ from typing import Any
 
 from ..action.options import parse_options
 from ..consistency import source as consistent
-from ..errors import FreezerError
+from ..errors import FreezerError, NoBackup
 from ..progress import Progress
 from ..repository.pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from ..repository.retention import RULES_OF_ACTIONS, Rules
@@ -58,7 +58,7 @@ def _prune(medium: Medium[Any, Any], progress: Progress, dry_run: bool) -> dict[
     scratch += consistent.leftover_snapshots(dry_run)
     if not (anything or failures):
         looked_in = ", ".join(backup_set.storage.container for backup_set, _plan in pruned)
-        raise FreezerError(f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed.")
+        raise NoBackup(f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed.")
     return {
         **prune_results.pruned(options, pruned, failures, scratch),
         "outcome": "partial" if failures else "planned" if dry_run else "success",

@@ -206,20 +206,28 @@ class _JobRunner:
             self._around.tell(f"{name}: {outcome.result}{said}")
 
     def _foretold(self, what: Mapping[str, Any], outcome: Outcome) -> Outcome:
-        """In check mode: the result of an action that fails may be due to a backup before it, which was not made.
+        """In check mode: an action that fails for want of a backup that an action before it would make does not fail.
 
-        What cannot be done as it was asked for fails in any case.
+        All else that is wrong with it is a failure in check mode too.
         """
         if outcome.result == SUCCESS:
             if what.get("action") == "backup" and outcome.document.get("level") == 0:
                 self._planned.append(_place_of(what))
             return outcome
-        here = _place_of(what) if outcome.may_retry and self._planned else None
-        if here is None or not any(here.is_in(place) for place in self._planned):
+        if not outcome.document.get("no_backup") or not self._will_have(what):
             return outcome
         return Outcome(
             SUCCESS, f"check mode cannot tell, for the backup before it was not made. It says: {outcome.message}"
         )
+
+    def _will_have(self, what: Mapping[str, Any]) -> bool:
+        """Whether an action before this one would make a backup that this one asks for."""
+        options = parse_options(what)
+        date = options.restore_from_date
+        if options.backup_id or (date is not None and date < self._run.started):
+            return False
+        here = _place_of(what)
+        return any(here.is_in(place) for place in self._planned)
 
     def _recorded(self, outcome: Outcome) -> Outcome:
         """Tell the API of backups that were made or are gone. What it does not take is a failure of the action."""

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
-from ..errors import FreezerError
+from ..errors import FreezerError, NoBackup
 
 
 class ArchiveError(FreezerError):
     """A backup could not be made, found, read or restored."""
+
+
+class NoSuchBackup(ArchiveError, NoBackup):
+    """A storage could be read, and does not have the backup."""
 
 
 class DamagedArchive(ArchiveError):

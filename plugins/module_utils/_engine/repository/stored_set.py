@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
-from .errors import ArchiveError, DamagedArchive, DamagedBackup, ForeignBackup
+from .errors import ArchiveError, DamagedArchive, DamagedBackup, ForeignBackup, NoSuchBackup
 from .ids import is_beginning, only_one
 from .manifest import AHEAD_SECONDS, MOST_MANIFEST_BYTES
 from .shape import LATEST_SECONDS
@@ -153,7 +153,7 @@ class StoredSet(ABC, Generic[Stored]):
         """The backup with an id, or with the only one that begins so, else the newest one that began at or before a
         time (seconds since 1970), else the newest.
 
-        Raises ArchiveError if there is none, DamagedArchive or StorageError where what cannot be read may be the one
+        Raises NoSuchBackup if there is none, DamagedArchive or StorageError where what cannot be read may be the one
         that is meant, and OptionError for an id of too few digits.
         """
         damage: ArchiveError | StorageError | None = None
@@ -189,7 +189,7 @@ class StoredSet(ABC, Generic[Stored]):
         if damage is not None:
             raise damage
         wanted = f"with the id {backup_id!r} " if backup_id else "that is old enough " if not_after else ""
-        raise ArchiveError(
+        raise NoSuchBackup(
             f"There is no backup {wanted}of {self.describe()} in {self.storage.describe()}.{self.alternatives()}"
         )
 

@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
-from ..errors import FreezerError
+from ..errors import FreezerError, NoBackup
 
 
 class StorageError(FreezerError):
     """A storage could not do what was asked."""
+
+
+class NoContainer(StorageError, NoBackup):
+    """There is no container, so no backup either."""
 
 
 class ObjectMissing(StorageError):

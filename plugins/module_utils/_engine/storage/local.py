@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from ..system.undo import on_failure
 from .base import Buffer, ObjectWriter, Storage, too_large
-from .errors import ObjectMissing, OddObject, SetBusy, StorageError
+from .errors import NoContainer, ObjectMissing, OddObject, SetBusy, StorageError
 from .folders import (
     LOOK_UP,
     explain,
@@ -245,7 +245,7 @@ class LocalStorage(Storage):
                 return sorted(name for name in os.listdir(listing) if not name.startswith("."))
         except (FileNotFoundError, NotADirectoryError):
             if not os.path.isdir(self.container):
-                raise StorageError(f"There is no folder {self.container}, so no backup is stored there.") from None
+                raise NoContainer(f"There is no folder {self.container}, so no backup is stored there.") from None
             return []
         except OSError as problem:
             raise explain("Listing", path, problem) from problem

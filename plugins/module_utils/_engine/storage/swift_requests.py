@@ -16,7 +16,7 @@ from ..http.errors import NotFound, RestError
 from ..http.repeating import Answer
 from ..openstack.connection import Cloud, Service
 from .base import Buffer
-from .errors import ObjectMissing, StorageError
+from .errors import NoContainer, ObjectMissing, StorageError
 
 #: What a manifest may name if the cluster does not say so itself.
 _MANIFEST_ENTRIES = 1000
@@ -188,7 +188,7 @@ class SwiftRequests:
             except ObjectMissing:
                 if may_miss:
                     return
-                raise StorageError(f"There is no Swift container {container}, so no backup is stored there.") from None
+                raise NoContainer(f"There is no Swift container {container}, so no backup is stored there.") from None
             try:
                 entries = [_entry(one) for one in json.loads(answer.document or b"[]")]
             except (ValueError, TypeError, AttributeError, RecursionError):

@@ -35,21 +35,28 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         return not any((options.backup_name, options.hostname, *containers))
 
     def check_target(self) -> None:
-        """Raises OptionError or ArchiveError."""
+        """Raises OptionError or ArchiveError, the latter also for one that is not empty, unless ``overwrite``."""
         restore_target.check_target(self._target())
+        self._refuse_full()
 
     def _target(self) -> str:
         return os.path.abspath(self.options.need("restore_abs_path", "say which folder to restore into"))
 
-    def restore(self, copy: Copy[BackupSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
-        """The target becomes visible as a whole. Raises ArchiveError for one that is not empty, unless ``overwrite``."""
-        target, storage = self._target(), copy.backup_set.storage
+    def _refuse_full(self) -> bool:
+        """Whether the target is empty. Raises ArchiveError if it is not, unless ``overwrite``."""
+        target = self._target()
         is_empty = restore_target.is_empty(target)
         if not (self.options.overwrite or is_empty):
             raise ArchiveError(
                 f"{shown(target)} is not empty, so nothing was restored into it. Choose another folder, or set overwrite: "
                 "files of the backup then replace files of the same name, and other files stay."
             )
+        return is_empty
+
+    def restore(self, copy: Copy[BackupSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
+        """The target becomes visible as a whole. Raises ArchiveError for one that is not empty, unless ``overwrite``."""
+        target, storage = self._target(), copy.backup_set.storage
+        is_empty = self._refuse_full()
         about = {"restore_abs_path": shown(target)}
         if dry_run and is_empty:
             return {**about, "changed": True, "outcome": "planned"}

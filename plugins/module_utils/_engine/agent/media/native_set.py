@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from ...openstack.errors import CloudError, deletion_failed
 from ...openstack.listing import backups_of_volumes
 from ...openstack.resources import OWNER, Resource
-from ...repository.errors import ArchiveError, DamagedArchive
+from ...repository.errors import DamagedArchive, NoSuchBackup
 from ...repository.ids import is_beginning, only_one
 from ...repository.survey import Survey
 from .source import Workplace
@@ -125,7 +125,7 @@ class NativeSet:
         return found[-1]
 
     def find(self, backup_id: str | None = None, not_after: float | None = None) -> NativeBackup:
-        """The backup with an id or a unique prefix of an id, else the newest one of a time. Raises ArchiveError."""
+        """The backup with an id or a unique prefix of an id, else the newest one of a time. Raises NoSuchBackup."""
         known = [one for one in self.whole() if not_after is None or one.manifest.timestamp <= not_after]
         fitting = [one for one in known if backup_id in (None, one.manifest.backup_id)]
         if not fitting and backup_id is not None:
@@ -135,7 +135,7 @@ class NativeSet:
             return fitting[0]
         wanted = f"with the id {backup_id!r} " if backup_id else "that is old enough " if not_after else ""
         named = f" named {self.backup_name!r}" if self.backup_name else ""
-        raise ArchiveError(f"There is no backup {wanted}of the volume {self.folder}{named} in Cinder.")
+        raise NoSuchBackup(f"There is no backup {wanted}of the volume {self.folder}{named} in Cinder.")
 
     def chain(self, backup: NativeBackup) -> list[NativeBackup]:
         """The chain of a backup, the full backup first. Raises DamagedArchive if one of them is missing."""
