@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import zoneinfo
 from collections.abc import Mapping
 from typing import Any
@@ -28,10 +29,16 @@ def look_at_schedule(old: Mapping[str, Any], new: Mapping[str, Any], place: str)
     triggers, before = ({key: one[key] for key in grammar.TRIGGER_KEYS if key in one} for one in (new, old))
     if triggers == before:
         return
-    if not zoneinfo.available_timezones():
-        # This machine has no database of zones; the node that runs the job has.
-        triggers.pop("schedule_timezone", None)
+    if "schedule_timezone" in triggers and not _knows_zones():
+        # The node that runs the job has a database of zones.
+        del triggers["schedule_timezone"]
     try:
         grammar.parse(triggers)
     except grammar.ScheduleError as error:
         raise BadRequestError(f"{error} (in {place})") from error
+
+
+@functools.cache
+def _knows_zones() -> bool:
+    """Whether this machine has a database of zones. To find out takes longer than all else that is done for a job."""
+    return bool(zoneinfo.available_timezones())
