@@ -16,10 +16,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
-from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import AuthMethod, HttpBasic, NoAuth
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import AuthMethod, HttpBasic, NoAuth, Token
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Connection, Tls
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.cloud_connection import CloudConnection
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.auth import Token
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
 from ansible_collections.freezer.backup.tests.support.certificates import Authority
 from ansible_collections.freezer.backup.tests.support.faulty_server import (

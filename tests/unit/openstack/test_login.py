@@ -14,10 +14,9 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
-from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import HttpBasic, NoAuth
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import HttpBasic, NoAuth, Token
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import BadAddress
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.auth import Token
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.catalogue import (
     endpoint_in,
 )

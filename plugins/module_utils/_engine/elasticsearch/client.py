@@ -8,13 +8,12 @@ that a minimal one lacks (``_reindex``, scripts, ``GET /``).
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from ..http.auth import AuthMethod, HttpBasic, NoAuth
+from ..http.auth import ApiKey, AuthMethod, HttpBasic, NoAuth
 from ..http.connection import Connection, Tls
 from ..http.errors import BadAddress, NotFound, Unreachable, Untrusted
 from ..http.repeating import RETRIED_STATUSES, RETRIES, TIMEOUT_SECONDS, Answer, back_off_seconds
@@ -27,21 +26,6 @@ MAX_PAGE_DOCUMENTS = 1000
 BULK_ATTEMPTS = 8
 
 _TOO_BUSY = 429
-
-
-class ApiKey(AuthMethod):
-    """An API key, as ``id:key`` or in the encoded form that Elasticsearch gives out."""
-
-    auth_type = "api_key"
-
-    def __init__(self, key: str) -> None:
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise BadAddress("The API key contains characters that no key has; it was probably not read correctly.")
-        encoded = base64.b64encode(key.encode()).decode("ascii") if ":" in key else key
-        self._headers: dict[str, str] = {"Authorization": f"ApiKey {encoded}"}
-
-    def headers(self) -> Mapping[str, str]:
-        return self._headers
 
 
 class SearchClient:

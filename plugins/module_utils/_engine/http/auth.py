@@ -5,24 +5,26 @@
 
 from __future__ import annotations
 
-import abc
 import base64
 from collections.abc import Mapping
 
 from .errors import BadAddress
 
 
-class AuthMethod(abc.ABC):
-    """A way to say who we are. Holds secrets: its text form never shows them.
+class AuthMethod:
+    """A way to say who we are, with headers that do not change. Holds secrets: its text form never shows them.
 
-    All of these may raise a ``RegistryError``, where somebody else has to be asked first.
+    All methods may raise a ``RestError``, where another server has to be asked first.
     """
 
     auth_type = ""
 
-    @abc.abstractmethod
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
+        self._headers = headers or {}
+
     def headers(self) -> Mapping[str, str]:
         """The headers that go with every request."""
+        return self._headers
 
     def renew(self) -> bool:
         """Forget what was refused with 401; True when the next ``headers`` are new ones."""
@@ -51,9 +53,6 @@ class NoAuth(AuthMethod):
 
     auth_type = "none"
 
-    def headers(self) -> Mapping[str, str]:
-        return {}
-
 
 class HttpBasic(AuthMethod):
     """``http_basic``: user and password of RFC 7617, in UTF-8."""
@@ -64,7 +63,30 @@ class HttpBasic(AuthMethod):
         if ":" in username:
             raise BadAddress("A username for auth_type http_basic cannot contain a colon.")
         credentials = f"{username}:{password}".encode()
-        self._headers: dict[str, str] = {"Authorization": "Basic " + base64.b64encode(credentials).decode("ascii")}
+        super().__init__({"Authorization": "Basic " + base64.b64encode(credentials).decode("ascii")})
 
-    def headers(self) -> Mapping[str, str]:
-        return self._headers
+
+class Token(AuthMethod):
+    """``token``: a token that was got from Keystone elsewhere, sent as ``X-Auth-Token``."""
+
+    auth_type = "token"
+
+    def __init__(self, token: str) -> None:
+        _check_readable(token, "token", "token")
+        super().__init__({"X-Auth-Token": token})
+
+
+class ApiKey(AuthMethod):
+    """An API key of Elasticsearch, as ``id:key`` or in the encoded form that it gives out."""
+
+    auth_type = "api_key"
+
+    def __init__(self, key: str) -> None:
+        _check_readable(key, "API key", "key")
+        encoded = base64.b64encode(key.encode()).decode("ascii") if ":" in key else key
+        super().__init__({"Authorization": f"ApiKey {encoded}"})
+
+
+def _check_readable(secret: str, what: str, noun: str) -> None:
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        raise BadAddress(f"The {what} contains characters that no {noun} has; it was probably not read correctly.")

@@ -14,8 +14,7 @@ from ..http.connection import server_address
 from ..http.errors import WrongService
 from ..http.repeating import BLOCK_BYTES, MOST_ANSWER_BYTES, Lost, NeverSent, Repeating, Reply, headers_of
 from .faults import LASTING, NEVER_SENT, fault_of
-from .libraries import imported, open_session
-from .transport import Transport
+from .transport import Transport, imported, open_session
 
 #: Takes the status and a piece of the body of an answer of 2xx.
 Sink = Callable[[int, bytes], None]

@@ -17,7 +17,7 @@ from ..system.undo import on_failure
 from .connection import Cloud
 from .errors import CloudError
 from .resources import OWNER, Resource
-from .waiting import Clock, once
+from .waiting import Clock, made_once
 
 BROKEN = ("killed", "error", "deleted", "pending_delete", "deactivated")
 #: So often in a row a download may break without having got on.
@@ -170,18 +170,14 @@ def _send(cloud: Cloud, image_id: str, content: Callable[[], Iterable[bytes]]) -
 
 def _make_image(cloud: Cloud, name: str, facts: Mapping[str, Any], clock: Clock) -> str:
     new = {"name": name, "freezer_owner": OWNER, **facts}
-    made: list[str] = []
 
-    def do() -> None:
-        made.append(cloud.service("image").request("POST", "/v2/images", new, repeatable=False).document["id"])
+    def make() -> str:
+        return str(cloud.service("image").request("POST", "/v2/images", new, repeatable=False).document["id"])
 
-    def find() -> str | None:
-        if made:
-            return made[0]
-        found = [one["id"] for one in images_named(cloud, name) if one["status"] == "queued"]
-        return found[0] if found else None
+    def look() -> str | None:
+        return next((one["id"] for one in images_named(cloud, name) if one["status"] == "queued"), None)
 
-    return once(do, find, clock, f"The image {name}")
+    return made_once(make, look, clock, f"The image {name}")
 
 
 def _active(cloud: Cloud, image_id: str) -> Resource | None:

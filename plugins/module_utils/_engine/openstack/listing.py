@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from ..errors import FreezerError
 from ..http.errors import NotFound
 from .connection import Cloud
 from .errors import CloudError
@@ -94,12 +95,19 @@ class Listing:
     def delete(self, wanted: str) -> None:
         """Ask for its removal; no error if it is gone already."""
         try:
-            self.service.request("DELETE", f"{self._path}/{quote(wanted)}")
+            self.service.request("DELETE", f"{self._path}/{quote(wanted)}", headers=self._headers)
         except NotFound:
             pass
         known = self._known.get(wanted)
         if known is not None:
             self.add({**known, "status": "deleting"})
+
+    def discard(self, wanted: str) -> None:
+        """Ask for the removal of what came to nothing. Raises nothing: the caller has a problem to tell already."""
+        try:
+            self.delete(wanted)
+        except FreezerError:
+            pass  # the next run removes it
 
 
 class Images(Listing):
@@ -153,12 +161,14 @@ class Servers(Listing):
         return server if not statuses or server["status"] in statuses else None
 
 
-class _OfCinder(Listing):
+class OfCinder(Listing):
+    """What Cinder keeps of one kind; ``key`` is what a list of it is called."""
+
     def __init__(self, cloud: Cloud, key: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(cloud, "volume", f"/{key}", key, headers=headers, listed_at="/detail")
 
 
-class Volumes(_OfCinder):
+class Volumes(OfCinder):
     """The volumes of the project."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -174,7 +184,7 @@ class Volumes(_OfCinder):
         return volume if volume["status"] in ("available", "in-use") else None
 
 
-class CopiesOfVolumes(_OfCinder):
+class CopiesOfVolumes(OfCinder):
     """The snapshots, or the backups, of volumes of the project."""
 
     def named(self, title: str, volume_id: str) -> list[Resource]:

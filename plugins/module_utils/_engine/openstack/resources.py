@@ -57,12 +57,16 @@ def chosen(known: Iterable[Resource], wanted: Sequence[str], what: str) -> list[
     return list(found.values())
 
 
+def mark(one: Resource, name: str) -> str:
+    """What this collection has written to a resource: into its metadata, of an image beside its own keys; else empty."""
+    return str(one.get(name) or (one.get("metadata") or {}).get(name) or "")
+
+
 def newest_first(found: Iterable[Resource], made_last: str = "") -> list[Resource]:
     """By the time of their creation. Of those of the same second `made_last` is the newest; else their runs say it."""
 
     def age(one: Resource) -> tuple[str, bool, str]:
-        run = one.get("freezer_run") or (one.get("metadata") or {}).get("freezer_run") or ""
-        return str(one["created_at"])[:19], one["id"] == made_last, run
+        return str(one["created_at"])[:19], one["id"] == made_last, mark(one, "freezer_run")
 
     return sorted(found, key=age, reverse=True)
 

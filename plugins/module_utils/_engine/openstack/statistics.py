@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from ..http.errors import Forbidden, RestError
 from .connection import Cloud, Service
-from .resources import OWNER, Resource, age_seconds, chosen, newest_first, pages
+from .resources import OWNER, Resource, age_seconds, chosen, mark, newest_first, pages
 from .waiting import each
 
 #: Diagnostics that are the same for all hypervisors (2.48); servers that say what their flavor has (2.47).
@@ -106,7 +106,7 @@ def _attached_to(volume: Resource) -> list[str]:
 
 
 def _is_own(one: Resource) -> bool:
-    return bool((one.get("metadata") or {}).get("freezer_owner") == OWNER)
+    return mark(one, "freezer_owner") == OWNER
 
 
 def _by(key: str, resources: Iterable[Resource]) -> dict[str, list[Resource]]:

@@ -22,19 +22,26 @@ LONGEST_PAUSE_SECONDS = 5.0
 class Clock:
     """How long a piece of work may still wait. ``timeout_seconds`` is for all of it together."""
 
-    def __init__(self, timeout_seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, timeout_seconds: float) -> None:
         self.timeout_seconds = timeout_seconds
         self._end = time.monotonic() + timeout_seconds
-        self._sleep = sleep
 
-    def wait(self, predicate: Callable[[], Found | None], what: str) -> Found:
+    def wait(
+        self, predicate: Callable[[], Found | None], what: str, give_up: Callable[[], object] | None = None
+    ) -> Found:
         """What a predicate gives that is not None, asked again and again, less often the longer it takes.
 
-        Raises CloudError, with ``what`` in the sentence, when the time is up; what the predicate raises ends it at once.
+        Raises CloudError, with ``what`` in the sentence, when the time is up. What the predicate raises ends it at once;
+        before a CloudError of its own goes on, ``give_up`` removes what came to nothing.
         """
         pause = FIRST_PAUSE_SECONDS
         while True:
-            found = predicate()
+            try:
+                found = predicate()
+            except CloudError:
+                if give_up is not None:
+                    give_up()
+                raise
             if found is not None:
                 return found
             left = self._end - time.monotonic()
@@ -42,7 +49,7 @@ class Clock:
                 raise CloudError(
                     f"{what} did not happen within {self.timeout_seconds:g} seconds (the timeout). The next run continues."
                 )
-            self._sleep(min(pause, left))
+            time.sleep(min(pause, left))
             pause = min(pause * 1.5, LONGEST_PAUSE_SECONDS)
 
 
@@ -78,6 +85,14 @@ def once(
         return clock.wait(find, what)
 
     return clock.wait(attempt, busy or what)
+
+
+def made_once(
+    make: Callable[[], str], look: Callable[[], str | None], clock: Clock, what: str, busy: str | None = None
+) -> str:
+    """Make something `once`; its id, as ``make`` was answered or, where no answer came, as ``look`` finds it."""
+    made: list[str] = []
+    return once(lambda: made.append(make()), lambda: made[0] if made else look(), clock, what, busy)
 
 
 def _looked_for(find: Callable[[], Found | None]) -> Found | None:

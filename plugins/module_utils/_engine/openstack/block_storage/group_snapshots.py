@@ -14,13 +14,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ...errors import FreezerError
 from ..connection import Cloud
 from ..errors import CloudError
-from ..listing import GROUP_VERSION, CopiesOfVolumes
-from ..resources import Resource, pages, utc_stamp
-from ..waiting import Clock, once
-from .removal import look_up, remove_at
+from ..listing import GROUP_VERSION, CopiesOfVolumes, OfCinder
+from ..resources import Resource, utc_stamp
+from ..waiting import Clock, made_once
+from .volume_images import remove_those
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class GroupSnapshots:
     """The group snapshots of a project. Any number of threads may ask."""
 
     def __init__(self, cloud: Cloud, snapshots: CopiesOfVolumes) -> None:
-        self._service = cloud.service("volume")
+        self._known = OfCinder(cloud, "group_snapshots", GROUP_VERSION)
         self._snapshots = snapshots
         self._removing = threading.Lock()
 
@@ -68,18 +67,14 @@ class GroupSnapshots:
             self._remove(begun["id"], clock)
             begun = None
         taken = begun["id"] if begun else self._ask_for(group_id, title, clock)
-        try:
-            clock.wait(lambda: self._finished(taken), title)
-        except CloudError as problem:
-            if "timeout" not in str(problem):
-                self._give_up(taken)
-            raise
+        clock.wait(lambda: self._finished(taken), title, lambda: self._known.discard(taken))
         self._snapshots.expire()
         for found in self.parts(taken):
             part = parts[found["volume_id"]]
             path = f"/snapshots/{quote(found['id'])}"
-            metadata = self._service.request("POST", f"{path}/metadata", {"metadata": dict(part.metadata)}).document
-            self._service.request("PUT", path, {"snapshot": {"name": part.title}})
+            service = self._snapshots.service
+            metadata = service.request("POST", f"{path}/metadata", {"metadata": dict(part.metadata)}).document
+            service.request("PUT", path, {"snapshot": {"name": part.title}})
             self._snapshots.add({**found, "name": part.title, **metadata})
 
     def parts(self, group_snapshot_id: str) -> list[Resource]:
@@ -100,44 +95,35 @@ class GroupSnapshots:
     # ------------------------------------------------------------------
 
     def _named(self, group_id: str, title: str) -> Resource | None:
-        known = pages(self._service, "/group_snapshots/detail", "group_snapshots", headers=GROUP_VERSION)
+        self._known.expire()
+        known = self._known.fresh()
         return next((one for one in known if one["name"] == title and one["group_id"] == group_id), None)
 
     def _ask_for(self, group_id: str, title: str, clock: Clock) -> str:
         new = {"group_snapshot": {"group_id": group_id, "name": title, "description": f"freezer.backup {utc_stamp()}"}}
-        made: list[str] = []
 
-        def do() -> None:
-            answer = self._service.request("POST", "/group_snapshots", new, repeatable=False, headers=GROUP_VERSION)
-            made.append(answer.document["group_snapshot"]["id"])
+        def make() -> str:
+            service = self._known.service
+            answer = service.request("POST", "/group_snapshots", new, repeatable=False, headers=GROUP_VERSION)
+            self._known.expire()
+            return str(answer.document["group_snapshot"]["id"])
 
-        def find() -> str | None:
-            if made:
-                return made[0]
+        def look() -> str | None:
             found = self._named(group_id, title)
             return str(found["id"]) if found else None
 
-        return once(do, find, clock, title, busy=f"Cinder works on the group {group_id}, whose end")
-
-    def _path(self, group_snapshot_id: str) -> str:
-        return f"/group_snapshots/{quote(group_snapshot_id)}"
+        return made_once(make, look, clock, title, busy=f"Cinder works on the group {group_id}, whose end")
 
     def _finished(self, group_snapshot_id: str) -> bool | None:
-        found = look_up(self._service, self._path(group_snapshot_id), "group_snapshot", GROUP_VERSION)
+        found = self._known.get(group_snapshot_id)
         if found is None or found["status"].startswith("error"):
             raise CloudError(
                 f"The group snapshot {group_snapshot_id} is {found['status'] if found else 'gone'}: Cinder gave it up."
             )
         return True if found["status"] == "available" else None
 
-    def _give_up(self, group_snapshot_id: str) -> None:
-        try:
-            self._service.request("DELETE", self._path(group_snapshot_id), headers=GROUP_VERSION)
-        except FreezerError:
-            pass  # the problem that led here is the one to tell; the next run removes it
-
     def _remove(self, group_snapshot_id: str, clock: Clock) -> None:
         what = f"the group snapshot {group_snapshot_id}"
         # Each of its volumes asks for it, and the first one does it for all.
         with self._removing:
-            remove_at(self._service, self._path(group_snapshot_id), "group_snapshot", what, clock, GROUP_VERSION)
+            remove_those(self._known, "group snapshot", lambda one: one["id"] == group_snapshot_id, clock, what)

@@ -8,15 +8,14 @@ Lists are asked for once for all volumes of a call, so the number of requests fo
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from ...errors import FreezerError
 from ...http.errors import Conflict
 from ..connection import Cloud
 from ..errors import CloudError, deletion_failed
 from ..listing import CopiesOfVolumes, Volumes, backups_of_volumes, snapshots_of_volumes
-from ..resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title
+from ..resources import OWNER, Resource, age_seconds, mark, new_run, newest_first, snapshot_title
+from ..snapshots import SnapshotOptions
 from ..waiting import Clock
 from .group_snapshots import GroupSnapshots
 
@@ -28,32 +27,17 @@ _CLOCKS_AGREE_WITHIN_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class VolumeSnapshotOptions:
-    """What is wanted; times are in seconds. ``incremental`` is a snapshot, else it is a backup."""
+class VolumeSnapshotOptions(SnapshotOptions):
+    """Those of volumes. ``incremental`` is a snapshot, else it is a backup."""
 
-    snapshot_name: str
-    incremental: bool = True
+    timeout_seconds: float = 1200.0
     #: ``auto`` is incremental where there is a backup of this set to build on, else full.
     backup_level: str = "full"
     container: str | None = None
-    require_quiesce: bool = False
-    min_age: float | None = None
     #: So many full backups of a set are kept, with what builds on them; None keeps all.
     rotation: int | None = None
-    #: What rotation counts: backups that have it in common. By default the snapshot's name.
-    backup_set: str | None = None
-    #: For ids of volumes what is held still meanwhile by whoever asks: ``fs`` or ``app``.
-    held: Mapping[str, str] = field(default_factory=dict)
-    #: Volumes of a group of Cinder get one group snapshot, which needs all of them to be named.
-    as_groups: bool = False
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    #: ``taken`` is when what is held still may go on: for a backup there is a snapshot then, of which it is made later.
-    wait_for: str = "whole"
     #: ``same`` volume or a ``new`` one.
     restore_to: str = "same"
-    restore_as: str | None = None
-    timeout_seconds: float = 1200.0
-    concurrency: int = 8
 
 
 class VolumeCopies:
@@ -76,10 +60,6 @@ class VolumeCopies:
     def title(self, volume: Resource) -> str:
         """What a volume's snapshot or backup is called. Raises CloudError if that would be too long."""
         return snapshot_title("volume", volume["id"], self.options.snapshot_name, self.options.incremental)
-
-    def set_name(self) -> str:
-        """What rotation counts."""
-        return self.options.backup_set or self.options.snapshot_name
 
     def held_title(self, volume: Resource) -> str:
         """What the snapshot is called of which a backup is made later."""
@@ -124,11 +104,18 @@ class VolumeCopies:
         min_age = self.options.min_age
         if min_age is None:
             return None
-        for one in newest_first(self.own.fresh()):
-            mine = one.get("volume_id") == volume["id"] and (one.get("metadata") or {}).get("freezer_owner") == OWNER
-            if mine and one["status"] == "available" and age_seconds(one["created_at"]) < min_age:
-                return one
-        return None
+        known = newest_first(self.own_of(volume))
+        return next((one for one in known if age_seconds(one["created_at"]) < min_age), None)
+
+    def own_of(self, volume: Resource) -> list[Resource]:
+        """All of a volume that are whole and were made by this collection."""
+        return [
+            one
+            for one in self.own.fresh()
+            if one.get("volume_id") == volume["id"]
+            and mark(one, "freezer_owner") == OWNER
+            and one["status"] == "available"
+        ]
 
     def base(self, volume: Resource) -> Resource | None:
         """The backup that an incremental one builds on. Raises CloudError if there has to be one and is none."""
@@ -158,29 +145,11 @@ class VolumeCopies:
         if base is None:
             return 0
         try:
-            return int((base.get("metadata") or {}).get("freezer_level", 0)) + 1
+            return int(mark(base, "freezer_level") or 0) + 1
         except ValueError:
             return 1
 
-    # ------------------------------------------------------------------ what is made, and removed
-
-    def metadata(self, level: int, consistency: str) -> dict[str, str]:
-        """What is written into all that this call makes."""
-        return {
-            **{str(key): str(value) for key, value in self.options.metadata.items()},
-            "freezer_owner": OWNER,
-            "freezer_set": self.set_name(),
-            "freezer_level": str(level),
-            "freezer_consistency": consistency,
-            "freezer_run": self.run,
-        }
-
-    def discard(self, kind: CopiesOfVolumes, wanted: str) -> None:
-        """Ask for the removal of what came to nothing."""
-        try:
-            kind.delete(wanted)
-        except FreezerError:
-            pass  # the problem that led here is the one to tell; the next run removes it
+    # ------------------------------------------------------------------ removal
 
     def _check_deletable(self, found: Resource | None) -> None:
         if found is not None and found["status"] == "error_deleting":

@@ -13,7 +13,7 @@ from ...system.undo import on_failure
 from ..connection import Cloud
 from ..errors import CloudError, deletion_failed
 from ..images import BROKEN, delete_image, get_image, images_named
-from ..listing import CopiesOfVolumes, Volumes
+from ..listing import Listing, Volumes
 from ..resources import Resource
 from ..waiting import Clock, once
 
@@ -110,9 +110,7 @@ def remove_volumes(volumes: Volumes, name: str, clock: Clock, metadata: Mapping[
     remove_those(volumes, "volume", is_meant, clock, f"the volume {name}")
 
 
-def remove_those(
-    kind: Volumes | CopiesOfVolumes, noun: str, is_meant: Callable[[Resource], bool], clock: Clock, what: str
-) -> None:
+def remove_those(kind: Listing, noun: str, is_meant: Callable[[Resource], bool], clock: Clock, what: str) -> None:
     """Remove what is meant of a kind, waiting for what is still done with it; `noun` is one of it. Raises FreezerError."""
 
     def gone() -> bool | None:

@@ -13,8 +13,8 @@ from ...http.errors import NotFound
 from ..connection import Cloud
 from ..errors import CloudError
 from ..listing import Volumes
-from ..many import made_before
 from ..resources import Resource
+from ..snapshots import made_before
 from ..waiting import Clock, once
 
 #: Revert to a snapshot; a volume made from a backup.

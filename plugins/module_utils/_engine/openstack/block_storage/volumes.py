@@ -11,9 +11,9 @@ from ...errors import FreezerError
 from ..connection import Cloud
 from ..errors import CloudError
 from ..listing import BACKUP_VERSION, CopiesOfVolumes
-from ..many import all_of
-from ..resources import OWNER, Resource, chosen, newest_first, utc_stamp
-from ..waiting import Clock, each, once
+from ..resources import Resource, chosen, mark, newest_first, utc_stamp
+from ..snapshots import all_of
+from ..waiting import Clock, each, made_once
 from .group_snapshots import Part, by_group
 from .volume_copies import BROKEN, VolumeCopies, VolumeSnapshotOptions
 from .volume_restore import VolumeRestore
@@ -83,7 +83,7 @@ class VolumeSnapshots:
             return {**planned, **{key: one["id"] for key, one in begun}}
         clock = Clock(options.timeout_seconds)
         for broken in [one for one in self._copies.own.named(title, volume["id"]) if one["status"] in BROKEN]:
-            self._copies.discard(self._copies.own, broken["id"])
+            self._copies.own.discard(broken["id"])
         if held is not None:
             held = self._await(self._copies.snapshots, held["id"], self._copies.held_title(volume), clock)
         if options.wait_for == "taken" and not options.incremental:
@@ -140,7 +140,7 @@ class VolumeSnapshots:
         """Ask for a snapshot or a backup, which `kind` is; its id."""
         options = self._options
         base = self._copies.base(volume) if kind is self._copies.backups else None
-        metadata = self._copies.metadata(self._copies.level(base), consistency)
+        metadata = options.marks(self._copies.run, consistency, self._copies.level(base))
         new: dict[str, Any] = {"volume_id": volume["id"], "name": title, "force": True, "metadata": metadata}
         path, key, headers = "/snapshots", "snapshot", {}
         if kind is self._copies.backups:
@@ -152,36 +152,25 @@ class VolumeSnapshots:
             held = self._copies.held_snapshot(volume)
             if held is not None:
                 new["snapshot_id"] = held["id"]
-                metadata["freezer_consistency"] = (held.get("metadata") or {}).get("freezer_consistency", consistency)
-        made: list[str] = []
+                metadata["freezer_consistency"] = mark(held, "freezer_consistency") or consistency
 
-        def do() -> None:
+        def make() -> str:
             document = self._service.request("POST", path, {key: new}, repeatable=False, headers=headers).document[key]
-            made.append(document["id"])
             stamp = {"created_at": utc_stamp(), "status": "creating", "metadata": metadata}
             kind.add({**stamp, "volume_id": volume["id"], **document})
+            return str(document["id"])
 
-        def find() -> str | None:
-            if made:
-                return made[0]
+        def look() -> str | None:
             kind.expire()
-            found = [
-                one
-                for one in kind.named(title, volume["id"])
-                if (one.get("metadata") or {}).get("freezer_run") == self._copies.run
-            ]
-            return found[0]["id"] if found else None
+            known = kind.named(title, volume["id"])
+            return next((one["id"] for one in known if mark(one, "freezer_run") == self._copies.run), None)
 
-        return once(do, find, clock, title, busy=f"Cinder works on {volume['name'] or volume['id']}, whose end")
+        busy = f"Cinder works on {volume['name'] or volume['id']}, whose end"
+        return made_once(make, look, clock, title, busy)
 
     def _await(self, kind: CopiesOfVolumes, wanted: str, title: str, clock: Clock) -> Resource:
         """The snapshot or backup when it is whole; one that fails is removed."""
-        try:
-            return clock.wait(lambda: self._finished(kind, wanted), title)
-        except CloudError as problem:
-            if "timeout" not in str(problem):
-                self._copies.discard(kind, wanted)
-            raise
+        return clock.wait(lambda: self._finished(kind, wanted), title, lambda: kind.discard(wanted))
 
     def _finished(self, kind: CopiesOfVolumes, wanted: str) -> Resource | None:
         found = kind.get(wanted)
@@ -191,7 +180,6 @@ class VolumeSnapshots:
         return found if found["status"] == "available" else None
 
     def _described(self, found: Resource, changed: bool) -> dict[str, Any]:
-        metadata = found.get("metadata") or {}
         own = "snapshot_id" if self._options.incremental else "backup_id"
         described = {
             "changed": changed,
@@ -199,8 +187,8 @@ class VolumeSnapshots:
             "snapshot": found.get("name"),
             own: found["id"],
             "size_gib": found.get("size"),
-            "consistency": metadata.get("freezer_consistency"),
-            "level": int(metadata.get("freezer_level") or 0),
+            "consistency": mark(found, "freezer_consistency") or None,
+            "level": int(mark(found, "freezer_level") or 0),
             "created_at": found.get("created_at"),
         }
         if not self._options.incremental:
@@ -245,7 +233,7 @@ class VolumeSnapshots:
         parts = {}
         for one in members:
             own_title = self._copies.title(one) if self._options.incremental else self._copies.held_title(one)
-            parts[one["id"]] = Part(own_title, self._copies.metadata(0, self._planned(one)["consistency"]))
+            parts[one["id"]] = Part(own_title, self._options.marks(self._copies.run, self._planned(one)["consistency"]))
         if not dry_run:
             self._copies.groups.take(group_id, title, parts, Clock(self._options.timeout_seconds))
         return not dry_run
@@ -269,17 +257,11 @@ class VolumeSnapshots:
         """The result, after the oldest full backups (or snapshots) of the set, and all that builds on them, are removed."""
         if self._options.rotation is None:
             return result
-        own = [
-            one
-            for one in self._copies.own.fresh()
-            if one.get("volume_id") == volume["id"]
-            and (one.get("metadata") or {}).get("freezer_owner") == OWNER
-            and (one.get("metadata") or {}).get("freezer_set") == self._copies.set_name()
-            and one["status"] == "available"
-        ]
+        of_volume = self._copies.own_of(volume)
+        own = [one for one in of_volume if mark(one, "freezer_set") == self._options.set_name]
         chains: list[list[Resource]] = []
         for one in reversed(newest_first(own, result["snapshot_id" if self._options.incremental else "backup_id"])):
-            if not chains or (one.get("metadata") or {}).get("freezer_level", "0") == "0":
+            if not chains or mark(one, "freezer_level") in ("", "0"):
                 chains.append([])
             chains[-1].append(one)
         removed = [one for chain in chains[: max(0, len(chains) - self._options.rotation)] for one in reversed(chain)]
@@ -322,7 +304,7 @@ class VolumeSnapshots:
         if self._options.restore_to == "new":
             name = self._options.restore_as or f"volume-restore-{found['id']}"
             return {**about, **restore.new_volume(name, volume, found, self._options.incremental, dry_run)}
-        if (volume.get("metadata") or {}).get("freezer_applied") == found["id"] and volume["status"] == "available":
+        if mark(volume, "freezer_applied") == found["id"] and volume["status"] == "available":
             return {**about, "changed": False, "outcome": "unchanged", "reason": "this is what was applied to it last"}
         if self._options.incremental:
             self._check_newest(volume, found)

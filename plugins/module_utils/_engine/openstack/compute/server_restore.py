@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from ...errors import FreezerError
-from ..block_storage.removal import remove_at
+from ..block_storage.volume_images import remove_those
 from ..connection import Cloud
 from ..errors import CloudError
 from ..listing import Servers, Volumes
-from ..many import made_before
 from ..resources import Resource, age_seconds
+from ..snapshots import made_before
 from ..waiting import Clock, once
 
 #: Servers without a network.
@@ -127,30 +127,29 @@ class ServerRestore:
         }
 
     def _remove_broken(self, servers: Sequence[Resource]) -> None:
+        broken = [one for one in servers if one["status"] == "ERROR"]
+        volumes = Volumes(self._cloud)
         try:
-            for one in servers:
-                if one["status"] == "ERROR":
-                    volumes = self._made_for(one)
-                    self._servers.delete(one["id"])
-                    self._remove_volumes(volumes)
+            made = {volume_id for one in broken for volume_id in _made_for(one, volumes)}
+            for one in broken:
+                self._servers.delete(one["id"])
+            if made:
+                what = f"the volumes {', '.join(sorted(made))}"
+                remove_those(volumes, "volume", lambda one: one["id"] in made, Clock(self._timeout_seconds), what)
         except FreezerError:
             pass  # the problem that led here is the one to tell
 
-    def _made_for(self, server: Resource) -> list[str]:
-        """The volumes that Nova has made of snapshots for a server: they are younger than it."""
-        attached = {one["id"] for one in server.get("os-extended-volumes:volumes_attached") or []}
-        return [
-            one["id"]
-            for one in Volumes(self._cloud).fresh()
-            if one["id"] in attached
-            and one.get("snapshot_id")
-            and age_seconds(one["created_at"]) <= age_seconds(server["created"])
-        ]
 
-    def _remove_volumes(self, volumes: Sequence[str]) -> None:
-        service, clock = self._cloud.service("volume"), Clock(self._timeout_seconds)
-        for one in volumes:
-            remove_at(service, f"/volumes/{quote(one)}", "volume", f"the volume {one}", clock)
+def _made_for(server: Resource, volumes: Volumes) -> set[str]:
+    """The volumes that Nova has made of snapshots for a server: they are younger than it."""
+    attached = {one["id"] for one in server.get("os-extended-volumes:volumes_attached") or []}
+    return {
+        one["id"]
+        for one in volumes.fresh()
+        if one["id"] in attached
+        and one.get("snapshot_id")
+        and age_seconds(one["created_at"]) <= age_seconds(server["created"])
+    }
 
 
 def facts_of(servers: Servers, server: Resource) -> dict[str, Any]:

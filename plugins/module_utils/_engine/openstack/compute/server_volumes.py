@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..block_storage.group_snapshots import GroupSnapshots, Part
-from ..block_storage.removal import remove_at
+from ..block_storage.volume_images import remove_those
 from ..connection import Cloud
 from ..errors import CloudError
 from ..images import upload
@@ -100,13 +100,10 @@ class ServerVolumes:
         volumes = {one["volume_id"] for one in known}
         for group_snapshot_id in {one["group_snapshot_id"] for one in known if one.get("group_snapshot_id")}:
             self._groups.remove(group_snapshot_id, volumes, clock)
-        for one in known:
-            if not one.get("group_snapshot_id"):
-                what = f"the snapshot {one['id']} of a volume"
-                path = f"/snapshots/{quote(one['id'])}"
-                remove_at(self._cloud.service("volume"), path, "snapshot", what, clock)
-        if known:
-            self._snapshots.expire()
+        single = {one["id"] for one in known if not one.get("group_snapshot_id")}
+        if single:
+            what = f"the snapshots of volumes {', '.join(sorted(single))}"
+            remove_those(self._snapshots, "snapshot", lambda one: one["id"] in single, clock, what)
 
     # ------------------------------------------------------------------
 

@@ -7,17 +7,16 @@ Lists are asked for once for all servers of a call, so the number of requests fo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Callable
 
-from ...errors import FreezerError
 from ..connection import Cloud
 from ..errors import CloudError
 from ..listing import Images, Servers
-from ..many import all_of
-from ..resources import OWNER, Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
-from ..waiting import Clock, once
+from ..resources import Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
+from ..snapshots import SnapshotOptions, all_of
+from ..waiting import Clock, made_once
 from .server_consistency import ServerConsistency
 from .server_restore import ServerRestore
 from .server_volumes import ServerVolumes, snapshot_ids
@@ -32,30 +31,14 @@ _NO_ROTATION = 1_000_000
 
 
 @dataclass(frozen=True)
-class ServerSnapshotOptions:
-    """What is wanted; times are in seconds."""
+class ServerSnapshotOptions(SnapshotOptions):
+    """Those of servers."""
 
-    snapshot_name: str
-    incremental: bool = True
     backup_type: str = "irregular"
     rotation: int = 1
-    require_quiesce: bool = False
-    min_age: float | None = None
     #: So many snapshots of a set are kept, whatever Nova's own rotation says; None keeps all.
     keep: int | None = None
-    #: What ``keep`` counts: snapshots that have it in common. By default the snapshot's name.
-    backup_set: str | None = None
-    #: For ids of servers what is held still meanwhile by whoever asks: ``fs`` or ``app``.
-    held: Mapping[str, str] = field(default_factory=dict)
-    #: Servers that boot from volumes which are a group of Cinder get one group snapshot; else Nova takes one after the other.
-    as_groups: bool = False
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    #: ``taken`` is when what is held still may go on; ``whole`` is when everything has been uploaded and checked.
-    wait_for: str = "whole"
-    restore_as: str | None = None
     force: bool = False
-    timeout_seconds: float = 600.0
-    concurrency: int = 8
 
 
 class ServerSnapshots:
@@ -150,32 +133,23 @@ class ServerSnapshots:
             image_id = self._make_of_group(server, group_id, title, consistency, clock)
         else:
             image_id = self._make(server, title, consistency, clock)
-        try:
-            if options.wait_for == "taken":
-                image = clock.wait(lambda: self._taken(server["id"], image_id), f"The moment of the snapshot {title}")
-                return {**self._described(image, changed=not going_on), "outcome": "taken"}
-            image = clock.wait(lambda: self._finished(image_id), f"The snapshot {title}")
-            self._check(image, volume_backed)
-        except CloudError as problem:
-            if "timeout" not in str(problem):
-                # What is left of it would be in the way of the next run, and is no snapshot.
-                self._discard(image_id)
-            raise
+
+        def give_up() -> None:
+            # What is left of it would be in the way of the next run, and is no snapshot.
+            self._images.discard(image_id)
+
+        if options.wait_for == "taken":
+            moment = f"The moment of the snapshot {title}"
+            image = clock.wait(lambda: self._taken(server, image_id), moment, give_up)
+            return {**self._described(image, changed=not going_on), "outcome": "taken"}
+        image = clock.wait(lambda: self._finished(image_id, volume_backed), f"The snapshot {title}", give_up)
         # Nova works on the server a little longer than on the image, and would refuse the next request until then.
         clock.wait(lambda: self._servers.idle(server["id"]), f"The end of Nova's work on {server['name']}")
         return self._rotated(server, self._described(image, changed=True), dry_run)
 
     def _metadata(self, server: Resource, consistency: str) -> dict[str, str]:
-        return {
-            **{str(key): str(value) for key, value in self._options.metadata.items()},
-            "freezer_owner": OWNER,
-            "freezer_server_id": server["id"],
-            "freezer_server_name": server["name"][:255],
-            "freezer_set": self._set(),
-            "freezer_level": "0",
-            "freezer_consistency": consistency,
-            "freezer_run": self._run,
-        }
+        about = {"freezer_server_id": server["id"], "freezer_server_name": server["name"][:255]}
+        return {**self._options.marks(self._run, consistency), **about}
 
     def _make_of_group(self, server: Resource, group_id: str, title: str, consistency: str, clock: Clock) -> str:
         image = self._volumes.take(server, group_id, title, self._metadata(server, consistency), clock)
@@ -198,28 +172,19 @@ class ServerSnapshots:
                 }
             }
 
-        made: list[str] = []
-
-        def do() -> None:
-            document = self._servers.act(server["id"], action, headers=_IMAGE_ID_VERSION)
-            made.append(document["image_id"])
-            about = {"id": made[0], "name": title, "status": "queued", "created_at": utc_stamp()}
+        def make() -> str:
+            image_id = self._servers.act(server["id"], action, headers=_IMAGE_ID_VERSION)["image_id"]
+            about = {"id": image_id, "name": title, "status": "queued", "created_at": utc_stamp()}
             self._images.add({**metadata, **about})
+            return str(image_id)
 
-        def find() -> str | None:
-            if made:
-                return made[0]
+        def look() -> str | None:
             self._images.expire()
-            found = [one for one in self._images.named(title, server["id"]) if one.get("freezer_run") == self._run]
-            return found[0]["id"] if found else None
+            known = self._images.named(title, server["id"])
+            return next((one["id"] for one in known if one.get("freezer_run") == self._run), None)
 
-        return once(
-            do,
-            find,
-            clock,
-            f"The snapshot {title}",
-            busy=f"Nova works on {server['name']} for another client, whose end",
-        )
+        busy = f"Nova works on {server['name']} for another client, whose end"
+        return made_once(make, look, clock, f"The snapshot {title}", busy)
 
     def _there(self, image_id: str) -> Resource:
         image = self._images.get(image_id)
@@ -235,7 +200,7 @@ class ServerSnapshots:
         parts = self._volumes.snapshots_of(image)
         return image["status"] == "active" and all(part and part["status"] == "available" for _id, part in parts)
 
-    def _finished(self, image_id: str) -> Resource | None:
+    def _finished(self, image_id: str, volume_backed: bool) -> Resource | None:
         """The image when all of it is in Glance, and the snapshots of volumes that it may stand for in Cinder."""
         image = self._there(image_id)
         if image["status"] != "active":
@@ -247,14 +212,15 @@ class ServerSnapshots:
                 )
             if found["status"] != "available":
                 return None
+        self._check(image, volume_backed)
         return image
 
-    def _taken(self, server_id: str, image_id: str) -> Resource | None:
+    def _taken(self, server: Resource, image_id: str) -> Resource | None:
         """The image when no later write of the server gets into it any more, though its bytes may still be on their way."""
         image = self._there(image_id)
         if image["status"] == "active":
-            return self._finished(image_id)
-        task_state = self._servers.existing(server_id).get("OS-EXT-STS:task_state")
+            return self._finished(image_id, volume_backed=not server.get("image"))
+        task_state = self._servers.existing(server["id"]).get("OS-EXT-STS:task_state")
         return image if image["status"] in _BYTES_COME or task_state in _UPLOADS else None
 
     def _check(self, image: Resource, volume_backed: bool) -> None:
@@ -263,12 +229,6 @@ class ServerSnapshots:
                 raise CloudError(f"The image {image['id']} names no snapshot of a volume; it would restore nothing.")
         elif not image.get("size") or not (image.get("os_hash_value") or image.get("checksum")):
             raise CloudError(f"The image {image['id']} has no bytes or no checksum, so it is no snapshot.")
-
-    def _discard(self, image_id: str) -> None:
-        try:
-            self._images.delete(image_id)
-        except FreezerError:
-            pass  # the problem that led here is the one to tell; the next run removes it
 
     def _described(self, image: Resource, changed: bool) -> dict[str, Any]:
         return {
@@ -285,9 +245,6 @@ class ServerSnapshots:
 
     # ------------------------------------------------------------------ rotation and absent
 
-    def _set(self) -> str:
-        return self._options.backup_set or self._options.snapshot_name
-
     def _rotated(self, server: Resource, result: dict[str, Any], dry_run: bool) -> dict[str, Any]:
         """The result, after the oldest snapshots of the set beyond ``keep`` are removed."""
         if self._options.keep is None:
@@ -296,7 +253,7 @@ class ServerSnapshots:
             one
             for one in self._images.fresh()
             if one.get("freezer_server_id") == server["id"]
-            and one.get("freezer_set") == self._set()
+            and one.get("freezer_set") == self._options.set_name
             and one["status"] == "active"
         ]
         beyond = newest_first(own, result["image_id"])[self._options.keep :]

@@ -15,8 +15,7 @@ from ...http.errors import BadAddress, RestError, Unreachable, WrongService, err
 from ...http.repeating import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, back_off_seconds, retry_after_seconds
 from ..errors import MissingLibrary
 from ..faults import LOST, NEVER_SENT, Fault, fault_of
-from ..libraries import imported, open_session
-from ..transport import Transport
+from ..transport import Transport, imported, open_session
 from .catalogue import SERVICE_TYPE, endpoint_in, no_endpoint
 from .credentials import usual_login
 
@@ -39,6 +38,7 @@ class Keystoneauth(AuthMethod):
         transport: Transport,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        super().__init__()
         self.auth_type = auth_type
         self._auth = auth
         self._login = usual_login(auth_type, auth)

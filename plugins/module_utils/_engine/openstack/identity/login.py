@@ -11,12 +11,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...http.auth import AuthMethod, HttpBasic, NoAuth
+from ...http.auth import AuthMethod, HttpBasic, NoAuth, Token
 from ...http.connection import Tls
 from ...http.errors import BadAddress
 from ..errors import MissingLibrary
 from ..transport import Transport
-from .auth import Token
 from .clouds_files import CloudsFile, check_cloud, clouds_in, files_read
 from .environment import ONLY_CLOUD
 from .keystoneauth import Keystoneauth

@@ -1,16 +1,55 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is done alike to servers and volumes: the same work on several of them, and the making of one only once."""
+"""What snapshots of servers and of volumes have in common: options, metadata, and the same work on several of them."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Callable
 
 from .errors import SomeFailed
 from .listing import Listing
-from .resources import Resource, chosen
+from .resources import OWNER, Resource, chosen
 from .waiting import each
+
+
+@dataclass(frozen=True)
+class SnapshotOptions:
+    """What is wanted of several servers or volumes; times are in seconds."""
+
+    snapshot_name: str
+    incremental: bool = True
+    require_quiesce: bool = False
+    min_age: float | None = None
+    #: What rotation counts: snapshots that have it in common. By default the snapshot's name.
+    backup_set: str | None = None
+    #: By the id of what the caller quiesces meanwhile: ``fs`` or ``app``.
+    held: Mapping[str, str] = field(default_factory=dict)
+    #: The volumes of a group of Cinder get one group snapshot; else each is taken after the other.
+    as_groups: bool = False
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    #: ``taken`` is when what is quiesced may be released; ``whole`` is when everything is stored and checked.
+    wait_for: str = "whole"
+    restore_as: str | None = None
+    timeout_seconds: float = 600.0
+    concurrency: int = 8
+
+    @property
+    def set_name(self) -> str:
+        """What rotation counts."""
+        return self.backup_set or self.snapshot_name
+
+    def marks(self, run: str, consistency: str, level: int = 0) -> dict[str, str]:
+        """The metadata of all that a run makes."""
+        return {
+            **{str(key): str(value) for key, value in self.metadata.items()},
+            "freezer_owner": OWNER,
+            "freezer_set": self.set_name,
+            "freezer_level": str(level),
+            "freezer_consistency": consistency,
+            "freezer_run": run,
+        }
 
 
 def all_of(
