@@ -21,8 +21,8 @@ from typing import Any
 import falcon.testing
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import (
-    RegistryError,
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import (
+    RestError,
     Unreachable,
     error_from,
 )
@@ -233,7 +233,7 @@ class Node:
         if self.world.now >= self.deliver_at and self.core.journal.waiting_reports(1):
             try:
                 self.conversation.deliver()
-            except RegistryError:
+            except RestError:
                 self.deliver_at = self.world.now + 30
         ends = [process.ends - self.skew for process in self.agents.running.values()]
         moments = [self.poll_at, *ends] + ([wake - self.skew] if wake is not None else [])
@@ -253,7 +253,7 @@ class Node:
             if any(entry.session_id for entry in self.core.entries.values()):
                 for session in self.conversation.sessions():
                     self.core.saw_session(session, now)
-        except RegistryError:
+        except RestError:
             self.conversation.forget_tags()
 
 
@@ -304,7 +304,7 @@ class World:
         if_match: str | None = None,
         if_none_match: str | None = None,
     ) -> Answer:
-        """A request to the API; raises RegistryError as a connection does."""
+        """A request to the API; raises RestError as a connection does."""
         headers = {"Accept": "application/json"}
         if if_match:
             headers["If-Match"] = if_match

@@ -14,8 +14,9 @@ import yaml
 from support.certificates import Authority
 from support.faulty_server import FaultyServer, answer, drop, not_http, silence
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import FREEZER
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Connection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.environment import (
@@ -92,7 +93,7 @@ def test_a_registry_needs_no_address_where_there_is_a_catalogue(keystone, region
 def test_a_token_is_used_again_and_renewed_when_it_is_refused(keystone, auth_type, auth):
     script = [answer(200, {}), answer(200, {}), answer(401, {}), answer(201, {"job_id": "a"}), answer(200, {})]
     with FaultyServer(script) as server:
-        api = Connection(server.url, service=errors.FREEZER, auth=auth_method(auth_type, auth(keystone), Transport()))
+        api = Connection(server.url, service=FREEZER, auth=auth_method(auth_type, auth(keystone), Transport()))
         api.request("GET", "/jobs")
         api.request("GET", "/jobs")
         time.sleep(1.1)  # tokens carry seconds: one of the same second would be the same one
@@ -109,9 +110,9 @@ def test_what_is_refused_twice_is_not_asked_a_third_time(keystone):
         FaultyServer([answer(401, {})] * 3) as server,
         pytest.raises(errors.Unauthorized, match="The Freezer API does not accept the credentials"),
     ):
-        Connection(
-            server.url, service=errors.FREEZER, auth=auth_method("password", password(keystone), Transport())
-        ).request("GET", "/jobs")
+        Connection(server.url, service=FREEZER, auth=auth_method("password", password(keystone), Transport())).request(
+            "GET", "/jobs"
+        )
     assert len(server.requests) == 2
 
 
@@ -226,7 +227,7 @@ def test_a_keystone_that_is_not_ready_is_asked_again(auth_type, fault):
 
 @PLAIN_AND_LIBRARY
 def test_a_keystone_that_is_never_ready_is_given_up(auth_type):
-    with FaultyServer([answer(503)] * 3) as server, pytest.raises(errors.RegistryError, match="Keystone.*503"):
+    with FaultyServer([answer(503)] * 3) as server, pytest.raises(errors.RestError, match="Keystone.*503"):
         scripted(server, auth_type, retries=2).headers()
     assert len(server.requests) == 3
 
@@ -252,17 +253,17 @@ def test_a_keystone_that_is_not_there_is_a_sentence(auth_type):
 
 @PLAIN_AND_LIBRARY
 def test_an_answer_without_a_token_is_recognised(auth_type):
-    with FaultyServer([answer(200, {"hello": "world"})]) as server, pytest.raises(errors.RegistryError) as caught:
+    with FaultyServer([answer(200, {"hello": "world"})]) as server, pytest.raises(errors.RestError) as caught:
         scripted(server, auth_type).headers()
     assert "token" in str(caught.value)
 
 
 def test_something_else_than_a_keystone_is_recognised():
-    with FaultyServer([not_http]) as server, pytest.raises(errors.NotFreezer, match="does not speak HTTP"):
+    with FaultyServer([not_http]) as server, pytest.raises(errors.WrongService, match="does not speak HTTP"):
         scripted(server, "password").headers()
     with (
         FaultyServer([answer(200, body=b"<html>")]) as server,
-        pytest.raises(errors.NotFreezer, match="Is this the address of Keystone"),
+        pytest.raises(errors.WrongService, match="Is this the address of Keystone"),
     ):
         scripted(server, "password").headers()
 

@@ -157,12 +157,6 @@ def test_after_has_only_the_actions_that_are_wanted():
     assert after["job_actions"] == [{"freezer_action": {"n": 0}}]
 
 
-def test_before_is_empty_and_after_is_what_is_wanted_if_nothing_exists():
-    before, after = before_and_after(client.KIND, {"client_id": "db1", "description": None, "uuid": "x"}, None)
-    assert before == {}
-    assert after == {"client_id": "db1"}
-
-
 def test_merging_keeps_what_the_changes_do_not_name_and_replaces_lists():
     existing = {"a": {"b": 1, "c": [1, 2]}, "d": 4}
     assert merged(existing, {"a": {"c": [3]}, "e": {"f": 1}}) == {"a": {"b": 1, "c": [3]}, "d": 4, "e": {"f": 1}}

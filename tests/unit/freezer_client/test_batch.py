@@ -9,10 +9,11 @@ import pytest
 from support.faulty_server import FaultyServer, answer
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import batch, errors
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import batch
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.batch import carry_out_all
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.plan import Result, removal, storage
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http import errors
 
 
 @pytest.fixture
@@ -158,5 +159,5 @@ def test_what_a_lost_server_leaves_undone_is_told_for_each(monkeypatch):
 
 def test_an_answer_that_fits_nothing_is_recognised():
     with FaultyServer([answer(200, {"items": []})]) as server:
-        with pytest.raises(errors.NotFreezer, match="without an answer for each item"):
+        with pytest.raises(errors.WrongService, match="without an answer for each item"):
             connect(server.url).jobs.batch([{"op": "delete", "job_id": "a"}])

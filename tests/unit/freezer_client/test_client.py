@@ -10,9 +10,10 @@ import time
 import pytest
 from support.faulty_server import FaultyServer, answer
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import collection, errors
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import collection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.ensure import ensure
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http import errors
 
 
 @pytest.fixture(params=[1, 2])
@@ -117,11 +118,11 @@ def test_options_that_contradict_each_other_are_refused(end, options, sentence):
 def test_something_else_than_a_freezer_api_is_recognised(document):
     with FaultyServer([answer(200, document)] * 3) as server:
         registry = connect(server.url)
-        with pytest.raises(errors.NotFreezer, match="without a list of jobs"):
+        with pytest.raises(errors.WrongService, match="without a list of jobs"):
             registry.jobs.list()
-        with pytest.raises(errors.NotFreezer, match="without a job_id"):
+        with pytest.raises(errors.WrongService, match="without a job_id"):
             registry.jobs.create({})
-        with pytest.raises(errors.NotFreezer, match="without a session_tag"):
+        with pytest.raises(errors.WrongService, match="without a session_tag"):
             registry.session_action("s", "start", "j", 0)
 
 

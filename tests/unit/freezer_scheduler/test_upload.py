@@ -13,7 +13,7 @@ import uuid
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import Unreachable
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import Unreachable
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.api.conversation import Conversation
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.folder import JobFolder
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Journal

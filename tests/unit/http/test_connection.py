@@ -15,8 +15,14 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
-from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import AuthMethod, HttpBasic, NoAuth, Token
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import FREEZER
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http import errors
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import (
+    AuthMethod,
+    HttpBasic,
+    NoAuth,
+    Token,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Connection, Tls
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.cloud_connection import CloudConnection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
@@ -47,7 +53,7 @@ def connection(request):
 
     def make(server: FaultyServer, **options: Any) -> Any:
         options.setdefault("sleep", lambda seconds: None)
-        options.setdefault("service", errors.FREEZER)
+        options.setdefault("service", FREEZER)
         return request.param(server, **options)
 
     return make
@@ -157,7 +163,7 @@ def test_silence_ends_with_the_timeout_and_is_not_repeated():
 def test_an_answer_that_is_not_json_names_the_address(connection):
     with (
         FaultyServer([answer(200, body=b"<html>Welcome to nginx</html>")]) as server,
-        pytest.raises(errors.NotFreezer, match=f"GET {server.url}/jobs was answered with something"),
+        pytest.raises(errors.WrongService, match=f"GET {server.url}/jobs was answered with something"),
     ):
         connection(server).request("GET", "/jobs")
 
@@ -168,14 +174,14 @@ def test_an_error_page_that_is_not_json_is_still_the_error_of_its_status(connect
 
 
 def test_a_server_of_another_protocol_is_recognised(connection):
-    with FaultyServer([not_http]) as server, pytest.raises(errors.NotFreezer, match="does not speak HTTP"):
+    with FaultyServer([not_http]) as server, pytest.raises(errors.WrongService, match="does not speak HTTP"):
         connection(server).request("GET", "/jobs")
 
 
 def test_a_redirect_is_reported_and_the_credentials_stay_here(connection):
     with (
         FaultyServer([answer(301, headers={"Location": "https://elsewhere.example/jobs"})]) as server,
-        pytest.raises(errors.RegistryError, match=r"redirected to https://elsewhere.example/jobs"),
+        pytest.raises(errors.RestError, match=r"redirected to https://elsewhere.example/jobs"),
     ):
         connection(server, auth=Token("secret")).request("GET", "/jobs")
     assert len(server.requests) == 1

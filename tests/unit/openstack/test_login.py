@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http import errors
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import HttpBasic, NoAuth, Token
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import BadAddress
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.errors import MissingLibrary
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.catalogue import (
     endpoint_in,
 )
@@ -262,7 +263,7 @@ def test_a_caller_without_auth_is_told_of_its_own_option(clouds_yaml, monkeypatc
     with pytest.raises(errors.BadAddress, match="Say so with cloud or with osrc, or set OS_CLOUD"):
         connect_cloud({}, {}, "osrc")
     monkeypatch.setitem(sys.modules, "openstack.config.loader", None)
-    with pytest.raises(errors.MissingLibrary, match="or give osrc, which needs keystoneauth1 only"):
+    with pytest.raises(MissingLibrary, match="or give osrc, which needs keystoneauth1 only"):
         connect_cloud({"cloud": "mine"}, {}, "osrc")
 
 
@@ -296,14 +297,14 @@ def test_a_cloud_that_is_not_there_is_a_sentence(clouds_yaml):
 
 def test_a_cloud_by_name_without_openstacksdk_is_a_sentence(clouds_yaml, monkeypatch):
     monkeypatch.setitem(sys.modules, "openstack.config.loader", None)
-    with pytest.raises(errors.MissingLibrary, match="cloud mine needs the Python library openstacksdk"):
+    with pytest.raises(MissingLibrary, match="cloud mine needs the Python library openstacksdk"):
         complete({"cloud": "mine"})
 
 
 @pytest.mark.parametrize("auth_type", ["password", "v3applicationcredential", "v3totp"])
 def test_a_login_without_keystoneauth_is_a_sentence(monkeypatch, auth_type):
     monkeypatch.setitem(sys.modules, "keystoneauth1.exceptions", None)
-    with pytest.raises(errors.MissingLibrary) as caught:
+    with pytest.raises(MissingLibrary) as caught:
         connect(auth_type=auth_type, auth={**PASSWORD, **CREDENTIAL})
     assert f"{auth_type} needs the Python library keystoneauth1, which {sys.executable} does not have" in str(
         caught.value

@@ -31,13 +31,10 @@ def drift(kind: Kind, wanted: Mapping[str, Any], existing: Mapping[str, Any]) ->
 
 
 def before_and_after(
-    kind: Kind, wanted: Mapping[str, Any], existing: Mapping[str, Any] | None
+    kind: Kind, wanted: Mapping[str, Any], existing: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two sides of a ``--diff``, both without what the server writes; the first is empty if nothing exists."""
-    ignored = _server_paths(kind)
-    if existing is None:
-        return {}, _without(_named(wanted), ignored)
-    before = _without(kind.sent_part(existing), ignored)
+    """The two sides of a ``--diff``, both without what the server writes."""
+    before = _without(kind.sent_part(existing), _server_paths(kind))
     after = before
     for path, (_old, new) in _differences(kind, wanted, existing).items():
         after = _with_value(after, path, new)
@@ -110,14 +107,6 @@ def _without_additions(element: Mapping[str, Any], wanted: Mapping[str, Any]) ->
 def _equal(one: Any, other: Any) -> bool:
     # 1 == True for Python, not for JSON.
     return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
-
-
-def _named(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _named(value) if isinstance(value, Mapping) else value
-        for key, value in document.items()
-        if value is not None
-    }
 
 
 def _without(document: Mapping[str, Any], ignored: frozenset[_Path], path: _Path = ()) -> dict[str, Any]:

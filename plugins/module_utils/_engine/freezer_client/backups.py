@@ -10,9 +10,9 @@ from typing import Any
 
 from ..documents.comparison import drift
 from ..documents.errors import DocumentError
+from ..http.errors import Conflict
 from .client import Registry
 from .ensure import find, remove, store
-from .errors import Conflict
 from .plan import Result
 
 # What together identifies a backup, as freezer-api's README defines it; the level follows from the time.

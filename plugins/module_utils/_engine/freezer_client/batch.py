@@ -9,9 +9,10 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Optional, Union
 
+from ..http.errors import Conflict, NotAllowed, NotFound, RestError, error_from
 from .collection import Collection, Document
 from .ensure import carry_out
-from .errors import FREEZER, Conflict, NotAllowed, NotFound, RegistryError, error_from
+from .errors import FREEZER
 from .plan import CREATE, DELETE, PATCH, Plan, Result, future, without_stamps
 
 # What the API takes in one request.
@@ -21,7 +22,7 @@ BATCH_BYTES = 768 * 1024
 _ATTEMPTS = 5
 
 #: The result of a plan; None if it was not tried.
-Outcome = Optional[Union[Result, RegistryError]]
+Outcome = Optional[Union[Result, RestError]]
 
 
 def carry_out_all(
@@ -48,7 +49,7 @@ def carry_out_all(
                 answers = collection.batch([operation for _number, operation in chunk])
             except (NotFound, NotAllowed):
                 return _one_by_one(collection, plans, outcomes, continue_on_error)
-            except RegistryError as error:
+            except RestError as error:
                 if error.status == 413:
                     return _one_by_one(collection, plans, outcomes, continue_on_error)
                 answers = []
@@ -74,13 +75,13 @@ def _one_by_one(
         if done[number] is None and not _stopped(done, continue_on_error):
             try:
                 done[number] = carry_out(collection, plan)
-            except RegistryError as error:
+            except RestError as error:
                 done[number] = error
     return done
 
 
 def _stopped(outcomes: Iterable[Outcome], continue_on_error: bool) -> bool:
-    return not continue_on_error and any(isinstance(outcome, RegistryError) for outcome in outcomes)
+    return not continue_on_error and any(isinstance(outcome, RestError) for outcome in outcomes)
 
 
 def _chunks(
@@ -96,7 +97,7 @@ def _chunks(
     for number in pending:
         try:
             operation = _operation(collection, plans[number], tags.get(str(plans[number].document_id)))
-        except RegistryError as error:
+        except RestError as error:
             outcomes[number] = error
             continue
         size_bytes = len(json.dumps(operation)) + 2

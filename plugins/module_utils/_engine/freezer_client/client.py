@@ -8,33 +8,24 @@ Contract: the routes of freezer-api's README, and what python-freezerclient send
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from ..documents import action, backup, client, job, session
 from ..http.connection import Connection
+from ..http.errors import BadAddress, WrongService
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS
 from ..openstack.identity.catalogue import DEFAULT_INTERFACE, SERVICE_TYPE
 from ..openstack.identity.keystoneauth import Keystoneauth
 from ..openstack.identity.login import auth_method, complete, tls_of
 from ..openstack.transport import Transport
+from ..schedule.rounds import Answer
 from .collection import Collection, Document
-from .errors import FREEZER, BadAddress, NotFreezer
+from .errors import FREEZER
 
 API_VERSIONS = (1, 2)
 DEFAULT_API_VERSION = 2
 DEFAULT_PROJECT_ID = "default"
-
-
-class Round(NamedTuple):
-    """What the API answered to the start or end of a job in a session.
-
-    ``result`` is ``success``, ``hold-off`` or ``out-of-sync``; ``session_tag`` is the session's number of the round.
-    """
-
-    result: str
-    session_tag: int
 
 
 class Registry:
@@ -74,7 +65,7 @@ class Registry:
         job_id: str,
         tag: int,
         result: str | None = None,
-    ) -> Round:
+    ) -> Answer:
         """Tell the session that a job ``start``s or ``end``s (with its ``result``) in the round numbered ``tag``."""
         path = f"{self._root}/sessions/{quote(session_id, safe='')}/action"
         parameters: Document = {"job_id": job_id, "current_tag": tag}
@@ -83,8 +74,8 @@ class Registry:
         # Repeatable: a second start with the old tag joins the round that the first one began, and never begins another.
         answer = self._connection.request("POST", path, document={action: parameters}).document
         if not isinstance(answer, dict) or "session_tag" not in answer:
-            raise NotFreezer(f"POST {self.url + path} was answered without a session_tag.")
-        return Round(str(answer.get("result")), int(answer["session_tag"]))
+            raise WrongService(f"POST {self.url + path} was answered without a session_tag.")
+        return Answer(str(answer.get("result")), int(answer["session_tag"]))
 
     def add_session_job(self, session_id: str, job_id: str) -> None:
         """Make the job a member of the session; it takes over the session's schedule."""
@@ -104,48 +95,19 @@ class Registry:
 
 def connect(
     url: str | None = None,
-    auth_type: str | None = None,
-    username: str | None = None,
-    password: str | None = None,
-    token: str | None = None,
+    *,
     project_id: str | None = None,
-    ca_file: str | None = None,
-    validate_certs: bool | None = None,
-    client_cert: str | None = None,
-    client_key: str | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
     retries: int = RETRIES,
-    api_version: int | None = None,
-    cloud: str | Mapping[str, Any] | None = None,
-    auth: Mapping[str, Any] | None = None,
-    region_name: str | None = None,
-    interface: str | None = None,
+    **login: Any,
 ) -> Registry:
     """The registry at ``url``, which may end in ``/v1``, ``/v2`` or ``/v2/<project_id>`` as Keystone's catalogue has it.
 
-    Without ``url`` the catalogue is asked for it, and Keystone for the project, if these say which: ``cloud``, the name of
-    a cloud in a ``clouds.yaml`` or what stands there, and ``auth``, the options of keystoneauth's plugin ``auth_type``.
-    The Freezer API itself is not asked yet. Raises ``BadAddress`` when the options do not fit together.
+    Without ``url`` the catalogue is asked for it, and Keystone for the project, if ``login`` says which: its keys are
+    those of `complete`, and ``api_version``. The Freezer API itself is not asked yet. Raises ``BadAddress`` when the
+    options do not fit together.
     """
-    options = complete(
-        {
-            "url": url,
-            "auth_type": auth_type,
-            "username": username,
-            "password": password,
-            "token": token,
-            "project_id": project_id,
-            "ca_file": ca_file,
-            "validate_certs": validate_certs,
-            "client_cert": client_cert,
-            "client_key": client_key,
-            "api_version": api_version,
-            "cloud": cloud,
-            "auth": auth,
-            "region_name": region_name,
-            "interface": interface,
-        }
-    )
+    options = complete({"url": url, "project_id": project_id, **login})
     tls = tls_of(options)
     method = auth_method(options["auth_type"], options["auth"], Transport(tls, timeout_seconds, retries))
     of_service = options["services"]

@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Optional
 from urllib.parse import quote, urlencode
 
 from ..documents.kind import Kind
 from ..http.connection import Connection
-from .errors import NotFound, NotFreezer
+from ..http.errors import NotFound, WrongService
 
 Document = dict[str, Any]
 Documents = list[Document]
+#: A document and the tag of its state, None where the server has none.
+Tagged = tuple[Document, Optional[str]]
 
 PAGE = 1000
 # A shorter page than this is the last one; a server that cuts pages short cuts them at a rounder number.
@@ -40,11 +42,11 @@ class Collection:
 
     def all(self, search: Mapping[str, Any] | None = None) -> Iterator[Document]:
         """Every document that fits, once, however many pages it takes."""
-        return (document for document, _tag in self._all(search, {}))
+        return (document for document, _tag in self._all(search))
 
-    def all_tagged(self, search: Mapping[str, Any] | None = None) -> Iterator[tuple[Document, str | None]]:
+    def all_tagged(self, search: Mapping[str, Any] | None = None) -> Iterator[Tagged]:
         """As ``all``, each with the tag of its state, or None where the server has none in lists."""
-        return self._all(search, {"etags": "true"})
+        return self._all(search, etags="true")
 
     def all_unless_known(
         self, tag: str | None, search: Mapping[str, Any] | None = None
@@ -54,52 +56,48 @@ class Collection:
         Also the tag of the state, or None where the server has none, and the tags of documents by their id; both are
         complete when the last page was taken. The tag is for this search only.
         """
-        parameters = {"limit": PAGE, "offset": 0, "etags": "true"}
-        path = self._root + "?" + urlencode(parameters)
+        path = self._root + "?" + urlencode({"limit": PAGE, "offset": 0, "etags": "true"})
         body = dict(search) if search else None
         answer = self._connection.request("GET", path, document=body, if_none_match=tag)
         if answer.status == 304:
             return tag, None, {}
         tags: dict[str, str] = {}
-        return answer.etag, self._pages(search, answer.document, tags), tags
 
-    def _pages(self, search: Mapping[str, Any] | None, first: Any, tags: dict[str, str]) -> Iterator[Documents]:
-        page = self._documents(first, self._root)
-        offset = 0
-        while True:
-            usable = self._usable(page)
-            found = [document for document, _tag in usable if self._is_ours(document)]
-            tags.update({str(self.kind.id_of(document)): tag for document, tag in usable if tag is not None})
-            yield found
-            offset += len(page)
-            if len(page) < SMALLEST_CUT_PAGE:
-                return
-            page = self._page(search, {"limit": PAGE, "offset": offset, "etags": "true"})
+        def documents() -> Iterator[Documents]:
+            for page in self._pages(search, self._documents(answer.document, self._root), etags="true"):
+                tags.update({str(self.kind.id_of(document)): tag for document, tag in page if tag is not None})
+                yield [document for document, _tag in page if self._is_ours(document)]
 
-    def _all(
-        self, search: Mapping[str, Any] | None, parameters: Mapping[str, Any]
-    ) -> Iterator[tuple[Document, str | None]]:
+        return answer.etag, documents(), tags
+
+    def _all(self, search: Mapping[str, Any] | None, **parameters: str) -> Iterator[Tagged]:
         seen = set()
-        offset = 0
-        while True:
-            page = self._page(search, {"limit": PAGE, "offset": offset, **parameters})
-            for document, tag in self._usable(page):
+        for page in self._pages(search, None, **parameters):
+            for document, tag in page:
                 document_id = self.kind.id_of(document)
                 if document_id not in seen and self._is_ours(document):
                     seen.add(document_id)
                     yield document, tag
+
+    def _pages(
+        self, search: Mapping[str, Any] | None, first: Sequence[Tagged] | None, **parameters: str
+    ) -> Iterator[Sequence[Tagged]]:
+        """The documents of page after page; ``first`` is the first one, if it is here already."""
+        offset = 0
+        while True:
+            page = self._page(search, {"limit": PAGE, "offset": offset, **parameters}) if first is None else first
+            yield self._usable(page)
             offset += len(page)
             if len(page) < SMALLEST_CUT_PAGE:
                 return
+            first = None
 
-    def _page(
-        self, search: Mapping[str, Any] | None, parameters: Mapping[str, Any]
-    ) -> Sequence[tuple[Document, str | None]]:
+    def _page(self, search: Mapping[str, Any] | None, parameters: Mapping[str, Any]) -> Sequence[Tagged]:
         path = self._root + "?" + urlencode(parameters)
         answer = self._connection.request("GET", path, document=dict(search) if search else None).document
         return self._documents(answer, path)
 
-    def _documents(self, answer: Any, path: str) -> Sequence[tuple[Document, str | None]]:
+    def _documents(self, answer: Any, path: str) -> Sequence[Tagged]:
         found = answer.get(self.kind.plural) if isinstance(answer, dict) else None
         if not isinstance(found, list):
             raise _not_freezer("GET", self._connection.url + path, f"a list of {self.kind.plural}")
@@ -108,7 +106,7 @@ class Collection:
             tags = [None] * len(found)
         return [(document, tag if isinstance(tag, str) else None) for document, tag in zip(found, tags)]
 
-    def _usable(self, page: Sequence[tuple[Any, str | None]]) -> Sequence[tuple[Document, str | None]]:
+    def _usable(self, page: Sequence[Tagged]) -> Sequence[Tagged]:
         """What of a page is documents: one broken row must not hide the others."""
         found = [(document, tag) for document, tag in page if isinstance(document, dict)]
         self.has_left_out = self.has_left_out or len(found) < len(page)
@@ -190,5 +188,5 @@ class Collection:
         return f"{self._root}/{quote(document_id, safe='')}"
 
 
-def _not_freezer(method: str, url: str, missing: str) -> NotFreezer:
-    return NotFreezer(f"{method} {url} was answered without {missing}. Is this the address of a Freezer API?")
+def _not_freezer(method: str, url: str, missing: str) -> WrongService:
+    return WrongService(f"{method} {url} was answered without {missing}. Is this the address of a Freezer API?")

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ..documents.action import without_secrets
-from ..documents.comparison import before_and_after, drift
+from ..documents.action import ADDED_BY_SERVERS, without_secrets
+from ..documents.comparison import ADDED_TO_LIST_ELEMENTS, before_and_after, drift
 from ..documents.errors import DocumentError
-from . import upstream
+from ..documents.kind import Kind
+from ..http.errors import Conflict, NotAllowed
 from .collection import Collection, Document
-from .errors import Ambiguous, Conflict, NotAllowed, Unidentified
+from .errors import Ambiguous, Unidentified
 from .plan import CREATE, DELETE, NOTHING, PATCH, Plan, Result, future, removal, storage, without_stamps
 
 _ATTEMPTS = 5
@@ -109,7 +110,7 @@ def change_whole(collection: Collection, document_id: str, make: Callable[[Docum
             raise _vanished(collection, document_id)
         new = without_stamps(make(current))
         if tag is None:
-            new = upstream.acceptable(collection.kind, new, current)
+            new = _as_upstream_takes(collection.kind, new, current)
         try:
             return collection.replace(document_id, new, if_match=tag)
         except Conflict as conflict:
@@ -153,3 +154,37 @@ def _as_it_came(plan: Plan, result: Result, document: Document, not_kept: Sequen
 
 def _vanished(collection: Collection, document_id: str) -> Conflict:
     return Conflict(f"{collection.kind.name} {document_id} was deleted by another client while it was being changed.")
+
+
+def _as_upstream_takes(kind: Kind, new: Mapping[str, Any], current: Mapping[str, Any]) -> Document:
+    """A whole document as freezer-api 15 to 19 takes it for ``current``; its documents have states without a tag.
+
+    Its PATCH replaces objects as a whole and empties the schedule of a job that it does not name; so documents are
+    replaced there, which keeps what is sent.
+    """
+    if kind.name == "job":
+        known = current.get("job_actions") or []
+        return {**new, "job_actions": [_upstream_element(element, known) for element in new.get("job_actions") or []]}
+    if kind.name == "action":
+        # A key that is not sent keeps its value; null takes it away.
+        gone = {key: None for key in current.get("freezer_action") or {} if key not in new["freezer_action"]}
+        return {**new, "freezer_action": {**gone, **new["freezer_action"]}}
+    return dict(new)
+
+
+def _upstream_element(element: Mapping[str, Any], known: list[Any]) -> Document:
+    """An action of a job: the known one where that says the same, else a new one.
+
+    An id stands for a definition here, which cannot be changed through the job.
+    """
+    for candidate in known:
+        if _definition(candidate) == _definition(element):
+            return dict(candidate)
+    return {key: value for key, value in element.items() if key not in ADDED_TO_LIST_ELEMENTS}
+
+
+def _definition(element: Mapping[str, Any]) -> Document:
+    """What these servers keep of an action of a job."""
+    kept = {key: element.get(key, ADDED_BY_SERVERS[key]) for key in ("max_retries", "max_retries_interval")}
+    freezer_action = element.get("freezer_action") or {}
+    return {**kept, "freezer_action": {key: value for key, value in freezer_action.items() if value is not None}}

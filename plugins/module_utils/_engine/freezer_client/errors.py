@@ -1,59 +1,23 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""Errors of requests to a Freezer API. Every message is a sentence for the user."""
+"""Errors of requests to a Freezer API, besides those of all servers that speak REST (`http.errors`)."""
 
 from __future__ import annotations
 
-from ..http.errors import (
-    BadAddress,
-    Conflict,
-    Forbidden,
-    NotAllowed,
-    NotFound,
-    Rejected,
-    ServerError,
-    Unauthorized,
-    Unreachable,
-    Untrusted,
-    error_from,
-)
-from ..http.errors import RestError as RegistryError
-from ..http.errors import WrongService as NotFreezer
-from ..openstack.errors import MissingLibrary
-
-__all__ = [
-    "FREEZER",
-    "Ambiguous",
-    "BadAddress",
-    "Conflict",
-    "Forbidden",
-    "Incomplete",
-    "MissingLibrary",
-    "NotAllowed",
-    "NotFound",
-    "NotFreezer",
-    "RegistryError",
-    "Rejected",
-    "ServerError",
-    "Unauthorized",
-    "Unidentified",
-    "Unreachable",
-    "Untrusted",
-    "error_from",
-]
+from ..http.errors import RestError
 
 #: The name of the server in messages.
 FREEZER = "The Freezer API"
 
 
-class Ambiguous(RegistryError):
+class Ambiguous(RestError):
     """A description matches several documents."""
 
 
-class Incomplete(RegistryError):
+class Incomplete(RestError):
     """Some of several requested changes failed; ``values`` say which."""
 
 
-class Unidentified(RegistryError):
+class Unidentified(RestError):
     """A description has neither an id nor other identifying keys."""

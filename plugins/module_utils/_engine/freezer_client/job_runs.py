@@ -66,7 +66,7 @@ def run_job(registry: Registry, job: Mapping[str, Any], around: Surroundings, in
     """Run a job as its scheduler would: actions in their order, retries, its session, and every record of that.
 
     ``init`` lets each action take its container as it is; a job cannot ask for that itself. Raises NotRun, DocumentError,
-    RegistryError.
+    RestError.
     """
     actions = _actions(job, init)
     return _JobRunner(registry, job, actions, around).run()

@@ -13,11 +13,12 @@ from typing import Any, Optional
 from ..documents.errors import DocumentError, MissingKeys
 from ..documents.job import KIND
 from ..errors import FreezerError
+from ..http.errors import BadAddress
 from ..schedule.grammar import ScheduleError
 from .batch import carry_out_all
 from .client import Registry
 from .collection import Document
-from .errors import Ambiguous, BadAddress, Incomplete, Unidentified
+from .errors import Ambiguous, Incomplete, Unidentified
 from .jobs import UNIQUE_BY, about_clients, checked_job, leave_session, plan_for_job
 from .plan import CREATE, DELETE, NOTHING, Plan, Result, removal
 

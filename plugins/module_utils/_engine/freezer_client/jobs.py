@@ -14,13 +14,13 @@ from ..action.check import check_action
 from ..action.of_job import is_named_only, with_action_defaults
 from ..documents.comparison import merged
 from ..documents.job import KIND
+from ..http.errors import NotFound, Rejected, RestError
 from ..schedule import grammar
 from ..schedule.grammar import TRIGGER_KEYS
-from ..schedule.schema import OWN_RUN_KEYS
+from ..schedule.schema import OWN_RUN_KEYS, triggers_of
 from .client import Registry
 from .collection import Document
 from .ensure import carry_out, change_whole, ensure, find
-from .errors import NotFound, RegistryError, Rejected
 from .plan import DELETE, Plan, Result, removal, storage
 
 #: The keys that identify a job without an id.
@@ -34,7 +34,7 @@ def ensure_job(registry: Registry, wanted: Mapping[str, Any], state: str, check_
 
     ``action_defaults`` are put into the actions, where the API keeps them. A job that belongs to a session follows
     the session's schedule: another ``job_schedule`` is then left alone, with a warning. A job that goes leaves its
-    session first, because the session would wait for it for ever. Raises ScheduleError, DocumentError, RegistryError.
+    session first, because the session would wait for it for ever. Raises ScheduleError, DocumentError, RestError.
     """
     remarks: list[str] = []
     wanted = checked_job(wanted, remarks) if state == "present" else wanted
@@ -76,7 +76,9 @@ def plan_for_job(
         session = existing.get("session_id")
         if session:
             wanted_schedule = wanted.get("job_schedule")
-            if wanted_schedule is not None and _triggers(wanted_schedule) != _triggers(existing.get("job_schedule")):
+            if wanted_schedule is not None and triggers_of(wanted_schedule) != triggers_of(
+                existing.get("job_schedule") or {}
+            ):
                 warnings = (
                     f"job {existing['job_id']} follows the schedule of its session {session}, not job_schedule.",
                 )
@@ -94,7 +96,7 @@ def about_clients(registry: Registry, plans: Iterable[Plan]) -> tuple[str, ...]:
             known = {registry.clients.kind.id_of(client) for client in registry.clients.all()}
         else:
             known = {client_id for client_id in wanted if registry.clients.get(client_id) is not None}
-    except RegistryError:
+    except RestError:
         # Not all who may write jobs may look at clients.
         return ()
     return tuple(
@@ -209,8 +211,3 @@ def _with_known_ids(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> M
             for element, action_id in zip(actions, [*known, *[None] * len(actions)])
         ],
     }
-
-
-def _triggers(job_schedule: Mapping[str, Any] | None) -> Document:
-    given = job_schedule or {}
-    return {key: given[key] for key in TRIGGER_KEYS if given.get(key) not in (None, "")}

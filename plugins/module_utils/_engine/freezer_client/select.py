@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+from ..http.errors import BadAddress
 from .collection import Collection, Document
 from .ensure import find
-from .errors import BadAddress
 
 
 def select(

@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from ..documents.errors import DocumentError
+from ..http.errors import Conflict, NotFound, Rejected
 from ..schedule.errors import TagTooHigh
-from ..schedule.rounds import answer_to
-from .client import Registry, Round
+from ..schedule.rounds import Answer, answer_to
+from .client import Registry
 from .collection import Document
 from .ensure import find, remove, store
-from .errors import Conflict, NotFound, Rejected
 from .jobs import checked_schedule, existing_job
 from .plan import Result
 
@@ -40,7 +40,12 @@ def ensure_session(
     existing = find(registry.sessions, wanted, ("description",))
     held = _held_jobs(existing)
     if state == "absent":
-        result = remove_with_jobs(registry, existing, held, check_mode)
+        if existing is not None and not check_mode:
+            for job_id in held:
+                # A job that was deleted already cannot leave.
+                with contextlib.suppress(NotFound):
+                    registry.remove_session_job(existing["session_id"], job_id)
+        result = remove(registry.sessions, existing, check_mode)
         warnings = () if check_mode else about_stopped(registry, held)
         before = {**result.before, "jobs": held} if result.before else {}
         return replace(result, before=before, warnings=(*result.warnings, *warnings))
@@ -50,7 +55,8 @@ def ensure_session(
         if job_id not in held:
             _check_may_join(registry, job_id, str((existing or {}).get("session_id") or "the new session"))
     result = store(registry.sessions, wanted, existing, check_mode, initial={"session_tag": 0})
-    joining = [job_id for job_id in named if job_id not in held or _schedule_differs(result)]
+    new_schedule = bool(result.before) and result.before.get("schedule") != result.after.get("schedule")
+    joining = [job_id for job_id in named if job_id not in held or new_schedule]
     leaving = [job_id for job_id in held if job_id not in named]
     session_id = result.document_id
     document = result.document
@@ -89,16 +95,6 @@ def about_stopped(registry: Registry, job_ids: Iterable[str]) -> tuple[str, ...]
     return (warning,)
 
 
-def remove_with_jobs(registry: Registry, existing: Document | None, held: list[str], check_mode: bool) -> Result:
-    """Remove the jobs from the session, then delete it."""
-    if existing is not None and not check_mode:
-        for job_id in held:
-            # A job that was deleted already cannot leave.
-            with contextlib.suppress(NotFound):
-                registry.remove_session_job(existing["session_id"], job_id)
-    return remove(registry.sessions, existing, check_mode)
-
-
 def act(
     registry: Registry,
     session_id: str,
@@ -122,9 +118,9 @@ def act(
     if not check_mode:
         answer = registry.session_action(session_id, action, job_id, tag, result)
     elif action == "start":
-        answer = predicted_start(session, tag, time.time())
+        answer = _predicted_start(session, tag)
     else:
-        answer = Round("success", int(session.get("session_tag") or 0))
+        answer = Answer("success", int(session.get("session_tag") or 0))
     entry = session["jobs"][job_id]
     before = _at(session.get("session_tag"), job_id, entry.get("status"), entry.get("result"))
     # The end of a round that is over already changes nothing.
@@ -137,17 +133,13 @@ def act(
     return Result(before != after, before, after, session_id, values=values)
 
 
-def predicted_start(session: Mapping[str, Any], tag: int, now: float) -> Round:
-    """What the API would answer to a start with this tag at ``now`` (seconds since 1970).
-
-    Raises Rejected for a tag that the session has not had.
-    """
+def _predicted_start(session: Mapping[str, Any], tag: int) -> Answer:
+    """What the API would answer to a start with this tag now. Raises Rejected for a tag that the session has not had."""
     try:
-        answer = answer_to(session, tag, now)
+        return answer_to(session, tag, time.time())
     except TagTooHigh as error:
         current = int(session.get("session_tag") or 0)
         raise Rejected(f"The tag {tag} of the job is higher than {current}, the tag of the session.") from error
-    return Round(answer.result, answer.session_tag)
 
 
 def _held_jobs(session: Mapping[str, Any] | None) -> list[str]:
@@ -167,10 +159,6 @@ def _check_may_join(registry: Registry, job_id: str, session_id: str) -> None:
     other = existing_job(registry, job_id).get("session_id")
     if other and other != session_id and job_id in _held_jobs(registry.sessions.get(other)):
         raise Conflict(f"Job {job_id} belongs to session {other}; take it out there before {session_id} can hold it.")
-
-
-def _schedule_differs(result: Result) -> bool:
-    return bool(result.before) and result.before.get("schedule") != result.after.get("schedule")
 
 
 def _at(session_tag: Any, job_id: str, status: Any, result: Any) -> Document:

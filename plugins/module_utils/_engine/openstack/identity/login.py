@@ -45,10 +45,11 @@ _CREDENTIALS = ("username", "password", "token")
 def complete(options: Mapping[str, Any], credentials: str = "auth") -> dict[str, Any]:
     """The options of a connection with what their ``cloud`` says where they say nothing, and ``auth`` put together.
 
-    ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there below a name; ``credentials`` is what the
-    option is called that the caller has for those who cannot have a ``clouds.yaml``. An option that is None says
-    nothing. In the result there are always an ``auth_type``, and ``services``: what the cloud says of single services
-    and the options do not say of all.
+    ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there below a name; ``auth`` are the options of
+    keystoneauth's plugin ``auth_type``, some of which can stand alone (``username``, ``password``, ``token``,
+    ``project_id``); the others are the values of ``_CLOUD_KEYS``. An option that is None says nothing. ``credentials`` is
+    what the caller calls the option to give where there is no ``clouds.yaml``. In the result there are always an
+    ``auth_type``, and ``services``: what the cloud says of single services and the options do not say of all.
     """
     cloud = _cloud(options.get("cloud"), options.get("region_name"), credentials)
     known = {ours: _plain(cloud[theirs]) for theirs, ours in _CLOUD_KEYS.items() if cloud.get(theirs) is not None}

@@ -19,12 +19,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.clients import ensure_client
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.collection import Collection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.ensure import change_whole
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import (
     Conflict,
     NotAllowed,
     NotFound,
-    RegistryError,
     Rejected,
+    RestError,
     ServerError,
     Unreachable,
 )
@@ -73,7 +73,7 @@ class Conversation:
 
     @property
     def registry(self) -> Registry:
-        """The API; raises RegistryError where nobody can log in."""
+        """The API; raises RestError where nobody can log in."""
         if self._registry is None:
             self._registry = self._connect()
         return self._registry
@@ -97,13 +97,13 @@ class Conversation:
     def register(self) -> None:
         """Make this client known, if it is not: what a known one says of itself is its user's to write.
 
-        Raises RegistryError.
+        Raises RestError.
         """
         if self.registry.clients.get(self._client_id) is None:
             ensure_client(self.registry, {"client_id": self._client_id, **self._about}, "present", check_mode=False)
 
     def upload(self) -> None:
-        """Store the jobs of the folder that this scheduler was started with, once. Raises RegistryError."""
+        """Store the jobs of the folder that this scheduler was started with, once. Raises RestError."""
         if self._uploads is None:
             return
         try:
@@ -111,7 +111,7 @@ class Conversation:
                 LOG.log(logging.ERROR if one.problem else logging.INFO, "%s", one)
                 for warning in one.warnings:
                     LOG.warning("%s", warning)
-        except RegistryError:
+        except RestError:
             raise
         except FreezerError as error:
             LOG.error("%s", error)
@@ -193,7 +193,7 @@ class Conversation:
         return Joined(question.run_id, answer.result, answer.session_tag)
 
     def deliver(self) -> int:
-        """Tell the API what waits; returns how much that was. Raises RegistryError, and the rest waits on."""
+        """Tell the API what waits; returns how much that was. Raises RestError, and the rest waits on."""
         told = 0
         while True:
             reports = self._journal.waiting_reports(BATCH)
@@ -240,7 +240,7 @@ class Conversation:
             self._patch(job_id, one)
 
     def _batched(self, collection: Collection, operations: Sequence[Mapping[str, Any]], refused: str) -> bool:
-        """Do several writes in few requests; False where the API has no such route. Raises RegistryError.
+        """Do several writes in few requests; False where the API has no such route. Raises RestError.
 
         `refused` is what the log says of an id and of why the API does not take it.
         """
@@ -326,4 +326,4 @@ class Conversation:
                 return
             except Conflict:
                 continue
-        raise RegistryError(f"Job {job_id} changes faster than its event can be taken back.")
+        raise RestError(f"Job {job_id} changes faster than its event can be taken back.")

@@ -11,12 +11,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.e
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import jobs as registry_jobs
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.plan import without_stamps
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import (
     ServerError,
     Unauthorized,
     Unreachable,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.plan import without_stamps
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
 
 from ..core.folder import JobFolder

@@ -19,8 +19,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import sessions as registry_sessions
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.collection import Collection
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.errors import NotFound
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.select import select
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import NotFound
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import in_words
 
 from ..api.upload import upload

@@ -64,7 +64,7 @@ class Settings:
     folder: Path
 
     def connect(self) -> Registry:
-        """The API. Raises RegistryError."""
+        """The API. Raises RestError."""
         options = with_environment(self.api, os.environ)
         if options.get("cloud") is not None:
             # Files that a clouds.yaml names are meant like those that are named here.
@@ -156,7 +156,7 @@ def _api(options: cfg.ConfigOpts) -> dict[str, Any]:
 
 
 def client_id_of(settings: Settings) -> str:
-    """The id of this client: as configured, or the project and the host's name. Raises ConfigError, RegistryError.
+    """The id of this client: as configured, or the project and the host's name. Raises ConfigError, RestError.
 
     The default is remembered, so that a scheduler that cannot reach Keystone still knows who it is.
     """
