@@ -228,13 +228,10 @@ do_not_fit:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import (
-    KINDS,
-    desired_indices,
-    names,
-)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import (
+    KINDS,
     Permissions,
+    desired_indices,
     make_absent,
     make_present,
 )
@@ -263,7 +260,8 @@ def main():
     params = module.params
     may = Permissions(params["reindex"] == "when_needed", params["erase"], not params["keep_old"])
     if params["state"] == "absent":
-        module.run(lambda client, check_mode: make_absent(client, names(params), may, check_mode))
+        names = [wanted.name for wanted in desired_indices(params)]
+        module.run(lambda client, check_mode: make_absent(client, names, may, check_mode))
     module.run(lambda client, check_mode: make_present(client, desired_indices(params), may, check_mode))
 
 

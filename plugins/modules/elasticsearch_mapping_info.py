@@ -126,11 +126,11 @@ indices:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import (
     KINDS,
     desired_indices,
+    look,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import look
 from ansible_collections.freezer.backup.plugins.module_utils._module.search_module import SearchModule
 
 

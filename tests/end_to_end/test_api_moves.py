@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch import ensure
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.client import SearchClient
-from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.flow import (
     own_desired_indices,
 )
 from ansible_collections.freezer.backup.roles.api.files.freezer_api import manage

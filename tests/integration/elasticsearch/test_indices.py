@@ -179,7 +179,7 @@ def test_a_copy_moves_every_document_with_its_routing_and_all_names(any_client, 
     done = ensure.carry_out(
         any_client, ensure.plan(any_client, wanted), True, progress=lambda count, total: seen.append((count, total))
     )
-    assert (done.index, done.old, done.copied_documents) == (f"{index_prefix}-v2", f"{index_prefix}-v1", 1301)
+    assert (done.index, done.old, done.copied.documents) == (f"{index_prefix}-v2", f"{index_prefix}-v1", 1301)
     assert seen[-1] == (1301, 1301)
     assert contents(any_client, index_prefix) == {**documents, "routed": {"n": "1"}}
     assert any_client.request("GET", f"/{index_prefix}/_doc/routed?routing=x").document["found"]

@@ -48,11 +48,15 @@ def fill(elasticsearch, prefix, plural, count):
 
 def make_old(elasticsearch, prefix, plural="jobs", **fields):
     """The index of a kind as another version of the program has made it: one field fewer, others of another type."""
-    (own,) = [one for one in own_mappings.own_indices(0) if one.plural == plural]
+    (own,) = [one for one in own_mappings.own_indices() if one.plural == plural]
     properties = {**own.mapping["properties"], **fields}
     del properties["stored_at"]
     mapping = {**own.mapping, "properties": properties}
-    body = {"mappings": mapping, "settings": own.settings, "aliases": {own.alias(prefix): {}}}
+    body = {
+        "mappings": mapping,
+        "settings": {**own.settings, "number_of_replicas": 0},
+        "aliases": {own.alias(prefix): {}},
+    }
     elasticsearch.ask("PUT", f"/{own.alias(prefix)}-v1", body)
 
 

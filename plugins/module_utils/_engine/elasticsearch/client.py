@@ -139,9 +139,7 @@ class SearchClient:
         """Change several aliases in one atomic step."""
         self.request("POST", "/_aliases", {"actions": list(actions)}, repeatable=False)
 
-    def documents(
-        self, index: str, shards: int, query: Mapping[str, Any] | None = None
-    ) -> Iterator[list[dict[str, Any]]]:
+    def documents(self, index: str, shards: int) -> Iterator[list[dict[str, Any]]]:
         """All documents of an index as pages of hits, each with ``_id``, ``_source`` and perhaps ``_routing``.
 
         Reads each shard in the order of changes, so that every request can be repeated and nothing stays open on the
@@ -154,7 +152,7 @@ class SearchClient:
                 body = {
                     "size": size,
                     "sort": [{"_seq_no": "asc"}],
-                    "query": query or {"match_all": {}},
+                    "query": {"match_all": {}},
                     "track_total_hits": False,
                     **({"search_after": after} if after is not None else {}),
                 }

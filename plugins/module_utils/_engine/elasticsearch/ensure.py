@@ -13,7 +13,7 @@ from .client import SearchClient
 from .copying import Progress
 from .errors import CopyNeeded, WouldLose
 from .fields import Difference
-from .migration import Migration, Target, finish, roll_back
+from .migration import Done, Migration, Target, finish, roll_back
 from .state import State, look_at
 
 
@@ -128,16 +128,6 @@ def plan(client: SearchClient, wanted: Wanted) -> Plan:
     )
 
 
-@dataclass
-class Done:
-    """The changes of an index; ``index`` is the one behind the name now, ``old`` the one that a copy has replaced."""
-
-    index: str
-    old: str | None = None
-    copied_documents: int = 0
-    left_out: list[tuple[str, str]] = field(default_factory=list)
-
-
 def carry_out(
     client: SearchClient, todo: Plan, may_copy: bool, may_lose: bool = False, progress: Progress | None = None
 ) -> Done:
@@ -149,9 +139,7 @@ def carry_out(
     if todo.is_half_finished:
         finish(client, state.index)
     if todo.copy_reasons:
-        target = target_of(todo)
-        moved = Migration(client, state, target, may_lose, progress).run()
-        return Done(moved.index, moved.old, moved.copied.documents, moved.copied.left_out)
+        return Migration(client, state, _target_of(todo), may_lose, progress).run()
     if todo.leftover:
         roll_back(client, state)
     if any(one.what in ("added", "changed") for one in todo.differences):
@@ -173,7 +161,7 @@ def refuse_what_is_not_allowed(todo: Plan, may_copy: bool) -> None:
         )
 
 
-def target_of(todo: Plan) -> Target:
+def _target_of(todo: Plan) -> Target:
     """The target of a copy: the desired state, and what the index has besides."""
     index = todo.state.index
     existing = index.mapping_without_notes() if index is not None else {}

@@ -88,11 +88,12 @@ def described(value: Any) -> str:
     if not isinstance(value, Mapping):
         return str(value)
     parts = [str(value["type"])] if "type" in value else []
-    parts += [f"{key} {_worded(said)}" for key, said in sorted(value.items()) if key != "type"]
+    parts += [f"{key} {worded(said)}" for key, said in sorted(value.items()) if key != "type"]
     return ", ".join(parts) or "nothing"
 
 
-def _worded(value: Any) -> str:
+def worded(value: Any) -> str:
+    """A single value as a server writes it: ``true``."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -183,7 +184,7 @@ def differences(wanted: Mapped, existing: Mapped) -> list[Difference]:
     for path, after in new.items():
         if path not in old:
             found.append(Difference(path, "added", None, after))
-        elif _differ(old[path], after):
+        elif _changed_keys(old[path], after):
             found.append(Difference(path, _kind_of_change(old[path], after), old[path], after))
     found += [Difference(path, "extra", before, None) for path, before in old.items() if path not in new]
     return found
@@ -214,10 +215,6 @@ _ROOT_DEFAULTS: Mapped = {
     "runtime": {},
     "_meta": {},
 }
-
-
-def _differ(before: Mapped, after: Mapped) -> bool:
-    return bool(_changed_keys(before, after))
 
 
 def _changed_keys(before: Mapped, after: Mapped) -> set[str]:

@@ -7,15 +7,17 @@ Modules and freezer-manage return these results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
-from . import ensure
+from . import ensure, settings
 from .client import SearchClient
 from .ensure import Plan, Wanted
-from .state import State, look_at
+from .own_mappings import PLURALS, own_indices
+from .state import look_at
 
+KINDS = tuple(sorted(PLURALS))
 #: Gets the index that is copied, the number of copied documents, and of all documents.
 Progress = Callable[[str, int, int], None]
 
@@ -52,6 +54,29 @@ class Result:
             self.after[report["name"]] = after
 
 
+def desired_indices(params: Mapping[str, Any]) -> list[Wanted]:
+    """The desired indices of the options of a module: ``index`` with ``mapping``, or ``prefix`` with ``kinds``."""
+    said = dict(settings.flat(params.get("settings") or {}))
+    if params.get("number_of_replicas") is not None:
+        said["index.number_of_replicas"] = params["number_of_replicas"]
+    if params.get("index"):
+        removes = bool(params.get("remove_fields"))
+        return [Wanted(params["index"], params.get("mapping") or {}, said, removes)]
+    return own_desired_indices(params["prefix"], params.get("kinds"), said)
+
+
+def own_desired_indices(
+    prefix: str, kinds: Sequence[str] | None = None, said: Mapping[str, Any] | None = None
+) -> list[Wanted]:
+    """The indices of freezer-api whose names begin with ``prefix``, with more settings than their own."""
+    plurals = None if kinds is None else {PLURALS[kind] for kind in kinds}
+    return [
+        Wanted(own.alias(prefix), own.mapping, {**settings.flat(own.settings), **(said or {})})
+        for own in own_indices()
+        if plurals is None or own.plural in plurals
+    ]
+
+
 def make_present(
     client: SearchClient,
     wanted: Sequence[Wanted],
@@ -76,8 +101,8 @@ def make_present(
         if outcome != "unchanged" and not check_mode:
             tell = None if progress is None else (lambda done, total, name=name: progress(name, done, total))
             done = ensure.carry_out(client, todo, may.copies, may.loses, tell)
-            report.update(index=done.index, copied_documents=done.copied_documents)
-            report["left_out"] = [{"id": document_id, "reason": why} for document_id, why in done.left_out]
+            report.update(index=done.index, copied_documents=done.copied.documents)
+            report["left_out"] = [{"id": document_id, "reason": why} for document_id, why in done.copied.left_out]
         if old:
             before, after = {**before, "old_versions": old}, {**after, "old_versions": []}
             outcome = "pruned" if outcome == "unchanged" else outcome
@@ -123,19 +148,7 @@ def described(todo: Plan) -> dict[str, Any]:
     by_kind: dict[str, list[dict[str, Any]]] = {"added": [], "changed": [], "conflict": [], "extra": []}
     for one in (*todo.differences, *todo.setting_differences):
         by_kind[one.what].append({"path": one.path, "before": one.before, "after": one.after})
-    return {
-        **overview(todo.state),
-        "added": by_kind["added"],
-        "changed": by_kind["changed"],
-        "conflicts": by_kind["conflict"],
-        "extra": by_kind["extra"],
-        "copy_needed": bool(todo.copy_reasons),
-        "outcome": _outcome(todo),
-    }
-
-
-def overview(state: State) -> dict[str, Any]:
-    """The state of a name, as plain data."""
+    state = todo.state
     return {
         "name": state.name,
         "index": state.index.name if state.index is not None else None,
@@ -143,6 +156,12 @@ def overview(state: State) -> dict[str, Any]:
         "old_versions": list(state.earlier),
         "unfinished_copy": state.unfinished.name if state.unfinished is not None else None,
         "refuses_writes": state.index is not None and state.index.refuses_writes,
+        "added": by_kind["added"],
+        "changed": by_kind["changed"],
+        "conflicts": by_kind["conflict"],
+        "extra": by_kind["extra"],
+        "copy_needed": bool(todo.copy_reasons),
+        "outcome": _outcome(todo),
     }
 
 

@@ -21,7 +21,7 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -47,12 +47,12 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Moved:
-    """The result of a migration: the new index, the present name of the old one, and the copy."""
+class Done:
+    """What became of an index: the one behind the name now, the one that a copy has replaced, and the copy."""
 
     index: str
-    old: str | None
-    copied: Copied
+    old: str | None = None
+    copied: Copied = field(default_factory=Copied)
 
 
 class Migration:
@@ -75,7 +75,7 @@ class Migration:
         self._leaves_out = leaves_out
         self._progress = progress
 
-    def run(self) -> Moved:
+    def run(self) -> Done:
         """Run or resume the migration. Raises SearchError, RestError; WouldLose after everything was undone."""
         try:
             filled = self._resumed() or self._begun()
@@ -87,7 +87,7 @@ class Migration:
                 roll_back(self._client, look_at(self._client, self._state.name))
             raise
         finish(self._client, filled)
-        return Moved(filled.name, old, copied)
+        return Done(filled.name, old, copied)
 
     def _resumed(self) -> Index | None:
         """The copy of an earlier run, if it is of this index and mapping, and nothing was written since."""

@@ -130,12 +130,10 @@ PLURALS: Mapping[str, str] = {
 }
 
 
-def own_indices(replicas: int | None = None) -> tuple[OwnIndex, ...]:
-    """All indices of freezer-api; without a number of replicas, Elasticsearch's default holds."""
+def own_indices() -> tuple[OwnIndex, ...]:
+    """All indices of freezer-api."""
     # One shard: sequence numbers, which tell whether something has changed, are counted in each shard.
     settings: dict[str, Any] = {"number_of_shards": 1}
-    if replicas is not None:
-        settings["number_of_replicas"] = replicas
     indices = [
         OwnIndex(plural, _mapping(plural, {**_COMMON, **_shown(kind)}), settings) for kind, plural in PLURALS.items()
     ]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .fields import Difference
+from .fields import Difference, worded
 
 #: Settings that an index gets when it is made, and keeps; a name with a dot at the end is a whole group.
 FIXED = (
@@ -70,13 +70,9 @@ def _flatten(name: str, value: Any, found: dict[str, Any]) -> None:
         for key, inner in value.items():
             _flatten(f"{name}.{key}", inner, found)
     elif isinstance(value, (list, tuple)):
-        found[name] = [_text(inner) for inner in value]
+        found[name] = [worded(inner) for inner in value]
     else:
-        found[name] = None if value is None else _text(value)
-
-
-def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        found[name] = None if value is None else worded(value)
 
 
 def differences(
@@ -95,22 +91,17 @@ def differences(
         else:
             same = before is not None and _comparable(before) == _comparable(after)
         if not same:
-            found.append(Difference(name, "conflict" if is_fixed(name) else "changed", before, after))
+            found.append(Difference(name, "conflict" if _is_one_of(FIXED, name) else "changed", before, after))
     return found
-
-
-def is_fixed(name: str) -> bool:
-    """Whether an index keeps this setting as it was made with."""
-    return any(name == fixed or (fixed.endswith(".") and name.startswith(fixed)) for fixed in FIXED)
 
 
 def inherited(explicit: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of an index that a copy of it is made with."""
-    return {
-        name: value
-        for name, value in flat(explicit).items()
-        if not any(name == own or (own.endswith(".") and name.startswith(own)) for own in _OF_ONE_INDEX)
-    }
+    return {name: value for name, value in flat(explicit).items() if not _is_one_of(_OF_ONE_INDEX, name)}
+
+
+def _is_one_of(known: tuple[str, ...], name: str) -> bool:
+    return any(name == one or (one.endswith(".") and name.startswith(one)) for one in known)
 
 
 def _comparable(value: Any) -> Any:

@@ -11,9 +11,6 @@ from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch import ensure, flow, migration
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.client import SearchClient
-from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.desired_state import (
-    own_desired_indices,
-)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.ensure import Plan, Wanted
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.own_mappings import (
     PLURALS,
@@ -160,7 +157,7 @@ class ElasticAdministration(Administration):
 
     def _wanted(self, choice: Choice) -> list[Wanted]:
         said = {} if self._replicas is None else {"index.number_of_replicas": self._replicas}
-        return own_desired_indices(self._cluster.prefix, choice.kinds, said)
+        return flow.own_desired_indices(self._cluster.prefix, choice.kinds, said)
 
     def _plans(self, client: SearchClient, choice: Choice) -> list[Plan]:
         """What would have to be done to each index. Raises StoreError for indices of others, and of later programs."""
