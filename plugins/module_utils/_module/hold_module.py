@@ -107,7 +107,7 @@ def _freeze(module: DiscreetModule) -> dict[str, Any]:
 def _thaw(module: DiscreetModule) -> dict[str, Any]:
     folder, name = module.params["state_folder"], module.params["name"]
     there = hold.look(folder, name)
-    left = [other for other in hold.left(folder) if other != name]
+    left = [other for other, is_left in hold.unfinished(folder).items() if is_left and other != name]
     final: dict[str, Any] = {}
     if module.check_mode:
         changed = bool(there.get("held") or there.get("ready") or there.get("left") or left)
@@ -118,7 +118,7 @@ def _thaw(module: DiscreetModule) -> dict[str, Any]:
         changed = bool(final["changed"] or left)
     held = there.get("held") or there.get("ready")
     before = [target["target"] for target in there.get("targets", [])] if held else [*left]
-    still_held = [other for other in hold.alive(folder) if other != name]
+    still_held = [other for other, is_left in hold.unfinished(folder).items() if not is_left and other != name]
     result = {**_shown(final), "cleaned_up": left, "still_held": still_held, "changed": changed}
     result["diff"] = {"before": _state(before), "after": _state([])}
     return result

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce import hold
 from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce.base import QuiesceError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce.state import State
 
 
 def test_a_frozen_file_system_takes_no_writes_until_it_is_thawed(host, file_system):
@@ -54,7 +55,7 @@ def test_holds_with_other_names_are_independent(host, file_system, make_file_sys
     other = make_file_system("other")
     host.freeze({"path": str(file_system.path)})
     host.freeze({"path": str(other.path)}, name="second")
-    assert hold.names(str(host.folder)) == ["default", "second"]
+    assert State(str(host.folder)).names() == ["default", "second"]
     host.thaw(name="second")
     assert file_system.is_frozen()
     assert not other.is_frozen()

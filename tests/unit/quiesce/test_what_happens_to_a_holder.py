@@ -169,7 +169,6 @@ def test_a_hold_that_lasts_to_the_end_says_how_long_it_was(host, file_system):
         assert file_system.is_frozen()
         time.sleep(0.2)
     assert not file_system.is_frozen()
-    assert found.released_by == "request"
     assert 0.2 <= found.held_seconds < 60
     assert found.consistency == "fs"
     assert list(host.folder.iterdir()) == []

@@ -43,41 +43,32 @@ class Hold:
     def __init__(self, report: dict[str, Any]) -> None:
         #: The consistency of a copy that is taken now: ``fs`` or ``app``.
         self.consistency: str = report["consistency"]
-        #: The start of the hold of all targets, in seconds since 1970.
-        self.held_from: float = report["held_from"]
         #: For each target: ``target`` (its name), ``kind``, ``take_seconds``, and facts of its driver, at the end also
         #: PostgreSQL's ``backup_label``.
         self.targets: list[dict[str, Any]] = report["targets"]
         #: From before the first take until after the last release.
         self.held_seconds: float | None = None
-        #: ``request``, or the reason of an early end: ``deadline``, ``signal``, ``guard``, ``guard lost``.
-        self.released_by: str | None = None
 
 
 @contextlib.contextmanager
 def held(
-    targets: Targets,
-    deadline_seconds: float = DEFAULT_DEADLINE_SECONDS,
-    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-    folder: str | None = None,
-    needed_paths: Sequence[str] = (),
-    force: bool = False,
+    targets: Targets, deadline_seconds: float = DEFAULT_DEADLINE_SECONDS, folder: str | None = None
 ) -> Iterator[Hold]:
     """Hold targets while the body runs. They are released at the end of it, when this process dies, and at the deadline.
 
-    Each target is held within `timeout_seconds`, or the hold fails. Raises QuiesceError before the body if a target cannot
+    Each target is held within its time, or the hold fails. Raises QuiesceError before the body if a target cannot
     be held, after all others were released; and after the body if a target was released early, so that a copy made
     meanwhile is not consistent. `folder` is for the holder's own files.
     """
     state = State(folder, f"held-{uuid.uuid4().hex[:12]}")
-    holder = _Holder(state, _request(state, targets, deadline_seconds, timeout_seconds, needed_paths, force, True))
+    holder = _Holder(state, _request(state, targets, deadline_seconds, attached=True))
     try:
         hold = Hold(holder.answer(deadline_seconds + _PATIENCE_SECONDS))
         try:
             yield hold
         finally:
-            final = holder.release(timeout_seconds * (1 + len(targets)) + _PATIENCE_SECONDS)
-            hold.held_seconds, hold.released_by = final.get("held_seconds"), final.get("released_by")
+            final = holder.release(DEFAULT_TIMEOUT_SECONDS * (1 + len(targets)) + _PATIENCE_SECONDS)
+            hold.held_seconds = final.get("held_seconds")
             hold.targets = final.get("targets", hold.targets)
     finally:
         holder.close(wait_seconds=2)
@@ -139,8 +130,7 @@ def freeze(
         raise QuiesceError(there.get("problem") or lost_sentence(there) or "The hold has ended already.")
     if there.get("left"):
         thaw(folder, name)
-    request = _request(state, targets, deadline_seconds, timeout_seconds, needed_paths, force, False, hold_at)
-    holder = _Holder(state, request)
+    holder = _Holder(state, _request(state, targets, deadline_seconds, timeout_seconds, needed_paths, force, hold_at))
     try:
         return {**holder.answer(deadline_seconds + _PATIENCE_SECONDS), "changed": True}
     finally:
@@ -200,30 +190,20 @@ def refuse_others(there: Mapping[str, Any], targets: Targets, name: str) -> None
         )
 
 
-def left(folder: str | None = None) -> list[str]:
-    """The names of holds whose holder and guard were both killed."""
-    return [name for name, is_left in _unfinished(folder) if is_left]
+def unfinished(folder: str | None = None) -> dict[str, bool]:
+    """The names of the holds that have not ended, each with whether its holder and guard were both killed.
 
-
-def alive(folder: str | None = None) -> list[str]:
-    """The names of holds with a living holder or guard."""
-    return [name for name, is_left in _unfinished(folder) if not is_left]
-
-
-def _unfinished(folder: str | None) -> Iterator[tuple[str, bool]]:
-    """The names of holds that have not ended, and whether holder and guard were both killed."""
-    for name in names(folder):
+    `thaw` has to clean up after these. Raises QuiesceError if the folder is not this user's.
+    """
+    found = {}
+    for name in State(folder).names():
         state = State(folder, name)
         if state.read().get("state") in _UNFINISHED:
             descriptor = state.lock()
             if descriptor is not None:
                 os.close(descriptor)
-            yield name, descriptor is not None
-
-
-def names(folder: str | None = None) -> list[str]:
-    """The names of all holds with a record on this host. Raises QuiesceError if the folder is not this user's."""
-    return State(folder).names()
+            found[name] = descriptor is not None
+    return found
 
 
 def _clean_up(state: State, record: dict[str, Any]) -> dict[str, Any]:
@@ -298,11 +278,11 @@ def _request(
     state: State,
     targets: Targets,
     deadline_seconds: float,
-    timeout_seconds: float,
-    needed_paths: Sequence[str],
-    force: bool,
-    attached: bool,
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+    needed_paths: Sequence[str] = (),
+    force: bool = False,
     hold_at: float | None = None,
+    attached: bool = False,
 ) -> dict[str, Any]:
     if not 0 < deadline_seconds <= MOST_DEADLINE_SECONDS:
         raise QuiesceError(

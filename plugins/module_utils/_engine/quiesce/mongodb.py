@@ -8,14 +8,13 @@ else mongosh or mongo on a pipe.
 
 from __future__ import annotations
 
-import abc
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from . import programs
-from .base import Driver, Limits, QuiesceError
-from .sql_client import SqlClient
+from .base import Limits, QuiesceError
+from .sql_client import Server, Session, SqlClient
 
 _SHELLS = ("mongosh", "mongo")
 
@@ -34,7 +33,7 @@ class Refused(QuiesceError):
     """The server has refused a command."""
 
 
-class MongoDb(Driver):
+class MongoDb(Server):
     """A server of MongoDB. `login` has the keys of the target."""
 
     kind = "mongodb"
@@ -43,7 +42,6 @@ class MongoDb(Driver):
         host = login.get("login_host") or "localhost"
         super().__init__(f"mongodb {host}:{login.get('login_port') or 27017}", timeout_seconds)
         self._login = login
-        self._session: _Session | None = None
         self._refused = False
 
     def check(self, limits: Limits) -> None:
@@ -64,55 +62,26 @@ class MongoDb(Driver):
     def release(self) -> None:
         self._ask({"fsyncUnlock": 1})
 
-    def cancel(self) -> None:
-        if self._session is not None:
-            self._session.kill()
-
     def recover(self) -> None:
         if self._refused:
             return  # if it is locked, another client has locked it
         session = self._log_in()
         try:
-            session.command({"fsyncUnlock": 1})
+            session.ask({"fsyncUnlock": 1})
         except QuiesceError as problem:
             if "not locked" not in str(problem):
                 raise QuiesceError(f"The {self.label} cannot be unlocked: {problem}") from None
         finally:
             session.close()
 
-    def close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-
-    def _ask(self, command: dict[str, Any]) -> dict[str, Any]:
-        if self._session is None:
-            raise QuiesceError(f"There is no session of {self.label}.")
-        try:
-            return self._session.command(command)
-        except QuiesceError as problem:
-            raise type(problem)(f"The {self.label} cannot be held: {problem}") from None
-
-    def _log_in(self) -> _Session:
+    def _log_in(self) -> Session:
         library = _pymongo()
         return _Shell(self._login) if library is None else _PyMongo(library, self._login, self.timeout_seconds)
 
 
-class _Session(abc.ABC):
-    """Commands on the database `admin`."""
+class _PyMongo(Session):
+    """The database `admin`, by the library."""
 
-    @abc.abstractmethod
-    def command(self, command: dict[str, Any]) -> dict[str, Any]:
-        """Run a command and return the answer. Raises QuiesceError with the message of the server."""
-
-    def kill(self) -> None:
-        """End the session from another thread."""
-
-    def close(self) -> None:
-        """End the session."""
-
-
-class _PyMongo(_Session):
     def __init__(self, library: Any, login: Mapping[str, Any], timeout_seconds: float) -> None:
         options: dict[str, Any] = {
             "host": login.get("login_host") or "localhost",
@@ -133,9 +102,9 @@ class _PyMongo(_Session):
         self._errors = library.errors
         self._client = library.MongoClient(**options)
 
-    def command(self, command: dict[str, Any]) -> dict[str, Any]:
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
-            return dict(self._client.admin.command(command))
+            return dict(self._client.admin.command(request))
         except self._errors.PyMongoError as error:
             kind = Refused if isinstance(error, self._errors.OperationFailure) else QuiesceError
             raise kind(" ".join(str(error).split())[:300] + ".") from None
@@ -144,8 +113,8 @@ class _PyMongo(_Session):
         self._client.close()
 
 
-class _Shell(_Session):
-    """mongosh or mongo on a pipe, which also carries the password."""
+class _Shell(Session):
+    """The same by mongosh or mongo on a pipe, which also carries the password."""
 
     def __init__(self, login: Mapping[str, Any]) -> None:
         argv = [programs.find(_SHELLS, "MongoDB"), "--quiet", "--norc", "--nodb"]
@@ -163,8 +132,8 @@ class _Shell(_Session):
             user = f"connection.getDB({database}).auth({name}, {password});"
         self._evaluate(f"connection = new Mongo({json.dumps(address)}); {user} answer = {{}};")
 
-    def command(self, command: dict[str, Any]) -> dict[str, Any]:
-        return self._evaluate(f"answer = connection.getDB('admin').runCommand({json.dumps(command)});")
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        return self._evaluate(f"answer = connection.getDB('admin').runCommand({json.dumps(request)});")
 
     def kill(self) -> None:
         self._client.kill()

@@ -15,12 +15,12 @@ from typing import Any
 
 from . import programs
 from .base import Limits, QuiesceError
-from .sql_client import SqlClient, SqlDriver
+from .sql_client import Server, SqlClient
 
 _STAGES = ("START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT")
 
 
-class MySql(SqlDriver):
+class MySql(Server):
     """A server of MariaDB or MySQL. `login` has the keys of the target."""
 
     kind = "mysql"
@@ -30,29 +30,29 @@ class MySql(SqlDriver):
         super().__init__(f"mysql {where}", timeout_seconds)
         self._login = login
         self._stages = False
-        self._knows_position = True
+        #: The statement that tells the position in the log; empty if this user may not ask for it.
+        self._position = ""
 
     def check(self, limits: Limits) -> None:
         programs.find(("mariadb", "mysql"), f"The {self.label}")
 
     def connect(self) -> None:
-        self._client = self._log_in()
+        self._log_in()
         version = self._ask("SELECT VERSION();")[0]
         self.facts["server_version"] = version
+        numbers, is_mariadb = tuple(map(int, re.findall(r"\d+", version)[:2])), "mariadb" in version.lower()
         lock = self._login.get("lock") or "auto"
-        newer = tuple(int(part) for part in re.findall(r"\d+", version)[:2]) >= (10, 4)
-        self._stages = lock == "backup_stage" or (lock == "auto" and "mariadb" in version.lower() and newer)
+        self._stages = lock == "backup_stage" or (lock == "auto" and is_mariadb and numbers >= (10, 4))
         self.facts["lock"] = "backup_stage" if self._stages else "global_read_lock"
-        # Wait for a lock no longer than the holder does: all other statements queue behind it.
-        self._ask(f"SET SESSION lock_wait_timeout = {max(1, int(self.timeout_seconds))};")
+        newer = not is_mariadb and numbers >= (8, 2)
+        self._position = "SHOW BINARY LOG STATUS;" if newer else "SHOW MASTER STATUS;"
         try:
-            self._ask(self._position_statement())
+            self._ask(self._position)
         except QuiesceError:
             # This needs a privilege that the hold itself does not need. The client ends at an error.
-            self._knows_position = False
-            self._client.close()
-            self._client = self._log_in()
-            self._ask(f"SET SESSION lock_wait_timeout = {max(1, int(self.timeout_seconds))};")
+            self._position = ""
+            self.close()
+            self._log_in()
 
     def take(self) -> None:
         if self._stages:
@@ -60,21 +60,16 @@ class MySql(SqlDriver):
                 self._ask(f"BACKUP STAGE {stage};")
         else:
             self._ask("FLUSH TABLES WITH READ LOCK;")
-        if self._knows_position:
-            for line in self._ask(self._position_statement()):
+        if self._position:
+            for line in self._ask(self._position):
                 name, position = line.split("\t")[:2]
                 self.facts.update(binlog_file=name, binlog_position=int(position))
 
     def release(self) -> None:
         self._ask("BACKUP STAGE END;" if self._stages else "UNLOCK TABLES;")
 
-    def _position_statement(self) -> str:
-        numbers = tuple(int(part) for part in re.findall(r"\d+", self.facts["server_version"])[:2])
-        newer = "mariadb" not in self.facts["server_version"].lower() and numbers >= (8, 2)
-        return "SHOW BINARY LOG STATUS;" if newer else "SHOW MASTER STATUS;"
-
-    def _log_in(self) -> SqlClient:
-        """A session of the server. The login comes over a pipe that only the client can read."""
+    def _log_in(self) -> None:
+        """Begin a session of the server. The login comes over a pipe that only the client can read."""
         reading, writing = os.pipe()
         try:
             if self._login.get("os_user"):
@@ -92,7 +87,9 @@ class MySql(SqlDriver):
             program = programs.start(argv, os_user=self._login.get("os_user"), pass_fds=[reading], talk=True)
         finally:
             os.close(reading)
-        return SqlClient(program, lambda text: f"SELECT '{text}';")
+        self._session = SqlClient(program, lambda text: f"SELECT '{text}';")
+        # Wait for a lock no longer than the holder does: all other statements queue behind it.
+        self._ask(f"SET SESSION lock_wait_timeout = {max(1, int(self.timeout_seconds))};")
 
     def _options(self) -> str:
         lines = ["[client]"]

@@ -14,12 +14,12 @@ from typing import Any
 
 from . import programs
 from .base import Limits
-from .sql_client import SqlClient, SqlDriver
+from .sql_client import Server, SqlClient
 
 _LABEL = "freezer.backup"
 
 
-class PostgreSql(SqlDriver):
+class PostgreSql(Server):
     """A server of PostgreSQL. `login` has the keys of the target."""
 
     kind = "postgresql"
@@ -43,7 +43,7 @@ class PostgreSql(SqlDriver):
         argv = [programs.find(("psql",), f"The {self.label}")]
         argv += ["--no-psqlrc", "--no-password", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"]
         program = programs.start(argv, variables, os_user=self._login.get("os_user"), talk=True)
-        self._client = SqlClient(program, lambda text: f"\\echo {text}")
+        self._session = SqlClient(program, lambda text: f"\\echo {text}")
         self._version = int(self._ask("SHOW server_version_num;")[0])
         self.facts["server_version"] = self._ask("SHOW server_version;")[0]
         self._ask(f"SET statement_timeout = {int(self.timeout_seconds * 1000)};")
