@@ -57,7 +57,7 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
     name = wanted.name_for(origin)
     there = _named(name, volumes)
     before = _state(there)
-    if there is not None and not _is_of(there, origin):
+    if there is not None and (there.origin != origin.name or there.is_invalid):
         if MARK not in there.tags:
             raise SnapshotError(
                 f"There is a volume {there.full_name} already, which is not a usable snapshot of {origin.full_name}. Choose "
@@ -184,10 +184,6 @@ def _check_not_held(origin: Volume, wanted: Wanted) -> None:
 
 def _named(name: str, volumes: list[Volume]) -> Volume | None:
     return next((volume for volume in volumes if volume.name == name), None)
-
-
-def _is_of(snapshot: Volume, origin: Volume) -> bool:
-    return snapshot.origin == origin.name and not snapshot.is_invalid
 
 
 def _kind(origin: Volume, mount: mounts.Mount | None, wanted: Wanted) -> str:

@@ -28,12 +28,6 @@ _READ_ONLY = {
 _WRITABLE = {"xfs": ["nouuid"], "btrfs": ["subvolid=5"]}
 
 
-def mount_options(kind: str, writable: bool) -> list[str]:
-    """The mount options for a snapshot of a file system of this kind."""
-    more = (_WRITABLE if writable else _READ_ONLY).get(kind, [])
-    return ["rw" if writable else "ro", "nosuid", "nodev", *more]
-
-
 def needs_writable_volume(kind: str) -> bool:
     """Whether a snapshot of this kind has to be changed before it can be mounted beside its origin."""
     return kind == "btrfs"
@@ -52,19 +46,16 @@ def mount_volume(volume: Volume, point: str, kind: str, writable: bool, timeout_
     """Mount a snapshot on a folder, which is made if it is missing. Raises SnapshotError."""
     _make_point(point)
     with on_failure(lambda: _remove_point(point)):
-        _mount(volume, point, kind, writable, timeout_seconds)
-
-
-def _mount(volume: Volume, point: str, kind: str, writable: bool, timeout_seconds: float) -> None:
-    if kind == "btrfs":
-        # XFS does not mount two file systems with one UUID.
-        done = programs.run(["btrfstune", "-f", "-m", volume.device], timeout_seconds)
+        if kind == "btrfs":
+            # btrfs does not mount two file systems with one UUID.
+            done = programs.run(["btrfstune", "-f", "-m", volume.device], timeout_seconds)
+            if done.status != 0:
+                raise SnapshotError(f"The snapshot {volume.full_name} cannot get a UUID of its own: {done.first_words}.")
+        options = ["rw", *_WRITABLE.get(kind, [])] if writable else ["ro", *_READ_ONLY.get(kind, [])]
+        argv = ["mount", "-t", kind, "-o", ",".join([*options, "nosuid", "nodev"]), volume.device, point]
+        done = programs.run(argv, timeout_seconds)
         if done.status != 0:
-            raise SnapshotError(f"The snapshot {volume.full_name} cannot get a UUID of its own: {done.first_words}.")
-    options = ",".join(mount_options(kind, writable))
-    done = programs.run(["mount", "-t", kind, "-o", options, volume.device, point], timeout_seconds)
-    if done.status != 0:
-        raise SnapshotError(f"The snapshot {volume.full_name} cannot be mounted on {point}: {done.first_words}.")
+            raise SnapshotError(f"The snapshot {volume.full_name} cannot be mounted on {point}: {done.first_words}.")
 
 
 def _make_point(point: str) -> None:

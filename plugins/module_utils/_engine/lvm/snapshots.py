@@ -145,9 +145,9 @@ def remove_volume(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECON
         time.sleep(_PAUSE_SECONDS)
 
 
-def check_whole(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> Volume:
+def check_whole(volume: Volume) -> Volume:
     """A snapshot as it is now, with its used space. Raises SnapshotError if it has overflowed."""
-    volumes = read_volumes(timeout_seconds, volume.group)
+    volumes = read_volumes(DEFAULT_TIMEOUT_SECONDS, volume.group)
     now = next((one for one in volumes if one.uuid == volume.uuid), None)
     if now is None:
         raise SnapshotError(f"The snapshot {volume.full_name} was removed by another program.")
@@ -162,11 +162,9 @@ def check_whole(volume: Volume, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     return now
 
 
-def leftovers(
-    of_set: str | None = None, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS, group: str | None = None
-) -> list[Volume]:
+def leftovers(of_set: str | None = None, timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS) -> list[Volume]:
     """The snapshots of backups whose process has ended: all of them, or those of a set."""
-    found = [volume for volume in read_volumes(timeout_seconds, group) if is_leftover(volume.tags)]
+    found = [volume for volume in read_volumes(timeout_seconds) if is_leftover(volume.tags)]
     return [volume for volume in found if of_set is None or set_tag(of_set) in volume.tags]
 
 
