@@ -24,7 +24,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth i
     Token,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Connection, Tls
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.cloud_connection import CloudConnection
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.repeating import RETRIED_STATUSES
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.service import Service
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
 from ansible_collections.freezer.backup.tests.support.certificates import Authority
 from ansible_collections.freezer.backup.tests.support.faulty_server import (
@@ -42,9 +43,11 @@ def standard(server: FaultyServer, **options: Any) -> Connection:
     return Connection(server.url, **options)
 
 
-def of_cloud(server: FaultyServer, **options: Any) -> CloudConnection:
+def of_cloud(server: FaultyServer, **options: Any) -> Service:
     ways = {name: options.pop(name) for name in ("tls", "timeout_seconds", "retries") if name in options}
-    return CloudConnection(server.url, options.pop("auth", NoAuth()), Transport(**ways), **options)
+    name, auth = options.pop("service", "Nova"), options.pop("auth", NoAuth())
+    options.setdefault("retried_statuses", RETRIED_STATUSES)
+    return Service(name, server.url, auth, Transport(**ways), **options)
 
 
 @pytest.fixture(params=[standard, of_cloud], ids=["standard library", "keystoneauth1"])
@@ -298,7 +301,7 @@ def test_an_auth_method_shows_no_secret_in_its_text_form():
 def test_a_proxy_is_asked_in_place_of_the_server():
     with FaultyServer([answer(200, {"n": 1})]) as proxy:
         way = Transport(proxy=proxy.url.replace("http://", "http://anna:geheim@"))
-        api = CloudConnection("http://freezer.invalid:9090/v2", NoAuth(), way)
+        api = Service("Nova", "http://freezer.invalid:9090/v2", NoAuth(), way)
         assert api.request("GET", "/jobs").document == {"n": 1}
     (request,) = proxy.requests
     assert request.path == "http://freezer.invalid:9090/v2/jobs"
@@ -307,7 +310,7 @@ def test_a_proxy_is_asked_in_place_of_the_server():
 
 def test_a_server_with_tls_is_reached_through_a_tunnel_of_the_proxy():
     with FaultyServer([answer(403, {})]) as proxy:
-        api = CloudConnection("https://freezer.invalid:9090", NoAuth(), Transport(proxy=proxy.url, retries=0))
+        api = Service("Nova", "https://freezer.invalid:9090", NoAuth(), Transport(proxy=proxy.url, retries=0))
         with pytest.raises(errors.Unreachable, match="Tunnel connection failed: 403"):
             api.request("GET", "/jobs")
     assert [(request.method, request.path) for request in proxy.requests] == [("CONNECT", "freezer.invalid:9090")]
@@ -316,7 +319,7 @@ def test_a_server_with_tls_is_reached_through_a_tunnel_of_the_proxy():
 @pytest.mark.parametrize("proxy", ["ftp://geheim", "http://", "http://a:geheim@:1", "http://x:port"])
 def test_what_is_no_address_of_a_proxy_is_refused_without_its_password(proxy):
     with pytest.raises(errors.BadAddress, match=r"^proxy is no address such as ") as refused:
-        CloudConnection("http://127.0.0.1:9090", NoAuth(), Transport(proxy=proxy)).request("GET", "/jobs")
+        Service("Nova", "http://127.0.0.1:9090", NoAuth(), Transport(proxy=proxy)).request("GET", "/jobs")
     assert "geheim" not in str(refused.value)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth import NoAuth
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import Tls
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack import cloud_connection
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import Service
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack import service
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.service import Service
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.transport import Transport
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import OddObject, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.swift import SwiftStorage
@@ -76,7 +76,7 @@ def test_a_hostile_answer_with_more_than_was_said_is_refused():
     ids=["until it closes", "chunked", "with a length"],
 )
 def test_a_hostile_answer_without_an_end_is_given_up(monkeypatch, head, block):
-    monkeypatch.setattr(cloud_connection, "MOST_ANSWER_BYTES", 4 << 20)
+    monkeypatch.setattr(service, "MOST_ANSWER_BYTES", 4 << 20)
     with FaultyServer([endless(head, block)]) as server:
         with pytest.raises(StorageError, match="answers with more than 4 MiB at once"):
             storage_at(server).read("a/manifest.json", 1000)

@@ -50,7 +50,9 @@ def mount_volume(volume: Volume, point: str, kind: str, writable: bool, timeout_
             # btrfs does not mount two file systems with one UUID.
             done = programs.run(["btrfstune", "-f", "-m", volume.device], timeout_seconds)
             if done.status != 0:
-                raise SnapshotError(f"The snapshot {volume.full_name} cannot get a UUID of its own: {done.first_words}.")
+                raise SnapshotError(
+                    f"The snapshot {volume.full_name} cannot get a UUID of its own: {done.first_words}."
+                )
         options = ["rw", *_WRITABLE.get(kind, [])] if writable else ["ro", *_READ_ONLY.get(kind, [])]
         argv = ["mount", "-t", kind, "-o", ",".join([*options, "nosuid", "nodev"]), volume.device, point]
         done = programs.run(argv, timeout_seconds)

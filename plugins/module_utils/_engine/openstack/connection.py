@@ -9,21 +9,17 @@ keystoneauth1 logs in and sends, openstacksdk reads a ``clouds.yaml``.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Mapping
 from typing import Any
 
 from ..http.auth import AuthMethod, NoAuth
 from ..http.errors import BadAddress
-from ..http.repeating import RETRIES, TIMEOUT_SECONDS, Answer
-from .cloud_connection import CloudConnection, Sink
+from ..http.repeating import RETRIES, TIMEOUT_SECONDS
 from .identity.catalogue import DEFAULT_INTERFACE
 from .identity.environment import with_environment
 from .identity.login import auth_method, complete, tls_of
+from .service import Service
 from .transport import Transport
-
-#: What may be asked again when it is known to end in the same state: also a service that fell over, or is too busy.
-_RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)
 
 #: What services are called, and the names that catalogues have for them, newest first.
 SERVICE_TYPES: Mapping[str, tuple[str, ...]] = {
@@ -48,34 +44,6 @@ CLOUD_OPTIONS = (
     "timeout_seconds",
     "retries",
 )
-
-
-class Service:
-    """One service of a cloud. Any number of threads may ask it; each has a connection of its own."""
-
-    def __init__(self, name: str, url: str, auth: AuthMethod, transport: Transport) -> None:
-        self.name = name
-        self.url = url.rstrip("/")
-        self._auth = auth
-        self._transport = transport
-        self._local = threading.local()
-
-    def request(self, method: str, path: str, document: Any = None, **options: Any) -> Answer:
-        """Ask below the address of the service; ``options`` are those of ``Repeating.request``. Raises RestError."""
-        return self._connection().request(method, path, document=document, **options)
-
-    def pour(self, path: str, headers: Mapping[str, str], sink: Sink) -> None:
-        """Give what lies at a path to the sink, as ``CloudConnection.pour`` does. Raises RestError."""
-        self._connection().pour(path, headers, sink)
-
-    def _connection(self) -> CloudConnection:
-        """The connection of this thread."""
-        connection: CloudConnection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = CloudConnection(
-                self.url, self._auth, self._transport, service=self.name, retried_statuses=_RETRIED_STATUSES
-            )
-        return connection
 
 
 class Cloud:

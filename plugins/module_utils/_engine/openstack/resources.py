@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode
 
-from .connection import Service
 from .errors import CloudError
+from .service import Service
 
 Resource = dict[str, Any]
 PAGE = 1000

@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ..http.errors import Forbidden, RestError
-from .connection import Cloud, Service
+from .connection import Cloud
 from .resources import OWNER, Resource, age_seconds, chosen, mark, newest_first, pages
+from .service import Service
 from .waiting import each
 
 #: Diagnostics that are the same for all hypervisors (2.48); servers that say what their flavor has (2.47).

@@ -14,7 +14,8 @@ from urllib.parse import quote, unquote_to_bytes
 
 from ..http.errors import NotFound, RestError
 from ..http.repeating import Answer
-from ..openstack.connection import Cloud, Service
+from ..openstack.connection import Cloud
+from ..openstack.service import Service
 from .base import Buffer
 from .errors import NoContainer, ObjectMissing, StorageError
 
@@ -109,9 +110,7 @@ class SwiftRequests:
             root = service.url.rpartition("/v1")[0]
             try:
                 # /info is beside the accounts, and not below one.
-                answer = Service(service.name, root, service._auth, service._transport).request(
-                    "GET", "/info", raw=True
-                )
+                answer = service.at(root).request("GET", "/info", raw=True)
                 found = json.loads(answer.document).get("slo", {}).get("max_manifest_segments")
             except (RestError, ValueError, AttributeError):
                 found = None

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Callable
 
 from ..http.auth import AuthMethod
@@ -16,38 +18,55 @@ from ..http.repeating import BLOCK_BYTES, MOST_ANSWER_BYTES, Lost, NeverSent, Re
 from .faults import LASTING, NEVER_SENT, fault_of
 from .transport import Transport, imported, open_session
 
+#: What may be asked again when it is known to end in the same state: also a service that fell over, or is too busy.
+_RETRIED_STATUSES = (408, 429, 500, 502, 503, 504)
+
 #: Takes the status and a piece of the body of an answer of 2xx.
 Sink = Callable[[int, bytes], None]
 
 
-class CloudConnection(Repeating):
-    """A connection to a service, which is kept. Not for use by several threads at once.
+class Service(Repeating):
+    """One service of a cloud. Any number of threads may ask it; each has a session of its own, which is kept.
 
     A request that got no answer in time is repeated as one whose connection was lost.
     """
 
-    def __init__(self, url: str, auth: AuthMethod, transport: Transport, **options: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        auth: AuthMethod,
+        transport: Transport,
+        retried_statuses: Sequence[int] = _RETRIED_STATUSES,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         server_address(url)
-        super().__init__(url, auth, transport.timeout_seconds, transport.retries, **options)
+        timeout_seconds, retries = transport.timeout_seconds, transport.retries
+        super().__init__(url, auth, timeout_seconds, retries, sleep, service=name, retried_statuses=retried_statuses)
         self._transport = transport
-        self._session: Any = None
-        self._sink: Sink | None = None
+        #: ``session`` and ``sink`` of each thread, None where it has none.
+        self._own = threading.local()
 
     def close(self) -> None:
-        """Close the connection; a later request opens it again."""
-        if self._session is not None:
-            self._session.session.close()
+        """Close the connections of this thread; a later request opens them again."""
+        session = getattr(self._own, "session", None)
+        if session is not None:
+            session.session.close()
+
+    def at(self, url: str) -> Service:
+        """The same service at another address."""
+        return Service(self._service, url, self._auth, self._transport)
 
     def pour(self, path: str, headers: Mapping[str, str], sink: Sink) -> None:
         """Get what lies at a path, and give it to the sink piece by piece.
 
         A connection that is lost is told as Unreachable, since only the caller knows how to go on. Raises RestError.
         """
-        self._sink = sink
+        self._own.sink = sink
         try:
             self.request("GET", path, headers=headers)
         finally:
-            self._sink = None
+            self._own.sink = None
 
     def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
         what = f"A request to {self._service}"
@@ -57,12 +76,13 @@ class CloudConnection(Repeating):
             imported("urllib3", what).exceptions.HTTPError,
         )
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", **self._auth.headers(), **headers}
-        if self._session is None:
-            self._session = open_session(self._transport, what)
+        session, sink = getattr(self._own, "session", None), getattr(self._own, "sink", None)
+        if session is None:
+            session = self._own.session = open_session(self._transport, what)
         response: Any = None
         done = False
         try:
-            response = self._session.request(
+            response = session.request(
                 self.url + path,
                 method,
                 headers=headers,
@@ -74,9 +94,9 @@ class CloudConnection(Repeating):
                 log=False,
                 stream=True,
             )
-            if self._sink is not None and 200 <= response.status_code < 300:
+            if sink is not None and 200 <= response.status_code < 300:
                 while block := response.raw.read(BLOCK_BYTES):
-                    self._sink(response.status_code, block)
+                    sink(response.status_code, block)
                 _check_end(response.raw)
                 content = b""
             else:
@@ -88,7 +108,7 @@ class CloudConnection(Repeating):
             fault = fault_of(error, self._service, self.url, request, self._timeout_seconds)
             if fault.kind == NEVER_SENT:
                 raise NeverSent(fault.reason) from error
-            raise fault.error if fault.kind == LASTING or self._sink is not None else Lost(fault.reason) from error
+            raise fault.error if fault.kind == LASTING or sink is not None else Lost(fault.reason) from error
         finally:
             if not done:
                 # The rest must not be the next answer.
