@@ -20,7 +20,8 @@ from typing import Any, Callable
 from urllib.parse import SplitResult, urlsplit
 
 from .auth import AuthMethod
-from .errors import BadAddress, Unreachable, Untrusted, WrongService
+from .errors import BadAddress, Unreachable, WrongService
+from .faults import LOST, Fault, fault_of
 from .repeating import (
     BLOCK_BYTES,
     MOST_ANSWER_BYTES,
@@ -100,27 +101,10 @@ class Connection(Repeating):
             connection.request(method, self._address.path.rstrip("/") + path, body=content, headers=headers)
             response = connection.getresponse()
             return Reply(response.status, headers_of(response.headers), self._whole(response))
-        except socket.timeout as error:
+        except (OSError, http.client.HTTPException) as error:
             self.close()
-            request = f"{method} {self.url}{path}"
-            message = f"{request} got no answer for {self._timeout_seconds:g} seconds (the timeout)."
-            raise Unreachable(message) from error
-        except http.client.RemoteDisconnected as error:
-            self.close()
-            raise Lost("the server closed it without an answer") from error
-        except http.client.IncompleteRead as error:
-            self.close()
-            raise Lost("it ended in the middle of the answer") from error
-        except http.client.HTTPException as error:
-            self.close()
-            raise WrongService(f"What answers at {self.url} does not speak HTTP: {error!r}.") from error
-        except ssl.SSLError as error:
-            self.close()
-            message = "TLS with {0} broke: {1}. Does it want a client_cert?"
-            raise Untrusted(message.format(self.url, error.reason or error)) from error
-        except OSError as error:
-            self.close()
-            raise Lost(error.strerror or str(error)) from error
+            fault = self._fault(error, f"{method} {self.url}{path}")
+            raise (Lost(fault.reason) if fault.kind == LOST else fault.error) from error
         except BaseException:
             # What gives the data failed, or a signal came: the rest must not be the next answer.
             self.close()
@@ -155,20 +139,17 @@ class Connection(Repeating):
             connection = http.client.HTTPConnection(host, port, timeout=self._timeout_seconds)
         try:
             connection.connect()
-        except ssl.SSLCertVerificationError as error:
-            message = "The certificate of {0} is not trusted: {1}. Name the file of its authority with ca_file."
-            raise Untrusted(message.format(self.url, error.verify_message)) from error
-        except ssl.SSLError as error:
-            raise Untrusted(f"No TLS with {self.url}: {error.reason or error}. Is it http?") from error
         except socket.timeout as error:
             message = "{0} at {1} cannot be reached: no connection within {2:g} seconds (the timeout)."
             raise Unreachable(message.format(self._service, self.url, self._timeout_seconds)) from error
-        except UnicodeError as error:
-            raise BadAddress(f"url {self.url!r} names a host that cannot exist: {error}.") from error
-        except OSError as error:
-            raise NeverSent(error.strerror or str(error)) from error
+        except (OSError, UnicodeError) as error:
+            fault = self._fault(error, f"the connection to {self.url}")
+            raise (NeverSent(fault.reason) if fault.kind == LOST else fault.error) from error
         self._http = connection
         return connection
+
+    def _fault(self, error: Exception, request: str) -> Fault:
+        return fault_of(error, self._service, self.url, request, self._timeout_seconds)
 
 
 def server_address(url: str) -> SplitResult:

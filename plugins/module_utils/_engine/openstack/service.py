@@ -14,8 +14,8 @@ from typing import Any, Callable
 from ..http.auth import AuthMethod
 from ..http.connection import server_address
 from ..http.errors import WrongService
+from ..http.faults import LASTING, NEVER_SENT, fault_of
 from ..http.repeating import BLOCK_BYTES, MOST_ANSWER_BYTES, Lost, NeverSent, Repeating, Reply, headers_of
-from .faults import LASTING, NEVER_SENT, fault_of
 from .transport import Transport, imported, open_session
 
 #: What may be asked again when it is known to end in the same state: also a service that fell over, or is too busy.

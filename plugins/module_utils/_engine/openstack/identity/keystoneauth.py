@@ -12,9 +12,9 @@ from typing import Any, Callable
 
 from ...http.auth import AuthMethod
 from ...http.errors import BadAddress, RestError, Unreachable, WrongService, error_from
+from ...http.faults import LOST, NEVER_SENT, Fault, fault_of
 from ...http.repeating import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, back_off_seconds, retry_after_seconds
 from ..errors import MissingLibrary
-from ..faults import LOST, NEVER_SENT, Fault, fault_of
 from ..transport import Transport, imported, open_session
 from .catalogue import SERVICE_TYPE, endpoint_in, no_endpoint
 from .credentials import usual_login

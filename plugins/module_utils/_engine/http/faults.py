@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What went wrong on the way to a server, in our errors, where keystoneauth1 and its libraries say it in theirs.
+"""What went wrong on the way to a server, in our errors, where the standard library or keystoneauth1 says it in theirs.
 
-Each of them wraps the error of the one below. What happened is what the innermost ones say, those of the standard
-library, so these are looked for; what they are wrapped in differs from release to release.
+keystoneauth1 and its libraries each wrap the error of the one below. What happened is what the innermost ones say,
+those of the standard library, so these are looked for; what they are wrapped in differs from release to release.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..http.errors import BadAddress, RestError, Unreachable, Untrusted, WrongService
+from .errors import BadAddress, RestError, Unreachable, Untrusted, WrongService
 
 #: What a server may have seen of the request: nothing, perhaps all of it, or perhaps all with the time being up; or the
 #: same request fails again.
