@@ -41,7 +41,7 @@ _value:
 from collections.abc import Mapping
 from typing import Any, Callable
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account_options import faults_of
+from ansible_collections.freezer.backup.plugins.plugin_utils.account_options import faults_of
 
 
 def account_faults(users: Mapping[str, Any]) -> list[str]:

@@ -74,7 +74,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
     is_hash,
     parse_line,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account_options import (
+from ansible_collections.freezer.backup.plugins.plugin_utils.account_options import (
     account_of,
     faults_of,
     password_of,

@@ -9,7 +9,7 @@ from datetime import datetime
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.points_in_time import moment
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.values import point_in_time
 
 
 @pytest.fixture
@@ -38,12 +38,12 @@ def now(monkeypatch):
     ],
 )
 def test_what_people_type_is_understood(now, text, meant):
-    assert moment(text, now=now) == datetime.fromisoformat(meant).timestamp()
+    assert point_in_time(text, end_of_day=False, now=now) == datetime.fromisoformat(meant).timestamp()
 
 
 @pytest.mark.parametrize("text", ["today", "2026-10-26"])
 def test_a_day_without_a_time_is_its_beginning_or_its_end(now, text):
-    begin, end = (moment(text, end_of_day=one, now=now) for one in (False, True))
+    begin, end = (point_in_time(text, end_of_day=one, now=now) for one in (False, True))
     assert begin == datetime.fromisoformat("2026-10-26T00:00:00+01:00").timestamp()
     assert end - begin == 86399
 
@@ -53,4 +53,4 @@ def test_a_day_without_a_time_is_its_beginning_or_its_end(now, text):
 )
 def test_what_is_not_understood_says_what_would_be(now, text):
     with pytest.raises(ValueError, match="a date such as .*yesterday 18:00 or 3 days ago"):
-        moment(text, now=now)
+        point_in_time(text, end_of_day=False, now=now)

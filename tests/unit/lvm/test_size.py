@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.errors import SnapshotError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.size import check_size, extents_of
+from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.snapshots import check_size, extents_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.volumes import Volume
 
 MIB = 1024**2

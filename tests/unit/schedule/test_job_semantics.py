@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.job_runs import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import outcome_of
+from ansible_collections.freezer.backup.plugins.plugin_utils.job_runs import (
     NotRun,
     Surroundings,
     run_job,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import outcome_of
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
 from ansible_collections.freezer.backup.tests.support.job_semantics import (
     BROKEN,

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Callable
-
-from . import points_in_time
 
 Parser = Callable[[Any], Any]
 Schema = dict[str, Any]
@@ -28,6 +27,13 @@ _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 _ZONE = r"([zZ]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _DAY = rf"{_DATE}(T{_TIME}{_ZONE}?)?"
 _AGO = r"now|today|yesterday|[1-9][0-9]{0,4} (second|minute|hour|day|week)s? ago"
+# What people type, which has more forms than a schema tells.
+_TYPED_AGO = re.compile(r"(\d{1,6}) ?(second|minute|hour|day|week)s? ago")
+_TYPED_DAY = re.compile(r"(today|yesterday)(?: (?:at )?(\d{1,2}):(\d\d)(?::(\d\d))?)?")
+_TYPED_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_TYPED_SECONDS = re.compile(r"\d+(\.\d+)?")
+_EXAMPLES = "2026-11-22T08:30:00, 2026-11-22T08:30:00+01:00, 2026-11-22, yesterday 18:00 or 3 days ago"
+
 _YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -97,18 +103,51 @@ def size(value: Any) -> int:
 
 def moment(value: Any) -> float:
     """Seconds since 1970; of a day without a time its first second."""
-    return _moment(value, end_of_day=False)
+    return point_in_time(value, end_of_day=False)
 
 
 def end_of(value: Any) -> float:
     """Seconds since 1970; of a day without a time its last second."""
-    return _moment(value, end_of_day=True)
+    return point_in_time(value, end_of_day=True)
 
 
-def _moment(value: Any, *, end_of_day: bool) -> float:
+def point_in_time(value: Any, *, end_of_day: bool, now: datetime | None = None) -> float:
+    """Seconds since 1970 of ``2026-11-22T08:30:00+01:00``, ``yesterday 18:00``, ``3 days ago`` and the like.
+
+    What has no zone is local time, as Freezer's dates always were. `now` is the present, for tests.
+    """
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER:
         return float(value)
-    return points_in_time.moment(value, end_of_day=end_of_day)
+    text = str(value).strip()
+    if _TYPED_SECONDS.fullmatch(text):
+        return float(text)
+    try:
+        return _meant(text, end_of_day, now or datetime.now().astimezone()).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"a date such as {_EXAMPLES}") from None
+
+
+def _meant(text: str, end_of_day: bool, now: datetime) -> datetime:
+    words = " ".join(text.lower().split())
+    if words == "now":
+        return now
+    ago = _TYPED_AGO.fullmatch(words)
+    if ago is not None:
+        return now - timedelta(**{f"{ago.group(2)}s": int(ago.group(1))})
+    day = _TYPED_DAY.fullmatch(words)
+    if day is not None:
+        # Without its zone: what the clock of the wall showed then, also where it was changed in between.
+        start = now.replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
+        start -= timedelta(days=day.group(1) == "yesterday")
+        if day.group(2) is None:
+            return _bound(start, end_of_day)
+        return start.replace(hour=int(day.group(2)), minute=int(day.group(3)), second=int(day.group(4) or 0))
+    found = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
+    return _bound(found, end_of_day) if _TYPED_DATE.fullmatch(text) else found
+
+
+def _bound(start: datetime, end_of_day: bool) -> datetime:
+    return start + timedelta(days=1, seconds=-1) if end_of_day else start
 
 
 def storages(value: Any) -> list[dict[str, Any]]:

@@ -19,7 +19,6 @@ from ..action.options import OptionError, Options
 from ..archive.tar import Source
 from ..lvm import mounting, ownership, snapshots
 from ..lvm.errors import SnapshotError
-from ..lvm.size import check_size
 from ..lvm.volumes import Volume, find_volume, read_volumes, volume_under
 from ..quiesce import hold as quiesce
 from ..system import mounts
@@ -87,7 +86,7 @@ def leftover_snapshots(dry_run: bool) -> list[tuple[str, int]]:
 def _plan_snapshot(options: Options, source: Source, of_set: str) -> Plan:
     """The snapshot that the source would be read from. Changes nothing. Raises OptionError or SnapshotError if it cannot be."""
     if options.lvm_snapsize is not None:
-        check_size(options.lvm_snapsize)
+        snapshots.check_size(options.lvm_snapsize)
     if source.dereference in ("soft", "all"):
         raise OptionError(
             "dereference_symlink cannot be combined with snapshot: links may lead out of the snapshot to live files. "

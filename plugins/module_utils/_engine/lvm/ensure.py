@@ -15,7 +15,6 @@ from ..system.undo import on_failure
 from . import mounting, snapshots
 from .errors import SnapshotError
 from .ownership import MARK, set_tag, tags_for, value_of
-from .size import check_size
 from .volumes import Volume, find_volume, read_volumes, volume_under
 
 
@@ -51,7 +50,7 @@ def present(wanted: Wanted, check_mode: bool = False) -> dict[str, Any]:
     ``taken_at``, its point in time in seconds since 1970.
     """
     if wanted.size is not None:
-        check_size(wanted.size)
+        snapshots.check_size(wanted.size)
     origin, mount, volumes = _origin(wanted)
     _check_not_held(origin, wanted)
     name = wanted.name_for(origin)

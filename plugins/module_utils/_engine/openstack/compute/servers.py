@@ -7,17 +7,20 @@ Lists are asked for once for all servers of a call, so the number of requests fo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
+from urllib.parse import quote
 
+from ...http.errors import NotFound
 from ..connection import Cloud
 from ..errors import CloudError
-from ..listing import Images, Servers
+from ..listing import Images, Servers, Volumes
 from ..resources import Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
 from ..snapshots import SnapshotOptions, all_of
 from ..waiting import Clock, made_once
-from .server_consistency import ServerConsistency
 from .server_restore import ServerRestore
 from .server_volumes import ServerVolumes, snapshot_ids
 
@@ -28,6 +31,8 @@ _UPLOADS = ("image_pending_upload", "image_uploading")
 #: Nova answers with the id of the image that it begins.
 _IMAGE_ID_VERSION = {"OpenStack-API-Version": "compute 2.45"}
 _NO_ROTATION = 1_000_000
+#: With both, Nova refuses a snapshot that it could not quiesce; with the first alone it takes it all the same.
+_QUIESCED = ("hw_qemu_guest_agent", "os_require_quiesce")
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class ServerSnapshots:
         self._servers = Servers(cloud)
         self._images = Images(cloud)
         self._volumes = ServerVolumes(cloud)
-        self._consistency = ServerConsistency(cloud, options.held)
+        self._consistency = _Consistency(cloud, options.held)
         self._run = new_run()
 
     def present(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
@@ -315,3 +320,51 @@ class ServerSnapshots:
         if not dry_run:
             restore.rebuild(server, image)
         return {**about, "changed": True, "outcome": "planned" if dry_run else "success"}
+
+
+class _Consistency:
+    """What a snapshot of a server is worth: whether its file systems are frozen meanwhile, and by whom.
+
+    `held` has for ids of servers what the caller quiesces: ``fs`` or ``app``.
+    """
+
+    def __init__(self, cloud: Cloud, held: Mapping[str, str]) -> None:
+        self._cloud = cloud
+        self._held = held
+        self._volumes = Volumes(cloud)
+        self._properties: dict[str, Mapping[str, Any]] = {}
+        self._asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def of(self, server: Resource, by_nova: bool = True) -> str:
+        """``fs`` also where Nova holds the file systems (if it is `by_nova`) or they are not in use, else ``crash``.
+
+        Raises RestError.
+        """
+        if server["id"] in self._held:
+            return self._held[server["id"]]
+        if server["status"] == "SHUTOFF":
+            return "fs"
+        if not by_nova:
+            return "crash"
+        image_id = (server.get("image") or {}).get("id")
+        properties = self._of_volume(server) if image_id is None else self._of_image(image_id)
+        return (
+            "fs" if all(str(properties.get(key, "")).lower() in ("yes", "true", "1") for key in _QUIESCED) else "crash"
+        )
+
+    def _of_image(self, image_id: str) -> Mapping[str, Any]:
+        """The properties of an image, which many servers may have in common, asked for once by all threads."""
+        with self._asking[image_id]:
+            if image_id not in self._properties:
+                try:
+                    answer = self._cloud.service("image").request("GET", f"/v2/images/{quote(image_id)}").document
+                except NotFound:
+                    answer = {}
+                self._properties[image_id] = answer
+            return self._properties[image_id]
+
+    def _of_volume(self, server: Resource) -> Mapping[str, Any]:
+        """Those of the image that the volume was made of which a server boots from."""
+        attached = server.get("os-extended-volumes:volumes_attached") or []
+        volume = self._volumes.get(attached[0]["id"]) if attached else None
+        return (volume or {}).get("volume_image_metadata") or {}

@@ -1,5 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
-# SPDX-License-Identifier: Apache-2.0
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Accounts of freezer-api as an inventory has them: by name, each a password or the options of an account."""
 
 from __future__ import annotations
@@ -7,7 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .account import DEFAULT_PROJECT, MOST_PASSWORD_BYTES, NODE, Account, default_client_id, is_hash
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import (
+    DEFAULT_PROJECT,
+    MOST_PASSWORD_BYTES,
+    NODE,
+    Account,
+    default_client_id,
+    is_hash,
+)
 
 _KEYS = ("password", "role", "project_id", "client_id")
 #: A placeholder for the hash of a password while the other fields of an account are checked.
