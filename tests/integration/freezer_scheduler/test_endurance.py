@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
+from ansible_collections.freezer.backup.tests.support.due_moments import up_to
 from ansible_collections.freezer.backup.tests.support.scheduler_world import PROJECT, World, job
 from ansible_collections.freezer.backup.tests.support.soak import SOAK
 
@@ -114,7 +115,7 @@ def test_every_run_that_should_have_happened_did_once(tmp_path):
         runs.setdefault(process.job_id, {}).setdefault(process.run_id, []).append(process)
     for job_id, schedule in plain.items():
         created = world.get("jobs", job_id)["job_schedule"]["time_created"]
-        expected = list(DueTimes(schedule, BERLIN, anchor=created).up_to(created, end))
+        expected = list(up_to(DueTimes(schedule, BERLIN, anchor=created), created, end))
         happened = Counter(attempts[0].due for attempts in runs.get(job_id, {}).values() if attempts[0].due <= end)
         assert not [due for due, count in happened.items() if count > 1], job_id
         assert sorted(happened) == expected, (job_id, schedule)

@@ -15,6 +15,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.ch
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs
+from ansible_collections.freezer.backup.tests.support.due_moments import up_to
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -62,7 +63,7 @@ def test_several_times_in_a_jump_are_one_run():
 def test_a_job_of_every_hour_follows_the_real_hours(schedule, day):
     first = moment(f"{day}T00:00:00")
     times = DueTimes(schedule, BERLIN)
-    assert list(times.up_to(first, first + 6 * 3600)) == [first + 900 + hour * 3600 for hour in range(6)]
+    assert list(up_to(times, first, first + 6 * 3600)) == [first + 900 + hour * 3600 for hour in range(6)]
 
 
 # The first day of three in which the clock is changed: by an hour at two, at midnight, and by half an hour.
@@ -121,7 +122,7 @@ def test_a_change_of_the_clock_neither_skips_nor_doubles_a_run(schedule, fits, i
         for at, local, lost in looks
         if (fits(local) and (is_twice or local.fold == 0)) or (is_made_up and any(fits(one) for one in lost))
     ]
-    assert list(DueTimes(schedule, place).up_to(looks[0][0] - 1, looks[-1][0])) == expected
+    assert list(up_to(DueTimes(schedule, place), looks[0][0] - 1, looks[-1][0])) == expected
 
 
 def test_the_day_after_the_change_has_its_run_at_half_past_midnight():
@@ -145,7 +146,7 @@ def test_an_interval_is_real_time_from_its_start():
 def test_an_interval_is_as_long_across_a_change_of_the_clock(zone, day):
     first = moment(f"{day}T12:00:00", ZoneInfo(zone))
     times = DueTimes({"schedule_interval": "90 minutes", "schedule_start_date": f"{day}T12:00:00"}, ZoneInfo(zone))
-    assert list(times.up_to(first - 1, first + 86400)) == [first + 5400 * number for number in range(17)]
+    assert list(up_to(times, first - 1, first + 86400)) == [first + 5400 * number for number in range(17)]
 
 
 def test_every_expression_of_the_grammar_is_evaluated():
@@ -224,7 +225,7 @@ def test_every_day_has_its_run_and_no_day_has_two(zone):
         hour, minute = chance.randrange(24), chance.randrange(60)
         times = DueTimes({"schedule_hour": str(hour), "schedule_minute": str(minute)}, place)
         first, last = moment("2010-01-01T00:00:00", place), moment("2013-01-01T00:00:00", place)
-        found = [datetime.fromtimestamp(one, place) for one in times.up_to(first - 1, last - 1)]
+        found = [datetime.fromtimestamp(one, place) for one in up_to(times, first - 1, last - 1)]
         days = [one.date() for one in found]
         missing = {days[0] + timedelta(days=n) for n in range(len(days))} - set(days)
         assert len(set(days)) >= len(days) - 1
@@ -281,7 +282,7 @@ def test_the_newest_time_is_the_last_of_all_up_to_then(schedule, anchor):
     for _turn in range(10):
         since = moment("2026-03-28T12:00:00") + chance.uniform(0, 86400)
         until = since + chance.choice([1, 60, 3600, 86400])
-        assert times.newest(since, until) == max(times.up_to(since, until), default=None)
+        assert times.newest(since, until) == max(up_to(times, since, until), default=None)
 
 
 @pytest.mark.parametrize("schedule", [{"schedule_interval": "1 seconds"}, {"schedule_second": "*"}])

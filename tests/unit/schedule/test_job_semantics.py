@@ -1,5 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
-# SPDX-License-Identifier: Apache-2.0
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Every rule about runs, followed by the scheduler's core and by run_job, with the real API and outcomes of a script."""
 
 from __future__ import annotations

@@ -36,38 +36,25 @@ FREEZER_ACTION_SCHEMA: Mapping[str, Any] = {
     "additionalProperties": True,
 }
 
-_REPETITION = {
+_PROPERTIES: Mapping[str, Any] = {
     "max_retries": {"type": ["integer", "null"]},
     "max_retries_interval": {"type": ["integer", "null"]},
     "mandatory": {"type": ["boolean", "null"]},
+    "freezer_action": FREEZER_ACTION_SCHEMA,
+    "action_id": ID_SCHEMA,
+    "user_id": {"type": "string"},
+    "project_id": {"type": "string"},
 }
 
 #: One element of a job's ``job_actions``.
-JOB_ACTION_SCHEMA: Mapping[str, Any] = {
-    "type": "object",
-    "properties": dict(
-        _REPETITION,
-        freezer_action=FREEZER_ACTION_SCHEMA,
-        action_id=ID_SCHEMA,
-        user_id={"type": "string"},
-        project_id={"type": "string"},
-    ),
-    "additionalProperties": True,
-}
+JOB_ACTION_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": _PROPERTIES, "additionalProperties": True}
 
 KIND = Kind(
     name="action",
     plural="actions",
     schema={
         "type": "object",
-        "properties": dict(
-            _REPETITION,
-            freezer_action=FREEZER_ACTION_SCHEMA,
-            action_id=ID_SCHEMA,
-            user_id={"type": "string"},
-            project_id={"type": "string"},
-            description=_TEXT_OR_NULL,
-        ),
+        "properties": {**_PROPERTIES, "description": _TEXT_OR_NULL},
         "additionalProperties": True,
         "required": ["freezer_action"],
     },

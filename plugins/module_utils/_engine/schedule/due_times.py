@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -63,11 +63,6 @@ class DueTimes:
         if self._start_alone is not None:
             self._sources = [_Date(self._start_alone)]
 
-    @property
-    def repeats(self) -> bool:
-        """Whether it may be due more than once."""
-        return any(not isinstance(source, _Date) for source in self._sources)
-
     def is_due_at_once(self, now: float) -> bool:
         """Whether a job that has not run yet is due now: nothing says when, or not before a moment that has passed."""
         return self.once or (self._start_alone is not None and self._start_alone <= now)
@@ -88,13 +83,6 @@ class DueTimes:
         """
         found = [due for due in (source.newest(since, until) for source in self._sources) if due is not None]
         return max(found) if found else None
-
-    def up_to(self, since: float, until: float) -> Iterator[float]:
-        """The moments later than ``since`` and not later than ``until``. A continuous job has none between two runs."""
-        due = self.after(since)
-        while due is not None and due <= until:
-            yield due
-            due = self.after(due)
 
 
 class _Source(ABC):

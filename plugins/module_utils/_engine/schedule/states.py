@@ -23,7 +23,6 @@ IDLE = (COMPLETED, STOPPED, REMOVED)
 START, STOP, ABORT, REMOVE = "start", "stop", "abort", "remove"
 EVENTS = (START, STOP, ABORT, REMOVE)
 FOUND, RESCHEDULED, DUE, BEGUN, ENDED, LAST_ENDED = "found", "rescheduled", "due", "begun", "ended", "last ended"
-INPUTS = (*EVENTS, FOUND, RESCHEDULED, DUE, BEGUN, ENDED, LAST_ENDED)
 
 #: What has to be done about a step: find out when the job is due next by its schedule, make it due now as well, forget
 #: when it is due, start its actions, end them, or forget the job.
