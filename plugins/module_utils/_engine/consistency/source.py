@@ -102,7 +102,13 @@ def _plan_snapshot(options: Options, source: Source, of_set: str) -> Plan:
     databases.check_is_in_one_place(options.mode, real)
     volumes = read_volumes(_TIMEOUT_SECONDS, origin.group)
     name = options.lvm_snapname or f"freezer_backup_snap_{uuid.uuid4().hex[:12]}"
-    _check_name(origin, name, volumes, of_set)
+    for volume in volumes:
+        is_left = ownership.is_leftover(volume.tags) and ownership.set_tag(of_set) in volume.tags
+        if volume.name == name and not is_left:
+            raise SnapshotError(
+                f"There is a volume {volume.full_name} already, which no backup of this name has left. "
+                "Remove it, or choose another lvm_snapname."
+            )
     return Plan(
         origin=origin,
         name=name,
@@ -137,19 +143,6 @@ def _named_volume(options: Options) -> Volume:
     if options.lvm_volgroup and "/" not in name:
         name = f"{options.lvm_volgroup}/{name}"
     return find_volume(name, _TIMEOUT_SECONDS)
-
-
-def _check_name(origin: Volume, name: str, volumes: list[Volume], of_set: str) -> None:
-    for volume in volumes:
-        if volume.name == name and not _is_left_by(volume, of_set):
-            raise SnapshotError(
-                f"There is a volume {volume.full_name} already, which no backup of this name has left. "
-                "Remove it, or choose another lvm_snapname."
-            )
-
-
-def _is_left_by(volume: Volume, of_set: str) -> bool:
-    return ownership.is_leftover(volume.tags) and ownership.set_tag(of_set) in volume.tags
 
 
 def _left_out(source: Source, table: list[mounts.Mount]) -> list[dict[str, str]]:

@@ -51,7 +51,7 @@ def copy_documents(
         for hit, result in zip(hits, client.bulk(alias, operations)):
             if result["status"] in (_CREATED, _THERE_ALREADY):
                 copied.documents += 1
-            elif _is_about_the_document(result):
+            elif result["status"] == 400:  # about this document: a full or blocked server says 403 or 429
                 copied.left_out.append((hit["_id"], _reason(result)))
             else:
                 raise SearchError(f"The document {hit['_id']} cannot be written to {alias}: {_reason(result)}.")
@@ -90,11 +90,6 @@ def _remove(document: Any, path: list[str]) -> None:
                     del document[key]
                 else:
                     _remove(document[key], path[length:])
-
-
-def _is_about_the_document(result: Mapping[str, Any]) -> bool:
-    """Whether an error is about this document: a full or blocked server refuses all documents."""
-    return bool(result["status"] == 400)
 
 
 def _reason(result: Mapping[str, Any]) -> str:

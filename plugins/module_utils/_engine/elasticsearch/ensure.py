@@ -134,7 +134,10 @@ def carry_out(
     """Carry out a plan. Raises CopyNeeded if it needs a copy that is not allowed, RestError, SearchError."""
     wanted, state = todo.wanted, todo.state
     if state.index is None:
-        return Done(_create(client, wanted, state))
+        name = state.version(state.next_number)
+        made_with = {key: value for key, value in settings.flat(wanted.settings).items() if value is not None}
+        client.create(name, wanted.mapping, made_with, [wanted.name])
+        return Done(name)
     refuse_what_is_not_allowed(todo, may_copy)
     if todo.is_half_finished:
         finish(client, state.index)
@@ -173,13 +176,6 @@ def _target_of(todo: Plan) -> Target:
         else:
             made_with[name] = value
     return Target(fields.completed(todo.wanted.mapping, existing, kept), made_with, tuple(todo.removed))
-
-
-def _create(client: SearchClient, wanted: Wanted, state: State) -> str:
-    name = state.version(state.next_number)
-    made_with = {key: value for key, value in settings.flat(wanted.settings).items() if value is not None}
-    client.create(name, wanted.mapping, made_with, [wanted.name])
-    return name
 
 
 def remove(client: SearchClient, state: State, may_lose: bool) -> list[str]:

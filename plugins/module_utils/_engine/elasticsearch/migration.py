@@ -140,7 +140,8 @@ class Migration:
             "refresh_interval": settings.get("index.refresh_interval"),
         }
         settings["index.refresh_interval"] = _NO_REFRESH
-        mapping = _with_note(self._target.mapping, note)
+        meta = {**(self._target.mapping.get("_meta") or {}), MIGRATION: note}
+        mapping = {**self._target.mapping, "_meta": meta}
         self._client.create(name, mapping, settings, [alias])
         return Index(name, mapping, settings, {}, {alias: {}})
 
@@ -243,7 +244,3 @@ def _discard(client: SearchClient, left: Index) -> None:
         except NotFound as error:
             raise CopyInterrupted(f"Another run has just finished or removed the copy {left.name}.") from error
     client.delete(left.name)
-
-
-def _with_note(mapping: Mapping[str, Any], note: Mapping[str, Any]) -> dict[str, Any]:
-    return {**mapping, "_meta": {**(mapping.get("_meta") or {}), MIGRATION: dict(note)}}

@@ -135,7 +135,12 @@ def own_indices() -> tuple[OwnIndex, ...]:
     # One shard: sequence numbers, which tell whether something has changed, are counted in each shard.
     settings: dict[str, Any] = {"number_of_shards": 1}
     indices = [
-        OwnIndex(plural, _mapping(plural, {**_COMMON, **_shown(kind)}), settings) for kind, plural in PLURALS.items()
+        OwnIndex(
+            plural,
+            _mapping(plural, {**_COMMON, **{name: said for name, (said, _path) in SHOWN[kind].items()}}),
+            settings,
+        )
+        for kind, plural in PLURALS.items()
     ]
     return (*indices, OwnIndex(TRANSACTIONS, _mapping(TRANSACTIONS, _TRANSACTION), settings))
 
@@ -146,7 +151,3 @@ def _mapping(plural: str, properties: Mapping[str, Any]) -> dict[str, Any]:
         "_meta": {"managed_by": "freezer.backup", "schema_version": SCHEMA_VERSION, "documents": plural},
         "properties": dict(properties),
     }
-
-
-def _shown(kind: str) -> dict[str, Any]:
-    return {field: mapping for field, (mapping, _path) in SHOWN[kind].items()}

@@ -61,18 +61,13 @@ def open_session(transport: Transport, what: str, **options: Any) -> Any:
         **options,
     )
     # Who asks is said in the headers. The password of ~/.netrc is for other programs.
-    opened.session.auth = _nobody_else
+    opened.session.auth = lambda request: request
     # The environment's proxies count, as with all clients of OpenStack, where no other way is said.
     opened.session.trust_env = transport.proxy is None
     if transport.proxy and transport.proxy != "none":
         address = _proxy_address(transport.proxy)
         opened.session.proxies = {"http": address, "https": address}
     return opened
-
-
-def _nobody_else(request: Any) -> Any:
-    """A request, as it is."""
-    return request
 
 
 def _authorities(tls: Tls) -> str | bool:

@@ -83,7 +83,9 @@ class MySql(Server):
             )
             argv += ["--batch", "--skip-column-names", "--unbuffered", "--skip-reconnect", "--connect-timeout=10"]
             if config_file:
-                argv += self._plain_arguments()
+                # Other keys of the login become arguments; a password has to be in the file.
+                given = (("login_user", "user"), *_PLAIN)
+                argv += [f"--{name}={self._login[key]}" for key, name in given if self._login.get(key)]
             program = programs.start(argv, os_user=self._login.get("os_user"), pass_fds=[reading], talk=True)
         finally:
             os.close(reading)
@@ -99,11 +101,6 @@ class MySql(Server):
                 quoted = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
                 lines.append(f'{name}="{quoted}"')
         return "\n".join(lines) + "\n"
-
-    def _plain_arguments(self) -> list[str]:
-        """With a configuration file, other keys of the login become arguments; a password has to be in the file."""
-        pairs = (("login_user", "user"), *_PLAIN)
-        return [f"--{name}={self._login[key]}" for key, name in pairs if self._login.get(key)]
 
 
 _PLAIN = (("login_unix_socket", "socket"), ("login_host", "host"), ("login_port", "port"))

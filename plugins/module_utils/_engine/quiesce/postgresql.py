@@ -47,12 +47,8 @@ class PostgreSql(Server):
         self._version = int(self._ask("SHOW server_version_num;")[0])
         self.facts["server_version"] = self._ask("SHOW server_version;")[0]
         self._ask(f"SET statement_timeout = {int(self.timeout_seconds * 1000)};")
-        self._start()
-
-    def _start(self) -> None:
-        """Enter the backup mode, for which the server makes a checkpoint. No client waits for
-        either, so this happens before the hold, which is shorter then.
-        """
+        # The backup mode, for which the server makes a checkpoint. No client waits for either, so this happens before the
+        # hold, which is shorter then.
         start = "pg_backup_start" if self._version >= 150000 else "pg_start_backup"
         more = "" if self._version >= 150000 else ", false"
         self.facts["start_lsn"] = self._ask(f"SELECT {start}('{_LABEL}', true{more});")[0]

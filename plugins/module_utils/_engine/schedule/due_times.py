@@ -30,15 +30,11 @@ def local_zone() -> tzinfo:
     try:
         if name:
             return ZoneInfo(name)
+        _before, found, key = os.path.realpath(_LOCALTIME).partition("zoneinfo/")
         with open(_LOCALTIME, "rb") as file:
-            return ZoneInfo.from_file(file, key=_local_name())
+            return ZoneInfo.from_file(file, key=key if found else "local")
     except (OSError, ValueError, ZoneInfoNotFoundError):
         return timezone.utc
-
-
-def _local_name() -> str:
-    _before, found, name = os.path.realpath(_LOCALTIME).partition("zoneinfo/")
-    return name if found else "local"
 
 
 class DueTimes:

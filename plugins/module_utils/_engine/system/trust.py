@@ -12,6 +12,7 @@ import grp
 import os
 import pwd
 import stat
+from typing import Any, Callable
 
 from .file_names import shown
 
@@ -67,12 +68,12 @@ def others_may_change(path: str, found: os.stat_result, opened: str | None = Non
     `opened` is a path to its descriptor, if it is open.
     """
     if not is_own(found):
-        return f"{shown(path)} belongs to the user {_user(found.st_uid)}"
+        return f"{shown(path)} belongs to the user {_named(pwd.getpwuid, found.st_uid)}"
     if found.st_mode & stat.S_IWOTH:
         return f"every user may write to {shown(path)}"
     # The group of this user is as good as the user: so are folders made where the umask is 002.
     if found.st_mode & stat.S_IWGRP and (found.st_gid != os.getegid() or _has_acl(opened or path)):
-        return f"users of the group {_group(found.st_gid)} or of an ACL may write to {shown(path)}"
+        return f"users of the group {_named(grp.getgrgid, found.st_gid)} or of an ACL may write to {shown(path)}"
     return None
 
 
@@ -88,7 +89,7 @@ def others_may_replace(
 ) -> str | None:
     """The same of one entry of a folder, which has the status `above`; the entry need not exist."""
     if entry is not None and is_own(above) and above.st_mode & stat.S_ISVTX and not is_own(entry):
-        return f"{shown(os.path.join(folder, name))} belongs to the user {_user(entry.st_uid)}"
+        return f"{shown(os.path.join(folder, name))} belongs to the user {_named(pwd.getpwuid, entry.st_uid)}"
     return others_may_exchange(folder, above, opened)
 
 
@@ -109,15 +110,9 @@ def _has_acl(path: str) -> bool:
         return False
 
 
-def _user(number: int) -> str:
+def _named(lookup: Callable[[int], tuple[Any, ...]], number: int) -> str:
+    """The name of a user or group, or its number where it has none."""
     try:
-        return pwd.getpwuid(number).pw_name
-    except KeyError:
-        return str(number)
-
-
-def _group(number: int) -> str:
-    try:
-        return grp.getgrgid(number).gr_name
+        return str(lookup(number)[0])
     except KeyError:
         return str(number)

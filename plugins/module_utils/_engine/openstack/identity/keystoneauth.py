@@ -12,7 +12,7 @@ from typing import Any, Callable
 
 from ...http.auth import AuthMethod
 from ...http.errors import BadAddress, RestError, Unreachable, WrongService, error_from
-from ...http.faults import LOST, NEVER_SENT, Fault, fault_of
+from ...http.faults import LOST, NEVER_SENT, fault_of
 from ...http.repeating import LONGEST_WAIT_SECONDS, RETRIED_STATUSES, back_off_seconds, retry_after_seconds
 from ..errors import MissingLibrary
 from ..transport import Transport, imported, open_session
@@ -126,7 +126,8 @@ class Keystoneauth(AuthMethod):
                 if not passes or attempt >= self._transport.retries:
                     raise self._refused(error) from error
             except exceptions.ConnectionError as error:
-                fault = self._fault(error)
+                seconds = self._transport.timeout_seconds
+                fault = fault_of(error, KEYSTONE, self._url, self._request(), seconds)
                 if fault.kind not in (NEVER_SENT, LOST) or attempt >= self._transport.retries:
                     raise fault.error from error
             except exceptions.ClientException as error:
@@ -169,9 +170,6 @@ class Keystoneauth(AuthMethod):
     def _request(self) -> str:
         """What is asked of Keystone, as sentences call it."""
         return f"POST {self._url}/auth/tokens" if self._login else f"the login of auth_type {self.auth_type}"
-
-    def _fault(self, error: Exception) -> Fault:
-        return fault_of(error, KEYSTONE, self._url, self._request(), self._transport.timeout_seconds)
 
     def _senseless(self, error: Exception) -> RestError:
         if self._login:
