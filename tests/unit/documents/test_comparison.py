@@ -4,13 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import (
-    action,
-    backup,
-    client,
-    job,
-    session,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import action, kinds
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import (
     before_and_after,
     drift,
@@ -59,35 +53,35 @@ def test_what_the_server_and_the_scheduler_wrote_is_no_drift():
         "job_actions": [wanted_action(exclude="*.log")],
         "job_schedule": {"schedule_interval": "1 days", "status": "scheduled", "time_created": 99},
     }
-    assert drift(job.KIND, wanted, stored_job()) == {}
+    assert drift(kinds.JOB, wanted, stored_job()) == {}
 
 
 def test_server_keys_are_ignored_where_the_existing_document_lacks_their_parent():
-    assert drift(job.KIND, {"job_schedule": {"status": "stop"}}, {"job_id": "x"}) == {}
+    assert drift(kinds.JOB, {"job_schedule": {"status": "stop"}}, {"job_id": "x"}) == {}
 
 
 def test_a_key_that_is_none_or_not_named_is_left_alone():
-    assert drift(job.KIND, {"description": None}, stored_job()) == {}
+    assert drift(kinds.JOB, {"description": None}, stored_job()) == {}
 
 
 def test_a_changed_key_is_named_by_its_path_with_both_values():
     wanted = {"description": "hourly", "job_schedule": {"schedule_interval": "1 hours"}}
-    assert drift(job.KIND, wanted, stored_job()) == {
+    assert drift(kinds.JOB, wanted, stored_job()) == {
         "description": ("every night", "hourly"),
         "job_schedule.schedule_interval": ("1 days", "1 hours"),
     }
 
 
 def test_a_key_that_is_gone_from_a_wanted_action_counts_because_lists_are_replaced():
-    assert drift(job.KIND, {"job_actions": [wanted_action()]}, stored_job()) == {
+    assert drift(kinds.JOB, {"job_actions": [wanted_action()]}, stored_job()) == {
         "job_actions.0.freezer_action.exclude": ("*.log", None)
     }
 
 
 def test_an_action_more_and_an_action_less_are_found():
     more = [wanted_action(exclude="*.log"), {"freezer_action": {"action": "info"}}]
-    assert drift(job.KIND, {"job_actions": more}, stored_job()) == {"job_actions.1": (None, more[1])}
-    assert list(drift(job.KIND, {"job_actions": []}, stored_job())) == ["job_actions.0"]
+    assert drift(kinds.JOB, {"job_actions": more}, stored_job()) == {"job_actions.1": (None, more[1])}
+    assert list(drift(kinds.JOB, {"job_actions": []}, stored_job())) == ["job_actions.0"]
 
 
 def test_values_that_other_servers_add_to_actions_are_no_drift():
@@ -103,13 +97,13 @@ def test_values_that_other_servers_add_to_actions_are_no_drift():
         ]
     )
     wanted = {"job_actions": [{"freezer_action": {"action": "backup", "path_to_backup": "/etc"}}]}
-    assert drift(job.KIND, wanted, existing) == {}
+    assert drift(kinds.JOB, wanted, existing) == {}
 
 
 def test_a_retry_count_that_is_wanted_is_compared_also_with_a_value_that_servers_add():
     existing = stored_job(job_actions=[{"freezer_action": {}, "max_retries": 5}])
     wanted = {"job_actions": [{"freezer_action": {}, "max_retries": 1}]}
-    assert drift(job.KIND, wanted, existing) == {"job_actions.0.max_retries": (5, 1)}
+    assert drift(kinds.JOB, wanted, existing) == {"job_actions.0.max_retries": (5, 1)}
 
 
 def test_one_is_not_true():
@@ -121,16 +115,16 @@ def test_one_is_not_true():
 
 def test_a_client_and_a_backup_are_compared_below_the_key_that_wraps_them():
     stored_client = {"client": {"client_id": "db1", "description": "old", "uuid": "u"}, "user_id": "u1"}
-    assert drift(client.KIND, {"client_id": "db1", "description": "new"}, stored_client) == {
+    assert drift(kinds.CLIENT, {"client_id": "db1", "description": "new"}, stored_client) == {
         "description": ("old", "new")
     }
     stored_backup = {"backup_id": "b", "status": "available", "backup_metadata": {"level": 0, "container": "c"}}
-    assert drift(backup.KIND, {"level": 0, "container": "c"}, stored_backup) == {}
+    assert drift(kinds.BACKUP, {"level": 0, "container": "c"}, stored_backup) == {}
 
 
 def test_the_state_of_a_session_is_no_drift():
     existing = {"session_id": "s", "session_tag": 7, "status": "running", "jobs": {"j": {}}, "schedule": {}}
-    assert drift(session.KIND, {"schedule": {}, "session_tag": 0, "jobs": {}}, existing) == {}
+    assert drift(kinds.SESSION, {"schedule": {}, "session_tag": 0, "jobs": {}}, existing) == {}
 
 
 def test_keys_with_dots_in_them_survive_the_comparison():
@@ -141,7 +135,7 @@ def test_keys_with_dots_in_them_survive_the_comparison():
 
 def test_before_and_after_show_what_will_be_without_what_the_server_writes():
     wanted = {"description": "hourly", "job_actions": [wanted_action(), {"freezer_action": {"action": "info"}}]}
-    before, after = before_and_after(job.KIND, wanted, stored_job())
+    before, after = before_and_after(kinds.JOB, wanted, stored_job())
     assert "job_id" not in before
     assert before["job_schedule"] == {"schedule_interval": "1 days"}
     assert before["job_actions"][0]["freezer_action"]["exclude"] == "*.log"
@@ -153,7 +147,7 @@ def test_before_and_after_show_what_will_be_without_what_the_server_writes():
 
 def test_after_has_only_the_actions_that_are_wanted():
     existing = stored_job(job_actions=[{"freezer_action": {"n": n}} for n in range(4)])
-    _before, after = before_and_after(job.KIND, {"job_actions": [{"freezer_action": {"n": 0}}]}, existing)
+    _before, after = before_and_after(kinds.JOB, {"job_actions": [{"freezer_action": {"n": 0}}]}, existing)
     assert after["job_actions"] == [{"freezer_action": {"n": 0}}]
 
 

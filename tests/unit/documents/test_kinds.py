@@ -7,15 +7,9 @@ from __future__ import annotations
 import jsonschema
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import (
-    action,
-    backup,
-    client,
-    job,
-    session,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import action, kinds
 
-KINDS = [action.KIND, backup.KIND, client.KIND, job.KIND, session.KIND]
+KINDS = [action.KIND, kinds.BACKUP, kinds.CLIENT, kinds.JOB, kinds.SESSION]
 
 #: From the freezer-api README.
 README_JOB = {
@@ -61,7 +55,7 @@ def test_every_schema_is_a_schema(kind):
 
 
 def test_the_job_of_the_readme_is_a_job():
-    jsonschema.Draft4Validator(job.KIND.schema).validate(README_JOB)
+    jsonschema.Draft4Validator(kinds.JOB.schema).validate(README_JOB)
 
 
 @pytest.mark.parametrize(
@@ -83,31 +77,31 @@ def test_the_job_of_the_readme_is_a_job():
     ids=str,
 )
 def test_what_is_no_job_is_refused(wrong):
-    assert not jsonschema.Draft4Validator(job.KIND.schema).is_valid({**README_JOB, **wrong})
+    assert not jsonschema.Draft4Validator(kinds.JOB.schema).is_valid({**README_JOB, **wrong})
 
 
 @pytest.mark.parametrize("text", ["a", "nightly_etc", "4822e482-fcbb", "x" * 255])
 def test_ids_of_letters_digits_underscores_and_dashes_are_ids(text):
-    assert job.KIND.is_id(text)
+    assert kinds.JOB.is_id(text)
 
 
 @pytest.mark.parametrize("text", ["", "a b", "a/b", "a\n", "a.b", "Ünïcode", "¼", "x" * 256, None, 3])
 def test_anything_else_is_no_id(text):
-    assert not job.KIND.is_id(text)
+    assert not kinds.JOB.is_id(text)
 
 
 def test_a_client_id_is_a_host_name_with_or_without_a_project():
-    assert client.KIND.is_id("db1.example.org")
-    assert client.KIND.is_id("26b4ea36_db1.example.org")
-    assert not client.KIND.is_id("db1..example")
-    assert not client.KIND.is_id("db1.example.org\n")
+    assert kinds.CLIENT.is_id("db1.example.org")
+    assert kinds.CLIENT.is_id("26b4ea36_db1.example.org")
+    assert not kinds.CLIENT.is_id("db1..example")
+    assert not kinds.CLIENT.is_id("db1.example.org\n")
 
 
 def test_the_id_is_found_wherever_a_kind_keeps_it():
-    assert job.KIND.id_of({"job_id": "j"}) == "j"
-    assert client.KIND.id_of({"client": {"client_id": "c"}}) == "c"
-    assert backup.KIND.id_of({"backup_id": "b", "backup_metadata": {"backup_id": "x"}}) == "b"
-    assert job.KIND.id_of({}) is None
+    assert kinds.JOB.id_of({"job_id": "j"}) == "j"
+    assert kinds.CLIENT.id_of({"client": {"client_id": "c"}}) == "c"
+    assert kinds.BACKUP.id_of({"backup_id": "b", "backup_metadata": {"backup_id": "x"}}) == "b"
+    assert kinds.JOB.id_of({}) is None
 
 
 @pytest.mark.parametrize(

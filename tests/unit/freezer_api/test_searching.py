@@ -6,13 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import (
-    action,
-    backup,
-    client,
-    job,
-    session,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import action, kinds
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import BadRequestError
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.searching import Page, page, query, resolve
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.query import (
@@ -45,24 +39,24 @@ def test_an_offset_that_is_no_number_is_refused(offset):
 @pytest.mark.parametrize(
     ("kind", "field", "path"),
     [
-        (job.KIND, "client_id", "client_id"),
-        (job.KIND, "status", "job_schedule.status"),
-        (job.KIND, "schedule_interval", "job_schedule.schedule_interval"),
-        (job.KIND, "mandatory", "job_actions.mandatory"),
-        (job.KIND, "action_id", "job_actions.action_id"),
-        (job.KIND, "container", "job_actions.freezer_action.container"),
-        (job.KIND, "job_schedule.event", "job_schedule.event"),
-        (session.KIND, "status", "status"),
-        (session.KIND, "schedule_date", "schedule.schedule_date"),
-        (session.KIND, "anything", "anything"),
+        (kinds.JOB, "client_id", "client_id"),
+        (kinds.JOB, "status", "job_schedule.status"),
+        (kinds.JOB, "schedule_interval", "job_schedule.schedule_interval"),
+        (kinds.JOB, "mandatory", "job_actions.mandatory"),
+        (kinds.JOB, "action_id", "job_actions.action_id"),
+        (kinds.JOB, "container", "job_actions.freezer_action.container"),
+        (kinds.JOB, "job_schedule.event", "job_schedule.event"),
+        (kinds.SESSION, "status", "status"),
+        (kinds.SESSION, "schedule_date", "schedule.schedule_date"),
+        (kinds.SESSION, "anything", "anything"),
         (action.KIND, "mandatory", "mandatory"),
         (action.KIND, "backup_name", "freezer_action.backup_name"),
-        (client.KIND, "client_id", "client.client_id"),
-        (client.KIND, "user_id", "user_id"),
-        (backup.KIND, "backup_id", "backup_id"),
-        (backup.KIND, "status", "status"),
-        (backup.KIND, "backup_name", "backup_metadata.backup_name"),
-        (backup.KIND, "job_id", "backup_metadata.job_id"),
+        (kinds.CLIENT, "client_id", "client.client_id"),
+        (kinds.CLIENT, "user_id", "user_id"),
+        (kinds.BACKUP, "backup_id", "backup_id"),
+        (kinds.BACKUP, "status", "status"),
+        (kinds.BACKUP, "backup_name", "backup_metadata.backup_name"),
+        (kinds.BACKUP, "job_id", "backup_metadata.job_id"),
     ],
     ids=str,
 )
@@ -76,34 +70,34 @@ def test_a_search_is_read_from_the_body_and_from_the_query_string():
         match_not=(FieldMatches(("job_schedule", "status"), "completed"),),
     )
     body = {"match": [{"client_id": "db1"}], "match_not": [{"status": "completed"}]}
-    assert query(job.KIND, body, None) == expected
+    assert query(kinds.JOB, body, None) == expected
     parameter = '{"match": [{"client_id": "db1"}], "match_not": [{"status": "completed"}]}'
-    assert query(job.KIND, {}, parameter) == expected
-    both = query(job.KIND, {"match": body["match"]}, '{"match_not": [{"status": "completed"}]}')
+    assert query(kinds.JOB, {}, parameter) == expected
+    both = query(kinds.JOB, {"match": body["match"]}, '{"match_not": [{"status": "completed"}]}')
     assert both == expected
 
 
 def test_of_two_bounds_the_closer_one_counts():
     bounds = {"time_after": 5, "time_before": 20}
-    found = query(backup.KIND, bounds, '{"time_after": 10, "time_before": 30}', [("time_before", "15")])
+    found = query(kinds.BACKUP, bounds, '{"time_after": 10, "time_before": 30}', [("time_before", "15")])
     assert found == Query(time_after=10, time_before=15)
 
 
 def test_several_pairs_in_one_object_have_to_match_all():
-    found = query(job.KIND, {"match": [{"client_id": "db1", "description": None}, {"session_tag": 3}]}, None)
+    found = query(kinds.JOB, {"match": [{"client_id": "db1", "description": None}, {"session_tag": 3}]}, None)
     assert [condition.value for condition in found.match] == ["db1", None, 3]
 
 
 def test_all_is_a_text_or_the_pairs_that_upstream_wants():
-    assert query(job.KIND, {"match": [{"_all": "night"}]}, None).match == (AnyValueContains("night"),)
-    assert query(job.KIND, {"match": [{"_all": 5}]}, None).match == (AnyValueContains("5"),)
-    assert query(job.KIND, {"match": [{"_all": '[{"job_id":"x"}]'}]}, None).match == (FieldMatches(("job_id",), "x"),)
+    assert query(kinds.JOB, {"match": [{"_all": "night"}]}, None).match == (AnyValueContains("night"),)
+    assert query(kinds.JOB, {"match": [{"_all": 5}]}, None).match == (AnyValueContains("5"),)
+    assert query(kinds.JOB, {"match": [{"_all": '[{"job_id":"x"}]'}]}, None).match == (FieldMatches(("job_id",), "x"),)
 
 
 def test_times_are_for_backups():
-    assert query(backup.KIND, {"time_after": 5, "time_before": "7"}, None) == Query(time_after=5, time_before=7)
+    assert query(kinds.BACKUP, {"time_after": 5, "time_before": "7"}, None) == Query(time_after=5, time_before=7)
     with pytest.raises(BadRequestError, match="backups"):
-        query(job.KIND, {"time_after": 5}, None)
+        query(kinds.JOB, {"time_after": 5}, None)
 
 
 @pytest.mark.parametrize(
@@ -132,4 +126,4 @@ def test_times_are_for_backups():
 )
 def test_a_search_that_says_nothing_is_refused(body):
     with pytest.raises(BadRequestError):
-        query(backup.KIND, body, None)
+        query(kinds.BACKUP, body, None)

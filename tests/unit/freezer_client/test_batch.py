@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from support.faulty_server import FaultyServer, answer
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import JOB
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import batch
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.batch import carry_out_all
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
@@ -26,14 +26,14 @@ def wanted(job_id, **more):
 
 
 def plans(collection, *documents):
-    return [storage(KIND, document, collection.get(document["job_id"])) for document in documents]
+    return [storage(JOB, document, collection.get(document["job_id"])) for document in documents]
 
 
 def test_plans_of_every_sort_are_carried_out_together(jobs):
     first = [wanted("patched"), wanted("replaced", job_schedule={"schedule_hour": "1"}), wanted("deleted")]
     carry_out_all(jobs, plans(jobs, *first), continue_on_error=False)
     several = plans(jobs, wanted("new"), wanted("patched", description="d"), wanted("replaced"))
-    several.append(removal(KIND, jobs.get("deleted")))
+    several.append(removal(JOB, jobs.get("deleted")))
     outcomes = carry_out_all(jobs, several, continue_on_error=False)
     assert [outcome.changed for outcome in outcomes] == [True] * 4
     found = {job["job_id"]: job for job in jobs.all()}
@@ -69,7 +69,7 @@ def test_a_state_that_was_listed_with_its_tag_is_read_again_only_when_it_has_cha
     with_hour = [wanted(name, job_schedule={"schedule_hour": "1"}) for name in ("a", "b")]
     carry_out_all(jobs, plans(jobs, *with_hour), continue_on_error=False)
     listed = {job["job_id"]: (job, tag) for job, tag in jobs.all_tagged()}
-    several = [storage(KIND, wanted(name), job) for name, (job, _tag) in listed.items()]
+    several = [storage(JOB, wanted(name), job) for name, (job, _tag) in listed.items()]
     jobs.patch("b", {"job_schedule": {"status": "running"}})
     read, reads = jobs.read, []
     monkeypatch.setattr(jobs, "read", lambda document_id: reads.append(document_id) or read(document_id))
@@ -99,7 +99,7 @@ def test_a_job_that_never_rests_is_a_conflict_and_the_others_are_done(jobs, monk
 
 def test_a_job_that_vanishes_meanwhile_is_told_and_its_removal_is_no_error(jobs):
     carry_out_all(jobs, plans(jobs, wanted("a"), wanted("b")), continue_on_error=False)
-    several = [*plans(jobs, wanted("a", description="new")), removal(KIND, jobs.get("b"))]
+    several = [*plans(jobs, wanted("a", description="new")), removal(JOB, jobs.get("b"))]
     jobs.delete("a")
     jobs.delete("b")
     vanished, gone = carry_out_all(jobs, several, continue_on_error=True)
@@ -124,16 +124,16 @@ def test_no_request_is_larger_than_servers_take(jobs, monkeypatch):
     assert len(list(jobs.all())) == 10
 
 
-JOB = {"job_id": "a", "client_id": "db1", "job_actions": [], "job_schedule": {}}
+STORED = {"job_id": "a", "client_id": "db1", "job_actions": [], "job_schedule": {}}
 
 
 @pytest.mark.parametrize("status", [404, 405, 413])
 def test_a_server_without_such_a_route_is_asked_one_by_one(status):
-    script = [answer(status), answer(201, {}), answer(200, {**JOB, "job_id": "a"}, {"ETag": '"1"'})]
-    script += [answer(201, {}), answer(200, {**JOB, "job_id": "b"}, {"ETag": '"1"'})]
+    script = [answer(status), answer(201, {}), answer(200, {**STORED, "job_id": "a"}, {"ETag": '"1"'})]
+    script += [answer(201, {}), answer(200, {**STORED, "job_id": "b"}, {"ETag": '"1"'})]
     with FaultyServer(script) as server:
         collection = connect(server.url).jobs
-        several = [storage(KIND, wanted(name), None) for name in "ab"]
+        several = [storage(JOB, wanted(name), None) for name in "ab"]
         outcomes = carry_out_all(collection, several, continue_on_error=False)
     assert [outcome.changed for outcome in outcomes] == [True, True]
     assert [f"{request.method} {request.path.rpartition('/')[2]}" for request in server.requests] == [
@@ -150,7 +150,7 @@ def test_what_a_lost_server_leaves_undone_is_told_for_each(monkeypatch):
     failure = answer(500, {"title": "Internal Server Error", "description": "its log says how"})
     with FaultyServer([answer(200, {"items": [{"status": 201}]}), failure]) as server:
         collection = connect(server.url).jobs
-        several = [storage(KIND, wanted(name), None) for name in "abc"]
+        several = [storage(JOB, wanted(name), None) for name in "abc"]
         done, failed, untried = carry_out_all(collection, several, continue_on_error=False)
     assert isinstance(done, Result)
     assert isinstance(failed, errors.ServerError)

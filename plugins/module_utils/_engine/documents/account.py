@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .client import KIND as CLIENT
 from .kind import ID_PATTERN, Kind
+from .kinds import CLIENT
 
 #: The role of what runs the jobs of one client.
 NODE = "node"

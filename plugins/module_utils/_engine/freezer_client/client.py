@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from ..documents import action, backup, client, job, session
+from ..documents import action, kinds
 from ..http.connection import Connection
 from ..http.errors import BadAddress, WrongService
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS
@@ -45,11 +45,11 @@ class Registry:
         self._connection = connection
         self._root = "/v1" if api_version == 1 else "/v2/" + quote(project_id, safe="")
         owner = None if api_version == 1 else project_id
-        self.clients = Collection(connection, client.KIND, self._root, owner)
+        self.clients = Collection(connection, kinds.CLIENT, self._root, owner)
         self.actions = Collection(connection, action.KIND, self._root, owner)
-        self.jobs = Collection(connection, job.KIND, self._root, owner)
-        self.sessions = Collection(connection, session.KIND, self._root, owner)
-        self.backups = Collection(connection, backup.KIND, self._root, owner)
+        self.jobs = Collection(connection, kinds.JOB, self._root, owner)
+        self.sessions = Collection(connection, kinds.SESSION, self._root, owner)
+        self.backups = Collection(connection, kinds.BACKUP, self._root, owner)
 
     def job_event(self, job_id: str, event: str) -> bool:
         """Ask for ``start``, ``stop`` or ``abort`` of a job; False when that was asked for before, or changes nothing."""

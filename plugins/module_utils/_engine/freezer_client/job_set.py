@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 from ..documents.errors import DocumentError, MissingKeys
-from ..documents.job import KIND
+from ..documents.kinds import JOB
 from ..errors import FreezerError
 from ..http.errors import BadAddress
 from ..schedule.grammar import ScheduleError
@@ -111,7 +111,7 @@ def _item(number: int, job: Mapping[str, Any]) -> _Item:
 
 def _existing(registry: Registry, items: Iterable[_Item], client_ids: Iterable[str]) -> _Existing:
     """At least all jobs that the list, and the clients to prune, are about."""
-    ids = {item.wanted["job_id"] for item in items if KIND.is_id(item.wanted.get("job_id"))}
+    ids = {item.wanted["job_id"] for item in items if JOB.is_id(item.wanted.get("job_id"))}
     clients = {*client_ids, *(item.wanted["client_id"] for item in items if _by_description(item))}
     if len(ids) > _FEW_JOBS or len(clients) > _FEW_CLIENTS:
         return {job["job_id"]: (job, tag) for job, tag in registry.jobs.all_tagged()}
@@ -158,7 +158,7 @@ def _planned(items: Iterable[_Item], existing: Iterable[Document]) -> list[_Item
 
 def _with_plan(item: _Item, existing: Document | None) -> _Item:
     if item.outcome == "ignored":
-        return replace(item, plan=replace(removal(KIND, existing), operation=NOTHING))
+        return replace(item, plan=replace(removal(JOB, existing), operation=NOTHING))
     plan, warnings = plan_for_job(item.wanted, existing, item.state)
     outcome = _OUTCOMES.get(plan.operation, "changed")
     return replace(item, plan=plan, outcome=outcome, result=replace(plan.result(), warnings=warnings))
@@ -170,8 +170,8 @@ def _meant(
     """The job that there is for an item of the list."""
     job_id = item.wanted.get("job_id")
     if job_id is not None:
-        if not KIND.is_id(job_id):
-            raise DocumentError(f"job_id is {job_id!r}, which is no id; it has to match {KIND.id_pattern}.")
+        if not JOB.is_id(job_id):
+            raise DocumentError(f"job_id is {job_id!r}, which is no id; it has to match {JOB.id_pattern}.")
         return by_id.get(job_id)
     if not _by_description(item):
         raise Unidentified(f"Which job is meant? Give job_id, or {' and '.join(UNIQUE_BY)}.")

@@ -13,7 +13,7 @@ from typing import Any
 from ..action.check import check_action
 from ..action.of_job import is_named_only, with_action_defaults
 from ..documents.comparison import merged
-from ..documents.job import KIND
+from ..documents.kinds import JOB
 from ..http.errors import NotFound, Rejected, RestError
 from ..schedule import grammar
 from ..schedule.grammar import TRIGGER_KEYS
@@ -69,7 +69,7 @@ def plan_for_job(
 ) -> tuple[Plan, tuple[str, ...]]:
     """The plan for a job, and warnings for the user."""
     if state == "absent":
-        return removal(KIND, existing), ()
+        return removal(JOB, existing), ()
     warnings: tuple[str, ...] = ()
     if existing is not None:
         wanted = _with_known_ids(wanted, existing)
@@ -83,7 +83,7 @@ def plan_for_job(
                     f"job {existing['job_id']} follows the schedule of its session {session}, not job_schedule.",
                 )
             wanted = {**wanted, "job_schedule": None}
-    return storage(KIND, wanted, existing, initial={"job_schedule": {}}), warnings
+    return storage(JOB, wanted, existing, initial={"job_schedule": {}}), warnings
 
 
 def about_clients(registry: Registry, plans: Iterable[Plan]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.client import KIND as CLIENT
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import CLIENT
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry, connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.environment import (

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import JOB
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import EVENTS
 
@@ -116,7 +116,7 @@ class EventBox:
                 body = json.loads(file.read(_LONGEST))
         except (OSError, ValueError):
             return None
-        if not isinstance(body, dict) or not KIND.is_id(body.get("job_id")) or body.get("event") not in EVENTS:
+        if not isinstance(body, dict) or not JOB.is_id(body.get("job_id")) or body.get("event") not in EVENTS:
             return None
         return Asked(name, body["job_id"], body["event"])
 

@@ -14,8 +14,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND, MAX_ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import MAX_DEPTH
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import JOB, MAX_ACTIONS
 
 #: As long as a text may be that an API takes by default.
 MAX_BYTES = 16 * 1024 * 1024
@@ -29,7 +29,7 @@ def job_problem(job: Any) -> str:
     """Why a document cannot be a job, as the end of a sentence; empty if it can."""
     if not isinstance(job, Mapping):
         return "it is no object"
-    if not KIND.is_id(job.get("job_id")):
+    if not JOB.is_id(job.get("job_id")):
         # Files are named after it.
         return f"{str(job.get('job_id'))[:100]!r} is no id of a job: letters, digits, _ and - only"
     return _unusable(job, MAX_DEPTH) or _too_long(job) or _wrong_shape(job)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import JOB
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import states
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import has_times, is_reopened
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import hold_off_of, round_to_join
@@ -76,7 +76,7 @@ class Core:
         for job_id in refused:
             self.journal.forget_job(job_id)
         for run in self.journal.runs():
-            if not KIND.is_id(run.job_id):
+            if not JOB.is_id(run.job_id):
                 self.journal.forget_run(run.run_id)
                 continue
             self._dispatcher.runs[run.run_id] = run

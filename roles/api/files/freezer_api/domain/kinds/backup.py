@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.backup import INCOMPLETE_STATUSES, KIND
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import BACKUP, INCOMPLETE_STATUSES
 
 from ...errors import BadRequestError
 from ...store.base import Document, Owner, Stored
@@ -22,7 +22,7 @@ class BackupRules(Rules):
     """The life of backups."""
 
     def __init__(self) -> None:
-        super().__init__(KIND)
+        super().__init__(BACKUP)
 
     def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
         sent = super().checked(body)

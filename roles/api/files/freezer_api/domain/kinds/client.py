@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.client import KIND
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import CLIENT
 
 from ...store.base import Document, Owner, Stored
 from .base import Rules
@@ -19,7 +19,7 @@ class ClientRules(Rules):
     """The life of clients."""
 
     def __init__(self) -> None:
-        super().__init__(KIND)
+        super().__init__(CLIENT)
 
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
         client = {"uuid": uuid.uuid4().hex, **sent, "client_id": document_id}

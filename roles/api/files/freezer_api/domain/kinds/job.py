@@ -18,7 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.chec
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import with_action_defaults
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.job import KIND
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import JOB
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import answerable, rescheduled
 
@@ -36,7 +36,7 @@ class JobRules(Rules):
     """The life of jobs."""
 
     def __init__(self) -> None:
-        super().__init__(KIND)
+        super().__init__(JOB)
 
     def usual(self, body: Mapping[str, Any]) -> dict[str, Any]:
         try:

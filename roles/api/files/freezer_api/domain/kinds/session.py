@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import SESSION
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_session
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.session import KIND
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import job_alone, own_schedule
 
 from ...errors import BadRequestError
@@ -37,7 +37,7 @@ class SessionRules(Rules):
     """The life of sessions."""
 
     def __init__(self) -> None:
-        super().__init__(KIND)
+        super().__init__(SESSION)
 
     def usual(self, body: Mapping[str, Any]) -> dict[str, Any]:
         try:

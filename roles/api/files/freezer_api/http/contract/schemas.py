@@ -8,9 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.check import action_schema
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import backup
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import FREEZER_ACTION_SCHEMA
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import (
+    BACKUP_STATUSES,
+    INCOMPLETE_STATUSES,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.schema import (
     CHECKED_TRIGGERS,
     SCHEDULE_SCHEMA,
@@ -118,7 +121,7 @@ def _without_required(schema: Mapping[str, Any]) -> Schema:
 def _sent(kind: Kind) -> Schema:
     if kind.name == "backup":
         # Where it lies has to be said unless that is not known yet, or no longer.
-        incomplete = {"properties": {"status": {"enum": list(backup.INCOMPLETE_STATUSES)}}, "required": ["status"]}
+        incomplete = {"properties": {"status": {"enum": list(INCOMPLETE_STATUSES)}}, "required": ["status"]}
         named: Schema = {"type": "string", "minLength": 1}
         complete = {
             "properties": {"container": named},
@@ -197,7 +200,7 @@ def _stored(kind: Kind) -> Schema:
             wrapped["required"] = ["client_id"]
         properties = {**owner, kind.wrapped_in: wrapped}
         if kind.name == "backup":
-            properties.update(backup_id=id_schema(kind), user_name=TEXT, status={"enum": list(backup.STATUSES)})
+            properties.update(backup_id=id_schema(kind), user_name=TEXT, status={"enum": list(BACKUP_STATUSES)})
             return _object(properties, ("backup_id", *names, "status", "backup_metadata"))
         return _object(properties, (*names, kind.wrapped_in))
     properties = {**kind.schema["properties"], **owner, kind.id_key: id_schema(kind), "_version": VERSION}
