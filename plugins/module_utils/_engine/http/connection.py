@@ -27,10 +27,10 @@ from .repeating import (
     MOST_ANSWER_BYTES,
     RETRIES,
     TIMEOUT_SECONDS,
+    Answer,
     Lost,
     NeverSent,
     Repeating,
-    Reply,
     headers_of,
 )
 from .unix_socket import UnixConnection, check_path, is_unix, path_of
@@ -93,14 +93,14 @@ class Connection(Repeating):
             self._http.close()
             self._http = None
 
-    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
+    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
         headers = {"Accept": "application/json", "User-Agent": "freezer.backup", **self._auth.headers(), **headers}
         connection = self._open()
         try:
             content = body() if callable(body) else body
             connection.request(method, self._address.path.rstrip("/") + path, body=content, headers=headers)
             response = connection.getresponse()
-            return Reply(response.status, headers_of(response.headers), self._whole(response))
+            return Answer(response.status, self._whole(response), headers_of(response.headers))
         except (OSError, http.client.HTTPException) as error:
             self.close()
             fault = self._fault(error, f"{method} {self.url}{path}")

@@ -32,7 +32,7 @@ Data = Union[bytes, bytearray, memoryview, Callable[[], Iterable[bytes]]]
 
 
 class Answer(NamedTuple):
-    """What the server said: the status, the parsed body, and the headers, whose names are in lower case."""
+    """What the server said: the status, the body, which is parsed in the end, and the headers with names in lower case."""
 
     status: int
     document: Any
@@ -42,14 +42,6 @@ class Answer(NamedTuple):
     def etag(self) -> str | None:
         """The tag of this state of a document (RFC 9110, 8.8.3), or None where the server has none."""
         return self.headers.get("etag")
-
-
-class Reply(NamedTuple):
-    """An answer as it came, with the names of its headers in lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
 
 
 class NeverSent(Exception):
@@ -153,8 +145,11 @@ class Repeating(abc.ABC):
         """Close the connection; a later request opens it again."""
 
     @abc.abstractmethod
-    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
-        """Send the request once, with what ``auth`` adds to it. Raises NeverSent, Lost or RestError."""
+    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
+        """Send the request once, with what ``auth`` adds to it; the answer with the bytes of its body.
+
+        Raises NeverSent, Lost or RestError.
+        """
 
 
 def _body(method: str, document: Any, lines: Sequence[Any] | None) -> tuple[bytes | None, dict[str, str]]:
@@ -189,12 +184,12 @@ def retry_after_seconds(value: str | None) -> float | None:
         return None
 
 
-def _answer(service: str, request: str, reply: Reply, raw: bool = False) -> Answer:
-    """The answer, or the error that its status stands for."""
-    document: Any = reply.body if raw and 200 <= reply.status < 300 else None
-    if reply.body and document is None:
+def _answer(service: str, request: str, reply: Answer, raw: bool = False) -> Answer:
+    """The answer with its body parsed, or the error that its status stands for."""
+    document: Any = reply.document if raw and 200 <= reply.status < 300 else None
+    if reply.document and document is None:
         try:
-            document = json.loads(reply.body)
+            document = json.loads(reply.document)
         except ValueError:
             if 200 <= reply.status < 300:
                 message = "{0} was answered with something that is not JSON. Is this the address of {1}?"
@@ -202,7 +197,7 @@ def _answer(service: str, request: str, reply: Reply, raw: bool = False) -> Answ
                     message.format(request, service.replace("The ", "the ")), status=reply.status
                 ) from None
     if 200 <= reply.status < 300 or reply.status == 304:
-        return Answer(reply.status, document, reply.headers)
+        return reply._replace(document=document)
     if reply.headers.get("location") and 300 <= reply.status < 400:
         # Following it would hand the credentials to whomever it names.
         message = "{0} is redirected to {1}. Use that server's address as url."

@@ -15,7 +15,7 @@ from ..http.auth import AuthMethod
 from ..http.connection import server_address
 from ..http.errors import WrongService
 from ..http.faults import LASTING, NEVER_SENT, fault_of
-from ..http.repeating import BLOCK_BYTES, MOST_ANSWER_BYTES, Lost, NeverSent, Repeating, Reply, headers_of
+from ..http.repeating import BLOCK_BYTES, MOST_ANSWER_BYTES, Answer, Lost, NeverSent, Repeating, headers_of
 from .transport import Transport, imported, open_session
 
 #: What may be asked again when it is known to end in the same state: also a service that fell over, or is too busy.
@@ -68,7 +68,7 @@ class Service(Repeating):
         finally:
             self._own.sink = None
 
-    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Reply:
+    def _exchange(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
         what = f"A request to {self._service}"
         library = (
             imported("keystoneauth1.exceptions", what).ClientException,
@@ -102,7 +102,7 @@ class Service(Repeating):
             else:
                 content = self._whole(response.raw)
             done = True
-            return Reply(response.status_code, headers_of(response.headers), content)
+            return Answer(response.status_code, content, headers_of(response.headers))
         except (OSError, http.client.HTTPException, *library) as error:
             request = f"{method} {self.url}{path}"
             fault = fault_of(error, self._service, self.url, request, self._timeout_seconds)

@@ -52,21 +52,11 @@ class VolumeRestore:
         began: list[bool] = []
 
         def do() -> None:
+            path, asked = f"/backups/{quote(found['id'])}/restore", {"restore": {"volume_id": volume_id}}
             if is_snapshot:
-                self._service.request(
-                    "POST",
-                    f"/volumes/{quote(volume_id)}/action",
-                    {"revert": {"snapshot_id": found["id"]}},
-                    repeatable=False,
-                    headers=_REVERT_VERSION,
-                )
-            else:
-                self._service.request(
-                    "POST",
-                    f"/backups/{quote(found['id'])}/restore",
-                    {"restore": {"volume_id": volume_id}},
-                    repeatable=False,
-                )
+                path, asked = f"/volumes/{quote(volume_id)}/action", {"revert": {"snapshot_id": found["id"]}}
+            headers = _REVERT_VERSION if is_snapshot else {}
+            self._service.request("POST", path, asked, repeatable=False, headers=headers)
             self._volumes.expire()
             began.append(True)
 
@@ -80,34 +70,26 @@ class VolumeRestore:
         once(do, find, clock, f"The restore into {label}", busy=f"Cinder works on {label}, whose end")
 
     def _detach(self, volume: Resource, attachment: Mapping[str, Any], clock: Clock) -> None:
-        server_id = attachment["server_id"]
-
         def do() -> None:
             try:
-                self._cloud.service("compute").request(
-                    "DELETE", f"/servers/{quote(server_id)}/os-volume_attachments/{quote(volume['id'])}"
-                )
+                compute = self._cloud.service("compute")
+                compute.request("DELETE", f"{_attachments_path(attachment)}/{quote(volume['id'])}")
             except NotFound:
                 pass
 
-        label = volume["name"] or volume["id"]
-        self._by_nova(do, volume, "available", f"Detaching {label}", clock)
+        self._by_nova(do, volume, "available", "Detaching {0}", clock)
 
     def _attach(self, volume: Resource, attachment: Mapping[str, Any], clock: Clock) -> None:
-        server_id = attachment["server_id"]
+        new = {"volumeAttachment": {"volumeId": volume["id"], "device": attachment.get("device")}}
 
         def do() -> None:
-            self._cloud.service("compute").request(
-                "POST",
-                f"/servers/{quote(server_id)}/os-volume_attachments",
-                {"volumeAttachment": {"volumeId": volume["id"], "device": attachment.get("device")}},
-                repeatable=False,
-            )
+            self._cloud.service("compute").request("POST", _attachments_path(attachment), new, repeatable=False)
 
-        label = volume["name"] or volume["id"]
-        self._by_nova(do, volume, "in-use", f"Attaching {label} again", clock)
+        self._by_nova(do, volume, "in-use", "Attaching {0} again", clock)
 
     def _by_nova(self, ask: Callable[[], None], volume: Resource, ends_as: str, doing: str, clock: Clock) -> None:
+        label = volume["name"] or volume["id"]
+
         def do() -> None:
             ask()
             self._volumes.expire()
@@ -117,7 +99,8 @@ class VolumeRestore:
             current = self._volumes.idle(volume["id"])
             return current if current and current["status"] == ends_as else None
 
-        once(do, find, clock, doing, busy=f"Nova works on the server of {volume['name'] or volume['id']}, whose end")
+        busy = f"Nova works on the server of {label}, whose end"
+        once(do, find, clock, doing.format(label), busy)
 
     def new_volume(
         self, name: str, like: Resource, found: Resource, is_snapshot: bool, dry_run: bool
@@ -177,3 +160,7 @@ class VolumeRestore:
                     self._volumes.delete(one["id"])
         except FreezerError:
             pass  # the problem that led here is the one to tell
+
+
+def _attachments_path(attachment: Mapping[str, Any]) -> str:
+    return f"/servers/{quote(attachment['server_id'])}/os-volume_attachments"

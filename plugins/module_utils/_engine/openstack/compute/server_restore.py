@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Callable
 from urllib.parse import quote
 
 from ...errors import FreezerError
@@ -38,48 +38,31 @@ class ServerRestore:
             lambda: self._servers.idle(server_id, "ACTIVE", "SHUTOFF", "ERROR"), f"The end of Nova's work on {name}"
         )
         was_active = server["status"] == "ACTIVE"
-        if was_active:
-            once(
-                lambda: self._servers.act(server_id, {"os-stop": None}),
-                lambda: self._servers.idle(server_id, "SHUTOFF"),
-                clock,
-                f"Stopping {name}",
-                busy=f"Nova works on {name} for another client, whose end",
-            )
 
-        # For a moment Nova has a server that was stopped as running, before it stops it again.
-        ends_as = ("SHUTOFF", "ACTIVE") if server["status"] == "ERROR" else ("SHUTOFF",)
+        def ask(do: Callable[[], object], until: Callable[[], Resource | None], doing: str) -> None:
+            once(do, until, clock, f"{doing} {name}", busy=f"Nova works on {name} for another client, whose end")
+
+        def start() -> None:
+            # Nova starts a rebuilt server by itself if it was running before.
+            if self._servers.existing(server_id)["status"] != "ACTIVE":
+                self._servers.act(server_id, {"os-start": None})
 
         def rebuilt() -> Resource | None:
-            found = self._servers.idle(server_id, *ends_as)
+            # For a moment Nova has a server that was stopped as running, before it stops it again.
+            found = self._servers.idle(server_id, "SHUTOFF", *(["ACTIVE"] if server["status"] == "ERROR" else []))
             return found if found and (found.get("image") or {}).get("id") == image["id"] else None
 
-        try:
-            once(
-                lambda: self._servers.act(server_id, {"rebuild": {"imageRef": image["id"]}}),
-                rebuilt,
-                clock,
-                f"Rebuilding {name}",
-                busy=f"Nova works on {name} for another client, whose end",
+        if was_active:
+            stop = {"os-stop": None}
+            ask(
+                lambda: self._servers.act(server_id, stop), lambda: self._servers.idle(server_id, "SHUTOFF"), "Stopping"
             )
+        try:
+            new = {"rebuild": {"imageRef": image["id"]}}
+            ask(lambda: self._servers.act(server_id, new), rebuilt, "Rebuilding")
         finally:
             if was_active:
-                self._start(server_id, name, clock)
-
-    def _start(self, server_id: str, name: str, clock: Clock) -> None:
-        def do() -> None:
-            # Nova starts a rebuilt server by itself if it was running before.
-            if self._servers.existing(server_id)["status"] == "ACTIVE":
-                return
-            self._servers.act(server_id, {"os-start": None})
-
-        once(
-            do,
-            lambda: self._servers.idle(server_id, "ACTIVE"),
-            clock,
-            f"Starting {name}",
-            busy=f"Nova works on {name} for another client, whose end",
-        )
+                ask(start, lambda: self._servers.idle(server_id, "ACTIVE"), "Starting")
 
     def boot_beside(self, server: Resource, image: Resource, name: str, dry_run: bool) -> dict[str, Any]:
         """A new server made of an image, which is made once. Raises FreezerError."""
