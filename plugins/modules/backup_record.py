@@ -97,7 +97,7 @@ backup:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.backups import ensure_backup_record
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import ensure_backup_record
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import present_absent, stamps
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 

@@ -106,7 +106,7 @@ client:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.clients import ensure_client
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import ensure_client
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import present_absent, stamps
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 

@@ -60,7 +60,7 @@ query_result:
 """
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.clients import flat_client
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import flat_client
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.select import select
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import info_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule

@@ -15,12 +15,12 @@ from typing import Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import actions_of, bare_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.backups import ensure_backup_record
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import (
     existing_job,
     record_status,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import ensure_backup_record
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.sessions import act
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import states
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes

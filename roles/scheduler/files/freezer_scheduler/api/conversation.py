@@ -14,11 +14,13 @@ from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.comparison import merged
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.backups import ensure_backup_record
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.clients import ensure_client
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.collection import Collection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.ensure import change_whole
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import (
+    ensure_backup_record,
+    ensure_client,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import (
     Conflict,
     NotAllowed,
