@@ -31,28 +31,14 @@ _TIMEOUT_SECONDS = snapshots.DEFAULT_TIMEOUT_SECONDS
 
 @dataclass
 class _SnapshotSource(ReadSource):
-    """A source in a snapshot."""
+    """A source in a snapshot, which is this volume as soon as it is made."""
 
-    _volume: Volume | None = None
-
-    def set_volume(self, volume: Volume, plan: Plan, create_seconds: float) -> None:
-        """Describe the snapshot that is read."""
-        self._volume = volume
-        self.snapshot = {
-            "kind": "lvm",
-            "volume": plan.origin.full_name,
-            "name": volume.name,
-            "file_system": plan.kind,
-            "thin": volume.is_thin,
-            "bytes": volume.bytes,
-            "create_seconds": round(create_seconds, 3),
-            "moment": round((self.moment_ns or 0) / 1e9, 3),
-        }
+    volume: Volume | None = None
 
     def confirm(self) -> dict[str, Any]:
         """Raises SnapshotError if the snapshot is incomplete."""
-        if self._volume is not None and self.snapshot is not None:
-            self.snapshot["used_percent"] = snapshots.check_whole(self._volume).data_percent
+        if self.volume is not None and self.snapshot is not None:
+            self.snapshot["used_percent"] = snapshots.check_whole(self.volume).data_percent
         return super().confirm()
 
 
@@ -238,8 +224,17 @@ class Consistent(Live):
                 read.hold = {"held_seconds": hold.held_seconds, "targets": hold.targets}
             else:
                 seconds = _take(options, plan, tags, read, stack)
-            volume = snapshots.find_snapshot(plan.origin, plan.name, tags)
-            read.set_volume(volume, plan, seconds)
+            volume = read.volume = snapshots.find_snapshot(plan.origin, plan.name, tags)
+            read.snapshot = {
+                "kind": "lvm",
+                "volume": plan.origin.full_name,
+                "name": volume.name,
+                "file_system": plan.kind,
+                "thin": volume.is_thin,
+                "bytes": volume.bytes,
+                "create_seconds": round(seconds, 3),
+                "moment": round((read.moment_ns or 0) / 1e9, 3),
+            }
             point = plan.point or mounting.default_point(volume)
             mounting.mount_volume(volume, point, plan.kind, options.lvm_snapperm == "rw", _TIMEOUT_SECONDS)
             inside = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))

@@ -7,19 +7,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..schedule.grammar import FIELD_RANGES
 from .errors import DocumentError
 
 #: The fields of a calendar, whose values the README writes as numbers too.
-CALENDAR_KEYS = (
-    "schedule_year",
-    "schedule_month",
-    "schedule_day",
-    "schedule_week",
-    "schedule_day_of_week",
-    "schedule_hour",
-    "schedule_minute",
-    "schedule_second",
-)
+CALENDAR_KEYS = tuple("schedule_" + name for name in FIELD_RANGES)
 
 
 def usual_job(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,18 +32,9 @@ _NAMES = {"compute": "Nova", "image": "Glance", "object-store": "Swift", "volume
 
 #: The options of ``connect_cloud``; all are optional.
 CLOUD_OPTIONS = (
-    "cloud",
-    "auth_type",
-    "auth",
-    "region_name",
-    "interface",
-    "ca_file",
-    "validate_certs",
-    "client_cert",
-    "client_key",
-    "timeout_seconds",
-    "retries",
-)
+    "cloud", "auth_type", "auth", "region_name", "interface", "ca_file", "validate_certs", "client_cert",
+    "client_key", "timeout_seconds", "retries",
+)  # fmt: skip
 
 
 class Cloud:

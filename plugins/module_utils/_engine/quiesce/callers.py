@@ -72,7 +72,7 @@ def _answer(callers: list[socket.socket], answer: dict[str, Any]) -> None:
 
 
 def _listen(state: State) -> socket.socket:
-    state.remove_socket()
+    state.remove("sock")
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:

@@ -97,23 +97,25 @@ class FileSystem(Driver):
             raise QuiesceError(f"The {self.label} cannot be frozen: {_reason(error)}.") from None
 
     def release(self) -> None:
-        try:
-            fcntl.ioctl(self._descriptor, _THAW, 0)
-        except OSError as error:
-            if error.errno != errno.EINVAL:
-                raise QuiesceError(f"The {self.label} cannot be thawed: {_reason(error)}.") from None
-            raise QuiesceError(f"The {self.label} was thawed by another process before its release.") from None
+        if not self._thaw():
+            raise QuiesceError(f"The {self.label} was thawed by another process before its release.")
 
     def recover(self) -> None:
         if self._refused:
             return  # if it is frozen, another process has frozen it
         if self._descriptor < 0:
             self.open()
+        self._thaw()
+
+    def _thaw(self) -> bool:
+        """Whether it was frozen until now."""
         try:
             fcntl.ioctl(self._descriptor, _THAW, 0)
         except OSError as error:
-            if error.errno != errno.EINVAL:  # not frozen
+            if error.errno != errno.EINVAL:
                 raise QuiesceError(f"The {self.label} cannot be thawed: {_reason(error)}.") from None
+            return False
+        return True
 
     def close(self) -> None:
         if self._descriptor >= 0:

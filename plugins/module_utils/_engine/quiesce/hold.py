@@ -216,7 +216,7 @@ def _clean_up(state: State, record: dict[str, Any]) -> dict[str, Any]:
         problems = guard.recover(taken)
         for driver in taken:
             driver.close()
-    state.remove_socket()
+    state.remove("sock")
     if problems:
         raise QuiesceError(" ".join(problems))
     final: dict[str, Any] = {"plain": plain(record["targets"]), "state": "released", "released_by": "cleanup"}

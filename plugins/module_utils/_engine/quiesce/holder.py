@@ -352,7 +352,7 @@ class _Holder:
             self._state.write({**self._record, **final} if state == "releasing" else final)
         except QuiesceError as error:
             say(str(error))
-        self._state.remove_socket()
+        self._state.remove("sock")
         public = {key: value for key, value in final.items() if key != "targets_left"}
         if self._callers is not None:
             self._callers.tell_end(public)
@@ -375,7 +375,7 @@ class _Holder:
         final.update(state="released", released_by="guard", released_at=time.time(), problems=problems)
         final["remaining_seconds"] = 0.0
         self._state.write(final if not problems else {**record, **final, "state": "holding"})
-        self._state.remove_socket()
+        self._state.remove("sock")
 
 
 def boot_id() -> str:

@@ -37,21 +37,9 @@ from . import (
 )
 
 _ROOM = (
-    base,
-    process,
-    programs,
-    sql_client,
-    filesystem,
-    command,
-    mysql,
-    postgresql,
-    mongodb,
-    targets,
-    state,
-    callers,
-    guard,
-    holder,
-)
+    base, process, programs, sql_client, filesystem, command, mysql, postgresql, mongodb, targets, state, callers,
+    guard, holder,
+)  # fmt: skip
 #: The modules of `system` that this room imports.
 _SYSTEM = (system_errors, system_process, mounts, undo)
 

@@ -221,7 +221,3 @@ class State:
                         os.unlink(f"{self.name}.{ending}", dir_fd=folder)
         except OSError:
             pass
-
-    def remove_socket(self) -> None:
-        """Remove the socket, if it exists."""
-        self.remove("sock")

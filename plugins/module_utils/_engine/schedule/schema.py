@@ -35,16 +35,8 @@ INTERVAL_PATTERN = rf"^(continuous|(\d+ +({'|'.join(SECONDS_PER_UNIT)})))$"
 
 #: What the server and the scheduler write.
 RUN_KEYS = (
-    "time_created",
-    "time_started",
-    "time_ended",
-    "event",
-    "status",
-    "result",
-    "current_pid",
-    "reason",
-    "progress",
-)
+    "time_created", "time_started", "time_ended", "event", "status", "result", "current_pid", "reason", "progress",
+)  # fmt: skip
 
 #: A number is stored as text.
 _CALENDAR_FIELD = {"type": ["string", "integer"], "minimum": 0, "maximum": 9999}

@@ -18,38 +18,12 @@ _ESCAPE = re.compile(r"\\([0-7]{3})")
 #: Kinds of file systems that hold no files of anybody: what the kernel or a program says, in the form of files.
 WITHOUT_FILES = frozenset(
     [
-        "autofs",
-        "binder",
-        "binfmt_misc",
-        "bpf",
-        "cgroup",
-        "cgroup2",
-        "configfs",
-        "debugfs",
-        "devfs",
-        "devpts",
-        "devtmpfs",
-        "efivarfs",
-        "fusectl",
-        "hugetlbfs",
-        "mqueue",
-        "nfsd",
-        "nsfs",
-        "proc",
-        "pstore",
-        "resctrl",
-        "rpc_pipefs",
-        "securityfs",
-        "selinuxfs",
-        "smackfs",
-        "sysfs",
-        "tracefs",
-        "xenfs",
-        "fuse.gvfsd-fuse",
-        "fuse.lxcfs",
-        "fuse.portal",
+        "autofs", "binder", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devfs", "devpts",
+        "devtmpfs", "efivarfs", "fusectl", "hugetlbfs", "mqueue", "nfsd", "nsfs", "proc", "pstore", "resctrl",
+        "rpc_pipefs", "securityfs", "selinuxfs", "smackfs", "sysfs", "tracefs", "xenfs", "fuse.gvfsd-fuse",
+        "fuse.lxcfs", "fuse.portal",
     ]
-)
+)  # fmt: skip
 
 
 class Mount(NamedTuple):

@@ -16,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import IO, Any, NamedTuple, Union
+from typing import IO, Any, NamedTuple, Union, cast
 
 from .errors import HostError
 
@@ -127,6 +127,10 @@ class Program:
             raise HostError(
                 f"{argv[0]} cannot be started: {getattr(problem, 'strerror', None) or problem}."
             ) from problem
+        #: Where it listens, what it prints, and its error stream; each if that is a PIPE.
+        self.stdin, self.stdout, self.stderr = (
+            cast("IO[bytes]", pipe) for pipe in (self._process.stdin, self._process.stdout, self._process.stderr)
+        )
 
     def __enter__(self) -> Program:
         return self
@@ -140,26 +144,6 @@ class Program:
     def pid(self) -> int:
         """The number of the process, and of its session if it has its own."""
         return self._process.pid
-
-    @property
-    def stdin(self) -> IO[bytes]:
-        """Where it listens, if that is a PIPE."""
-        return self._pipe(self._process.stdin)
-
-    @property
-    def stdout(self) -> IO[bytes]:
-        """What it prints, if that is a PIPE."""
-        return self._pipe(self._process.stdout)
-
-    @property
-    def stderr(self) -> IO[bytes]:
-        """Its error stream, if that is a PIPE."""
-        return self._pipe(self._process.stderr)
-
-    def _pipe(self, pipe: IO[bytes] | None) -> IO[bytes]:
-        if pipe is None:
-            raise ValueError(f"{self.name} was not started with such a pipe")
-        return pipe
 
     def said(self) -> str:
         """The end of what it has said, in one line."""
@@ -186,7 +170,7 @@ class Program:
             self._signal(signal.SIGKILL)
             if self.wait(_TO_DIE_SECONDS) is None:
                 self.leave()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for pipe in (self.stdin, self.stdout, self.stderr):
             if pipe is not None:
                 try:
                     pipe.close()

@@ -86,15 +86,9 @@ def tls_of(known: Mapping[str, Any]) -> Tls:
 
 
 _SCOPES = (
-    "project_id",
-    "project_name",
-    "tenant_id",
-    "tenant_name",
-    "domain_id",
-    "domain_name",
-    "system_scope",
+    "project_id", "project_name", "tenant_id", "tenant_name", "domain_id", "domain_name", "system_scope",
     "trust_id",
-)
+)  # fmt: skip
 
 
 def auth_method(auth_type: str, auth: Mapping[str, Any], transport: Transport) -> AuthMethod:
