@@ -343,7 +343,6 @@ def main() -> None:
         "backup",
         lambda action, check_mode: backup(action, dry_run=check_mode),
         shown=SHOWN_OF_BACKUPS,
-        required=["path_to_backup"],
     )
 
 

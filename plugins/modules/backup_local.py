@@ -70,7 +70,6 @@ def main() -> None:
         "backup",
         lambda action, check_mode: backup_local(action, dry_run=check_mode),
         shown=SHOWN_OF_BACKUPS,
-        required=["path_to_backup"],
     )
 
 

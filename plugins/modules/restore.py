@@ -253,7 +253,6 @@ def main() -> None:
             "level",
             "timestamp",
         ],
-        required=["restore_abs_path"],
     )
 
 

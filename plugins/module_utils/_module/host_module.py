@@ -36,7 +36,6 @@ def run_on_host(
     verb: str,
     work: Work,
     shown: list[str],
-    required: list[str] | None = None,
     diff_of: Callable[[dict[str, Any]], dict[str, Any]] | None = None,
 ) -> None:
     """Run one piece of the engine's work, a verb of an action, as an Ansible module.
@@ -62,10 +61,6 @@ def run_on_host(
         refuse_twice({key: value for key, value in given.items() if not key.startswith("_")})
     except OptionError as problem:
         module.fail_json(msg=f"{problem} Nothing was done.")
-    of_cloud = any(module.params[key] for key in _CLOUD_KEYS)
-    missing = [name for name in required or [] if not module.params[name] and not of_cloud]
-    if missing:
-        module.fail_json(msg=f"missing required arguments: {', '.join(missing)}")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_by_signal)
     try:

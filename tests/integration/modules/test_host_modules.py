@@ -247,8 +247,8 @@ def test_an_action_admin_is_a_valid_set_of_options_for_prune_and_for_no_other(ho
             "exclude says what a backup reads, and a restore brings back all of it; leave it",
         ),
         ("verify", {}, "There is no"),
-        ("restore", {"restore_abs_path": None}, "missing required arguments: restore_abs_path"),
-        ("backup", {"path_to_backup": None}, "missing required arguments: path_to_backup"),
+        ("restore", {"restore_abs_path": None}, "restore_abs_path is missing: say which folder to restore into."),
+        ("backup", {"path_to_backup": None}, "path_to_backup is missing: say which folder or file to back up."),
     ],
 )
 def test_bad_input_gets_a_sentence_and_writes_nothing(host, module, options, said):

@@ -244,6 +244,26 @@ def test_an_empty_folder_is_a_backup_too(one_set):
     assert differences(one_set.source, target) == []
 
 
+def test_the_path_is_checked_once_before_anything_is_done_and_not_again_on_the_way_to_tar(one_set, monkeypatch):
+    write(one_set.source / "file")
+    looks = []
+
+    def watched(name):
+        look = getattr(os, name)
+
+        def looked(path, *arguments, **options):
+            if path == str(one_set.source):
+                looks.append(name)
+            return look(path, *arguments, **options)
+
+        return looked
+
+    for name in ("stat", "access"):
+        monkeypatch.setattr(os, name, watched(name))
+    assert one_set.backup()["outcome"] == "success"
+    assert looks == ["stat", "access"]
+
+
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(one_set):
     write(one_set.source / "file")
     planned = one_set.backup(dry_run=True, max_level=3)
