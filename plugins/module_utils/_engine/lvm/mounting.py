@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 
 from ..system import mounts
+from ..system.errors import HostError
 from ..system.mounts import Mount
 from ..system.undo import on_failure
 from . import programs
@@ -79,7 +80,7 @@ def where_mounted(volume: Volume) -> list[Mount]:
         try:
             if mounts.device_number(mount) == volume.number:
                 found.append(mount)
-        except SnapshotError:
+        except HostError:
             pass  # the device of another mount has been removed
     return found
 
