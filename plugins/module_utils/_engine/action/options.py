@@ -16,7 +16,7 @@ from typing import Any
 
 from ..documents.action import EXEC_KEYS
 from ..errors import OptionError, UnknownOption
-from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS
+from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, deadline_fault
 from ..repository.compressions import LEVELS
 from ..repository.names import check_name
 from ..system.meant import did_you_mean
@@ -176,14 +176,6 @@ class Options:
                 f"compression_level has to be between 1 and {best}{with_name}, and is {self.compression_level}."
             )
 
-    def refuse_deadline(self) -> None:
-        """Raise OptionError for a deadline that nothing can be held for."""
-        if not 0 < self.deadline_seconds <= MOST_DEADLINE_SECONDS:
-            raise OptionError(
-                f"deadline_seconds has to be above 0 and at most {MOST_DEADLINE_SECONDS:.0f}, and is "
-                f"{self.deadline_seconds:g}."
-            )
-
     def refuse_names(self) -> None:
         """Raise OptionError for a name of a host or of backups that no folder of a container can have."""
         for name in ("hostname", "backup_name"):
@@ -207,7 +199,9 @@ class Options:
             self.refuse_retention(work)
         if work == "backup":
             self.refuse_level()
-            self.refuse_deadline()
+            fault = deadline_fault(self.deadline_seconds)
+            if fault:
+                raise OptionError(fault)
         if work == "restore":
             self.refuse_part()
         if work != "info":
@@ -246,7 +240,7 @@ class Options:
         for place in self._given_places():
             access = self._access_of(place)
             located = locate(place.get("storage") or self.storage, "any", access)
-            found.append((located.kind, {**access, **self._manner()}, located.chosen))
+            found.append((located.kind, access, located.chosen))
         return found
 
     def _locations(self, environ: Mapping[str, str] | None) -> list[Location]:
@@ -272,23 +266,21 @@ class Options:
         return self.storages or [{"storage": self.storage, "container": self.container}]
 
     def access(self, kind: str, container: str) -> dict[str, Any]:
-        """Who asks the cloud that one of the places is in, and how: what stands beside it, else what the action says."""
-        for place, located in zip(self.storages, self._locations(None)):
+        """Who asks the cloud that one of the places is in, and how."""
+        for place, located in zip(self._given_places(), self._locations(None)):
             if (located.kind, located.container) == (kind, container):
-                return {**self._access_of(place), **self._manner()}
+                return self._access_of(place)
         return self.own_access()
 
     def own_access(self) -> dict[str, Any]:
         """Who asks the cloud that the action itself is about, and how."""
-        return {**self._access_of({}), **self._manner()}
+        return self._access_of({})
 
-    def _access_of(self, place: Mapping[str, Any]) -> dict[str, str]:
-        """Who asks the cloud of a storage, which is the one of the action if the storage does not say it."""
+    def _access_of(self, place: Mapping[str, Any]) -> dict[str, Any]:
+        """Who asks the cloud of a place, as stands beside it, else as the action says; and how, as the action says."""
         own = {key: str(place[key]) for key in _ACCESS if place.get(key)}
-        return own or {key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}
-
-    def _manner(self) -> dict[str, Any]:
-        return {key: getattr(self, key) for key in ("insecure", "proxy", "timeout") if getattr(self, key)}
+        said = own or {key: str(getattr(self, key)) for key in _ACCESS if getattr(self, key)}
+        return {**said, **{key: getattr(self, key) for key in ("insecure", "proxy", "timeout") if getattr(self, key)}}
 
 
 def option_name(key: str) -> str:

@@ -67,7 +67,7 @@ class HttpBasic(AuthMethod):
 
 
 class Token(AuthMethod):
-    """``token``: a token that was got from Keystone elsewhere, sent as ``X-Auth-Token``."""
+    """``token``: a token of Keystone that the caller has, sent as ``X-Auth-Token``."""
 
     auth_type = "token"
 

@@ -178,7 +178,7 @@ def _socket_path(url: str) -> str:
 
 
 def _has_news(kept: socket.socket) -> bool:
-    """Whether a connection on which nobody speaks can be read, which means that the server has closed it."""
+    """Whether a connection without a request can be read, which means that the server has closed it."""
     with selectors.DefaultSelector() as selector:
         selector.register(kept, selectors.EVENT_READ)
         return bool(selector.select(timeout=0))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""What can go wrong between us and a server that speaks REST. Every message is a sentence for the person who asked."""
+"""What can go wrong between us and a server that speaks REST. Every message is a sentence for the user."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class RestError(FreezerError):
 
 
 class BadAddress(RestError):
-    """The address or the options of the connection make no sense."""
+    """The address or the options of the connection cannot be used."""
 
 
 class Unreachable(RestError):
-    """There was no answer: nobody listens, the connection was lost, the time was up."""
+    """There was no answer: no server listens, the connection was lost, the time was up."""
 
 
 class Untrusted(Unreachable):
@@ -45,11 +45,11 @@ class Untrusted(Unreachable):
 
 
 class WrongService(RestError):
-    """Somebody answered, but not in the way the service that is meant does."""
+    """What answered is not the service that was meant."""
 
 
 class Rejected(RestError):
-    """The server understood the request and finds fault with it (400, 413, 422)."""
+    """The server understood the request and does not accept it (400, 413, 422)."""
 
 
 class Unauthorized(RestError):
@@ -69,7 +69,7 @@ class NotAllowed(RestError):
 
 
 class Conflict(RestError):
-    """Somebody else holds the id, or was faster (409, 412)."""
+    """Another client has the id, or was faster (409, 412)."""
 
 
 class ServerError(RestError):

@@ -199,7 +199,7 @@ def _answer(service: str, request: str, reply: Answer, raw: bool = False) -> Ans
     if 200 <= reply.status < 300 or reply.status == 304:
         return reply._replace(document=document)
     if reply.headers.get("location") and 300 <= reply.status < 400:
-        # Following it would hand the credentials to whomever it names.
+        # Following it would hand the credentials to the server that it names.
         message = "{0} is redirected to {1}. Use that server's address as url."
         raise RestError(message.format(request, reply.headers["location"]), status=reply.status)
     raise error_from(request, reply.status, document, service)

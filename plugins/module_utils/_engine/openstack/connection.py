@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""A cloud: who asks, and the connections to its services, which the catalogue of Keystone leads to.
+"""A cloud: its login, and the services that the catalogue of Keystone leads to.
 
 keystoneauth1 logs in and sends, openstacksdk reads a ``clouds.yaml``.
 """
@@ -38,7 +38,7 @@ CLOUD_OPTIONS = (
 
 
 class Cloud:
-    """A project of a cloud, as somebody who has a role in it."""
+    """A project of a cloud, as a user with a role in it sees it."""
 
     def __init__(self, auth: AuthMethod, transport: Transport, known: Mapping[str, Any]) -> None:
         """``known`` are the options that ``complete`` has put together."""
@@ -70,7 +70,7 @@ class Cloud:
         return next(filter(None, said), None) or self._known.get(key)
 
     def _filled(self, address: str) -> str:
-        """An address with the project where it leaves a place for one."""
+        """An address with the id of the project where it has a placeholder for it."""
         for place in ("%(project_id)s", "$(project_id)s", "%(tenant_id)s", "$(tenant_id)s"):
             if place in address:
                 address = address.replace(place, self.project_id())
@@ -111,8 +111,8 @@ def connect_cloud(options: Mapping[str, Any], environ: Mapping[str, str], creden
     """The cloud that options and environment mean, asked when an answer is needed first.
 
     ``cloud`` is the name of a cloud in a ``clouds.yaml``, or what stands there; ``auth`` and ``auth_type`` are those of
-    keystoneauth. Without both the variables ``OS_CLOUD``, or ``OS_AUTH_URL`` and the like, say who asks, or a file with
-    one cloud that ``OS_CLIENT_CONFIG_FILE`` names. ``credentials`` is what the caller calls the option to give in place of
+    keystoneauth. Without both the variables ``OS_CLOUD``, or ``OS_AUTH_URL`` and the like, have the credentials, or a
+    file with one cloud that ``OS_CLIENT_CONFIG_FILE`` names. ``credentials`` is what the caller calls the option to give in place of
     ``cloud``. Raises a RestError if they make no sense.
     """
     given = {name: options[name] for name in CLOUD_OPTIONS if options.get(name) is not None}

@@ -146,7 +146,7 @@ class Servers(Listing):
         if known is None:
             self.expire()
         else:
-            # So that nobody takes it for idle until the list is asked for again, which is soon and for all at once.
+            # So that no thread takes it for idle until the list is asked for again, which is soon and for all at once.
             self.add({**known, "OS-EXT-STS:task_state": "asked"})
         return answer.document
 

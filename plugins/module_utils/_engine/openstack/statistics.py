@@ -3,7 +3,7 @@
 """How servers and volumes are, how big, and what backups there are of them.
 
 Five lists are asked for, however many servers and volumes there are; and of each running server its diagnostics, where
-the cloud shows them to whoever asks.
+the cloud shows them to this user.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def open_session(transport: Transport, what: str, **options: Any) -> Any:
         user_agent="freezer.backup",
         **options,
     )
-    # Who asks is said in the headers. The password of ~/.netrc is for other programs.
+    # The headers carry the credentials. The password of ~/.netrc is for other programs.
     opened.session.auth = lambda request: request
     # The environment's proxies count, as with all clients of OpenStack, where no other way is said.
     opened.session.trust_env = transport.proxy is None
@@ -71,7 +71,7 @@ def open_session(transport: Transport, what: str, **options: Any) -> Any:
 
 
 def _authorities(tls: Tls) -> str | bool:
-    """The file or folder with the certificates of those whom we trust: of the system, as everywhere in Python.
+    """The file or folder with the certificates of trusted authorities: those of the system, as everywhere in Python.
 
     The library that keystoneauth1 sends with would take a list that came with Python packages.
     """

@@ -59,7 +59,7 @@ def once(
     """Ask for something that must not be made twice, and return it.
 
     When no answer came, or the service failed, it is looked for before it is asked for again: the first request may have
-    been accepted. A conflict is somebody else's work on the same thing, which ends; ``busy`` is said when it does not.
+    been accepted. A conflict is the work of another client on the same thing, which ends; ``busy`` is said when it does not.
     """
     failures = 0
 

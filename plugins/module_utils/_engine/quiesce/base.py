@@ -25,6 +25,13 @@ class QuiesceError(FreezerError):
     """A target cannot be quiesced or frozen, or was released too early."""
 
 
+def deadline_fault(seconds: float) -> str:
+    """What is wrong with a deadline, as a sentence; empty if it is one."""
+    if 0 < seconds <= MOST_DEADLINE_SECONDS:
+        return ""
+    return f"deadline_seconds has to be above 0 and at most {MOST_DEADLINE_SECONDS:.0f}, and is {seconds:g}."
+
+
 def uptime() -> float:
     """Seconds of a clock that cannot be set and goes on while the machine sleeps; deadlines use it."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -19,7 +19,7 @@ from typing import Any
 
 from ..system.errors import HostError
 from . import guard
-from .base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS, Limits, QuiesceError
+from .base import DEFAULT_DEADLINE_SECONDS, Limits, QuiesceError, deadline_fault
 from .holder import boot_id
 from .launch import start
 from .state import State
@@ -284,10 +284,9 @@ def _request(
     hold_at: float | None = None,
     attached: bool = False,
 ) -> dict[str, Any]:
-    if not 0 < deadline_seconds <= MOST_DEADLINE_SECONDS:
-        raise QuiesceError(
-            f"deadline_seconds has to be above 0 and at most {MOST_DEADLINE_SECONDS:.0f}, and is {deadline_seconds:g}."
-        )
+    fault = deadline_fault(deadline_seconds)
+    if fault:
+        raise QuiesceError(fault)
     if not 0 < timeout_seconds <= 86400:
         raise QuiesceError(f"timeout_seconds has to be above 0 and at most 86400, and is {timeout_seconds:g}.")
     if hold_at is not None and hold_at - time.time() > MOST_AHEAD_SECONDS:

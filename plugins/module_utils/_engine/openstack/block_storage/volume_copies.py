@@ -20,7 +20,7 @@ from ..waiting import Clock
 from .group_snapshots import GroupSnapshots
 
 BROKEN = ("error", "error_deleting", "error_restoring")
-#: Somebody, or a run that was killed, has asked Cinder for something that ends by itself.
+#: Another client, or a run that was killed, has asked Cinder for something that ends by itself.
 _AT_WORK = ("creating", "backing-up", "restoring", "updating")
 #: By so much, either way, a clock of the cloud may differ from ours.
 _CLOCKS_AGREE_WITHIN_SECONDS = 60
@@ -78,7 +78,7 @@ class VolumeCopies:
         return next((one for one in known if one["status"] == "available"), None)
 
     def held_snapshot(self, volume: Resource) -> Resource | None:
-        """The snapshot that was taken while something was held still, and that the backup is made of."""
+        """The snapshot that was taken while an application was quiesced, and that the backup is made of."""
         if self.options.incremental:
             return None
         known = self.snapshots.named(self.held_title(volume), volume["id"])
@@ -130,7 +130,7 @@ class VolumeCopies:
                     "There is no backup of it that an incremental one could build on; take a full one first."
                 )
             return None
-        # Cinder builds on the newest one, whoever made it.
+        # Cinder builds on the newest one, also of another program.
         return newest_first(known)[0]
 
     def let_second_pass(self, volume: Resource) -> None:
@@ -156,7 +156,7 @@ class VolumeCopies:
             raise deletion_failed(f"{found['name']} ({found['id']})", found.get("fail_reason"))
 
     def _asked_to_remove(self, kind: CopiesOfVolumes, wanted: str) -> bool | None:
-        """Whether a removal is under way; None while Cinder works on what is to go and would refuse it."""
+        """Whether a removal is under way; None while Cinder works on it and would refuse."""
         found = kind.get(wanted)
         if found is not None and found["status"] in _AT_WORK:
             return None

@@ -22,7 +22,7 @@ _REMOVABLE = ("available", "error", "error_restoring", "error_extending", "error
 
 
 def image_of_volume(cloud: Cloud, volumes: Volumes, volume_id: str, name: str, clock: Clock) -> Resource:
-    """A raw image of a volume that nobody uses, when it is whole. Raises CloudError; then there is no such image."""
+    """A raw image of a volume that is not in use, when it is whole. Raises CloudError; then there is no such image."""
     asked = {
         "image_name": name,
         "disk_format": "raw",

@@ -27,7 +27,7 @@ class VolumeSnapshots:
         self._options = options
         self._service = cloud.service("volume")
         self._copies = VolumeCopies(cloud, options)
-        #: What became of volumes whose group was asked for a snapshot: None if that is there now.
+        #: By volume of a group that was asked for a snapshot: the error, or None if there is one now.
         self._grouped: dict[str, FreezerError | None] = {}
 
     def present(self, names: Sequence[str], dry_run: bool = False) -> dict[str, Any]:
@@ -106,7 +106,7 @@ class VolumeSnapshots:
         consistency = options.held.get(volume["id"], "crash" if in_use else "fs")
         if options.require_quiesce and consistency == "crash":
             raise CloudError(
-                "It is attached to a server, and Cinder cannot hold the file system of that still. Hold the server with "
+                "It is attached to a server, and Cinder cannot freeze the file system of that. Hold the server with "
                 "freeze, take a server_snapshot, detach the volume, or leave require_quiesce out."
             )
         if volume["status"] not in ("available", "in-use", "backing-up", "snapshotting"):

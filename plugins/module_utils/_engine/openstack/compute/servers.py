@@ -113,15 +113,15 @@ class ServerSnapshots:
         if options.require_quiesce and consistency == "crash":
             if group_id is not None:
                 raise CloudError(
-                    "Its file systems are not held still: Nova does not do that for a group snapshot. Stop the server, hold "
-                    "it with freeze and say so in held, or leave require_quiesce or as_groups out."
+                    "Its file systems are not frozen: Nova does not do that for a group snapshot. Stop the server, hold it "
+                    "with freeze and say so in held, or leave require_quiesce or as_groups out."
                 )
             raise CloudError(
-                "Its file systems cannot be held still: its image does not have hw_qemu_guest_agent and "
+                "Its file systems cannot be frozen: its image does not have hw_qemu_guest_agent and "
                 "os_require_quiesce, so the snapshot would be as after a power failure. Set both on the image, stop the "
                 "server, or leave require_quiesce out."
             )
-        # Nova goes on with what was begun; an image of a group snapshot is nobody's whose run was killed.
+        # Nova goes on with what was begun; an image of a group snapshot is left of a run that was killed.
         going_on = [one for one in known if one["status"] not in _BROKEN and group_id is None]
         if dry_run:
             planned = {"snapshot": title, "consistency": consistency, "changed": True, "outcome": "planned"}
@@ -273,7 +273,7 @@ class ServerSnapshots:
         return {**result, "changed": True, "outcome": outcome, "removed": [one["id"] for one in removed]}
 
     def _delete(self, image: Resource, clock: Clock) -> None:
-        # Glance knows nothing of what an image of a server with volumes stands for. Without it nobody would find that again.
+        # Glance knows nothing of what an image of a server with volumes stands for. Without the image it could not be found again.
         self._volumes.remove(snapshot_ids(image), clock)
         self._images.delete(image["id"])
 

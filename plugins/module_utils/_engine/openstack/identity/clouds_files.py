@@ -50,7 +50,7 @@ def files_read(clouds_files: Sequence[str], secure_files: Sequence[str]) -> list
     for variable, paths in ((CLOUDS_FILE_VARIABLE, clouds_files), (SECURE_FILE_VARIABLE, secure_files)):
         named = os.environ.get(variable)
         for path in [named, *paths] if named else paths:
-            # One of others, in a place where openstacksdk looks, is passed over as it passes over it.
+            # A file that this user cannot read, where openstacksdk looks by itself, is skipped as it skips it.
             if os.path.exists(path) and (path == named or os.access(path, os.R_OK)):
                 found.append(_read(path))
                 break

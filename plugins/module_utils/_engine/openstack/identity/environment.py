@@ -46,7 +46,7 @@ def with_environment(options: Mapping[str, Any], environ: Mapping[str, str]) -> 
     """The options of ``connect`` with what the environment says where they say nothing.
 
     ``cloud`` and ``auth`` say everything, so that the environment's credentials do not mix with others. A ``url`` without
-    ``auth_type`` asks for nobody: the environment's credentials for Keystone are not taken to any server.
+    ``auth_type`` names no user: the environment's credentials for Keystone are not taken to any server.
     """
     if options.get("cloud") is not None or options.get("auth") is not None:
         return dict(options)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
 
-"""From what somebody says about themselves and their cloud to a way to log in, and the address of the Freezer API."""
+"""From the options of a connection, and what their cloud says, to a way to log in and the address of the Freezer API."""
 
 from __future__ import annotations
 
