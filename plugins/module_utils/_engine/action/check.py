@@ -57,16 +57,22 @@ def check_action(action: Mapping[str, Any], place: str = "freezer_action") -> li
         if not is_given(name, value) or name in WITHOUT_EFFECT:
             continue
         names[name] = value
-        warning = _about(key, value, what, place, known)
+        warning = _about(key, value, place, known)
         if warning:
             warnings.append(warning)
-    _check_needs(what, names, action, place)
-    if what != "exec":
-        warnings += _about_the_whole(what, known, names, place)
-    return warnings
+    if what == "exec":
+        try:
+            words_of({key: value for key, value in action.items() if key in EXEC_KEYS})
+        except OptionError as error:
+            raise DocumentError(f"{str(error).rstrip('.')} (in {place})") from None
+        return warnings
+    options, why = NEEDED.get(what, ((), ""))
+    if options and not any(name in names for name in options):
+        raise DocumentError(f"{options[0]} is missing: {why}{_slip(options, names)} (in {place})")
+    return warnings + _about_the_whole(what, known, names, place)
 
 
-def _about(key: str, value: Any, what: str, place: str, known: dict[str, Any]) -> str:
+def _about(key: str, value: Any, place: str, known: dict[str, Any]) -> str:
     """What there is to say about one value. What this release can read goes to ``known``."""
     name = option_name(key)
     if name in EXEC_KEYS:
@@ -106,17 +112,6 @@ def _about_storages(storages: Any, place: str, known: dict[str, Any]) -> str:
         return f"The agent of this release does not have all of these storages, agents of Freezer do (in {place})."
     known["storages"] = storages
     return ""
-
-
-def _check_needs(what: str, names: Mapping[str, Any], action: Mapping[str, Any], place: str) -> None:
-    if what == "exec":
-        try:
-            words_of({key: value for key, value in action.items() if key in EXEC_KEYS})
-        except OptionError as error:
-            raise DocumentError(f"{str(error).rstrip('.')} (in {place})") from None
-    options, why = NEEDED.get(what, ((), ""))
-    if options and not any(name in names for name in options):
-        raise DocumentError(f"{options[0]} is missing: {why}{_slip(options, names)} (in {place})")
 
 
 def _slip(options: Sequence[str], names: Iterable[str]) -> str:

@@ -147,24 +147,36 @@ class Options:
             raise OptionError(f"{name} is missing: {why}.")
         return str(value)
 
-    def refuse_retention(self, work: str) -> None:
-        """Raise OptionError if something is to be removed by work that removes nothing."""
-        for name in RETENTION_KEYS:
-            if getattr(self, name) is not None:
-                raise OptionError(
-                    f"{name} belongs to an action admin of its own, and not to a {work}; nothing was done."
-                )
+    def refuse_for(self, work: str) -> None:
+        """Raise OptionError for what does not belong to this work, or cannot be done by it.
 
-    def refuse_part(self) -> None:
-        """Raise OptionError if a restore is asked for a part of a backup, which no release can do so far."""
-        for name in ONLY_OF_BACKUPS:
+        It looks at what is given only: what is missing may be for a node to say, and `lacking` tells that.
+        """
+        given = [name for name in RETENTION_KEYS if getattr(self, name) is not None]
+        if work in ("backup", "restore") and given:
+            raise OptionError(
+                f"{given[0]} belongs to an action admin of its own, and not to a {work}; nothing was done."
+            )
+        if work == "backup":
+            self._refuse_level()
+            fault = deadline_fault(self.deadline_seconds)
+            if fault:
+                raise OptionError(fault)
+        given = [name for name in ONLY_OF_BACKUPS if getattr(self, name)]
+        if work == "restore" and given:
+            # No release can restore a part of a backup so far.
+            raise OptionError(
+                f"{given[0]} says what a backup reads, and a restore brings back all of it; leave it out, restore into a new "
+                "folder, and take from there what you need. Nothing was done."
+            )
+        for name in ("hostname", "backup_name") if work != "info" else ():
             if getattr(self, name):
-                raise OptionError(
-                    f"{name} says what a backup reads, and a restore brings back all of it; leave it out, restore into a new "
-                    "folder, and take from there what you need. Nothing was done."
-                )
+                check_name(name, getattr(self, name))
+        self._refuse_relative_paths()
+        if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
+            self.places(_SOME_CLOUD)
 
-    def refuse_level(self) -> None:
+    def _refuse_level(self) -> None:
         """Raise OptionError for a compression level that the compression does not have."""
         if self.compression_level is None or self.compression == "none":
             return
@@ -176,39 +188,13 @@ class Options:
                 f"compression_level has to be between 1 and {best}{with_name}, and is {self.compression_level}."
             )
 
-    def refuse_names(self) -> None:
-        """Raise OptionError for a name of a host or of backups that no folder of a container can have."""
-        for name in ("hostname", "backup_name"):
-            if getattr(self, name):
-                check_name(name, getattr(self, name))
-
-    def refuse_relative_paths(self) -> None:
+    def _refuse_relative_paths(self) -> None:
         """Raise OptionError for a path that would be another one from another folder."""
         names = [row.name for row in BY_NAME.values() if row.is_path and self.backup_media in row.path_media]
         for given in (vars(self), *self.storages):
             for name in names:
                 if given.get(name) and not os.path.isabs(str(given[name])):
                     raise OptionError(f"{name} has to be an absolute path, and is {given[name]!r}.")
-
-    def refuse_for(self, work: str) -> None:
-        """Raise OptionError for what does not belong to this work, or cannot be done by it.
-
-        It looks at what is given only: what is missing may be for a node to say, and `lacking` tells that.
-        """
-        if work in ("backup", "restore"):
-            self.refuse_retention(work)
-        if work == "backup":
-            self.refuse_level()
-            fault = deadline_fault(self.deadline_seconds)
-            if fault:
-                raise OptionError(fault)
-        if work == "restore":
-            self.refuse_part()
-        if work != "info":
-            self.refuse_names()
-        self.refuse_relative_paths()
-        if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
-            self.places(_SOME_CLOUD)
 
     def lacking(self, work: str) -> dict[str, str]:
         """The options that this work needs and that are not given, each with the sentence of the refusal."""

@@ -165,7 +165,10 @@ class Program:
         if self._process.poll() is None:
             if patience_seconds:
                 self._signal(signal.SIGTERM)
-                self._until_over(patience_seconds)
+                end = time.monotonic() + patience_seconds
+                over = os.WEXITED | os.WNOHANG | os.WNOWAIT
+                while time.monotonic() < end and os.waitid(os.P_PID, self.pid, over) is None:
+                    time.sleep(_PAUSE_SECONDS)
             # It has not been reaped yet, so that no other process can have its number.
             self._signal(signal.SIGKILL)
             if self.wait(_TO_DIE_SECONDS) is None:
@@ -182,12 +185,6 @@ class Program:
         """Let it run on after this process, which would be warned of it by Python."""
         if self._process.returncode is None:
             self._process.returncode = 0
-
-    def _until_over(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        over = os.WEXITED | os.WNOHANG | os.WNOWAIT
-        while time.monotonic() < end and os.waitid(os.P_PID, self.pid, over) is None:
-            time.sleep(_PAUSE_SECONDS)
 
     def _signal(self, number: int) -> None:
         try:

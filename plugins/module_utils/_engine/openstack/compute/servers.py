@@ -135,7 +135,9 @@ class ServerSnapshots:
         if going_on:
             image_id = going_on[0]["id"]
         elif group_id is not None:
-            image_id = self._make_of_group(server, group_id, title, consistency, clock)
+            image = self._volumes.take(server, group_id, title, self._metadata(server, consistency), clock)
+            self._images.add(image)
+            image_id = str(image["id"])
         else:
             image_id = self._make(server, title, consistency, clock)
 
@@ -155,11 +157,6 @@ class ServerSnapshots:
     def _metadata(self, server: Resource, consistency: str) -> dict[str, str]:
         about = {"freezer_server_id": server["id"], "freezer_server_name": server["name"][:255]}
         return {**self._options.marks(self._run, consistency), **about}
-
-    def _make_of_group(self, server: Resource, group_id: str, title: str, consistency: str, clock: Clock) -> str:
-        image = self._volumes.take(server, group_id, title, self._metadata(server, consistency), clock)
-        self._images.add(image)
-        return str(image["id"])
 
     def _make(self, server: Resource, title: str, consistency: str, clock: Clock) -> str:
         options = self._options

@@ -147,8 +147,13 @@ def _configured(
     files: list[CloudsFile] = []
     if "cloud" in arguments:
         files = files_read(loader.CONFIG_FILES, loader.SECURE_FILES)
-        name = arguments["cloud"] if arguments["cloud"] != ONLY_CLOUD else _only(clouds_in(files), what)
-        arguments = {"cloud": name}
+        name = arguments["cloud"]
+        if name == ONLY_CLOUD:
+            found = clouds_in(files)
+            if len(found) != 1:
+                raise BadAddress(f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); choose one with cloud.")
+            name = found[0]
+            arguments = {"cloud": name}
         for file in files:
             if name in file.clouds:
                 check_cloud(file.clouds[name], f"cloud {name} in the file {file.path}")
@@ -182,10 +187,3 @@ def _read_said(arguments: Mapping[str, Any], files: Sequence[CloudsFile]) -> str
         return ""
     paths = " and ".join(file.path for file in files)
     return f" Read was {paths}." if paths else " There is no clouds.yaml in any of the places where it is looked for."
-
-
-def _only(found: Sequence[str], what: str) -> str:
-    """The name of the only cloud."""
-    if len(found) != 1:
-        raise BadAddress(f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); choose one with cloud.")
-    return found[0]
