@@ -19,12 +19,12 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch import ensure, migration
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.client import SearchClient
-from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.copying import copy_documents
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.ensure import Wanted
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.errors import (
     CopyInterrupted,
     SearchError,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.migration import copy_documents
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.state import look_at
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import (
     Conflict,

@@ -10,10 +10,9 @@ from typing import Any, Callable
 
 from . import fields, settings
 from .client import SearchClient
-from .copying import Progress
 from .errors import CopyNeeded, WouldLose
 from .fields import Difference
-from .migration import Done, Migration, Target, finish, roll_back
+from .migration import Done, Migration, Progress, Target, finish, roll_back
 from .state import State, look_at
 
 
