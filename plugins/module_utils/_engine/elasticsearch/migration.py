@@ -275,6 +275,8 @@ def copy_documents(
 ) -> Copied:
     """Copy every missing document to the index of an alias; an earlier copy may have been interrupted at any point.
 
+    They go through this process, because a server may lack the module of ``_reindex``.
+
     ``removed`` are paths of removed fields. With ``leaves_out`` they are removed from documents too, and a document that
     still cannot be stored is left out; without it DocumentsDoNotFit is raised, which names some of them.
     """
