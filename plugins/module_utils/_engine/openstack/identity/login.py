@@ -151,7 +151,9 @@ def _configured(
         if name == ONLY_CLOUD:
             found = clouds_in(files)
             if len(found) != 1:
-                raise BadAddress(f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); choose one with cloud.")
+                raise BadAddress(
+                    f"{what} has {len(found)} clouds ({', '.join(found) or 'none'}); choose one with cloud."
+                )
             name = found[0]
             arguments = {"cloud": name}
         for file in files:
