@@ -127,7 +127,7 @@ def test_a_password_does_not_follow_a_redirection():
         (answer(200, {}), WrongService, "was answered without a token. Is this the address of Keystone"),
         (answer(200, TOKEN), WrongService, "was answered without a token that makes sense. Is auth_url the address"),
         (answer(200, body=b"<html>"), WrongService, "Is this the address of Keystone"),
-        (silence(1), Unreachable, r"POST .*/v3/auth/tokens got no answer for 0.2 seconds \(timeout_seconds\)"),
+        (silence(1), Unreachable, r"POST .*/v3/auth/tokens got no answer for 0.2 seconds \(the timeout\)"),
     ],
 )
 def test_a_fault_of_a_login_is_a_sentence(fault, kind, sentence):
