@@ -232,6 +232,8 @@ def test_an_action_admin_is_a_valid_set_of_options_for_prune_and_for_no_other(ho
         ("prune", {"container": "/there/is/none", "keep_last": 1}, "There is no folder /there/is/none"),
         ("backup", {"path_to_backup": "/there/is/none"}, "path_to_backup /there/is/none cannot be read"),
         ("backup", {"container": "relative"}, "absolute path"),
+        ("restore", {"restore_abs_path": "here"}, "restore_abs_path has to be an absolute path, and is 'here'"),
+        ("backup", {"cloud": "home", "osrc": "/root/openrc"}, "mutually exclusive: osrc|cloud"),
         ("backup", {"max_segment_size": "some"}, "max_segment_size has to be a size in bytes"),
         ("backup", {"backup_name": "a/b"}, "The backup_name 'a/b' cannot name a folder"),
         ("restore", {"restore_from_date": "tomorrow"}, "restore_from_date has to be a date"),
