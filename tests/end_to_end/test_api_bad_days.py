@@ -30,7 +30,7 @@ WRITERS = 4
 SMALL_DISK_BYTES = 2_000_000
 
 
-def test_what_was_acknowledged_is_there_after_every_kill_and_nothing_is_half_there(start_freezer_api):
+def test_after_every_kill_acknowledged_writes_are_complete_and_no_other_is_partial(start_freezer_api):
     chance = random.Random(KILLS)
     known = [{} for _number in range(WRITERS)]
     for kill in range(KILLS):

@@ -80,7 +80,7 @@ def test_the_contract_has_every_route_and_no_other(tmp_path):
     assert described == routes
 
 
-def test_anybody_can_have_the_contract(start_freezer_api, tmp_path):
+def test_the_contract_needs_no_authentication(start_freezer_api, tmp_path):
     users = tmp_path / "htpasswd"
     users.write_text(f"alice:{bcrypt.hashpw(b'secret', bcrypt.gensalt(4)).decode()}\n")
     api = start_freezer_api("--htpasswd", str(users), auth_strategy="http_basic")

@@ -43,7 +43,7 @@ def test_it_is_installed_as_a_command(tmp_path):
     assert "--auth-strategy" in shown.stdout
 
 
-def test_anybody_can_ask_for_versions_home_and_health(start_freezer_api, tmp_path):
+def test_versions_home_and_health_need_no_authentication(start_freezer_api, tmp_path):
     users = write_users(tmp_path / "htpasswd", alice="secret")
     api = start_freezer_api("--htpasswd", users, auth_strategy="http_basic")
     versions = api.get("/")
@@ -70,7 +70,7 @@ def test_every_answer_has_the_id_of_its_request(freezer_api):
 def test_unknown_routes_and_verbs_are_told_in_json(freezer_api):
     reply = freezer_api.get("/nowhere")
     assert reply.status == 404
-    assert reply.json == {"title": "404 Not Found", "description": "The API has nothing at /nowhere"}
+    assert reply.json == {"title": "404 Not Found", "description": "The API has no route /nowhere"}
     reply = freezer_api.put("/v1/jobs")
     assert reply.status == 405
     assert reply.json["description"] == "PUT cannot be used on /v1/jobs"

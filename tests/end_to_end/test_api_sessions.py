@@ -76,7 +76,7 @@ def at_one_moment(threads, schedulers, act):
     return list(threads.map(run, schedulers))
 
 
-def test_every_round_raises_the_tag_by_one_and_nobody_is_lost(api, schedulers):
+def test_every_round_raises_the_tag_by_one_and_no_job_is_lost(api, schedulers):
     chance = random.Random(1)
     with ThreadPoolExecutor(HOW_MANY) as threads:
         for number in range(1, api.rounds + 1):
@@ -109,7 +109,7 @@ def test_every_round_raises_the_tag_by_one_and_nobody_is_lost(api, schedulers):
     assert " ERROR " not in api.log.read_text()
 
 
-def test_a_round_that_nobody_ended_does_not_end_the_next_one(api, schedulers):
+def test_a_round_that_did_not_end_does_not_end_the_next_one(api, schedulers):
     """What was completed in one round is not completed in the next, until it is."""
     first, second, *others = schedulers
     assert first.act("start", 0) == (202, "success", 1)

@@ -75,7 +75,7 @@ BEGINNINGS = {
 
 
 @pytest.mark.parametrize("slow_in", BEGINNINGS)
-def test_a_hundred_slow_clients_hold_nobody_up(freezer_api, project, slow_clients, slow_in):
+def test_a_hundred_slow_clients_delay_no_other(freezer_api, project, slow_clients, slow_in):
     slow_clients(BEGINNINGS[slow_in])
 
     def ask(number):

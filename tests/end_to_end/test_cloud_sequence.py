@@ -197,7 +197,7 @@ _BROKEN_PHASES = list(_FAULTS) if SOAK else ["snapshot of a server", "upload"]
 
 
 @pytest.mark.parametrize("phase", _BROKEN_PHASES)
-def test_a_failure_in_any_phase_leaves_nobody_held_and_nothing_half_made(farm, world, phase):
+def test_a_failure_in_any_phase_leaves_no_host_quiesced_and_nothing_incomplete(farm, world, phase):
     where, sentence = _FAULTS[phase]
     if phase == "upload":
         # The image is there while the hosts are held, and Nova gives it up later.

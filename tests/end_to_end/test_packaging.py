@@ -75,7 +75,7 @@ def wheel(release):
     return path
 
 
-def test_the_collection_sends_nobody_to_another_project(archive):
+def test_the_collection_does_not_name_another_project_as_its_own(archive):
     """OpenStack's pages, and its tracker of faults, are about another program."""
     with tarfile.open(archive) as opened:
         found = json.loads(opened.extractfile("MANIFEST.json").read())["collection_info"]

@@ -287,7 +287,7 @@ def test_agents_outlive_their_scheduler_and_are_taken_up_by_the_next(schedulers,
     wait_for(lambda: processes_with(f"{tmp_path}/long"))
     scheduler.end(number)
     scheduler.start()
-    assert "is still at work" in scheduler.log
+    assert "is still running" in scheduler.log
     may_end.touch()
     wait_for(lambda: api.schedule("long")["status"] == "completed")
     assert api.schedule("long")["result"] == "success"
@@ -360,7 +360,7 @@ def test_jobs_of_a_folder_are_run_without_an_api(schedulers, tmp_path):
     wait_for(mark.exists)
     time.sleep(1.5)
     assert mark.read_text() == "job_private.conf\n"
-    assert "others may use it (mode 0644); it has to be 0600" in scheduler.log
+    assert "other users may read or write it (mode 0644); chmod it to 0600" in scheduler.log
     assert scheduler.log.count("broken.conf is not used") == 1
     (jobs / "job_open.conf").chmod(0o600)
     wait_for(lambda: mark.read_text() == "job_private.conf\njob_open.conf\n")

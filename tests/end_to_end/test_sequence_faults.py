@@ -88,7 +88,7 @@ def test_hooks_that_cannot_be_loaded_end_the_run_before_anything_is_quiesced(fou
     assert four.history() == []
 
 
-def test_finalize_alone_releases_everybody_whatever_else_is_wrong(four):
+def test_finalize_alone_releases_all_hosts_whatever_else_is_wrong(four):
     with four.start("backup", snapshot_name="one") as process:
         while len(four.held()) < len(four.names):
             assert process.poll() is None
@@ -136,7 +136,7 @@ def test_a_log_that_cannot_be_written_is_a_warning_and_settings_of_the_user_chan
     four.nothing_is_left()
 
 
-def test_what_a_hook_finds_missing_while_everybody_is_quiesced_ends_the_run_and_keeps_nobody(four):
+def test_what_a_hook_finds_missing_while_all_are_quiesced_ends_the_run_and_releases_all(four):
     """All hosts fail in the first play: Ansible would not begin the second one."""
     found_late = {"ansible.builtin.set_fact": {"late": "/nowhere/late.yml"}}
     four.variables["freezer_hooks"] = {
@@ -289,7 +289,7 @@ def test_hooks_of_a_project_are_found_when_its_playbook_imports_ours(tmp_path):
     assert Path(tmp_path / "c1.done").exists()
 
 
-def test_a_file_that_no_plan_could_have_parsed_before_leaves_everybody_to_the_deadline_at_the_latest(farm):
+def test_a_file_that_no_plan_could_have_parsed_before_leaves_all_to_the_deadline_at_the_latest(farm):
     farm.variables["freezer_deadline_seconds"] = 8
     (farm.folder / "broken.yml").write_text("- name: no list\n  command: [\n")
     late = {"ansible.builtin.set_fact": {"late": str(farm.folder / "broken.yml")}}

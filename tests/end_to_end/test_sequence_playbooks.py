@@ -131,7 +131,7 @@ def test_a_backup_of_three_hosts_prints_less_than_a_hundred_lines_with_the_callb
 
 
 @pytest.mark.parametrize(("broken", "reached"), _BROKEN[:_ROUNDS])
-def test_if_one_host_cannot_be_held_there_is_no_snapshot_and_all_are_finalized(farm, broken, reached):
+def test_if_one_host_cannot_be_quiesced_there_is_no_snapshot_and_all_are_finalized(farm, broken, reached):
     farm.hooks = (*farm.hooks, "prepare", "freeze")
     farm.script(broken, "echo broken on purpose >&2; exit 1")
     succeeded, output = farm.backup()
@@ -157,7 +157,7 @@ def test_where_hosts_are_more_than_forks_they_are_held_at_one_moment_all_the_sam
     farm.nothing_is_left()
 
 
-def test_if_one_snapshot_fails_all_are_removed_after_everybody_was_let_go(farm):
+def test_if_one_snapshot_fails_all_are_removed_after_all_hosts_were_released(farm):
     farm.script("c1-snapshot", "exit 1")
     succeeded, output = farm.backup()
     assert not succeeded
@@ -205,7 +205,7 @@ def test_if_one_snapshot_fails_all_are_removed_after_everybody_was_let_go(farm):
     assert farm.snapshots() == taken
 
 
-def test_a_finalize_that_fails_keeps_nobody_else_and_no_snapshot_is_lost(farm):
+def test_a_finalize_that_fails_releases_the_others_and_loses_no_snapshot(farm):
     farm.hooks = (*farm.hooks, "finalize")
     farm.script("c1-finalize", "exit 1")
     succeeded, output = farm.backup()
@@ -225,7 +225,7 @@ def test_a_hook_that_hangs_past_the_deadline_makes_no_backup(farm):
     farm.nothing_is_left()
 
 
-def test_a_host_that_cannot_be_reached_keeps_the_others_from_a_backup_and_not_from_being_let_go(farm):
+def test_a_host_that_cannot_be_reached_keeps_the_others_from_a_backup_and_not_from_being_released(farm):
     farm.hosts["c1"] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
     succeeded, output = farm.backup()
     assert not succeeded
@@ -280,7 +280,7 @@ def test_a_run_does_not_hide_one_that_was_killed_before_it_and_finalize_removes_
     farm.nothing_is_left()
 
 
-def test_a_hold_that_somebody_else_has_released_makes_no_backup(farm):
+def test_a_hold_that_another_process_has_released_makes_no_backup(farm):
     release = "from ansible_collections.freezer.backup.plugins.module_utils._engine.quiesce import hold; hold.thaw"
     farm.script("c1-snapshot", f"""exec {sys.executable} -c '{release}("{farm.folder}/c1.holds", "sequence")'\n""")
     succeeded, output = farm.backup()

@@ -198,7 +198,7 @@ def test_what_keeps_the_application_from_starting_is_one_sentence(tmp_path):
     assert ran.stderr.count("\n") == 1
 
 
-def test_noauth_lets_nobody_in_from_elsewhere_whatever_the_server_listens_on(config, monkeypatch):
+def test_noauth_refuses_other_machines_whatever_the_server_listens_on(config, monkeypatch):
     monkeypatch.setenv("FREEZER_API_CONFIG", str(config))
     import falcon.testing
 

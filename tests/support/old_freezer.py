@@ -141,9 +141,9 @@ GOOD: dict[str, dict[str, Any]] = {
     },
 }
 
-#: Documents that cannot be taken in, with a part of the reason.
+#: Documents that are rejected, with a part of the reason.
 BAD: dict[str, tuple[dict[str, Any], str]] = {
-    "x1": ({"something": "else", **_WHOSE}, "nothing in it says what it is"),
+    "x1": ({"something": "else", **_WHOSE}, "it has no key of a backup, client"),
     "x2": (
         {"backup_id": "x2", "backup_metadata": {"backup_name": "n", "container": "c"}, **_WHOSE},
         "'hostname' is missing",
@@ -161,10 +161,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "x7": ({"action_id": "x7", "freezer_action": {}, "project_id": "shop"}, "it has no user_id"),
     "x8": ({"backup_id": "x8", **_WHOSE}, "it has no backup_metadata"),
     # Elasticsearch 2 let clients be registered twice.
-    "AVx9": ({"client": {"client_id": "shop_db1", "hostname": "other"}, **_WHOSE}, "another one of this id"),
+    "AVx9": ({"client": {"client_id": "shop_db1", "hostname": "other"}, **_WHOSE}, "an earlier document has this id"),
     "x10": (
         {"session_id": "x10", "session_tag": 0, "schedule": {}, "jobs": [{"status": "x"}], **_WHOSE},
-        "something else than jobs",
+        "an element of jobs has no job_id",
     ),
 }
 

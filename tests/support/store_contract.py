@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import (
-    EVERYBODY,
+    ALL_OWNERS,
     Create,
     Delete,
     Discard,
@@ -67,7 +67,7 @@ class StoreContract:
         assert store.get("job", "j", P2) is None
         assert store.get("job", "j", Scope(user_id="bob")) is None
         assert store.get("job", "j", Scope(user_id="alice")) is not None
-        assert store.get("job", "j", EVERYBODY) is not None
+        assert store.get("job", "j", ALL_OWNERS) is not None
 
     def test_two_projects_can_use_one_id(self, store):
         store.create("job", "j", ALICE, a_job(description="one"))
@@ -242,8 +242,8 @@ class StoreContract:
         assert ids(store.search("job", P1)) == ["a"]
         assert ids(store.search("job", P2)) == ["b", "c"]
         assert ids(store.search("job", Scope(user_id="alice"))) == ["a", "c"]
-        assert ids(store.search("job", EVERYBODY)) == ["a", "b", "c"]
-        assert store.search("session", EVERYBODY) == []
+        assert ids(store.search("job", ALL_OWNERS)) == ["a", "b", "c"]
+        assert store.search("session", ALL_OWNERS) == []
 
     def test_the_question_of_a_scheduler_is_answered(self, store):
         for number, (client_id, status) in enumerate(
@@ -334,7 +334,7 @@ class StoreContract:
 
     def test_the_state_of_a_scope_is_another_one_after_every_write_that_it_can_see(self, store):
         alice = Scope(user_id="alice")
-        seen = {scope: [store.state("job", scope)] for scope in (P1, P2, alice, EVERYBODY)}
+        seen = {scope: [store.state("job", scope)] for scope in (P1, P2, alice, ALL_OWNERS)}
 
         def after(write):
             write()
@@ -346,7 +346,7 @@ class StoreContract:
         after(lambda: store.put("job", "a", ALICE, a_job("a", n=2)))
         after(lambda: store.delete(store.get("job", "a", P1)))
         after(lambda: store.create("job", "a", ALICE, a_job("a")))
-        for scope in (P1, alice, EVERYBODY):
+        for scope in (P1, alice, ALL_OWNERS):
             assert all(earlier != later for earlier, later in itertools.pairwise(seen[scope]))
             # Nothing can be nothing again; no other state comes back.
             assert len(set(seen[scope]) - {seen[scope][0]}) >= 4

@@ -265,7 +265,7 @@ def test_an_alias_of_several_indices_is_left_alone(client, index_prefix):
         ensure.plan(client, Wanted(index_prefix, {}))
 
 
-def test_somebody_elses_index_with_the_name_of_a_version_is_left_alone(client, index_prefix):
+def test_another_programs_index_with_the_name_of_a_version_is_left_alone(client, index_prefix):
     client.create(f"{index_prefix}-v1", strict(a={"type": "keyword"}), ONE_SHARD, [])
     make(client, index_prefix, strict(n={"type": "keyword"}))
     state = look_at(client, index_prefix)

@@ -268,7 +268,7 @@ def test_a_copy_is_taken_up_where_it_was_left(elasticsearch, client, index_prefi
     assert contents(client, index_prefix) == still
 
 
-def test_a_copy_is_made_anew_if_somebody_has_lifted_the_block_and_written(elasticsearch, client, index_prefix):
+def test_a_copy_is_repeated_if_a_client_has_lifted_the_block_and_written(elasticsearch, client, index_prefix):
     make(client, index_prefix)
     still = fill_still(client, index_prefix)
     leave_unfinished(elasticsearch, client, index_prefix)
@@ -280,7 +280,7 @@ def test_a_copy_is_made_anew_if_somebody_has_lifted_the_block_and_written(elasti
     assert contents(client, index_prefix) == still
 
 
-def test_a_copy_to_another_mapping_is_thrown_away_and_so_is_one_that_nobody_wants_any_more(
+def test_a_copy_to_another_mapping_is_removed_and_so_is_one_that_is_not_wanted_any_more(
     elasticsearch, client, index_prefix
 ):
     make(client, index_prefix)
@@ -298,9 +298,7 @@ def test_a_copy_to_another_mapping_is_thrown_away_and_so_is_one_that_nobody_want
     fill(client, index_prefix, {"more": {"n": "1"}})
 
 
-def test_whoever_takes_a_copy_back_cannot_delete_what_another_run_has_put_into_service(
-    elasticsearch, client, index_prefix
-):
+def test_a_rollback_cannot_delete_what_another_run_has_put_into_service(elasticsearch, client, index_prefix):
     make(client, index_prefix)
     still = fill_still(client, index_prefix)
     leave_unfinished(elasticsearch, client, index_prefix)

@@ -179,7 +179,7 @@ def test_a_copy_that_is_killed_is_taken_up_again(copy, sqlite, target, tmp_path,
     assert sorted(map(repr, found)) == sorted(map(repr, contents(sqlite)))
 
 
-def test_somebody_who_writes_meanwhile_is_noticed(copy, sqlite, tmp_path, monkeypatch):
+def test_a_concurrent_writer_is_noticed(copy, sqlite, tmp_path, monkeypatch):
     fill(sqlite, 2)
 
     class Restless(StoreSource):
@@ -203,12 +203,15 @@ def test_somebody_who_writes_meanwhile_is_noticed(copy, sqlite, tmp_path, monkey
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--to", "sqlite:////tmp/x"], "say with --from"),
+        (["--to", "sqlite:////tmp/x"], "name the store to copy with --from"),
         (["--from", "sqlite:////no/such.db", "--to", "sqlite:////tmp/x.db"], "there is no store at /no/such.db"),
         (["--from", "sqlite:////a.db", "--to", "sqlite:////a.db"], "copied to itself"),
         (["--from", "nonsense", "--to", "sqlite:////a.db"], "must be sqlite:///"),
-        (["--from", "sqlite:////a.db"], "nothing says where documents are kept"),
-        (["--from", "sqlite:////a.db", "--to", "sqlite:////b.db", "--from-format", "upstream"], "no such store"),
+        (["--from", "sqlite:////a.db"], "no store is named"),
+        (
+            ["--from", "sqlite:////a.db", "--to", "sqlite:////b.db", "--from-format", "upstream"],
+            "needs an Elasticsearch in --from",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence(words, says, capsys):
@@ -250,7 +253,7 @@ def test_an_old_freezer_is_taken_in_or_refused_document_by_document(copy, old, t
     code, said = copy(old, there, "--report", str(report), "--project-id", "first")
     assert code == NOT_ALL, said
     assert f"{len(old_freezer.GOOD)} are the same in both" in said
-    assert f"{len(old_freezer.BAD)} were not taken in" in said
+    assert f"{len(old_freezer.BAD)} were rejected" in said
     lines = [json.loads(line) for line in report.read_text().splitlines()]
     reasons = {line["id"]: line["reason"] for line in lines}
     # A client is known by the id that is in it.
@@ -280,13 +283,13 @@ def test_an_old_freezer_is_taken_in_or_refused_document_by_document(copy, old, t
     code, said = copy(old, there, "--from-format", "upstream", "--project-id", "first")
     assert code == NOT_ALL
     assert "0 were copied" in said
-    assert "not taken in: backup x3: backup_metadata.max_level has to be a number and is 'many'" in said
+    assert "rejected: backup x3: backup_metadata.max_level has to be a number and is 'many'" in said
 
 
 def test_documents_without_a_project_get_none_by_themselves(copy, old, sqlite):
     code, said = copy(old, sqlite)
     assert code == NOT_ALL
-    assert "not taken in: client AVx2: it has no project_id" in said
+    assert "rejected: client AVx2: it has no project_id" in said
     assert "--project-id" in said
 
 

@@ -210,7 +210,7 @@ def dying(store, place_9, monkeypatch):
 
 
 @pytest.mark.parametrize(("writes", "is_made"), [(0, False), (1, False), (2, True)], ids=["none", "notes", "decided"])
-def test_what_somebody_has_begun_is_made_or_undone_by_others(store, dying, monkeypatch, writes, is_made):
+def test_a_change_that_a_dead_process_has_begun_is_made_or_undone_by_others(store, dying, monkeypatch, writes, is_made):
     monkeypatch.setattr(elastic_transactions, "PATIENCE_SECONDS", 0.5)
     for name in ("kept", "gone"):
         store.create("job", name, ALICE, a_job(name, n=1))
@@ -249,7 +249,7 @@ def test_a_document_in_the_middle_of_a_change_is_not_written_by_others(store, dy
         store.put("job", "j", ALICE, a_job(n=3))
 
 
-def test_whoever_decides_too_late_has_changed_nothing(store, dying, monkeypatch):
+def test_a_decision_that_comes_too_late_changes_nothing(store, dying, monkeypatch):
     monkeypatch.setattr(elastic_transactions, "PATIENCE_SECONDS", 0.0)
     store.create("job", "j", ALICE, a_job(n=1))
     slow = dying(99)
@@ -331,7 +331,7 @@ def test_a_user_and_an_authority_of_its_own_let_it_in(secure_elasticsearch, inde
     assert store.create("job", "j", ALICE, a_job()) == 1
     store.close()
     wrong = ElasticStore(dataclasses.replace(cluster, password="wrong"))
-    with pytest.raises(StoreError, match="does not let this freezer-api in") as caught:
+    with pytest.raises(StoreError, match="refuses the credentials of freezer-api") as caught:
         wrong.check()
     assert "wrong" not in str(caught.value)
     wrong.close()
@@ -367,7 +367,7 @@ def test_an_api_key_goes_with_every_request():
     with http.server.HTTPServer(("127.0.0.1", 0), Looker) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         store = ElasticStore(parse_cluster(f"elasticsearch+http://127.0.0.1:{server.server_port}", api_key="a2V5"))
-        with pytest.raises(StoreError, match="does not let this freezer-api in"):
+        with pytest.raises(StoreError, match="refuses the credentials of freezer-api"):
             store.check()
         store.close()
         server.shutdown()

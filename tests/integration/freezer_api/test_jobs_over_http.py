@@ -130,7 +130,7 @@ def test_a_replaced_job_forgets_its_runs_but_not_its_birth_and_its_session(tenan
     assert (job["session_id"], job["session_tag"]) == ("s", 0)
 
 
-def test_nobody_but_the_server_says_when_a_job_was_made(tenant):
+def test_only_the_server_says_when_a_job_was_made(tenant):
     before = int(time.time())
     tenant.post("/jobs/j", a_job(job_schedule={"time_created": 5}))
     created = tenant.get("/jobs/j").json["job_schedule"]["time_created"]
@@ -206,7 +206,7 @@ def test_defaults_complete_an_action_that_is_named_by_its_id(tenant):
     assert tenant.get("/actions/shared").json["freezer_action"] == shared
 
 
-def test_an_action_under_an_id_that_nobody_has_is_created_and_stays(tenant):
+def test_an_action_under_a_new_id_is_created_and_stays(tenant):
     named = {**BACKUP, "action_id": "mine"}
     tenant.post("/jobs/j", a_job(named, named))
     assert tenant.get("/actions/mine").json["freezer_action"] == BACKUP["freezer_action"]
@@ -229,7 +229,7 @@ def test_an_action_that_says_nothing_is_refused(tenant):
     assert "freezer_action" in reply.json["description"]
 
 
-def test_an_action_that_nobody_has_described_is_refused_and_nothing_is_stored(tenant):
+def test_an_action_without_a_description_is_refused_and_nothing_is_stored(tenant):
     reply = tenant.post("/jobs/j", a_job(BACKUP, {"action_id": "nowhere"}))
     assert reply.status == 400
     assert "nowhere" in reply.json["description"]

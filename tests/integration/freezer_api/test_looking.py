@@ -89,7 +89,7 @@ def test_an_action_that_a_job_names_by_its_id_is_looked_at_in_the_job(tenant):
         ({"schedule_timezone": "Mars/Olympus"}, "schedule_timezone is 'Mars/Olympus'"),
     ],
 )
-def test_a_schedule_that_nobody_can_follow_is_refused(tenant, schedule, sentence):
+def test_an_invalid_schedule_is_refused(tenant, schedule, sentence):
     for reply in (
         tenant.post("/jobs", a_job(job_schedule=schedule)),
         tenant.post("/sessions", {"schedule": schedule}),

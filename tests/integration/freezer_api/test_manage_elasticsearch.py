@@ -116,13 +116,13 @@ def test_a_field_of_another_type_is_copied_after_a_question_and_the_old_index_is
         code, said = run("db", "update", "-m", "job")
     assert code == 1
     assert "user_id would change from long to keyword, only with a copy into a new index" in said
-    assert "Say --yes if that is meant" in said
+    assert "Say --yes to agree" in said
     code, said = run("db", "update", "-m", "job", "--yes")
     assert code == 0
     assert f"{index_prefix}-jobs was copied to {index_prefix}-jobs-v2, 30 documents" in said
     assert elasticsearch.indices(index_prefix) == [f"{index_prefix}-jobs-v1", f"{index_prefix}-jobs-v2"]
     code, said = run("db", "show", "-m", "job")
-    assert f"{index_prefix}-jobs-v1 was replaced and is kept; db prune removes it" in said
+    assert f"{index_prefix}-jobs-v1 was replaced; db prune removes it" in said
     code, said = run("db", "prune", "-m", "job", "--test-only")
     assert (code, said) == (WOULD_CHANGE, f"{index_prefix}-jobs-v1 with 30 documents would be removed\n")
     assert run("db", "prune", "-m", "job", "--yes")[0] == 0
@@ -164,7 +164,7 @@ def test_more_replicas_than_servers_are_warned_of_before_it_hurts(run, elasticse
         run("db", "update-settings", replicas=0)[1]
         == f"all indices of {said_store(elasticsearch, index_prefix)} have 0 replicas\n"
     )
-    assert "says nothing" in run("db", "update-settings", replicas=None)[1]
+    assert "is not set" in run("db", "update-settings", replicas=None)[1]
 
 
 def said_store(elasticsearch, prefix):
@@ -182,12 +182,12 @@ def test_an_unfinished_copy_is_shown_and_taken_back(run, elasticsearch, index_pr
     elasticsearch.ask("PUT", f"/{jobs}-v1/_block/write")
     code, said = run("db", "show", "-m", "job")
     assert code == 0
-    assert f"the unfinished copy {jobs}-v2: db sync goes on with it, db rollback takes it back" in said
+    assert f"the unfinished copy {jobs}-v2: db sync continues it, db rollback undoes it" in said
     assert "it refuses writes" in said
     assert run("db", "rollback", "--test-only")[0] == WOULD_CHANGE
     code, said = run("db", "rollback")
     assert code == 0
-    assert f"the unfinished copy {jobs}-v2 was taken back; {jobs} can be written again" in said
+    assert f"the unfinished copy {jobs}-v2 was undone; {jobs} can be written again" in said
     fill(elasticsearch, index_prefix, "jobs", 1)
     assert "no copy was left unfinished" in run("db", "rollback")[1]
 

@@ -28,7 +28,7 @@ def test_an_index_keeps_to_its_mapping_and_its_documents_are_found(elasticsearch
         elasticsearch.ask("PUT", f"/{index_prefix}-a/_doc/2", {"other": 1})
 
 
-def test_an_index_that_nobody_made_is_not_made_by_a_write(elasticsearch, index_prefix):
+def test_an_index_that_does_not_exist_is_not_made_by_a_write(elasticsearch, index_prefix):
     with pytest.raises(ServerError, match="index_not_found_exception"):
         elasticsearch.ask("PUT", f"/{index_prefix}-b/_doc/1", {})
 
@@ -39,7 +39,7 @@ def test_what_a_test_leaves_is_deleted(elasticsearch, index_prefix):
     assert elasticsearch.indices(index_prefix) == []
 
 
-def test_the_secure_one_lets_nobody_in_who_has_no_password(secure_elasticsearch):
+def test_the_secure_one_refuses_requests_without_a_password(secure_elasticsearch):
     server = secure_elasticsearch
     assert server.url.startswith("https://")
     assert server.ask("GET", "/_cluster/health")["number_of_nodes"] == 1

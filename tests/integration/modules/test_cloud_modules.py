@@ -65,7 +65,7 @@ def test_a_failure_says_what_became_of_each_and_shows_no_secret(nova_lab, world)
     assert world.project.auth["password"] not in str(result)
 
 
-def test_a_cloud_that_nobody_asks_is_a_sentence(monkeypatch):
+def test_a_cloud_without_a_login_is_a_sentence(monkeypatch):
     for name in [name for name in os.environ if name.startswith("OS_")]:
         monkeypatch.delenv(name)
     result = run_module("server_snapshot", {"servers": ["x"], "snapshot_name": "y"})

@@ -172,7 +172,7 @@ def test_documents_are_lost_by_agreement_only(newest):
     assert newest.count(name) == 1
 
 
-def test_old_versions_go_with_the_copy_if_nobody_wants_them(newest):
+def test_old_versions_are_removed_with_the_copy_if_they_are_not_wanted(newest):
     name = newest.prefix
     newest.server.ask("PUT", f"/{name}", {"mappings": {"properties": {"size": KEYWORD}}})
     newest.write(name, {"size": "1"})

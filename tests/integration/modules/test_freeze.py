@@ -49,7 +49,7 @@ def host(tmp_path):
     made.attempt(state="thawed")
 
 
-def test_it_holds_and_lets_go(host):
+def test_it_quiesces_and_releases(host):
     frozen = host.run(targets=[host.target()])
     assert frozen["changed"]
     assert frozen["diff"]["before"] == {"state": "thawed", "targets": []}
@@ -148,7 +148,7 @@ def test_it_is_ready_at_once_and_holds_at_its_moment(host):
     assert again["failed"], "the moment of a hold that is over does not come again"
 
 
-def test_what_waits_for_its_moment_can_be_let_go(host):
+def test_what_waits_for_its_moment_can_be_released(host):
     host.run(targets=[host.target()], hold_at=time.time() + 60)
     assert host.run(state="thawed")["changed"]
     assert host.history() == []

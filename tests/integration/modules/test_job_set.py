@@ -208,7 +208,7 @@ def test_two_jobs_of_one_description_are_not_guessed_about(api):
     assert "2 jobs have this client_id and description: a, b. Say which one with job_id." in message
 
 
-def test_an_item_that_nobody_knows_is_named(api):
+def test_an_unknown_item_is_named(api):
     assert "jobs.colour" in api.sentence("job_set", jobs=[{**job("a"), "colour": "red"}])
 
 

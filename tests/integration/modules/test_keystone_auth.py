@@ -83,7 +83,7 @@ def test_user_and_password_may_stand_beside_auth(keystone, api, auth):
     made(keystone, auth=auth, username=username, password=password, region_name=api.region)
 
 
-def test_a_token_that_somebody_got_is_taken(keystone, api):
+def test_an_existing_token_is_used(keystone, api):
     project_id = keystone.user("alpha-member").project_id
     made(keystone, auth_type="token", token=keystone.token("alpha-member"), url=api.url, project_id=project_id)
 

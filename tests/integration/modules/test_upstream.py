@@ -284,7 +284,7 @@ def test_what_upstream_refuses_is_a_sentence(upstream, job):
     assert missing["msg"].startswith("There is no job nobody")
 
 
-def test_jobs_of_other_projects_are_nobody_elses_even_for_an_administrator(upstream, job, as_user):
+def test_jobs_of_other_projects_are_left_alone_even_for_an_administrator(upstream, job, as_user):
     admin = as_user("alpha-admin")
     assert upstream.name not in {found["job_id"] for found in admin.run("job_info")["jobs"]}
     assert admin.run("job_info", job_id=upstream.name)["jobs"] == []

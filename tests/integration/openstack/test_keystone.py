@@ -116,7 +116,7 @@ def test_what_is_refused_twice_is_not_asked_a_third_time(keystone):
     assert len(server.requests) == 2
 
 
-def test_a_token_of_somebody_elses_is_exchanged_for_one_of_the_project(keystone):
+def test_a_token_of_another_project_is_exchanged_for_one_of_the_project(keystone):
     token = keystone.token("alpha-member")
     auth = {"auth_url": keystone.auth_url, "token": token, "project_id": keystone.user("alpha-member").project_id}
     method = auth_method("token", auth, Transport())

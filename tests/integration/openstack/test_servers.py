@@ -129,7 +129,7 @@ def test_quiesce_is_recorded_demanded_and_refused(world, server):
     assert done["snapshots"][0]["consistency"] == "fs"
 
 
-def test_a_name_that_nobody_or_several_have_is_refused(world, base):
+def test_a_name_of_no_or_several_servers_is_refused(world, base):
     with pytest.raises(CloudError, match="There is no server 'nobody'"):
         snapshots(world.cloud, "x").present(["nobody"])
     twins = [world.begin_server(base, "twin") for _number in range(2)]

@@ -157,7 +157,7 @@ def test_the_environment_is_enough(project, monkeypatch):
     assert storage.children("set") == ["1_0"]
 
 
-def test_without_anybody_who_asks_the_sentence_says_what_to_give(monkeypatch):
+def test_without_a_login_the_sentence_says_what_to_give(monkeypatch):
     for name in [name for name in os.environ if name.startswith("OS_")]:
         monkeypatch.delenv(name)
     with pytest.raises(StorageError, match="Who asks the cloud"):
@@ -227,7 +227,7 @@ def test_a_full_quota_says_what_to_do(storage, cloud):
         storage.put("set/1_0/y", b"more than ten bytes")
 
 
-def test_a_lock_that_nobody_renews_ends_by_itself(storage, cloud, monkeypatch):
+def test_a_lock_that_is_not_renewed_ends_by_itself(storage, cloud, monkeypatch):
     monkeypatch.setattr(swift, "_HOLD_SECONDS", 1.0)
     cut_off = SwiftStorage(storage.container, lambda: cloud)
     monkeypatch.setattr(cut_off, "_keep", lambda *_arguments: None)

@@ -161,7 +161,7 @@ def test_if_all_storages_fail_the_error_is_told_and_nothing_is_left(two, operati
         assert [name for name in two.left_in(container) if "/" in name] == []
 
 
-def test_a_storage_that_is_held_by_another_run_is_left_out_and_its_files_are_not_touched(two):
+def test_a_storage_that_is_locked_by_another_run_is_left_out_and_its_files_are_not_touched(two):
     two.backup()
     running = LocalStorage(str(two.folder / "two"))
     with running.lock("host_tree"):
@@ -176,7 +176,7 @@ def test_a_storage_that_is_held_by_another_run_is_left_out_and_its_files_are_not
         assert two.left_in("two") == before
 
 
-def test_if_all_storages_are_held_the_run_is_refused(two):
+def test_if_all_storages_are_locked_the_run_is_refused(two):
     with LocalStorage(str(two.folder / "one")).lock("host_tree"):
         with LocalStorage(str(two.folder / "two")).lock("host_tree"), pytest.raises(SetBusy):
             two.backup()

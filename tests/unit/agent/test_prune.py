@@ -244,7 +244,7 @@ def test_the_folder_of_another_set_is_left_alone(aged):
     assert agent.info(other)["backups"] != []
 
 
-def test_halves_of_backups_go_unless_they_are_too_young_or_somebody_writes(aged):
+def test_incomplete_backups_are_removed_unless_they_are_too_young_or_being_written(aged):
     half = aged.set_folder / f"{int(time.time()) - 100}_1"
     half.mkdir()
     (half / "data.000000").write_bytes(b"x" * 1000)
@@ -305,7 +305,7 @@ def test_a_scratch_folder_goes_when_its_owner_is_gone_and_not_before(tmp_path, a
     assert sorted(work.iterdir()) == sorted(strangers)
 
 
-def test_whoever_makes_a_scratch_folder_while_it_is_collected_gets_another_one(work, monkeypatch):
+def test_a_scratch_folder_that_is_made_during_a_cleanup_is_another_one(work, monkeypatch):
     plain, taken = os.open, []
 
     def open_late(path, *arguments, **options):

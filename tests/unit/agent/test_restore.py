@@ -388,7 +388,7 @@ def test_a_temporary_folder_that_others_could_exchange_is_refused_for_a_proof(sa
     assert saved.verify(check="restore")["outcome"] == "success"
 
 
-def test_the_folder_for_everybodys_temporary_files_is_a_way_to_ones_own_folder_and_no_target(saved, tmp_path):
+def test_the_temporary_folder_of_all_users_is_a_way_to_ones_own_folder_and_no_target(saved, tmp_path):
     (tmp_path / "tmp").mkdir()
     (tmp_path / "tmp").chmod(0o1777)
     assert saved.restore(tmp_path / "tmp" / "new")["outcome"] == "success"
@@ -415,7 +415,7 @@ def test_a_folder_that_another_user_makes_a_moment_before_is_refused(saved, tmp_
     assert os.listdir(tmp_path / "tmp" / "new") == []
 
 
-def test_a_lock_of_another_user_on_what_looks_like_a_staging_folder_stops_nobody(saved, tmp_path, monkeypatch):
+def test_a_lock_of_another_user_on_what_looks_like_a_staging_folder_stops_no_restore(saved, tmp_path, monkeypatch):
     target = saved.new_target()
     other = target / ".freezer-restore-0123abcd"
     other.mkdir(parents=True)

@@ -88,7 +88,7 @@ def test_an_object_that_says_nothing_about_new_fields_leaves_that_as_it_is():
     assert found(mapping({"a": {"properties": {}}}), mapping({"a": {"type": "object", "dynamic": "false"}})) == {}
 
 
-def test_fields_are_added_and_those_that_nobody_asks_for_are_named():
+def test_fields_are_added_and_those_that_are_not_wanted_are_named():
     wanted = mapping({"a": {"type": "text", "fields": {"raw": KEYWORD}}, "b.c": KEYWORD})
     existing = mapping({"a": {"type": "text", "fields": {"old": KEYWORD}}, "d": {"properties": {"e": KEYWORD}}})
     assert found(wanted, existing) == {
@@ -122,7 +122,7 @@ def test_differences_can_be_read():
     ]
 
 
-def test_a_copy_keeps_what_nobody_spoke_of():
+def test_a_copy_keeps_what_is_not_named():
     wanted = mapping({"a": {"type": "long"}, "o": {"properties": {"x": KEYWORD}}}, _meta={"v": 2})
     existing = mapping(
         {"a": KEYWORD, "o": {"properties": {"x": KEYWORD, "y": KEYWORD}}, "gone": KEYWORD, "kept": KEYWORD},

@@ -135,7 +135,7 @@ def test_a_file_of_another_user_is_refused_by_the_api_and_edited_by_root(user, p
     assert user("add", "b", "--role", "admin")[0] == 0
     code, said = user("list")
     assert code == 0
-    assert ("belongs to another user; only an API that runs as that user takes it" in said) == (not is_folder)
+    assert ("belongs to another user; only an API that runs as that user accepts it" in said) == (not is_folder)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to other groups")
@@ -143,7 +143,7 @@ def test_a_file_that_another_group_may_write_to_is_refused(user, path):
     file_of(path, f"a:{HASH}:admin:ops", mode=0o660)
     HttpBasic(path)
     os.chown(path, 0, 65534)
-    says = f"another group can write to the password file {path}, and so make an administrator; say chmod g-w {path}"
+    says = f"another group can write to the password file {path}, and so make an administrator; run chmod g-w {path}"
     with pytest.raises(AuthError, match=re.escape(says)):
         HttpBasic(path)
     for words in (("list",), ("add", "b", "--role", "admin"), ("passwd", "a"), ("remove", "a")):
@@ -225,7 +225,7 @@ def test_an_account_is_made_shown_changed_and_removed(user, path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("add", "new"), "say what new may do: --role admin or member"),
+        (("add", "new"), "new has no role; give it one with --role admin or member"),
         (("add", "new", "--role", "member"), "name it with --project"),
         (("add", "new", "--role", "member", "--project", "a b"), "has the project 'a b'"),
         (("add", "a:b", "--role", "admin"), "has no user name"),
@@ -235,7 +235,7 @@ def test_an_account_is_made_shown_changed_and_removed(user, path):
         (("passwd", "new"), "there is no account new in"),
         (("remove", "new"), "there is no account new in"),
         (("remove", "old"), "old is the only account"),
-        (("remove",), "say whom: freezer-manage user remove NAME"),
+        (("remove",), "name one account: freezer-manage user remove NAME"),
     ],
 )
 def test_what_cannot_be_done_to_an_account_is_told_and_changes_nothing(user, path, words, says):
@@ -349,7 +349,7 @@ def talk(path, *answers):
         os.execv(sys.executable, [sys.executable, "-m", manage.__name__, *words])
     seen = b""
     for answer in answers:
-        while not seen.endswith((b"Password: ", b"The same again: ")):
+        while not seen.endswith((b"Password: ", b"The password again: ")):
             seen += os.read(terminal, 1000)
         os.write(terminal, answer.encode() + b"\n")
         seen += b"|"
@@ -393,7 +393,7 @@ def test_without_a_terminal_a_password_is_read_only_if_that_is_meant(path):
 
 def test_without_a_file_the_command_says_how_to_name_one(monkeypatch, capsys):
     assert manage.main(["user", "list"]) == 1
-    assert "name the password file with --htpasswd" in capsys.readouterr().err
+    assert "name it with --htpasswd" in capsys.readouterr().err
 
 
 # What a wrong password costs

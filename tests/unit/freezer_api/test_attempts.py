@@ -125,7 +125,7 @@ def test_only_some_callers_wait_for_a_check_of_a_password_and_a_known_user_need_
     for thread in threads:
         thread.start()
         begun.acquire()
-    while attempts._places._callers._value:
+    while attempts._slots._callers._value:
         pass
     with pytest.raises(UnavailableError) as refused:
         fail(attempts, "192.0.2.9", 1)

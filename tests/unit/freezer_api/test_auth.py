@@ -71,7 +71,7 @@ def test_a_noauth_token_says_who_sends_the_request(token, expected):
 
 
 @pytest.mark.parametrize("token", ["", ":web", "a b:web", "alice:w/b", "x" * 300])
-def test_a_noauth_token_that_names_nobody_is_refused(token):
+def test_a_noauth_token_without_a_user_is_refused(token):
     with pytest.raises(UnauthorizedError):
         NoAuth().authenticate(request(X_Auth_Token=token))
 
@@ -106,7 +106,7 @@ def test_every_form_of_bcrypt_is_known(tmp_path, prefix):
         request(Authorization="Bearer secret"),
     ],
 )
-def test_anybody_else_is_asked_for_a_password(password_file, asked):
+def test_other_callers_are_asked_for_a_password(password_file, asked):
     strategy = HttpBasic(password_file(alice="secret"))
     with pytest.raises(UnauthorizedError) as caught:
         strategy.authenticate(asked)
@@ -131,7 +131,7 @@ def test_a_changed_file_counts_at_once_also_for_who_was_in(password_file):
     assert strategy.authenticate(basic("bob", "new")).user_id == "bob"
 
 
-def test_nobody_comes_in_while_the_file_cannot_be_read(password_file):
+def test_no_caller_is_authenticated_while_the_file_cannot_be_read(password_file):
     path = password_file(alice="secret")
     strategy = HttpBasic(path)
     strategy.authenticate(basic("alice", "secret"))

@@ -115,5 +115,5 @@ def test_a_foreign_host_is_told_how_it_becomes_a_known_one(noauth):
     assert "allowed_hosts" in answer.json["description"]
 
 
-def test_what_everybody_may_read_is_not_looked_at(noauth):
+def test_public_paths_are_not_checked_for_browsers(noauth):
     assert noauth.simulate_get("/healthcheck", headers={"Host": "evil.example"}).status_code == 200

@@ -159,7 +159,7 @@ def test_remove_says_what_it_would_remove(run, path):
     assert path.exists()
 
 
-def test_remove_asks_nobody_where_there_is_nobody(run, path, monkeypatch):
+def test_remove_without_a_terminal_asks_no_question(run, path, monkeypatch):
     fill(path, job=1)
     with open(os.devnull) as nothing:
         monkeypatch.setattr(sys, "stdin", nothing)
@@ -267,7 +267,7 @@ def test_a_wrong_command_line_is_told_what_there_is(words, capsys):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["db", "show"], "nothing says where documents are kept"),
+        (["db", "show"], "no store is named"),
         (["db", "show", "--store", "mysql://x"], "must be sqlite:///"),
         (["db", "show", "--config-file", "/no/such/file"], "No such file"),
     ],

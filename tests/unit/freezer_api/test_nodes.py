@@ -15,7 +15,7 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noaut
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.policy import Policy
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import create_app
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.contract.document import document as contract
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import ALL_OWNERS
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
 
 KINDS = {
@@ -94,7 +94,7 @@ class World:
         return sorted(
             (kind, stored.id, stored.version, stored.owner.project_id, stored.text)
             for kind in ("backup", "client", "job", "action", "session")
-            for stored in self.store.search(kind, EVERYBODY, limit=1000)
+            for stored in self.store.search(kind, ALL_OWNERS, limit=1000)
         )
 
     def of_others(self):
@@ -246,7 +246,7 @@ def test_what_a_job_is_a_node_does_not_change(world, changes):
     before = world.state()
     reply = world.ask("PATCH", "/v2/web/jobs/job1", NODE, changes)
     assert reply.status_code == 403
-    assert "what its runs are" in reply.json["description"]
+    assert "only the state of their runs" in reply.json["description"]
     items = [{"op": "patch", "job_id": "job1", "changes": changes}]
     reply = world.ask("POST", "/v2/web/jobs:batch", NODE, {"items": items})
     assert [item["status"] for item in reply.json["items"]] == [403]

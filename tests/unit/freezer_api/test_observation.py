@@ -243,7 +243,7 @@ def test_a_file_sends_requests_elsewhere_and_nothing_else_changes(tmp_path):
     file.touch()
     reply = client.simulate_get("/healthcheck")
     assert reply.status_code == 503
-    assert "elsewhere" in reply.json["description"]
+    assert "disabled" in reply.json["description"]
     assert client.simulate_get("/v1/jobs").status_code == 200
     file.unlink()
     assert client.simulate_get("/healthcheck").status_code == 200

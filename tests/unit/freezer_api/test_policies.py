@@ -21,7 +21,7 @@ from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.polic
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.config.settings import read_files
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import ForbiddenError, UnavailableError
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.http.app import create_app
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import ALL_OWNERS
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.sqlite.store import SqliteStore
 
 KINDS = ("backups", "clients", "jobs", "actions", "sessions")
@@ -130,7 +130,7 @@ class World:
         return sorted(
             (stored.kind, stored.id, stored.version, stored.text)
             for kind in ("backup", "client", "job", "action", "session")
-            for stored in self.store.search(kind, EVERYBODY, limit=1000)
+            for stored in self.store.search(kind, ALL_OWNERS, limit=1000)
             if stored.owner.project_id == project_id
         )
 
@@ -330,7 +330,7 @@ def test_a_changed_policy_counts_without_a_restart(policy_with, tmp_path):
     wait_for(lambda: policy.allows(MEMBER, "jobs:delete", "web"))
 
 
-def test_while_the_policy_cannot_be_read_nobody_may_do_anything(policy_with, tmp_path):
+def test_while_the_policy_cannot_be_read_all_requests_are_refused(policy_with, tmp_path):
     policy = policy_with('"jobs:delete": "role:admin"\n')
     assert policy.allows(MEMBER, "jobs:get", "web")
     path = tmp_path / "policy.yaml"
@@ -357,8 +357,12 @@ def test_while_the_policy_cannot_be_read_nobody_may_do_anything(policy_with, tmp
         ('"jobs:delete": "role:admin\n', "", "cannot be read"),
         ("[1, 2]\n", "", "cannot be read"),
         ('"jobs:delete": "rule:nobody_has_this"\n', "", "do not exist"),
-        ('"a": "rule:b"\n"b": "rule:a"\n', "", "round in a circle"),
-        (None, "[oslo_policy]\npolicy_file = elsewhere.yaml\n", "elsewhere.yaml is not there"),
+        ('"a": "rule:b"\n"b": "rule:a"\n', "", "refer to each other in a circle"),
+        (
+            None,
+            "[oslo_policy]\npolicy_file = elsewhere.yaml\n",
+            r"elsewhere.yaml, which \[oslo_policy\] names, does not exist",
+        ),
     ],
 )
 def test_a_policy_that_cannot_be_used_is_told_at_the_start(policy_with, text, config, says):

@@ -28,7 +28,7 @@ def seen(peer="127.0.0.1", trusted=TRUSTED, **headers):
 UNCHANGED = ("127.0.0.1", "http", "inside:9090", "")
 
 
-def test_nobody_is_believed_who_is_not_trusted():
+def test_headers_of_an_untrusted_proxy_are_ignored():
     lies = {
         "x_forwarded_for": "192.0.2.1",
         "x_forwarded_proto": "https",
@@ -163,5 +163,5 @@ def test_the_time_that_a_header_takes_grows_with_its_length_and_not_faster(heade
         assert seen(forwarded=header)[0] == "127.0.0.1"
 
 
-def test_quotes_hold_separators_together():
+def test_separators_in_quotes_do_not_count():
     assert seen(forwarded='for="192.0.2.7";by="a;b,c";proto=https')[:2] == ("192.0.2.7", "https")

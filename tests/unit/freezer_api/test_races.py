@@ -61,7 +61,7 @@ def test_an_action_that_is_no_longer_the_jobs_is_left_alone(service, verb):
         assert own["action_id"] != action_id
 
 
-def test_what_somebody_wrote_into_a_jobs_action_meanwhile_is_seen(service):
+def test_a_concurrent_write_to_a_jobs_action_is_seen(service):
     service.create_or_replace(RULES["jobs"], ALICE, "j", job_with("/etc", "/srv"))
     first, _second = service.get(RULES["jobs"], ALICE, "j").document["job_actions"]
     service.store.interruption = lambda: service.change(RULES["actions"], ALICE, first["action_id"], {"max_retries": 7})

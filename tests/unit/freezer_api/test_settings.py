@@ -258,7 +258,7 @@ def test_the_user_of_a_cluster_can_be_named_apart(config_file, monkeypatch):
         ("elasticsearch+http://es1,,es2", "", "the hosts are not"),
         ("elasticsearch+http://u:secret@es 1", "", "the hosts are not"),
         ("elasticsearch+http://u@es1", "", "a user without a password"),
-        ("elasticsearch+http://u:secret@es1", "api_key = k", "an API key and a user"),
+        ("elasticsearch+http://u:secret@es1", "api_key = k", "api_key cannot be combined with username"),
         ("elasticsearch+http://es1", "ca_file = /ca.pem", "has no meaning without TLS"),
         ("elasticsearch+https://es1", "ca_file = /no/such/ca.pem", "No such file or directory"),
         ("elasticsearch+https://es1", "timeout_seconds = 0", "from 1 to 300"),

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY, Scope
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import ALL_OWNERS, Scope
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.errors import (
     ConflictError,
     StoreBusyError,
@@ -73,7 +73,7 @@ def test_a_schedulers_question_is_answered_from_an_index(store):
         assert "TEMP B-TREE" not in plan
 
 
-@pytest.mark.parametrize("scope", [EVERYBODY, Scope(project_id="p1"), Scope(user_id="alice")], ids=str)
+@pytest.mark.parametrize("scope", [ALL_OWNERS, Scope(project_id="p1"), Scope(user_id="alice")], ids=str)
 def test_a_page_of_a_list_is_read_in_the_order_of_an_index(store, scope):
     clause = where("job", scope, EVERYTHING)
     plan = _plan(store.path, f"SELECT body FROM document WHERE {clause} ORDER BY seq LIMIT 10", clause.values)

@@ -210,7 +210,7 @@ def test_an_address_that_names_no_socket_is_refused_by_both_sides(url, said, tmp
     assert said in ran.stderr
 
 
-def test_a_socket_where_nobody_listens_is_told_by_its_address(folder):
+def test_a_socket_where_no_process_listens_is_named_in_the_error(folder):
     path = folder / "api.sock"
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))

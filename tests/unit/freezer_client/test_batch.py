@@ -147,7 +147,7 @@ def test_a_server_without_such_a_route_is_asked_one_by_one(status):
 
 def test_what_a_lost_server_leaves_undone_is_told_for_each(monkeypatch):
     monkeypatch.setattr(batch, "BATCH_ITEMS", 1)
-    failure = answer(500, {"title": "Internal Server Error", "description": "its log says how"})
+    failure = answer(500, {"title": "Internal Server Error", "description": "its log has the error"})
     with FaultyServer([answer(200, {"items": [{"status": 201}]}), failure]) as server:
         collection = connect(server.url).jobs
         several = [storage(JOB, wanted(name), None) for name in "abc"]

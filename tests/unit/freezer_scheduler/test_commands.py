@@ -67,7 +67,7 @@ def test_a_job_goes_the_way_of_the_readme(run, tmp_path):
     for event in ("start", "stop", "abort"):
         assert run("job-" + event, job_id)[0] == 0
         assert json.loads(run("job-get", job_id)[1])["job_schedule"]["event"] == event
-    assert "was asked for already" in run("job-abort", "-j", job_id)[2]
+    assert "was requested already" in run("job-abort", "-j", job_id)[2]
     assert run("job-delete", job_id)[0] == 0
     assert run("job-get", job_id)[::2] == (1, f"freezer-scheduler: There is no job {job_id}.\n")
     # Those of another client are not listed, unless all are asked for.
@@ -101,7 +101,7 @@ def test_of_a_completed_job_there_is_nothing_to_stop_and_a_start_is_asked_for(ru
     assert run("job-stop", job_id)[::2] == (
         0, f"There is nothing to stop: the job {job_id} is completed.\n"
     )  # fmt: skip
-    assert run("job-start", job_id)[::2] == (0, f"The start of the job {job_id} is asked for.\n")
+    assert run("job-start", job_id)[::2] == (0, f"The start of the job {job_id} is requested.\n")
     schedule = json.loads(run("job-get", job_id)[1])["job_schedule"]
     assert (schedule["event"], schedule["result"]) == ("start", "success")
 
@@ -236,7 +236,7 @@ def test_every_kind_of_document_is_stored_shown_changed_and_deleted(run, tmp_pat
     assert run(f"{kind}-get", document_id)[0] == 1
 
 
-def test_passwords_are_shown_only_to_whoever_asks(run, tmp_path):
+def test_passwords_are_shown_only_on_request(run, tmp_path):
     (tmp_path / "a.json").write_text('{"action_id": "a", "freezer_action": {"action": "info", "password": "pw"}}')
     run("action-create", "--file", "a.json")
     assert '"password": "********"' in run("action-get", "a")[1]
@@ -296,7 +296,7 @@ def test_a_job_file_in_yaml_is_uploaded_as_one_in_json(run, tmp_path):
     ("arguments", "status", "words"),
     [
         (["job-get"], 2, "Which job is meant?"),
-        (["job-lits"], 2, "There is no verb job-lits. Did you mean job-list? freezer-scheduler --help lists them."),
+        (["job-lits"], 2, "There is no verb job-lits. Did you mean job-list? See freezer-scheduler --help."),
         (
             ["job-list", "--fromat", "json"],
             2,

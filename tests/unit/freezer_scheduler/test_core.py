@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import actions_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import ALL_OWNERS
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.query import Query
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core import dispatch
 from ansible_collections.freezer.backup.roles.scheduler.files.freezer_scheduler.core.journal import Known
@@ -117,7 +117,7 @@ def test_a_date_that_was_missed_for_too_long_is_said_to_be(world):
     assert world.started == []
     schedule = schedule_of(world, "missed")
     assert (schedule["status"], schedule["result"]) == ("completed", "fail")
-    assert "missed by more than it may be late" in schedule["reason"]
+    assert "it would be too late now" in schedule["reason"]
 
 
 @pytest.mark.parametrize(("start", "seconds"), [("12:05:00", 300), ("10:00:00", 0)])
@@ -164,7 +164,7 @@ def test_another_schedule_holds_from_the_next_look_on_and_makes_up_for_nothing(w
 @pytest.mark.parametrize(
     ("schedule", "reason"),
     [
-        ({"schedule_date": "2026-06-01T10:00:00Z"}, "Its schedule has no time that is still to come"),
+        ({"schedule_date": "2026-06-01T10:00:00Z"}, "Its schedule has no more due times"),
         ({}, "It has no schedule any more"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_job_that_gets_a_schedule_without_a_time_to_come_is_completed_and_not_
     world.run_until(START + 30)
     assert schedule_of(world, "moved")["status"] == "scheduled"
     # As an API of upstream's does with a change: the whole schedule is replaced.
-    stored = world.store.get("job", "moved", EVERYBODY)
+    stored = world.store.get("job", "moved", ALL_OWNERS)
     kept = {key: stored.document["job_schedule"][key] for key in ("status", "time_created")}
     world.store.replace(stored, {**stored.document, "job_schedule": {**kept, **schedule}})
     world.run_until(START + 60)
@@ -269,7 +269,7 @@ def leave_event(world, job_id, event):
 
 def store_as_it_is(world, job_id, **keys):
     """Store what our API would refuse, or put into another form."""
-    (stored,) = [one for one in world.store.search("job", EVERYBODY, Query(), 10, 0) if one.id == job_id]
+    (stored,) = [one for one in world.store.search("job", ALL_OWNERS, Query(), 10, 0) if one.id == job_id]
     world.store.replace(stored, {**stored.document, **keys})
 
 
@@ -302,7 +302,7 @@ def test_an_abort_ends_the_run_of_a_recurring_job_and_its_schedule_goes_on(world
     assert schedule_of(world, "often")["status"] == "stop"
 
 
-def test_a_stop_that_was_asked_for_before_an_abort_still_holds(world):
+def test_a_stop_that_was_requested_before_an_abort_still_counts(world):
     world.node("node", UTC, poll_seconds=5)
     world.create("jobs", job("often", "node", 1, {"schedule_interval": "1 hours"}, seconds=600))
     for moment, event in ((3700, "stop"), (3720, "abort")):
@@ -417,7 +417,7 @@ def test_what_a_known_client_says_of_itself_is_not_written_again(world):
     assert {key: client[key] for key in described} == described
 
 
-def test_a_job_of_another_client_now_is_let_go_and_taken_over_there(world):
+def test_a_job_of_another_client_now_is_dropped_here_and_taken_over_there(world):
     world.node("one", UTC, poll_seconds=5)
     world.node("two", UTC, poll_seconds=5)
     world.create("jobs", job("moving", "one", 1, {"schedule_interval": "60 seconds"}, seconds=1))

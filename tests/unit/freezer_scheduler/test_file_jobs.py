@@ -94,7 +94,7 @@ def test_without_an_api_jobs_are_listed_with_their_results_and_events_reach_the_
     jobs("open", "true", mode=0o644)
     before = run("job-list", "--format", "value")
     assert [line.split("\t")[0] for line in before.out.splitlines()] == ["fails", "nightly", "sleeps", "waits"]
-    assert "job_open.conf is not used: others may use it (mode 0644); it has to be 0600." in before.err
+    assert "job_open.conf is not used: other users may read or write it (mode 0644); chmod it to 0600." in before.err
     asked = run("job-start", "nightly")
     assert (asked.status, "No scheduler of node1 runs" in asked.err) == (3, True)
 
@@ -107,10 +107,10 @@ def test_without_an_api_jobs_are_listed_with_their_results_and_events_reach_the_
     queued = run("job-list", "--format", "value", "--search", "waits").out
     assert queued.split("\t")[3] == "queued"
 
-    assert run("job-abort", "sleeps").err == "The abort of the job sleeps is asked for.\n"
+    assert run("job-abort", "sleeps").err == "The abort of the job sleeps is requested.\n"
     wait_for(lambda: run.schedules()["sleeps"].get("result") == "aborted")
     wait_for(lambda: run.schedules()["waits"].get("result") == "success")
-    assert run("job-start", "-j", "nightly").err == "The start of the job nightly is asked for.\n"
+    assert run("job-start", "-j", "nightly").err == "The start of the job nightly is requested.\n"
     wait_for(lambda: run.schedules()["nightly"].get("result") == "success")
     assert run.schedules()["nightly"]["status"] == "scheduled"
     run("job-stop", "nightly")
@@ -158,9 +158,8 @@ def test_a_scheduler_that_works_with_an_api_takes_no_events_of_files_and_that_is
     lock.take()
     said = run("job-start", "nightly")
     assert said.status == 1
-    assert (
-        "was not asked for the start of the job nightly: it works with an API, or is of an earlier release" in said.err
-    )
+    assert "The start of the job nightly was not requested of the scheduler of " in said.err
+    assert ": it works with an API, or is of an earlier release" in said.err
     os.close(lock._descriptor)
 
 

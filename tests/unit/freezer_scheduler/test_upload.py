@@ -99,7 +99,7 @@ def test_what_cannot_be_stored_is_told_and_the_others_are_stored(run, folder, tm
     status, out, err = run("-c", "node12", "job-upload", str(folder))
     assert (status, out) == (1, "good\n")
     assert "The job taken was not stored: there is one of the client other" in err
-    assert "job_open.conf is not used: others may use it (mode 0644); it has to be 0600." in err
+    assert "job_open.conf is not used: other users may read or write it (mode 0644); chmod it to 0600." in err
     assert "The job wrong was not stored: " in err
     (tmp_path / "empty").mkdir()
     status, _out, err = run("-c", "node12", "job-upload", str(tmp_path / "empty"))

@@ -148,7 +148,7 @@ def test_a_server_that_asks_for_an_hour_gets_an_error_at_once(connection):
     assert pauses == []
 
 
-def test_nobody_listening_is_a_sentence_with_the_address():
+def test_a_refused_connection_is_a_sentence_with_the_address():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     pauses: list[float] = []

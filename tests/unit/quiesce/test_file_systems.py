@@ -94,7 +94,7 @@ def test_the_holders_own_folder_is_refused_even_if_forced(file_system):
     assert not file_system.is_frozen()
 
 
-def test_what_somebody_else_has_frozen_stays_frozen(host, file_system):
+def test_what_another_process_has_frozen_stays_frozen(host, file_system):
     file_system.freeze()
     with pytest.raises(QuiesceError, match="another process has frozen it already"):
         host.freeze({"path": str(file_system.path)})
@@ -102,7 +102,7 @@ def test_what_somebody_else_has_frozen_stays_frozen(host, file_system):
     assert file_system.is_frozen()
 
 
-def test_a_thaw_by_somebody_else_is_reported(host, file_system):
+def test_a_thaw_by_another_process_is_reported(host, file_system):
     host.freeze({"path": str(file_system.path)})
     file_system.thaw()
     result = host.thaw()

@@ -51,7 +51,7 @@ def test_a_thaw_unlocks_it_when_both_were_killed(host, server):
     assert server.locks == 0
 
 
-def test_a_lock_of_somebody_else_stays(host, server):
+def test_a_lock_of_another_process_stays(host, server):
     server.locks = 1
     server.refusal = {"ok": 0.0, "errmsg": "not authorized on admin", "code": 13, "codeName": "Unauthorized"}
     with pytest.raises(QuiesceError, match="not authorized on admin"):

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.rounds
 _ROUNDS = rounds(4)
 
 
-def test_it_lets_go_at_the_deadline(host, file_system):
+def test_it_releases_at_the_deadline(host, file_system):
     host.freeze({"path": str(file_system.path)}, deadline_seconds=1)
     assert file_system.is_frozen()
     assert file_system.thawed_after(2) is not None
@@ -37,7 +37,7 @@ def test_it_lets_go_at_the_deadline(host, file_system):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_lets_go_when_it_is_told_to_end(host, file_system, number):
+def test_it_releases_when_it_is_told_to_end(host, file_system, number):
     host.freeze({"path": str(file_system.path)})
     holder, _guard = host.processes()
     host.kill(holder, with_signal=number)
@@ -54,7 +54,7 @@ def test_a_lost_terminal_does_not_end_it(host, file_system):
     assert host.thaw()["released_by"] == "request"
 
 
-def test_the_guard_lets_go_when_the_holder_is_killed(host, file_system):
+def test_the_guard_releases_when_the_holder_is_killed(host, file_system):
     host.freeze({"path": str(file_system.path)})
     holder, _guard = host.processes()
     host.kill(holder)
@@ -64,7 +64,7 @@ def test_the_guard_lets_go_when_the_holder_is_killed(host, file_system):
     assert record["problems"] == []
 
 
-def test_the_guard_lets_go_when_the_holder_hangs(host, file_system):
+def test_the_guard_releases_when_the_holder_hangs(host, file_system):
     host.freeze({"path": str(file_system.path)}, deadline_seconds=1)
     holder, _guard = host.processes()
     host.kill(holder, with_signal=signal.SIGSTOP)
@@ -72,7 +72,7 @@ def test_the_guard_lets_go_when_the_holder_hangs(host, file_system):
     assert host.wait_until_over()["released_by"] == "guard"
 
 
-def test_the_holder_lets_go_when_the_guard_is_killed(host, file_system):
+def test_the_holder_releases_when_the_guard_is_killed(host, file_system):
     host.freeze({"path": str(file_system.path)})
     _holder, guard = host.processes()
     host.kill(guard)
@@ -138,7 +138,7 @@ class Owner:
         assert self.process.stdout.readline() == "held\n"
 
 
-def test_it_lets_go_when_the_program_that_holds_is_killed(host, file_system):
+def test_it_releases_when_the_program_that_holds_is_killed(host, file_system):
     owner = Owner(file_system.path, host.folder)
     owner.wait_until_held()
     assert file_system.is_frozen()
@@ -148,7 +148,7 @@ def test_it_lets_go_when_the_program_that_holds_is_killed(host, file_system):
 
 
 @pytest.mark.parametrize("seed", range(_ROUNDS))
-def test_whoever_is_killed_at_any_moment_nothing_stays_frozen(host, file_system, seed):
+def test_after_a_kill_at_any_moment_nothing_stays_frozen(host, file_system, seed):
     chance = random.Random(seed)
     code = (
         "import sys\n"

@@ -17,7 +17,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
     run_job,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import outcome_of
-from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import EVERYBODY
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import ALL_OWNERS
 from ansible_collections.freezer.backup.tests.support.job_semantics import (
     BROKEN,
     OK,
@@ -66,7 +66,7 @@ class Scripted:
             )
 
     def change(self, kind: str, document_id: str, **keys) -> None:
-        stored = self.world.store.get(kind, document_id, EVERYBODY)
+        stored = self.world.store.get(kind, document_id, ALL_OWNERS)
         self.world.store.replace(stored, {**stored.document, **keys})
 
     def record(self, backup_id: str, name: str) -> None:

@@ -252,7 +252,7 @@ def test_a_run_that_dies_with_its_node_fails_and_one_that_lives_on_is_taken_up(t
     assert len(world.started) == 1
 
 
-def test_a_run_that_nobody_remembers_is_not_running_for_ever(tmp_path):
+def test_a_run_that_is_not_remembered_is_not_running_for_ever(tmp_path):
     """The disk of the node is a new one: its job still says that it runs."""
     world = World(tmp_path, START)
     world.create("jobs", job("lost", "node", seconds=300))

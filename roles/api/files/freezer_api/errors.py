@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a client is told when a request cannot be served: a status, a title and a sentence."""
+"""The errors that the API answers with: a status, a title and a sentence."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 class ApiError(Exception):
-    """A request that is answered with an error. ``description`` is a sentence for whoever sent the request."""
+    """A request that is answered with an error. ``description`` is a sentence for the caller."""
 
     status = 500
     title = "Internal Server Error"
@@ -28,28 +28,28 @@ class BadRequestError(ApiError):
 
 
 class UnauthorizedError(ApiError):
-    """Nobody that the API knows has sent the request."""
+    """The request is not authenticated."""
 
     status = 401
     title = "Unauthorized"
 
 
 class ForbiddenError(ApiError):
-    """Whoever sent the request may not do this."""
+    """The caller may not do this."""
 
     status = 403
     title = "Access Forbidden"
 
 
 class NotFoundError(ApiError):
-    """There is no such document, or it belongs to somebody else, which looks the same."""
+    """There is no such document, or it belongs to another owner, which looks the same."""
 
     status = 404
     title = "Not Found"
 
 
 class MethodError(ApiError):
-    """The action that is asked of a session does not exist."""
+    """A session has no such action."""
 
     status = 405
     title = "Bad Method"
@@ -70,21 +70,21 @@ class ConflictingError(ApiError):
 
 
 class LengthRequiredError(ApiError):
-    """The body comes in chunks, which the server in front of this API does not hand on."""
+    """The body comes in chunks, which the server in front of this API does not pass on."""
 
     status = 411
     title = "Length Required"
 
 
 class PreconditionError(ApiError):
-    """The document is no longer as the client has seen it."""
+    """The document has changed since the client read it."""
 
     status = 412
     title = "Precondition Failed"
 
 
 class TooLargeError(ApiError):
-    """The body is larger than the API takes."""
+    """The body is over the limit."""
 
     status = 413
     title = "Request Entity Too Large"
@@ -98,7 +98,7 @@ class MediaTypeError(ApiError):
 
 
 class TooManyRequestsError(ApiError):
-    """The sender has asked too often."""
+    """The caller has sent too many requests."""
 
     status = 429
     title = "Too Many Requests"
@@ -112,11 +112,11 @@ class UnavailableError(ApiError):
 
 
 def not_found(kind: str, document_id: str) -> NotFoundError:
-    """There is no document of this kind and id in the scope of the request."""
+    """The error for a kind and an id of which the scope of the request has no document."""
     return NotFoundError(f"No {kind} found with ID {document_id}")
 
 
 def sentence(error: Exception) -> str:
-    """What an error of the store says, as a sentence for whoever sent the request."""
+    """The message of a store's error as a sentence for the caller."""
     text = str(error)
     return text[:1].upper() + text[1:]

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = read_settings(arguments)
         logs.set_up(settings.log_file, debug=settings.debug)
-        # What cannot work is said here, in one sentence, and not by every worker.
+        # Checked here, so that one sentence is printed, and not one by every worker.
         check(settings)
         listener = listen(settings)
     except OSError as error:

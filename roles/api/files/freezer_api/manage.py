@@ -49,11 +49,11 @@ commands:
   db remove     remove the store with all documents, after a question
   db show       show what is in the store
   db update-settings
-                let the indices of Elasticsearch have the number of replicas of the configuration file
+                set the number of replicas of the Elasticsearch indices to that of the configuration file
   db prune      remove the indices that a copy to a new index has replaced, after a question
-  db rollback   take a copy to a new index back that has not come to its end
-  db copy       copy all documents of the store --from to the store --to; what is there already is not copied again
-  policy list   show who may do what, and what policy.yaml changes about it
+  db rollback   undo a copy to a new index that has not finished
+  db copy       copy all documents of the store --from to the store --to, except those that are there already
+  policy list   show who may do what, and which rules policy.yaml changes
   user add NAME make an account for http_basic, with --role and --project
   user passwd NAME
                 give an account another password
@@ -61,13 +61,13 @@ commands:
                 remove an account
   user list     show the accounts
 
-Options can stand anywhere. Exit codes: 0 done, or nothing to do; 65 something would change, with --test-only, or
-documents were not taken in by db copy; 1 it has failed; 2 the command line is wrong. Without --config-file {DEFAULT_CONFIG_FILE} is read, if it is there.
+Options can stand anywhere. Exit status: 0 done, or nothing to do; 65 something would change, with --test-only, or
+db copy has rejected documents; 1 failed; 2 the command line is wrong. Without --config-file {DEFAULT_CONFIG_FILE} is read, if it is there.
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one thing and say what came of it."""
+    """Run one command; its exit status."""
     parser = build_parser()
     flags = parse_arguments(parser, arguments, intermixed=True)
     command = _COMMANDS.get(tuple(flags.command[:2]))
@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (AuthError, ConfigError, PolicyError, StoreError) as error:
         print(f"freezer-manage: {error}", file=sys.stderr)
     except BrokenPipeError:
-        # Whoever reads has seen enough.
+        # The reader of the output has closed the pipe.
         sys.stderr.close()
     except KeyboardInterrupt:
         print("freezer-manage: interrupted", file=sys.stderr)
@@ -95,7 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of freezer-manage."""
     parser = argparse.ArgumentParser(
         prog="freezer-manage",
-        description="Look after the store and the accounts of freezer-api, and look at its policies.",
+        description="Administer the store and the accounts of freezer-api, and show its policies.",
         usage="freezer-manage COMMAND [options]",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -128,7 +128,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="KIND",
         action="append",
         type=_kind,
-        help=f"only this kind of documents, also several times: {', '.join(sorted(PLURALS))} (Elasticsearch)",
+        help=f"only this kind of documents; can be repeated: {', '.join(sorted(PLURALS))} (Elasticsearch)",
     )
     parser.add_argument(
         "--test-only", action="store_true", help="change nothing; exit with 65 if something would change"
@@ -142,13 +142,13 @@ def build_parser() -> argparse.ArgumentParser:
     copying.add_argument(
         "--from-format",
         choices=("freezer.backup", "upstream"),
-        help="upstream: --from is elasticsearch+http://host/index, the one index of an old Freezer; it is recognized",
+        help="upstream: --from is elasticsearch+http://host/index, the index of an old Freezer; detected without this option",
     )
     copying.add_argument(
         "--project-id", metavar="ID", help="the project of old documents that name none, as those of version 1 do"
     )
     copying.add_argument(
-        "--report", metavar="FILE", help="a file for the documents that were not taken in: a line of JSON for each"
+        "--report", metavar="FILE", help="a file for the documents that were rejected: a line of JSON for each"
     )
     users = parser.add_argument_group("user")
     users.add_argument(
@@ -166,7 +166,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _kind(word: str) -> str:
-    """A kind of documents, in the singular or in the plural."""
+    """The kind of documents that a word names, in the singular or in the plural."""
     for kind, plural in PLURALS.items():
         if word in (kind, plural):
             return kind

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""``application`` for WSGI servers that others run: uwsgi, Apache's mod_wsgi, gunicorn.
+"""``application`` for other WSGI servers: uwsgi, Apache's mod_wsgi, gunicorn.
 
 The settings come from the file that ``FREEZER_API_CONFIG`` names, else from /etc/freezer/freezer-api.conf. Imports are
 absolute, because mod_wsgi loads this file by its path.
@@ -55,7 +55,7 @@ class ProcessApplication:
 
 
 def checked_settings(config_file: str | None) -> Settings:
-    """The settings of a file, tried out as freezer-api itself does. Raises what keeps it from starting."""
+    """The settings of a file, checked as freezer-api does at its start. Raises what keeps it from starting."""
     # The server that loads this says where to listen, and noauth is for callers on this machine.
     settings = read_settings(["--force", *(("--config-file", config_file) if config_file else ())])
     if settings.auth_strategy == "noauth" and not settings.allowed_networks:

@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 LOG = logging.getLogger("freezer_scheduler")
 _DAEMON = ("start", "stop", "restart", "status", "reload")
 NOT_RUNNING = 3
-#: How long a start in the background waits for the first look at the API.
-_FIRST_LOOK_SECONDS = 5.0
+#: How long a start in the background waits for the first poll of the API.
+_FIRST_POLL_SECONDS = 5.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments ask for: 0 done, 1 failed, 2 not understood, 3 the scheduler does not run."""
+    """Run a command; its exit status: 0 done, 1 failed, 2 the command line is wrong, 3 the scheduler does not run."""
     is_debugged = False
     try:
         flags = parse(arguments)
@@ -63,9 +63,9 @@ def _is_fault(error: Exception) -> bool:
 
 
 def _sentence(error: Exception) -> str:
-    """What an error says to the user."""
+    """The sentence about an error for the user."""
     if _is_fault(error):
-        return f"This is a fault of the program: {type(error).__name__}: {error}. With --debug it says where."
+        return f"This is a fault of the program: {type(error).__name__}: {error}. Use --debug to see where."
     if isinstance(error, OSError):
         return f"{error.filename or 'The system'}: {error.strerror or error}."
     return f"{str(error).rstrip('.')}."
@@ -127,12 +127,12 @@ def _start(flags: argparse.Namespace, settings: Settings, client_id: str, folder
     from .process.service import Service
 
     log = settings.log_file or (None if settings.no_daemon else folder / "scheduler.log")
-    # Before it goes into the background, so that the starter says what is wrong with the file.
+    # Before it goes into the background, so that an error about the file is printed here.
     _set_up_log(log, settings.debug)
     for warning in settings.warnings:
         LOG.warning("%s", warning)
 
-    # Only where it is asked for: upstream's schedulers write the jobs of their API to the folder of the configuration.
+    # Only with -f: upstream's schedulers write the jobs of their API to the folder of the configuration.
     uploads = settings.jobs_dir if flags.jobs_dir and not settings.no_api else None
 
     def work(ready: Callable[[], None]) -> str:
@@ -156,15 +156,15 @@ def _start(flags: argparse.Namespace, settings: Settings, client_id: str, folder
 
 
 def _warn_of_api(folder: Path) -> None:
-    """Wait for the first look at the API, and say if it was in vain: the scheduler itself goes on trying."""
+    """Wait for the first poll of the API, and print a warning if it fails: the scheduler itself tries again."""
     from .cli.status import api_state
 
-    deadline = time.monotonic() + _FIRST_LOOK_SECONDS
+    deadline = time.monotonic() + _FIRST_POLL_SECONDS
     while time.monotonic() < deadline:
         found = api_state(folder)
         if found is not None:
             if found["problem"]:
-                _say(f"warning: The API cannot be used now: {found['problem']} The scheduler goes on trying.")
+                _say(f"warning: The API cannot be used now: {found['problem']} The scheduler tries again.")
             return
         time.sleep(0.05)
     _say("warning: The API has not answered yet; `freezer-scheduler status` says when it has.")
@@ -184,11 +184,11 @@ def _set_up_log(path: Path | None, debug: bool) -> None:
         handler = logging.StreamHandler()
     else:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        # A file that is moved away is begun anew.
+        # A file that is moved away is created again.
         from logging.handlers import WatchedFileHandler
 
         handler = WatchedFileHandler(path)
-    # The journal has times of its own.
+    # The journal of systemd adds the time itself.
     stamp = "" if path is None and os.environ.get("JOURNAL_STREAM") else "%(asctime)s "
     handler.setFormatter(logging.Formatter(f"{stamp}%(levelname)s %(message)s"))
     LOG.addHandler(handler)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The password file of HTTP basic authentication: its accounts, and a change of one of them."""
+"""The password file of HTTP basic authentication: reading its accounts, and changing one of them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .strategy import AuthError
 
 @dataclass(frozen=True)
 class Accounts:
-    """A file of accounts as it was read: what identifies that state of it, and the accounts by name."""
+    """The accounts of a file by name, and the state of the file in which they were read."""
 
     path: Path
     state: tuple[int, ...]
@@ -38,14 +38,14 @@ class Accounts:
 
     @cached_property
     def highest_cost(self) -> int:
-        """The cost of the hash that takes longest."""
+        """The highest bcrypt cost of all accounts."""
         return max((account.cost for account in self.by_name.values()), default=COST)
 
     def warnings(self) -> list[str]:
         """What is unsafe about the file, each as a sentence."""
         found = []
         if self.state[-3] not in _own_users():
-            found.append(f"{self.path} belongs to another user; only an API that runs as that user takes it")
+            found.append(f"{self.path} belongs to another user; only an API that runs as that user accepts it")
         if self.state[-1] & stat.S_IROTH:
             found.append(
                 f"every user of this host can read the hashes in {self.path}; make it 0640, with the group of the API"
@@ -60,7 +60,7 @@ class Accounts:
 
 
 def made(name: str, password: bytes, role: str | None, project_id: str = "", client_id: str = "") -> Account:
-    """An account with a hash of its password. Raises AuthError for what cannot be one."""
+    """An account with a hash of its password. Raises AuthError for an invalid one."""
     account = Account(name, hashed(password), role, project_id or DEFAULT_PROJECT, client_id)
     fault = account.fault()
     if fault:
@@ -69,14 +69,14 @@ def made(name: str, password: bytes, role: str | None, project_id: str = "", cli
 
 
 def hashed(password: bytes) -> str:
-    """A hash of a password. Raises AuthError for one that bcrypt would cut off, or that is empty."""
+    """A hash of a password. Raises AuthError for one that is empty, or too long for bcrypt."""
     if not 1 <= len(password) <= MOST_PASSWORD_BYTES or b"\0" in password:
         raise AuthError(f"a password must have 1 to {MOST_PASSWORD_BYTES} bytes, none of them zero")
     return bcrypt.hashpw(password, bcrypt.gensalt(COST)).decode()
 
 
 def state_of(path: Path) -> tuple[int, ...]:
-    """What changes whenever a file does: its identity, size, time and, last, its owner, group and mode."""
+    """What identifies the state of a file: its identity, size, time and, last, its owner, group and mode."""
     return _state(os.stat(path))
 
 
@@ -92,12 +92,12 @@ def _own_users() -> tuple[int, int]:
 
 
 def _target(path: Path) -> Path:
-    """The file that a path leads to, through links: one file has one such path."""
+    """The real path of a file, without links."""
     return Path(os.path.realpath(path))
 
 
 def _owners(is_edited: bool) -> tuple[int, ...] | None:
-    """The users that file and folder may belong to; None if all: root edits the file of the user that the API runs as."""
+    """The users that may own file and folder; None for any: root edits the file of the user that the API runs as."""
     return None if is_edited and os.geteuid() == 0 else _own_users()
 
 
@@ -111,14 +111,14 @@ def _fault(path: Path, found: os.stat_result, owners: tuple[int, ...] | None) ->
         fault, mend = f"the password file {path} belongs to another user, who can", "chown root"
     else:
         return ""
-    return f"{fault} make an administrator; say {mend} {path}, and look at what is in it"
+    return f"{fault} make an administrator; run {mend} {path}, and check its accounts"
 
 
 def read(path: Path, is_edited: bool = False) -> Accounts:
-    """The accounts of a file. Raises AuthError, with the line, if one cannot be understood.
+    """The accounts of a file. Raises AuthError, with the line, for an invalid one.
 
-    Also if another user can change the file: it and its folder belong to root or the user of this process. With
-    ``is_edited`` root reads the files of others too.
+    Also if another user can change the file: it and its folder must belong to root or the user of this process. With
+    ``is_edited`` root reads the files of other users too.
     """
     state, lines = _lines(path, _owners(is_edited))
     by_name: dict[str, Account] = {}
@@ -143,7 +143,7 @@ def _lines(path: Path, owners: tuple[int, ...] | None) -> tuple[tuple[int, ...],
     target = _target(path)
     try:
         with open(_open_regular(target), encoding="utf-8") as file:
-            # The state first: a change while the file is read is seen the next time.
+            # The state first, so that a change during the reading is noticed the next time.
             found = os.fstat(file.fileno())
             fault = _fault(path, found, owners) or folder_fault(target.parent, "the password file", owners)
             if fault:
@@ -155,10 +155,10 @@ def _lines(path: Path, owners: tuple[int, ...] | None) -> tuple[tuple[int, ...],
 
 
 def change(path: Path, edit: Callable[[Mapping[str, Account]], Account | str]) -> Account:
-    """Change one account of a file, whole or not at all, while no other such change is made.
+    """Change one account of a file, under a lock, completely or not at all.
 
-    ``edit`` gets the accounts and returns one to write, or the name of one to remove; what it raises is raised, and
-    nothing is written. Returns the account that was written or removed. Raises AuthError.
+    ``edit`` gets the accounts and returns one to write, or the name of one to remove; if it raises, nothing is written.
+    Returns the account that was written or removed. Raises AuthError, and what ``edit`` raises.
     """
     target = _target(path)
     with _locked(path, target.parent):
@@ -176,8 +176,8 @@ def change(path: Path, edit: Callable[[Mapping[str, Account]], Account | str]) -
 
 
 def _open_regular(target: Path) -> int:
-    """A descriptor of a file to read, which does not wait for what a FIFO or a device has. Raises AuthError, OSError."""
-    # Merely to open a device can do something, so it is looked at before.
+    """A descriptor to read a regular file. Raises AuthError for a FIFO or a device, OSError."""
+    # Opening a device can have effects, so the type is checked before.
     if stat.S_ISREG(os.stat(target).st_mode):
         descriptor = os.open(target, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -196,7 +196,7 @@ def _is_comment(line: str) -> bool:
 
 @contextlib.contextmanager
 def _locked(path: Path, folder: Path) -> Iterator[None]:
-    """Be the only one that changes files in a folder. Raises AuthError, also if another user could change them."""
+    """Lock a folder for changes of its files. Raises AuthError, also if another user could change them."""
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -212,14 +212,14 @@ def _locked(path: Path, folder: Path) -> Iterator[None]:
 
 
 def _write(path: Path, target: Path, lines: Sequence[str]) -> None:
-    """Put a file in place of another one, with its owner and group, and at most 0640."""
+    """Replace a file; the new one has its owner and group, and at most the mode 0640."""
     temporary = ""
     try:
         mode, owner = 0o600, None
         with contextlib.suppress(FileNotFoundError):
             found = os.stat(target)
             mode, owner = stat.S_IMODE(found.st_mode) & 0o640 | 0o600, (found.st_uid, found.st_gid)
-        # Beside what a link leads to.
+        # In the folder of the real file, also for a link.
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         with open(descriptor, "w", encoding="utf-8") as file:
             if owner is not None and owner != (os.geteuid(), os.getegid()):

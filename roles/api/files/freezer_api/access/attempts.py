@@ -1,12 +1,12 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How many passwords are checked that are not known to be right.
+"""The limits for checks of passwords.
 
-Each check takes some tenths of a second of a processor, whatever its sender is. So few are made at once, few callers wait for
-one, and wrong ones are counted: for each user name at each source, and, with a looser limit, for each source. Who is over
-a limit is told to come again later, before anything is checked. A name whose last password from a source was right is
-checked in a place of its own there and does not count for the source, so that guesses for other names do not lock it out.
-Passwords that were right a moment ago are not checked again, and do not come here.
+Each check takes some tenths of a second of a processor. So few are made at once, few callers wait for one, and wrong
+passwords are counted: for each user name at each source, and, with a looser limit, for each source. A caller over a limit
+is refused before anything is checked. A name whose last password from a source was right has a separate slot, and does
+not count for the source, so that guesses for other names do not lock it out. Passwords that were verified a short time
+ago are not checked again, and do not come here.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _WAITING = 2
 _AT_ONCE_KNOWN = 1
 _WAITING_KNOWN = 1
 _WAIT_SECONDS = 2.0
-#: Wrong passwords that may come in a row for a name from a source, and how long it takes until there may be one more.
+#: The burst of wrong passwords for a name from a source, and the seconds until one more is allowed.
 BURST = 10
 SECONDS_FOR_ONE = 2.0
-#: The same for all names together that come from a source.
+#: The same for all names of a source together.
 SOURCE_BURST = 50
 SOURCE_SECONDS_FOR_ONE = 0.5
 _MOST_KEYS = 4096
@@ -40,11 +40,11 @@ _NAME_CHARACTERS = 256
 
 
 class Attempts:
-    """The budget of one process. ``clock`` gives seconds that only go forward."""
+    """The limits of one process. ``clock`` is monotonic, in seconds."""
 
     def __init__(self, at_once: int = AT_ONCE, clock: Callable[[], float] = time.monotonic) -> None:
-        self._places = _Places(at_once, _WAITING)
-        self._places_of_known = _Places(_AT_ONCE_KNOWN, _WAITING_KNOWN)
+        self._slots = _Slots(at_once, _WAITING)
+        self._slots_of_known = _Slots(_AT_ONCE_KNOWN, _WAITING_KNOWN)
         self._lock = threading.Lock()
         self._of_names = _Spent(BURST, SECONDS_FOR_ONE, clock)
         self._of_sources = _Spent(SOURCE_BURST, SOURCE_SECONDS_FOR_ONE, clock)
@@ -53,9 +53,9 @@ class Attempts:
 
     @contextmanager
     def one(self, source: str, name: str) -> Iterator[Callable[[], None]]:
-        """Room for one check of a password of a user name. Yields what to call if the password was right.
+        """A slot for one check of a password of a user name. Yields a function to call if the password was right.
 
-        Raises TooManyRequestsError where too many were wrong, UnavailableError if there is no room now.
+        Raises TooManyRequestsError if too many were wrong, UnavailableError if no slot is free.
         """
         key = (source, name[:_NAME_CHARACTERS])
         is_known = self._spend(source, key)
@@ -65,26 +65,26 @@ class Attempts:
             nonlocal is_right
             is_right = True
 
-        with (self._places_of_known if is_known else self._places).one() as has_room:
-            if has_room:
+        with (self._slots_of_known if is_known else self._slots).one() as has_slot:
+            if has_slot:
                 yield was_right
-        if not has_room or is_right:
+        if not has_slot or is_right:
             self._give_back(source, key, is_known)
-        if not has_room:
+        if not has_slot:
             raise UnavailableError("Too many passwords are being checked at the moment", headers={"Retry-After": "1"})
         self._remember(key, is_right)
 
     def _spend(self, source: str, key: Hashable) -> bool:
-        """Count a password as wrong until it was right; whether its name is known. Raises TooManyRequestsError."""
+        """Count a password as wrong in advance; True for a known name. Raises TooManyRequestsError."""
         with self._lock:
             is_known = key in self._known
             seconds = self._of_names.wait_seconds(key)
-            for_whom = " for this user"
+            for_user = " for this user"
             if not seconds and not is_known:
-                seconds, for_whom = self._of_sources.wait_seconds(source), ""
+                seconds, for_user = self._of_sources.wait_seconds(source), ""
             if seconds:
                 raise TooManyRequestsError(
-                    f"Too many wrong passwords{for_whom} came from {source}; try again in {seconds} seconds",
+                    f"Too many wrong passwords{for_user} came from {source}; try again in {seconds} seconds",
                     headers={"Retry-After": str(seconds)},
                 )
             self._of_names.add(key, 1)
@@ -107,8 +107,8 @@ class Attempts:
                     self._known.popitem(last=False)
 
 
-class _Places:
-    """Room for so many checks at once, and for so many callers that wait for one."""
+class _Slots:
+    """Slots for ``at_once`` checks, and for ``waiting`` callers that wait for one."""
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self._checks = threading.BoundedSemaphore(at_once)
@@ -116,38 +116,38 @@ class _Places:
 
     @contextmanager
     def one(self) -> Iterator[bool]:
-        """Wait for a place; yields whether there is one."""
+        """Wait for a slot; yields whether there is one."""
         if not self._callers.acquire(blocking=False):
             yield False
             return
         try:
-            has_room = self._checks.acquire(timeout=_WAIT_SECONDS)
+            has_slot = self._checks.acquire(timeout=_WAIT_SECONDS)
             try:
-                yield has_room
+                yield has_slot
             finally:
-                if has_room:
+                if has_slot:
                     self._checks.release()
         finally:
             self._callers.release()
 
 
 class _Spent:
-    """What was spent by each of many, which time gives back. Not for several threads at once."""
+    """A counter for each key, which decreases with time. Not for several threads at once."""
 
     def __init__(self, burst: int, seconds_for_one: float, clock: Callable[[], float]) -> None:
         self._burst = burst
         self._seconds_for_one = seconds_for_one
         self._clock = clock
-        #: For each what it has spent, and when that was true.
+        #: The count of each key, and the time of it.
         self._spent: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()
 
     def wait_seconds(self, key: Hashable) -> int:
-        """How long it takes until one more may be spent, in whole seconds; 0 if that is now."""
+        """The whole seconds until the key may be counted once more; 0 for now."""
         over = self._now(key) - (self._burst - 1)
         return math.ceil(over * self._seconds_for_one) if over > 0 else 0
 
     def add(self, key: Hashable, count: int) -> None:
-        """Count some more, or fewer."""
+        """Add to the counter of a key; ``count`` can be negative."""
         self._spent[key] = (max(0.0, self._now(key) + count), self._clock())
         self._spent.move_to_end(key)
         while len(self._spent) > _MOST_KEYS:
@@ -159,10 +159,10 @@ class _Spent:
 
 
 def source_of(address: str, peer: Peer | None = None) -> str:
-    """What one caller can choose its address from, in words.
+    """The source of a request, as a text: all addresses that one caller can choose from.
 
-    That is an address; the network of 64 bits that a host has of IPv6; this machine, with all its loopback addresses; or
-    the user who opened a Unix socket.
+    That is an IPv4 address; the IPv6 network of 64 bits of a host; this machine, with all its loopback addresses; or the
+    user who opened a Unix socket.
     """
     plain = plain_address(address)
     if plain is None:

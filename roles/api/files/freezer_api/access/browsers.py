@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that a browser of somebody on this machine sends for a foreign site.
+"""Requests that a browser on this machine sends for a foreign site.
 
 A page of any site can make a browser send requests to loopback, and the browser adds the password of HTTP basic that
-it knows. So where a request needs no more than its way in (``noauth``), or what a browser adds by itself
-(``http_basic``), requests for other sites are refused. A token of Keystone no browser adds by itself.
+it knows. So with ``noauth``, and with ``http_basic``, whose password a browser adds by itself, requests for other
+sites are refused. A browser does not add a token of Keystone by itself.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ import falcon
 from ..errors import ForbiddenError, MediaTypeError
 
 _JSON = re.compile(r"application/(json|[\w.+-]+\+json)", re.IGNORECASE)
-#: Where a request's own Host is kept, from before a proxy's word took its place.
+#: The key of the Host header as it was before a proxy's header replaced it.
 HOST_KEY = "freezer.host"
 
 
 @dataclass(frozen=True)
 class BrowserChecks:
-    """What is looked at before a request is believed.
+    """Checks of the headers of a request.
 
-    ``hosts`` are the names that the API has, None if any may be used: a site whose name leads to loopback (DNS
-    rebinding) is its own for a browser, and is known by that name alone.
+    ``hosts`` are the names of the API, None for any. To a browser a site whose name resolves to loopback (DNS rebinding)
+    is the API's own; only the name tells them apart.
     """
 
     hosts: frozenset[str] | None = None
 
     def check(self, request: falcon.Request) -> None:
-        """Raise ForbiddenError or MediaTypeError for what a foreign site may have sent."""
+        """Raise ForbiddenError or MediaTypeError for a request that a foreign site may have sent."""
         if self.hosts is not None:
             for host in (request.env.get(HOST_KEY), request.env.get("HTTP_HOST")):
                 self._check_host(host)
@@ -58,18 +58,18 @@ class BrowserChecks:
         if name is None or name in (self.hosts or ()) or _is_address(name):
             return
         raise ForbiddenError(
-            f"The API is not known as {name[:100]!r}; if that is its name, add it to allowed_hosts in freezer-api.conf"
+            f"{name[:100]!r} is no host name of this API; if it should be one, add it to allowed_hosts in freezer-api.conf"
         )
 
 
 def own_names(bind_host: str, further: Iterable[str]) -> frozenset[str]:
-    """The names under which this machine's API may be asked. Addresses need not be among them: they rebind to nothing."""
+    """The host names of this machine's API. Addresses need not be among them: DNS rebinding needs a name."""
     names = {"localhost", socket.gethostname(), bind_host, *further}
     return frozenset(name.strip().strip("[]").rstrip(".").lower() for name in names if name.strip())
 
 
 def host_name(host: str) -> str | None:
-    """The name in a Host header, without a port, as names are compared; None if there is none."""
+    """The name in a Host header, without a port, in lower case; None if there is none."""
     try:
         name = urlsplit(f"//{host}").hostname
     except ValueError:

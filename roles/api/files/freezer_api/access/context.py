@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who sent a request, and whose documents it is about. What that one may do is in ``policy``."""
+"""The sender of a request, and the documents that it is about. What the sender may do is in ``policy``."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ class Context:
     user_name: str = ""
     user_domain_id: str = ""
     project_domain_id: str = ""
-    #: The client that the sender is bound to: of what there is, only this client's is to be seen.
+    #: The client that the sender is bound to, who sees only documents of this client.
     client_id: str = ""
 
 
 @dataclass(frozen=True)
 class Access:
-    """What one request is about: the documents that it can see, and who owns the ones that it makes."""
+    """The documents that a request can see, and the owner of those that it creates."""
 
     scope: Scope
     owner: Owner
 
     def beside(self, stored: Stored) -> Access:
-        """The same access, only to what is in the project of a document."""
+        """The same access, limited to the project of a document."""
         return replace(self, scope=replace(self.scope, project_id=stored.owner.project_id))
 
 
 def access(context: Context, project_id: str | None, *, in_all_projects: bool = False) -> Access:
     """The access of a v1 request (``project_id`` None: documents of the user) or of a v2 request (of the project).
 
-    ``in_all_projects`` says that the policy lets the sender act in whatever project: only then a v1 request is about
-    documents that the user has in another project than the one that the request is for. Raises NotFoundError for what
-    cannot be a project. Whether the sender may act in a project the policy says.
+    ``in_all_projects`` says that the policy lets the sender act in every project: only then a v1 request sees documents
+    that the user has in other projects. Raises NotFoundError for an invalid project id. Whether the sender may act in a
+    project is for the policy to decide.
     """
     if project_id is not None and not _PROJECT.is_id(project_id):
-        raise NotFoundError("There is no project of this name: letters, digits, _ and - make one")
+        raise NotFoundError("There is no such project: a project id has letters, digits, _ and -")
     if context.client_id:
-        # What a client has, others have written for it: it is the same on v1.
+        # Other users have written the documents of a client, so v1 does not ask for the user.
         return Access(
             Scope(project_id or context.project_id, client_id=context.client_id),
             Owner(context.user_id, project_id or context.project_id),

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Folders in which the API trusts what it finds."""
+"""Checks of folders whose files the API trusts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 
 
 def folder_fault(folder: str | Path, what: str, owners: Collection[int] | None) -> str:
-    """Why another user could put something of their own in place of what is in a folder, as a sentence; empty for none.
+    """Why another user could replace the files of a folder, as a sentence; empty if none can.
 
-    ``owners`` are the users it may belong to, None for every one. Raises OSError.
+    ``owners`` are the users it may belong to, None for any. Raises OSError.
     """
     found = os.stat(folder)
     if owners is not None and found.st_uid not in owners:

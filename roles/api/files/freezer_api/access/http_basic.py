@@ -37,12 +37,11 @@ _ADMINISTRATOR = "admin"
 
 
 class HttpBasic(Strategy):
-    """Knows the accounts of one file, which is read again whenever it changes.
+    """Authenticates the accounts of one file, which is read again whenever it changes.
 
-    A password costs bcrypt some tenths of a second, so a verified one is remembered until it was not used for ten
-    minutes, as an HMAC under a key that only this process has; it counts no longer than the hash stays in the file. A
-    password that is wrong costs the same whatever the name: the time does not tell which accounts there are. Raises
-    AuthError if the file cannot be used.
+    A password costs bcrypt some tenths of a second, so a verified one is cached until it was not used for ten minutes, as
+    an HMAC under a key of this process, and only while its hash is in the file. A wrong password takes the same time for
+    every name, so that the time does not tell which accounts exist. Raises AuthError if the file cannot be used.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -84,7 +83,7 @@ class HttpBasic(Strategy):
             try:
                 is_right = bcrypt.checkpw(password, account.hash.encode())
             except ValueError:
-                # The hash in the file only looks like one.
+                # The hash in the file is invalid.
                 is_right, spent = False, 0
             if not is_right:
                 _spend(password, spent, highest_cost)
@@ -101,7 +100,7 @@ class HttpBasic(Strategy):
             if state_of(self._path) != self._accounts.state:
                 self._accounts = _read(self._path)
         except (OSError, AuthError) as error:
-            # Who was in the file before may have been taken out: nobody comes in until it can be read.
+            # An account may have been removed: no caller is authenticated until the file can be read.
             raise UnavailableError(
                 f"No caller can be authenticated now: {error}", headers={"Retry-After": "10"}
             ) from error
@@ -109,7 +108,7 @@ class HttpBasic(Strategy):
 
 
 def _spend(password: bytes, spent: int, wanted: int) -> None:
-    """Take as long as a hash of the cost ``wanted`` takes, of which one of the cost ``spent`` was made; 0 for none."""
+    """Take as long as a hash of the cost ``wanted``, less the time of one of the cost ``spent``; 0 for none."""
     # Each cost takes twice as long as the one before: 2^5 + (2^5 + 2^6 + 2^7) is 2^8.
     for cost in range(spent, wanted) if spent else (wanted,):
         bcrypt.hashpw(password, bcrypt.gensalt(cost))

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tokens of OpenStack's Keystone, which keystonemiddleware checks.
 
-The middleware is asked about every request that needs somebody to be known, and only about those: the versions and
-/healthcheck answer while Keystone is down.
+Only requests that need authentication go to the middleware: the versions and /healthcheck answer while Keystone is down.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ _RETRY_AFTER = {"Retry-After": "10"}
 _PASSWORD_NEEDS = ("auth_url", "username", "password")
 _PASSWORD_TYPES = ("password", "v3password")
 
-#: What is safer, or shorter, than what the middleware does if nothing is said.
+#: Defaults that are safer, or quicker, than those of the middleware.
 _DEFAULTS = {
-    # A Keystone that does not answer must not hold the API up.
+    # A Keystone that does not answer must not block the API.
     "http_connect_timeout": 10,
     "http_request_max_retries": 1,
     "service_token_roles_required": True,
@@ -37,10 +36,10 @@ _DEFAULTS = {
 
 
 class KeystoneTokens(Strategy):
-    """Knows whoever Keystone gave a token that is valid. Raises AuthError if the configuration is not enough."""
+    """Authenticates against Keystone. Raises AuthError if the configuration is incomplete."""
 
     def __init__(self, options: cfg.ConfigOpts) -> None:
-        # Imported here: it takes half a second, which the other strategies need not wait.
+        # Imported here: it takes half a second, and no other strategy needs it.
         from keystoneauth1 import loading
         from keystoneauth1.exceptions import ClientException
         from keystonemiddleware import auth_token
@@ -52,7 +51,7 @@ class KeystoneTokens(Strategy):
         if not options[_SECTION].memcached_servers:
             options.set_default("cache", _CACHE_KEY, _SECTION)
         self._cache = TokenCache()
-        self._trouble = ClientException
+        self._client_error = ClientException
         try:
             section = options[_SECTION].auth_section or _SECTION
             loading.register_auth_conf_options(options, section)
@@ -61,7 +60,7 @@ class KeystoneTokens(Strategy):
                 options.register_opts(loading.get_auth_plugin_conf_options(kind), section)
             _check_login(options, section, kind)
             options.set_default("www_authenticate_uri", options[section].get("auth_url"), _SECTION)
-            self._middleware = auth_token.AuthProtocol(_let_in, {"oslo_config_config": options})
+            self._middleware = auth_token.AuthProtocol(_accept, {"oslo_config_config": options})
         except (ClientException, auth_token.ConfigurationError, cfg.Error, ValueError) as error:
             raise AuthError(f"[{_SECTION}] cannot be used: {error}") from error
 
@@ -77,22 +76,22 @@ class KeystoneTokens(Strategy):
         try:
             for _part in self._middleware(environ, start):
                 pass
-        except self._trouble as error:
-            raise UnavailableError(f"Keystone cannot be asked about tokens: {error}", headers=_RETRY_AFTER) from error
+        except self._client_error as error:
+            raise UnavailableError(f"Keystone cannot check tokens: {error}", headers=_RETRY_AFTER) from error
         if answer["status"] == 401:
             challenge = {name: value for name, value in answer["headers"] if name.lower() == "www-authenticate"}
-            description = "The token is not valid, or not any more" if is_sent else "Send a token in X-Auth-Token"
-            raise UnauthorizedError(f"{description}; Keystone gives tokens", headers=challenge)
+            description = "The token is invalid or has expired" if is_sent else "Send a token in X-Auth-Token"
+            raise UnauthorizedError(f"{description}; get one from Keystone", headers=challenge)
         if answer["status"] != 200:
             raise UnavailableError(
-                "Keystone does not answer, or not to this API, so no caller can be authenticated now",
+                "Keystone does not answer, or refuses the login of this API, so no caller can be authenticated now",
                 headers=_RETRY_AFTER,
             )
         return _context(environ)
 
 
-def _let_in(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """What the middleware stands in front of: a request that gets here has a valid token."""
+def _accept(_environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """The application behind the middleware: a request that gets here has a valid token."""
     start_response("200 OK", [])
     return []
 
@@ -102,7 +101,7 @@ def _context(environ: dict[str, Any]) -> Context:
         return str(environ.get(f"HTTP_X_{name}") or "")
 
     if not header("PROJECT_ID"):
-        raise ForbiddenError("The token is for no project; ask Keystone for one that is")
+        raise ForbiddenError("The token is not scoped to a project; get one from Keystone that is")
     return Context(
         user_id=header("USER_ID"),
         project_id=header("PROJECT_ID"),
@@ -114,7 +113,7 @@ def _context(environ: dict[str, Any]) -> Context:
 
 
 def _check_login(options: cfg.ConfigOpts, section: str, kind: str | None) -> None:
-    """Raise AuthError unless the options say how the API itself logs in."""
+    """Raise AuthError unless the options have the login of the API itself."""
     if not kind:
         raise AuthError(
             f"keystone needs the login of freezer-api itself: write auth_type = password, "
@@ -122,4 +121,4 @@ def _check_login(options: cfg.ConfigOpts, section: str, kind: str | None) -> Non
         )
     missing = [name for name in _PASSWORD_NEEDS if kind in _PASSWORD_TYPES and not options[section][name]]
     if missing:
-        raise AuthError(f"[{section}] says nothing about {', '.join(missing)}, which auth_type = {kind} needs")
+        raise AuthError(f"[{section}] lacks {', '.join(missing)}; auth_type = {kind} needs it")

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""No authentication: everybody is who they say they are.
+"""No authentication: the caller names a user.
 
-``X-Auth-Token: user:project:role|role`` says so, as in the noauth mode of other OpenStack services. Without a project
-it is the user's name, without roles the role is ``member``. A request without the header is the administrator's.
+``X-Auth-Token: user:project:role|role``, as in the noauth mode of other OpenStack services. Without a project it is the
+user's name, without roles the role is ``member``. A request without the header is the administrator's.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an account that is bound to a client may write: of its jobs what its runs are, and the records of its backups.
+"""What a node may write: the state of the runs of its jobs, its client, and the records of its backups.
 
-Which documents it reaches, its scope says (``context``), and which routes, the policy. Here is what may be in a body.
+``context`` limits the documents that it reaches, the policy the routes, and this module the bodies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.sc
 
 from ..errors import ForbiddenError
 
-#: Keys of a job that say which round of its session it knows.
+#: The key of a job with the last round of its session that it knows.
 _JOB_KEYS = ("session_tag",)
 _SCHEDULE = "job_schedule"
 
@@ -23,9 +23,9 @@ _SCHEDULE = "job_schedule"
 def body_of_node(
     kind: Kind, body: Mapping[str, Any], client_id: str, document_id: str | None, *, is_change: bool
 ) -> dict[str, Any]:
-    """A body as a node may send it, completed by the client where a new document has to name it.
+    """A body that a node may send, with its client added to a new record of a backup.
 
-    Raises ForbiddenError for what is not the node's to say.
+    Raises ForbiddenError for keys or values that a node may not write.
     """
     if kind.name == "job":
         _check_job(body)
@@ -51,8 +51,8 @@ def _check_job(body: Mapping[str, Any]) -> None:
     )
     if others:
         raise ForbiddenError(
-            f"A node changes of its jobs what its runs are ({_SCHEDULE}: {', '.join(RUN_KEYS)}; "
-            f"{', '.join(_JOB_KEYS)}), not {others[0][:100]}"
+            f"A node may not change {others[0][:100]} of its jobs, only the state of their runs ({_SCHEDULE}: "
+            f"{', '.join(RUN_KEYS)}; {', '.join(_JOB_KEYS)})"
         )
 
 

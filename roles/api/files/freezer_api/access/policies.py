@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what, if policy.yaml says nothing else: upstream's rules, and rules of the same kind for what is new.
+"""The default policy: upstream's rules, and rules of the same kind for what is new.
 
-Loaded late: most of the time goes into importing oslo.policy. See ``policy.Policy``.
+Loaded late, because importing oslo.policy takes time. See ``policy.Policy``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BASE = (
     ("admin_or_service", "role:admin or role:service"),
     ("project_member", "role:member and project_id:%(project_id)s"),
     ("project_reader", "role:reader and project_id:%(project_id)s"),
-    # A node is bound to a client, and of all that these rules are about it reaches what is that client's.
+    # A node is bound to a client, and reaches only documents of that client.
     ("project_node", f"role:{NODE} and project_id:%(project_id)s"),
     ("admin_or_owner", "rule:context_is_admin or rule:project_member"),
     ("admin_or_owner_or_service", "rule:admin_or_service or rule:project_member"),
@@ -66,11 +66,11 @@ def list_rules() -> list[policy.RuleDefault]:
 
 def _rules_of(plural: str) -> Iterator[policy.DocumentedRuleDefault]:
     single = f"/{plural}/{{{plural[:-1]}_id}}"
-    # The scheduler of a service records backups wherever it makes them.
+    # The scheduler of a service records backups in every project.
     write = _WRITE_OR_SERVICE if plural == "backups" else _WRITE
-    # Whoever runs actions needs what is in them, and whoever writes them has put it there.
+    # The callers that run or write actions need their secrets.
     read, create, update, delete, secrets = _READ, write, write, write, _WRITE_OR_SERVICE
-    # What the scheduler of a node does: runs jobs, joins sessions, makes itself known, records backups.
+    # The scheduler of a node runs jobs, joins sessions, registers its client and records backups.
     if plural != "actions":
         read += _OR_NODE
     if plural in ("backups", "clients", "jobs"):
@@ -80,7 +80,7 @@ def _rules_of(plural: str) -> Iterator[policy.DocumentedRuleDefault]:
         create += _OR_NODE
     if plural == "backups":
         delete += _OR_NODE
-    # Upstream has rules of this name for two kinds; for the others to replace is to create.
+    # Upstream has rules of this name for two kinds; for the others the rule for creating applies.
     replace = write if plural in ("actions", "sessions") else f"rule:{plural}:create"
     yield _rule(f"{plural}:create", create, f"Create {plural}.", f"POST /{plural}")
     yield _rule(f"{plural}:get", read, f"Show {plural}.", f"GET {single}")

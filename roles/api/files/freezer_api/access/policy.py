@@ -1,9 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who may do what: oslo.policy with the rules in ``policies``, and policy.yaml over them.
+"""Authorization: oslo.policy with the rules in ``policies``, which policy.yaml overrides.
 
-A rule says which roles may do something in a project. Whose documents a request is about is another question, which
-``context`` answers.
+A rule says which roles may do something in a project. Which documents a request is about is in ``context``.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger("freezer_api")
 
-#: How long a decision is remembered, and so how late a change of policy.yaml may count.
+#: How long a decision is cached, and so how late a change of policy.yaml may take effect.
 _REMEMBER_SECONDS = 1.0
 _REMEMBER_MOST = 4096
 
@@ -37,7 +36,7 @@ class PolicyError(Exception):
 
 @dataclass(frozen=True)
 class RuleInForce:
-    """A rule as it counts: what it checks, what it would check without policy.yaml, and what it is for."""
+    """A rule that applies: its check, its default if policy.yaml overrides it, and what it is for."""
 
     name: str
     check: str
@@ -47,9 +46,9 @@ class RuleInForce:
 
 
 class Policy:
-    """Decides by the rules that the options lead to, or by the defaults alone without options.
+    """Decides by the policy files that the options name, or by the defaults alone without options.
 
-    The rules are loaded when the first decision has to be made: that takes a tenth of a second.
+    The rules are loaded for the first decision, which takes a tenth of a second.
     """
 
     def __init__(self, options: cfg.ConfigOpts | None = None) -> None:
@@ -60,16 +59,16 @@ class Policy:
         self._known_until = 0.0
 
     def check(self) -> None:
-        """Load the rules now, if there can be files of them, to find what is wrong there. Raises PolicyError."""
+        """Load the rules now if there can be policy files, to find errors in them. Raises PolicyError."""
         if self._options is not None and not self._enforcer().check_rules():
-            raise PolicyError("the policy files name rules that do not exist, or that go round in a circle")
+            raise PolicyError("the policy files name rules that do not exist, or that refer to each other in a circle")
 
     def authorize(self, context: Context, rule: str, project_id: str) -> None:
         """Raise ForbiddenError unless a rule lets the sender of a request act in a project."""
         if self.allows(context, rule, project_id):
             return
         if project_id != context.project_id:
-            raise ForbiddenError(f"You are not in the project {project_id}, and the policy {rule} wants that")
+            raise ForbiddenError(f"You are not in the project {project_id}, which the policy {rule} requires")
         roles = ", ".join(sorted(context.roles)) or "none"
         raise ForbiddenError(f"The policy {rule} does not allow this to your roles ({roles})")
 
@@ -86,8 +85,8 @@ class Policy:
                 known[key] = self._decide(*key)
             except PolicyError as error:
                 LOG.error("%s", error)
-                # What an earlier state of the rules allowed may be what the new one is to forbid.
-                raise UnavailableError("The rules of who may do what cannot be read now") from error
+                # The new rules may forbid what the earlier ones allowed.
+                raise UnavailableError("The policy files cannot be read now") from error
         return known[key]
 
     def rules(self) -> list[RuleInForce]:
@@ -112,7 +111,7 @@ class Policy:
         return found
 
     def _decide(self, context: Context, rule: str, project_id: str) -> bool:
-        # A node is one of a client: without that the role is none.
+        # Without a client the role node does not count.
         roles = context.roles if context.client_id else context.roles - {NODE}
         credentials: dict[str, Any] = {**asdict(context), "roles": sorted(roles)}
         target = {"project_id": project_id, "user_id": context.user_id}
@@ -122,7 +121,7 @@ class Policy:
                 # Files that have changed are read again here.
                 return bool(enforcer.authorize(rule, target, credentials))
             except Exception as error:
-                # The library would go on with what it had before.
+                # The library would go on with the earlier rules.
                 self._loaded = None
                 raise _unreadable(error) from error
 
@@ -143,7 +142,7 @@ class Policy:
             options([], default_config_files=[], default_config_dirs=[])
         rules = list_rules()
         if self._options is None:
-            # Files of this machine that nobody has named do not count.
+            # Policy files of this machine are read only if a configuration file is.
             defaults = policy.Rules.from_dict({rule.name: rule.check_str for rule in rules})
             enforcer = policy.Enforcer(options, rules=defaults, use_conf=False)
         else:
@@ -152,7 +151,7 @@ class Policy:
         location = options.get_location("policy_file", "oslo_policy")
         named = options.oslo_policy.policy_file
         if location is not None and location.location is cfg.Locations.user and options.find_file(named) is None:
-            raise PolicyError(f"the policy file {named} is not there; [oslo_policy] names it")
+            raise PolicyError(f"the policy file {named}, which [oslo_policy] names, does not exist")
         try:
             enforcer.load_rules()
         except Exception as error:
@@ -161,6 +160,6 @@ class Policy:
 
 
 def _unreadable(error: Exception) -> PolicyError:
-    # The library tells in many ways what is wrong with a file.
+    # The library has many forms of this message.
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     return PolicyError(f"the policy files cannot be read: {reason}")

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Passwords and the like inside documents: shown to nobody whom the policy does not let see them.
+"""Secrets in documents, such as passwords: shown only to callers whom the policy lets see them.
 
-They are stored as they are sent, because the scheduler that runs an action needs them.
+They are stored as sent, because the scheduler that runs an action needs them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..errors import BadRequestError, ForbiddenError
 from ..store.base import Document, Stored
 from ..store.query import AnyValueContains, Condition, Query
 
-#: Most documents have no such word anywhere, and need not be read for their masks.
+#: Most documents have no such word anywhere, and need not be parsed for their secrets.
 _MAY_HAVE_ONE = re.compile("|".join(word.replace("_", "[-_]") for word in SECRET_WORDS), re.IGNORECASE)
 
 
@@ -37,9 +37,9 @@ def masked_text(stored: Stored) -> str:
 
 
 def unmasked(document: Document, stored: Mapping[str, Any] | None) -> Document:
-    """A document that is to be stored, with the secrets of the one in its place where it has the mask for them.
+    """A document to store, with asterisks replaced by the secrets of the stored one.
 
-    Raises BadRequestError for a mask that stands for nothing.
+    Raises BadRequestError for asterisks where the stored one has no secret.
     """
     try:
         whole: Document = with_stored_secrets(document, stored or {})
@@ -49,9 +49,9 @@ def unmasked(document: Document, stored: Mapping[str, Any] | None) -> Document:
 
 
 def without_secret_conditions(query: Query) -> Query:
-    """A search that finds nothing by what its sender may not see.
+    """A search that does not look at secrets.
 
-    ``_all`` then looks past secrets; a condition about one itself raises ForbiddenError.
+    ``_all`` skips them; a condition on one raises ForbiddenError.
     """
     return dataclasses.replace(
         query,
@@ -65,5 +65,5 @@ def _harmless(condition: Condition) -> Condition:
         return dataclasses.replace(condition, looks_into_secrets=False)
     secret = next((key for key in condition.path if is_secret(key)), None)
     if secret is not None:
-        raise ForbiddenError(f"Only those who may see {secret[:100]} can search for it")
+        raise ForbiddenError(f"Only callers who may see {secret[:100]} can search for it")
     return condition

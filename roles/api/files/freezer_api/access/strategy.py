@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an authentication strategy offers."""
+"""The interface of authentication strategies."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class AuthError(Exception):
 
 
 class Strategy(abc.ABC):
-    """A way to find out who sent a request."""
+    """A way to authenticate the sender of a request."""
 
     @abc.abstractmethod
     def authenticate(self, request: falcon.Request) -> Context:
-        """The sender of a request. Raises UnauthorizedError if it is nobody that the strategy knows."""
+        """The sender of a request. Raises UnauthorizedError if it cannot be authenticated."""
 
     def warnings(self) -> Sequence[str]:
-        """What is unsafe about how the strategy is set up, each as a sentence for the operator."""
+        """What is unsafe about the configuration of the strategy, as sentences for the operator."""
         return ()

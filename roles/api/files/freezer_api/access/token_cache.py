@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What Keystone said about tokens, remembered by one process for a short time."""
+"""A cache for Keystone's answers about tokens, of one process, for a short time."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _MOST = 10_000
 
 
 class TokenCache:
-    """A memory with the two methods of memcache that keystonemiddleware uses; its keys are hashes of tokens.
+    """A cache with the two methods of memcache that keystonemiddleware uses; its keys are hashes of tokens.
 
-    What is oldest goes first when there is no room. The middleware itself checks whether a token has expired meanwhile.
+    The oldest entry is dropped when it is full. The middleware itself checks whether a token has expired.
     """
 
     def __init__(self, most: int = _MOST) -> None:
@@ -23,13 +23,13 @@ class TokenCache:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> bytes | None:
-        """What was set for a key, or None if that was too long ago, or never."""
+        """The value of a key, or None if there is none or it has expired."""
         with self._lock:
             until, value = self._known.get(key, (0.0, b""))
         return value if until > _now() else None
 
     def set(self, key: str, value: bytes, time: int = 0) -> None:
-        """Remember a value for ``time`` seconds, which memcache calls so too."""
+        """Keep a value for ``time`` seconds; the name is memcache's."""
         with self._lock:
             self._known.pop(key, None)
             self._known[key] = (_now() + time, value)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who is at the other end of a connection through a Unix socket."""
+"""The user at the other end of a Unix socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 #: Where a WSGI environment has the ``Peer`` of a request that came through a Unix socket.
 PEER_KEY = "freezer.peer"
 
-#: Not in Python's socket module: the groups of a peer (Linux 4.13), if they fit in what Python lets be asked for.
+#: Not in Python's socket module: the groups of a peer (Linux 4.13), as far as they fit in the largest buffer.
 _SO_PEERGROUPS = 59
 _GROUPS_BYTES = 1024
 
@@ -26,7 +26,7 @@ class SocketError(Exception):
 
 @dataclass(frozen=True)
 class Peer:
-    """The process that opened a connection, as the kernel knows it: no header can say otherwise."""
+    """The user and the groups of the process that opened a connection, from the kernel."""
 
     user_id: int
     group_ids: frozenset[int]
@@ -42,7 +42,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class LocalUsers:
-    """The users of this machine who may come in without a password: root, the API's own, members of a group."""
+    """The users of this machine who need no password: root, the user of the API, members of a group."""
 
     group_id: int | None = None
 
@@ -51,7 +51,7 @@ class LocalUsers:
 
 
 def peer_of(connection: socket.socket) -> Peer | None:
-    """Who is at the other end of a connection; None where it does not come through a Unix socket."""
+    """The user at the other end of a connection; None if it is no Unix socket."""
     if connection.family != socket.AF_UNIX:
         return None
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
@@ -64,7 +64,7 @@ def peer_of(connection: socket.socket) -> Peer | None:
 
 
 def peer_in(environ: dict[str, Any]) -> Peer | None:
-    """Who has sent a request through a Unix socket; None for one that came another way."""
+    """The user who has sent a request through a Unix socket; None if it came another way."""
     peer = environ.get(PEER_KEY)
     return peer if isinstance(peer, Peer) else None
 

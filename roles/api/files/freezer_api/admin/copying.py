@@ -21,7 +21,7 @@ from ..store.base import Store
 from ..store.errors import StoreError
 from .database import administration
 
-#: A document that one store holds is never too large for the other.
+#: A document of one store is never too large for the other.
 _MAX_DOCUMENT_BYTES = 2**30
 _SHOWN_AT_MOST = 20
 
@@ -29,7 +29,7 @@ _SHOWN_AT_MOST = 20
 def copy(flags: argparse.Namespace) -> int:
     """Copy everything. Raises ConfigError, StoreError."""
     if not flags.source:
-        raise ConfigError("say with --from which store is to be copied")
+        raise ConfigError("name the store to copy with --from")
     source_at = parse_store(flags.source, flags.options)
     target_at = parse_store(flags.target, flags.options) if flags.target else store_location(flags.options)
     if source_at == target_at:
@@ -55,7 +55,7 @@ def _source(location: Path | Cluster, flags: argparse.Namespace) -> Iterator[Sou
             yield UpstreamIndex(location, flags.project_id)
             return
     elif flags.from_format == "upstream":
-        raise ConfigError("an old Freezer kept its documents in Elasticsearch, and --from names no such store")
+        raise ConfigError("--from-format upstream needs an Elasticsearch in --from: elasticsearch+http://host/index")
     store = administration(location)
     if not store.exists():
         raise StoreError(f"there is no store at {store.name}")
@@ -66,7 +66,7 @@ def _source(location: Path | Cluster, flags: argparse.Namespace) -> Iterator[Sou
 
 
 def _prepare(location: Path | Cluster, flags: argparse.Namespace) -> str | None:
-    """Make what is missing of the store to copy to, or return a sentence about that if nothing is to be changed."""
+    """Prepare the store to copy to; with --test-only change nothing, and return a sentence about what is missing."""
     store = administration(location)
     is_new = not store.exists()
     if is_new:
@@ -115,7 +115,7 @@ def _told(flags: argparse.Namespace, source: str, target: str, outcome: Outcome)
 
 
 def _report(path: str | None, rejected: Sequence[Rejection]) -> None:
-    """Say which documents were not taken in, and why: to a file, a line of JSON for each, or to standard error."""
+    """Report the documents that were rejected, and why: a line of JSON for each in a file, or to standard error."""
     if path is not None:
         lines = [json.dumps({"kind": one.kind, "id": one.id, "reason": one.reason}) for one in rejected]
         try:
@@ -128,7 +128,7 @@ def _report(path: str | None, rejected: Sequence[Rejection]) -> None:
         return
     shown = rejected if path is None else rejected[:_SHOWN_AT_MOST]
     for one in shown:
-        print(f"freezer-manage: not taken in: {one.kind or 'document'} {one.id}: {one.reason}", file=sys.stderr)
+        print(f"freezer-manage: rejected: {one.kind or 'document'} {one.id}: {one.reason}", file=sys.stderr)
     if len(shown) < len(rejected):
         print(f"freezer-manage: and {len(rejected) - len(shown):,} more, see {path}", file=sys.stderr)
-    print(f"{len(rejected):,} were not taken in")
+    print(f"{len(rejected):,} were rejected")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""``freezer-manage db``: the store from an operator's side."""
+"""``freezer-manage db``: the administration of the store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def update(flags: argparse.Namespace) -> int:
 
 
 def update_settings(flags: argparse.Namespace) -> int:
-    """Let the store have the settings of the configuration. Raises StoreError if there is none."""
+    """Apply the settings of the configuration to the store. Raises StoreError if there is none."""
     store, choice = _store(flags), _choice(flags)
     _refuse_a_missing(store)
     return _carry_out(flags, store.to_update_settings(choice), lambda: store.update_settings(choice))
@@ -47,19 +47,19 @@ def remove(flags: argparse.Namespace) -> int:
 
 
 def prune(flags: argparse.Namespace) -> int:
-    """Remove what other versions have replaced, after a question."""
+    """Remove the indices that newer ones have replaced, after a question."""
     store, choice = _store(flags), _choice(flags)
     return _carry_out(flags, store.to_prune(choice), lambda: store.prune(choice))
 
 
 def roll_back(flags: argparse.Namespace) -> int:
-    """Take back what was begun and not finished."""
+    """Undo an unfinished copy to a new index."""
     store, choice = _store(flags), _choice(flags)
     return _carry_out(flags, store.to_roll_back(choice), lambda: store.roll_back(choice))
 
 
 def show(flags: argparse.Namespace) -> int:
-    """Show what the store is like. Raises StoreError if there is none."""
+    """Show the state of the store. Raises StoreError if there is none."""
     store = _store(flags)
     _refuse_a_missing(store)
     print("\n".join(store.show(_choice(flags))))
@@ -67,7 +67,7 @@ def show(flags: argparse.Namespace) -> int:
 
 
 def administration(location: os.PathLike[str] | Cluster, replicas: int | None = None) -> Administration:
-    """The store at a place, from an operator's side."""
+    """The administration of the store at a location."""
     # Imported here: each brings along what only it needs.
     if isinstance(location, Cluster):
         from ..store.elastic.administration import ElasticAdministration
@@ -81,11 +81,11 @@ def administration(location: os.PathLike[str] | Cluster, replicas: int | None = 
 
 
 def agrees(flags: argparse.Namespace, question: str) -> bool:
-    """Whether somebody agrees, with --yes or at the terminal. Raises StoreError where there is nobody to ask."""
+    """Whether the user agrees, with --yes or at the terminal. Raises StoreError without either."""
     if flags.yes:
         return True
     if not sys.stdin.isatty():
-        raise StoreError(f"there is nobody to ask: {question} Say --yes if that is meant")
+        raise StoreError(f"there is no terminal to ask at: {question} Say --yes to agree")
     try:
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:

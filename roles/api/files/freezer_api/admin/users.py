@@ -28,13 +28,13 @@ def add(flags: argparse.Namespace) -> int:
     """Make an account, which must not be there yet. Raises AuthError, ConfigError."""
     name, path = _name(flags), _path(flags)
     if flags.role is None:
-        raise ConfigError(f"say what {name} may do: --role {' or '.join(ROLES)}")
+        raise ConfigError(f"{name} has no role; give it one with --role {' or '.join(ROLES)}")
     project_id = flags.project or (DEFAULT_PROJECT if flags.role == "admin" else "")
     if not project_id:
-        raise ConfigError(f"a {flags.role} is one in a project; name it with --project")
+        raise ConfigError(f"the role {flags.role} is for one project; name it with --project")
     client_id = flags.client or (default_client_id(project_id, name) if flags.role == NODE else "")
     if path.exists():
-        # Before a password is typed for nothing.
+        # Before the password is asked for.
         _refuse_existing(accounts.read(path, is_edited=True).by_name, name, path)
     new = accounts.made(name, _password(flags), flags.role, project_id, client_id)
 
@@ -90,7 +90,7 @@ def show(flags: argparse.Namespace) -> int:
 
 def _name(flags: argparse.Namespace) -> str:
     if len(flags.arguments) != 1:
-        raise ConfigError(f"say whom: freezer-manage user {flags.command[1]} NAME")
+        raise ConfigError(f"name one account: freezer-manage user {flags.command[1]} NAME")
     return str(flags.arguments[0])
 
 
@@ -98,8 +98,7 @@ def _path(flags: argparse.Namespace) -> Path:
     path = password_file(flags.options)
     if path is None:
         raise ConfigError(
-            "nothing says where the accounts are; name the password file with --htpasswd, or write "
-            "http_basic_auth_user_file into the configuration file"
+            "no password file is named; name it with --htpasswd, or set http_basic_auth_user_file in the configuration file"
         )
     return path
 
@@ -114,7 +113,7 @@ def _password(flags: argparse.Namespace) -> bytes:
         )
     try:
         password = getpass.getpass("Password: ")
-        again = getpass.getpass("The same again: ")
+        again = getpass.getpass("The password again: ")
     except EOFError:
         raise AuthError("no password was given; nothing is changed") from None
     if password != again:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where an Elasticsearch is, as an operator writes it: ``elasticsearch+https://user:password@host1,host2/prefix``."""
+"""The URL of an Elasticsearch store: ``elasticsearch+https://user:password@host1,host2/prefix``."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ DEFAULT_PREFIX = "freezer"
 DEFAULT_TIMEOUT_SECONDS = 10
 _DEFAULT_PORT = 9200
 
-# What Elasticsearch takes in the name of an index, less what would look odd in front of "-jobs".
+# A part of what Elasticsearch allows in the name of an index: "-jobs" and the like follow it.
 _PREFIX = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 _HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The nodes of a cluster, the beginning of the names of our indices in it, and how to get in.
+    """The nodes of a cluster, the prefix of the store's indices in it, and the credentials.
 
     ``urls`` are ``https://host:9200`` and the like. With an API key there are no user and password. ``timeout_seconds``
     is how long one request to it may take.
@@ -37,7 +37,7 @@ class Cluster:
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS
 
     def __str__(self) -> str:
-        """The store's URL, without what is secret in it."""
+        """The store's URL without secrets."""
         scheme = self.urls[0].partition("://")[0]
         hosts = ",".join(url.partition("://")[2] for url in self.urls)
         return f"elasticsearch+{scheme}://{hosts}/{self.prefix}"
@@ -57,16 +57,16 @@ def parse_cluster(
     ca_file: str | None = None,
     timeout_seconds: int = DEFAULT_TIMEOUT_SECONDS,
 ) -> Cluster:
-    """The cluster that a URL names; what it says about the user goes before ``username`` and ``password``.
+    """The cluster that a URL names; the user and the password in the URL override ``username`` and ``password``.
 
-    Raises ValueError with a sentence that repeats nothing of the URL which may be secret.
+    Raises ValueError with a sentence that repeats no secret of the URL.
     """
     scheme, _separator, rest = url.partition("://")
-    credentials, at, place = rest.rpartition("@")
+    credentials, at, location = rest.rpartition("@")
     if at:
         user, _colon, secret = credentials.partition(":")
         username, password = unquote(user) or username, unquote(secret) or password
-    hosts, _slash, prefix = place.partition("/")
+    hosts, _slash, prefix = location.partition("/")
     prefix = prefix.rstrip("/") or DEFAULT_PREFIX
     if _PREFIX.fullmatch(prefix) is None:
         raise ValueError(
@@ -75,7 +75,7 @@ def parse_cluster(
     transport = scheme.removeprefix("elasticsearch+")
     urls = tuple(_node_url(transport, host) for host in hosts.split(","))
     if api_key and (username or password):
-        raise ValueError("there are an API key and a user with a password; name one of the two")
+        raise ValueError("api_key cannot be combined with username and password; remove one")
     if bool(username) != bool(password):
         raise ValueError(f"there is a {'user without a password' if username else 'password without a user'}")
     if ca_file and transport == "http":

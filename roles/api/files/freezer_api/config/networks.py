@@ -18,7 +18,7 @@ class Networks:
     def __init__(self, texts: Iterable[str]) -> None:
         self.texts = tuple(text.strip() for text in texts)
         self._set = netaddr.IPSet(_network(text) for text in self.texts)
-        # Clients come again, and a look into the set costs more than one into this memory.
+        # Clients come again, and a look into the set costs more than one into this cache.
         self._has = functools.lru_cache(_REMEMBER_MOST)(self._look)
 
     def __contains__(self, address: str) -> bool:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The options of freezer-api.conf, with the sections and names that upstream's file has, where it has them.
+"""The options of freezer-api.conf, with the sections and names of upstream's file.
 
 ``oslo-config-generator --namespace freezer_api`` writes a file with all of them from here.
 """
@@ -51,8 +51,8 @@ DEFAULT_OPTIONS = [
         "allowed_hosts",
         default=[],
         sample_default=["backup.example.org"],
-        help="Names under which the API is asked in noauth, besides localhost, the name of the machine and bind_host. "
-        "Requests that name another host get 403: a foreign site whose name leads here would be such a one.",
+        help="Names that requests may use for the API in noauth, besides localhost, the name of the machine and "
+        "bind_host. Requests for another host get 403, as those that a foreign site makes a browser send (DNS rebinding).",
     ),
     cfg.PortOpt("bind_port", default=DEFAULT_PORT, help="The port to listen on; 0 takes a free one."),
     cfg.IntOpt("workers", default=1, min=1, max=64, help="How many processes serve. They share the store."),
@@ -62,7 +62,7 @@ DEFAULT_OPTIONS = [
         default=30,
         min=1,
         max=3600,
-        help="How long requests that run may take to come to their end after SIGTERM.",
+        help="How long requests that run may take to finish after SIGTERM.",
     ),
     cfg.IntOpt(
         "request_timeout_seconds",
@@ -70,7 +70,7 @@ DEFAULT_OPTIONS = [
         min=1,
         max=86400,
         help="How long a request may take to arrive, from its first byte to its last, and how long a client may take to "
-        "receive the answer. A connection that is silent is closed after 75 seconds whatever this says.",
+        "receive the answer. An idle connection is closed after 75 seconds in any case.",
     ),
     cfg.IntOpt(
         "max_request_head_bytes",
@@ -89,8 +89,8 @@ DEFAULT_OPTIONS = [
     cfg.ListOpt(
         "trusted_proxies",
         default=_LOOPBACK,
-        help="Proxies that tell the truth in Forwarded, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and "
-        "X-Forwarded-Prefix. These headers are ignored if they come from elsewhere.",
+        help="Proxies whose Forwarded, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix are "
+        "believed. From other addresses these headers are ignored.",
     ),
     cfg.BoolOpt("access_log", default=True, help="Write a line about every request to the log."),
     cfg.BoolOpt("debug", default=False, help="Log more."),
@@ -163,11 +163,11 @@ METRICS_OPTIONS = [
     cfg.ListOpt(
         "networks",
         default=_LOOPBACK,
-        help="Networks that may read /metrics without being known. From elsewhere the policy metrics:get decides.",
+        help="Networks that may read /metrics without authentication. From others the policy metrics:get decides.",
     ),
 ]
 
-#: What keystonemiddleware reads itself: these are the ones that are needed, for the sample.
+#: The options for the sample that keystonemiddleware reads itself, as far as they are needed.
 _KEYSTONE_SAMPLE = [
     cfg.StrOpt("www_authenticate_uri", help="The public address of Keystone: where 401 sends a client."),
     cfg.StrOpt("auth_type", sample_default="password", help="How freezer-api itself logs in, to check tokens."),
@@ -183,26 +183,26 @@ _KEYSTONE_SAMPLE = [
     cfg.StrOpt(
         "service_type",
         default="backup",
-        help="What this service is called in the catalogue, for application credentials with access rules.",
+        help="The type of this service in the catalogue, for application credentials with access rules.",
     ),
     cfg.IntOpt(
         "token_cache_time",
         default=300,
-        help="How many seconds a token that was valid is taken for valid without asking again.",
+        help="For how many seconds a valid token is not checked again.",
     ),
     cfg.ListOpt(
         "memcached_servers",
-        help="Where tokens that were checked are remembered. If nothing is said each process remembers its own.",
+        help="The cache for tokens that were checked. Without it each process has its own.",
     ),
     cfg.BoolOpt(
         "service_token_roles_required",
         default=True,
         help="Believe a service token only if its user has one of service_token_roles.",
     ),
-    cfg.ListOpt("service_token_roles", default=["service"], help="The roles that make a service token one."),
+    cfg.ListOpt("service_token_roles", default=["service"], help="The roles of which a service token needs one."),
 ]
 
-#: What oslo.policy reads itself.
+#: The options that oslo.policy reads itself.
 _POLICY_SAMPLE = [
     cfg.StrOpt(
         "policy_file",
@@ -228,7 +228,7 @@ OPTIONS: Mapping[str, Sequence[cfg.Opt]] = {
 #: Sections that libraries read, and check, themselves.
 LIBRARY_SECTIONS = ("keystone_authtoken", "oslo_policy")
 
-#: What a freezer-api.conf of upstream may have in it that has no meaning here: all of a section, or some options.
+#: Options of upstream's freezer-api.conf that have no effect here: all of a section (None), or some of it.
 UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
     "DEFAULT": frozenset(
         (
@@ -265,7 +265,7 @@ UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
     "oslo_middleware": frozenset(("enable_proxy_headers_parsing", "secure_proxy_ssl_header")),
     "centralized_scheduler": None,
     "cors": None,
-    # The store that upstream once had.
+    # The earlier store of upstream.
     "elasticsearch": frozenset(
         (
             *("hosts", "endpoint", "http_auth", "index", "timeout", "retries", "use_ssl", "verify_certs", "ca_certs"),
@@ -282,7 +282,7 @@ UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
 
 
 def register(config: cfg.ConfigOpts) -> None:
-    """Make the options known to a configuration."""
+    """Register the options in a configuration."""
     for section, options in OPTIONS.items():
         config.register_opts(options, group=None if section == "DEFAULT" else section)
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of the programs: flags go before freezer-api.conf, which oslo.config reads."""
+"""The settings of the programs: flags override freezer-api.conf, which oslo.config reads."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Settings:
     port: int
     #: The group whose members may use a Unix socket.
     socket_group: str | None
-    #: Names of the API, besides its own and its addresses.
+    #: Further host names of the API.
     allowed_hosts: tuple[str, ...]
     workers: int
     threads: int
@@ -61,11 +61,11 @@ class Settings:
     debug: bool
     log_file: Path | None
     disable_by_file: Path | None
-    #: Who may read /metrics without being known; None if it is not served.
+    #: Networks that read /metrics without authentication; None if it is not served.
     metrics_networks: Networks | None
-    #: What was read; without any nothing else of this machine is looked at either.
+    #: The files that were read; without any, no policy file is read either.
     config_files: tuple[Path, ...]
-    #: What in them has no effect.
+    #: What has no effect in them.
     warnings: tuple[str, ...]
     #: For the libraries that read sections of their own.
     options: cfg.ConfigOpts = field(compare=False, repr=False)
@@ -78,7 +78,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What the files say, and what in them has no effect."""
+    """The options of the files, and warnings about those that have no effect."""
 
     options: cfg.ConfigOpts
     files: tuple[Path, ...]
@@ -141,7 +141,7 @@ def read_settings(arguments: Sequence[str] | None = None) -> Settings:
 def read_files(files: Sequence[str] | None, folders: Sequence[str] | None = None) -> Configuration:
     """The options of configuration files and of folders of such, of the default file if none is named.
 
-    Raises ConfigError if one cannot be read or has an option that nobody knows.
+    Raises ConfigError if one cannot be read or has an unknown option.
     """
     named = [Path(name) for name in files or ()]
     for folder in folders or ():
@@ -170,7 +170,7 @@ def store_location(options: cfg.ConfigOpts) -> Path | Cluster:
     """Where documents are kept: the file of the SQLite store, or an Elasticsearch. Raises ConfigError."""
     url = _getter(options)("connection", "database")
     if not url:
-        raise ConfigError("nothing says where documents are kept; say --store sqlite:////absolute/path.db")
+        raise ConfigError("no store is named; name one, such as --store sqlite:////absolute/path.db")
     return parse_store(url, options)
 
 
@@ -182,7 +182,7 @@ def parse_store(url: str, options: cfg.ConfigOpts) -> Path | Cluster:
         try:
             return parse_cluster(url, **{name: get(name, "elasticsearch") for name in names})
         except ValueError as error:
-            raise ConfigError(f"the Elasticsearch that is to be the store cannot be used: {error}") from error
+            raise ConfigError(f"Elasticsearch cannot be the store: {error}") from error
     scheme, separator, path = url.partition("///")
     if scheme != "sqlite:" or not separator or not path or path == ":memory:":
         raise ConfigError(
@@ -193,13 +193,13 @@ def parse_store(url: str, options: cfg.ConfigOpts) -> Path | Cluster:
 
 
 def wanted_replicas(options: cfg.ConfigOpts) -> int | None:
-    """How many replicas the indices of Elasticsearch should have, if somebody says so. Raises ConfigError."""
+    """How many replicas the indices of Elasticsearch should have, None if that is not set. Raises ConfigError."""
     count: int | None = _getter(options)("number_of_replicas", "elasticsearch")
     return count
 
 
 def override(options: cfg.ConfigOpts, flag: str, value: str | None, name: str, section: str = "DEFAULT") -> None:
-    """Let a flag go before the files, if it is given. Raises ConfigError for a value that cannot be."""
+    """Let a flag that is given override the files. Raises ConfigError for an invalid value."""
     if value is None:
         return
     try:
@@ -223,7 +223,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="where documents are kept: sqlite:////absolute/path.db or elasticsearch+https://host1,host2/prefix (with "
         "user and password, or an API key, in the section [elasticsearch] of the configuration file)",
     )
-    parser.add_argument("--auth-strategy", metavar="NAME", help=f"who may come in: {', '.join(AUTH_STRATEGIES)}")
+    parser.add_argument(
+        "--auth-strategy", metavar="NAME", help=f"how callers authenticate: {', '.join(AUTH_STRATEGIES)}"
+    )
     parser.add_argument("--htpasswd", metavar="FILE", help="accounts for http_basic (freezer-manage user add)")
     parser.add_argument(
         "--bind",
@@ -238,8 +240,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--config-file",
         metavar="FILE",
         action="append",
-        help=f"freezer-api.conf ({DEFAULT_CONFIG_FILE}, if it is there); flags go before what it says, and the last "
-        "file before the ones named earlier",
+        help=f"freezer-api.conf ({DEFAULT_CONFIG_FILE}, if it is there); flags override it, and a later file "
+        "overrides an earlier one",
     )
     parser.add_argument("--config-dir", metavar="FOLDER", action="append", help="a folder with more such files, *.conf")
     parser.add_argument("--force", action="store_true", help="serve noauth on an address that other machines may reach")
@@ -298,7 +300,7 @@ def _networks(get: Callable[..., Any], name: str, section: str = "DEFAULT") -> N
 
 
 def _check_names(path: Path) -> list[str]:
-    """What in a file has no effect here. Raises ConfigError for what nobody knows, which may be a slip of the pen."""
+    """Warnings about options of a file that have no effect here. Raises ConfigError for unknown ones."""
     sections: dict[str, dict[str, list[str]]] = {}
     try:
         cfg.ConfigParser(str(path), sections).parse()
@@ -319,7 +321,7 @@ def _check_names(path: Path) -> list[str]:
 
 
 def _is_ours(path: Path, section: str, name: str) -> bool:
-    """Whether an option has a meaning; False for one that only upstream knows. Raises ConfigError for any other."""
+    """Whether an option has an effect; False for one that only upstream knows. Raises ConfigError for any other."""
     if section in LIBRARY_SECTIONS or _is_auth_section(section):
         return True
     options = OPTIONS.get(section, ())
@@ -341,7 +343,7 @@ def _is_ours(path: Path, section: str, name: str) -> bool:
 
 
 def _is_auth_section(section: str) -> bool:
-    # [keystone_authtoken] may name a section of its own for the login, and several services share it.
+    # [keystone_authtoken] may name a separate section for the login, which several services share.
     return section.endswith("_auth") or section in ("service_user", "service_credentials")
 
 

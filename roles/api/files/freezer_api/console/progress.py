@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far long work is: a bar on a terminal, a line every few seconds in a log."""
+"""Progress reporting: a bar on a terminal, a line every few seconds in a log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INTERVAL_SECONDS = 5.0
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A function that is told what is done, how much of it, of how much, and shows it on standard error."""
+    """A function that shows progress on standard error; it gets what is done, how much of it, and of how much."""
     if sys.stderr.isatty():
         with _bar() as tell:
             yield tell

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Many writes in one request, in as few transactions of the store as there can be.
+"""Many writes in one request, in as few transactions of the store as possible.
 
-Every write is as if it had come alone: it is stored whole or not at all, whatever comes of the others, and gets an
-answer of its own. An id can occur several times; its writes are made in their order.
+Every write is independent of the others: it is stored completely or not at all, and has a result of its own. An id can
+occur several times; its writes are made in their order.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .retrying import ATTEMPTS, pause, too_many_others
 
 MAX_ITEMS = 1000
 
-#: What can be done to a document, and the key that says with what.
+#: The operations on a document, and the key of the item that has their body.
 OPERATIONS: Mapping[str, str | None] = {"replace": "document", "patch": "changes", "delete": None}
 
-#: What an operation on an id is about, and what it writes; raises ApiError for one that the sender may not do.
+#: The access of an operation on an id, and what it writes; raises ApiError for one that the sender may not do.
 Check = Callable[[str, str, Mapping[str, Any]], tuple[Access, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one write: 201 for a document that is new, 200 for one that is not, 204 for one that is gone."""
+    """The result of one write: 201 for a new document, 200 for one that was replaced or changed, 204 for a removed one."""
 
     document_id: str | None
     status: int
@@ -42,7 +42,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _Write:
-    """One item, checked: where it belongs, and how its plan is made from what the store has now."""
+    """A valid item: its number, its id, and a function that makes its plan from the state of the store."""
 
     index: int
     document_id: str
@@ -50,7 +50,7 @@ class _Write:
 
 
 def run_batch(store: Store, planner: Planner, rules: Rules, items: list[Any], check: Check) -> list[Outcome]:
-    """Make all writes that can be made. Raises StoreError if the store refuses the first of them, for all."""
+    """Make all writes that can be made. Raises StoreError if nothing was written."""
     outcomes: dict[int, Outcome] = {}
     waiting: list[_Write] = []
     for index, item in enumerate(items):
@@ -62,18 +62,18 @@ def run_batch(store: Store, planner: Planner, rules: Rules, items: list[Any], ch
     lost_races = 0
     is_first = True
     while waiting:
-        wave, later = _first_of_each_id(waiting)
+        writes, later = _first_of_each_id(waiting)
         try:
-            done = _store_wave(store, wave)
+            done = _store_together(store, writes)
         except StoreError as error:
             if is_first:
                 raise
-            # What was stored stays stored: only the rest has failed.
+            # Earlier writes are stored; only the rest has failed.
             outcomes.update({write.index: _failure(write.document_id, _unavailable(error)) for write in waiting})
             break
         is_first = False
         outcomes.update(done)
-        again = [write for write in wave if write.index not in done]
+        again = [write for write in writes if write.index not in done]
         waiting = sorted([*again, *later], key=lambda write: write.index)
         if again:
             lost_races += 1
@@ -93,7 +93,7 @@ def _checked(planner: Planner, rules: Rules, check: Check, index: int, item: Any
     payload_key = OPERATIONS[operation]
     unknown = set(item) - {"op", "if_match", rules.kind.id_key, payload_key}
     if unknown:
-        raise BadRequestError(f"An item that says {operation} has no {min(unknown)[:100]!r}")
+        raise BadRequestError(f"{min(unknown)[:100]!r} is no key of an item with the op {operation}")
     document_id = item.get(rules.kind.id_key)
     if not isinstance(document_id, str) or not rules.kind.is_id(document_id):
         raise BadRequestError(f"An item must have a {rules.kind.id_key} that can be the ID of a {rules.kind.name}")
@@ -102,7 +102,7 @@ def _checked(planner: Planner, rules: Rules, check: Check, index: int, item: Any
         raise BadRequestError("if_match must be the ETag of a document")
     payload = item.get(payload_key) if payload_key else {}
     if not isinstance(payload, dict):
-        raise BadRequestError(f"An item that says {operation} must have an object {payload_key}")
+        raise BadRequestError(f"An item with the op {operation} must have an object {payload_key}")
     payload = rules.usual(payload)
     access, payload = check(operation, document_id, payload)
 
@@ -126,11 +126,11 @@ def _first_of_each_id(writes: list[_Write]) -> tuple[list[_Write], list[_Write]]
     return list(first.values()), later
 
 
-def _store_wave(store: Store, wave: list[_Write]) -> dict[int, Outcome]:
-    """Store what can be stored in one transaction; what has lost a race has no outcome yet."""
+def _store_together(store: Store, writes: list[_Write]) -> dict[int, Outcome]:
+    """Store writes of different ids in one transaction; those that lost a race have no outcome yet."""
     outcomes: dict[int, Outcome] = {}
     planned: list[tuple[_Write, Plan]] = []
-    for write in wave:
+    for write in writes:
         try:
             planned.append((write, write.plan()))
         except ApiError as error:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a write has to store: from what a client sent, and what the store has, to the changes that make it so.
+"""The changes of the store that a write needs, from what a client sent and what the store has.
 
-A plan is made from one state of the store and says so in its changes. Where that is no longer the state when they are
-to be stored, they are refused, and another plan has to be made.
+A plan is made from one state of the store, which its changes name. If the state is another one when they are stored,
+they are refused, and a new plan has to be made.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from .kinds.base import Rules
 
 @dataclass(frozen=True)
 class Plan:
-    """The changes that make a document as it is wanted; the first of them is about the document itself.
+    """The changes for one write; the first of them is about the document itself.
 
-    ``document`` is None for one that is removed. ``is_new`` says that there was none of this id.
+    ``document`` is None if it is removed. ``is_new``: there was none of this id.
     """
 
     document_id: str
     document: Document | None
     changes: list[Change]
     is_new: bool = False
-    #: What its sender should hear about the document.
+    #: Sentences for the sender of the document.
     warnings: Sequence[str] = ()
 
 
 class Planner:
     """Makes plans for one store. ``clock`` gives the seconds since 1970.
 
-    ``sent`` and ``changes`` are what ``Rules.checked`` and ``Rules.checked_changes`` let through.
+    ``sent`` and ``changes`` are what ``Rules.checked`` and ``Rules.checked_changes`` return.
     """
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
@@ -51,7 +51,7 @@ class Planner:
         return int(self._clock())
 
     def existing(self, kind: str, access: Access, document_id: str) -> Stored:
-        """A document that can be seen. Raises NotFoundError."""
+        """A document in the scope of the request. Raises NotFoundError."""
         stored = self._store.get(kind, document_id, access.scope)
         if stored is None:
             raise not_found(kind, document_id)
@@ -59,7 +59,7 @@ class Planner:
 
     def creation(self, rules: Rules, access: Access, document_id: str, sent: Mapping[str, Any]) -> Plan:
         """A new document. Raises ConflictingError if its sender can see one of this id."""
-        # An id can be taken once in a project, and on v1 also once by a user.
+        # An id is unique in a project, and on v1 also among the documents of a user.
         if access.scope.user_id is not None and self._store.get(rules.kind.name, document_id, access.scope):
             raise taken(rules, document_id)
         return self._new(rules, access, document_id, sent)
@@ -67,14 +67,14 @@ class Planner:
     def replacement(
         self, rules: Rules, access: Access, document_id: str, sent: Mapping[str, Any], if_match: str | None
     ) -> Plan:
-        """A document under an id, in place of what may be there. Raises ConflictingError, PreconditionError."""
+        """A document under an id; it replaces one that exists. Raises ConflictingError, PreconditionError."""
         stored = self._store.get(rules.kind.name, document_id, access.scope)
         _check_precondition(stored, if_match)
         if stored is not None:
             return self._changed(rules, stored, rules.replacement(sent, stored, self.now))
         project = Scope(project_id=access.owner.project_id)
         if access.scope.is_partial and self._store.get(rules.kind.name, document_id, project):
-            # Another one of the project has it, whose documents are not shown.
+            # Another user of the project has the id, whose documents are not shown.
             raise taken(rules, document_id)
         return self._new(rules, access, document_id, sent)
 
@@ -87,7 +87,7 @@ class Planner:
         return self._changed(rules, stored, rules.changed(stored, changes))
 
     def removal(self, rules: Rules, access: Access, document_id: str, if_match: str | None) -> Plan:
-        """The end of a document. Raises NotFoundError, PreconditionError."""
+        """The removal of a document. Raises NotFoundError, PreconditionError."""
         stored = self.existing(rules.kind.name, access, document_id)
         _check_precondition(stored, if_match)
         _before, companions = rules.companions(self._store, stored, None, stored.owner)
@@ -110,12 +110,12 @@ class Planner:
 
 
 def taken(rules: Rules, document_id: str) -> ConflictingError:
-    """There is a document of this id already."""
+    """The error for an id that exists already."""
     return ConflictingError(f"The {rules.kind.name} {document_id} exists already")
 
 
 def etag(stored: Stored, *, is_masked: bool = False) -> str:
-    """The entity tag of one state of a document, as it is stored or with asterisks in place of its secrets."""
+    """The entity tag of a state of a document, with its secrets or with asterisks."""
     return f'"{stored.revision}{"-masked" if is_masked else ""}"'
 
 
@@ -123,6 +123,6 @@ def _check_precondition(stored: Stored | None, if_match: str | None) -> None:
     if if_match is None:
         return
     tags = {tag.strip() for tag in if_match.split(",")}
-    # Both forms of a document are of the same state of it.
+    # Both forms of a document have the same state.
     if stored is None or tags.isdisjoint(("*", etag(stored), etag(stored, is_masked=True))):
-        raise PreconditionError("The document is no longer as it was when its ETag was read; read it again")
+        raise PreconditionError("The document has changed since its ETag was read; read it again")

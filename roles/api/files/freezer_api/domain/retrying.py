@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Running a lost race again."""
+"""Retries of writes that lost a race."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def until_no_conflict(attempt: Callable[[], T]) -> T:
 
 
 def pause(number: int) -> None:
-    """Let others come first for a moment, longer after every attempt."""
+    """Wait for a random time, longer after every attempt."""
     time.sleep(random.uniform(0, min(_LONGEST_PAUSE_SECONDS, 0.001 * 2**number)))
 
 
 def too_many_others() -> UnavailableError:
-    """Every race was lost."""
-    return UnavailableError("Too many others change this document; try again", headers={"Retry-After": "1"})
+    """The error after the last attempt."""
+    return UnavailableError("Too many callers change this document at once; try again", headers={"Retry-After": "1"})

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the routes do: read a document, make another one of it, store that, and begin again if somebody was faster.
+"""The operations behind the routes: read a document, change it, store it, and retry if another writer was faster.
 
-Every write names the state that it was made from. A race that is lost is run again, so no write undoes another one.
+Every write names the state that it was made from, so no write undoes another one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .retrying import until_no_conflict
 
 @dataclass(frozen=True)
 class Written:
-    """A document that was stored: its id, its version, the document, and what its sender should hear about it."""
+    """A document that was stored: its id, its version, the document, and warnings for its sender."""
 
     id: str
     version: int
@@ -69,7 +69,7 @@ class Service:
     def create_or_replace(
         self, rules: Rules, access: Access, document_id: str, body: Mapping[str, Any], if_match: str | None = None
     ) -> Written:
-        """Store a document under an id in place of what may be there. Raises BadRequestError, PreconditionError,
+        """Store a document under an id; it replaces one that exists. Raises BadRequestError, PreconditionError,
         ConflictingError."""
         sent = rules.checked_as(document_id, body)
         return until_no_conflict(
@@ -94,15 +94,15 @@ class Service:
         until_no_conflict(attempt)
 
     def batch(self, rules: Rules, items: list[Any], check: Check) -> list[Outcome]:
-        """Write many documents of one kind, each as if it came alone; what came of each, in their order.
+        """Write many documents of one kind independently of each other; the results in the order of the items.
 
-        ``check`` says what an item is about and what it writes, or raises ApiError for what the sender may not do.
-        Raises StoreError, with nothing written, if the store takes none of them.
+        ``check`` returns the access of an item and what it writes, or raises ApiError for what the sender may not do.
+        Raises StoreError if nothing was written.
         """
         return run_batch(self.store, self._planner, rules, items, check)
 
     def request_event(self, access: Access, job_id: str, event: str) -> str:
-        """Ask a job's scheduler for an event: ``success``, or why there is nothing to ask for. Raises NotFoundError."""
+        """Request an event of a job's scheduler; returns ``success``, or why nothing was requested. Raises NotFoundError."""
 
         def attempt() -> str:
             job = self._planner.existing("job", access, job_id)
@@ -125,7 +125,7 @@ class Service:
     def end_in_session(
         self, access: Access, session_id: str, job_id: str, current_tag: int | None, result: str
     ) -> rounds.Answer:
-        """Report what a job of a session came to. Raises BadRequestError, NotFoundError."""
+        """Report the result of a job of a session. Raises BadRequestError, NotFoundError."""
         return self._session_action(
             access,
             session_id,
@@ -179,7 +179,7 @@ class Service:
         def attempt() -> rounds.Answer:
             session = self._planner.existing("session", access, session_id)
             if access.scope.client_id is not None:
-                # In a session of its own a node speaks for its own jobs only.
+                # A node acts for its own jobs only.
                 self._planner.existing("job", access, job_id)
             try:
                 answer = act(session.document)

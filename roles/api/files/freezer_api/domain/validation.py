@@ -23,7 +23,7 @@ _ERRORS_LOOKED_AT = 100
 _ERRORS_TOLD = 10
 
 _DATE = "a date such as 2026-11-22T08:30:00, with seconds, and with Z or +01:00 behind it or nothing"
-#: What values look like whose pattern says that to no one.
+#: Descriptions of values whose pattern is hard to read.
 _FORMS = {
     "schedule_interval": "continuous, or a number of weeks, days, hours, minutes or seconds, such as 9 minutes",
     "schedule_date": _DATE,
@@ -33,7 +33,7 @@ _FORMS = {
 
 
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    """The keyword ``pattern``, with ``$`` as in ECMA 262: the end, and not also before a last newline."""
+    """The keyword ``pattern``, with ``$`` as in ECMA 262, which does not match before a last newline."""
     if isinstance(instance, str) and not _compiled(pattern).search(instance):
         yield ValidationError(f"{instance!r} does not match {pattern}")
 
@@ -56,27 +56,27 @@ class Checks:
         self._part = _Validator(kind.patch_schema)
 
     def whole(self, document: Mapping[str, Any]) -> None:
-        """Raise BadRequestError unless a document can be created from this."""
+        """Raise BadRequestError unless the document is valid."""
         _check(self._whole, document)
 
     def part(self, changes: Mapping[str, Any]) -> None:
-        """Raise BadRequestError unless a document can be changed like this."""
+        """Raise BadRequestError unless the changes are valid."""
         _check(self._part, changes)
 
 
 def _check(validator: Any, document: Mapping[str, Any]) -> None:
     if validator.is_valid(document):
         return
-    # A body can have half a million errors, and each of them takes its time.
+    # A body can have half a million errors.
     errors = list(itertools.islice(validator.iter_errors(document), _ERRORS_LOOKED_AT))
-    # The one that tells most first: of the others some may only follow from it.
+    # The most relevant one first: others may only follow from it.
     errors.sort(key=relevance, reverse=True)
     sentences = dict.fromkeys(_sentence(best_match([error])) for error in errors[:_ERRORS_TOLD])
     raise BadRequestError("; ".join(sentences))
 
 
 def _sentence(error: ValidationError) -> str:
-    """What is wrong, in the words of documents rather than in those of schemas."""
+    """The error as a sentence about the document rather than about the schema."""
     key = str(error.absolute_path[-1]) if error.absolute_path else ""
     message = error.message.splitlines()[0]
     schema = error.schema if isinstance(error.schema, Mapping) else {}
@@ -88,8 +88,8 @@ def _sentence(error: ValidationError) -> str:
         message = f"{key} has to be {_FORMS[key]}, and is {str(error.instance)[:100]!r}"
     if len(message) > _MAX_MESSAGE_LENGTH:
         message = message[:_MAX_MESSAGE_LENGTH] + "..."
-    place = ".".join(str(one) for one in error.absolute_path)
-    return f"{message} (in {place})" if place else message
+    path = ".".join(str(one) for one in error.absolute_path)
+    return f"{message} (in {path})" if path else message
 
 
 def _unknown(name: str, known: list[str]) -> str:

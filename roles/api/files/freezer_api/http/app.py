@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The WSGI application: routes, and how errors are told."""
+"""The WSGI application: routes, and the answers to errors."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def create_app(
     clock: Callable[[], float] = time.time,
     long_answers: int = DEFAULT_MOST,
 ) -> Application:
-    """The application on a store, for whoever the strategy lets in, to do what the policy lets them.
+    """The application on a store, for the callers that the strategy authenticates and the policy authorizes.
 
-    While the file ``disable_by_file`` exists, /healthcheck says that requests should go elsewhere. ``clock`` gives the
-    seconds since 1970. ``long_answers`` is how many long lists are sent at once.
+    While the file ``disable_by_file`` exists, /healthcheck answers 503. ``clock`` gives the seconds since 1970.
+    ``long_answers`` is how many long lists are sent at once.
     """
     conversation = Conversation(strategy, policy or Policy(), max_body_bytes, surroundings)
     app = Application(middleware=[Watch(surroundings), conversation])
@@ -100,13 +100,15 @@ def _handle_store_error(request: falcon.Request, response: falcon.Response, erro
 def _handle_unexpected(request: falcon.Request, response: falcon.Response, error: Exception, _params: Any) -> None:
     request_id = request.context.request_id
     LOG.error("%s %s %s failed", request_id, request.method, request.path, exc_info=error)
-    _write_error(response, 500, "Internal Server Error", f"The API has failed; its log says how, under {request_id}")
+    _write_error(
+        response, 500, "Internal Server Error", f"The API has failed; its log has the error under {request_id}"
+    )
 
 
 def _serialize_falcon_error(request: falcon.Request, response: falcon.Response, error: falcon.HTTPError) -> None:
     description = error.description
     if error.status_code == 404:
-        description = f"The API has nothing at {request.path}"
+        description = f"The API has no route {request.path}"
     elif error.status_code == 405:
         description = f"{request.method} cannot be used on {request.path}"
     _write_error(response, error.status_code, error.title or str(error.status), description)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What happens around every request: where it comes from, who sends it, and what is written down about it."""
+"""What is done for every request: its source address, authentication, and observers."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ from ..config.networks import NOWHERE, Networks
 from ..errors import ForbiddenError, NotAcceptableError
 from .proxies import see_through
 
-#: Paths that are answered whoever asks.
+#: Paths without authentication.
 _PUBLIC = re.compile(r"/?|/v[12]|/healthcheck|/openapi\.json")
 _HEALTH = "/healthcheck"
 _METRICS = "/metrics"
 
 
 class Observer(Protocol):
-    """Somebody who wants to know about requests."""
+    """Is told about requests."""
 
     def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
-        """A request has its answer, after this time; its body had so many bytes."""
+        """A request was answered, after ``seconds``, with a body of ``sent_bytes``."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where requests may come from, and who looks on. As it stands: from everywhere, without a proxy, unobserved."""
+    """Where requests may come from, and who observes them. By default from everywhere, without a proxy, unobserved."""
 
     #: Empty: requests may come from everywhere.
     allowed_networks: Networks = NOWHERE
     trusted_proxies: Networks = NOWHERE
-    #: Where /metrics needs nobody to be known.
+    #: Networks that read /metrics without authentication.
     metrics_networks: Networks = NOWHERE
     observers: Sequence[Observer] = ()
-    #: Where a browser could be made to send requests that are believed.
+    #: Checks against requests that a foreign site makes a browser send.
     browser_checks: BrowserChecks | None = None
-    #: Who may come in through a Unix socket without more; None if that is for the authentication to say.
+    #: The users whom a Unix socket authenticates; None if the strategy decides alone.
     local_users: LocalUsers | None = None
 
 
 class Watch:
-    """Begins and ends everything: an id for the request, its true sender's address, the time that it takes."""
+    """Begins and ends every request: its id, the address of its sender, the time that it takes."""
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._trusted = surroundings.trusted_proxies
@@ -79,7 +79,7 @@ class Watch:
         if stream is None:
             ended(0 if request.method == "HEAD" else _size(response))
         elif request.method == "HEAD":
-            # Nothing of it is sent, and nothing would close it.
+            # Nothing of it is sent, so the server does not close it.
             stream.close()
             response.stream = None
             ended(0)
@@ -88,7 +88,7 @@ class Watch:
 
 
 class _Counted:
-    """The pieces of a body, and a word about their bytes when no more of them are sent."""
+    """The pieces of a body; reports the number of bytes when no more are sent."""
 
     def __init__(self, pieces: Any, ended: Callable[[int], None]) -> None:
         self._pieces = pieces
@@ -101,13 +101,13 @@ class _Counted:
             yield piece
 
     def close(self) -> None:
-        """Called by the server, also when the client has gone."""
+        """Called by the server, also when the client has disconnected."""
         self._pieces.close()
         self._ended(self._bytes)
 
 
 def _size(response: falcon.Response) -> int:
-    """How many bytes the body of an answer has."""
+    """The size of the body of an answer in bytes."""
     if response.data is not None:
         return len(response.data)
     text = response.text or ""
@@ -115,7 +115,7 @@ def _size(response: falcon.Response) -> int:
 
 
 class Conversation:
-    """Lets in who may come in, and makes known what the resources need to know."""
+    """Checks the source of every request, authenticates it, and passes on what the resources need."""
 
     def __init__(self, strategy: Strategy, policy: Policy, max_body_bytes: int, surroundings: Surroundings) -> None:
         self._strategy = strategy
@@ -130,7 +130,7 @@ class Conversation:
         request.context.max_body_bytes = self._max_body_bytes
         request.context.policy = self._policy
         path = request.path
-        # A load balancer that asks for nothing but health need not be among those who may come in.
+        # A load balancer may ask for health from any network.
         if self._allowed and path != _HEALTH and request.remote_addr not in self._allowed:
             raise ForbiddenError(f"Requests from {request.remote_addr} are not allowed here")
         if _PUBLIC.fullmatch(path):
@@ -138,7 +138,7 @@ class Conversation:
         if self._browser_checks is not None:
             self._browser_checks.check(request)
         if path == _METRICS:
-            self._let_measure(request)
+            self._authorize_metrics(request)
             return
         if not request.client_accepts_json:
             raise NotAcceptableError("The API answers in JSON; send Accept: application/json, or no Accept")
@@ -156,7 +156,7 @@ class Conversation:
         sender = self._strategy.authenticate(request)
         return sender if sender.user_name else dataclasses.replace(sender, user_name=peer.name)
 
-    def _let_measure(self, request: falcon.Request) -> None:
+    def _authorize_metrics(self, request: falcon.Request) -> None:
         if request.remote_addr in self._metrics_networks:
             return
         sender = self._authenticated(request)

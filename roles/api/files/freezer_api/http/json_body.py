@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reading JSON that strangers send, strictly: whatever is read here can be stored, searched and sent back."""
+"""Reading the JSON of requests strictly: all that is read here can be stored, searched and sent back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """The object in a body; an empty body is an empty object.
 
     Raises BadRequestError for anything that is not strict JSON in UTF-8 with an object at its top, for numbers that
-    64 bits do not hold, for halves of surrogate pairs and for nesting deeper than MAX_DEPTH.
+    do not fit in 64 bits, for halves of surrogate pairs and for nesting deeper than MAX_DEPTH.
     """
     if not raw.strip():
         return {}
@@ -48,7 +48,7 @@ def _parse(raw: bytes) -> Any:
 
 
 def _integer(digits: str) -> int:
-    # Python refuses to read more than 4300 digits; nothing that long fits anyway.
+    # Python refuses to read more than 4300 digits; no number that long fits.
     number = int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
     if not MIN_INTEGER <= number <= MAX_INTEGER:
         raise ValueError(f"the number {digits[:40]} does not fit in 64 bits")
@@ -86,8 +86,8 @@ def _refuse_lone_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise BadRequestError("A string has half of a surrogate pair in it", title="Malformed JSON") from error
+        raise BadRequestError("A string contains half of a surrogate pair", title="Malformed JSON") from error
 
 
 def _too_deep() -> BadRequestError:
-    return BadRequestError(f"Objects and lists lie in each other deeper than {MAX_DEPTH} levels")
+    return BadRequestError(f"Objects and lists are nested deeper than {MAX_DEPTH} levels")

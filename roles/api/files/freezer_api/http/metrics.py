@@ -1,10 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""/metrics: how many requests, how long they took, what was asked of the store, and what is in it.
+"""/metrics: the number and duration of requests and of calls of the store, and the number of documents.
 
-With one worker process the numbers are in its memory. With several they are in files that all of them write, and any of
-them can add up: prometheus_client does so if ``PROMETHEUS_MULTIPROC_DIR`` names a folder when it is imported, so it is
-imported late.
+With one worker process the metrics are in its memory. With several they are in files, which each process can add up:
+prometheus_client does so if ``PROMETHEUS_MULTIPROC_DIR`` names a folder when it is imported, so it is imported late.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class Metrics:
-    """The numbers of one process, and a page with those of all."""
+    """The metrics of one process, and a page with those of all."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
@@ -56,26 +55,26 @@ class Metrics:
         )
         self._store_seconds = Histogram(
             "freezer_api_store_call_duration_seconds",
-            "How long calls of the store took, by what was asked.",
+            "How long calls of the store took, by operation.",
             ("call",),
             registry=self._registry,
             buckets=_SECONDS,
         )
 
     def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
-        """A request has its answer."""
+        """Count a request that was answered."""
         route = request.uri_template or "none"
         method = request.method if request.method in _METHODS else "other"
         self._requests.labels(route, method, str(response.status_code)).inc()
         self._request_seconds.labels(route, method).observe(seconds)
 
     def store_called(self, call: str, outcome: str, seconds: float) -> None:
-        """The store has done what it was asked, or not."""
+        """Count a call of the store."""
         self._store_calls.labels(call, outcome).inc()
         self._store_seconds.labels(call).observe(seconds)
 
     def page(self, store: Store) -> bytes:
-        """All numbers in the format of Prometheus."""
+        """All metrics in the format of Prometheus."""
         registry = CollectorRegistry()
         if os.environ.get(FOLDER_VARIABLE):
             multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
@@ -85,20 +84,20 @@ class Metrics:
 
 
 class MetricsPage(Readable):
-    """``/metrics``. Who may read it is decided before."""
+    """``/metrics``. The caller is authorized before."""
 
     def __init__(self, metrics: Metrics, store: Store) -> None:
         self._metrics = metrics
         self._store = store
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Show the numbers."""
+        """Show the metrics."""
         response.content_type = CONTENT_TYPE_LATEST
         response.data = self._metrics.page(self._store)
 
 
 class _Stock:
-    """What can be counted when somebody asks."""
+    """The gauges, which are read when the page is."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -129,5 +128,5 @@ def _stock(store: Store) -> bytes:
 
 
 def forget_process(process_id: int) -> None:
-    """A worker process is gone: what it counted stays, what it was doing does not."""
+    """Keep the counters of a worker process that has ended, and remove its gauges."""
     multiprocess.mark_process_dead(process_id)  # type: ignore[no-untyped-call]

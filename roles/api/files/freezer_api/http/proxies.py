@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that come by way of a proxy: who has sent them, and where to.
+"""Requests through a proxy: the address of their sender, and the URL that the sender used.
 
-What a proxy that is trusted says in ``Forwarded`` (RFC 7239) or ``X-Forwarded-*`` takes the place of what the socket
-says; from anybody else these headers are ignored.
+``Forwarded`` (RFC 7239) or ``X-Forwarded-*`` of a trusted proxy replaces what the socket says; from any other address
+these headers are ignored.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def see_through(environ: dict[str, Any], trusted: Networks) -> None:
     if peer is None or peer not in trusted:
         return
     hops = _forwarded(environ.get("HTTP_FORWARDED", "")) or _x_forwarded(environ)
-    # The last hop is what the nearest proxy says; one further back counts if the proxy behind it is trusted too.
+    # The last hop is from the nearest proxy; an earlier one counts if the proxy after it is trusted too.
     for hop in reversed(hops):
         address = _address(hop.get("for", ""))
         if hop.get("proto") in ("http", "https"):
@@ -49,13 +49,13 @@ def _forwarded(header: str) -> list[dict[str, str]]:
 
 
 def _split(text: str, separator: str) -> list[str]:
-    """The parts of a text between separators, of which those in quotes are none; in a time that grows with its length."""
+    """The parts of a text between separators outside quotes; in linear time."""
     return [part for part in re.findall(rf'(?:"[^"]*"|[^{separator}"])+', text) if part.strip()]
 
 
 def _x_forwarded(environ: dict[str, Any]) -> list[dict[str, str]]:
     senders = [{"for": sender.strip()} for sender in str(environ.get("HTTP_X_FORWARDED_FOR", "")).split(",")]
-    # Proxies replace these rather than append to them: they are about the whole way.
+    # Proxies replace these rather than append to them, so they have one value.
     for key, name in (("proto", "HTTP_X_FORWARDED_PROTO"), ("host", "HTTP_X_FORWARDED_HOST")):
         value = str(environ.get(name, "")).rpartition(",")[2].strip()
         senders[-1][key] = value.lower() if key == "proto" else value

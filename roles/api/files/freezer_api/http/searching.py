@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a list request asks for: a page, and a search in the body of the GET or in its query string."""
+"""The page and the search of a list request: the search is in the body of the GET or in its query string."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT_LIMIT = 10
 MAX_LIMIT = 1000
 MAX_OFFSET = 2**31 - 1
 MAX_CONDITIONS = 100
-#: Each of them looks at every value of every document.
+#: Each of these conditions looks at every value of every document.
 MAX_ANYWHERE = 10
 
 _FIELD = re.compile(r"[\w-]+(\.[\w-]+)*")
@@ -41,7 +41,7 @@ FILTERS: Mapping[str, tuple[str, ...]] = {
 _TIMES = ("time_after", "time_before")
 _SEARCH_KEYS = ("match", "match_not", *_TIMES)
 
-#: Keys at the top of a stored document that no schema names, because a client never sends them there.
+#: Keys at the top of a stored document that are in no schema, because a client never sends them there.
 _STORED_KEYS: Mapping[str, frozenset[str]] = {
     "client": frozenset(("user_id", "project_id")),
     "backup": frozenset(("backup_id", "user_id", "user_name", "project_id", "status")),
@@ -50,7 +50,7 @@ _STORED_KEYS: Mapping[str, frozenset[str]] = {
 
 @dataclass(frozen=True)
 class Page:
-    """Which part of a list is asked for."""
+    """The part of a list that is wanted."""
 
     limit: int
     offset: int
@@ -81,10 +81,10 @@ def filters(kind: Kind) -> tuple[str, ...]:
 def query(
     kind: Kind, body: Mapping[str, Any], parameter: str | None = None, filtered: Sequence[tuple[str, str]] = ()
 ) -> Query:
-    """The search that a list request asks for. Raises BadRequestError.
+    """The search of a list request. Raises BadRequestError.
 
-    It is in the body, in the query parameter ``search``, or in both, and then all of it has to match. ``filtered`` are
-    fields and values from further query parameters, which have to match as well.
+    It is in the body, in the query parameter ``search``, or in both, which then both have to match. ``filtered`` are the
+    fields and values of further query parameters, which have to match as well.
     """
     asked = Query()
     for search in (body, parse_object((parameter or "").encode("utf-8", "surrogatepass"))):
@@ -96,17 +96,17 @@ def query(
             asked = asked.narrowed(Query(match=(FieldMatches(resolve(kind, name), value),)))
     count = len(asked.match) + len(asked.match_not)
     if count > MAX_CONDITIONS:
-        raise BadRequestError(f"The search has {count} conditions; at most {MAX_CONDITIONS} can be")
+        raise BadRequestError(f"The search has {count} conditions; at most {MAX_CONDITIONS} are allowed")
     everywhere = sum(isinstance(one, AnyValueContains) for one in (*asked.match, *asked.match_not))
     if everywhere > MAX_ANYWHERE:
-        raise BadRequestError(f"The search has {everywhere} conditions on _all; at most {MAX_ANYWHERE} can be")
+        raise BadRequestError(f"The search has {everywhere} conditions on _all; at most {MAX_ANYWHERE} are allowed")
     return asked
 
 
 def _query(kind: Kind, search: Mapping[str, Any]) -> Query:
     unknown = [key for key in search if key not in _SEARCH_KEYS]
     if unknown:
-        raise BadRequestError(f"{unknown[0][:100]!r} is no part of a search; the parts are {', '.join(_SEARCH_KEYS)}")
+        raise BadRequestError(f"{unknown[0][:100]!r} is no key of a search; the keys are {', '.join(_SEARCH_KEYS)}")
     return Query(
         match=_conditions(kind, "match", search.get("match")),
         match_not=_conditions(kind, "match_not", search.get("match_not")),
@@ -159,10 +159,10 @@ def _anywhere(kind: Kind, value: Any) -> tuple[Condition, ...]:
 
 
 def resolve(kind: Kind, field: str) -> tuple[str, ...]:
-    """Where in a stored document a field lies that a search names.
+    """The path in a stored document of a field that a search names.
 
     A name with dots is a path. A name without is a key at the top of the document if its kind has such a key, else a
-    key of the part that says most about it: the schedule or the actions of a job, the schedule of a session, the
+    key of the main part of its kind: the schedule or the actions of a job, the schedule of a session, the
     ``freezer_action``, the ``client``, the ``backup_metadata``.
     """
     if "." in field:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""All documents of one store in another, whichever the two are.
+"""Copying all documents of one store to another.
 
-First both are read, and of every document its digest is noted: so it is known before anything is written what is
-missing, what is the same already, and what differs. Then what is missing is written. At last both are read again and
-compared. A copy that was stopped anywhere is taken up by the same command: what is there is not written again.
+First both are read, and the digest of every document is noted: so it is known before anything is written what is
+missing, what is the same, and what differs. Then the missing documents are written. Finally both are read again and
+compared. A copy that was interrupted is continued by the same command: documents that are there are not written again.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from pathlib import Path
 from ..store.base import Create, Document, Owner, Replace, Scope, Store
 from ..store.errors import ConflictError, DocumentTooLargeError, StoreError
 
-#: The order in which kinds are copied: what others refer to comes first.
+#: The order in which kinds are copied: those that others refer to come first.
 KINDS = ("client", "action", "job", "session", "backup")
-#: Is told what is being done, how many documents of it are done, of how many.
+#: Gets what is being done, how many documents of it are done, and of how many.
 Progress = Callable[[str, int, int], None]
 
 _BATCH = 500
@@ -35,7 +35,7 @@ _SOURCE, _TARGET = 0, 1
 
 @dataclass(frozen=True)
 class Item:
-    """A document on its way."""
+    """A document to copy."""
 
     kind: str
     id: str
@@ -49,14 +49,14 @@ class Item:
         return self.kind, self.owner.project_id, self.id
 
     def digest(self) -> bytes:
-        """The same for the same content of the same user, however its JSON is written."""
+        """A digest of the content and the user, independent of the form of the JSON."""
         content = json.dumps([self.owner.user_id, self.document], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).digest()
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """A document that cannot be taken in, and why."""
+    """A document that cannot be copied, and why."""
 
     kind: str | None
     id: str
@@ -64,7 +64,7 @@ class Rejection:
 
 
 class Source(abc.ABC):
-    """Where documents come from, the same ones each time that it is asked."""
+    """A source of documents; every reading gives the same ones."""
 
     name: str
 
@@ -95,7 +95,7 @@ class StoreSource(Source):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How two stores differ. ``differing`` are those that both have, with other contents."""
+    """How two stores differ. ``differing`` documents are in both, with different contents."""
 
     missing: int
     same: int
@@ -108,7 +108,7 @@ class Comparison:
 
 @dataclass
 class Outcome:
-    """What came of a copy. ``compared`` is how the two were before it."""
+    """The result of a copy. ``compared`` is how the two stores differed before."""
 
     compared: Comparison
     written: int = 0
@@ -119,8 +119,7 @@ class Outcome:
 class Copy:
     """A copy of everything in ``source`` to ``target``, whose own documents stay.
 
-    ``overwrites``: a document that differs gets the contents of the source. ``reject`` is told of every document that
-    cannot be taken in. Every method may raise StoreError.
+    ``overwrites``: a document that differs gets the contents of the source. Every method may raise StoreError.
     """
 
     def __init__(
@@ -140,7 +139,7 @@ class Copy:
         self._rejected: dict[tuple[str | None, str], Rejection] = {}
 
     def run(self, test_only: bool = False) -> Outcome:
-        """Compare, write what is missing, compare again. Raises StoreError if that is not allowed or has not succeeded."""
+        """Compare, write what is missing, compare again. Raises StoreError if documents differ, or the copy has failed."""
         with _digests() as digests:
             digests.note(_TARGET, self._read(StoreSource(self._target, self._target_name)))
             digests.note(_SOURCE, self._read(self._source), self._reject)
@@ -162,7 +161,7 @@ class Copy:
         return outcome
 
     def _read(self, source: Source) -> Iterator[Item | Rejection]:
-        """Everything of a source, with the progress of that told."""
+        """All documents of a source; reports progress."""
         total = source.total()
         done = 0
         for done, item in enumerate(source.items(), 1):
@@ -207,7 +206,7 @@ class Copy:
                 self._reject(Rejection(item.kind, item.id, str(result)))
             elif isinstance(result, ConflictError):
                 raise StoreError(
-                    f"another writer has made the {item.kind} {item.id} in {self._target_name} meanwhile; run the copy again"
+                    f"another writer has created the {item.kind} {item.id} in {self._target_name} meanwhile; run the copy again"
                 )
             else:
                 written += 1
@@ -220,7 +219,7 @@ class Copy:
                 self._target.apply([Replace(there, item.document)])
                 return
             if there is not None:
-                # Whose it is cannot be changed.
+                # The owner of a stored document cannot be changed.
                 self._target.delete(there)
             self._target.apply([Create(item.kind, item.id, item.owner, item.document)])
         except ConflictError as error:
@@ -247,7 +246,7 @@ class Copy:
 
 
 class Digests:
-    """What is known of the documents of both stores, in a file that is gone afterwards: there may be millions."""
+    """The digests of the documents of both stores, in a temporary file: there may be millions."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -260,7 +259,7 @@ class Digests:
     def note(
         self, side: int, items: Iterator[Item | Rejection], reject: Callable[[Rejection], None] = lambda rejection: None
     ) -> None:
-        """Note the digests of documents; of two with one id the first counts, and the other one is rejected."""
+        """Store the digests of documents; of two with one id the second is rejected."""
         sql = "INSERT INTO document VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
         for item in items:
             if isinstance(item, Rejection):
@@ -269,7 +268,7 @@ class Digests:
             digest = item.digest()
             is_first = self._connection.execute(sql, (side, *item.key, digest)).rowcount
             if not is_first and self._digest(side, item) != digest:
-                reject(Rejection(f"{item.kind} (again)", item.id, "another one of this id came before it"))
+                reject(Rejection(f"{item.kind} (again)", item.id, "an earlier document has this id"))
         self._connection.commit()
 
     def compared(self) -> Comparison:
@@ -298,9 +297,9 @@ class Digests:
         )
 
     def take(self, item: Item) -> str | None:
-        """Whether a document of the source has to be written, and what it is in the target then: ``missing``, ``differs``.
+        """``missing`` or ``differs`` if a document of the source has to be written, else None.
 
-        It is answered so once, for the one that was noted.
+        Returned once for each document.
         """
         digest, there = item.digest(), self._digest(_TARGET, item)
         if self._digest(_SOURCE, item) != digest or there == digest:
@@ -310,13 +309,13 @@ class Digests:
         return "missing" if there is None else "differs"
 
     def forget_source(self, kind: str | None, document_id: str) -> None:
-        """Let documents of the source with an id not count."""
+        """Remove the documents of the source with an id."""
         self._connection.execute(
             "DELETE FROM document WHERE side = ? AND kind = ? AND id = ?", (_SOURCE, kind, document_id)
         )
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all digests."""
         self._connection.execute("DELETE FROM document")
 
     def _digest(self, side: int, item: Item) -> bytes | None:
@@ -332,4 +331,4 @@ def _digests() -> Iterator[Digests]:
             try:
                 yield Digests(connection)
             except sqlite3.Error as error:
-                raise StoreError(f"what is known of the documents cannot be kept in {folder}: {error}") from error
+                raise StoreError(f"the digests of the documents cannot be kept in {folder}: {error}") from error

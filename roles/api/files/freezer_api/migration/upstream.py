@@ -1,11 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Documents of an old Freezer, as they lie in its one index, made into documents of this API.
+"""Converting the documents of an old Freezer's index to documents of this API.
 
-The old index has all kinds in one place and little discipline: its agent wrote ``""`` for numbers that nobody had given,
-both ``time_stamp`` and ``timestamp``, both ``hostname`` and ``host_name``; a client's id is only inside the document; no
-document of version 1 has a project; sessions have ``[]`` for no jobs. What has one meaning only is put right, everything
-else is refused with the reason.
+The old index has all kinds together, in several forms: ``""`` for numbers that were not given, both ``time_stamp`` and
+``timestamp``, both ``hostname`` and ``host_name``; a client's id is only inside the document; documents of version 1 have
+no project; sessions have ``[]`` for no jobs. Unambiguous forms are converted, others are rejected with the reason.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ..domain.kinds.all import RULES
 from ..errors import ApiError
 from ..store.base import Document, Owner
 
-#: The plural of each kind, as it is the name of its rules.
+#: The plural of each kind, which is the name of its rules.
 _PLURALS = {rules.kind.name: plural for plural, rules in RULES.items()}
 
 _ACTION_NUMBERS = (
@@ -39,12 +38,12 @@ _SESSION_NUMBERS = ("session_tag", "hold_off", "time_start", "time_end", "time_s
 
 
 class Rejected(Exception):
-    """A document that cannot be taken in; the message is the reason."""
+    """A document cannot be converted; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A document as this API has it."""
+    """A document of this API."""
 
     kind: str
     id: str
@@ -53,7 +52,7 @@ class Converted:
 
 
 def kind_of(source: Mapping[str, Any]) -> str | None:
-    """What an old document is, from what only one kind has."""
+    """The kind of an old document, from the keys that only one kind has."""
     if "backup_metadata" in source or "backup_id" in source:
         return "backup"
     if "job_actions" in source or "job_schedule" in source:
@@ -64,19 +63,19 @@ def kind_of(source: Mapping[str, Any]) -> str | None:
         return "action"
     if "session_id" in source or "session_tag" in source:
         return "session"
-    # The first clients were not below a key.
+    # In the oldest clients all keys are at the top.
     if "client_id" in source and "hostname" in source:
         return "client"
     return None
 
 
 def convert(hit_id: str, source: Any, project_id: str | None = None) -> Converted:
-    """The document for what lies in the old index; ``project_id`` is for those that name no project. Raises Rejected."""
+    """The document for one of the old index; ``project_id`` is for those without a project. Raises Rejected."""
     if not isinstance(source, Mapping):
         raise Rejected("it is no object")
     kind = kind_of(source)
     if kind is None:
-        raise Rejected("nothing in it says what it is: no backup, client, job, action or session looks like this")
+        raise Rejected("it has no key of a backup, client, job, action or session")
     rules = RULES[_PLURALS[kind]]
     part, whole = _PARTS[kind](source)
     document_id = rules.kind.id_of({**whole, **part}) or (hit_id if kind != "client" else None)
@@ -100,11 +99,9 @@ def _owner(source: Mapping[str, Any], project_id: str | None) -> Owner:
     user = source.get("user_id")
     project = source.get("project_id") or project_id
     if not isinstance(user, str) or not user:
-        raise Rejected("it has no user_id, so it has no owner")
+        raise Rejected("it has no user_id, so no owner")
     if not isinstance(project, str) or not project:
-        raise Rejected(
-            "it has no project_id, as documents of version 1 have none; say with --project-id which one it gets"
-        )
+        raise Rejected("it has no project_id, as documents of version 1; name the project with --project-id")
     return Owner(user, project)
 
 
@@ -133,7 +130,7 @@ def _backup(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if isinstance(source.get("user_name"), str):
         whole["user_name"] = source["user_name"]
     if "status" not in part and status != "available":
-        # What a backup has to say about itself depends on its status.
+        # The keys that a backup needs depend on its status.
         part["status"] = status
     return part, {key: value for key, value in whole.items() if value is not None}
 
@@ -157,7 +154,7 @@ def _job_action(action: Any, number: int, job_id: str) -> dict[str, Any]:
     if not isinstance(action, Mapping):
         raise Rejected(f"{place[:-1]} is no object")
     cleaned = _action_parts(action, place)
-    # Every action of a job has an id here; the same each time that the old document is read.
+    # Every action of a job has an id here, which has to be the same in every reading.
     cleaned.setdefault("action_id", hashlib.sha256(f"{job_id}/{number}".encode()).hexdigest()[:32])
     return cleaned
 
@@ -180,7 +177,7 @@ def _session(source: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]
     if isinstance(jobs, list):
         named = [job.get("job_id") if isinstance(job, Mapping) else None for job in jobs]
         if not all(isinstance(name, str) for name in named):
-            raise Rejected("jobs is a list of something else than jobs")
+            raise Rejected("an element of jobs has no job_id")
         jobs = {
             name: {key: value for key, value in job.items() if key != "job_id"}
             for name, job in zip(named, jobs, strict=True)
@@ -205,7 +202,7 @@ def _object(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 def _cleaned(
     document: Mapping[str, Any], numbers: tuple[str, ...], switches: tuple[str, ...], place: str
 ) -> dict[str, Any]:
-    """A part of a document without what means "nothing given", and with numbers as numbers."""
+    """A part of a document without values that mean "not given", and with numbers as numbers."""
     cleaned = dict(document)
     for key in (*numbers, *switches):
         value = cleaned.get(key)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one index of an old Freezer as a source of documents."""
+"""The index of an old Freezer as a source of documents."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .upstream import Rejected, convert, kind_of
 class UpstreamIndex(Source):
     """The index that has the prefix of a cluster as its name. Raises StoreError if there is none.
 
-    ``project_id`` is for documents that name no project.
+    ``project_id`` is for documents without a project.
     """
 
     def __init__(self, cluster: Cluster, project_id: str | None) -> None:
@@ -50,7 +50,7 @@ class UpstreamIndex(Source):
 
 
 def is_upstream(cluster: Cluster) -> bool:
-    """Whether there is an index with the prefix as its whole name, and none of this API's. Raises StoreError."""
+    """Whether there is an index with the prefix as its name, and none of this API's. Raises StoreError."""
     with search_client(cluster) as client:
         if any(look_at(client, own.alias(cluster.prefix)).index is not None for own in own_indices()):
             return False

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""From settings to an application: its store, its strategy, its policy, and those who look on."""
+"""From settings to an application: its store, its strategy, its policy and its observers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LOG = logging.getLogger("freezer_api")
 def make_strategy(settings: Settings) -> Strategy:
     """The authentication of the settings. Raises AuthError."""
     if settings.auth_strategy == "keystone":
-        # Imported here: nobody else needs its libraries.
+        # Imported here: no other strategy needs its libraries.
         from ..access.keystone import KeystoneTokens
 
         return KeystoneTokens(settings.options)
@@ -41,7 +41,7 @@ def make_policy(settings: Settings) -> Policy:
 
 
 def check(settings: Settings) -> None:
-    """Try out, and log, what would only show when requests come. Raises AuthError, PolicyError, StoreError."""
+    """Check what requests will need, and log warnings. Raises AuthError, PolicyError, StoreError."""
     for warning in (*settings.warnings, *make_strategy(settings).warnings()):
         LOG.warning("%s", warning)
     make_policy(settings).check()
@@ -76,7 +76,7 @@ def make_app(settings: Settings) -> Application:
         make_policy(settings),
         surroundings,
         settings.disable_by_file,
-        # Some threads are left for everybody else.
+        # Two threads are left for other requests.
         long_answers=max(1, settings.threads - 2),
     )
     if metrics is not None:
@@ -89,7 +89,7 @@ def make_app(settings: Settings) -> Application:
 def _browser_checks(settings: Settings) -> BrowserChecks | None:
     if settings.auth_strategy == "keystone":
         return None
-    # The password of http_basic is one for a name: under another one a browser does not send it.
+    # A browser sends the password of http_basic to the host name that it is for, and to no other.
     if settings.auth_strategy == "http_basic":
         return BrowserChecks()
     return BrowserChecks(own_names(settings.host, settings.allowed_hosts))

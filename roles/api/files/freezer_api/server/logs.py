@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the programs write down: one line each, to standard error or to a file that may be rotated under them."""
+"""The logs: one line for each record, to standard error or to a file that may be rotated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_PATH = 500
 
 
 def set_up(log_file: Path | None, *, debug: bool) -> None:
-    """Write the log of this process there from now on. Raises OSError if the file cannot be opened."""
+    """Write the log of this process to a file, or to standard error. Raises OSError if the file cannot be opened."""
     handler: logging.Handler = (
         logging.handlers.WatchedFileHandler(log_file, encoding="utf-8") if log_file else logging.StreamHandler()
     )
@@ -34,19 +34,19 @@ def set_up(log_file: Path | None, *, debug: bool) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO if debug else logging.WARNING)
     logging.getLogger("freezer_api").setLevel(logging.DEBUG if debug else logging.INFO)
-    # They warn about every token that is not valid, which the access log has too, and about what is raised as well.
+    # They warn of every invalid token, which the access log shows too, and of errors that they raise as well.
     for library in ("keystonemiddleware", "stevedore"):
         logging.getLogger(library).setLevel(logging.INFO if debug else logging.ERROR)
 
 
 class AccessLog:
-    """Writes a line about every request: ids, address, user and project, what was asked, what came of it.
+    """Writes a line about every request: ids, address, user and project, method and path, status and time.
 
     Neither headers nor the query string, which may have a search for a secret in it, are in the log.
     """
 
     def ended(self, request: falcon.Request, response: falcon.Response, seconds: float, sent_bytes: int) -> None:
-        """A request has its answer."""
+        """Log a request that has its answer."""
         sender = getattr(request.context, "sender", None)
         theirs = request.get_header("X-Openstack-Request-Id") or ""
         ACCESS.info(
@@ -67,5 +67,5 @@ class AccessLog:
 def _address(request: falcon.Request) -> str:
     """Where a request came from: an address, or the user of this machine at the other end of a Unix socket."""
     peer = peer_in(request.env)
-    # What a proxy behind the socket says of its client is the better address.
+    # A proxy that uses the socket names its client's address, which says more.
     return f"unix:{peer.name}" if peer is not None and request.remote_addr == "127.0.0.1" else str(request.remote_addr)

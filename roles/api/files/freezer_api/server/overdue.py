@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that cost more than they may: waitress itself gives a slow client all the time that it wants.
+"""Closing connections of slow clients, which waitress itself never does.
 
-Nothing of waitress is overridden for that. The connections of its server are looked at in the thread of its event loop, a
-few times a second, and those that are overdue are closed.
+Nothing of waitress is overridden for that. The thread of its event loop looks at all connections a few times a second,
+and closes those that are overdue.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 LOG = logging.getLogger("freezer_api")
 
-#: How long a client may take nothing of an answer while a thread waits for that.
+#: How long a client may read nothing of an answer while a thread waits for it.
 STALL_SECONDS = 30.0
 #: The same, when a request waits for a thread.
 NEEDED_STALL_SECONDS = 2.0
@@ -24,15 +24,15 @@ _EVERY_SECONDS = 0.25
 
 @dataclass(frozen=True)
 class Limits:
-    """``timeout_seconds`` is how long a request may take to arrive, and its answer to be taken; ``most_bytes`` how much of
-    bodies that are still arriving is kept in all."""
+    """``timeout_seconds`` is how long a request may take to arrive, and its answer to be read; ``most_bytes`` is the limit
+    for all bodies together that are still arriving."""
 
     timeout_seconds: float
     most_bytes: int
 
 
 class Overdue:
-    """Closes connections of a server whose request or answer takes too long, or that keep what others need."""
+    """Closes connections whose request or answer takes too long, or that occupy memory or threads that others need."""
 
     def __init__(self, server: Any, limits: Limits) -> None:
         self._server = server
@@ -41,14 +41,14 @@ class Overdue:
         self._look_at = 0.0
 
     def look(self) -> None:
-        """Look at all connections, unless that was done a moment ago."""
+        """Look at all connections, unless that was done within the last quarter of a second."""
         now = time.monotonic()
         if now >= self._look_at:
             self._look_at = now + _EVERY_SECONDS
             self.close_some(now)
 
     def close_some(self, now: float) -> None:
-        """Close what is overdue at this time (of the monotonic clock)."""
+        """Close what is overdue at the time ``now`` of the monotonic clock."""
         connections = list(self._server.active_channels.values())
         self._watched = {one: self._watched.get(one) or _Watched(one, now) for one in connections}
         for watched in self._watched.values():
@@ -62,28 +62,28 @@ class Overdue:
     def _make_room(self) -> None:
         arriving = [watched for watched in self._watched.values() if watched.body_bytes]
         total = sum(watched.body_bytes for watched in arriving)
-        # Those of which nothing came for the longest time first: a sender that goes on is served.
+        # The one that has been idle longest first: a sender that goes on sending is served.
         for watched in sorted(arriving, key=lambda one: one.last_activity):
             if total <= self._limits.most_bytes:
                 return
             total -= watched.body_bytes
-            watched.close("others need the room of its body, of which nothing came for longer")
+            watched.close("the memory for request bodies is full, and its body has been idle longest")
 
     def _free_threads(self, now: float) -> None:
         stalled = [one for one in self._watched.values() if one.stalled_seconds(now) > NEEDED_STALL_SECONDS]
         stalled.sort(key=lambda one: one.active_at)
         for watched in stalled[: len(self._server.task_dispatcher.queue)]:
-            watched.close("others need the thread that waits for it to take its answer")
+            watched.close("other requests need the thread that waits for it to read its answer")
 
 
 class _Watched:
-    """A connection, and since when (of the monotonic clock) it does what it does."""
+    """A connection, and since when (by the monotonic clock) it is receiving, sending or idle."""
 
     def __init__(self, connection: Any, now: float) -> None:
         self._connection = connection
         self._arriving = self._answered = None
         self._arriving_since = self._leaving_since = self.active_at = now
-        #: As waitress notes it, by another clock.
+        #: Waitress' own note of it, by another clock.
         self.last_activity = connection.last_activity
 
     def look(self, now: float) -> None:
@@ -111,15 +111,15 @@ class _Watched:
             return "a request without a body expects 100-continue"
         if connection.total_outbufs_len and connection.will_close:
             # waitress would wait until there is room to send something, which may never be.
-            return "it was silent, and did not take its answer"
+            return "it was idle, and did not read its answer"
         if connection.total_outbufs_len and now - self._leaving_since > timeout_seconds:
-            return f"it did not take its answer in {timeout_seconds:g} seconds"
+            return f"it did not read its answer in {timeout_seconds:g} seconds"
         if self.stalled_seconds(now) > min(timeout_seconds, STALL_SECONDS):
-            return f"it took nothing of its answer for {min(timeout_seconds, STALL_SECONDS):g} seconds"
+            return f"it read nothing of its answer for {min(timeout_seconds, STALL_SECONDS):g} seconds"
         return None
 
     def stalled_seconds(self, now: float) -> float:
-        """How long a thread has waited for the client to take something of its answer; 0 if none waits."""
+        """How long a thread has waited for the client to read on; 0 if none waits."""
         connection = self._connection
         if not connection.requests or connection.total_outbufs_len <= connection.adj.outbuf_high_watermark:
             return 0.0
@@ -127,17 +127,17 @@ class _Watched:
 
     @property
     def body_bytes(self) -> int:
-        """How much there is of a body that is arriving."""
+        """How many bytes have come of a body that is still arriving."""
         receiver = getattr(self._connection.request, "body_rcv", None) if self._connection.connected else None
         return 0 if receiver is None else len(receiver)
 
     def close(self, reason: str) -> None:
-        """End the connection, and write down why."""
+        """Close the connection, and log why."""
         LOG.info("A connection from %s was closed: %s", self._connection.addr[0], reason)
         request = self._connection.request
         self._connection.handle_close()
         if request is not None:
-            # The file that a body may be in would stay until the interpreter looks for garbage.
+            # Else the temporary file of a body stays until the garbage collector runs.
             request.close()
 
     @property

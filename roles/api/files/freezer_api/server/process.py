@@ -18,7 +18,7 @@ from . import unix_listener
 from .building import make_app
 from .worker import worker_class
 
-#: Where prometheus_client adds the numbers of several processes up, if it is set.
+#: The folder in which prometheus_client adds up the metrics of several processes.
 _METRICS_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -54,7 +54,7 @@ def url_of(listener: socket.socket) -> str:
 
 
 class Server(gunicorn.app.base.BaseApplication):
-    """Serves until it is told to stop: SIGTERM lets the requests that run come to their end."""
+    """Serves until it is told to stop; after SIGTERM it finishes the requests that run."""
 
     def __init__(self, settings: Settings, listener: socket.socket) -> None:
         self._settings = settings
@@ -108,7 +108,7 @@ class Server(gunicorn.app.base.BaseApplication):
             forget_process(worker.pid)
 
     def _say_ready(self, worker: Any) -> None:
-        # The first worker speaks for all; one that replaces it later does not.
+        # Printed once: by the first worker, and not by one that replaces it later.
         if worker.age == 1:
             with contextlib.suppress(OSError):
                 print(

@@ -20,7 +20,7 @@ _BACKLOG = 2048
 def listen(path: str, group: str | None) -> socket.socket:
     """A socket at a path that its owner, and the members of a group, can open. Raises SocketError.
 
-    What a server that is gone has left there is removed. A folder that is missing is made.
+    A socket that an earlier server has left there is removed. A folder that is missing is made.
     """
     reason = check_path(path)
     if reason:
@@ -40,7 +40,7 @@ def listen(path: str, group: str | None) -> socket.socket:
         finally:
             os.umask(before)
         if group_number is not None:
-            # The group first: at no moment may more than these use it.
+            # The group first: at no moment may others use it.
             os.chown(path, -1, group_number)
             os.chmod(path, 0o660)
         listener.listen(_BACKLOG)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A worker process of gunicorn in which waitress does the serving.
+"""A worker process of gunicorn that serves with waitress.
 
-gunicorn looks after processes; its own workers lend a thread, or all of a process, to a client for as long as it takes
-to send a request and to take the answer, so that a handful of slow clients keeps all others waiting. waitress receives
-whole requests and sends whole answers in one loop, and a thread has a request only while there is something to do.
+gunicorn manages the processes. Its own workers occupy a thread, or a whole process, from the first byte of a request to
+the last one of its answer, so that a few slow clients block all others. waitress receives requests and sends answers in
+one event loop, and a thread has a request only while there is something to do.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from ..http.app import Application
 from ..http.resources.batch import BODY_TIMES_USUAL
 from .overdue import Limits, Overdue, is_busy
 
-#: How long a connection may be silent.
+#: How long a connection may be idle.
 SILENCE_SECONDS = 75
-#: How much of bodies that are still arriving a process keeps.
+#: The limit of a process for all bodies together that are still arriving.
 MOST_BODY_BYTES = 67_108_864
 _TICK_SECONDS = 1.0
 _WAITING_BYTES = 4_194_304
@@ -36,7 +36,7 @@ _SPARE_FILES = 64
 
 
 class WithPeer:
-    """An application that knows who has sent a request through a Unix socket, or never sees the request."""
+    """Tells an application who sent a request through a Unix socket, and refuses the request if that is not known."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -46,7 +46,7 @@ class WithPeer:
         # this raises an OSError, and waitress ends the connection: nothing is carried out for an unknown sender.
         peer = peer_of(environ["waitress.client_disconnected"].__self__.socket)
         if peer is not None:
-            # Who comes through a file of this machine is on it; the port would be the path of the socket.
+            # A client of a Unix socket is on this machine; the port would be the path of the socket.
             environ.update({PEER_KEY: peer, "REMOTE_ADDR": "127.0.0.1", "SERVER_PORT": "0"})
         return self._application(environ, start_response)
 
@@ -54,8 +54,8 @@ class WithPeer:
 class WaitressWorker(Worker):
     """Serves on gunicorn's socket until it is told to stop.
 
-    ``max_body_bytes`` is the largest body of a request that is no batch, ``max_head_bytes`` how much may come before the
-    body, ``timeout_seconds`` how long it may take to come.
+    ``max_body_bytes`` is the limit for a body that is no batch, ``max_head_bytes`` for what comes before the body,
+    ``timeout_seconds`` for the time that a request takes to arrive.
     """
 
     max_body_bytes: int
@@ -66,58 +66,58 @@ class WaitressWorker(Worker):
     def run(self) -> None:
         """Serve."""
         largest = self.max_body_bytes * BODY_TIMES_USUAL
-        channels: dict[int, Any] = {}
+        connections: dict[int, Any] = {}
         self._server = create_server(
             cast(Any, WithPeer(cast(Application, self.wsgi))),
-            map=channels,
+            map=connections,
             sockets=[cast(Any, listener).sock for listener in self.sockets],
             threads=self.cfg.threads,
             backlog=self.cfg.backlog,
             connection_limit=_most_connections(),
-            # What a client has not taken of a long answer: more of it is read from the store when this is sent.
+            # The unsent part of a long answer: when it is sent, more is read from the store.
             outbuf_high_watermark=_WAITING_BYTES,
             channel_timeout=SILENCE_SECONDS,
             max_request_header_size=self.max_head_bytes,
             max_request_body_size=largest,
             # Which proxies are trusted is a setting of the API, which looks at these headers itself.
             clear_untrusted_proxy_headers=False,
-            # A client that has gone, and a list that is cut off, which the API has logged.
+            # A client that disconnected, and a list that was cut off, which the API has logged.
             log_socket_errors=False,
             ident=None,
         )
         overdue = Overdue(self._server, Limits(self.timeout_seconds, max(MOST_BODY_BYTES, 2 * largest)))
         while self.alive and os.getppid() == self.ppid:
-            self._serve(channels, overdue, _TICK_SECONDS)
-        self._finish(channels, overdue)
+            self._serve(connections, overdue, _TICK_SECONDS)
+        self._finish(connections, overdue)
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Be told to stop, in the middle of waiting too."""
+        """Stop, also while waiting."""
         super().handle_exit(sig, frame)
         if self._server is not None:
             self._server.pull_trigger()
 
-    def _serve(self, channels: dict[int, Any], overdue: Overdue, seconds: float) -> None:
+    def _serve(self, connections: dict[int, Any], overdue: Overdue, seconds: float) -> None:
         self.notify()
-        wasyncore.loop(seconds, use_poll=True, map=channels, count=1)
+        wasyncore.loop(seconds, use_poll=True, map=connections, count=1)
         overdue.look()
 
-    def _finish(self, channels: dict[int, Any], overdue: Overdue) -> None:
-        """Take no more connections, and let the requests that run come to their end."""
+    def _finish(self, connections: dict[int, Any], overdue: Overdue) -> None:
+        """Accept no more connections, and finish the requests that run."""
         self._server.accepting = False
         give_up_at = time.monotonic() + self.cfg.graceful_timeout
         while time.monotonic() < give_up_at and any(map(is_busy, self._server.active_channels.values())):
-            self._serve(channels, overdue, 0.05)
+            self._serve(connections, overdue, 0.05)
         self._server.task_dispatcher.shutdown(timeout=1)
 
 
 def worker_class(max_body_bytes: int, max_head_bytes: int, timeout_seconds: float) -> type[WaitressWorker]:
-    """The worker for an API whose requests have at most these sizes, and arrive within this time."""
+    """The class of a worker with these limits."""
     limits = {"max_body_bytes": max_body_bytes, "max_head_bytes": max_head_bytes, "timeout_seconds": timeout_seconds}
     return type("FreezerApiWorker", (WaitressWorker,), limits)
 
 
 def _most_connections() -> int:
-    """As many as there may be open files, which are raised to what the system lets."""
+    """The limit of open files, raised to what the system allows, less those that are no connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _WANTED_CONNECTIONS + _SPARE_FILES
     allowed = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator does with a store, whichever it is: look at it, make it, bring it up to date, tidy it, remove it.
+"""The interface for the administration of a store: show it, make it, bring it up to date, prune it, remove it.
 
-Every verb comes in two halves. The first looks, changes nothing and returns a ``Todo``: what would be done, what has to
-be agreed to first. The second does it, and returns sentences about what was done.
+Every verb has two methods. The first changes nothing and returns a ``Todo``: the steps, and the question to ask before.
+The second does them, and returns sentences about what was done.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import abc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-#: Is told what is being done, how much of it is done, of how much.
+#: Gets what is being done, how much of it is done, and of how much.
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Todo:
-    """What would be done, as sentences; none if all is as it should be, which ``nothing`` says then.
+    """The steps that would be done, as sentences; if there are none, ``nothing`` says why.
 
-    ``question`` is what has to be agreed to first, if anything, and ``refusal`` what is said if it is not.
+    ``question`` has to be agreed to first, if there is one, and ``refusal`` is the message if it is not.
     """
 
     steps: tuple[str, ...]
@@ -32,9 +32,9 @@ class Todo:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a verb is about. ``kinds`` are kinds of documents, None for all.
+    """The options of a verb. ``kinds`` are kinds of documents, None for all.
 
-    ``erases``: what cannot be kept when a store is brought up to date may be lost.
+    ``erases``: documents that do not fit a new mapping may be lost.
     """
 
     kinds: Sequence[str] | None = None
@@ -42,7 +42,7 @@ class Choice:
 
 
 class Administration(abc.ABC):
-    """A store from an operator's side. Every method may raise StoreError."""
+    """The administration of a store. Every method may raise StoreError."""
 
     name: str
 
@@ -52,11 +52,11 @@ class Administration(abc.ABC):
 
     @abc.abstractmethod
     def show(self, choice: Choice) -> list[str]:
-        """Lines about what it is like."""
+        """Lines about its state."""
 
     @abc.abstractmethod
     def to_sync(self, choice: Choice) -> Todo:
-        """What is missing until it is as this program needs it; making it is the first step of that."""
+        """The steps that make it, or bring it up to date."""
 
     @abc.abstractmethod
     def sync(self, choice: Choice, progress: Progress) -> list[str]:
@@ -75,23 +75,23 @@ class Administration(abc.ABC):
         return Todo((), f"{self.name} has no settings of its own")
 
     def update_settings(self, choice: Choice) -> list[str]:
-        """Let it have the settings of the configuration."""
+        """Apply the settings of the configuration."""
         return []
 
     def to_prune(self, choice: Choice) -> Todo:
-        """What of it is kept although something else has taken its place."""
-        return Todo((), f"{self.name} keeps nothing that another version has replaced")
+        """The indices that newer ones have replaced."""
+        return Todo((), f"{self.name} has nothing to prune")
 
     def prune(self, choice: Choice) -> list[str]:
-        """Remove what something else has taken the place of."""
+        """Remove the indices that newer ones have replaced."""
         return []
 
     def to_roll_back(self, choice: Choice) -> Todo:
-        """What was begun and not finished."""
-        return Todo((), f"nothing was left unfinished in {self.name}")
+        """The copies that have not finished."""
+        return Todo((), f"no copy was left unfinished in {self.name}")
 
     def roll_back(self, choice: Choice) -> list[str]:
-        """Take back what was begun and not finished."""
+        """Undo the copies that have not finished."""
         return []
 
 

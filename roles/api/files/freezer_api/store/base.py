@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What every store offers.
+"""The interface of stores.
 
-A document is identified by its kind, its project and its id: two projects can use one id. Each write raises the
-document's version. A change names the state that it was made from, and is refused if that is no longer the state.
+A document is identified by its kind, its project and its id: two projects can use one id. Each write increases the
+document's version. A change names the state that it was made from, and is refused if the document has changed since.
 """
 
 from __future__ import annotations
@@ -20,17 +20,16 @@ from .query import EVERYTHING, Query
 
 Document = dict[str, Any]
 
-#: Numbers that SQLite, Elasticsearch and every JSON reader can hold as they are.
+#: Numbers that SQLite, Elasticsearch and every JSON reader keep exactly.
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Whose documents can be seen: those of a project, of a user, or (with neither) of everybody.
+    """The documents that can be seen: those of a project, of a user, or (with neither) of all owners.
 
-    Where a user has one id in several projects, ``home_project_id`` says which of them is meant. ``client_id`` leaves of
-    the documents of a project those of one client: itself, its jobs, the sessions that these are in, and the records of
-    backups that name it.
+    If a user has one id in several projects, ``home_project_id`` says which one is meant. ``client_id`` limits a project
+    to the documents of one client: itself, its jobs, their sessions, and the records of backups that name it.
     """
 
     project_id: str | None = None
@@ -40,11 +39,11 @@ class Scope:
 
     @property
     def is_partial(self) -> bool:
-        """Whether a project can have documents that are not to be seen."""
+        """Whether a project can have documents outside the scope."""
         return self.user_id is not None or self.client_id is not None
 
 
-#: Where a document says whose client it is about. What a session is about, the jobs in it say; actions say nothing.
+#: The path of the client in documents. The clients of a session are those of its jobs; actions have none.
 CLIENT_PATHS: Mapping[str, tuple[str, ...]] = {
     "client": ("client", "client_id"),
     "job": ("client_id",),
@@ -52,12 +51,12 @@ CLIENT_PATHS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-EVERYBODY = Scope()
+ALL_OWNERS = Scope()
 
 
 @dataclass(frozen=True)
 class Owner:
-    """Who a new document belongs to. What identifies them is the ids; the name is what people call them."""
+    """The owner of a new document. The ids identify it; the name is for people."""
 
     user_id: str
     project_id: str
@@ -66,9 +65,9 @@ class Owner:
 
 @dataclass(frozen=True)
 class Stored:
-    """A document as the store holds it.
+    """A document in the store.
 
-    ``text`` is its JSON. ``revision`` identifies this state of it, for one store, and is given back with a change.
+    ``text`` is its JSON. ``revision`` identifies this state of it in one store, for changes.
     """
 
     kind: str
@@ -97,7 +96,7 @@ class Create:
 
 @dataclass(frozen=True)
 class Put:
-    """Store a document, in place of what the project may have under this kind and id."""
+    """Store a document; it replaces one of this kind and id in the project."""
 
     kind: str
     id: str
@@ -133,7 +132,7 @@ Change = Create | Put | Replace | Delete | Discard
 
 
 class Store(abc.ABC):
-    """A place for documents. Every method may raise StoreError."""
+    """A store of documents. Every method may raise StoreError."""
 
     @abc.abstractmethod
     def get(self, kind: str, document_id: str, scope: Scope) -> Stored | None:
@@ -151,32 +150,32 @@ class Store(abc.ABC):
     ) -> Iterator[Stored]:
         """The documents of ``search`` one after the other, few of which are in memory at a time.
 
-        For one thread, which closes what it does not read to the end.
+        For one thread, which closes an iterator that it does not read to the end.
         """
 
     @abc.abstractmethod
     def every(self, kind: str) -> Iterator[Stored]:
-        """All documents of a kind, of everybody, in the order in which they were created.
+        """All documents of a kind, of all owners, in the order in which they were created.
 
-        What is written meanwhile is there or not.
+        Documents that are written meanwhile may be missing.
         """
 
     @abc.abstractmethod
     def state(self, kind: str, scope: Scope) -> str:
-        """A word for what a scope can see of a kind: as long as it is the same, so are all lists and searches."""
+        """The state of a kind in a scope, as a text: while it is the same, all lists and searches are the same."""
 
     @abc.abstractmethod
     def apply(self, changes: Sequence[Change]) -> list[int]:
-        """Make all changes or none, and return the version of each (0 for one that is gone).
+        """Make all changes or none, and return the version of each (0 for a removed document).
 
         Raises ConflictError if one of them is refused, DocumentTooLargeError if a document is too large.
         """
 
     @abc.abstractmethod
     def apply_each(self, groups: Sequence[Sequence[Change]]) -> list[list[int] | ConflictError | DocumentTooLargeError]:
-        """Make every group of changes that can be made, each whole or not at all, in as few steps as the store can.
+        """Make every group of changes that can be made, each completely or not at all, in as few steps as possible.
 
-        For each group the versions as of ``apply``, or what ``apply`` would have raised for it.
+        Returns for each group the versions as of ``apply``, or what ``apply`` would have raised for it.
         """
 
     @abc.abstractmethod
@@ -189,10 +188,10 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def close(self) -> None:
-        """Let go of what the calling thread holds."""
+        """Close the connection of the calling thread."""
 
     def put(self, kind: str, document_id: str, owner: Owner, document: Document) -> int:
-        """Store one document whatever was there; return its version."""
+        """Store one document, also in place of another; return its version."""
         return self.apply([Put(kind, document_id, owner, document)])[0]
 
     def create(self, kind: str, document_id: str, owner: Owner, document: Document) -> int:

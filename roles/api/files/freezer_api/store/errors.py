@@ -1,50 +1,50 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong in a store."""
+"""The errors of stores."""
 
 from __future__ import annotations
 
 
 class StoreError(Exception):
-    """The store cannot do what it was asked; the message is a sentence for the operator and for the client."""
+    """The store has failed; the message is a sentence for the operator and for the client."""
 
-    #: After how many seconds it is worth to ask again.
+    #: After how many seconds a retry can succeed.
     retry_after_seconds = 30
 
 
 class StoreBusyError(StoreError):
-    """Others hold the store; the same request can succeed a moment later."""
+    """Others have locked the store; a retry can succeed soon."""
 
     retry_after_seconds = 1
 
 
 class StoreUnreachableError(StoreError):
-    """The store does not answer, or a part of it that is needed does not. What was asked may have been done."""
+    """The store, or a part of it that is needed, does not answer. A write may have been made."""
 
     retry_after_seconds = 5
 
 
 class StoreSchemaError(StoreError):
-    """The store is not as this program needs it; somebody has to bring it up to date."""
+    """The store is not in the version that this program needs; an operator has to bring it up to date."""
 
 
 class StoreFullError(StoreError):
-    """There is no room for the document. Reading goes on."""
+    """The disk is full. Documents can still be read."""
 
 
 class SearchTooLongError(StoreError):
-    """A search took more time than the store gives to one."""
+    """A search took longer than the store allows."""
 
 
 class DocumentTooLargeError(StoreError):
-    """A document is larger than the store was told to keep."""
+    """A document is over the limit."""
 
 
 class ConflictError(Exception):
-    """A change was not made because its document is not as the change expects.
+    """A change was not made because its document is in another state than the change names.
 
-    ``reason`` is ``exists`` (for one that should be new) or ``changed`` (somebody changed or deleted it meanwhile).
-    Nothing of the changes it came with was made.
+    ``reason`` is ``exists`` (for one that should be new) or ``changed`` (also if it was deleted). None of the changes of
+    its group was made.
     """
 
     def __init__(self, kind: str, document_id: str, reason: str) -> None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A store that tells how long everything takes that is asked of it."""
+"""A store that measures the duration of its calls."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Report = Callable[[str, str, float], None]
 
 
 class MeasuredStore(Store):
-    """Another store, with a report about every call of it."""
+    """Another store, with a report of every call."""
 
     def __init__(self, store: Store, report: Report) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class MeasuredStore(Store):
     def stream(
         self, kind: str, scope: Scope, query: Query = EVERYTHING, limit: int = 10, offset: int = 0
     ) -> Iterator[Stored]:
-        # What the client takes its time for is not the store's: the time until the first document is.
+        # Only the time until the first document: later ones wait for the client too.
         documents = self._store.stream(kind, scope, query, limit, offset)
         first = self._measured("search", lambda: list(islice(documents, 1)))
         return chain(first, documents)

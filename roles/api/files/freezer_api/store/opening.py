@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""From settings to a store."""
+"""Opening the store of the settings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def open_store(settings: Settings) -> Store:
 
 
 def open_store_at(location: Path | Cluster, max_document_bytes: int) -> Store:
-    """The store at a place. Raises StoreError."""
+    """The store at a location. Raises StoreError."""
     if isinstance(location, Cluster):
         # Imported here: its library takes half a second.
         from .elastic.store import ElasticStore
@@ -31,7 +31,7 @@ def open_store_at(location: Path | Cluster, max_document_bytes: int) -> Store:
         try:
             store.check_schema()
         except StoreUnreachableError as error:
-            # It may come later than this program, which serves 503 until then.
+            # It may start later than this program, which answers 503 until then.
             LOG.warning("%s", error)
         return store
     return SqliteStore(location, max_document_bytes=max_document_bytes)

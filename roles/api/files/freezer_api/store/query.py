@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a search asks for, independent of the store that answers it."""
+"""Searches, independent of the store."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Scalar = str | int | float | bool | None
 class FieldMatches:
     """The value at ``path`` in the document is ``value``.
 
-    Where a list lies on the path, or at its end, one of its elements is enough. A value of None also fits a key that
-    is not there. Values of different JSON types are never equal.
+    If there is a list on the path, or at its end, one matching element is enough. A value of None also matches a key
+    that is absent. Values of different JSON types are never equal.
     """
 
     path: tuple[str, ...]
@@ -25,7 +25,7 @@ class FieldMatches:
 class AnyValueContains:
     """Some value in the document contains ``text``, whatever the case of its ASCII letters.
 
-    ``looks_into_secrets`` False leaves values out that lie below a key with a secret's name (``SECRET_WORDS``).
+    Without ``looks_into_secrets`` values below a key with a secret's name (``SECRET_WORDS``) are left out.
     """
 
     text: str
@@ -37,7 +37,7 @@ Condition = FieldMatches | AnyValueContains
 
 @dataclass(frozen=True)
 class Query:
-    """Documents that meet all of ``match`` and none of ``match_not``.
+    """Documents that match all of ``match`` and none of ``match_not``.
 
     ``time_after`` and ``time_before`` bound, both included, the time stamp of a backup, in seconds since 1970.
     """
@@ -48,7 +48,7 @@ class Query:
     time_before: int | None = None
 
     def narrowed(self, other: Query) -> Query:
-        """Documents that this query and another one find."""
+        """The query for documents that both this one and another one find."""
         after = [time for time in (self.time_after, other.time_after) if time is not None]
         before = [time for time in (self.time_before, other.time_before) if time is not None]
         return Query(

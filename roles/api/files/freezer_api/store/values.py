@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Values out of documents whose shape nobody has promised."""
+"""Values from documents of unknown structure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a scheduler and the API say to each other: who we are, which jobs there are, what came of them, sessions.
+"""The requests of a scheduler to the API: registration, jobs, reports of runs, sessions.
 
-One thread at a time. Whatever is told twice, because nobody knows whether it arrived, means the same as told once.
+For one thread at a time. A report that is repeated, because its answer was lost, has the same effect as one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from .upload import upload
 
 LOG = logging.getLogger("freezer_scheduler")
 
-#: How much is told in one request.
+#: How many reports are sent in one request.
 BATCH = 500
 _AT_THE_TOP = ("session_tag",)
 _SEEN_EVENT = "seen_event"
@@ -49,7 +49,7 @@ _TRIES = 5
 
 
 class Conversation:
-    """The API, for one client. ``about`` is what the client says of itself, ``uploads`` has jobs to be stored."""
+    """The API for one client. ``about`` is the description of the client, ``uploads`` a folder of jobs to be stored."""
 
     def __init__(
         self,
@@ -70,12 +70,12 @@ class Conversation:
         self._has_batches = True
         self._takes_own_keys = True
         self._has_looked_at_completed = False
-        #: What the log has said of answers, and says once.
+        #: Problems that are in the log already.
         self._said: set[str] = set()
 
     @property
     def registry(self) -> Registry:
-        """The API; raises RestError where nobody can log in."""
+        """The API. Raises RestError if the login fails."""
         if self._registry is None:
             self._registry = self._connect()
         return self._registry
@@ -86,18 +86,18 @@ class Conversation:
             self._registry.close()
 
     def remember(self, problem: str, now: float) -> None:
-        """Keep for `status` whether the API can be used: since ``now``, and ``problem`` says why not."""
+        """Store for `status` whether the API can be used, since ``now``; ``problem`` says why not."""
         self._journal.begin()
         self._journal.note(API_STATE, json.dumps({"problem": problem, "since": now}))
         self._journal.commit()
 
     def forget_tags(self) -> None:
-        """Read everything anew with the next poll."""
+        """Read everything again with the next poll."""
         self._jobs_tag = self._sessions_tag = None
         self._has_looked_at_completed = False
 
     def register(self) -> None:
-        """Make this client known, if it is not: what a known one says of itself is its user's to write.
+        """Register this client if it is not; an existing document is left as its user has written it.
 
         Raises RestError.
         """
@@ -120,10 +120,10 @@ class Conversation:
         self._uploads = None
 
     def jobs(self) -> Iterator[list[tuple[dict[str, Any], str | None]]] | None:
-        """The jobs of this client that are not completed, or of which something is asked, in pages; None if none has
-        changed since the last time.
+        """The jobs of this client that are not completed, or have an event, in pages; None if none has changed since the
+        last time.
 
-        They count as read when the last page was taken.
+        They count as read after the last page.
         """
         search = {"match": [{"client_id": self._client_id}], "match_not": [{"status": COMPLETED}]}
         jobs = self.registry.jobs
@@ -136,10 +136,10 @@ class Conversation:
             for page in pages:
                 if jobs.has_left_out and "jobs" not in self._said:
                     self._said.add("jobs")
-                    LOG.error("What the API has sent among the jobs and is no object, is left out")
+                    LOG.error("The API has sent a job that is no object; it is left out")
                 yield [(job, tags.get(str(job.get("job_id")))) for job in page]
-            # Our API opens a completed job when something is asked of it, and tags its answers. One of upstream's does
-            # neither, and earlier releases of ours left some as they were.
+            # Our API reopens a completed job for an event, and tags its answers. One of upstream's does neither, and
+            # earlier releases of ours left some completed.
             if tag is None or not self._has_looked_at_completed:
                 yield self._asked_of_completed()
                 self._has_looked_at_completed = True
@@ -156,7 +156,7 @@ class Conversation:
                 schedule = job.get("job_schedule")
                 if not isinstance(schedule, Mapping):
                     continue
-                # Upstream's searches find what is alike, too.
+                # Upstream's searches also find similar values.
                 if job.get("client_id") == self._client_id and schedule.get("event") == event:
                     found.append((job, tag))
         return found
@@ -178,12 +178,12 @@ class Conversation:
         return found
 
     def whereabouts(self, job_id: str) -> dict[str, Any] | None:
-        """A job that is not among those to run any more: as it is now, or None if it is not this client's."""
+        """The current state of a job that is no longer in the list; None if it is not this client's."""
         job = self.registry.jobs.get(job_id)
         return job if job is not None and job.get("client_id") == self._client_id else None
 
     def join(self, question: Join) -> Joined:
-        """Ask the session of a run whether it may join."""
+        """Ask the session of a run whether the run may join."""
         try:
             answer = self.registry.session_action(question.session_id, "start", question.job_id, question.tag)
         except (Unreachable, ServerError) as error:
@@ -191,11 +191,11 @@ class Conversation:
         except FreezerError as error:
             return Joined(question.run_id, "refused", message=str(error))
         if integer_problem(answer.session_tag):
-            return Joined(question.run_id, "refused", message="the API has answered with a tag that is none")
+            return Joined(question.run_id, "refused", message="the API has answered with an invalid session_tag")
         return Joined(question.run_id, answer.result, answer.session_tag)
 
     def deliver(self) -> int:
-        """Tell the API what waits; returns how much that was. Raises RestError, and the rest waits on."""
+        """Send the waiting reports; returns their number. Raises RestError; the others go on waiting."""
         told = 0
         while True:
             reports = self._journal.waiting_reports(BATCH)
@@ -214,7 +214,7 @@ class Conversation:
             told += self._tell_plain(plain)
 
     def mention(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
-        """Tell what is worth something only now: how far runs are. What fails is let go."""
+        """Send reports of progress, which are not repeated if they fail."""
         changes = {job_id: self._changes(one) for job_id, one in keys.items()}
         self._patch_all([(job_id, one) for job_id, one in changes.items() if one])
 
@@ -225,7 +225,7 @@ class Conversation:
         return len(reports)
 
     def _changes(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The change of a job that a report means."""
+        """The change of a job for a report."""
         left_out = {_SEEN_EVENT, *_AT_THE_TOP, *(() if self._takes_own_keys else OWN_RUN_KEYS)}
         changes: dict[str, Any] = {key: body[key] for key in _AT_THE_TOP if key in body}
         schedule = {key: value for key, value in body.items() if key not in left_out}
@@ -235,16 +235,16 @@ class Conversation:
 
     def _patch_all(self, changes: Sequence[tuple[str, dict[str, Any]]]) -> None:
         operations = [{"op": "patch", "job_id": job_id, "changes": one} for job_id, one in changes]
-        refused = "Job %s: the API does not take its state: %s"
+        refused = "Job %s: the API rejects its state: %s"
         if len(changes) > 1 and self._batched(self.registry.jobs, operations, refused):
             return
         for job_id, one in changes:
             self._patch(job_id, one)
 
     def _batched(self, collection: Collection, operations: Sequence[Mapping[str, Any]], refused: str) -> bool:
-        """Do several writes in few requests; False where the API has no such route. Raises RestError.
+        """Do several writes in few requests; False if the API has no such route. Raises RestError.
 
-        `refused` is what the log says of an id and of why the API does not take it.
+        `refused` is the log message for an id and the reason of the API.
         """
         if not self._has_batches:
             return False
@@ -273,7 +273,7 @@ class Conversation:
             else:
                 change_whole(jobs, job_id, lambda current: merged(current, changes))
         except (NotFound, Conflict) as error:
-            LOG.info("Job %s is not at the API any more: %s", job_id, error)
+            LOG.info("Job %s no longer exists at the API: %s", job_id, error)
         except Rejected as error:
             schedule = changes.get("job_schedule") or {}
             if self._takes_own_keys and any(key in schedule for key in OWN_RUN_KEYS):
@@ -284,7 +284,7 @@ class Conversation:
                 if rest:
                     self._patch(job_id, rest)
             else:
-                LOG.error("Job %s: the API does not take its state: %s", job_id, error)
+                LOG.error("Job %s: the API rejects its state: %s", job_id, error)
 
     def _tell(self, report: Report) -> None:
         body = report.body
@@ -299,16 +299,16 @@ class Conversation:
             else:
                 self.registry.session_action(report.key, "end", body["job_id"], body["tag"], body["result"])
         except (NotFound, Rejected, Conflict) as error:
-            LOG.error("The API does not take a report about %s %s: %s", report.kind, report.key, error)
+            LOG.error("The API rejects a report about %s %s: %s", report.kind, report.key, error)
 
     def _forget_backups(self, backup_ids: Sequence[str]) -> None:
         operations = [{"op": "delete", "backup_id": backup_id} for backup_id in backup_ids]
-        if not self._batched(self.registry.backups, operations, "Backup %s is gone, and its record stays: %s"):
+        if not self._batched(self.registry.backups, operations, "Backup %s was removed, but its record stays: %s"):
             for backup_id in backup_ids:
                 self.registry.backups.delete(backup_id)
 
     def _answer_event(self, job_id: str, body: Mapping[str, Any]) -> None:
-        """Take an event back that was seen, unless another was asked for since; and tell the rest."""
+        """Clear an event that was handled, unless another one was requested since; and report the rest."""
         changes = self._changes(body)
         for _try in range(_TRIES):
             job, tag = self.registry.jobs.read(job_id)
@@ -317,7 +317,7 @@ class Conversation:
             asked = (job.get("job_schedule") or {}).get("event") or ""
             if asked != body[_SEEN_EVENT]:
                 schedule = {key: value for key, value in changes.get("job_schedule", {}).items() if key != "event"}
-                # It is answered by what comes of the new event.
+                # The result of the new event will report the status.
                 schedule.pop("status", None) if asked else None
                 changes = {**changes, "job_schedule": schedule}
             if tag is None:
@@ -328,4 +328,4 @@ class Conversation:
                 return
             except Conflict:
                 continue
-        raise RestError(f"Job {job_id} changes faster than its event can be taken back.")
+        raise RestError(f"The event of the job {job_id} could not be cleared: other writers change the job.")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The thread that speaks with the API, so that a slow or absent one never delays a job."""
+"""The thread for requests to the API, so that a slow or absent one never delays a job."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ LOG = logging.getLogger("freezer_scheduler")
 
 _FIRST_PAUSE_SECONDS = 1.0
 _REGISTER_AGAIN_SECONDS = 86400.0
-#: The share of the interval by which looks at the API are spread, so that many nodes do not come together.
+#: The share of the interval by which polls are spread, so that many nodes do not poll at once.
 JITTER = 0.1
-#: Reports are gathered for a moment: what happens together is told together.
+#: Reports are gathered this long, and sent together.
 _GATHER_SECONDS = 0.2
 
 
@@ -36,19 +36,19 @@ class Page(NamedTuple):
 
 
 class Polled(NamedTuple):
-    """All jobs were seen; these are their ids. Sessions that have changed come with them."""
+    """The end of a poll, with the ids of all jobs."""
 
     job_ids: set[str]
 
 
 class Session(NamedTuple):
-    """A session as it is now."""
+    """The current state of a session."""
 
     session: dict[str, Any]
 
 
 class Whereabouts(NamedTuple):
-    """What has become of a job that was not among the others; None if it is not ours any more."""
+    """The current state of a job that is no longer in the list; None if it is not this client's any more."""
 
     job_id: str
     job: dict[str, Any] | None
@@ -58,7 +58,7 @@ Message = Page | Polled | Session | Whereabouts | Joined
 
 
 class ApiThread(threading.Thread):
-    """Polls, delivers and asks. ``tell`` is called from this thread with each message."""
+    """Polls the API, sends reports and questions. ``tell`` is called from this thread with each message."""
 
     def __init__(
         self,
@@ -84,25 +84,25 @@ class ApiThread(threading.Thread):
     # For the scheduler's thread.
 
     def ask(self, question: Join) -> None:
-        """Put a question to the API; the answer comes as a message."""
+        """Send a question to the API; the answer comes as a message."""
         self._requests.put(question)
 
     def look_for(self, job_id: str) -> None:
-        """Find out what has become of a job."""
+        """Get the current state of a job; it comes as a message."""
         self._requests.put(job_id)
 
     def kick(self) -> None:
-        """There are new reports."""
+        """Send new reports."""
         if not self._reports:
             self._reports = True
             self._requests.put(None)
 
     def mention(self, keys: Mapping[str, Mapping[str, Any]]) -> None:
-        """Tell what is worth something only now."""
+        """Send reports of progress."""
         self._requests.put(dict(keys))
 
     def digested(self) -> None:
-        """Everything that the last poll found was dealt with."""
+        """The scheduler has handled all messages of the last poll."""
         self._digested.set()
 
     def look_now(self) -> None:
@@ -110,7 +110,7 @@ class ApiThread(threading.Thread):
         self._requests.put(True)
 
     def stop(self, timeout: float) -> None:
-        """Deliver what can be delivered in this time, and end."""
+        """Send reports for up to ``timeout`` seconds, and end."""
         self._stopping = True
         self._requests.put(None)
         self.join(timeout)
@@ -121,19 +121,19 @@ class ApiThread(threading.Thread):
         try:
             self._converse(self._make())
         except Exception:  # a thread that dies silently would leave jobs unseen
-            LOG.exception("The conversation with the API has ended; the scheduler goes on from what it knows")
+            LOG.exception("The thread for the API has ended; the scheduler continues with the jobs that it knows")
 
     def _converse(self, conversation: Conversation) -> None:
         clock = time.monotonic
         register_at = 0.0
-        # Not all nodes of a rack that was switched on at the same moment.
+        # Spread over time, for nodes that were switched on together.
         poll_at = clock() + random.uniform(0, min(1.0, self.interval_seconds * JITTER))
         while not self._stopping:
             try:
                 if not self._take_requests(conversation, max(0.0, poll_at - clock())):
                     poll_at = clock()
                 if self._mentions:
-                    # Before the reports, which are newer: what ended would be shown at work again.
+                    # Before the reports, which are newer: else an ended run would be shown as running.
                     mentions, self._mentions = self._mentions, {}
                     conversation.mention(mentions)
                 if self._reports and clock() < poll_at:
@@ -155,18 +155,18 @@ class ApiThread(threading.Thread):
             except FreezerError as error:
                 poll_at = clock() + self._failed(conversation, error)
                 self._reports = True
-            except Exception:  # what is wrong with one answer must not end the conversation
-                LOG.exception("A fault of the program in the conversation with the API")
+            except Exception:  # a fault in one answer must not end the thread
+                LOG.exception("A fault of the program in the thread for the API")
                 conversation.forget_tags()
                 poll_at = clock() + self.interval_seconds
         try:
             conversation.deliver()
         except FreezerError as error:
-            LOG.warning("What is not delivered yet is kept: %s", error)
+            LOG.warning("Reports that could not be sent are kept: %s", error)
         conversation.close()
 
     def _take_requests(self, conversation: Conversation, seconds: float) -> bool:
-        """Handle requests for so long, or until one of them needs more; False if a poll is requested."""
+        """Handle requests for up to ``seconds``; False if one of them asks for a poll."""
         try:
             request = self._requests.get(timeout=seconds) if seconds > 0 else self._requests.get_nowait()
         except queue.Empty:
@@ -180,7 +180,7 @@ class ApiThread(threading.Thread):
                 try:
                     self._tell(Whereabouts(request, conversation.whereabouts(request)))
                 except FreezerError as error:
-                    LOG.warning("Job %s cannot be looked for: %s", request, error)
+                    LOG.warning("Job %s cannot be read: %s", request, error)
                     conversation.forget_tags()
             elif isinstance(request, dict):
                 self._mentions.update(request)
@@ -201,8 +201,8 @@ class ApiThread(threading.Thread):
     def _joined(self, conversation: Conversation, request: Join) -> Joined:
         try:
             return conversation.join(request)
-        except Exception:  # its run would wait for ever
-            LOG.exception("A fault of the program in the conversation with the API")
+        except Exception:  # else its run would wait for ever
+            LOG.exception("A fault of the program in the thread for the API")
             return Joined(request.run_id, "refused", message="the answer of the API was not understood")
 
     def _poll(self, conversation: Conversation) -> None:

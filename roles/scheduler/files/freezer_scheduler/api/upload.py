@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs of a folder become jobs of an API."""
+"""Storing the jobs of a folder at an API."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.gr
 from ..core.folder import JobFolder
 
 CREATED, CHANGED, SAME = "created", "changed", "the same already"
-#: Written by schedulers and APIs, as files have them that a scheduler of upstream wrote.
+#: Keys that schedulers and APIs write; files of upstream's schedulers have them too.
 _NOT_FROM_FILES = ("session_tag", "time_created")
 
 
 class Uploaded(NamedTuple):
-    """What was done with a file. ``job_id`` is empty if it is no job, ``problem`` a sentence if it was not stored."""
+    """The result for a file. ``job_id`` is empty if it is no job, ``problem`` a sentence if it was not stored."""
 
     job_id: str
     done: str = ""
@@ -39,10 +39,10 @@ class Uploaded(NamedTuple):
 
 
 def upload(registry: Registry, folder: JobFolder, client_id: str, *, for_all: bool) -> Iterator[Uploaded]:
-    """Make the jobs of an API as the files of a folder are, found again by their ids; done twice it changes nothing more.
+    """Create or change the jobs of an API as in the files of a folder, by their ids; idempotent.
 
     ``client_id`` is the client of the jobs that name none, or ``for_all`` of them. What an API knows of their runs stays,
-    and jobs that no file has are left alone. Raises FreezerError where the folder or the API cannot be read at all.
+    and jobs without a file are left alone. Raises FreezerError if the folder or the API cannot be read.
     """
     jobs = folder.read()
     for problem in folder.problems.values():
@@ -61,7 +61,7 @@ def _stored(registry: Registry, wanted: dict[str, Any]) -> Uploaded:
         existing = registry.jobs.get(job_id)
         owner = (existing or {}).get("client_id")
         if existing is not None and owner != wanted["client_id"]:
-            # Files of the same name on two hosts: each would take the job from the other.
+            # Files of one name on two hosts would take the job from each other.
             return Uploaded(
                 job_id,
                 problem=f"The job {job_id} was not stored: there is one of the client {owner}; give the job of "

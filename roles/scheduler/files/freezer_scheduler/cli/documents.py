@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about documents of the API: list, get, create, update, delete, and what is asked of jobs and sessions."""
+"""The verbs for documents of the API: list, get, create, update, delete, events of jobs, and sessions."""
 
 from __future__ import annotations
 
@@ -33,11 +33,9 @@ from .showing import show_document, show_list, watch
 def run(
     flags: argparse.Namespace, registry: Registry, client_id: Callable[[], str], zone: tzinfo, jobs_dir: Path
 ) -> int:
-    """Do what a verb such as ``job-list`` asks for. ``zone`` is that of schedules which name none.
+    """Run a verb such as ``job-list``; returns the exit status. ``zone`` is that of schedules which name none.
 
-    ``jobs_dir`` is the folder of job files where the verb names none.
-
-    Raises FreezerError, DocumentError, ScheduleError.
+    ``jobs_dir`` is the folder of job files if the verb names none. Raises FreezerError, DocumentError, ScheduleError.
     """
     kind, _dash, verb = flags.verb.partition("-")
     collection: Collection = getattr(registry, kind + "s")
@@ -65,9 +63,9 @@ def run(
         result = registry_jobs.request_event(registry, document_id, verb, check_mode=False)
         schedule = (result.document or {}).get("job_schedule") or {}
         if result.changed:
-            said = f"The {verb} of the job {document_id} is asked for."
+            said = f"The {verb} of the job {document_id} is requested."
         elif schedule.get("event") == verb:
-            said = f"The {verb} of the job {document_id} was asked for already."
+            said = f"The {verb} of the job {document_id} was requested already."
         else:
             said = f"There is nothing to {verb}: the job {document_id} is {in_words(schedule.get('status'))}."
         print(said, file=sys.stderr)
@@ -108,7 +106,7 @@ def _list(
 def show_all(
     flags: argparse.Namespace, kind: str, find: Callable[[], Sequence[Mapping[str, Any]]], zone: tzinfo
 ) -> None:
-    """Show what ``find`` finds: once, or again and again with ``--watch``. Raises UsageError."""
+    """Show what ``find`` finds: once, or repeatedly with ``--watch``. Raises UsageError."""
     if kind == "job" and flags.watch is not None:
         if flags.watch <= 0:
             raise UsageError("--watch needs a number of seconds above 0.")
@@ -124,7 +122,7 @@ def _create(
     remarks: list[str] = []
     if kind == "job":
         if isinstance(document.get("job"), Mapping):
-            # The README shows a job also in an object of its own.
+            # The README of freezer-api also has this form.
             document = dict(document["job"])
         if flags.client_id or not document.get("client_id"):
             document["client_id"] = client_id()
@@ -163,7 +161,7 @@ def _delete(kind: str, registry: Registry, collection: Collection, document_id: 
     _needed(collection, document_id)
     warnings: Sequence[str] = ()
     if kind == "job":
-        # It leaves its session first, which would wait for it for ever.
+        # It leaves its session first, which would else wait for it for ever.
         registry_jobs.ensure_job(registry, {"job_id": document_id}, "absent", check_mode=False)
     elif kind == "session":
         wanted = {"session_id": document_id}
@@ -187,7 +185,7 @@ def _needed(collection: Collection, document_id: str) -> dict[str, Any]:
 
 
 def id_of(flags: argparse.Namespace, kind: str) -> str:
-    """The id that a verb is given. Raises UsageError."""
+    """The id in the arguments. Raises UsageError."""
     given = {one for one in (flags.id, flags.named_id) if one}
     if len(given) != 1:
         raise UsageError(f"Which {kind} is meant? {flags.verb} needs one id.")
@@ -195,7 +193,7 @@ def id_of(flags: argparse.Namespace, kind: str) -> str:
 
 
 def _ids_in_session(flags: argparse.Namespace) -> tuple[str, str]:
-    """The ids of the session and of the job that a verb is given, plainly or as options. Raises UsageError."""
+    """The ids of the session and of the job in the arguments. Raises UsageError."""
     plain = [one for one in (flags.id, flags.plain_job_id) if one]
     session_id = flags.named_id or (plain.pop(0) if plain else None)
     job_id = flags.job_id or (plain.pop(0) if plain else None)
@@ -220,10 +218,10 @@ def _document(path: str) -> dict[str, Any]:
     except NotRead as problem:
         raise FreezerError(f"The file {path} {problem}.") from None
     if not isinstance(document, dict):
-        raise FreezerError(f"The file {path} has no object in it, and a document is one.")
+        raise FreezerError(f"The file {path} has no object in it; write the document as one.")
     return document
 
 
 def shown(document: Mapping[str, Any], flags: argparse.Namespace) -> dict[str, Any]:
-    """A document without passwords, unless they are asked for."""
+    """A document, without passwords unless --show-secrets is given."""
     return dict(document) if flags.show_secrets else without_secrets(document)

@@ -1,7 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The verbs about jobs where there is no API: they work on what the scheduler works on, which is the folder of job files
-and the scheduler's own file."""
+"""The verbs for jobs without an API: they use the folder of job files and the scheduler's own file, as the scheduler does."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ _ASKS = ("job-start", "job-stop", "job-abort")
 
 
 def run_on_files(flags: argparse.Namespace, settings: Settings, client_id: str) -> int:
-    """Do what a verb asks for. Raises FreezerError, UsageError, OSError."""
+    """Run a verb; returns the exit status. Raises FreezerError, UsageError, OSError."""
     files = FileJobs(settings.jobs_dir, settings.state_dir / client_id, client_id)
     if flags.verb not in (*_READS, *_ASKS):
         if flags.verb.startswith("job-"):
@@ -41,7 +40,7 @@ def run_on_files(flags: argparse.Namespace, settings: Settings, client_id: str) 
                 f"Without an API (--no-api) a job is a file of {settings.jobs_dir}: write, change or remove it there."
             )
         raise UsageError(
-            f"{flags.verb} needs an API, and none is to be asked (--no-api, or no_api of the configuration)."
+            f"{flags.verb} needs an API; run it without --no-api, and without no_api in the configuration."
         )
     if flags.verb == "job-list":
         if flags.all_clients:
@@ -61,16 +60,16 @@ def run_on_files(flags: argparse.Namespace, settings: Settings, client_id: str) 
 
 
 class FileJobs:
-    """The jobs of a folder, and what their scheduler has noted of them. ``folder`` is the scheduler's own."""
+    """The jobs of a folder, and the state that their scheduler has stored. ``folder`` is the scheduler's own."""
 
     def __init__(self, jobs_dir: Path, folder: Path, client_id: str) -> None:
-        # Root may look at what the scheduler of another user runs.
+        # Root may read the jobs of another user's scheduler.
         self._jobs = JobFolder(jobs_dir, folder.stat().st_uid if folder.exists() else None)
         self._folder = folder
         self._client_id = client_id
 
     def all(self) -> dict[str, dict[str, Any]]:
-        """All jobs by id, as an API would have them. Raises FreezerError, OSError."""
+        """All jobs by id, in the form of an API. Raises FreezerError, OSError."""
         found = {job["job_id"]: job for job, _tag in self._jobs.read()}
         if not (self._folder / JOURNAL_NAME).exists():
             return {job_id: self._described(job, {}) for job_id, job in found.items()}
@@ -80,7 +79,7 @@ class FileJobs:
             queued = {run.job_id for run in journal.runs() if run.phase == READY}
             for job_id, one in known.items():
                 if job_id not in found and one.state.status in states.ACTIVE:
-                    # Its file was removed, and its run comes to its end.
+                    # Its file was removed, and its run goes on.
                     found[job_id] = json.loads(one.document)
             return {
                 job_id: self._described(job, _noted(journal, known.get(job_id), job_id in queued))
@@ -94,7 +93,7 @@ class FileJobs:
         pid = Lock(self._folder).holder()
         if not pid:
             print(
-                f"freezer-scheduler: No scheduler of {self._client_id} runs, so nothing was asked for.", file=sys.stderr
+                f"freezer-scheduler: No scheduler of {self._client_id} runs, so nothing was requested.", file=sys.stderr
             )
             return NOT_RUNNING
         state = self._state(job_id)
@@ -106,14 +105,14 @@ class FileJobs:
             EventBox(self._folder).ask(job_id, event)
         except NotHeard as problem:
             raise FreezerError(
-                f"The scheduler of {self._client_id} (process {pid}) was not asked for the {event} of the job {job_id}: "
+                f"The {event} of the job {job_id} was not requested of the scheduler of {self._client_id} (process {pid}): "
                 f"{problem}."
             ) from None
-        print(f"The {event} of the job {job_id} is asked for.", file=sys.stderr)
+        print(f"The {event} of the job {job_id} is requested.", file=sys.stderr)
         return 0
 
     def tell_problems(self) -> None:
-        """Say which files are not used, and why."""
+        """Print which files are not used, and why."""
         for problem in self._jobs.problems.values():
             print(f"freezer-scheduler: {problem}.", file=sys.stderr)
 
@@ -132,18 +131,18 @@ class FileJobs:
 
 
 def _noted(journal: Journal, known: Known | None, is_queued: bool) -> dict[str, Any]:
-    """What the scheduler has noted of a job: keys of its schedule."""
+    """The state of a job that the scheduler has stored: keys of its schedule."""
     if known is None:
         return {}
     noted = journal.result(known.job_id)
     if is_queued:
-        # As an API has it, until the run starts.
+        # As at an API, until the run starts.
         return {**noted, "status": states.SCHEDULED, "progress": {"phase": QUEUED}}
     return {**noted, "status": known.state.status}
 
 
 def _chosen(flags: argparse.Namespace, jobs: Mapping[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """What ``--search`` and ``--limit`` leave."""
+    """The jobs that match ``--search``, up to ``--limit``."""
     found = [shown(job, flags) for job in jobs.values()]
     if flags.search:
         found = [job for job in found if flags.search.lower() in json.dumps(job, ensure_ascii=False).lower()]

@@ -24,7 +24,7 @@ Document = Mapping[str, Any]
 Column = tuple[str, Callable[[Document], Any]]
 
 NEXT_RUN = "next run"
-#: So many columns have always been shown, also where they are empty.
+#: These first columns are shown also if they are empty, as in earlier releases.
 _FIRST_COLUMNS = 7
 
 
@@ -40,7 +40,7 @@ def _within(part: str, key: str) -> Callable[[Document], Any]:
     return lambda document: (document.get(part) or {}).get(key)
 
 
-def _moment(value: Callable[[Document], Any]) -> Callable[[Document], Any]:
+def _time(value: Callable[[Document], Any]) -> Callable[[Document], Any]:
     def text(document: Document) -> str:
         seconds = value(document)
         if not isinstance(seconds, (int, float)) or seconds <= 0:
@@ -51,14 +51,14 @@ def _moment(value: Callable[[Document], Any]) -> Callable[[Document], Any]:
 
 
 def _next_run(zone: tzinfo | None) -> Callable[[Document], str]:
-    """When a job is due next, as its scheduler finds it out; ``zone`` is the one of schedules that name none."""
+    """When a job is due next, as its scheduler computes it; ``zone`` is that of schedules which name none."""
 
     def text(document: Document) -> str:
         now = float(int(time.time()))
         try:
             found = next_runs(document, now, zone=zone)
         except (FreezerError, ValueError):
-            # It can be stored, and is never run: ``reason`` says why.
+            # The job is never run; its ``reason`` says why.
             return ""
         if not found:
             return ""
@@ -69,7 +69,7 @@ def _next_run(zone: tzinfo | None) -> Callable[[Document], str]:
 
 
 def _status(document: Document) -> str:
-    """The status of a job; one that is due and waits for its place is queued."""
+    """The status of a job; ``queued`` if it is due and waits for a slot."""
     schedule = document.get("job_schedule") or {}
     status = str(schedule.get("status") or "")
     is_queued = (schedule.get("progress") or {}).get("phase") == QUEUED
@@ -100,8 +100,8 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
         ("event", _schedule("event")),
         ("result", _schedule("result")),
         ("session_id", _top("session_id")),
-        ("started", _moment(_schedule("time_started"))),
-        ("ended", _moment(_schedule("time_ended"))),
+        ("started", _time(_schedule("time_started"))),
+        ("ended", _time(_schedule("time_ended"))),
         ("progress", _progress),
         ("client_id", _top("client_id")),
         ("reason", _schedule("reason")),
@@ -113,7 +113,7 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
         ("result", _top("result")),
         ("# jobs", lambda document: len(document.get("jobs") or {})),
         ("round", _top("session_tag")),
-        ("started", _moment(_top("time_start"))),
+        ("started", _time(_top("time_start"))),
     ),
     "action": (
         ("action_id", _top("action_id")),
@@ -134,13 +134,13 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
         ("backup_name", _within("backup_metadata", "backup_name")),
         ("path", _within("backup_metadata", "path_to_backup")),
         ("level", _within("backup_metadata", "level")),
-        ("made", _moment(_within("backup_metadata", "time_stamp"))),
+        ("made", _time(_within("backup_metadata", "time_stamp"))),
         ("outcome", _within("backup_metadata", "outcome")),
     ),
 }
 
 
-#: How a list of jobs stands on a terminal: what an operator looks for first.
+#: The layout of a list of jobs on a terminal: what operators need most comes first.
 _JOBS_ON_A_TERMINAL = Layout(
     order=("job_id", "client_id", "status", "result", "reason", "ended", NEXT_RUN, "progress", "description", "session_id",
            "event", "started", "# actions"),
@@ -153,7 +153,7 @@ _JOBS_ON_A_TERMINAL = Layout(
 
 
 def show_list(kind: str, documents: Iterable[Document], how: str, zone: tzinfo | None = None) -> None:
-    """Print documents of a kind: as a table, whole as JSON or YAML, or a line of values for each.
+    """Print documents of a kind: as a table, as JSON or YAML, or a line of values for each.
 
     ``zone`` is that of schedules which name none.
     """
@@ -172,7 +172,7 @@ def show_list(kind: str, documents: Iterable[Document], how: str, zone: tzinfo |
 
 
 def show_document(document: Document, how: str) -> None:
-    """Print one document whole."""
+    """Print one document."""
     if how == "yaml":
         _print_yaml(document)
     elif how == "value":
@@ -185,7 +185,7 @@ def show_document(document: Document, how: str) -> None:
 
 
 def show_rows(names: Sequence[str], rows: Sequence[Sequence[str]], layout: Layout | None = None) -> None:
-    """Print a table of texts; on a terminal as ``layout`` has it."""
+    """Print a table of texts; on a terminal with ``layout``."""
     console = _console()
     is_fitted = layout is not None and console.is_terminal
     console.print(layout.fitted(names, rows, console.width) if layout and is_fitted else boxed(names, rows))
@@ -198,7 +198,7 @@ def watch(
     sleep: Callable[[float], None] = time.sleep,
     zone: tzinfo | None = None,
 ) -> None:
-    """Show a list again and again, in one place on a terminal, until Ctrl-C."""
+    """Show a list repeatedly until Ctrl-C; on a terminal at the same position."""
     console = _console()
 
     def table() -> RenderableType:
@@ -221,17 +221,17 @@ def watch(
 
 
 def _console() -> Console:
-    from rich.console import Console  # it costs more than the rest of the start
+    from rich.console import Console  # slow to import
 
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        # Programs and files get everything.
+        # Programs and files get all columns.
         console.width = 1000
     return console
 
 
 def _columns(kind: str, zone: tzinfo | None) -> list[Column]:
-    """What is shown of a kind. Those that were added later stand last, since programs count them."""
+    """The columns of a kind. Those that were added later are last, since programs count them."""
     return [*COLUMNS[kind], *([(NEXT_RUN, _next_run(zone))] if kind == "job" else [])]
 
 
@@ -242,7 +242,7 @@ def _table(console: Console, kind: str, documents: Sequence[Document], zone: tzi
     if console.is_terminal:
         layout = _JOBS_ON_A_TERMINAL if kind == "job" else Layout(order=names, rank=names, always=names[:1])
         return layout.fitted(names, rows, console.width)
-    # A column that was added later is shown if it says something.
+    # A column that was added later is shown if it is not empty.
     said = [{row[number] for row in rows} for number in range(len(names))]
     shown = [
         number
@@ -252,18 +252,18 @@ def _table(console: Console, kind: str, documents: Sequence[Document], zone: tzi
     return boxed([names[number] for number in shown], [[row[number] for number in shown] for row in rows])
 
 
-def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
-    """What is in a document, each with its place in it, such as ``job_actions.1.freezer_action.mode``."""
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The values of a document, each with its path, such as ``job_actions.1.freezer_action.mode``."""
     if isinstance(value, Mapping) and value:
         found: Iterable[tuple[Any, Any]] = value.items()
     elif isinstance(value, list) and any(isinstance(one, (Mapping, list)) for one in value):
         found = enumerate(value, 1)
     else:
         is_empty = isinstance(value, (Mapping, list)) and not value
-        yield place, "" if is_empty else ", ".join(map(str, value)) if isinstance(value, list) else value
+        yield path, "" if is_empty else ", ".join(map(str, value)) if isinstance(value, list) else value
         return
     for key, inner in found:
-        yield from _leaves(inner, f"{place}.{key}" if place else str(key))
+        yield from _leaves(inner, f"{path}.{key}" if path else str(key))
 
 
 def _print_yaml(value: Any) -> None:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a scheduler does: from the lock that it holds and the file that it keeps."""
+"""The state of a scheduler, from its lock and its journal."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _RUNS_ON_A_TERMINAL = Layout(
 
 
 def show_status(client_id: str, pid: int | None, folder: Path, how: str | None, has_api: bool = True) -> int:
-    """Print it; returns 0 if the scheduler runs, else 3."""
+    """Print the state of a scheduler; returns 0 if it runs, else 3."""
     found: dict[str, Any] = {"client_id": client_id, "running": bool(pid), "pid": pid}
     if (folder / JOURNAL_NAME).exists():
         journal = Journal(folder / JOURNAL_NAME, is_reader=True)
@@ -59,7 +59,7 @@ def show_status(client_id: str, pid: int | None, folder: Path, how: str | None, 
 
 
 def api_state(folder: Path) -> dict[str, Any] | None:
-    """Whether the scheduler can use its API: ``since`` when, and the ``problem`` if it cannot. None if it has not asked yet."""
+    """Whether the scheduler can use its API: ``since`` when, and the ``problem`` if it cannot. None before the first poll."""
     journal = Journal(folder / JOURNAL_NAME, is_reader=True)
     try:
         found = json.loads(journal.fact(API_STATE) or "null")
@@ -70,7 +70,7 @@ def api_state(folder: Path) -> dict[str, Any] | None:
 
 def _api_in_words(state: dict[str, Any] | None) -> str:
     if state is None:
-        return "not asked yet"
+        return "not polled yet"
     since = datetime.fromtimestamp(state["since"], local_zone()).isoformat(" ", "seconds")
     if state["problem"]:
         return f"not usable since {since}, because: {state['problem']} Jobs are run as they were last seen"
@@ -78,13 +78,13 @@ def _api_in_words(state: dict[str, Any] | None) -> str:
 
 
 def _show(found: dict[str, Any]) -> None:
-    """For people: what it is, and a line for each run."""
+    """Print tables for people: the state, and a line for each run."""
     jobs = ", ".join(f"{number} {status}" for status, number in found.get("jobs", {}).items())
     rows = [
         ("scheduler", f"runs (process {found['pid']})" if found["running"] else "does not run"),
         *([("API", _api_in_words(found["api"]))] if "api" in found else []),
         ("jobs", jobs or "none"),
-        ("reports that wait for the API", found.get("reports_waiting", 0)),
+        ("waiting reports", found.get("reports_waiting", 0)),
     ]
     show_rows(("client", found["client_id"]), [(name, str(value)) for name, value in rows])
     if found.get("runs"):

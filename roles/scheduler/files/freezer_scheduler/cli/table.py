@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Tables: with frames for files and programs, and on a terminal as many columns as it has room for, none of them broken."""
+"""Tables: with frames for files and programs, and on a terminal with as many columns as fit, none of them wrapped."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 _STYLES = {"success": "green", "fail": "bold red", "aborted": "yellow", "running": "cyan", "aborting": "yellow"}
 
-#: Texts of any length: they may be cut off, and everything else never is.
+#: Texts of any length: only these columns may be cut off.
 _TEXTS = ("description", "reason", "path")
 _TEXT_WIDTH = 20
-#: Moments, which are shown without seconds, and without the year if it is this one.
-_MOMENTS = ("started", "ended", "next run", "made")
+#: Times, which are shown without seconds, and without the current year.
+_TIMES = ("started", "ended", "next run", "made")
 _GAP = 2
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns of a terminal from left to right, and which of them are worth most if not all have room.
+    """The columns on a terminal from left to right, and their rank if not all fit.
 
-    ``always`` are shown also when they are empty, ``if_several`` only if they have more than one value. What stands in
-    the column ``below`` is told in lines of its own if that column has no room.
+    ``always`` are shown also when they are empty, ``if_several`` only if they have more than one value. The values of the
+    column ``below`` are printed below the table if the column does not fit.
     """
 
     order: Sequence[str]
@@ -39,7 +39,7 @@ class Layout:
     below: str = ""
 
     def fitted(self, names: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> RenderableType:
-        """A table of so many characters at most, unless the first column alone has more."""
+        """A table of at most ``width`` characters, unless the first column alone is wider."""
         from rich.cells import cell_len
         from rich.console import Group
         from rich.text import Text
@@ -72,7 +72,7 @@ class Layout:
 
 
 def boxed(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table with all columns as wide as they have to be."""
+    """A table with all columns at their full width."""
     from rich import box
     from rich.table import Table
 
@@ -102,6 +102,6 @@ def _styled(text: str) -> RenderableType:
 
 
 def _short(name: str, text: str) -> str:
-    if name not in _MOMENTS or len(text) < 16:
+    if name not in _TIMES or len(text) < 16:
         return text
     return text[5:16] if text.startswith(time.strftime("%Y-")) else text[:16]

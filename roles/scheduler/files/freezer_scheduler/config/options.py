@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The options of freezer-scheduler.conf, with the names that upstream's file has, where it has them.
+"""The options of freezer-scheduler.conf, with the names of upstream's file.
 
 ``oslo-config-generator --namespace freezer_scheduler`` writes a file with all of them from here.
 """
@@ -14,29 +14,33 @@ from oslo_config import cfg
 
 DEFAULT_JOBS_DIR = "/etc/freezer/scheduler/conf.d"
 
-# Upstream's release 19 has moved some of these to [scheduler]; they count there as well.
+# Upstream's release 19 has moved some of these to [scheduler]; both are read.
 _MOVED = "scheduler"
 
 DEFAULT_OPTIONS = [
     cfg.StrOpt(
         "client_id",
-        help="The id of this client: the jobs that have it are run here. The default is the project, _ and the host's name.",
+        help="The id of this client, whose jobs are run here. The default is the project, _ and the host's name.",
     ),
     cfg.FloatOpt(
-        "interval", default=60, min=0.2, max=86400, help="How many seconds pass between two looks at the API."
+        "interval",
+        default=60,
+        min=0.2,
+        max=86400,
+        help="The seconds between two polls of the API, or, with no_api, of the folder.",
     ),
     cfg.StrOpt(
         "jobs_dir",
         default=DEFAULT_JOBS_DIR,
-        help="With no_api, the folder with the jobs: a file *.conf, *.json or *.yaml for each, that only its owner can read.",
+        help="The folder of job files for no_api: one *.conf, *.json or *.yaml for each job, readable by its owner only.",
     ),
-    cfg.BoolOpt("no_api", default=False, help="Run the jobs of jobs_dir, and ask no API."),
+    cfg.BoolOpt("no_api", default=False, help="Run the jobs of jobs_dir, without an API."),
     cfg.BoolOpt("no_daemon", default=False, help="Stay in the foreground."),
     cfg.BoolOpt(
         "disable_exec",
         default=True,
         deprecated_group=_MOVED,
-        help="Run no exec actions. Whoever may write jobs at the API may run any command here, unless this is true.",
+        help="Run no exec actions. If this is false, every user who may write jobs at the API can run any command here.",
     ),
     cfg.IntOpt(
         "concurrent_jobs", default=1, min=1, max=1000, deprecated_group=_MOVED, help="How many jobs run at once."
@@ -45,43 +49,41 @@ DEFAULT_OPTIONS = [
         "storage_limits",
         default={},
         sample_default={"swift": "2", "local": "4"},
-        help="How many of them may work with a kind of storage at once.",
+        help="How many of them may use a kind of storage at once.",
     ),
     cfg.FloatOpt(
         "action_timeout",
         default=86400,
         min=0,
-        help="After how many seconds an action is ended that has no timeout of its own: a day, so that one that hangs does "
-        "not keep the others waiting for ever. 0 for never.",
+        help="The timeout in seconds of an action that has none of its own, so that one that hangs does not block the "
+        "others for ever. 0 for no timeout.",
     ),
-    cfg.FloatOpt(
-        "progress_interval", default=15, min=0.5, help="How many seconds pass between two reports of how far a run is."
-    ),
+    cfg.FloatOpt("progress_interval", default=15, min=0.5, help="The seconds between two reports of a run's progress."),
     cfg.StrOpt(
         "timezone",
         sample_default="Europe/Berlin",
-        help="The time zone of schedules that name none; the host's if not set.",
+        help="The time zone of schedules that name none. The default is the host's.",
     ),
     cfg.StrOpt(
         "state_dir",
         sample_default="/var/lib/freezer-scheduler",
-        help="Where the scheduler keeps what it must not forget, in a folder for each client: 0700, for jobs may hold "
+        help="The folder for the scheduler's state, with a folder for each client: 0700, since jobs may contain "
         "passwords. The default is /var/lib/freezer-scheduler for root, and ~/.local/state/freezer-scheduler for others.",
     ),
     cfg.StrOpt(
         "agent_command",
-        help="What starts freezer-agent, in words as a shell tells them apart. The default is the one beside this program.",
+        help="The command of freezer-agent, with arguments quoted as in a shell. The default is the one beside this program.",
     ),
     cfg.BoolOpt(
         "systemd_scopes",
         default=True,
-        help="Where systemd runs and the scheduler is root, give each agent a scope of its own.",
+        help="Run each agent in a systemd scope, if systemd runs and the scheduler is root.",
     ),
     cfg.ListOpt(
         "scope_properties",
         default=[],
         sample_default=["MemoryMax=2G", "CPUWeight=50", "IOWeight=50"],
-        help="Limits of these scopes, as systemd.resource-control has them.",
+        help="Limits of these scopes; see systemd.resource-control(5).",
     ),
     cfg.BoolOpt("debug", default=False, help="Log more."),
     cfg.StrOpt("log_file", help="The file to log to, in log_dir if that is set; standard error if there is none."),
@@ -92,8 +94,8 @@ API_OPTIONS = [
     cfg.StrOpt(
         "url",
         sample_default="http://backup.example.org:9090",
-        help="The Freezer API; unix:///run/freezer/api.sock is a Unix socket of this machine. "
-        "Without it Keystone's catalogue is asked, or the environment (OS_BACKUP_URL).",
+        help="The URL of the Freezer API; unix:///run/freezer/api.sock is a Unix socket of this machine. The default is "
+        "OS_BACKUP_URL of the environment, or the endpoint in Keystone's catalogue.",
     ),
     cfg.StrOpt("cloud", help="The name of a cloud in a clouds.yaml."),
     cfg.StrOpt("auth_type", help="How to log in: none, http_basic, password, v3applicationcredential, token, ..."),
@@ -105,18 +107,23 @@ API_OPTIONS = [
     cfg.StrOpt("application_credential_secret", secret=True, help="Its secret."),
     cfg.StrOpt("user_domain_name", help="The domain of the user."),
     cfg.StrOpt("user_domain_id", help="The id of the domain of the user."),
-    cfg.StrOpt("project_id", help="The project, in which the jobs are."),
-    cfg.StrOpt("project_name", help="The name of the project, where Keystone knows it."),
+    cfg.StrOpt("project_id", help="The id of the project of the jobs."),
+    cfg.StrOpt("project_name", help="The name of the project in Keystone."),
     cfg.StrOpt("project_domain_name", help="The domain of the project."),
     cfg.StrOpt("project_domain_id", help="The id of the domain of the project."),
     cfg.StrOpt("region_name", help="The region of the API's endpoint."),
     cfg.StrOpt("interface", help="The interface of the API's endpoint: public, internal or admin."),
     cfg.StrOpt("ca_file", help="A file with the certificates that the API's is checked against."),
     cfg.BoolOpt("insecure", default=False, help="Do not check the API's certificate."),
-    cfg.StrOpt("client_cert", help="A certificate of ours."),
+    cfg.StrOpt("client_cert", help="A client certificate."),
     cfg.StrOpt("client_key", help="The key of that certificate."),
-    cfg.IntOpt("api_version", help="1 or 2."),
-    cfg.FloatOpt("timeout_seconds", default=30, min=1, help="The longest silence of the API that is borne."),
+    cfg.IntOpt("api_version", help="The version of the API: 1 or 2."),
+    cfg.FloatOpt(
+        "timeout_seconds",
+        default=30,
+        min=1,
+        help="The seconds without an answer after which a request to the API fails.",
+    ),
 ]
 
 #: Options of [api] that are keys of ``auth``.
@@ -127,10 +134,10 @@ AUTH_KEYS = (
 
 OPTIONS: Mapping[str, Sequence[cfg.Opt]] = {"DEFAULT": DEFAULT_OPTIONS, "api": API_OPTIONS}
 
-#: Sections of upstream's whose options mean the same as those of [api].
+#: Upstream's section with the same options as [api].
 LIKE_API = "service_auth"
 
-#: What a freezer-scheduler.conf of upstream may have in it that has no meaning here: all of a section, or some options.
+#: Options of upstream's freezer-scheduler.conf that have no effect here: all of a section (None), or some of it.
 UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
     "DEFAULT": frozenset(
         (
@@ -160,7 +167,7 @@ UPSTREAM_ONLY: dict[str, frozenset[str] | None] = {
 
 
 def register(config: cfg.ConfigOpts) -> None:
-    """Make the options known to a configuration."""
+    """Register the options in a configuration."""
     for section, options in OPTIONS.items():
         config.register_opts(options, group=None if section == "DEFAULT" else section)
     config.register_opts([one for one in API_OPTIONS if one.dest not in ("insecure",)], group=LIKE_API)

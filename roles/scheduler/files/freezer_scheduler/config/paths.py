@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Relative paths: they mean the folder where the command was typed, which a scheduler in the background leaves."""
+"""Relative paths: they are relative to the folder where the command was run, which a background scheduler leaves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
-#: Variables of the environment that name a file or a folder, to us, to agents, and to the libraries of both.
+#: Environment variables that name a file or a folder for this program, for agents, or for their libraries.
 _VARIABLES = (
     *("OS_CACERT", "OS_CERT", "OS_KEY", "OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE", "OS_CLIENT_VENDOR_FILE"),
     *("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
@@ -22,7 +22,7 @@ _OPTIONS = ("ca_file", "client_cert", "client_key")
 
 
 def current_folder() -> Path:
-    """The folder where the command was typed. One that has been removed has nothing in it that could be meant."""
+    """The folder where the command was run; / if it has been removed."""
     try:
         return Path.cwd()
     except FileNotFoundError:
@@ -30,18 +30,18 @@ def current_folder() -> Path:
 
 
 def absolute(name: str | Path, folder: Path) -> Path:
-    """A path, with ``~`` as the home, that does not depend on where the process is."""
+    """An absolute path, with ``~`` as the home."""
     return folder / os.path.expanduser(name)
 
 
 def with_absolute_files(api: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The options of a connection, with files that do not depend on where the process is."""
+    """The options of a connection, with absolute paths."""
     named = {key: str(absolute(api[key], folder)) for key in _OPTIONS if api.get(key)}
     return {**api, **named}
 
 
 def settle(environ: MutableMapping[str, str], folder: Path) -> None:
-    """Make the environment, and where openstacksdk looks for files, independent of where this process and its agents are."""
+    """Make the paths in the environment, and those where openstacksdk looks for files, absolute."""
     for name in _VARIABLES:
         if environ.get(name):
             environ[name] = str(absolute(environ[name], folder))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The settings of freezer-scheduler: flags go before freezer-scheduler.conf, that before the environment."""
+"""The settings of freezer-scheduler: flags override freezer-scheduler.conf, which overrides the environment."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ _REMEMBERED = "client_id"
 
 
 class ConfigError(FreezerError):
-    """The program cannot do what it is asked for as it is configured; the message is a sentence for the operator."""
+    """The configuration cannot be used; the message is a sentence for the operator."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How to run, and what."""
+    """The settings of the scheduler."""
 
     client_id: str | None
     interval_seconds: float
@@ -57,17 +57,17 @@ class Settings:
     scope_properties: list[str]
     debug: bool
     log_file: Path | None
-    #: What ``connect`` of the registry takes, without what the environment adds.
+    #: The arguments of ``connect`` of the registry, without those of the environment.
     api: Mapping[str, Any]
     warnings: tuple[str, ...]
-    #: What relative paths mean.
+    #: The folder that relative paths are relative to.
     folder: Path
 
     def connect(self) -> Registry:
         """The API. Raises RestError."""
         options = with_environment(self.api, os.environ)
         if options.get("cloud") is not None:
-            # Files that a clouds.yaml names are meant like those that are named here.
+            # Paths in a clouds.yaml are relative to the same folder.
             files = with_absolute_files(complete(options), self.folder)
             options.update({key: files.get(key) for key in ("ca_file", "client_cert", "client_key")})
         return connect(**options)
@@ -78,7 +78,7 @@ def read_settings(
 ) -> Settings:
     """The settings from files and flags; a flag that is None is not given. Raises ConfigError.
 
-    Relative paths are meant from ``folder``, the current one if it is not given.
+    Relative paths are relative to ``folder``, by default the current one.
     """
     here = folder or current_folder()
     named = [absolute(name, here) for name in files]
@@ -105,7 +105,9 @@ def _settings(options: cfg.ConfigOpts, warnings: tuple[str, ...], folder: Path) 
     try:
         per_storage = {kind: int(number) for kind, number in options.storage_limits.items()}
     except ValueError as error:
-        raise ConfigError(f"storage_limits has to be kinds of storages and numbers: {error}.") from error
+        raise ConfigError(
+            f"storage_limits has to be kinds of storage and numbers, such as swift:2: {error}."
+        ) from error
     try:
         zone = named_zone(options.timezone) if options.timezone else local_zone()
     except ScheduleError as error:
@@ -139,7 +141,7 @@ def _settings(options: cfg.ConfigOpts, warnings: tuple[str, ...], folder: Path) 
 
 
 def _api(options: cfg.ConfigOpts) -> dict[str, Any]:
-    """The options of a connection, of [api] or, as upstream writes it, of [service_auth]."""
+    """The options of a connection, from [api] or from upstream's [service_auth]."""
     given = {one.dest: options[LIKE_API][one.dest] for one in API_OPTIONS if one.dest != "insecure"}
     given.pop("timeout_seconds")
     given.update({one.dest: options.api[one.dest] for one in API_OPTIONS if options.api[one.dest] is not None})
@@ -158,7 +160,7 @@ def _api(options: cfg.ConfigOpts) -> dict[str, Any]:
 def client_id_of(settings: Settings) -> str:
     """The id of this client: as configured, or the project and the host's name. Raises ConfigError, RestError.
 
-    The default is remembered, so that a scheduler that cannot reach Keystone still knows who it is.
+    The default is stored for a start without Keystone.
     """
     if settings.client_id:
         return settings.client_id
@@ -179,7 +181,7 @@ def client_id_of(settings: Settings) -> str:
 
 
 def remember_client_id(settings: Settings, client_id: str) -> None:
-    """Keep the id for a start without Keystone."""
+    """Store the id for a start without Keystone."""
     settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     (settings.state_dir / _REMEMBERED).write_text(f"{client_id}\n", encoding="utf-8")
 
@@ -191,13 +193,13 @@ def _default_state_dir() -> str:
 
 
 def _agent(command: str, folder: Path) -> list[str]:
-    """The words of a command, whose program is looked for in PATH unless it is a path."""
+    """The arguments of a command; its program is searched in PATH unless it is a path."""
     words = shlex.split(command)
     return [str(absolute(word, folder)) if number == 0 and "/" in word else word for number, word in enumerate(words)]
 
 
 def _agent_beside(folder: Path) -> list[str]:
-    """The freezer-agent that was installed together with this program, which was started in a folder."""
+    """The command of the freezer-agent that was installed together with this program."""
     for program in (absolute(sys.argv[0], folder), Path(sys.executable)):
         agent = program.parent / "freezer-agent"
         if os.access(agent, os.X_OK):
@@ -206,7 +208,7 @@ def _agent_beside(folder: Path) -> list[str]:
 
 
 def _check_names(path: Path) -> list[str]:
-    """What in a file has no effect here. Raises ConfigError for what nobody knows, which may be a slip of the pen."""
+    """Warnings about options of a file that have no effect here. Raises ConfigError for unknown ones."""
     sections: dict[str, dict[str, list[str]]] = {}
     try:
         cfg.ConfigParser(str(path), sections).parse()

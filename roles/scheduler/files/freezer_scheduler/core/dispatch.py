@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs on their way: they join their session, wait for a place, become processes, are tried again, and are over.
+"""The runs of jobs: they join their session, wait for a slot, start processes, are retried, and end.
 
-What a run means for its job is decided by the job, which hears when a run is over; ``reports`` has what the API hears.
+The job is told when its run has ended; ``reports`` has the reports to the API.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.ru
 
 from . import runs
 from .journal import Journal, JournalError
-from .places import Places
 from .reports import Reports
 from .runs import JOINING, READY, RUNNING, STARTING, WAITING, Run
+from .slots import Slots
 from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
@@ -47,17 +47,17 @@ class RunOwner(Protocol):
         """The last round of its session that a job knows of."""
 
     def learn_tag(self, job_id: str, tag: int) -> None:
-        """A job has heard of a round of its session."""
+        """Store the last round of its session that a job knows."""
 
     def run_has_begun(self, run: Run, now: float) -> None:
-        """The first agent of a run is at work."""
+        """The first agent of a run has started."""
 
     def run_is_over(self, run: Run, result: str | None, now: float) -> None:
-        """A job has no run any more. ``result`` is None if it was not its turn."""
+        """A run has ended. ``result`` is None if the job has run in this round already."""
 
 
 class Dispatcher:
-    """All runs that are not over. The caller begins and commits each change of the journal, except in ``act``."""
+    """All runs that have not ended. The caller begins and commits each change of the journal, except in ``act``."""
 
     def __init__(
         self,
@@ -77,22 +77,22 @@ class Dispatcher:
         self._journal = journal
         self._executor = executor
         self._ask = ask
-        self._places = Places()
-        #: What each run is to do: the actions of its job as they were when it became due, with the job's defaults in them.
+        self._slots = Slots()
+        #: The actions of each run: those of its job when it became due, with the job's defaults.
         self._found_actions: dict[str, list[Mapping[str, Any]]] = {}
         self._waiting: list[tuple[float, str]] = []
         self._to_start: list[Run] = []
         self._to_abort: list[Run] = []
         self._last_progress: dict[str, float] = {}
 
-    # What happens to runs.
+    # Events of runs.
 
     def reload(self, limits: Limits) -> None:
-        """Other limits hold from now on."""
+        """Change the limits."""
         self._limits = limits
 
     def recover(self, run: Run, now: float) -> None:
-        """Take up a run that an earlier scheduler left, and find out the truth about it."""
+        """Continue a run of an earlier scheduler, from its actual state."""
         aborting = self._jobs.is_aborting(run.job_id)
         if run.phase == RUNNING or run.phase == STARTING:
             if not self._executor.adopt(run):
@@ -101,9 +101,9 @@ class Dispatcher:
                     outcome = Outcome(ABORTED, outcome.message, outcome.document)
                 self._attempt_ended(run, outcome, now)
                 return
-            LOG.info("Job %s: its agent (process %d) is still at work", run.job_id, run.pid)
+            LOG.info("Job %s: its agent (process %d) is still running", run.job_id, run.pid)
             run.phase = RUNNING
-            self._places.occupied[run.run_id] = run
+            self._slots.occupied[run.run_id] = run
             self._has_begun(run, now)
             if aborting:
                 self._to_abort.append(run)
@@ -120,7 +120,7 @@ class Dispatcher:
         self._journal.keep_run(run)
 
     def begin(self, run: Run, now: float) -> None:
-        """A run is due: it joins its session, if it has one, and then waits for its place."""
+        """Begin a run that is due: it joins its session, if it has one, and then waits for a slot."""
         self.runs[run.run_id] = run
         try:
             actions = actions_of(self._journal.document(run.job_id) or {})
@@ -134,7 +134,7 @@ class Dispatcher:
             return
         if run.session_id and self._ask is not None:
             run.phase = JOINING
-            # After that the round that this run is meant for cannot be joined.
+            # The round of this run cannot be joined later.
             run.join_until = now + self.hold_offs.get(run.session_id, rounds.HOLD_OFF_SECONDS)
             self._join(run)
         else:
@@ -142,7 +142,7 @@ class Dispatcher:
         self._journal.keep_run(run)
 
     def joined(self, answer: Joined, now: float) -> None:
-        """The API has said whether a run may join its session."""
+        """Handle the API's answer whether a run may join its session."""
         run = self.runs.get(answer.run_id)
         if run is None or run.phase != JOINING:
             return
@@ -164,7 +164,7 @@ class Dispatcher:
             self._not_joined(run, answer.message.rstrip("."), now)
 
     def abort(self, run_id: str, now: float) -> None:
-        """End a run: its process, or the run itself if it has none yet."""
+        """End a run, with its process if it has one."""
         run = self.runs.get(run_id)
         if run is None:
             return
@@ -177,13 +177,13 @@ class Dispatcher:
             self._over(run, ABORTED, now)
 
     def drop(self, job_id: str, kept: str) -> None:
-        """Forget the runs of a job but one, the journal never having heard of the others."""
+        """Forget the runs of a job except one; the others were never in the journal."""
         for run in [one for one in self.runs.values() if one.job_id == job_id and one.run_id != kept]:
             self.runs.pop(run.run_id)
             self._found_actions.pop(run.run_id, None)
 
     def withdraw(self, run_id: str) -> None:
-        """Forget a run of which nothing has started yet."""
+        """Forget a run that has started no process."""
         run = self.runs.get(run_id)
         if run is None:
             return
@@ -192,14 +192,14 @@ class Dispatcher:
             self.reports.session_end(run, ABORTED)
 
     def take_ended(self, now: float) -> None:
-        """Hear of the processes that have ended."""
+        """Handle the processes that have ended."""
         for run_id, outcome in self._executor.ended():
             run = self.runs.get(run_id)
             if run is not None:
                 self._alone(run, now, functools.partial(self._attempt_ended, run, outcome, now))
 
     def advance(self, now: float) -> None:
-        """Find out which runs are to start, be tried again, or be ended because they take too long."""
+        """Find the runs to start, to retry, and to end because of their timeout."""
         while self._waiting and self._waiting[0][0] <= now:
             at, run_id = heapq.heappop(self._waiting)
             run = self.runs.get(run_id)
@@ -208,21 +208,21 @@ class Dispatcher:
                     self._join(run)
                 elif run.phase == WAITING:
                     self._make_ready(run)
-        for run in self._places.take(self._limits, self._ready, self._storages):
+        for run in self._slots.take(self._limits, self._ready, self._storages):
             run.phase = STARTING
             self._journal.keep_run(run)
             self._to_start.append(run)
-        for run in self._places.occupied.values():
+        for run in self._slots.occupied.values():
             if run.phase == RUNNING and run.deadline and now >= run.deadline:
                 run.deadline = 0.0
                 run.messages.append(
-                    f"{self._described(run)}: it took longer than its timeout and was ended; a longer one can be given "
-                    "with timeout of the action, or action_timeout of the scheduler."
+                    f"{self._described(run)}: it took longer than its timeout and was ended; set a longer one with timeout "
+                    "in the action, or action_timeout of the scheduler."
                 )
                 self._to_abort.append(run)
 
     def act(self, now: float) -> None:
-        """Start and end processes, now that it is written down that this is about to happen."""
+        """Start and end processes, after the journal has recorded the intention."""
         starting, self._to_start = self._to_start, []
         aborting, self._to_abort = self._to_abort, []
         if not starting and not aborting:
@@ -237,8 +237,8 @@ class Dispatcher:
         self._journal.commit()
 
     def look_at_progress(self, now: float) -> None:
-        """Note how far the agents are, now and then."""
-        for run in self._places.occupied.values():
+        """Report the progress of the agents at their interval."""
+        for run in self._slots.occupied.values():
             if (
                 run.phase != RUNNING
                 or now - self._last_progress.get(run.run_id, run.started) < self._limits.progress_seconds
@@ -250,9 +250,9 @@ class Dispatcher:
                 self.reports.progress(run, {"time": int(now), **found})
 
     def next_wake(self, now: float) -> float | None:
-        """Until when there is nothing to do, None for as long as nothing happens."""
+        """The time of the next thing to do, None if there is none."""
         moments = [self._waiting[0][0]] if self._waiting else []
-        running = [run for run in self._places.occupied.values() if run.phase == RUNNING]
+        running = [run for run in self._slots.occupied.values() if run.phase == RUNNING]
         if running:
             moments.append(now + self._limits.progress_seconds)
             moments += [run.deadline for run in running if run.deadline]
@@ -261,7 +261,7 @@ class Dispatcher:
     # The steps of a run.
 
     def _alone(self, run: Run, now: float, work: Callable[[], None]) -> None:
-        """Do something for one run. What goes wrong with that ends the run, and no other."""
+        """Do something for one run; an error ends that run only."""
         try:
             with self._journal.savepoint():
                 work()
@@ -272,7 +272,7 @@ class Dispatcher:
             if run.pid:
                 self._executor.abort(run)
             run.results.append(FAIL)
-            run.messages.append(f"A fault of the scheduler ended the run ({type(error).__name__}); its log has more.")
+            run.messages.append(f"A fault of the scheduler ended the run ({type(error).__name__}); see its log.")
             self._over(run, FAIL, now)
 
     def _start(self, run: Run, now: float) -> None:
@@ -296,12 +296,12 @@ class Dispatcher:
     def _make_ready(self, run: Run) -> None:
         run.phase = READY
         self.reports.queued(run)
-        self._places.wait_for_one(run)
+        self._slots.enqueue(run)
 
     def _start_action(self, run: Run, now: float) -> Outcome | None:
         actions = self._actions(run)
         if run.index >= len(actions):
-            return Outcome(FAIL, "The job was taken away before it could run.", may_retry=False)
+            return Outcome(FAIL, "The job was removed before it could run.", may_retry=False)
         action = actions[run.index]
         try:
             what = bare_action(action)
@@ -309,12 +309,12 @@ class Dispatcher:
             return Outcome(FAIL, f"{error}.", may_retry=False)
         if what.get("action") == "exec" and not self._limits.allow_exec:
             return Outcome(
-                FAIL, "this scheduler runs no commands; its operator can allow them with disable_exec = false.",
+                FAIL, "this scheduler runs no exec actions; its operator can allow them with disable_exec = false.",
                 may_retry=False,
             )  # fmt: skip
         try:
             started = self._executor.start(run, what)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one action, the others are run
+        except Exception as error:  # noqa: BLE001 - an error of one action must not stop the others
             return Outcome(FAIL, f"The agent could not be started: {error}".rstrip(".") + ".")
         run.pid, run.born, run.scope = started
         run.phase = RUNNING
@@ -333,7 +333,7 @@ class Dispatcher:
             self._jobs.run_has_begun(run, now)
 
     def _attempt_ended(self, run: Run, outcome: Outcome, now: float) -> None:
-        self._places.occupied.pop(run.run_id, None)
+        self._slots.occupied.pop(run.run_id, None)
         aborting = self._jobs.is_aborting(run.job_id)
         if aborting and outcome.result == FAIL:
             outcome = Outcome(ABORTED, "It was aborted.", outcome.document)
@@ -350,7 +350,7 @@ class Dispatcher:
         if run.is_over(actions):
             self._over(run, run.result, now)
         elif run.phase == WAITING:
-            LOG.warning("Job %s: %s; it is tried again", run.job_id, outcome.message.rstrip("."))
+            LOG.warning("Job %s: %s; it is retried", run.job_id, outcome.message.rstrip("."))
             heapq.heappush(self._waiting, (run.retry_at, run.run_id))
             self._journal.keep_run(run)
         else:
@@ -358,7 +358,7 @@ class Dispatcher:
             self._journal.keep_run(run)
 
     def _over(self, run: Run, result: str | None, now: float, *, ran: bool = True) -> None:
-        """A run is over. ``result`` None: it was not this job's turn, and nothing is said of it."""
+        """End a run. ``result`` is None if the job has run in this round already; then nothing is reported."""
         self._forget(run)
         if result is not None:
             LOG.log(
@@ -370,7 +370,7 @@ class Dispatcher:
 
     def _forget(self, run: Run) -> None:
         self.runs.pop(run.run_id, None)
-        self._places.occupied.pop(run.run_id, None)
+        self._slots.occupied.pop(run.run_id, None)
         self._found_actions.pop(run.run_id, None)
         self._last_progress.pop(run.run_id, None)
         self.reports.forget(run.job_id)
@@ -378,11 +378,11 @@ class Dispatcher:
         self._executor.forget(run)
 
     def _ready(self, run_id: str) -> Run | None:
-        """A run if it still waits for its place."""
+        """A run if it still waits for a slot."""
         run = self.runs.get(run_id)
         return run if run is not None and run.phase == READY else None
 
-    # What the document of a job says.
+    # From the document of a job.
 
     def _actions(self, run: Run) -> list[Mapping[str, Any]]:
         if run.run_id not in self._found_actions:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A job as the scheduler holds it in memory: its state and when it is due. The document itself stays on disk."""
+"""A job in the scheduler's memory: its state and when it is due. The document itself is on disk."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.st
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import anchor_of
 
-#: With ``schedule_catch_up: none`` a run may be this late, since nothing happens at the very moment.
+#: How late a run may start with ``schedule_catch_up: none``, since no start is exactly on time.
 LATE_SECONDS = 30.0
 #: The pause between two runs of a continuous job.
 CONTINUOUS_PAUSE_SECONDS = 1.0
 
 
 class Entry:
-    """One job. ``problem`` says why it can never be due by its schedule; ``is_open`` that a run was asked for, or is due
+    """One job. ``problem`` says why it can never be due by its schedule; ``is_open`` that a run was requested, or is due
     because there is no schedule, and has not begun yet; ``is_in_playbook`` that a playbook runs it."""
 
     __slots__ = ("is_gone", "is_in_playbook", "is_open", "job_id", "last_due", "next_due", "problem", "run_id", "session_id",
@@ -58,7 +58,7 @@ class Entry:
         self.run_id = ""
 
     def read(self, job: Mapping[str, Any], zone: tzinfo) -> bool:
-        """Take over when the document says that the job is due; whether that is something new."""
+        """Read from the document when the job is due; True if that has changed."""
         schedule = job.get("job_schedule") or {}
         self.session_id = str(job.get("session_id") or "")
         given = list(triggers_of(schedule).items())
@@ -74,7 +74,7 @@ class Entry:
         return True
 
     def arm(self, now: float) -> None:
-        """Find out when the job is due next."""
+        """Compute when the job is due next."""
         self.next_due = None
         if self.times is None or self.state.status != SCHEDULED:
             return
@@ -83,7 +83,7 @@ class Entry:
             return
         since = self.last_due if self.last_due is not None else now
         if self.times.continuous:
-            # The pause is from now on, and a start date is still ahead.
+            # The pause begins now; a start date may still be ahead.
             since = max(since, now - CONTINUOUS_PAUSE_SECONDS)
         self.next_due = self.times.after(since)
 
@@ -92,11 +92,11 @@ class Entry:
         return self.times is not None and self.times.has_more(self.last_due if self.last_due is not None else now, now)
 
     def take_due(self, now: float) -> float | None:
-        """Of the times up to now the one to run; None if all of them are too long ago. They are then dealt with."""
+        """The due time to run now; None if all of them are too long ago. All times up to now are done then."""
         if self.times is None or self.next_due is None:
             return None
         if self.is_open or self.times.once:
-            # Beside the schedule: what is due by it stays due.
+            # A requested run does not replace one that is due by the schedule.
             self.is_open = False
             if self.times.continuous:
                 self.last_due = now
@@ -118,7 +118,7 @@ class Entry:
 
 
 def first_state(job: Mapping[str, Any]) -> State:
-    """The state in which a job is taken over that is not known here."""
+    """The first state of a job that is new here."""
     schedule = job.get("job_schedule") or {}
     status = schedule.get("status") or NEW
     if status in (STOPPED, COMPLETED, REMOVED):
@@ -127,7 +127,7 @@ def first_state(job: Mapping[str, Any]) -> State:
 
 
 def state_in_playbook(job: Mapping[str, Any]) -> State | None:
-    """The state of a job that a playbook runs, as its document says; None if none does."""
+    """The state of a job that a playbook runs, from its document; None if none does."""
     schedule = job.get("job_schedule") or {}
     progress = schedule.get("progress")
     if schedule.get("status") not in ACTIVE or not isinstance(progress, Mapping) or progress.get("phase") != PLAYBOOK:
@@ -136,10 +136,10 @@ def state_in_playbook(job: Mapping[str, Any]) -> State | None:
 
 
 def first_last_due(job: Mapping[str, Any], now: float) -> float:
-    """The moment up to which times count as dealt with, for a job that is not known here: its last run, or creation."""
+    """The time up to which due times are done, for a job that is new here: its last run, or its creation."""
     schedule = job.get("job_schedule") or {}
     if is_reopened(schedule):
-        # What would have been due in the past by the new schedule, is not made up for.
+        # Past due times of the new schedule are not caught up.
         return now
     for key in ("time_started", "time_created"):
         value = schedule.get(key)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked of jobs where there is no API: a file for each event in the folder of the client, and a pipe that wakes
-the scheduler. Only the owner of that folder can ask."""
+"""Events of jobs without an API: a file for each event in the folder of the client, and a pipe that wakes the scheduler.
+Only the owner of that folder can request events."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _LONGEST = 4096
 
 
 class NotHeard(FreezerError):
-    """The scheduler has not taken the event, and will not; the message says why, in words after a colon."""
+    """The scheduler does not handle the event; the message is the reason, for the end of a sentence."""
 
 
 class Asked(NamedTuple):
-    """An event that was asked for. ``name`` is another one for each."""
+    """An event that was requested. ``name`` is unique."""
 
     name: str
     job_id: str
@@ -37,7 +37,7 @@ class Asked(NamedTuple):
 
 
 class EventBox:
-    """The events that wait, below the folder of a client. Methods raise OSError."""
+    """The waiting events in the folder of a client. Methods raise OSError."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / _FOLDER
@@ -46,7 +46,7 @@ class EventBox:
     # For the command line.
 
     def ask(self, job_id: str, event: str, seconds: float = _ANSWER_SECONDS) -> None:
-        """Ask the running scheduler for an event, and wait until it has it. Raises NotHeard."""
+        """Request an event of the running scheduler, and wait until it is handled. Raises NotHeard."""
         name = f"{time.time_ns():020d}-{os.getpid()}"
         if not self._folder.is_dir():
             raise NotHeard("it works with an API, or is of an earlier release; restart it with --no-api")
@@ -65,7 +65,7 @@ class EventBox:
         deadline = time.monotonic() + seconds
         while path.exists():
             if time.monotonic() > deadline:
-                # It may have been taken at this very moment: then there is nothing to take back.
+                # If the file is gone, it was handled meanwhile.
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(path)
                     raise NotHeard(f"it did not answer within {seconds:g} seconds; try again")
@@ -76,7 +76,7 @@ class EventBox:
             descriptor = os.open(self._pipe, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
         except OSError as error:
             if error.errno in (errno.ENOENT, errno.ENXIO):
-                # It is about to start, and looks then.
+                # The scheduler is starting, and reads the events then.
                 return
             raise
         with contextlib.suppress(BlockingIOError):
@@ -86,7 +86,7 @@ class EventBox:
     # For the scheduler.
 
     def open_pipe(self) -> int:
-        """The end of the pipe at which a byte arrives with each event; it never comes to its end."""
+        """The descriptor of a pipe on which a byte arrives with each event; it never reaches its end."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._pipe)
@@ -94,10 +94,10 @@ class EventBox:
         return os.open(self._pipe, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
 
     def waiting(self) -> Iterator[Asked | str]:
-        """The events that wait, the oldest first; of a file that is none its name."""
+        """The waiting events, the oldest first; for an invalid file its name."""
         try:
             with os.scandir(self._folder) as found:
-                # A folder among them asks for nothing, and could not be taken away like a file.
+                # A folder is no event, and could not be removed like a file.
                 names = sorted(
                     one.name for one in found if not one.name.startswith(".") and not one.is_dir(follow_symlinks=False)
                 )
@@ -121,6 +121,6 @@ class EventBox:
         return Asked(name, body["job_id"], body["event"])
 
     def answered(self, name: str) -> None:
-        """The event was dealt with, and that is written down."""
+        """Remove an event that was handled, after the journal has recorded that."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._folder / name)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs without an API: files of a folder, one job in each, in JSON or YAML."""
+"""Jobs without an API: the files of a folder, one job in each, in JSON or YAML."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _PREFIX = "job_"
 
 
 class JobFolder:
-    """A folder of jobs. A file that others may read or write is not used: it may hold passwords, and runs as we do.
+    """A folder of jobs. A file that other users may read or write is not used: it may contain passwords, and runs as we do.
 
-    ``user`` is the id of the user as whom it runs, if that is another one.
+    ``user`` is the id of the user who runs the scheduler, if it is another one.
     """
 
     def __init__(self, path: Path, user: int | None = None) -> None:
         self.path = path
         self._users = (os.geteuid() if user is None else user, 0)
-        #: Why files were not used at the last look, in sentences without their end, by name.
+        #: Why files were not used at the last reading, by name; sentences without a full stop.
         self.problems: dict[str, str] = {}
 
     def read(self) -> list[tuple[dict[str, Any], str]]:
-        """The jobs, each with a word for the state of its file. Raises FreezerError if there is no such folder."""
+        """The jobs, each with a tag for the state of its file. Raises FreezerError if there is no such folder."""
         try:
             names = sorted(name for name in os.listdir(self.path) if name.endswith(_ENDINGS))
         except OSError as error:
@@ -49,7 +49,7 @@ class JobFolder:
                 if job["job_id"] in found:
                     raise FreezerError(f"another file has the job {job['job_id']} already")
                 found[job["job_id"]] = (job, tag)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one file, the others are used
+            except Exception as error:  # noqa: BLE001 - an error of one file must not affect the others
                 expected = isinstance(error, (OSError, ValueError, FreezerError, DocumentError))
                 reason = str(error) if expected else f"it cannot be read ({type(error).__name__})"
                 reason = error.strerror if isinstance(error, OSError) and error.strerror else reason
@@ -59,7 +59,7 @@ class JobFolder:
         return list(found.values())
 
     def read_and_log(self) -> list[tuple[dict[str, Any], str]]:
-        """The same, and the log says which files are not used: once, and not with every look."""
+        """The same, and log once which files are not used."""
         said = self.problems
         found = self.read()
         for name, problem in self.problems.items():
@@ -71,7 +71,9 @@ class JobFolder:
         with open(path, encoding="utf-8") as file:
             state = os.fstat(file.fileno())
             if state.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise FreezerError(f"others may use it (mode {stat.S_IMODE(state.st_mode):04o}); it has to be 0600")
+                raise FreezerError(
+                    f"other users may read or write it (mode {stat.S_IMODE(state.st_mode):04o}); chmod it to 0600"
+                )
             if state.st_uid not in self._users:
                 raise FreezerError("it belongs to another user")
             job = parsed(file.read(), path.name)
@@ -85,6 +87,6 @@ class JobFolder:
             raise FreezerError(problem)
         schedule = job.get("job_schedule") or {}
         kept = {key: value for key, value in schedule.items() if key.startswith("schedule_")}
-        # An interval counts from when the file was written.
+        # An interval counts from the time of the file.
         job["job_schedule"] = {**kept, "time_created": int(state.st_mtime)}
         return job, f"{state.st_mtime_ns}-{state.st_size}"

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What may come in: documents of an API or a folder that the scheduler can keep, read and act on.
+"""Checks of the structure of documents from an API or a folder.
 
-An API checks what it is sent, but it may be another release, one of upstream's, or none that means well. Here is the one
-look at the shape of a document. Whether its schedule and its actions make sense is found out later, and told to the API.
+An API checks what it is sent, but it may be another release, one of upstream's, or a hostile one. Schedules and actions
+are checked later, and errors in them reported to the API.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import MAX_DEPTH
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import JOB, MAX_ACTIONS
 
-#: As long as a text may be that an API takes by default.
+#: The limit of a document.
 MAX_BYTES = 16 * 1024 * 1024
 _LARGEST_INTEGER = 2**63 - 1
 _LARGEST_TIME = 253402300799
@@ -26,7 +26,7 @@ _TIMES = ("time_created", "time_started", "time_ended")
 
 
 def job_problem(job: Any) -> str:
-    """Why a document cannot be a job, as the end of a sentence; empty if it can."""
+    """Why a document is no valid job, as the end of a sentence; empty if it is one."""
     if not isinstance(job, Mapping):
         return "it is no object"
     if not JOB.is_id(job.get("job_id")):
@@ -36,14 +36,14 @@ def job_problem(job: Any) -> str:
 
 
 def session_problem(session: Any) -> str:
-    """The same of a session."""
+    """The same for a session."""
     if not isinstance(session, Mapping):
         return "it is no object"
     return _unusable(session, MAX_DEPTH)
 
 
 def integer_problem(value: Any) -> str:
-    """Why a value is no whole number that can be kept; empty if it is one."""
+    """Why a value is no whole number of 64 bits; empty if it is one."""
     return _unusable(value, 0) if isinstance(value, int) else "it is no number"
 
 
@@ -65,24 +65,24 @@ def _wrong_shape(job: Mapping[str, Any]) -> str:
     for key in _TIMES:
         value = (schedule or {}).get(key)
         if isinstance(value, (int, float)) and abs(value) > _LARGEST_TIME:
-            return f"its job_schedule.{key} is in no calendar"
+            return f"its job_schedule.{key} is out of range"
     return ""
 
 
 def _unusable(value: Any, depth: int) -> str:
-    """What in a value cannot be written down, or told to an API."""
+    """Why a value cannot be stored, or sent to an API; empty if it can."""
     if isinstance(value, str):
-        return "a text in it has half of a surrogate pair" if _SURROGATE.search(value) else ""
+        return "a text in it contains half of a surrogate pair" if _SURROGATE.search(value) else ""
     if isinstance(value, float):
-        return "" if math.isfinite(value) else "a number in it is none"
+        return "" if math.isfinite(value) else "a number in it is not finite"
     if isinstance(value, int):  # a truth value as well
         return "" if abs(value) <= _LARGEST_INTEGER else "a number in it does not fit in 64 bits"
     if value is None:
         return ""
     if not isinstance(value, (Mapping, list)) or (isinstance(value, Mapping) and not all(map(_is_text, value))):
-        return "something in it is nothing that JSON has"
+        return "a value in it is no JSON"
     if depth == 0:
-        return f"objects and lists lie in each other deeper than {MAX_DEPTH} levels"
+        return f"objects and lists are nested deeper than {MAX_DEPTH} levels"
     parts = [*value.keys(), *value.values()] if isinstance(value, Mapping) else value
     return next(filter(None, (_unusable(part, depth - 1) for part in parts)), "")
 

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The jobs that a scheduler knows: each goes its way through the table of states, and is run when it is due.
+"""The jobs of a scheduler: each follows the table of states, and is run when it is due.
 
-``dispatch`` has what becomes of a run, ``scheduler`` where a job comes from.
+``dispatch`` has the runs, ``scheduler`` the sources of jobs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Jobs:
         """When the next job may be due; None if none will be."""
         return self._due[0][0] if self._due else None
 
-    # What runs ask about their jobs, and tell them.
+    # For runs.
 
     def is_aborting(self, job_id: str) -> bool:
         """Whether a job was asked to abort, so that its run has to end."""
@@ -66,22 +66,22 @@ class Jobs:
         return self.entries[job_id].session_tag
 
     def learn_tag(self, job_id: str, tag: int) -> None:
-        """A job has heard of a round of its session."""
+        """Store the last round of its session that a job knows."""
         self.entries[job_id].session_tag = tag
         self.keep(self.entries[job_id])
 
     def run_has_begun(self, run: Run, now: float) -> None:
-        """The first agent of a run is at work."""
+        """The first agent of a run has started."""
         self.step(self.entries[run.job_id], states.BEGUN, now)
 
     def run_is_over(self, run: Run, result: str | None, now: float) -> None:
-        """A job has no run any more. ``result`` is None if it was not its turn."""
+        """A run has ended. ``result`` is None if the job has run in this round already."""
         self.settle(self.entries[run.job_id], result, now)
 
-    # The way of a job.
+    # The states of a job.
 
     def step(self, entry: Entry, what: str, now: float, known_status: str | None = None) -> None:
-        """Go on in the table of states, and do what it says. ``known_status`` is what the API has."""
+        """Do a step in the table of states. ``known_status`` is the status at the API."""
         before = entry.state
         told = before.told if known_status is None else known_status
         entry.state, do = states.step(before, what)
@@ -91,20 +91,20 @@ class Jobs:
             if not entry.is_gone:
                 self.report(entry.job_id, progress={"phase": ""})
         if what in states.EVENTS:
-            LOG.info("Job %s: %s was asked for; its status is %s", entry.job_id, what, entry.state.status or "new")
+            LOG.info("Job %s: %s was requested; its status is %s", entry.job_id, what, entry.state.status or "new")
         if do == states.FORGET:
             self._forget(entry)
             return
         if do in (states.ARM, states.ARM_NOW):
             is_begun = what in (states.FOUND, states.RESCHEDULED, states.START)
-            # One that is written anew without a schedule runs once, as any new job does.
+            # A job that is replaced without a schedule runs once, as a new one does.
             is_asked = what in (states.FOUND, states.START) or (is_begun and known_status == states.NEW)
             is_once = is_asked and entry.times is not None and entry.times.is_due_at_once(now)
-            # A start that was asked for, and has not led to a run yet, is for whatever schedule there is.
+            # A start that was requested, and has not led to a run yet, stays with a new schedule.
             was_open = what == states.RESCHEDULED and before.status == states.SCHEDULED and entry.is_open
             entry.is_open = do == states.ARM_NOW or is_once or was_open
             if before.status in (states.STOPPED, states.COMPLETED, states.REMOVED):
-                # What passed while it was stopped is not made up for.
+                # Due times while it was stopped are not caught up.
                 entry.last_due = now
             self.arm(entry, now)
             if entry.next_due is None and (is_begun or do == states.ARM_NOW):
@@ -120,8 +120,8 @@ class Jobs:
         self.keep(entry)
 
     def _nothing_to_run(self, entry: Entry, now: float) -> None:
-        """A job was started that will never be due: say so, and be done with it."""
-        reason = entry.problem or "Its schedule has no time that is still to come, so nothing was run."
+        """Complete a job that was started and will never be due, and report why."""
+        reason = entry.problem or "Its schedule has no more due times, so nothing was run."
         if entry.times is not None and entry.times.once:
             reason = "It has no schedule any more, so it is not run until it is started."
         entry.state = State(states.COMPLETED)
@@ -130,7 +130,7 @@ class Jobs:
         self.report(entry.job_id, status=entry.state.status, result=FAIL if entry.problem else "", reason=reason)
 
     def arm(self, entry: Entry, now: float) -> None:
-        """Find out when a job is due next, and note it."""
+        """Compute when a job is due next, and note it."""
         entry.arm(now)
         if entry.next_due is not None:
             heapq.heappush(self._due, (entry.next_due, entry.job_id))
@@ -146,9 +146,11 @@ class Jobs:
             self.start_run(entry, due, now)
             return
         LOG.warning(
-            "Job %s missed its time by %d seconds, more than it may; it is not made up for", entry.job_id, now - first
+            "Job %s missed its time by %d seconds, which is over its limit; it is not caught up",
+            entry.job_id,
+            now - first,
         )
-        message = f"A run was due at {int(first)} (seconds since 1970), and missed by more than it may be late."
+        message = f"A run was due at {int(first)} (seconds since 1970), and was missed: it would be too late now."
         if entry.has_more(now):
             self.arm(entry, now)
             self.report(entry.job_id, reason=message)
@@ -159,7 +161,7 @@ class Jobs:
         self.keep(entry)
 
     def keep(self, entry: Entry) -> None:
-        """Write down how a job stands."""
+        """Store the state of a job."""
         self._journal.keep_state(entry.job_id, entry.state, entry.last_due, entry.session_tag, entry.is_open)
 
     def _forget(self, entry: Entry) -> None:
@@ -172,11 +174,11 @@ class Jobs:
             self.report(entry.job_id, status=states.REMOVED)
 
     def report(self, job_id: str, **keys: Any) -> None:
-        """Tell the API keys of a job's schedule, as soon as it can be told."""
+        """Report keys of a job's schedule to the API, as soon as it can be reached."""
         self._journal.report(JOB, job_id, keys)
 
     def start_run(self, entry: Entry, due: float, now: float) -> None:
-        """Hand a run of a job to the dispatcher. ``due`` is when it should have started."""
+        """Begin a run of a job. ``due`` is when it should have started."""
         entry.state, _do = states.step(entry.state, states.DUE)
         entry.next_due, entry.is_open = None, False
         run = Run(uuid.uuid4().hex, entry.job_id, due, now, entry.session_id, entry.session_tag)
@@ -185,13 +187,13 @@ class Jobs:
         self.dispatcher.begin(run, now)
 
     def settle(self, entry: Entry, result: str | None, now: float) -> None:
-        """A job has no run any more: find its next state."""
+        """Find the next state of a job whose run has ended."""
         if entry.run_id == "" and result is None and entry.state.status in states.ACTIVE:
             aborted = entry.state.status == states.ABORTING
             self.report(
                 entry.job_id,
                 result=ABORTED if aborted else FAIL,
-                reason="The run was lost: the node or its scheduler went down, and its result is not known.",
+                reason="The run was lost: the node or its scheduler went down, and its result is unknown.",
                 time_ended=int(now),
                 current_pid=-1,
                 progress={"phase": ""},
@@ -202,17 +204,17 @@ class Jobs:
         if before.status not in states.ACTIVE or entry.state.status == before.status:
             self.report(entry.job_id, status=entry.state.status)
 
-    # What a playbook runs.
+    # Jobs that a playbook runs.
 
     def look_for_playbook(self, entry: Entry, job: Mapping[str, Any], status: str, now: float) -> None:
-        """Leave a job alone that a playbook runs, and go on with it when that has ended."""
+        """Leave a job alone while a playbook runs it, and continue with it afterwards."""
         found = state_in_playbook(job)
         if found is None:
-            # While the status says that it runs, a phase that was told late may stand in the place of the playbook's.
+            # While the status is active, a late report may have replaced the playbook's phase.
             if entry.is_in_playbook and status not in states.ACTIVE:
                 self.playbook_has_ended(entry, status, now)
             return
-        # What is still to be told of its status comes later than what the document says.
+        # A waiting report of its status is newer than the document.
         if entry.is_in_playbook or "status" in self._journal.waiting_for(entry.job_id):
             return
         if entry.state.status == states.QUEUED:
@@ -227,12 +229,12 @@ class Jobs:
         self.keep(entry)
 
     def playbook_has_ended(self, entry: Entry, status: str, now: float) -> None:
-        """Go on with a job that a playbook has run; ``status`` is what the API has."""
+        """Continue with a job that a playbook has run; ``status`` is the one at the API."""
         entry.is_in_playbook = False
         self.step(entry, states.ENDED if entry.has_more(now) else states.LAST_ENDED, now, known_status=status)
 
     def _take_from_playbook(self, entry: Entry, now: float) -> None:
-        """An abort cannot end a playbook, which may be dead as well: take the job back."""
+        """Take a job back that was aborted while a playbook ran it: the scheduler cannot end a playbook."""
         reason = (
             "It was aborted while a playbook ran it. The scheduler cannot end a playbook; if it still runs, end it where it "
             "was started."
@@ -243,5 +245,5 @@ class Jobs:
 
 
 def whole_number(value: Any) -> int:
-    """A number of a document, which may hold anything; 0 for what is none."""
+    """A whole number of a document; 0 for another value."""
     return value if isinstance(value, int) and not isinstance(value, bool) else 0

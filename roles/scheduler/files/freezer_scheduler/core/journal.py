@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a scheduler must not forget: its jobs as it last saw them, the runs that are under way, what it has to report.
+"""The journal of a scheduler: its jobs as last seen, its runs, and the reports for the API.
 
-One SQLite file that only its owner can read, for documents carry passwords. Whatever is done is written down first, and
-what was written down survives a crash of the program and of the machine.
+One SQLite file that only its owner can read, since documents contain passwords. Every step is recorded before it is done,
+and a record survives a crash of the program and of the machine.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ CREATE TABLE IF NOT EXISTS results (job_id TEXT PRIMARY KEY, keys TEXT NOT NULL)
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 
-#: The fact that says whether the API can be used: JSON with ``problem``, empty if it can, and ``since``.
+#: The fact whether the API can be used: JSON with ``problem``, empty if it can, and ``since``.
 API_STATE = "api"
-#: The kinds of reports: keys of a job's schedule, a backup that was made, the end of a job in its session.
+#: The kinds of reports: keys of a job's schedule, a backup that was made, backups that were removed, the end of a job in
+#: its session.
 JOB, BACKUP, BACKUPS_GONE, SESSION_END = "job", "backup", "backups_gone", "session_end"
 
 
@@ -46,7 +47,7 @@ class JournalError(FreezerError):
 
 
 class Report(NamedTuple):
-    """Something that the API has to be told. ``text`` is its body as it is stored."""
+    """A report for the API. ``text`` is its body as stored."""
 
     id: int
     kind: str
@@ -61,7 +62,7 @@ class Report(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What is known of a job; ``is_open`` says that a start without a date of its own has not led to a run yet."""
+    """A job as last seen; ``is_open``: a requested start has not led to a run yet."""
 
     job_id: str
     document: str
@@ -73,7 +74,7 @@ class Known(NamedTuple):
 
 
 class Journal:
-    """The file, through one connection. Each thread needs its own. ``is_reader`` is for those that do not own the file.
+    """The file, through one connection. Each thread needs its own. ``is_reader`` opens it read-only.
 
     Methods raise JournalError.
     """
@@ -81,7 +82,7 @@ class Journal:
     def __init__(self, path: Path, *, is_reader: bool = False) -> None:
         try:
             if is_reader:
-                # Not a byte of the file is changed, nor is its log folded in: that is for the one that owns it.
+                # Read-only also for the WAL, which only the owner of the file may fold in.
                 self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=30)
                 self._db.execute("SELECT COUNT(*) FROM jobs")
             else:
@@ -92,8 +93,8 @@ class Journal:
 
     def _opened(self, path: Path) -> sqlite3.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Only if there is none: to close a file gives up all locks that this process has on it, and those of SQLite,
-        # of another connection, would be among them.
+        # Only if there is none: closing a descriptor of a file drops all locks of this process on it, also those of
+        # other SQLite connections.
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         db = sqlite3.connect(path, isolation_level=None, timeout=30)
@@ -104,22 +105,22 @@ class Journal:
         return db
 
     def close(self) -> None:
-        """Close the file; what was not committed is undone."""
+        """Close the file; uncommitted changes are lost."""
         self._db.close()
 
     def begin(self) -> None:
-        """Let the following writes become one."""
+        """Begin a transaction, if there is none."""
         if not self._db.in_transaction:
             self._do("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
-        """Make everything since ``begin`` last."""
+        """Commit the transaction, if there is one."""
         if self._db.in_transaction:
             self._do("COMMIT")
 
     @contextlib.contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Take back what was written in here if it raises, after ``begin``. A file that cannot be written undoes nothing."""
+        """Roll back the writes of a block that raises, after ``begin``; not for JournalError."""
         self._do("SAVEPOINT one")
         try:
             yield
@@ -135,23 +136,23 @@ class Journal:
         try:
             return self._db.execute(statement, values)
         except (sqlite3.DataError, sqlite3.InterfaceError):
-            # Something is wrong with the value, and not with the file.
+            # The value is wrong, and not the file.
             raise
         except sqlite3.Error as error:
             raise JournalError(f"The scheduler's own file {self.path} cannot be written: {error}.") from error
 
     def jobs(self) -> Iterator[Known]:
-        """Everything that is known of jobs."""
+        """All jobs."""
         for row in self._do("SELECT job_id, document, tag, status, after, last_due, session_tag, is_open FROM jobs"):
             yield Known(row[0], row[1], row[2], State(row[3], row[4]), row[5], row[6], bool(row[7]))
 
     def document(self, job_id: str) -> dict[str, Any] | None:
-        """A job as it was last seen."""
+        """The document of a job as last seen."""
         row = self._do("SELECT document FROM jobs WHERE job_id = ?", job_id).fetchone()
         return json.loads(row[0]) if row else None
 
     def keep_job(self, known: Known) -> None:
-        """Remember a job, in place of what was known of it."""
+        """Store a job."""
         state = known.state
         self._do(
             "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -160,31 +161,31 @@ class Journal:
         )
 
     def keep_state(self, job_id: str, state: State, last_due: float | None, session_tag: int, is_open: bool) -> None:
-        """Remember in which state a job is."""
+        """Store the state of a job."""
         self._do(
             "UPDATE jobs SET status = ?, after = ?, last_due = ?, session_tag = ?, is_open = ? WHERE job_id = ?",
             *(state.status, state.after, last_due, session_tag, int(is_open), job_id),
         )
 
     def forget_job(self, job_id: str) -> None:
-        """Forget a job."""
+        """Remove a job."""
         self._do("DELETE FROM jobs WHERE job_id = ?", job_id)
         self._do("DELETE FROM results WHERE job_id = ?", job_id)
 
     def runs(self) -> list[Run]:
-        """The runs that are under way."""
+        """The runs that have not ended."""
         return [Run.from_json(text) for (text,) in self._do("SELECT state FROM runs")]
 
     def keep_run(self, run: Run) -> None:
-        """Remember how far a run is."""
+        """Store the state of a run."""
         self._do("INSERT OR REPLACE INTO runs VALUES (?, ?)", run.run_id, run.to_json())
 
     def forget_run(self, run_id: str) -> None:
-        """The run is over."""
+        """Remove a run that has ended."""
         self._do("DELETE FROM runs WHERE run_id = ?", run_id)
 
     def report(self, kind: str, key: str, body: Mapping[str, Any]) -> None:
-        """Add to what the API has to be told. What is said of a job's schedule goes into what waits already."""
+        """Add a report for the API. Keys of a job's schedule are merged into a waiting report of the job."""
         if kind == JOB:
             row = self._do("SELECT id, body FROM outbox WHERE kind = ? AND key = ? ORDER BY id DESC LIMIT 1", kind, key)
             waiting = row.fetchone()
@@ -195,21 +196,21 @@ class Journal:
         self._do("INSERT INTO outbox (kind, key, body) VALUES (?, ?, ?)", kind, key, json.dumps(dict(body)))
 
     def waiting_reports(self, limit: int) -> list[Report]:
-        """What has to be told next, the oldest first."""
+        """The next reports to send, the oldest first."""
         rows = self._do("SELECT id, kind, key, body FROM outbox ORDER BY id LIMIT ?", limit)
         return [Report(*row) for row in rows]
 
     def waiting_count(self) -> int:
-        """How much has to be told."""
+        """How many reports wait."""
         return int(self._do("SELECT COUNT(*) FROM outbox").fetchone()[0])
 
     def waiting_for(self, job_id: str) -> dict[str, Any]:
-        """What has to be told of a job's schedule."""
+        """The waiting report of a job's schedule."""
         row = self._do("SELECT body FROM outbox WHERE kind = ? AND key = ?", JOB, job_id).fetchone()
         return json.loads(row[0]) if row else {}
 
     def settle(self, job_ids: Iterable[str], passing: Mapping[str, Mapping[str, Any]]) -> None:
-        """Where no API is told: keep what it would be told of these jobs, and what it would be told in passing."""
+        """Without an API: keep the reports of these jobs, and their progress, as their results."""
         found = {job_id: dict(passing.get(job_id) or {}) for job_id in job_ids}
         rows = self._do("SELECT id, key, body FROM outbox WHERE kind = ? ORDER BY id", JOB).fetchall()
         known = [row for row in rows if row[1] in found]
@@ -227,28 +228,28 @@ class Journal:
         self.commit()
 
     def result(self, job_id: str) -> dict[str, Any]:
-        """What was kept of a job with ``settle``: keys of its schedule."""
+        """The results of a job that ``settle`` has kept: keys of its schedule."""
         try:
             row = self._do("SELECT keys FROM results WHERE job_id = ?", job_id).fetchone()
         except JournalError:
             if self._do("SELECT 1 FROM sqlite_master WHERE name = 'results'").fetchone():
                 raise
-            # An earlier release has written the file, and who only reads it does not change it.
+            # The file of an earlier release, which a reader does not change.
             return {}
         return json.loads(row[0]) if row else {}
 
     def told(self, reports: Iterable[Report]) -> None:
-        """The API knows these. One to which something was added meanwhile is told again."""
+        """Remove reports that were sent. One to which something was added meanwhile is sent again."""
         self.begin()
         for report in reports:
             self._do("DELETE FROM outbox WHERE id = ? AND body = ?", report.id, report.text)
         self.commit()
 
     def fact(self, name: str) -> str | None:
-        """Something that was noted, or None."""
+        """The value of a fact, or None."""
         row = self._do("SELECT value FROM facts WHERE name = ?", name).fetchone()
         return str(row[0]) if row else None
 
     def note(self, name: str, value: str) -> None:
-        """Note something."""
+        """Store a fact."""
         self._do("INSERT OR REPLACE INTO facts VALUES (?, ?)", name, value)

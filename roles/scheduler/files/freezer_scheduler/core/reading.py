@@ -9,20 +9,20 @@ from typing import Any
 
 
 class NotRead(ValueError):
-    """A text is neither; the message goes on after the name of its file."""
+    """A text is neither; the message is the end of a sentence after the name of its file."""
 
 
 def parsed(text: str, name: str) -> Any:
-    """What a text in JSON or YAML says; ``name`` is that of its file. Raises NotRead with the line and the column."""
+    """The value of a text in JSON or YAML from the file ``name``. Raises NotRead with the line and the column."""
     try:
         return json.loads(text)
     except ValueError as error:
         problem = str(error)
-    # Not before it is needed: a scheduler reads its files again and again.
+    # Imported only if needed: it is slow, and most files are JSON.
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """A date stays the text that it is in JSON."""
+        """Reads a date as a text, as in JSON."""
 
         yaml_implicit_resolvers = {
             first: [(tag, pattern) for tag, pattern in found if tag != "tag:yaml.org,2002:timestamp"]
@@ -36,5 +36,5 @@ def parsed(text: str, name: str) -> Any:
             raise NotRead(f"is no JSON: {problem}") from None
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or str(error).partition("\n")[0]
-        place = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
-        raise NotRead(f"is no YAML: {said}{place}") from None
+        position = f" (line {mark.line + 1}, column {mark.column + 1})" if mark is not None else ""
+        raise NotRead(f"is no YAML: {said}{position}") from None

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the API hears of runs: what it has to hear goes to the journal, what it may hear is kept until there is time."""
+"""Reports of runs for the API: results go to the journal, progress is kept in memory until it is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .runs import QUEUED, Run
 
 
 class Reports:
-    """``passing`` is what the API may be told if there is time for it: keys of schedules by job."""
+    """``passing`` has the reports of progress: keys of schedules by job."""
 
     def __init__(self, journal: Journal, client_id: str, *, has_api: bool) -> None:
         self.passing: dict[str, dict[str, Any]] = {}
@@ -22,30 +22,30 @@ class Reports:
         self._client_id = client_id
         self._has_api = has_api
 
-    # What may be told.
+    # Progress.
 
     def queued(self, run: Run) -> None:
-        """A run waits for its place; the list of jobs shows that if it does so for long enough."""
+        """A run waits for a slot."""
         self.passing.setdefault(run.job_id, {})["progress"] = {"phase": QUEUED}
 
     def progress(self, run: Run, found: Mapping[str, Any]) -> None:
-        """How far the process of a run is."""
+        """The progress of the process of a run."""
         keys = {"action": run.index + 1, "attempt": run.attempt, **found}
         self.passing.setdefault(run.job_id, {}).update(progress=keys, current_pid=run.pid)
 
     def take_passing(self) -> dict[str, dict[str, Any]]:
-        """What may be told, which is not kept any longer."""
+        """The reports of progress, which are then removed here."""
         passing, self.passing = self.passing, {}
         return passing
 
     def forget(self, job_id: str) -> None:
-        """What may be told of a job is not true any more."""
+        """Remove the progress of a job."""
         self.passing.pop(job_id, None)
 
-    # What has to be told.
+    # Results.
 
     def begun(self, run: Run, now: float) -> None:
-        """The first agent of a run is at work."""
+        """The first agent of a run has started."""
         run.told = True
         keys = run.begun_keys(now)
         if run.session_id:
@@ -64,7 +64,7 @@ class Reports:
             self._journal.report(BACKUP, str(record.get("backup_id") or run.run_id), record)
 
     def result(self, run: Run, result: str, now: float, session_tag: int, *, ran: bool) -> None:
-        """What a run came to. ``session_tag`` is the round that its job knows now."""
+        """The result of a run. ``session_tag`` is the round that its job knows now."""
         keys = {**run.ended_keys(result, now), "current_pid": -1}
         if run.session_id:
             keys["session_tag"] = session_tag
@@ -75,7 +75,7 @@ class Reports:
             self.session_end(run, result)
 
     def session_end(self, run: Run, result: str) -> None:
-        """What a run came to, for its session."""
+        """The result of a run, for its session."""
         if run.session_id and self._has_api:
             ended = {"job_id": run.job_id, "tag": run.session_tag, "result": result}
             self._journal.report(SESSION_END, run.session_id, ended)

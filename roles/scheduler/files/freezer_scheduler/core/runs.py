@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""One run of a job as its scheduler keeps it: where it stands, and the process that is at work for it."""
+"""A run of a job: its phase, and its process."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import JobRun, Outcome
 
-#: Where a run stands: it asks its session, waits for a place to run, is about to start, runs, or waits for a retry.
+#: The phases of a run: it asks its session, waits for a slot, is about to start, runs, or waits for a retry.
 JOINING, READY, STARTING, RUNNING, WAITING = "joining", "ready", "starting", "running", "waiting"
 
-#: How a run that is ready and waits for its place is shown.
+#: The name of the phase ``ready`` in lists.
 QUEUED = "queued"
 
 
 @dataclass
 class Run(JobRun):
-    """A run that is under way. Everything here is kept on disk, so that it survives the scheduler."""
+    """A run that has not ended. All of it is kept on disk, so that it survives the scheduler."""
 
     phase: str = READY
-    #: The process of the agent: its id, and when it started in the words of the kernel, for ids are used again.
+    #: The process of the agent: its id, and the kernel's mark of its start, since ids are reused.
     pid: int = 0
     born: str = ""
     scope: str = ""
     deadline: float = 0.0
-    #: Whether the job's document says that it runs.
+    #: Whether the begin of the run was reported.
     told: bool = False
-    #: For a session that cannot be asked: until when to try.
+    #: Until when to try to join the session.
     join_until: float = 0.0
 
     def to_json(self) -> str:
@@ -40,7 +40,7 @@ class Run(JobRun):
 
     @classmethod
     def from_json(cls, text: str) -> Run:
-        """A run as it was written; keys of other releases are left out."""
+        """A run from its text, without keys of other releases."""
         known = {one.name for one in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in json.loads(text).items() if key in known})
 
@@ -52,10 +52,10 @@ class Run(JobRun):
 
 
 def storages_of(action: Mapping[str, Any]) -> list[str]:
-    """The kinds of storages that an action works with."""
+    """The kinds of storage that an action uses."""
     what = action.get("freezer_action") or {}
     if what.get("action") == "exec":
         return []
     several = what.get("storages")
-    places = several if isinstance(several, list) and several else [what]
-    return sorted({str(one.get("storage")) for one in places if isinstance(one, Mapping) and one.get("storage")})
+    locations = several if isinstance(several, list) and several else [what]
+    return sorted({str(one.get("storage")) for one in locations if isinstance(one, Mapping) and one.get("storage")})

@@ -1,10 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler itself: what happens around it is brought to the jobs and their runs, each by itself and written down.
+"""The core of the scheduler: it applies events to jobs and their runs, one by one, and records them in the journal.
 
-It knows no thread, no socket and no process: it is told the time and what happened, and it tells an executor and a
-conversation with the API what to do. ``tick`` is called whenever something may have happened, and says until when
-nothing will.
+It uses no thread, socket or process: it gets the time and the events, and calls an executor and sends questions to the
+API. ``tick`` is called whenever something may have happened, and returns the time of the next thing to do.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from .surroundings import Executor, Join, Joined, Limits
 
 LOG = logging.getLogger("freezer_scheduler")
 _LAST_ASKED = "last event"
-#: Of so many jobs it is remembered that the log has said why they are left out.
+#: For how many jobs the logged reason is remembered.
 _MOST_REFUSED = 10_000
 
 
 class Core:
-    """One scheduler. ``ask`` takes questions for the API, or is None where there is none."""
+    """One scheduler. ``ask`` sends questions to the API, and is None without one."""
 
     def __init__(
         self,
@@ -52,19 +51,19 @@ class Core:
         self._jobs = Jobs(journal, executor, limits, client_id, ask)
         self._dispatcher = self._jobs.dispatcher
         self._zone = zone
-        #: Why jobs were left out, by what they have as an id; the log has said it.
+        #: The logged reasons why jobs are left out, by their ids.
         self._refused: dict[str, str] = {}
 
-    # What happens.
+    # Events.
 
     def recover(self, now: float) -> None:
-        """Take up what the journal knows: jobs, and runs that an earlier scheduler left, whose truth is found out."""
+        """Continue with the jobs and runs of the journal, from their actual state."""
         self.journal.begin()
         refused = []
         for known in self.journal.jobs():
             document = json.loads(known.document)
             if job_problem({**document, "job_id": known.job_id}):
-                # An earlier release has taken it from an API.
+                # An earlier release has accepted it.
                 refused.append(known.job_id)
                 continue
             entry = Entry(known.job_id, known.state)
@@ -86,14 +85,14 @@ class Core:
             self._dispatcher.recover(run, now)
         for entry in self.entries.values():
             if entry.state.status in states.ACTIVE and not entry.run_id and not entry.is_in_playbook:
-                # Its run was never written down, or is over without the job having heard of it.
+                # Its run was never recorded, or ended without the job being told.
                 self._jobs.settle(entry, None, now)
             elif entry.state.status == states.SCHEDULED:
                 self._jobs.arm(entry, now)
         self.journal.commit()
 
     def saw(self, jobs: Iterable[tuple[Mapping[str, Any], str | None]], now: float) -> None:
-        """Some of the jobs of this client, each with the tag of its state, as they are at the API or in a folder."""
+        """Handle jobs of this client from the API or a folder, each with the tag of its state."""
         self.journal.begin()
         for job, tag in jobs:
             job_id = str(job.get("job_id")) if isinstance(job, Mapping) else ""
@@ -108,23 +107,23 @@ class Core:
         self.journal.commit()
 
     def saw_all(self, job_ids: set[str]) -> list[str]:
-        """These are all jobs that are not completed. Returns those that are not among them any more."""
+        """The ids of known jobs that are not in ``job_ids``, the ids of all jobs that are not completed."""
         return [
             entry.job_id
             for entry in list(self.entries.values())
             if entry.job_id not in job_ids
-            # The API has to hear first that a job is completed.
+            # A job whose completion is not reported yet is not missing.
             and not (entry.state.status == states.COMPLETED and self.journal.waiting_for(entry.job_id))
         ]
 
     def has_ended(self, job: Mapping[str, Any], now: float) -> None:
-        """A job is completed at the API, by us or by another client; what runs here still ends as it ends.
+        """Forget a job that is completed at the API, unless it has a run here, which goes on.
 
-        It is forgotten: if it is started again, or gets another schedule, it will be among those to run again.
+        If it is started again, or gets another schedule, it will be in the list again.
         """
         job_id = str(job.get("job_id"))
         entry = self.entries.get(job_id)
-        # What we have to say about it comes later than what the API knows.
+        # A waiting report is newer than the state at the API.
         if entry is not None and not entry.run_id and "status" not in self.journal.waiting_for(job_id):
             self.journal.begin()
             if entry.is_in_playbook:
@@ -134,7 +133,7 @@ class Core:
                 and entry.read(job, self._zone)
                 and has_times(job.get("job_schedule") or {})
             ):
-                # It got its schedule during its last run, and we said that it is completed before we saw that.
+                # It got its schedule during its last run, and was completed before that was seen.
                 self._jobs.step(entry, states.RESCHEDULED, now, known_status=states.COMPLETED)
             else:
                 self.entries.pop(job_id)
@@ -142,21 +141,21 @@ class Core:
             self.journal.commit()
 
     def gone(self, job_id: str, now: float) -> None:
-        """A job is not this client's any more."""
+        """Handle a job that is not this client's any more."""
         entry = self.entries.get(job_id)
         if entry is not None:
             self.journal.begin()
             entry.is_gone = True
             if entry.is_in_playbook:
-                # Its end will not be heard of here.
+                # The end of the playbook will not be reported here.
                 entry.is_in_playbook, entry.state = False, State(states.SCHEDULED)
             self._jobs.step(entry, states.REMOVE, now)
             self.journal.commit()
 
     def asked(self, job_id: str, event: str, name: str, now: float) -> bool:
-        """An event is asked for here, and not at an API; False if there is no such job.
+        """Handle an event that was requested without an API; False if there is no such job.
 
-        ``name`` is another one for each; the same one once more, after a crash, changes nothing.
+        ``name`` is unique; the same one again, after a crash, changes nothing.
         """
         entry = self.entries.get(job_id)
         if self.journal.fact(_LAST_ASKED) == name:
@@ -170,7 +169,7 @@ class Core:
         return True
 
     def saw_session(self, session: Mapping[str, Any], now: float) -> None:
-        """A session as it is at the API: where a round has begun without our job, the job joins it now."""
+        """Handle a session from the API: if a round has begun without our job, the job joins it now."""
         hold_off = hold_off_of(session)
         self._dispatcher.hold_offs[str(session.get("session_id"))] = hold_off
         jobs = session.get("jobs")
@@ -187,7 +186,7 @@ class Core:
                 continue
             if entry.state.status == states.SCHEDULED and entry.times is not None and not entry.run_id:
                 self.journal.begin()
-                # Our own clock may be behind: the time that this round is for is dealt with, if that is still to come.
+                # If our clock is behind, the due time of this round is still ahead; it is done with this run.
                 ahead = entry.times.after(now)
                 following = entry.times.after(ahead) if ahead is not None else None
                 is_for_it = ahead is not None and ahead - now <= 2 * hold_off
@@ -198,7 +197,7 @@ class Core:
                 self.journal.commit()
 
     def _take_tag_over(self, entry: Entry, tag: int, hold_off: float, now: float) -> None:
-        """A round was missed: know its tag before the next one, if it cannot be that our clock is late for this one."""
+        """Store the tag of a round that was missed, unless our clock may be behind and the job due for it soon."""
         is_soon = entry.next_due is not None and entry.next_due - now <= 2 * hold_off
         if not entry.run_id and entry.state.status not in states.ACTIVE and not is_soon:
             entry.session_tag = tag
@@ -207,13 +206,13 @@ class Core:
             self.journal.commit()
 
     def joined(self, answer: Joined, now: float) -> None:
-        """The API has said whether a run may join its session."""
+        """Handle the API's answer whether a run may join its session."""
         self.journal.begin()
         self._dispatcher.joined(answer, now)
         self.journal.commit()
 
     def tick(self, now: float) -> float | None:
-        """Do what there is to do; returns until when there is nothing more, None for as long as nothing happens."""
+        """Do what is due; returns the time of the next thing to do, None if there is none."""
         self.journal.begin()
         self._dispatcher.take_ended(now)
         for entry in self._jobs.take_due(now):
@@ -226,32 +225,32 @@ class Core:
         return min((moment for moment in moments if moment is not None), default=None)
 
     def reload(self, limits: Limits) -> None:
-        """Other limits hold from now on."""
+        """Change the limits."""
         self._dispatcher.reload(limits)
 
     def take_passing(self) -> dict[str, dict[str, Any]]:
-        """What the API may be told if there is time for it: keys of schedules by job. It is not kept any longer."""
+        """The reports of progress, keys of schedules by job, which are then removed here."""
         return self._dispatcher.reports.take_passing()
 
     @property
     def has_passing(self) -> bool:
-        """Whether there is something that the API may be told."""
+        """Whether there are reports of progress."""
         return bool(self._dispatcher.reports.passing)
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """The jobs that are known, by their ids."""
+        """The jobs by their ids."""
         return self._jobs.entries
 
     @property
     def active_runs(self) -> list[Run]:
-        """The runs that are under way."""
+        """The runs that have not ended."""
         return list(self._dispatcher.runs.values())
 
     # One job.
 
     def _alone(self, job_id: str, work: Callable[[], None]) -> None:
-        """Do something for one job. What goes wrong with that is undone and logged, and the other jobs are run."""
+        """Do something for one job; an error is undone and logged, and does not affect other jobs."""
         entry = self.entries.get(job_id)
         before = copy.copy(entry)
         try:
@@ -270,7 +269,7 @@ class Core:
             self._leave_out(job_id, f"a fault of the program ({type(error).__name__}: {str(error)[:200]})", error)
 
     def _leave_out(self, job_id: str, problem: str, fault: Exception | None = None) -> None:
-        """Say once why a job is not taken as it is."""
+        """Log once why a job is left out."""
         if self._refused.get(job_id) == problem:
             return
         if len(self._refused) >= _MOST_REFUSED:
@@ -305,30 +304,30 @@ class Core:
         if job_id not in self.entries:
             return
         if entry.state.status in states.ACTIVE and not entry.run_id and not entry.is_in_playbook:
-            # It is said to run here, and does not: this scheduler, or its disk, is another one than then.
+            # Its document says that it runs here, and it does not: the scheduler or its disk was replaced.
             self._jobs.settle(entry, None, now)
-        # One that another scheduler has put into its schedule is not new any more for what is asked of it.
+        # For an event a job that another scheduler has scheduled is not new.
         is_found = entry.state.status == states.NEW and (not event or status == states.SCHEDULED)
         if is_found:
             self._jobs.step(entry, states.FOUND, now, known_status=status)
         if event:
             if "event" in self.journal.waiting_for(job_id):
-                # The API does not know yet that the last one was heard; this one is looked at when it does.
+                # The API has not cleared the last event yet; this one is handled after that.
                 entry.tag = None
             else:
                 self._jobs.report(job_id, event="", seen_event=event)
                 self._jobs.step(entry, event, now, known_status=status)
         elif is_found:
-            # Its schedule has just been looked at; one without any time to come has completed it, and says so once.
+            # Its schedule was handled above, also if it has no more due times.
             pass
         elif entry.state.status == states.COMPLETED:
             if (is_changed or is_reopened(schedule)) and has_times(schedule):
                 self._jobs.step(entry, states.RESCHEDULED, now, known_status=status)
         elif is_changed and entry.state.status == states.SCHEDULED:
-            # What would have been due in the past by the new schedule, is not made up for.
+            # Past due times of the new schedule are not caught up.
             entry.last_due = max(entry.last_due or 0, now - 1)
             if entry.session_id and not has_times(schedule):
-                # The rounds of its session say when.
+                # The rounds of its session decide when it runs.
                 self._jobs.arm(entry, now)
             else:
                 self._jobs.step(entry, states.RESCHEDULED, now, known_status=status)

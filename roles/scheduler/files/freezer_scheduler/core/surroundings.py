@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the scheduler says to its surroundings, and hears from them: limits, questions for the API, and processes."""
+"""The interfaces of the core: limits, questions to the API, and processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .runs import Run
 
 @dataclass(frozen=True)
 class Limits:
-    """How much is done at once, and what is allowed. Seconds; 0 for no limit."""
+    """Limits of what is done at once, and permissions. Times in seconds, 0 for none."""
 
     concurrent_jobs: int = 1
     per_storage: Mapping[str, int] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Joined(NamedTuple):
 
 
 class Started(NamedTuple):
-    """The process of an agent: its id, when it started in the words of the kernel, and its scope of systemd."""
+    """The process of an agent: its id, the kernel's mark of its start, and its systemd scope."""
 
     pid: int
     born: str = ""
@@ -51,16 +51,16 @@ class Started(NamedTuple):
 
 
 class Executor(Protocol):
-    """What runs actions."""
+    """Runs actions."""
 
     def start(self, run: Run, what: Mapping[str, Any]) -> Started:
-        """Start an action, a bare ``freezer_action``; raises OSError or FreezerError if that is not possible."""
+        """Start an action, a bare ``freezer_action``. Raises OSError, FreezerError."""
 
     def adopt(self, run: Run) -> bool:
         """Watch the process of a run that an earlier scheduler started; False if it has ended."""
 
     def leftover(self, run: Run) -> Outcome:
-        """The result of a process that has ended while no scheduler watched."""
+        """The result of a process that has ended while no scheduler ran."""
 
     def abort(self, run: Run) -> None:
         """End the process and all that it started; the outcome follows."""
@@ -69,7 +69,7 @@ class Executor(Protocol):
         """The runs whose process has ended since the last call."""
 
     def progress(self, run: Run) -> dict[str, Any] | None:
-        """How far the process is, if it says so."""
+        """The progress that the process has reported, or None."""
 
     def forget(self, run: Run) -> None:
-        """Remove what was kept for the run."""
+        """Remove the files of the run."""

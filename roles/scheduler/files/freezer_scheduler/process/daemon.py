@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""One scheduler for each client: the lock that says so, and going into the background."""
+"""The lock of a scheduler, one for each client, and running in the background."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _READY = b"\0ready"
 
 
 class AlreadyRuns(FreezerError):
-    """There is a scheduler of this client."""
+    """A scheduler of this client runs already."""
 
 
 class NotStarted(FreezerError):
@@ -32,14 +32,14 @@ class NotStarted(FreezerError):
 
 
 class Lock:
-    """The file that a running scheduler holds, with its process id in it."""
+    """The lock file of a running scheduler, with its process id in it."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "scheduler.pid"
         self._descriptor = -1
 
     def take(self) -> None:
-        """Be the only one, until this process ends. Raises AlreadyRuns, OSError."""
+        """Lock until this process ends. Raises AlreadyRuns, OSError."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + _PROBE_SECONDS
@@ -49,7 +49,7 @@ class Lock:
                 break
             except OSError:
                 pid = self.holder()
-                # `status` and `stop` take it for a moment too, to see whether it is free.
+                # `status` and `stop` lock it for a short time too, to see whether it is free.
                 if pid or time.monotonic() > deadline:
                     os.close(descriptor)
                     raise AlreadyRuns(f"A scheduler of this client runs already (process {pid}).") from None
@@ -63,7 +63,7 @@ class Lock:
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def holder(self) -> int | None:
-        """The process that holds it, or None."""
+        """The process that has locked it, or None."""
         try:
             with open(self._path, "r+", encoding="ascii") as file:
                 try:
@@ -75,7 +75,7 @@ class Lock:
         return None
 
     def end_holder(self) -> int | None:
-        """Ask the holder to end and wait for it; returns its id, None if there is none. Raises FreezerError."""
+        """End the process that has locked it and wait for it; returns its id, or None. Raises FreezerError."""
         pid = self.holder()
         if not pid:
             return None
@@ -90,9 +90,9 @@ class Lock:
 
 
 def in_background(work: Callable[[Callable[[], None]], str], lock: Lock, log: Path) -> None:
-    """Do the work in a daemon, and return when it says that it is ready; what it prints goes to the file ``log``.
+    """Do the work in a daemon, and return when it is ready; its output goes to the file ``log``.
 
-    The work returns what went wrong, or nothing. Raises NotStarted with that if it ends before it is ready.
+    The work returns an error as a sentence, or "". Raises NotStarted with it if the work ends before it is ready.
     """
     reader, writer = os.pipe()
     child = os.fork()
@@ -104,7 +104,7 @@ def in_background(work: Callable[[Callable[[], None]], str], lock: Lock, log: Pa
         said = pipe.read()
     os.waitpid(child, 0)
     if said != _READY:
-        raise NotStarted(said.decode(errors="replace") or f"The scheduler ended before it was ready; {log} says more.")
+        raise NotStarted(said.decode(errors="replace") or f"The scheduler ended before it was ready; see {log}.")
 
 
 def _be_daemon(work: Callable[[Callable[[], None]], str], lock: Lock, log: Path, writer: int) -> NoReturn:
@@ -119,7 +119,7 @@ def _be_daemon(work: Callable[[Callable[[], None]], str], lock: Lock, log: Path,
                     files_preserve=_own_descriptors(),
                     stdout=output,
                     stderr=output,
-                    # What agents inherit stays as the caller has it.
+                    # Agents inherit the umask of the caller.
                     umask=mask,
                     prevent_core=False,
                     signal_map={},
@@ -128,7 +128,7 @@ def _be_daemon(work: Callable[[Callable[[], None]], str], lock: Lock, log: Path,
 
                 def say(text: bytes) -> None:
                     if not pipe.closed:
-                        # The starter may have been killed meanwhile.
+                        # The parent may have been killed meanwhile.
                         with contextlib.suppress(BrokenPipeError):
                             pipe.write(text)
                         pipe.close()
@@ -142,13 +142,13 @@ def _be_daemon(work: Callable[[Callable[[], None]], str], lock: Lock, log: Path,
 
 
 def _own_descriptors() -> list[int]:
-    """The descriptors that this program has opened: objects have them, and will close them.
+    """The descriptors that this program has opened, which their objects will close.
 
-    Those that the caller has handed down have survived an exec, so they are inheritable, and ours are not.
+    Those inherited from the caller have survived an exec, so they are inheritable, and ours are not.
     """
     found = []
     for name in os.listdir("/proc/self/fd"):
-        # One of them was that of this folder.
+        # One of them was the descriptor of this folder.
         with contextlib.suppress(OSError):
             if not os.get_inheritable(int(name)):
                 found.append(int(name))
@@ -156,7 +156,7 @@ def _own_descriptors() -> list[int]:
 
 
 def open_standard_streams() -> None:
-    """Open those that the caller has closed, or the next file that is opened would be taken for them."""
+    """Open standard streams that the caller has closed; else the next file gets their descriptor."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What systemd wants to know of a service (sd_notify), where it is systemd that started us."""
+"""Notifications to systemd (sd_notify), if systemd started this process."""
 
 from __future__ import annotations
 

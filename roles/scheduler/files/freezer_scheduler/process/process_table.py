@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What Linux says of processes: when one was born, who belongs to its session, who carries a mark."""
+"""Facts about processes from Linux: their start, their session, marks in their environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 @lru_cache(maxsize=1)
 def boot_id() -> str:
-    """A word for the time since the machine was started."""
+    """The id of the current boot of the machine; empty if it is unknown."""
     try:
         return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -24,16 +24,16 @@ def boot_id() -> str:
 
 
 def born(pid: int) -> str:
-    """A word that no other process of this id has had, nor will have; empty if there is no such process.
+    """A mark of the start of a process, unique among processes with this id; empty if there is no such process.
 
-    One that has ended and waits to be reaped does not count.
+    A zombie does not count.
     """
     fields = _stat(pid)
     return f"{boot_id()}:{fields[19]}" if fields and fields[0] not in ("Z", "X") else ""
 
 
 def in_session(leader: int) -> set[int]:
-    """The living processes of the session, or of the process group, that this one has begun."""
+    """The living processes of the session, or of the process group, of a leader."""
     found = set()
     for pid in _all():
         fields = _stat(pid)
@@ -44,7 +44,7 @@ def in_session(leader: int) -> set[int]:
 
 
 def marked(name: str, value: str) -> Iterator[int]:
-    """The processes that have this variable in the environment that they were started with, as far as we may look."""
+    """The processes that were started with this environment variable, as far as we may read it."""
     wanted = f"{name}={value}".encode()
     for pid in _all():
         with contextlib.suppress(OSError):
@@ -53,7 +53,7 @@ def marked(name: str, value: str) -> Iterator[int]:
 
 
 def kill_scope(pid: int, scope: str) -> None:
-    """Kill everything in a scope of systemd, also what has left the session."""
+    """Kill all processes in a systemd scope, also those that have left the session."""
     if not scope:
         return
     with contextlib.suppress(OSError):

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Agents as processes: started, watched, ended with all that they have started, and found again after a restart.
+"""The processes of agents: started, watched, ended with all their children, and found again after a restart.
 
-Each has a session, and so a process group, of its own, and outlives the scheduler: what it has to say it writes into
-files of the run, which a later scheduler reads. The action reaches it through a file in memory, never through an
-argument or the disk.
+Each has its own session, and so its own process group, and outlives the scheduler: it writes its result and progress to
+files of the run, which a later scheduler reads. It gets the action through a file in memory, never through an argument or
+the disk.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from . import process_table
 
 LOG = logging.getLogger("freezer_scheduler")
 
-#: The agent has this long to clean up after an abort; then it is killed, with what it has left. Together well under 10.
+#: How long an agent may clean up after an abort before it is killed with its children. An abort takes under 10 seconds.
 PATIENCE_SECONDS = 6.0
 _KILL_AGAIN_SECONDS = 0.2
 _TAIL_BYTES = 400
@@ -49,9 +49,9 @@ class _Watched:
 
 
 class Processes:
-    """The agents of one scheduler. ``folder`` is where their runs have files. ``scope`` makes the words that put a
-    command into a unit of systemd by a name; None where there is no systemd. An agent that is handed an ``exec`` runs it
-    only while ``allow_exec`` is true."""
+    """The agents of one scheduler. ``folder`` is for the files of their runs. ``scope`` returns the arguments that run a
+    command in a systemd scope of a name; None without systemd. An agent runs an ``exec`` only while ``allow_exec`` is
+    true."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class Processes:
                 stderr=log,
                 pass_fds=(result, progress),
                 cwd="/",
-                # An agent is told by the scheduler's environment what it reaches clouds with.
+                # The environment of the scheduler has the credentials for clouds.
                 env={**os.environ, process.RUN_MARK: mark},
                 own_session=True,
             )
@@ -110,7 +110,7 @@ class Processes:
         """Watch the process of a run that an earlier scheduler started; False if it has ended."""
         pid = run.pid if run.pid and process_table.born(run.pid) == run.born else 0
         if not pid:
-            # The scheduler may have died between the start and the note of it.
+            # The scheduler may have died between the start and the record of it.
             pid = next((one for one in process_table.marked(process.RUN_MARK, _mark(run)) if os.getpgid(one) == one), 0)
         if not pid:
             return False
@@ -122,11 +122,11 @@ class Processes:
         return True
 
     def leftover(self, run: Run) -> Outcome:
-        """What came of a process that has ended while nobody watched."""
+        """The result of a process that has ended while no scheduler ran."""
         return self._outcome(run, None)
 
     def abort(self, run: Run) -> None:
-        """Ask the agent and all that it has started to end; after a while they are killed."""
+        """Terminate the agent and all its children; they are killed if they do not end."""
         watched = self._watched.get(run.run_id)
         if watched is not None and watched.aborted_at is None:
             watched.aborted_at = self._clock()
@@ -148,13 +148,13 @@ class Processes:
         return found
 
     def wait(self, timeout: float) -> None:
-        """Return when a process ends, something else that is registered happens, or the time is over."""
+        """Return when a process ends, another registered event happens, or after ``timeout`` seconds."""
         if any(one.aborted_at is not None for one in self._watched.values()):
             timeout = min(timeout, _KILL_AGAIN_SECONDS)
         self.selector.select(max(timeout, 0))
 
     def progress(self, run: Run) -> dict[str, Any] | None:
-        """How far the agent is, if it says so."""
+        """The progress that the agent has reported, or None."""
         try:
             found = json.loads((self._runs / run.run_id / "progress").read_bytes()[:1024])
         except (OSError, ValueError):
@@ -162,11 +162,11 @@ class Processes:
         return found if isinstance(found, dict) else None
 
     def forget(self, run: Run) -> None:
-        """Remove the files of a run. What the agent said stays in the log of the job until its next run."""
+        """Remove the files of a run. The output of the agent stays in the log of the job until its next run."""
         shutil.rmtree(self._runs / run.run_id, ignore_errors=True)
 
     def close(self) -> None:
-        """Watch no more; the agents go on."""
+        """Stop watching; the agents go on."""
         for watched in list(self._watched.values()):
             self._unwatch(watched)
         self.selector.close()
@@ -185,7 +185,7 @@ class Processes:
             watched.child.leave()
 
     def _is_swept(self, watched: _Watched) -> bool:
-        """Whether nothing of an aborted run is left; what resists is killed when its time is over."""
+        """Whether all processes of an aborted run have ended; those that have not are killed after their time."""
         if watched.is_gone and watched.child is not None:
             watched.child.wait()
         left = self._members(watched.run, with_leader=not watched.is_gone)
@@ -235,7 +235,7 @@ def _mark(run: Run) -> str:
 
 
 def _opened(stack: contextlib.ExitStack, path: Path, flags: int = os.O_TRUNC) -> int:
-    """A descriptor for writing, of a file that only its owner can read, beyond those that a process begins with."""
+    """A descriptor above 9 for writing to a file that only its owner can read."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, 0o600)
     moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
     os.close(descriptor)

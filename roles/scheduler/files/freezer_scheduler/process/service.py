@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The running scheduler: core, agents, conversation and signals, in one loop."""
+"""The running scheduler: core, agents, API and signals, in one event loop."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ from .processes import Processes
 
 LOG = logging.getLogger("freezer_scheduler")
 
-#: The clock of the wall may be set meanwhile: nobody sleeps longer than this.
+#: The longest sleep, since the system clock may be set meanwhile.
 _LONGEST_SLEEP_SECONDS = 15.0
 _LAST_WORDS_SECONDS = 10.0
 JOURNAL_NAME = "scheduler.db"
 
 
 class Service:
-    """One scheduler until SIGTERM. ``folder`` is its own; ``reread`` gives the settings anew for SIGHUP.
+    """A scheduler until SIGTERM. ``folder`` is its own; ``reread`` reads the settings again for SIGHUP.
 
     ``uploads`` is a folder of jobs that are stored at the API when it is reached for the first time.
     """
@@ -79,10 +79,10 @@ class Service:
         self._mention_at = 0.0
 
     def run(self, ready: Callable[[], None]) -> None:
-        """Run until SIGTERM or SIGINT. Agents that are at work then go on, and are found again at the next start."""
+        """Run until SIGTERM or SIGINT. Running agents go on, and are found again at the next start."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._receive)
-        # What an earlier scheduler found out about the API holds no more.
+        # The state of the API from an earlier scheduler is outdated.
         self._journal.begin()
         self._journal.note(API_STATE, "")
         self._journal.commit()
@@ -101,7 +101,7 @@ class Service:
                 self._api.stop(_LAST_WORDS_SECONDS)
             active = len(self._core.active_runs)
             LOG.info(
-                "The scheduler ends%s", f"; {active} runs go on, and are taken up at the next start" if active else ""
+                "The scheduler ends%s", f"; {active} runs go on, and are continued at the next start" if active else ""
             )
             self._processes.close()
             self._journal.close()
@@ -159,7 +159,7 @@ class Service:
             os.read(self._pipe, 4096)
         for asked in list(self._events.waiting()):
             if isinstance(asked, str):
-                LOG.warning("The file %s of the events asks for nothing that can be done", asked)
+                LOG.warning("The file %s of the events is no event; it is removed", asked)
                 self._events.answered(asked)
                 continue
             if asked.job_id not in self._core.entries:
@@ -167,7 +167,7 @@ class Service:
                 self._folder_at = 0.0
                 self._look_at_folder()
             if not self._core.asked(asked.job_id, asked.event, asked.name, time.time()):
-                LOG.warning("Job %s: %s was asked for, and there is no such job", asked.job_id, asked.event)
+                LOG.warning("Job %s: %s was requested, but there is no such job", asked.job_id, asked.event)
             self._events.answered(asked.name)
 
     def _look_at_folder(self) -> None:
@@ -190,7 +190,7 @@ class Service:
             passing = self._core.take_passing()
             self._mention_at = time.monotonic() + self._settings.limits.progress_seconds
         if self._api is None:
-            # A job that is gone may be one of an API that was used before, and will be told there.
+            # Reports of a job that is gone may be for an API that was used before, and are kept.
             entries = self._core.entries.values()
             if passing or self._journal.waiting_reports(1):
                 self._journal.settle([entry.job_id for entry in entries if not entry.is_gone], passing)
@@ -203,7 +203,7 @@ class Service:
         uploads = JobFolder(self._uploads) if self._uploads is not None else None
 
         def make() -> Conversation:
-            # SQLite's connections belong to one thread each.
+            # A SQLite connection belongs to one thread.
             return Conversation(self._settings.connect, Journal(self._path), self._client_id, about, uploads)
 
         return ApiThread(make, self._settings.interval_seconds, self._tell, self._has_sessions)
@@ -235,12 +235,14 @@ class Service:
                 self._api.interval_seconds = settings.interval_seconds
                 self._api.look_now()
             self._folder_at = 0.0
-            LOG.info("The configuration was read again; what says who and where the API is, holds from the next start")
+            LOG.info(
+                "The configuration was read again; limits and intervals apply now, other options from the next start"
+            )
         notify("READY=1")
 
 
 def take_whereabouts(core: Core, job_id: str, job: dict[str, Any] | None, now: float) -> None:
-    """Tell the core what has become of a job that was not among the others."""
+    """Pass the current state of a job that is no longer in the list to the core."""
     if job is None:
         core.gone(job_id, now)
     elif not job_problem(job) and (job.get("job_schedule") or {}).get("status") in ("completed", "removed"):
@@ -250,7 +252,7 @@ def take_whereabouts(core: Core, job_id: str, job: dict[str, Any] | None, now: f
 
 
 def scopes(settings: Settings) -> Callable[[str], list[str]] | None:
-    """What puts an agent into a scope of systemd, where that is possible and wanted."""
+    """Arguments that run an agent in a systemd scope; None if that is not possible or not wanted."""
     program = shutil.which("systemd-run")
     if not settings.systemd_scopes or os.geteuid() != 0 or program is None or not os.path.isdir("/run/systemd/system"):
         return None

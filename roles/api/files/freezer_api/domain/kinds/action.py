@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Actions: stored as they are sent, if an agent could carry them out."""
+"""Actions: stored as sent, if an agent could run them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .looking import look_at_action
 
 
 class ActionRules(Rules):
-    """The life of actions."""
+    """The rules of actions."""
 
     def __init__(self) -> None:
         super().__init__(KIND)

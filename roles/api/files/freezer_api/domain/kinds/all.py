@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of every kind, by the name that its routes have."""
+"""The rules of every kind, by the name of its routes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Backups: what a client sends is stored below ``backup_metadata``, as it was sent."""
+"""Backups: what a client sends is stored below ``backup_metadata``, as sent."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ...errors import BadRequestError
 from ...store.base import Document, Owner, Stored
 from .base import Rules
 
-_WHERE_IT_LIES = ("container", "hostname")
+_LOCATION = ("container", "hostname")
 _NOT_CHANGED = ("backup_id", "user_id", "user_name", "project_id", "backup_metadata")
 
 
 class BackupRules(Rules):
-    """The life of backups."""
+    """The rules of backups."""
 
     def __init__(self) -> None:
         super().__init__(BACKUP)
@@ -29,13 +29,13 @@ class BackupRules(Rules):
         if body.get("status", "available") not in INCOMPLETE_STATUSES:
             # The README writes host_name, the agent has always sent hostname.
             named = {**body, "hostname": body.get("hostname") or body.get("host_name")}
-            missing = [key for key in _WHERE_IT_LIES if not named.get(key)]
+            missing = [key for key in _LOCATION if not named.get(key)]
             if missing:
                 raise BadRequestError(f"{missing[0]!r} is missing or empty", title="Bad Data Format")
         return sent
 
     def without_owner(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        # All of it is metadata and stays as it was sent; the document around it says whose it is.
+        # All of it is metadata and stays as sent; the owner is in the document around it.
         return {key: value for key, value in body.items() if key != "_version"}
 
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
@@ -49,7 +49,7 @@ class BackupRules(Rules):
         }
 
     def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
-        # The store knows its owner by the id alone.
+        # The store has the id of the owner only.
         name = {"user_name": stored.document["user_name"]} if "user_name" in stored.document else {}
         return {**super().replacement(sent, stored, now), **name}
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How what a client sends becomes a document, for all kinds; the modules beside this one say what is special."""
+"""Making documents from what clients send, for all kinds; the modules beside this one have what differs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..validation import Checks
 
 
 class Rules:
-    """The life of the documents of one kind.
+    """The rules of the documents of one kind.
 
     The methods make documents and do not store them. ``now`` is in seconds since 1970.
     """
@@ -27,30 +27,30 @@ class Rules:
         self._checks = Checks(kind)
 
     def usual(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A body in the form in which documents are stored, from another one that is understood.
+        """A body in the form in which documents are stored, from an older form.
 
-        Everything else is asked about this form. Raises BadRequestError for one that contradicts itself.
+        All other methods get this form. Raises BadRequestError for one that contradicts itself.
         """
         return dict(body)
 
     def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of a body that its sender decides, checked to be enough for a document."""
+        """The part of a valid body that its sender decides. Raises BadRequestError."""
         if not body:
             raise BadRequestError("Missing request body")
         self._checks.whole(body)
         return self.without_owner(body)
 
     def checked_as(self, document_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of a body that its sender decides, if it is sent to this id."""
+        """The same for a body that is sent to an id."""
         return self.checked({**body, self.kind.id_key: document_id} if body else body)
 
     def checked_changes(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The part of a body that its sender decides, checked to be good for a change."""
+        """The part of a valid change that its sender decides. Raises BadRequestError."""
         self._checks.part(body)
         return self.without_owner(body)
 
     def without_owner(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A body without what only the server decides: whose the document is, its version, its id."""
+        """A body without what the server decides: owner, version, id."""
         owned = ("user_id", "project_id", "_version", self.kind.id_key)
         return {key: value for key, value in body.items() if key not in owned}
 
@@ -64,24 +64,24 @@ class Rules:
         return {**sent, self.kind.id_key: document_id, "user_id": owner.user_id, "project_id": owner.project_id}
 
     def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
-        """The document that takes the place of a stored one; its owner stays."""
+        """The document that replaces a stored one; its owner stays."""
         return self.new(sent, stored.id, stored.owner, now)
 
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
-        """The document after a change: objects are merged, everything else replaced, nothing else touched."""
+        """The document after a change: objects are merged, other values replaced."""
         return merged(stored.document, changes)
 
     def remarks(self, old: Document | None, new: Document) -> list[str]:
-        """What its sender should hear about a document that is stored all the same; ``old`` is what it replaces.
+        """Warnings for the sender of a document; ``old`` is the one that it replaces.
 
-        What has not changed was looked at when it came. Raises BadRequestError for what cannot be stored.
+        Only what has changed is checked. Raises BadRequestError for what cannot be stored.
         """
         return []
 
     def companions(
         self, store: Store, old: Stored | None, new: Document | None, owner: Owner
     ) -> tuple[Document | None, list[Change]]:
-        """What has to be stored together with a document: the document as it will be, and other changes.
+        """The document as it is stored, and the changes that have to be stored together with it.
 
         ``old`` is None for a document that is created, ``new`` for one that is deleted.
         """

@@ -16,7 +16,7 @@ from .base import Rules
 
 
 class ClientRules(Rules):
-    """The life of clients."""
+    """The rules of clients."""
 
     def __init__(self) -> None:
         super().__init__(CLIENT)

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs: times that the server writes, defaults of actions, events, and the action documents that a job brings along.
+"""Jobs: times that the server writes, defaults of actions, events, and the action documents of a job.
 
-Every action of a job has an ``action_id`` and a document of its own. Where the sender names no id, that document
-belongs to the job: it says so in its key ``job_id``, is rewritten with the job and deleted with it. Where the sender
-names an id that exists, the job takes what it does not say itself from there, and leaves the document alone; where it
-names one that does not exist, the document is created and then lives on its own.
+Every action of a job has an ``action_id`` and a document. If the sender names no id, that document belongs to the job:
+it has the key ``job_id``, is changed with the job and deleted with it. If the sender names an id that exists, keys that
+the action does not have are taken from that document, which stays as it is; if the id does not exist, the document is
+created, and does not belong to the job.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NOT_ITS_OWN = ("action_id", "user_id", "project_id", "job_id")
 
 
 class JobRules(Rules):
-    """The life of jobs."""
+    """The rules of jobs."""
 
     def __init__(self) -> None:
         super().__init__(JOB)
@@ -45,12 +45,12 @@ class JobRules(Rules):
             raise BadRequestError(str(error)) from error
 
     def checked(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        # An empty body is told what a job needs, as it always was.
+        # The error for an empty body names what a job needs.
         self._checks.whole(body)
         return self.without_owner(body)
 
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
-        # Schedulers count from when it was made: the sender has no say in that.
+        # Schedulers count from this time, so the sender cannot set it.
         schedule = {"time_started": -1, "time_ended": -1, **sent.get("job_schedule", {}), "time_created": now}
         return super().new({**sent, "job_schedule": answerable(schedule)}, document_id, owner, now)
 
@@ -109,7 +109,7 @@ class JobRules(Rules):
 
 
 def with_event(job: Mapping[str, Any], event: str) -> tuple[Document | None, str]:
-    """The job with an event requested of its scheduler, None if it stays as it is; and what the requester is told."""
+    """The job with an event requested of its scheduler, None if it stays as it is; and the answer to the request."""
     schedule = job["job_schedule"]
     wanted = answerable({**schedule, "event": event})
     if wanted["event"] != event:
@@ -127,7 +127,7 @@ def _as_old_as(stored: Stored, schedule: Mapping[str, Any]) -> Document:
 
 
 def _with_whole_actions(store: Store, job: Mapping[str, Any], owner: Owner) -> Document:
-    """A job whose actions say all that they do: first what their documents say, then the defaults of the job."""
+    """A job with complete actions: missing keys are from their documents, then from the defaults of the job."""
     actions = [
         action if "freezer_action" in action else _from_document(store, action, owner, job.get("action_defaults"))
         for action in job["job_actions"]
@@ -139,7 +139,7 @@ def _with_whole_actions(store: Store, job: Mapping[str, Any], owner: Owner) -> D
 
 
 def _owned_actions(store: Store, job: Stored | None) -> list[Stored | None]:
-    """For each action of a stored job its document if that belongs to the job, else None."""
+    """For each action of a stored job its document if it belongs to the job, else None."""
     if job is None:
         return []
     owned: list[Stored | None] = []
@@ -151,19 +151,19 @@ def _owned_actions(store: Store, job: Stored | None) -> list[Stored | None]:
 
 
 def _action_in_project(store: Store, action_id: str, owner: Owner) -> Stored | None:
-    """The action of an id, whoever of the project made it: in a project an id can be taken only once."""
+    """The action of an id, of any user of the project: an id is unique in a project."""
     return store.get("action", action_id, Scope(project_id=owner.project_id))
 
 
 def _from_document(store: Store, sent: Mapping[str, Any], owner: Owner, defaults: Any) -> Document:
-    """An action that does not say what to do as its document says, or as defaults will. Raises BadRequestError."""
+    """An action without a ``freezer_action``, completed from its document, or left to the defaults. Raises BadRequestError."""
     known = _action_in_project(store, sent["action_id"], owner) if sent.get("action_id") else None
     if known is not None:
         return {**{key: value for key, value in known.document.items() if key not in _NOT_ITS_OWN}, **sent}
     if defaults is not None:
         return {**sent, "freezer_action": {}}
     raise BadRequestError(
-        f"There is no action {sent['action_id']}, and the job does not say what it does"
+        f"There is no action {sent['action_id']}, and the job has no freezer_action for it"
         if "action_id" in sent
         else "An action of a job needs a freezer_action, or the action_id of an action that exists"
     )

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions: their state is written by the schedulers, their jobs by routes of their own."""
+"""Sessions: schedulers write their state, and separate routes their jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .looking import look_at_schedule
 
 _NEW_HOLD_OFF_SECONDS = 30
 
-#: What rounds and association write: a session that is replaced keeps it, or its jobs would be out of step.
+#: What rounds and association write; a session that is replaced keeps it.
 _STATE = (
     "session_tag",
     "jobs",
@@ -34,7 +34,7 @@ _STATE = (
 
 
 class SessionRules(Rules):
-    """The life of sessions."""
+    """The rules of sessions."""
 
     def __init__(self) -> None:
         super().__init__(SESSION)
@@ -48,7 +48,7 @@ class SessionRules(Rules):
     def without_owner(self, body: Mapping[str, Any]) -> dict[str, Any]:
         sent = super().without_owner(body)
         if not sent.get("jobs", True):
-            # "No jobs", which has been written [] and null too, does not take any away.
+            # "No jobs", which older documents write as [] or null, removes none.
             del sent["jobs"]
         return sent
 
@@ -68,7 +68,7 @@ class SessionRules(Rules):
     ) -> tuple[Document | None, list[Change]]:
         if old is None or new is not None:
             return new, []
-        # A session that is deleted gives its jobs free; they would ask it for their rounds for ever.
+        # The jobs of a deleted session leave it; else they would ask it for rounds for ever.
         changes: list[Change] = []
         jobs = old.document.get("jobs")
         for job_id in jobs if isinstance(jobs, Mapping) else ():

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The contract of the API as an OpenAPI document, made of the routes and of the documents' own schemas.
+"""The contract of the API as an OpenAPI document, made from the routes and from the schemas of the documents.
 
 ``python -m ansible_collections.freezer.backup.roles.api.files.freezer_api.http.contract.document`` writes it for docs/.
 """
@@ -68,7 +68,7 @@ def document() -> Described:
             "version": "2",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             "description": "Clients, jobs, actions, sessions and backups. v1 shows the documents of a user, v2 those of a"
-            " project. docs/api.md says in words what a schema cannot.",
+            " project. docs/api.md describes what a schema cannot.",
         },
         "security": [{"token": []}, {"basic": []}, {}],
         "paths": paths,
@@ -77,7 +77,7 @@ def document() -> Described:
 
 
 def _laid_out(value: Any, indent: int = 0, used: int = 0) -> str:
-    """JSON in which everything is on one line that fits there."""
+    """JSON in which every value that fits on one line is on one."""
     line = json.dumps(value)
     if used + len(line) < _LINE_WIDTH or not isinstance(value, (dict, list)) or not value:
         return line
@@ -96,8 +96,8 @@ def _discovery() -> Described:
     described: Described = {}
     for path, name, status, media_type, summary in (
         ("/", "versions", 300, "application/json", "The versions of the API"),
-        ("/v1", "homeV1", 200, "application/json-home", "Where everything of v1 lies"),
-        ("/v2", "homeV2", 200, "application/json-home", "Where everything of v2 lies"),
+        ("/v1", "homeV1", 200, "application/json-home", "The resources of v1"),
+        ("/v2", "homeV2", 200, "application/json-home", "The resources of v2"),
         ("/healthcheck", "health", 200, "text/plain", "Whether requests can be served"),
         ("/openapi.json", "contract", 200, "application/json", "This document"),
     ):
@@ -114,7 +114,7 @@ def _in_version(version: int, tag: str, paths: Described) -> Described:
     for path, (names, methods) in paths.items():
         tagged = {method: {"tags": [f"{tag} v{version}"], **described} for method, described in methods.items()}
         if version == 2:
-            # There may be no such project.
+            # No project may have this id.
             for described in tagged.values():
                 described["responses"].setdefault("404", error_reference(404))
         common = parameter_references((*project, *names))
@@ -160,7 +160,7 @@ def _kind_paths(version: int, kind: Kind) -> Described:
             {
                 "post": operation(
                     f"batch{title}{suffix}",
-                    f"Write many {many}, each with an answer of its own",
+                    f"Write many {many}, with a result for each",
                     {200: json_body(reference(batch_name(kind) + "Outcome"))},
                     WITH_BODY,
                     (),

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the operations of the contract have in common: parameters, headers, errors, and how one is described."""
+"""The common parts of the operations of the contract: parameters, headers, errors."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .schemas import INTEGER, TEXT, Schema, id_schema, reference, stored_name
 
 Described = dict[str, Any]
 
-#: What every request with a sender can come to, and what every one with a body.
+#: Errors of every authenticated request, and of every one with a body.
 ALWAYS = (401, 403, 406, 415, 429, 431, 503)
 WITH_BODY = (400, *ALWAYS, 411, 413)
 
 _ERRORS = (400, 401, 403, 404, 405, 406, 409, 411, 412, 413, 415, 429, 431, 503)
-#: What the server in front of the application says: in a line of text, without the id of a request; 413 both may say.
+#: Errors of the server, in a line of text without a request id; 413 can come from the application too.
 _OF_THE_SERVER = {413: ("application/json", "text/plain"), 431: ("text/plain",)}
 _HEADERS = ("ETag", "Location", "Retry-After", "WWW-Authenticate", "x-openstack-request-id")
 _EVERYWHERE = ("x-openstack-request-id",)
@@ -86,9 +86,12 @@ def parameters() -> Described:
     found: Described = {
         "limit": {"schema": {"type": "integer", "minimum": 0, "maximum": MAX_LIMIT, "default": 10}},
         "offset": {"schema": {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}},
-        "all_projects": {"schema": {"type": "boolean", "default": False}, "description": "Everybody's documents."},
-        "etags": {"schema": {"type": "boolean", "default": False}, "description": "The ETags of the documents, too."},
-        "search": {**json_body(reference("Search")), "description": "What can be in the body as well."},
+        "all_projects": {
+            "schema": {"type": "boolean", "default": False},
+            "description": "The documents of all projects.",
+        },
+        "etags": {"schema": {"type": "boolean", "default": False}, "description": "Also the ETags of the documents."},
+        "search": {**json_body(reference("Search")), "description": "The search, which can be in the body instead."},
     }
     for rules in RULES.values():
         for name in filters(rules.kind):
@@ -96,8 +99,8 @@ def parameters() -> Described:
     found["search_backups"] = {**found["search"], "name": "search", **json_body(reference("BackupSearch"))}
     found = {name: {"name": name, "in": "query", **described} for name, described in found.items()}
     for name, description in (
-        ("If-Match", "The ETag of the state that this was made from."),
-        ("If-None-Match", "The ETag of what the client has seen."),
+        ("If-Match", "The ETag of the state that the change is based on."),
+        ("If-None-Match", "The ETag of the answer that the client has."),
     ):
         found[name] = {"name": name, "in": "header", "schema": TEXT, "description": description}
     in_path = {"required": True, "in": "path"}
@@ -108,7 +111,7 @@ def parameters() -> Described:
 
 
 def links(kind: Kind, version: int) -> Described:
-    """Where the id of a document that was created leads."""
+    """The operations that take the id of a document that was created."""
     project = {"project_id": "$request.path.project_id"} if version == 2 else {}
     return {
         verb: {
@@ -120,7 +123,7 @@ def links(kind: Kind, version: int) -> Described:
 
 
 def components() -> Described:
-    """Everything that operations refer to by name, schemas aside."""
+    """All components that operations refer to by name, except schemas."""
     return {
         "securitySchemes": {
             "token": {"type": "apiKey", "in": "header", "name": "X-Auth-Token"},

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What bodies look like, as JSON schemas: the documents' own, and those of everything around them."""
+"""The JSON schemas of bodies: those of the documents, and those of what contains them."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from ...store.base import MAX_INTEGER, MIN_INTEGER
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
-#: Whatever stands in for a number has to fit in 64 bits.
+#: All numbers have to fit in 64 bits.
 INTEGER: Schema = {"type": "integer", "minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
 WARNINGS: Schema = {
     "type": "array",
     "items": TEXT,
-    "description": "What is stored, and will not be carried out as it says by the agent of this release.",
+    "description": "What is stored, but the agent of this release will not do as written.",
 }
 VERSION: Schema = {"type": "integer", "minimum": 1}
 
@@ -120,7 +120,7 @@ def _without_required(schema: Mapping[str, Any]) -> Schema:
 
 def _sent(kind: Kind) -> Schema:
     if kind.name == "backup":
-        # Where it lies has to be said unless that is not known yet, or no longer.
+        # An incomplete backup may have no location.
         incomplete = {"properties": {"status": {"enum": list(INCOMPLETE_STATUSES)}}, "required": ["status"]}
         named: Schema = {"type": "string", "minLength": 1}
         complete = {
@@ -133,14 +133,14 @@ def _sent(kind: Kind) -> Schema:
 
 
 def _checked(kind: Kind, schema: Mapping[str, Any]) -> Schema:
-    """The schema of what is sent of a kind, where actions and schedules are looked at more closely than at what is stored."""
+    """The schema of a kind as it is sent, with stricter schemas of actions and schedules than for what is stored."""
     properties = dict(schema["properties"])
     if kind.name == "session":
         properties["schedule"] = reference("Schedule")
     elif kind.name == "action":
         properties["freezer_action"] = reference("CompleteAction")
     elif kind.name == "job":
-        # An action says what to do, or names another one that does, or there are defaults.
+        # An action is complete, or names another one by its id, or the job has defaults.
         element = properties["job_actions"]["items"]
         keys = {key: part for key, part in element["properties"].items() if key != "freezer_action"}
         complete: Schema = {
@@ -164,19 +164,19 @@ def _checked(kind: Kind, schema: Mapping[str, Any]) -> Schema:
 
 
 def _action(schema: Mapping[str, Any]) -> Schema:
-    """An action with the values that are taken, and the narrower types that some have had since the first days."""
+    """An action with the values that are accepted, and the narrower types of the stored schema."""
     known = FREEZER_ACTION_SCHEMA["properties"]
     properties = {**schema["properties"], **{key: part for key, part in known.items() if key != "action"}}
     return {**schema, "properties": properties, "additionalProperties": True}
 
 
 def _schedule() -> Schema:
-    """A schedule that can be followed; that a range goes upwards, say, no schema can tell."""
+    """A valid schedule, as far as a schema can say: it cannot say that a range ascends."""
     return {**SCHEDULE_SCHEMA, "properties": {**SCHEDULE_SCHEMA["properties"], **CHECKED_TRIGGERS}}
 
 
 def _without_id(kind: Kind) -> Schema:
-    """What is sent to an id: the id in the body does not matter, and need not be there."""
+    """The schema of what is sent to an id: the id in the body is ignored, and can be left out."""
     schema = _sent(kind)
     required = [name for name in schema["required"] if name != kind.id_key]
     properties = {name: part for name, part in schema["properties"].items() if name != kind.id_key}
@@ -186,7 +186,7 @@ def _without_id(kind: Kind) -> Schema:
 def _changes(kind: Kind) -> Schema:
     schema = _checked(kind, kind.patch_schema)
     if kind.name == "action":
-        # It is merged into one that is complete.
+        # The change is merged into a complete action.
         schema["properties"]["freezer_action"] = reference("ActionPart")
     return schema
 
@@ -209,7 +209,7 @@ def _stored(kind: Kind) -> Schema:
         del properties["action_defaults"]
         required += ("job_schedule",)
     if kind.name == "session":
-        # What the schedulers of a session have written about its jobs.
+        # The schedulers of a session write about its jobs here.
         properties["jobs"] = {"type": "object", "additionalProperties": {"type": "object"}}
         required += ("session_tag", "jobs")
     return _object(properties, (*required, kind.id_key, *names))
@@ -276,7 +276,7 @@ def _value() -> Schema:
 
 
 def _within_64_bits(schema: Any) -> Any:
-    """A schema of a document, with bounds on its numbers and on those in what it leaves open."""
+    """A schema of a document, with bounds on all numbers, also on those of keys that it does not name."""
     if isinstance(schema, list):
         return [_within_64_bits(part) for part in schema]
     if not isinstance(schema, Mapping):
@@ -311,8 +311,8 @@ def _search_of_backups() -> Schema:
     search = _search()
     seconds = {"type": ["integer", "null"], "minimum": MIN_INTEGER, "maximum": MAX_INTEGER}
     search["properties"].update(
-        time_after={**seconds, "description": "Not older than this, in seconds since 1970."},
-        time_before={**seconds, "description": "Not younger than this, in seconds since 1970."},
+        time_after={**seconds, "description": "Not earlier than this, in seconds since 1970."},
+        time_before={**seconds, "description": "Not later than this, in seconds since 1970."},
     )
     return search
 
@@ -323,12 +323,12 @@ def _event() -> Schema:
         minProperties=1,
         maxProperties=1,
         additionalProperties=False,
-        description="One event; what is below its key does not matter.",
+        description="One event; its value is ignored.",
     )
 
 
 def _session_action() -> Schema:
-    # freezerclient's command line sends the number as a string.
+    # The command line of freezerclient sends the number as a string.
     tag = {"anyOf": [INTEGER, {"type": "string", "pattern": "^-?[0-9]{1,18}$"}]}
     job = {"job_id": TEXT, "current_tag": tag}
     start = _object(job, ("job_id", "current_tag"))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The routes that do something to a job or a session: events, starts and ends of rounds, association."""
+"""The routes for events of jobs, for rounds of sessions, and for the jobs of a session."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TAG_TEXT = re.compile("-?[0-9]{1,18}")
 
 
 class JobEvent:
-    """``/jobs/{id}/event``: what the scheduler of a job should do."""
+    """``/jobs/{id}/event``: requests to the scheduler of a job."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -111,7 +111,7 @@ def _only_entry(body: dict[str, Any], what: str) -> tuple[str, Any]:
 def _tag(parameters: dict[str, Any]) -> int:
     tag = parameters.get("current_tag")
     if isinstance(tag, str) and _TAG_TEXT.fullmatch(tag):
-        # The command line of freezerclient sends what it was given, as a string.
+        # The command line of freezerclient sends the number as a string.
         return int(tag)
     found: int = _parameter(parameters, "current_tag", int)
     return found

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What all resources read from a request and write to a response."""
+"""Reading requests and writing responses, for all resources."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from ...errors import LengthRequiredError, TooLargeError
 from ...store.base import Stored
 from ..json_body import parse_object
 
-#: What a rule is asked about to know whether it holds in whatever project: no project has this name.
+#: Stands for all projects when a rule is checked: no project has this name.
 NO_PROJECT = ""
 
 
 class Readable:
-    """What can be read by GET can be asked for by HEAD too (RFC 9110, 9.3.2): the same answer without its body."""
+    """A resource that answers HEAD as GET, without the body (RFC 9110, 9.3.2)."""
 
     def on_head(self, request: falcon.Request, response: falcon.Response, **parameters: str) -> None:
         """Answer as to a GET; falcon leaves the body out."""
@@ -34,11 +34,10 @@ class Readable:
 
 
 def access_of(request: falcon.Request, project_id: str | None, rule: str) -> Access:
-    """Whose documents a request is about, if a rule of the policy lets its sender act there.
+    """The documents that a request is about, if a rule of the policy lets its sender act there.
 
-    ``project_id`` comes from the URL of a v2 request. On v1 no URL says which project a document is in: there only
-    those whom the rule lets act in every project reach what lies outside their own. Raises ForbiddenError,
-    NotFoundError.
+    ``project_id`` comes from the URL of a v2 request. A v1 URL names no project: there only callers whom the rule lets
+    act in every project reach documents outside their own. Raises ForbiddenError, NotFoundError.
     """
     sender = sender_of(request)
     in_all_projects = project_id is None and policy_of(request).allows(sender, rule, NO_PROJECT)
@@ -61,13 +60,13 @@ def authorized_body(
     *,
     is_change: bool = False,
 ) -> dict[str, Any]:
-    """A body that the sender of a request may write, completed by what the sender's account says.
+    """A body that the sender of a request may write, with the client of a node's account added.
 
-    ``document_id`` is the id that a whole document is sent to, None where the body says it. ``is_change`` says that the
-    body changes a document, and is no whole one. Raises ForbiddenError.
+    ``document_id`` is the id in the URL of a whole document, None where the body has it. ``is_change`` says that the
+    body changes a document and is not a whole one. Raises ForbiddenError.
     """
     if kind.name == "client" and body.get("is_central"):
-        # It is said to run jobs of every project.
+        # A central client runs jobs of every project.
         authorize(request, found, "clients:create_central")
     client_id = found.scope.client_id
     if client_id is None:
@@ -81,19 +80,19 @@ def may_see_secrets(request: falcon.Request, kind: Kind, project_id: str) -> boo
 
 
 def policy_of(request: falcon.Request) -> Policy:
-    """What decides who may do what."""
+    """The policy of the application."""
     return cast(Policy, request.context.policy)
 
 
 def sender_of(request: falcon.Request) -> Context:
-    """Who sent a request, as the authentication found."""
+    """The authenticated sender of a request."""
     return cast(Context, request.context.sender)
 
 
 def body_of(request: falcon.Request, times_usual: int = 1) -> dict[str, Any]:
     """The JSON object in the body of a request, {} for none. Raises BadRequestError, TooLargeError.
 
-    ``times_usual`` is how many times the usual limit the body may have.
+    The body may have ``times_usual`` times the usual limit.
     """
     limit: int = request.context.max_body_bytes * times_usual
     length = request.content_length
@@ -105,12 +104,12 @@ def body_of(request: falcon.Request, times_usual: int = 1) -> dict[str, Any]:
 
 
 def _chunked_body(request: falcon.Request, limit: int) -> bytes:
-    """A body without a length, as other servers than ours hand it on. Raises LengthRequiredError, TooLargeError."""
+    """A body without a length, as other WSGI servers pass it on. Raises LengthRequiredError, TooLargeError."""
     if not request.env.get("wsgi.input_terminated"):
-        # uwsgi and mod_wsgi give an empty body then: an empty one is not what was sent.
+        # uwsgi and mod_wsgi pass on an empty body then, which is not what was sent.
         raise LengthRequiredError(
-            "The server in front of the API does not hand on a body in chunks; send it with Content-Length, or set the "
-            "server up for chunks"
+            "The server in front of the API does not pass on a body in chunks; send it with Content-Length, or configure "
+            "the server for chunks"
         )
     body = bytearray()
     while piece := request.stream.read(limit + 1 - len(body)):
@@ -121,9 +120,9 @@ def _chunked_body(request: falcon.Request, limit: int) -> bytes:
 
 
 def is_unchanged(request: falcon.Request, response: falcon.Response, tag: str) -> bool:
-    """Tell the client the state of what it asks for; whether it has seen that already, so that 304 is the answer."""
+    """Set the entity tag of the answer; True if the client has that state already, so that the answer is 304."""
     response.set_header("ETag", tag)
-    # Somebody else gets something else under the same address.
+    # Other callers get other documents under the same URL.
     response.set_header("Cache-Control", "private, no-cache")
     response.append_header("Vary", "X-Auth-Token, Authorization")
     seen = request.get_header("If-None-Match")
@@ -144,13 +143,13 @@ def write_json(response: falcon.Response, value: Any) -> None:
 
 
 def shown(stored: Stored, *, with_secrets: bool) -> tuple[str, str]:
-    """The JSON of a document as somebody may see it, and the entity tag of just that."""
+    """The JSON of a document, with its secrets or with asterisks, and the entity tag of that form."""
     text = stored.text if with_secrets else masked_text(stored)
     return text, etag(stored, is_masked=text != stored.text)
 
 
 def write_document(response: falcon.Response, text: str, version: int | None) -> None:
-    """Answer with the JSON of a document, without reading it; v1 wants its ``_version``."""
+    """Answer with the JSON of a document, without parsing it; ``version`` is added as the ``_version`` of v1."""
     response.content_type = falcon.MEDIA_JSON
     if version is not None:
         separator = "," if text != "{}" else ""

@@ -16,7 +16,7 @@ from ...domain.service import Service
 from ...errors import BadRequestError, ForbiddenError
 from .base import access_of, authorized_body, body_of, write_json
 
-#: How many times larger than that of another request the body of a batch may be.
+#: How many times the usual limit the body of a batch may have.
 BODY_TIMES_USUAL = 8
 
 
@@ -30,8 +30,8 @@ class Batch:
         self._policy = {"replace": f"{plural}:replace", "patch": f"{plural}:update", "delete": f"{plural}:delete"}
 
     def on_post(self, request: falcon.Request, response: falcon.Response, project_id: str | None = None) -> None:
-        """Make many writes, each with an answer of its own: ``{"items": [{"op": "delete", "job_id": ...}]}``."""
-        self._refuse_the_powerless(request, project_id)
+        """Make many writes, with a result for each: ``{"items": [{"op": "delete", "job_id": ...}]}``."""
+        self._check_any_operation(request, project_id)
         body = body_of(request, BODY_TIMES_USUAL)
         items = body.get("items")
         if set(body) != {"items"} or not isinstance(items, list):
@@ -39,7 +39,7 @@ class Batch:
                 'The body must have the key items, a list, such as {"items": [{"op": "delete", ...}]}'
             )
         if len(items) > MAX_ITEMS:
-            raise BadRequestError(f"There are {len(items)} items; at most {MAX_ITEMS} can be in one request")
+            raise BadRequestError(f"There are {len(items)} items; at most {MAX_ITEMS} are allowed in one request")
 
         def check(operation: str, document_id: str, payload: Mapping[str, Any]) -> tuple[Access, Mapping[str, Any]]:
             access = access_of(request, project_id, self._policy[operation])
@@ -49,7 +49,7 @@ class Batch:
         outcomes = self._service.batch(self._rules, items, check)
         write_json(response, {"items": [self._shown(outcome) for outcome in outcomes]})
 
-    def _refuse_the_powerless(self, request: falcon.Request, project_id: str | None) -> None:
+    def _check_any_operation(self, request: falcon.Request, project_id: str | None) -> None:
         """Raise ForbiddenError if the sender may do none of the operations in the project."""
         refused: ForbiddenError | None = None
         for rule in self._policy.values():

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The routes that need nobody to be known: which versions there are, where things lie, whether all is well."""
+"""The routes without authentication: versions, JSON home, health and contract."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Home(Readable):
                 },
                 "hints": _hints("GET", "POST"),
             }
-            # rel/backups has led to one backup since the first version.
+            # In freezer-api rel/backups is one backup.
             self._resources[f"rel/{rules.kind.name}"] = one
             self._resources[f"rel/{plural}_batch"] = {
                 "href-template": f"{base}/{plural}:batch",
@@ -84,7 +84,7 @@ class Home(Readable):
             }
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Show where everything lies."""
+        """Show the resources."""
         write_json(response, {"resources": self._resources})
         response.content_type = _JSON_HOME
 
@@ -97,16 +97,16 @@ class Health(Readable):
         self._disable_by_file = disable_by_file
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
-        """Answer OK if the store can be read, and nobody wants requests to go elsewhere."""
+        """Answer OK if the store can be read, and the file that disables the API does not exist."""
         if self._disable_by_file is not None and self._disable_by_file.exists():
-            raise UnavailableError("Requests should go elsewhere for now: the API is being looked after")
+            raise UnavailableError("The API is disabled by disable_by_file_path; send requests to another server")
         self._store.check()
         response.content_type = falcon.MEDIA_TEXT
         response.text = "OK"
 
 
 class Contract(Readable):
-    """``/openapi.json``: what can be asked and what is answered, for programs."""
+    """``/openapi.json``: the contract for programs."""
 
     def on_get(self, request: falcon.Request, response: falcon.Response) -> None:
         """Show it."""

@@ -17,7 +17,7 @@ from ...access.secrets import without_secret_conditions
 from ...domain.kinds.base import Rules
 from ...domain.service import Service, Written
 from ...errors import BadRequestError, ConflictingError
-from ...store.base import EVERYBODY
+from ...store.base import ALL_OWNERS
 from ..searching import filters, page, query
 from .base import (
     NO_PROJECT,
@@ -57,16 +57,16 @@ class Collection(Readable):
         parameters = self._parameters(request)
         if _is_wanted(request, "all_projects"):
             authorize(request, access, f"{self._kind.plural}:get_all_projects")
-            # Of a client's documents there are none elsewhere.
-            scope = scope if scope.client_id else EVERYBODY
-        # Of documents in several projects only those see all who may do so in whatever project.
+            # A client has documents in one project only.
+            scope = scope if scope.client_id else ALL_OWNERS
+        # Secrets of several projects are shown to callers who may see them in every project.
         with_secrets = may_see_secrets(request, self._kind, scope.project_id or NO_PROJECT)
         with_etags = _is_wanted(request, "etags")
         wanted = page(request.get_param("limit"), request.get_param("offset"))
         search = query(self._kind, body_of(request), request.get_param("search"), parameters)
         if not with_secrets:
             search = without_secret_conditions(search)
-        # Read before the documents: what is written in between is then seen by the next request, if not by this one.
+        # Read before the documents, so that the next request sees what is written in between.
         state = self._service.store.state(self._kind.name, scope)
         asked = (scope, sorted(sender_of(request).roles), with_secrets, wanted, search, with_etags)
         if is_unchanged(request, response, f'W/"{state}-{zlib.crc32(repr(asked).encode("utf-8", "replace")):08x}"'):
@@ -90,7 +90,7 @@ class Collection(Readable):
         yield f"{begin}]{etags}}}"
 
     def _parameters(self, request: falcon.Request) -> list[tuple[str, str]]:
-        """The query parameters that name fields. Raises BadRequestError for one that is not understood."""
+        """The query parameters that name fields. Raises BadRequestError for an unknown one."""
         found = []
         known = filters(self._kind)
         for name, given in request.params.items():
@@ -113,7 +113,7 @@ class Collection(Readable):
         except ConflictingError:
             if self._kind.name != "client" or self._version == 1:
                 raise
-            # Since freezer-api 19 a client that registers again says what is new about it.
+            # Since freezer-api 19 registering a client again updates it.
             written = self._service.change(self._rules, access, body["client_id"], body)
         response.status = falcon.HTTP_201
         response.location = f"{request.root_path}{request.path}/{falcon.uri.encode_value(written.id)}"
@@ -161,7 +161,7 @@ class Single(Readable):
         body = authorized_body(request, access, self._kind, self._rules.usual(body_of(request)), is_change=True)
         written = self._service.change(self._rules, access, document_id, body, request.get_header("If-Match"))
         if self._kind.name == "backup":
-            # freezer-api 19 has brought this route, with this answer.
+            # As the answer of freezer-api 19, which introduced this route.
             with_secrets = may_see_secrets(request, self._kind, written.document["project_id"])
             write_json(response, written.document if with_secrets else without_secrets(written.document))
         else:
@@ -180,7 +180,7 @@ class Single(Readable):
 
 
 def _warnings(written: Written) -> dict[str, Any]:
-    """What the sender should hear about a document that was stored. Freezer's clients look for other keys only."""
+    """The warnings about a document that was stored. Freezer's clients ignore the key."""
     return {"warnings": list(written.warnings)} if written.warnings else {}
 
 

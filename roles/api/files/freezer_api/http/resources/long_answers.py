@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Answers that can be of any length, of which little is in memory at a time.
+"""Answers of any length, of which little is in memory at a time.
 
-A short one is sent whole. What is longer is read from the store while it is sent; it keeps a thread until the client has
-taken it, so only some of the threads do that at once.
+A short one is sent whole. A longer one is read from the store while it is sent; it occupies a thread until the client
+has read it, so only some of the threads do that at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ...store.errors import StoreError
 
 LOG = logging.getLogger("freezer_api")
 
-#: What is sent whole.
+#: Up to this length an answer is sent whole.
 SHORT_CHARACTERS = 1_048_576
 _PIECE_CHARACTERS = 65_536
 DEFAULT_MOST = 6
@@ -28,12 +28,12 @@ DEFAULT_MOST = 6
 class BrokenAnswer(OSError):
     """The store failed in the middle of an answer: its end is missing, and the client has to notice that.
 
-    As servers see it this is a connection that broke: they close it without a last chunk.
+    Servers treat it as a broken connection, which they close without a last chunk.
     """
 
 
 class LongAnswers:
-    """Sends answers; ``most`` of those that are long at once. The others are told to come again."""
+    """Sends answers; at most ``most`` long ones at once. Further ones are refused with 503."""
 
     def __init__(self, most: int = DEFAULT_MOST) -> None:
         self._most = most
@@ -52,8 +52,7 @@ class LongAnswers:
             return
         if not self._free.acquire(blocking=False):
             raise UnavailableError(
-                f"{self._most} long lists are being sent, as many as can be at once; ask again, or for fewer documents "
-                "with limit",
+                f"{self._most} long lists are being sent, which is the limit; try again, or ask for fewer documents with limit",
                 headers={"Retry-After": "1"},
             )
         response.stream = _Stream(request_id, begin, pieces, self._free)
@@ -87,7 +86,7 @@ class _Stream:
         yield "".join(gathered).encode()
 
     def close(self) -> None:
-        """Called when no more of it is sent."""
+        """Called by the server when no more is sent."""
         close = getattr(self._pieces, "close", None)
         if close is not None:
             close()

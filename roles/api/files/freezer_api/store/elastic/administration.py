@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator does with the Elasticsearch store: its indices, their versions and their settings."""
+"""The administration of the Elasticsearch store: its indices, their versions and their settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ...config.cluster import Cluster
 from ..administration import Administration, Choice, Progress, Todo, counted
 from ..errors import StoreError
 
-#: A change of a mapping may take the servers longer than the API would wait for a document.
+#: A change of a mapping can take longer than the API waits for a document.
 _LEAST_TIMEOUT_SECONDS = 60
 
 
@@ -65,12 +65,12 @@ class ElasticAdministration(Administration):
                 documents = sum(todo.state.documents for todo in copied)
                 question = (
                     f"Copy {documents:,} documents of {', '.join(todo.state.name for todo in copied)}? Meanwhile they can "
-                    "be read, and not changed."
+                    "be read, but not changed."
                 )
                 if choice.erases:
-                    question += " What does not fit the new mapping is lost."
+                    question += " Documents that do not fit the new mapping are lost."
             elif warnings:
-                question = "Go on all the same?"
+                question = "Continue?"
             nothing = f"{self._cluster} is up to date: its indices have version {SCHEMA_VERSION}"
             return Todo(steps, nothing, question, warnings=tuple(warnings))
 
@@ -83,12 +83,12 @@ class ElasticAdministration(Administration):
 
     def to_update_settings(self, choice: Choice) -> Todo:
         if self._replicas is None:
-            return Todo((), "number_of_replicas in [elasticsearch] of the configuration file says nothing")
+            return Todo((), "number_of_replicas in [elasticsearch] of the configuration file is not set")
         with self._client() as client:
             plans = [todo for todo in self._settings_plans(client, choice) if todo.setting_differences]
             steps = tuple(f"{todo.state.name}: {_change(one)}" for todo in plans for one in todo.setting_differences)
             warnings = self._replica_warnings(client, plans)
-            question = "Go on all the same?" if warnings else None
+            question = "Continue?" if warnings else None
             nothing = f"all indices of {self._cluster} have {self._replicas} replicas"
             return Todo(steps, nothing, question, warnings=tuple(warnings))
 
@@ -130,9 +130,11 @@ class ElasticAdministration(Administration):
                 if todo.state.index is not None
                 for name in todo.state.earlier
             ]
-            nothing = f"{self._cluster} keeps no index that another has replaced"
+            nothing = f"{self._cluster} has no index to prune"
             steps = tuple(f"{name} with {client.count(name):,} documents would be removed" for name in old)
-            return Todo(steps, nothing, f"Remove {', '.join(old)}, which others have replaced?", "nothing was removed")
+            return Todo(
+                steps, nothing, f"Remove {', '.join(old)}, which newer indices have replaced?", "nothing was removed"
+            )
 
     def prune(self, choice: Choice) -> list[str]:
         with self._client() as client:
@@ -142,7 +144,7 @@ class ElasticAdministration(Administration):
     def to_roll_back(self, choice: Choice) -> Todo:
         with self._client() as client:
             steps = tuple(
-                f"{_left(todo.state)} would be taken back" for todo in self._plans(client, choice) if _left(todo.state)
+                f"{_left(todo.state)} would be undone" for todo in self._plans(client, choice) if _left(todo.state)
             )
             return Todo(steps, f"no copy was left unfinished in {self._cluster}")
 
@@ -152,7 +154,7 @@ class ElasticAdministration(Administration):
             for todo in self._plans(client, choice):
                 left = _left(todo.state)
                 if left and migration.roll_back(client, todo.state):
-                    done.append(f"{left} was taken back; {todo.state.name} can be written again")
+                    done.append(f"{left} was undone; {todo.state.name} can be written again")
             return done
 
     def _wanted(self, choice: Choice) -> list[Wanted]:
@@ -160,7 +162,7 @@ class ElasticAdministration(Administration):
         return flow.own_desired_indices(self._cluster.prefix, choice.kinds, said)
 
     def _plans(self, client: SearchClient, choice: Choice) -> list[Plan]:
-        """What would have to be done to each index. Raises StoreError for indices of others, and of later programs."""
+        """The plan for each index. Raises StoreError for indices of other programs, and of later versions."""
         plans = [ensure.plan(client, wanted) for wanted in self._wanted(choice)]
         for todo in plans:
             index = todo.state.index
@@ -202,7 +204,7 @@ class ElasticAdministration(Administration):
 
 @contextmanager
 def search_client(cluster: Cluster) -> Iterator[SearchClient]:
-    """A client of a cluster; what it raises is told as the store's."""
+    """A client of a cluster; its errors are raised as StoreError."""
     client = SearchClient(
         cluster.urls,
         cluster.username,
@@ -230,31 +232,31 @@ def _counts(plans: Sequence[Plan]) -> Mapping[str, int]:
 
 
 def _left(state: State) -> str | None:
-    """What an earlier run has left, if it has not come to its end."""
+    """What an earlier run that has not finished has left, None if nothing."""
     if state.unfinished is not None:
         return f"the unfinished copy {state.unfinished.name}"
     if state.index is not None and state.index.replaced_by is not None:
-        return f"what is left of the copy {state.index.replaced_by}"
+        return f"the rest of the copy {state.index.replaced_by}"
     return None
 
 
 def _shown(todo: Plan) -> list[str]:
     state = todo.state
     if state.index is None:
-        return [f"{state.name}  is not there; freezer-manage db sync makes it"]
+        return [f"{state.name}  does not exist; freezer-manage db sync makes it"]
     replicas = state.index.settings.get("index.number_of_replicas")
     version = state.index.meta.get("schema_version")
     is_behind = todo.changes and not _left(state)
-    what = "and freezer-manage db update has something to do" if is_behind else "up to date"
+    what = "not up to date (run freezer-manage db update)" if is_behind else "up to date"
     lines = [
         f"{state.name}  {state.index.name}, version {version}, {what}; {state.documents:,} documents, {replicas} replicas"
     ]
     left = _left(state)
     if left:
-        lines.append(f"    {left}: db sync goes on with it, db rollback takes it back")
+        lines.append(f"    {left}: db sync continues it, db rollback undoes it")
     if state.index.refuses_writes:
         lines.append("    it refuses writes")
-    lines += [f"    {name} was replaced and is kept; db prune removes it" for name in state.earlier]
+    lines += [f"    {name} was replaced; db prune removes it" for name in state.earlier]
     return lines
 
 
@@ -269,7 +271,7 @@ def _step(todo: Plan) -> str:
     changes = [one.sentence() for one in todo.differences if one.what != "extra"]
     changes += [_change(one) for one in todo.setting_differences]
     if todo.leftover:
-        changes.append(f"the unfinished copy {todo.leftover} would be taken back")
+        changes.append(f"the unfinished copy {todo.leftover} would be undone")
     if todo.is_half_finished:
         changes.append("the note of its copy would be removed")
     return f"{name}: {'; '.join(changes)}"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Groups of changes written into Elasticsearch, many at once: groups of which no two concern one document are a wave."""
+"""Bulk writes of groups of changes. The groups of one batch have no document in common."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ Group = Sequence[Change]
 Result = list[int] | ConflictError | DocumentTooLargeError
 
 
-class Waves:
-    """Writes groups of changes. ``settle`` writes what was decided about a document in the middle of another change."""
+class BulkWriter:
+    """Writes groups of changes. ``settle`` writes the decision about a document that another change has prepared."""
 
     def __init__(
         self,
@@ -44,16 +44,16 @@ class Waves:
         self._clock = _Clock()
 
     def apply(self, groups: Sequence[Group]) -> list[Result]:
-        """What each group came to, in their order. Raises StoreBusyError, StoreUnreachableError."""
+        """The result of each group, in their order. Raises StoreBusyError, StoreUnreachableError."""
         results: dict[int, Result] = {}
         waiting = dict(enumerate(groups))
         while waiting:
-            wave = _apart(waiting)
-            results.update(self._apply_wave({number: waiting.pop(number) for number in wave}))
+            batch = _apart(waiting)
+            results.update(self._apply_batch({number: waiting.pop(number) for number in batch}))
         return [results[number] for number in range(len(groups))]
 
-    def _apply_wave(self, groups: Mapping[int, Group]) -> dict[int, Result]:
-        """Make groups of changes of which no two concern one document."""
+    def _apply_batch(self, groups: Mapping[int, Group]) -> dict[int, Result]:
+        """Make groups of changes that have no document in common."""
         results: dict[int, Result] = {}
         now = self._states([change for group in groups.values() for change in group if is_blind(change)])
         effects: dict[int, list[Effect]] = {}
@@ -64,14 +64,14 @@ class Waves:
                 results[number] = refusal
         refusals = self._make(effects)
         results.update(refusals)
-        # Where there was only a place for a document that then did not come, an id is free all the same.
+        # A placeholder for a document that was not created does not occupy its id.
         again = {
             number: groups[number] for number, refusal in refusals.items() if self._is_free(refusal, effects[number])
         }
-        return {**results, **self._apply_wave(again)} if again else results
+        return {**results, **self._apply_batch(again)} if again else results
 
     def _is_free(self, refusal: ConflictError, effects: Sequence[Effect]) -> bool:
-        """Whether there is no document after all where one should not have been."""
+        """Whether a group was refused for a placeholder, and the id is free now."""
         if refusal.reason != "exists":
             return False
         kind, project_id, document_id = next(
@@ -80,7 +80,7 @@ class Waves:
         return self._states([Discard(kind, document_id, project_id)]) == {(kind, project_id, document_id): None}
 
     def _states(self, changes: Sequence[Change]) -> dict[Identity, Found | None]:
-        """The documents that changes are about, as they are now, none of them in the middle of another change."""
+        """The current documents of changes, none of them prepared by another change."""
         identities = list(dict.fromkeys(identity_of(change) for change in changes))
         states: dict[Identity, Found | None] = {}
         for _attempt in range(_ATTEMPTS):
@@ -95,10 +95,10 @@ class Waves:
                     self._settle(found)
             if len(states) < len(identities):
                 time.sleep(_PAUSE_SECONDS)
-        raise StoreBusyError("too many others change these documents; try again")
+        raise StoreBusyError("too many callers change these documents at once; try again")
 
     def _make(self, effects: Mapping[int, list[Effect]]) -> dict[int, ConflictError]:
-        """Write what groups come to; the groups that were refused."""
+        """Write the effects of groups; returns the groups that were refused."""
         refusals: dict[int, ConflictError] = {}
         transactions = {number: uuid.uuid4().hex for number, group in effects.items() if len(group) > 1}
         writes: list[tuple[int, Effect, Write]] = []
@@ -125,7 +125,7 @@ class Waves:
         effects: Mapping[int, list[Effect]],
         refusals: dict[int, ConflictError],
     ) -> None:
-        """Decide the changes of several documents that are prepared, and write their documents as decided."""
+        """Decide the prepared changes of several documents, and write their documents as decided."""
         ready = [number for number in transactions if number not in refusals]
         records = self._transactions.commit([transactions[number] for number in ready]) if ready else []
         for number, record in zip(ready, records, strict=True):
@@ -156,7 +156,7 @@ class Waves:
     def _source(self, change: Change, version: int, earlier: Mapping[str, Any] | None) -> dict[str, Any]:
         """The document of Elasticsearch for the new state of a document. Raises DocumentTooLargeError."""
         if isinstance(change, (Delete, Discard)):
-            raise TypeError("what is removed has no new state")
+            raise TypeError("a removed document has no new state")
         text = json.dumps(change.document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         size = len(text.encode())
         if size > self._max_document_bytes:
@@ -178,7 +178,7 @@ class Waves:
 
 
 class _Clock:
-    """Nanoseconds since 1970, never twice the same and never an earlier one."""
+    """Nanoseconds since 1970, strictly increasing."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -197,7 +197,7 @@ def _refusal(effect: Effect, reason: str | None = None) -> ConflictError:
 
 
 def _apart(groups: Mapping[int, Group]) -> list[int]:
-    """The first groups of which no two are about one document; of two that are, the first comes first."""
+    """The numbers of groups that have no document in common; of two that have, the earlier one."""
     chosen: list[int] = []
     taken: set[Identity] = set()
     for number, group in groups.items():

@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""From changes to what they come to for each document, before anything is written.
+"""The effects of changes on each document, before anything is written.
 
-Several changes of one group may be about one document; what the second one expects is then what the first one leaves.
+Several changes of one group can be about one document; the second one then expects the result of the first.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Identity = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class ElasticStored(Stored):
-    """A document with what a write of it has to name. ``is_locked``: a change of several documents is about to end."""
+    """A document with the state that a write of it has to name. ``is_locked``: a change of several documents is pending."""
 
     found: Found | None = None
     is_locked: bool = False
@@ -29,9 +29,9 @@ class ElasticStored(Stored):
 
 @dataclass(frozen=True)
 class Effect:
-    """What a group comes to for one document: another state of it, or with ``source`` None its end.
+    """The effect of a group on one document: another state of it, or with ``source`` None its removal.
 
-    ``before`` is the state that it must be in; without it, it must not exist.
+    ``before`` is the state that the document must be in; without it, the document must not exist.
     """
 
     identity: Identity
@@ -41,7 +41,7 @@ class Effect:
 
 
 def identity_of(change: Change) -> Identity:
-    """Which document a change is about."""
+    """The identity of the document that a change is about."""
     if isinstance(change, (Replace, Delete)):
         return change.stored.kind, change.stored.owner.project_id, change.stored.id
     project_id = change.project_id if isinstance(change, Discard) else change.owner.project_id
@@ -49,20 +49,20 @@ def identity_of(change: Change) -> Identity:
 
 
 def is_blind(change: Change) -> bool:
-    """Whether a change holds for whatever state its document is in."""
+    """Whether a change applies to any state of its document."""
     return isinstance(change, (Put, Discard))
 
 
-#: The new state of a document: its change, the version, and what of an earlier state stays.
+#: Makes the new state of a document from its change, the version, and the earlier state.
 MakeSource = Callable[[Change, int, Mapping[str, Any] | None], dict[str, Any]]
 
 
 def effects_of(
     changes: Sequence[Change], now: Mapping[Identity, Found | None], make_source: MakeSource
 ) -> tuple[list[Effect], list[int]]:
-    """What changes come to for each document, and the versions that they lead to.
+    """The effects of changes on each document, and the resulting versions.
 
-    ``now`` has the documents of blind changes. Raises ConflictError for what contradicts itself, or cannot be any more.
+    ``now`` has the documents of blind changes. Raises ConflictError for changes that contradict each other or the store.
     """
     folded: dict[Identity, Effect] = {}
     versions: list[int] = []
@@ -77,7 +77,7 @@ def effects_of(
         versions.append(0 if effect is None or effect.source is None else effect.source["version"])
         if effect is not None:
             folded[identity] = effect
-    # What was made and taken away again has never been.
+    # A document that was created and removed again has no effect.
     return [effect for effect in folded.values() if effect.before or effect.source], versions
 
 

@@ -1,10 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Requests to Elasticsearch, the answers that they get, and what is told where they get none.
+"""Requests to Elasticsearch, their answers and errors.
 
-A write carries a token of its own and leaves it in the document. Where an answer is lost, because a node dies between
-doing something and saying so, the write is made again; if it is refused then because it has been made, the token in the
-document tells.
+A write leaves a token of its own in the document. If its answer is lost, because a node dies after the write, the write
+is repeated; if it is refused then, the token in the document tells whether it was made the first time.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from ..errors import StoreBusyError, StoreError, StoreFullError, StoreSchemaErro
 
 T = TypeVar("T")
 
-#: What one bulk request may have; Elasticsearch takes 100 MiB.
+#: The limit of one bulk request; Elasticsearch allows 100 MiB.
 _BULK_BYTES = 16 * 2**20
 _PAUSES_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0)
-#: What may be another answer a moment later.
+#: Statuses after which a retry can succeed.
 _PASSING = (429, 502, 503, 504)
 
-# It logs every request, and every failed one as a warning; the API says itself what has failed.
+# It logs every request, and every failed one as a warning; the API logs errors itself.
 logging.getLogger("elastic_transport").setLevel(logging.ERROR)
 
 
@@ -60,7 +59,7 @@ class Write:
 
 @dataclass(frozen=True)
 class Written:
-    """What came of a write: whether it was made, and if so where, and as what state."""
+    """The result of a write: whether it was made, and then its index and the new state."""
 
     is_made: bool
     index: str = ""
@@ -83,7 +82,7 @@ class Connection:
         self._client = elasticsearch.Elasticsearch(
             list(cluster.urls),
             request_timeout=cluster.timeout_seconds,
-            # Writes are made again below, where it is known what that means.
+            # Writes are repeated below, where the token tells whether they were made.
             max_retries=0,
             # A node that comes back is used again soon.
             dead_node_backoff_factor=0.5,
@@ -93,7 +92,7 @@ class Connection:
         self._reading = self._client.options(max_retries=len(cluster.urls) + 1)
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
     def get(self, wanted: Sequence[tuple[str, str]], source: Sequence[str]) -> list[Found | None]:
@@ -103,10 +102,10 @@ class Connection:
         return [self._found(item) for item in answer["docs"]]
 
     def search(self, searches: Sequence[tuple[str, Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
-        """The answers to several searches, each an index and a body, after what was written can be found."""
+        """The answers to several searches, each an index and a body, after a refresh of the indices."""
         indices = sorted({index for index, _body in searches})
         self._read(lambda client: _whole(client.indices.refresh(index=indices)))
-        # The same copy for all of them: one may be a moment ahead of the other.
+        # The same copy for all of them: one can be ahead of another.
         lines = [line for index, body in searches for line in ({"index": index, "preference": "freezer-api"}, body)]
 
         def ask(client: elasticsearch.Elasticsearch) -> Any:
@@ -126,7 +125,7 @@ class Connection:
         return {alias: index["mappings"] for index in answer.values() for alias in index["aliases"]}
 
     def write(self, writes: Sequence[Write]) -> list[Written]:
-        """Make those of the writes that can be made. Raises StoreError if it is not known what came of some of them."""
+        """Make those of the writes that can be made. Raises StoreError if the result of any is unknown."""
         results: list[Written] = []
         for chunk in _chunks(writes):
             results += self._write_chunk(chunk)
@@ -162,7 +161,7 @@ class Connection:
                     raise problem
                 time.sleep(_PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)])
                 attempt += 1
-        results.update(self._who_was_it(writes, refused))
+        results.update(self._already_made(writes, refused))
         return [results[number] for number in range(len(writes))]
 
     def _bulk(self, writes: Sequence[Write]) -> list[Mapping[str, Any]]:
@@ -175,13 +174,13 @@ class Connection:
             target |= {"if_seq_no": write.expected.seq_no, "if_primary_term": write.expected.primary_term}
             lines += [{"delete": target}] if write.source is None else [{"index": target}, write.source]
         timeout = f"{self.cluster.timeout_seconds}s"
-        # The answer has to be later than the one of a shard that nobody has.
+        # Longer than the timeout after which a node reports an unassigned shard.
         client = self._client.options(request_timeout=self.cluster.timeout_seconds + 5)
         answer = self._ask(lambda: client.bulk(operations=lines, timeout=timeout))
         return [next(iter(item.values())) for item in answer["items"]]
 
-    def _who_was_it(self, writes: Sequence[Write], refused: Sequence[int]) -> dict[int, Written]:
-        """What became of writes that were refused: it may be that they had been made."""
+    def _already_made(self, writes: Sequence[Write], refused: Sequence[int]) -> dict[int, Written]:
+        """The results of writes that were refused: a lost answer may mean that they were made before."""
         if not refused:
             return {}
         found = self.get([(writes[number].index, writes[number].key) for number in refused], ["write"])
@@ -203,7 +202,7 @@ class Connection:
             try:
                 return self._ask(lambda: ask(self._reading))
             except (StoreUnreachableError, StoreBusyError):
-                # While a node is replaced, which takes a moment.
+                # A node may be being replaced, which takes a short time.
                 if time.monotonic() > give_up_at:
                     raise
             time.sleep(_PAUSES_SECONDS[min(attempt, len(_PAUSES_SECONDS) - 1)])
@@ -235,7 +234,7 @@ class Connection:
         return found_in(item)
 
     def _error(self, status: int, error: Any) -> StoreError:
-        """What an answer that is an error means for the store."""
+        """The StoreError for an error of Elasticsearch."""
         kind, reason = _told(error)
         if kind == "index_not_found_exception" or "require_alias" in reason:
             return StoreSchemaError(
@@ -249,14 +248,14 @@ class Connection:
                 )
             if "no master" in reason or "not recovered" in reason:
                 return StoreUnreachableError("Elasticsearch has no master now; try again")
-            return StoreBusyError("documents cannot be written while their index is looked after; try again")
+            return StoreBusyError("documents cannot be written while their index is migrated; try again")
         if status == 429:
-            return StoreBusyError("Elasticsearch has too much to do; try again")
+            return StoreBusyError("Elasticsearch is overloaded; try again")
         if status in (401, 403):
-            return StoreError(f"Elasticsearch does not let this freezer-api in, or not do this: {reason}")
+            return StoreError(f"Elasticsearch refuses the credentials of freezer-api, or does not allow this: {reason}")
         if status in _PASSING or kind in ("master_not_discovered_exception", "no_shard_available_action_exception"):
             return StoreUnreachableError(f"a part of Elasticsearch does not answer now: {reason}")
-        return StoreError(f"Elasticsearch refuses what it was asked: {status} {kind} {reason}")
+        return StoreError(f"Elasticsearch refuses a request: {status} {kind} {reason}")
 
 
 def found_in(hit: Mapping[str, Any]) -> Found:
@@ -265,7 +264,7 @@ def found_in(hit: Mapping[str, Any]) -> Found:
 
 
 def _whole(answer: Any) -> Any:
-    """An answer that all shards had a part in. Raises StoreUnreachableError for one of fewer."""
+    """An answer of all shards. Raises StoreUnreachableError if one has failed."""
     shards = answer["_shards"]
     if shards["failed"] or not shards["successful"]:
         raise StoreUnreachableError("a part of Elasticsearch does not answer now; try again")
@@ -277,7 +276,7 @@ def _passes(status: int, problem: StoreError) -> bool:
 
 
 def _told(error: Any) -> tuple[str, str]:
-    """The type of an error, and the reason that says most."""
+    """The type of an error, and its most specific reason."""
     if not isinstance(error, Mapping):
         return "", str(error)[:500]
     causes = error.get("root_cause") or [error]

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What Elasticsearch indexes of a document, so that a search finds what a search of the SQLite store finds.
+"""The fields that Elasticsearch indexes of a document, for the same search results as from the SQLite store.
 
 ``fields`` has a term for every value at every path, with its JSON type: ``job_schedule.status=s:completed``. A search
-for a field is a search for one such term, whatever the field, with no mapping of it. ``path=!`` says that there is
-something else than null at a path; a search for null looks for documents without it.
+for any field is a search for one such term, without a mapping of the field. ``path=!`` says that the value at a path is
+not null; a search for null looks for documents without it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from ..base import MAX_INTEGER, MIN_INTEGER, Document
 from ..query import AnyValueContains, Scalar
 from ..values import as_integer, as_object, time_stamp
 
-#: Keys below which a kind has a list of objects, each of which is searched by itself.
+#: Keys below which a kind has a list of objects, which are searched one by one.
 LISTS: Mapping[str, str] = {"job": "job_actions"}
 #: The term of a document whose list has elements.
 HAS_ELEMENTS = "=[*]"
 
-#: What is asked for of a document that is read.
+#: The fields that are requested when a document is read.
 READ_FIELDS = ("body", "id", "project_id", "user_id", "version", "order", "transaction", "next", "is_absent")
-#: What of it everything else follows from.
+#: The fields from which all others are derived.
 _OWN = ("body", "id", "project_id", "user_id", "version", "order", "write")
 
 #: A term is hashed beyond this; Lucene takes 32766 bytes.
 _LONGEST_TERM_BYTES = 1024
-#: A text is cut into windows of this many characters. Two of them overlap by what is looked for in one piece.
+#: A text is cut into windows of this many characters, which overlap by the longest piece that is searched for.
 _WINDOW = 4096
 LONGEST_PIECE = 64
 
@@ -52,7 +52,7 @@ def document_key(project_id: str, document_id: str) -> str:
 
 
 def whole_source(kind: str, source: Mapping[str, Any], document: Document | None = None) -> dict[str, Any]:
-    """The whole document of Elasticsearch for the fields that everything else follows from."""
+    """The complete document of Elasticsearch for the fields from which all others are derived."""
     return {
         **{field: source[field] for field in _OWN if field in source},
         "key": document_key(source["project_id"], source["id"]),
@@ -62,7 +62,7 @@ def whole_source(kind: str, source: Mapping[str, Any], document: Document | None
 
 
 def searchable(kind: str, document: Document) -> dict[str, Any]:
-    """The fields of a document's index that a search or a dashboard looks at."""
+    """The fields of a document for searches and dashboards."""
     values: dict[str, None] = {}
     secret_values: dict[str, None] = {}
     for text, is_secret in _texts(document, False):
@@ -78,22 +78,22 @@ def searchable(kind: str, document: Document) -> dict[str, Any]:
 
 
 def value_term(path: tuple[str, ...], value: Scalar) -> str:
-    """The term of a document that has a value, which is not null, at a path."""
+    """The term of a document with a value other than null at a path."""
     return _shortened(f"{_path(path)}={_typed(value)}")
 
 
 def presence_term(path: tuple[str, ...]) -> str:
-    """The term of a document in which a search for null at a path finds nothing."""
+    """The term of a document whose value at a path is not null."""
     return _shortened(f"{_path(path)}=!")
 
 
 def lowered(text: str) -> str:
-    """A text with the capital letters of ASCII made small, and no others, as SQLite does it."""
+    """A text with the letters of ASCII in lower case, as SQLite does it."""
     return text.translate(_LOWER)
 
 
 def contains(document: Document, condition: AnyValueContains) -> bool:
-    """Whether a document meets a condition, found out from the document itself."""
+    """Whether a document matches a condition, checked on the document itself."""
     wanted = lowered(condition.text)
     return any(
         wanted in text for text, is_secret in _texts(document, False) if condition.looks_into_secrets or not is_secret
@@ -107,7 +107,7 @@ def _terms(kind: str, document: Document) -> Iterator[str]:
     if name is None or not isinstance(elements, list) or not elements:
         return
     yield HAS_ELEMENTS
-    # Below the list a path means "in one of its elements": there it is null as soon as one element has nothing else.
+    # Below the list a path means "in one of its elements": it is null if it is in one element.
     present: dict[str, int] = {}
     for element in elements:
         for term in dict.fromkeys(_terms_of_object((name,), as_object(element))):
@@ -147,7 +147,7 @@ def _typed(value: Scalar) -> str:
 
 
 def _is_real(value: Scalar) -> bool:
-    """Whether SQLite has a number as a floating one: every fraction, and what 64 bits do not hold."""
+    """Whether SQLite stores a number as a floating one: every fraction, and what does not fit in 64 bits."""
     return isinstance(value, float) or (isinstance(value, int) and not MIN_INTEGER <= value <= MAX_INTEGER)
 
 
@@ -155,12 +155,12 @@ def _shortened(term: str) -> str:
     raw = term.encode()
     if len(raw) <= _LONGEST_TERM_BYTES:
         return term
-    # What tells values and presence apart stays at the end.
+    # The end that tells presence from values stays.
     return f"#{hashlib.sha256(raw).hexdigest()}{'=!' if term.endswith('=!') else ''}"
 
 
 def _texts(value: Any, is_secret: bool) -> Iterator[tuple[str, bool]]:
-    """Every value in a document as a text in lower case, and whether it lies below a key with the name of a secret."""
+    """Every value in a document as a text in lower case, and whether it is below a key with the name of a secret."""
     if isinstance(value, Mapping):
         for key, child in value.items():
             yield from _texts(child, is_secret or _is_secret(key))

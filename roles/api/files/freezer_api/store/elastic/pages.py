@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of a list, also beyond the ten thousandth document, where Elasticsearch counts no further.
+"""Pages of a list, also beyond the ten thousandth document, which is the limit of offsets in Elasticsearch.
 
-From there on a page begins after the last document of the one before. Where pages ended is remembered for a while, so
-that whoever reads page after page does not walk from the beginning each time.
+Beyond it a page begins after the last document of the one before. The ends of pages are cached, so that a client that
+reads page after page does not begin at the first document each time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .connection import Found, found_in
 
 _WINDOW = 10_000
 _STEP = 1000
-#: Documents are read without knowing how large they are: first a few, and then so many as those let expect.
+#: Documents are read in steps: first a few, then as many as their size allows.
 _FIRST_STEP = 10
 _STEP_CHARACTERS = 2_097_152
 _REMEMBERED = 256
@@ -42,7 +42,7 @@ class Pages:
         self._lock = threading.Lock()
 
     def page(self, alias: str, query: Mapping[str, Any], limit: int, offset: int) -> Iterator[Found]:
-        """Documents that a query finds, from an offset on."""
+        """The documents of a query from an offset on."""
         if offset + limit <= _WINDOW:
             yield from self._walk(alias, query, limit, offset=offset)
             return
@@ -61,7 +61,7 @@ class Pages:
             self._remember(asked, offset + read, end)
 
     def every(self, alias: str, query: Mapping[str, Any]) -> Iterator[Found]:
-        """All documents that a query finds."""
+        """All documents of a query."""
         return self._walk(alias, query, None)
 
     def _walk(self, alias: str, query: Mapping[str, Any], limit: int | None, *, offset: int = 0) -> Iterator[Found]:
@@ -76,7 +76,7 @@ class Pages:
         *,
         offset: int = 0,
     ) -> Iterator[Any]:
-        """Hits in as few requests as there can be, none of which brings more than some megabytes."""
+        """Hits in as few requests as possible, each of some megabytes at most."""
         step, left = _FIRST_STEP, limit
         while left is None or left > 0:
             size = step if left is None else min(step, left)
@@ -117,7 +117,7 @@ class Pages:
         return hits
 
     def _nearest(self, asked: str, offset: int) -> tuple[int, Position | None]:
-        """The last end of a page that is remembered and does not lie beyond an offset."""
+        """The last cached end of a page that is not beyond an offset."""
         best: tuple[int, Position | None] = (0, None)
         with self._lock:
             for (other, at), (since, position) in self._ends.items():

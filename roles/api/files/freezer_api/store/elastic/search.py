@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Searches as Elasticsearch takes them."""
+"""Searches in the query language of Elasticsearch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WILD = str.maketrans({"\\": "\\\\", "*": "\\*", "?": "\\?"})
 
 @dataclass(frozen=True)
 class Question:
-    """A query for Elasticsearch, and what it cannot say: the documents that it finds have to meet that too."""
+    """A query for Elasticsearch, and conditions that it cannot express, which are checked on the documents found."""
 
     query: dict[str, Any]
     also_contain: tuple[AnyValueContains, ...] = ()
@@ -25,23 +25,23 @@ class Question:
 
     @property
     def is_exact(self) -> bool:
-        """Whether everything is in ``query``."""
+        """Whether the query expresses all conditions."""
         return not self.also_contain and not self.contain_none_of
 
     def is_met_by(self, document: Document) -> bool:
-        """Whether a document that ``query`` has found meets the rest."""
+        """Whether a document that ``query`` has found matches the other conditions."""
         return all(contains(document, condition) for condition in self.also_contain) and not any(
             contains(document, condition) for condition in self.contain_none_of
         )
 
 
 def question(kind: str, scope: Scope, query: Query, only_ids: Sequence[str] | None = None) -> Question:
-    """What finds the documents of a kind that a scope can see and a query asks for.
+    """The documents of a kind in a scope that a query matches.
 
-    ``only_ids`` are the sessions of the client that a scope is about: what a session is about, other documents say.
+    ``only_ids`` are the sessions of the client of the scope, which are known from its jobs.
     """
     wanted: list[dict[str, Any]] = []
-    # Documents that will exist only when a change of several is decided.
+    # Placeholders of documents whose creation is not decided yet.
     unwanted: list[dict[str, Any]] = [_term("is_absent", True)]
     if scope.project_id is not None:
         wanted.append(_term("project_id", scope.project_id))
@@ -79,13 +79,13 @@ def _clause(kind: str, condition: Condition) -> dict[str, Any]:
         return _term("fields", value_term(condition.path, condition.value))
     is_null: dict[str, Any] = {"bool": {"must_not": [_term("fields", presence_term(condition.path))]}}
     if len(condition.path) > 1 and condition.path[0] == LISTS.get(kind):
-        # Of no elements, none has nothing there.
+        # A list without elements does not match.
         is_null["bool"]["filter"] = [_term("fields", HAS_ELEMENTS)]
     return is_null
 
 
 def _own_field(kind: str, condition: FieldMatches) -> str | None:
-    """The field of identity or ownership that a condition is about: what is in the document only repeats them."""
+    """The field for the id or the owner that a condition is about, None for another condition."""
     if not isinstance(condition.value, str):
         return None
     if condition.path in (("user_id",), ("project_id",)):
@@ -113,7 +113,7 @@ def _contains(condition: AnyValueContains) -> dict[str, Any]:
 
 
 def _is_long(condition: Condition) -> bool:
-    """Whether a text is looked for in several pieces, which may lie in several values."""
+    """Whether a text is searched in several pieces, which may be in several values."""
     return isinstance(condition, AnyValueContains) and len(condition.text) > LONGEST_PIECE
 
 

@@ -3,8 +3,8 @@
 """The Elasticsearch store: any number of machines with freezer-api on one cluster.
 
 A document is one document of Elasticsearch, in the index of its kind, under its project and its id; its JSON text comes
-back byte for byte. Whoever writes it names the state that the write was made from. Lists show everything that was
-written before: a search makes its index refresh itself first, so that no write has to wait for that.
+back byte for byte. A write names the state that it was made from. Lists show everything that was written before: a search
+refreshes its index first, so that no write has to wait for that.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsear
 )
 
 from ...config.cluster import Cluster
-from ..base import CLIENT_PATHS, EVERYBODY, Change, Owner, Scope, Store, Stored
+from ..base import ALL_OWNERS, CLIENT_PATHS, Change, Owner, Scope, Store, Stored
 from ..errors import ConflictError, DocumentTooLargeError, StoreBusyError, StoreSchemaError
 from ..query import EVERYTHING, FieldMatches, Query
 from ..values import as_object, as_text
-from .bulk import Waves
+from .bulk import BulkWriter
 from .changes import ElasticStored
 from .connection import Connection, Found, found_in
 from .fields import READ_FIELDS, document_key
@@ -35,7 +35,7 @@ from .search import Question, question
 from .transactions import Transactions, settled
 
 _WHOLE = ("*",)
-#: Documents in the middle of a change of several.
+#: Documents with a pending change of several documents.
 _UNSETTLED = {"query": {"exists": {"field": "transaction"}}, "size": 1000, "seq_no_primary_term": True}
 _ATTEMPTS = 40
 _CLEANING_SECONDS = 3600.0
@@ -44,8 +44,8 @@ _CLEANING_SECONDS = 3600.0
 class ElasticStore(Store):
     """Documents in the indices of a cluster that ``freezer-manage db sync`` has made.
 
-    Raises StoreSchemaError if they are not there or not as this program needs them. A cluster that does not answer is no
-    error until it is asked something.
+    Raises StoreSchemaError if they do not exist or have another version than this program needs. A cluster that does not
+    answer is an error of the first request only.
     """
 
     def __init__(self, cluster: Cluster, *, max_document_bytes: int = 1_048_576) -> None:
@@ -54,7 +54,7 @@ class ElasticStore(Store):
         self._aliases = {kind: f"{cluster.prefix}-{plural}" for kind, plural in PLURALS.items()}
         self._transactions = Transactions(self._connection, f"{cluster.prefix}-{TRANSACTIONS}")
         self._pages = Pages(self._search_settled)
-        self._waves = Waves(self._connection, self._transactions, self._aliases, self._settle, max_document_bytes)
+        self._writer = BulkWriter(self._connection, self._transactions, self._aliases, self._settle, max_document_bytes)
         self._is_known_good = False
         self._cleaned_at = time.monotonic()
 
@@ -87,12 +87,12 @@ class ElasticStore(Store):
             yield from islice(self._met(kind, asked), offset, offset + limit)
 
     def every(self, kind: str) -> Iterator[Stored]:
-        for found in self._pages.every(self._aliases[kind], question(kind, EVERYBODY, EVERYTHING).query):
+        for found in self._pages.every(self._aliases[kind], question(kind, ALL_OWNERS, EVERYTHING).query):
             yield _stored(kind, found)
 
     def state(self, kind: str, scope: Scope) -> str:
         query = self._question(kind, scope, EVERYTHING).query
-        # The last write of all that is there, and how many there are: what was deleted is missing from their number.
+        # The last write, and the number of documents: a deletion changes the number.
         last = {
             "query": query,
             "size": 1,
@@ -109,7 +109,7 @@ class ElasticStore(Store):
             return f"{total}"
         source = hits[0]["_source"]
         if scope.client_id is not None:
-            # The number of the write counts those of others too.
+            # The sequence number counts writes of other clients too.
             return f"{total}-{source['order']}-{source['version']}"
         return f"{total}-{hits[0]['sort'][0]}-{source['order']}-{source['version']}"
 
@@ -121,7 +121,7 @@ class ElasticStore(Store):
 
     def apply_each(self, groups: Sequence[Sequence[Change]]) -> list[list[int] | ConflictError | DocumentTooLargeError]:
         self._checked()
-        return self._waves.apply(groups)
+        return self._writer.apply(groups)
 
     def counts(self) -> Mapping[str, int]:
         body = {"query": question("job", Scope(), EVERYTHING).query, "size": 0, "track_total_hits": True}
@@ -133,7 +133,7 @@ class ElasticStore(Store):
         self._checked().search([(alias, {"size": 0, "track_total_hits": False}) for alias in self._aliases.values()])
 
     def check_schema(self) -> None:
-        """Return if the indices are as this program needs them. Raises StoreSchemaError, StoreUnreachableError."""
+        """Check the versions of the indices. Raises StoreSchemaError, StoreUnreachableError."""
         mappings = self._connection.mappings(f"{self.cluster.prefix}-*")
         for index in own_indices():
             alias = index.alias(self.cluster.prefix)
@@ -160,7 +160,7 @@ class ElasticStore(Store):
         self._connection.close()
 
     def _checked(self) -> Connection:
-        """The connection, once it is known that the indices are what they should be."""
+        """The connection, after a check of the indices."""
         if not self._is_known_good:
             self.check_schema()
         if time.monotonic() - self._cleaned_at > _CLEANING_SECONDS:
@@ -173,7 +173,7 @@ class ElasticStore(Store):
     # Reading
 
     def _question(self, kind: str, scope: Scope, query: Query) -> Question:
-        """What finds documents; which sessions are a client's, its jobs say."""
+        """The question for a query; the sessions of a client are those of its jobs."""
         if kind != "session" or scope.client_id is None:
             return question(kind, scope, query)
         jobs = self._pages.every(self._aliases["job"], question("job", scope, EVERYTHING).query)
@@ -181,7 +181,7 @@ class ElasticStore(Store):
         return question(kind, scope, query, only_ids=sorted(name for name in named if name))
 
     def _is_of_client(self, found: Stored, scope: Scope) -> bool:
-        """Whether a document is one of the client's that a scope is about, if it is about one."""
+        """Whether a document belongs to the client of a scope, or the scope has none."""
         if scope.client_id is None:
             return True
         if found.kind == "session":
@@ -193,12 +193,12 @@ class ElasticStore(Store):
         return bool(value == scope.client_id)
 
     def _current(self, kind: str, key: str) -> ElasticStored | None:
-        """A document as it is at this moment."""
+        """The current state of a document."""
         for _attempt in range(_ATTEMPTS):
             found = self._checked().get([(self._aliases[kind], key)], READ_FIELDS)[0]
             if found is None or not self._settle(found):
                 return None if found is None or "is_absent" in found.source else _stored(kind, found)
-        raise StoreBusyError("too many others change this document; try again")
+        raise StoreBusyError("too many callers change this document at once; try again")
 
     def _met(self, kind: str, asked: Question) -> Iterator[Stored]:
         for found in self._pages.every(self._aliases[kind], asked.query):
@@ -207,24 +207,24 @@ class ElasticStore(Store):
                 yield stored
 
     def _search_settled(self, alias: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The answer to a search that misses nothing that was decided: what is not written yet is written first."""
+        """The answer to a search, after all decided changes are written."""
         for _attempt in range(_ATTEMPTS):
             answer, unsettled = self._checked().search([(alias, body), (alias, _UNSETTLED)])
-            # Each of them, not only the first.
+            # All of them: any() would stop at the first.
             is_settled = [self._settle(found_in(hit)) for hit in unsettled["hits"]["hits"]]
             if not any(is_settled):
                 return answer
-        raise StoreBusyError("too many others change documents; try again")
+        raise StoreBusyError("too many callers change documents at once; try again")
 
     def _settle(self, found: Found) -> bool:
-        """Write what was decided about a document with a note; whether something was decided."""
+        """Write the decision about a document with a note; whether there was one."""
         transaction = found.source.get("transaction")
         if transaction is None:
             return False
         outcome = self._transactions.outcome(transaction, found.source["next"]["since_ms"])
         if outcome is None:
             return False
-        # All of it is written again: a part would lose the rest.
+        # All fields are needed, because the document is written again as a whole.
         whole = self._connection.get([(found.index, found.key)], _WHOLE)[0]
         if whole is not None and whole.source.get("transaction") == transaction:
             self._connection.write([settled(whole, outcome)])

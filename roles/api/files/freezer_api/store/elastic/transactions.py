@@ -1,12 +1,12 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Changes of several documents that are made whole or not at all, whoever dies in between.
+"""Changes of several documents that are made completely or not at all, even if a process dies in between.
 
-Elasticsearch changes one document at a time. So first every document of the change gets a note of what it will be, and
-the id of the change; whoever reads it then sees it as it was. One record, created under that id, decides: ``committed``
-and all of them are what they will be, ``aborted`` and none is. At last the documents are written as decided. That is
-done by whoever made the change or, if that one is gone, by whoever comes across such a document. A change that nobody
-has decided in time is aborted: only one of the two records can be created, so it is never both.
+Elasticsearch changes one document at a time. So first every document of the change gets a note with its new state and
+the id of the change; readers still see the old state. One record, created under that id, decides: with ``committed`` all
+documents have the new state, with ``aborted`` none has. Then the documents are written as decided, by the process that
+made the change or, if it has died, by any that reads such a document. A change that is not decided in time is aborted:
+only one record can be created under its id, so the decision is never both.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from typing import Any
 
 from .connection import Connection, Found, Write
 
-#: How long others wait for a change to be decided. It does not matter for what is true, only for how long they wait.
+#: How long others wait for the decision of a change before they abort it.
 PATIENCE_SECONDS = 10.0
-#: How long a record is kept. Whoever made a change and has slept longer than that finds its documents long settled.
+#: How long a record is kept; the documents of its change are settled long before.
 _KEPT_SECONDS = 7 * 86_400
 _AT_ONCE = 500
 
@@ -33,12 +33,12 @@ class Transactions:
     def __init__(self, connection: Connection, alias: str) -> None:
         self._connection = connection
         self._alias = alias
-        #: Records of changes whose documents are all written; they go with the next decision.
+        #: Records of changes whose documents are all written; they are removed with the next decision.
         self._done: list[Found] = []
         self._lock = threading.Lock()
 
     def commit(self, transactions: Sequence[str]) -> list[Found | None]:
-        """Decide that changes are made: their records, or None for one that somebody has aborted meanwhile."""
+        """Commit changes; returns their records, or None for one that another process has aborted."""
         with self._lock:
             done, self._done = self._done, []
         writes = [self._record(transaction, COMMITTED) for transaction in transactions]
@@ -52,7 +52,7 @@ class Transactions:
         ]
 
     def outcome(self, transaction: str, since_ms: int) -> str | None:
-        """What was decided about a change, or None if it is not decided; one that takes too long is aborted."""
+        """The decision about a change, or None if there is none yet; a change that takes too long is aborted."""
         record = self._read(transaction)
         if record is None and time.time() * 1000 - since_ms > PATIENCE_SECONDS * 1000:
             if self._connection.write([self._record(transaction, ABORTED)])[0].is_made:
@@ -61,12 +61,12 @@ class Transactions:
         return None if record is None else str(record.source["outcome"])
 
     def forget(self, records: Sequence[Found]) -> None:
-        """Let the records of changes go whose documents are all written."""
+        """Remove the records of changes whose documents are all written, with the next decision."""
         with self._lock:
             self._done += records[: _AT_ONCE - len(self._done)]
 
     def forget_old(self) -> None:
-        """Delete records that are older than any change. No document may refer to them."""
+        """Delete old records. No document may refer to them."""
         query = {"range": {"decided_at": {"lt": int((time.time() - _KEPT_SECONDS) * 1000)}}}
         body = {"size": _AT_ONCE, "query": query, "seq_no_primary_term": True, "_source": False}
         hits = self._connection.search([(self._alias, body)])[0]["hits"]["hits"]
@@ -77,7 +77,7 @@ class Transactions:
         return self._connection.get([(self._alias, transaction)], ["outcome"])[0]
 
     def _own(self, transaction: str) -> Found | None:
-        """The record of a change whose decision was refused: nobody else commits it, so it may have been made before."""
+        """The record of a change whose commit was refused, if it is a commit: then a lost answer was to this process."""
         record = self._read(transaction)
         return record if record is not None and record.source["outcome"] == COMMITTED else None
 
@@ -86,13 +86,13 @@ class Transactions:
 
 
 def with_note(source: Mapping[str, Any], transaction: str, next_source: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A document, or the place of one that does not exist yet, with a note of what it will be (None: gone)."""
+    """A document, or the placeholder of one that does not exist yet, with a note of its new state (None: removed)."""
     note = {"since_ms": int(time.time() * 1000), "source": next_source}
     return {**source, "write": transaction, "transaction": transaction, "next": note}
 
 
 def settled(found: Found, outcome: str) -> Write:
-    """The write that makes of a document with a note what was decided."""
+    """The write that settles a document with a note as decided."""
     source = dict(found.source)
     note = source.pop("next")
     source.pop("transaction")

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an operator does with the SQLite store: look at it, bring it up to date, remove it."""
+"""The administration of the SQLite store: show it, bring it up to date, remove it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ..errors import StoreError
 from .schema import MIGRATIONS, VERSION, Applied, applied
 from .store import SqliteStore
 
-#: What SQLite keeps beside a file.
+#: The suffixes of the files that SQLite keeps beside a database.
 _COMPANIONS = ("-wal", "-shm", "-journal")
 _PATIENCE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class State:
-    """What a store is like; ``applied`` and ``counts`` are empty for one that is not there."""
+    """The state of a store; ``applied`` and ``counts`` are empty for one that does not exist."""
 
     path: Path
     exists: bool
@@ -122,7 +122,7 @@ def _size(size_bytes: int) -> str:
 
 
 def look_at(path: Path) -> State:
-    """The state of a store; nothing about it changes. Raises StoreError if it is none, or cannot be read."""
+    """The state of a store, without changing it. Raises StoreError if it is another file, or cannot be read."""
     if not path.exists():
         return State(path, False, 0, (), {})
     with _opened(path) as connection:
@@ -135,17 +135,17 @@ def look_at(path: Path) -> State:
 
 
 def bring_up_to_date(path: Path) -> None:
-    """Make every step that is missing, all or none of them; make the file if there is none. Raises StoreError."""
+    """Apply the pending steps, all or none; make the file if there is none. Raises StoreError."""
     with closing(SqliteStore(path)):
         pass
 
 
 def remove(path: Path) -> None:
-    """Remove a store with all documents. Raises StoreError if it is none, or somebody uses it."""
+    """Remove a store with all documents. Raises StoreError if it is another file, or in use."""
     with _opened(path) as connection:
         applied(connection)
         try:
-            # Only who is alone with the file can take it out of the WAL mode.
+            # The mode can be changed only if no other process uses the file.
             connection.execute("PRAGMA journal_mode = DELETE").fetchone()
             connection.execute("BEGIN EXCLUSIVE")
             connection.execute("ROLLBACK")
@@ -165,7 +165,7 @@ def _files(path: Path) -> list[Path]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a file that is there; errors are told with its name."""
+    """A connection to an existing file; errors name the file."""
     try:
         address = f"{path.absolute().as_uri()}?mode=rw"
         with closing(sqlite3.connect(address, uri=True, timeout=_PATIENCE_SECONDS, isolation_level=None)) as connection:

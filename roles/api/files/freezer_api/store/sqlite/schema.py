@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the SQLite store, and the steps that lead from one version of them to the next."""
+"""The tables of the SQLite store, and the migrations from one version of them to the next."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ..errors import StoreError
 
 @dataclass(frozen=True)
 class Migration:
-    """One step; its statements run in one transaction together with the note that it was made."""
+    """One step; its statements and the record of it are one transaction."""
 
     version: int
     name: str
     statements: tuple[str, ...]
 
 
-#: A step that was released is never changed; the next change is a step of its own.
+#: A released step is never changed; the next change is a new step.
 MIGRATIONS = (
     Migration(
         1,
@@ -79,10 +79,9 @@ VERSION = MIGRATIONS[-1].version
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the tables to the version that this program knows.
+    """Bring the tables to the version of this program.
 
-    Several processes may do so at the same moment. Raises StoreError if the file holds something else, or was
-    written by a later program.
+    Several processes may do so at once. Raises StoreError if the file is another program's, or of a later version.
     """
     if _version(connection) == VERSION:
         return
@@ -95,7 +94,7 @@ def migrate(connection: sqlite3.Connection) -> None:
                 "or a later one"
             )
         if found == 0:
-            _refuse_a_stranger(connection)
+            _refuse_other_database(connection)
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS schema_version"
                 " (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at INTEGER NOT NULL)"
@@ -117,7 +116,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 @dataclass(frozen=True)
 class Applied:
-    """A step that was made, and when, in seconds since 1970."""
+    """A step that was applied, and when, in seconds since 1970."""
 
     version: int
     name: str
@@ -125,9 +124,9 @@ class Applied:
 
 
 def applied(connection: sqlite3.Connection) -> tuple[Applied, ...]:
-    """The steps that were made so far, none for an empty file. Raises StoreError for another program's file."""
+    """The steps that were applied, none for an empty file. Raises StoreError for another program's file."""
     if "schema_version" not in _tables(connection):
-        _refuse_a_stranger(connection)
+        _refuse_other_database(connection)
         return ()
     rows = connection.execute("SELECT version, name, applied_at FROM schema_version ORDER BY version")
     return tuple(Applied(*row) for row in rows)
@@ -144,7 +143,7 @@ def _tables(connection: sqlite3.Connection) -> set[str]:
     return {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
-def _refuse_a_stranger(connection: sqlite3.Connection) -> None:
+def _refuse_other_database(connection: sqlite3.Connection) -> None:
     others = sorted(_tables(connection) - {"schema_version"})
     if others:
         raise StoreError(f"it is the database of another program (it has a table {others[0]}); name another file")

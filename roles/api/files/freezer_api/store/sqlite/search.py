@@ -11,7 +11,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
 from ..base import CLIENT_PATHS, Scope
 from ..query import EVERYTHING, AnyValueContains, Condition, FieldMatches, Query, Scalar
 
-#: Paths that a column repeats: the indices are on the columns.
+#: Paths whose values are in columns too: the indices are on the columns.
 _COLUMNS: dict[str, dict[tuple[str, ...], str]] = {
     "client": {("client", "client_id"): "id"},
     "job": {("job_id",): "id", ("client_id",): "client_id", ("job_schedule", "status"): "status"},
@@ -24,7 +24,7 @@ _OWNER_COLUMNS: dict[tuple[str, ...], str] = {("user_id",): "user_id", ("project
 #: Keys below which a kind has a list of objects.
 _LISTS = {"job": ("job_actions",)}
 
-#: Whether a value of json_tree lies below a key with the name of a secret.
+#: Whether a value of json_tree is below a key with the name of a secret.
 _IS_SECRET = " OR ".join(f"instr(replace(lower(t.fullkey), '-', '_'), '{word}') > 0" for word in SECRET_WORDS)
 
 
@@ -36,7 +36,7 @@ class Where:
     values: list[Scalar] = field(default_factory=list)
 
     def add(self, part: str, *values: Scalar) -> None:
-        """Add a part that must hold too."""
+        """Add a condition."""
         self.parts.append(part)
         self.values.extend(values)
 
@@ -45,7 +45,7 @@ class Where:
 
 
 def where(kind: str, scope: Scope, query: Query) -> Where:
-    """The clause that finds the documents of a kind that a scope can see and a query asks for."""
+    """The clause for the documents of a kind in a scope that a query matches."""
     clause = Where()
     clause.add("kind = ?", kind)
     if scope.project_id is not None:
@@ -59,7 +59,7 @@ def where(kind: str, scope: Scope, query: Query) -> Where:
         clause.add(sql, *values)
     for condition in query.match_not:
         sql, values = _expression(kind, condition)
-        # "IS NOT TRUE" and not "NOT": a key that is not there does not match, so it is not excluded.
+        # "IS NOT TRUE" and not "NOT": an absent key does not match, so the document is not excluded.
         clause.add(f"({sql}) IS NOT TRUE", *values)
     if query.time_after is not None:
         clause.add("time_stamp >= ?", query.time_after)
@@ -69,7 +69,7 @@ def where(kind: str, scope: Scope, query: Query) -> Where:
 
 
 def _of_client(kind: str, scope: Scope, client_id: str) -> tuple[str, *tuple[Scalar, ...]]:
-    """An expression that holds for the documents of a kind that are a client's, and its values."""
+    """An expression for the documents of a kind that belong to a client, and its values."""
     if kind == "session":
         jobs = where("job", scope, EVERYTHING)
         return (f"id IN (SELECT json_extract(body, '$.session_id') FROM document WHERE {jobs})", *jobs.values)
@@ -95,7 +95,7 @@ def _expression(kind: str, condition: Condition) -> tuple[str, list[Scalar]]:
 
 
 def _value_matches(source: str, condition: FieldMatches) -> tuple[str, list[Scalar]]:
-    """An expression that holds if the value at a path in the JSON ``source``, or an element of it, is the wanted one."""
+    """An expression that is true if the value at a path in the JSON ``source``, or an element of it, is the wanted one."""
     path = _json_path(condition.path)
     scalar, scalar_values = _equals(f"json_type({source}, ?)", f"json_extract({source}, ?)", condition.value)
     element, element_values = _equals("f.type", "f.atom", condition.value)
@@ -117,5 +117,5 @@ def _equals(type_sql: str, value_sql: str, value: Scalar) -> tuple[str, list[Sca
 
 
 def _json_path(keys: tuple[str, ...]) -> str:
-    """A path for SQLite's JSON functions. The keys have no quotes in them: the API refuses such names."""
+    """A path for SQLite's JSON functions. The keys contain no quotes: the API refuses such names."""
     return "$" + "".join(f'."{key}"' for key in keys)

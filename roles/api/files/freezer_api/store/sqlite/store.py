@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The SQLite store: one file, any number of threads and processes.
 
-The file is in WAL mode: readers never wait for a writer. ``synchronous`` is FULL: what was acknowledged is on the disk,
-also after a power cut. A register is written rarely, so one fsync for each write is a price worth paying.
+The file is in WAL mode: readers never wait for a writer. ``synchronous`` is FULL: an acknowledged write survives a power
+cut. Writes are rare, so one fsync for each is affordable.
 """
 
 from __future__ import annotations
@@ -32,11 +32,10 @@ _EVERY_AT_ONCE = 1000
 
 
 class SqliteStore(Store):
-    """Documents in one SQLite file, which is made (0600, its folder 0700) if it is not there.
+    """Documents in one SQLite file, which is made (0600, its folder 0700) if it does not exist.
 
-    ``busy_timeout_seconds`` is how long a write waits for other processes, ``search_seconds`` how long a search may look
-    for documents. Raises StoreError if the file cannot be
-    used, with a sentence that names it.
+    ``busy_timeout_seconds`` is how long a write waits for other processes, ``search_seconds`` how long a search may take.
+    Raises StoreError, which names the file, if it cannot be used.
     """
 
     def __init__(
@@ -67,7 +66,7 @@ class SqliteStore(Store):
     def get(self, kind: str, document_id: str, scope: Scope) -> Stored | None:
         clause = where(kind, scope, EVERYTHING)
         clause.add("id = ?", document_id)
-        # Left to itself SQLite may rather walk through all documents of the user.
+        # Without the hint SQLite may read all documents of the user.
         source = "document INDEXED BY document_identity"
         sql = f"SELECT {_COLUMNS} FROM {source} WHERE {clause} ORDER BY project_id IS ? DESC, seq LIMIT 1"
         with self._errors():
@@ -114,7 +113,7 @@ class SqliteStore(Store):
         return f"{row[0]:.0f}"
 
     def _state_of_client(self, kind: str, scope: Scope) -> str:
-        """The state of what one client has, which says nothing of how often something of others was written."""
+        """The state of the documents of one client, which does not depend on writes for others."""
         clause = where(kind, scope, EVERYTHING)
         sql = f"SELECT seq, version FROM document WHERE {clause} ORDER BY seq"
         with self._errors():
@@ -150,7 +149,7 @@ class SqliteStore(Store):
             connection.close()
 
     def _connection(self) -> sqlite3.Connection:
-        """The connection of this thread: one belongs to the thread, and to the process, that made it."""
+        """The connection of this thread and process."""
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is None or self._local.process_id != os.getpid():
             connection = sqlite3.connect(self.path, timeout=self._busy_timeout_seconds, isolation_level=None)
@@ -160,7 +159,7 @@ class SqliteStore(Store):
         return connection
 
     def _row(self, change: Change) -> dict[str, Any]:
-        """The columns that a change writes, made before the lock is taken."""
+        """The columns that a change writes, made before the lock is acquired."""
         if isinstance(change, (Delete, Discard)):
             return {}
         text = json.dumps(change.document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -188,7 +187,7 @@ class SqliteStore(Store):
 
 @contextmanager
 def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """A write transaction: all of it or, if anything is raised, nothing."""
+    """A write transaction, which is rolled back if anything is raised."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield connection
@@ -203,7 +202,7 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]
 def _apply_group(
     connection: sqlite3.Connection, changes: Sequence[Change], rows: Sequence[dict[str, Any]]
 ) -> list[int] | ConflictError:
-    """All changes, or none of them if one is refused; what others did in the transaction stays."""
+    """Make all changes of a group, or none if one is refused; those of other groups in the transaction stay."""
     connection.execute("SAVEPOINT one_group")
     try:
         versions = [_apply_one(connection, change, row) for change, row in zip(changes, rows, strict=True)]
@@ -272,7 +271,7 @@ def _state(revision: str) -> tuple[int, int]:
 
 
 def _indexed(kind: str, document: Document) -> dict[str, Any]:
-    """The values that columns repeat; one of another type than usual is found by a search all the same, only slower."""
+    """The values for the indexed columns; a value of an unusual type is found by a slower search."""
     values: dict[str, Any] = {"client_id": None, "status": None, "time_stamp": time_stamp(kind, document)}
     if kind == "job":
         values["client_id"] = as_text(document.get("client_id"))
@@ -299,7 +298,7 @@ def _store_error(error: sqlite3.Error, waited_seconds: float) -> StoreError:
 
 
 def _use_wal(connection: sqlite3.Connection, patience_seconds: float) -> None:
-    """Have the store's log beside it. SQLite itself does not wait for others there, since two that do could wait for ever."""
+    """Set the WAL mode. SQLite does not wait for other processes here, since two could wait for each other."""
     give_up_at = time.monotonic() + patience_seconds
     while True:
         try:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""How long a search may look for documents: a question can be short, and its answer take minutes."""
+"""The time limit of searches."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import TypeVar
 from ..errors import SearchTooLongError
 
 SEARCH_SECONDS = 10.0
-#: After so many of its instructions, about a millisecond, SQLite asks whether to go on.
+#: After so many instructions, about a millisecond, SQLite calls the progress handler.
 _INSTRUCTIONS = 50_000
 
 T = TypeVar("T")
 
 
 class Watch:
-    """Adds up the seconds that one search takes of SQLite; what its reader does in between does not count."""
+    """Adds up the seconds that one search takes in SQLite, without the time that its reader takes in between."""
 
     def __init__(self, connection: sqlite3.Connection, seconds: float) -> None:
         self._connection = connection
@@ -29,7 +29,7 @@ class Watch:
         self._is_over = False
 
     def run(self, step: Callable[[], T]) -> T:
-        """A step of the search. Raises SearchTooLongError when all of them have taken too long."""
+        """Run a step of the search. Raises SearchTooLongError if all steps together took too long."""
         self._began = time.monotonic()
         self._connection.set_progress_handler(self._look, _INSTRUCTIONS)
         try:
@@ -37,7 +37,7 @@ class Watch:
         except sqlite3.OperationalError as error:
             if self._is_over:
                 raise SearchTooLongError(
-                    f"the search was given up after {self._seconds:g} seconds; ask for fewer documents or conditions"
+                    f"the search was cancelled after {self._seconds:g} seconds; ask for fewer documents or conditions"
                 ) from error
             raise
         finally:

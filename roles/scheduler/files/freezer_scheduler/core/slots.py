@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The places of runs: how many agents are at work at once, and how many of them with one kind of storage."""
+"""The slots of runs: how many agents run at once, and how many of them use one kind of storage."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from .runs import Run
 from .surroundings import Limits
 
 
-class Places:
-    """Runs that have a place, by their ids, and those that wait for one."""
+class Slots:
+    """Runs that have a slot, by their ids, and those that wait for one."""
 
     def __init__(self) -> None:
         self.occupied: dict[str, Run] = {}
         self._waiting: list[tuple[float, int, str]] = []
         self._count = 0
 
-    def wait_for_one(self, run: Run) -> None:
-        """Put a run into the queue. The one that is due longest goes first."""
+    def enqueue(self, run: Run) -> None:
+        """Put a run into the queue, in the order of due times."""
         self._count += 1
         heapq.heappush(self._waiting, (run.due, self._count, run.run_id))
 
     def take(
         self, limits: Limits, ready: Callable[[str], Run | None], storages_of: Callable[[Run], Sequence[str]]
     ) -> list[Run]:
-        """The runs that get a place now. ``ready`` finds a run by its id; None for one that does not wait any more."""
+        """The runs that get a slot now. ``ready`` finds a run by its id, None if it does not wait any more."""
         if len(self.occupied) >= limits.concurrent_jobs or not self._waiting:
             return []
         limited = limits.per_storage
