@@ -13,10 +13,8 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
-    parse_options,
-    taken_by_module,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_verb import taken_by_module
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.results import left_out_said
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError

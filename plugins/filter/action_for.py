@@ -50,7 +50,7 @@ from typing import Any, Callable
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import taken_by_module
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_verb import taken_by_module
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import MODULES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
 

@@ -12,7 +12,7 @@ from .._engine.action import values
 from .._engine.action.options import ONLY_OF_BACKUPS, is_given, parse_options
 from .._engine.action.row import Row
 from .._engine.action.spec import ALIASES, BY_NAME, LOCATION_KEYS, MODULES, names_of_module, rows_of_module
-from .._engine.documents.action import ACTIONS, EXEC_KEYS
+from .._engine.documents.verbs import ACTIONS, EXEC_KEYS
 from .._engine.errors import OptionError
 
 _PREFIX = "freezer.backup."

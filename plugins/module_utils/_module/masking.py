@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import without_secrets
 
 try:
     from ansible.module_utils.secrets import register_secrets

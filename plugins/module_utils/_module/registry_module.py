@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Callable, NoReturn
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import without_secrets
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.plan import Result

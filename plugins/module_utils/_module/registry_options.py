@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import is_secret
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import is_secret
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry, connect
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.environment import (
     with_environment,

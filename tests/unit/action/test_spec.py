@@ -13,10 +13,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action import options, spec, values
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import ALL_MEDIA
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
-    ACTIONS,
-    EXEC_KEYS,
-)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS, EXEC_KEYS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import TIMEOUT_SECONDS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.snapshots import DEFAULT_SIZE
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import flags

@@ -7,7 +7,7 @@ from __future__ import annotations
 import jsonschema
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import action, kinds
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents import action, kinds, secrets
 
 KINDS = [action.KIND, kinds.BACKUP, kinds.CLIENT, kinds.JOB, kinds.SESSION]
 
@@ -123,7 +123,7 @@ def test_the_id_is_found_wherever_a_kind_keeps_it():
     ],
 )
 def test_these_keys_are_secret(key):
-    assert action.is_secret(key)
+    assert secrets.is_secret(key)
 
 
 @pytest.mark.parametrize(
@@ -145,13 +145,13 @@ def test_these_keys_are_secret(key):
     ],
 )
 def test_these_keys_are_not(key):
-    assert not action.is_secret(key)
+    assert not secrets.is_secret(key)
 
 
 def test_secrets_are_masked_at_any_depth_and_empty_ones_stay_empty():
     document = {"job_actions": [{"freezer_action": {"ssh_password": "p", "ftp_password": "", "container": "c"}}]}
-    masked = action.without_secrets(document)
+    masked = secrets.without_secrets(document)
     assert masked == {
-        "job_actions": [{"freezer_action": {"ssh_password": action.MASK, "ftp_password": "", "container": "c"}}]
+        "job_actions": [{"freezer_action": {"ssh_password": secrets.MASK, "ftp_password": "", "container": "c"}}]
     }
     assert document["job_actions"][0]["freezer_action"]["ssh_password"] == "p"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action import spec
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import EXEC_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import EXEC_KEYS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import command_line, flags
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.errors import UsageError

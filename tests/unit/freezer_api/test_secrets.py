@@ -10,11 +10,8 @@ import json
 import falcon.testing
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
-    MASK,
-    with_stored_secrets,
-)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import MASK, with_stored_secrets
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.noauth import NoAuth
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.access.policy import Policy
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.config.settings import read_files

@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..documents.action import ACTIONS, EXEC_KEYS
 from ..documents.errors import DocumentError
+from ..documents.verbs import ACTIONS, EXEC_KEYS
 from ..errors import OptionError, UnknownOption
 from ..system.meant import closest, did_you_mean
 from . import values
 from .execute import words_of
 from .options import INIT_IS_THE_NODES, is_given, option_name, parse_options, value_of
+from .schemas import schema_of
 from .spec import ALIASES, BY_NAME, CLOUD_MEDIA, NAMES, PARSERS, UPSTREAM_KEYS, UPSTREAM_VALUES, WITHOUT_EFFECT
 
 #: What names a server, a volume or an image of a cloud, to this agent or to Freezer's.
@@ -149,11 +150,9 @@ def action_schema() -> dict[str, Any]:
     """The JSON schema of an action that is complete: with it alone, and without defaults of a job, it is stored."""
     schemas: dict[str, Any] = {}
     for name, parser in PARSERS.items():
-        schemas[name] = values.schema_of(parser, UPSTREAM_VALUES.get(name, ()))
+        schemas[name] = schema_of(parser, UPSTREAM_VALUES.get(name, ()))
     storage = {"enum": schemas["storage"]["enum"]}
-    texts = {
-        key: {**values.schema_of(values.text), "not": {"enum": [True, False]}} for key in ("container", "cloud", "osrc")
-    }
+    texts = {key: {**schema_of(values.text), "not": {"enum": [True, False]}} for key in ("container", "cloud", "osrc")}
     schemas["storages"]["items"] = {"type": "object", "properties": {"storage": storage, **texts}}
     schemas.update({alias: schemas[name] for alias, name in ALIASES.items()})
     return {

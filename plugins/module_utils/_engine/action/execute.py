@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..documents.action import EXEC_KEYS
+from ..documents.verbs import EXEC_KEYS
 from ..system import process
 from ..system.meant import did_you_mean
 from .options import OptionError, is_known, option_name

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..documents.action import ACTIONS
 from ..documents.errors import DocumentError
 from ..documents.old_forms import usual_action
+from ..documents.verbs import ACTIONS
 from .options import is_given, option_name
 from .spec import BY_NAME, excluded_by
 

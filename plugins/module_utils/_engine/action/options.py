@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..documents.action import EXEC_KEYS
+from ..documents.verbs import EXEC_KEYS
 from ..errors import OptionError, UnknownOption
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, deadline_fault
 from ..repository.compressions import LEVELS
@@ -34,7 +34,6 @@ from .spec import (
     RETENTION_KEYS,
     UPSTREAM_KEYS,
     WITHOUT_EFFECT,
-    names_of_module,
 )
 
 #: Why an action that comes from outside may not have ``init``.
@@ -303,26 +302,6 @@ def value_of(key: str, value: Any) -> Any:
         raise OptionError(f"{key} has to be {problem}{found}.") from None
 
 
-def taken_by_module(verb: str, action: Mapping[str, Any]) -> dict[str, Any]:
-    """What of an action is an option of the module for a verb, by the names of its options.
-
-    What is not given, and what means something to other verbs only, is left out; what no verb knows is not, so that the
-    module refuses it. Raises OptionError for an option that is there twice, with different values.
-    """
-    own = names_of_module(verb)
-    found = {}
-    refuse_twice(action)
-    for key, value in action.items():
-        name = option_name(key)
-        if (
-            is_given(name, value)
-            and (name in own or name not in BY_NAME)
-            and (name, value == verb) != ("action", False)
-        ):
-            found[name] = value
-    return found
-
-
 def refuse_twice(action: Mapping[str, Any]) -> None:
     """Raise OptionError for an option that an action has in two spellings with different values."""
     found: dict[str, tuple[str, Any]] = {}
@@ -339,17 +318,6 @@ def _same(name: str, one: Any, other: Any) -> bool:
         return bool(one == other or value_of(name, one) == value_of(name, other))
     except OptionError:
         return False
-
-
-def passed_over(work: str, names: Iterable[str]) -> list[str]:
-    """A sentence for each option that means something to other verbs only, and that this work passes over.
-
-    There is none for what `refuse_for` refuses.
-    """
-    refused = {"backup": RETENTION_KEYS, "restore": (*RETENTION_KEYS, *ONLY_OF_BACKUPS)}.get(work, ())
-    known = [BY_NAME[name] for name in names if name in BY_NAME and name not in refused]
-    foreign = [row for row in known if work not in row.verbs]
-    return [f"{row.name} is for {' and '.join(row.verbs)}; this is {work}, and passes over it." for row in foreign]
 
 
 def _refuse_exclusive(given: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..documents.action import ACTIONS
+from ..documents.verbs import ACTIONS
 from . import values
 
 FILES = "fs"

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the values of options can be: for each type a function that reads a value, and the same as a JSON schema.
+"""What the values of options can be: for each type a function that reads a value (`schemas` has the same as a JSON schema).
 
 A value comes from a command line, a file or a document. The functions raise ValueError with the words that follow
 "has to be".
@@ -14,19 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any, Callable
 
 Parser = Callable[[Any], Any]
-Schema = dict[str, Any]
 
 #: The smallest size of a segment that can be asked for.
 LEAST_SEGMENT_BYTES = 64 * 1024
 
-_MAX_NUMBER = 2**63 - 1
-_DIGITS = "[0-9]{1,18}"
-_NO_NUL = r"^[^\u0000]*$"
-_DATE = r"(19[7-9][0-9]|20[0-9][0-9])-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-_ZONE = r"([zZ]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
-_DAY = rf"{_DATE}(T{_TIME}{_ZONE}?)?"
-_AGO = r"now|today|yesterday|[1-9][0-9]{0,4} (second|minute|hour|day|week)s? ago"
+MAX_NUMBER = 2**63 - 1
 # What people type, which has more forms than a schema tells.
 _TYPED_AGO = re.compile(r"(\d{1,6}) ?(second|minute|hour|day|week)s? ago")
 _TYPED_DAY = re.compile(r"(today|yesterday)(?: (?:at )?(\d{1,2}):(\d\d)(?::(\d\d))?)?")
@@ -34,7 +26,7 @@ _TYPED_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TYPED_SECONDS = re.compile(r"\d+(\.\d+)?")
 _EXAMPLES = "2026-11-22T08:30:00, 2026-11-22T08:30:00+01:00, 2026-11-22, yesterday 18:00 or 3 days ago"
 
-_YES, _NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
 def text(value: Any) -> str:
@@ -74,9 +66,9 @@ def number(value: Any) -> float:
 def switch(value: Any) -> bool:
     """Yes or no."""
     word = str(value).strip().lower()
-    if word in _YES:
+    if word in YES:
         return True
-    if word in _NO:
+    if word in NO:
         return False
     raise ValueError("true or false")
 
@@ -116,7 +108,7 @@ def point_in_time(value: Any, *, end_of_day: bool, now: datetime | None = None) 
 
     What has no zone is local time, as Freezer's dates always were. `now` is the present, for tests.
     """
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _MAX_NUMBER:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= MAX_NUMBER:
         return float(value)
     text = str(value).strip()
     if _TYPED_SECONDS.fullmatch(text):
@@ -195,53 +187,3 @@ def auto_snap(value: Any) -> str:
 
 #: Of these false means that there is none: the README of Freezer has ``"hostname": false``.
 FALSE_IS_NOTHING = frozenset({text, texts, whole, number, moment, end_of, storages})
-
-
-def schema_of(parser: Parser, more: tuple[str, ...] = ()) -> Schema:
-    """What a parser takes, and what counts as not given, as a JSON schema; ``more`` are further words of a choice."""
-    if isinstance(parser, Choice):
-        return {"enum": [*parser.choices, *more, "", None]}
-    if parser is texts:
-        listed = {"type": "array", "items": _schema("string", "number", pattern=_NO_NUL, **_BETWEEN)}
-        return {"anyOf": [schema_of(text), listed]}
-    if parser is storages:
-        return {"type": ["array", "null", "boolean"], "items": {"type": "object"}, "not": {"enum": [True]}}
-    schema = dict(_SCHEMAS[parser])
-    if parser in FALSE_IS_NOTHING:
-        schema = {**schema, "type": [*schema["type"], "boolean"], "not": {"enum": [True]}}
-    return {**schema, "type": [*schema["type"], "null"]}
-
-
-def _schema(*types: str, **further: Any) -> Schema:
-    return {"type": list(types), **further}
-
-
-def _words(words: tuple[str, ...]) -> str:
-    """A pattern for any of these in small and capital letters, and for nothing."""
-    each = ["".join(f"[{char}{char.upper()}]" if char.isalpha() else char for char in word) for word in words]
-    return rf"^( *({'|'.join(each)}) *)?$"
-
-
-#: Numbers from 65536 and from 64 on.
-_BYTES = r"(6553[6-9]|655[4-9][0-9]|65[6-9][0-9]{2}|6[6-9][0-9]{3}|[7-9][0-9]{4}|[1-9][0-9]{5,17}) *"
-_KIBIBYTES = "(6[4-9]|[7-9][0-9]|[1-9][0-9]{2,17})"
-
-_BETWEEN = {"minimum": -_MAX_NUMBER, "maximum": _MAX_NUMBER}
-_SCHEMAS: dict[Parser, Schema] = {
-    text: _schema("string", "number", pattern=_NO_NUL, **_BETWEEN),
-    whole: _schema("integer", "string", minimum=0, maximum=10**18 - 1, pattern=rf"^( *\+?{_DIGITS} *)?$"),
-    number: _schema(
-        "number", "string", minimum=0, maximum=_MAX_NUMBER, pattern=rf"^( *\+?{_DIGITS}(\.{_DIGITS})? *)?$"
-    ),
-    switch: _schema("boolean", "integer", "string", minimum=0, maximum=1, pattern=_words(_YES + _NO)),
-    size: _schema(
-        "integer", "string", minimum=LEAST_SEGMENT_BYTES, maximum=10**18 - 1,
-        pattern=rf"^( *({_BYTES}|{_KIBIBYTES} *[kK]|[1-9][0-9]{{0,17}} *[mMgG])([iI]?[bB])? *)?$",
-    ),
-    **{
-        parser: _schema("number", "string", minimum=0, maximum=_MAX_NUMBER, pattern=rf"^( *({_DIGITS}|{_DAY}|{_AGO}) *)?$")
-        for parser in (moment, end_of)
-    },
-    snapshot: _schema("boolean", "integer", "string", minimum=0, maximum=1, pattern=_words(("lvm", *_YES, *_NO))),
-    auto_snap: _schema("string", "number", "boolean", pattern=_NO_NUL, **_BETWEEN),
-}  # fmt: skip

@@ -15,7 +15,7 @@ from ..errors import FreezerError, NoBackup
 from ..progress import Progress
 from ..repository.pruning import PrunableSet, PrunePlan, carry_out, fill_plan
 from ..repository.retention import RULES_OF_ACTIONS, Rules
-from ..system.scratch import leftovers, remove_leftover, size_of
+from ..system.leftovers import leftovers, remove_leftover, size_of
 from . import prune_results
 from .conduct import readable_errors, run_verb
 from .media.base import Medium

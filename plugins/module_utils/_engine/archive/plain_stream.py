@@ -12,7 +12,8 @@ from typing import IO, BinaryIO, cast
 
 from ..repository.backup_set import StoredBackup
 from ..repository.errors import DamagedArchive
-from ..repository.segments import READ_BYTES, VerifiedStream
+from ..repository.segments import READ_BYTES
+from ..repository.verified_stream import VerifiedStream
 from ..storage.base import Storage
 from ..system import process
 from .codec import codec_for

@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Callable
 
-from ..documents.action import ADDED_BY_SERVERS, without_secrets
+from ..documents.action import ADDED_BY_SERVERS
 from ..documents.comparison import ADDED_TO_LIST_ELEMENTS, before_and_after, drift
 from ..documents.errors import DocumentError
 from ..documents.kind import Kind
+from ..documents.secrets import without_secrets
 from ..http.errors import Conflict, NotAllowed
 from .collection import Collection, Document
 from .errors import Ambiguous, Unidentified

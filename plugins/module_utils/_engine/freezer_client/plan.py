@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..documents.action import with_stored_secrets, without_secrets
 from ..documents.comparison import before_and_after, drift, merged
 from ..documents.errors import MissingKeys
 from ..documents.kind import Kind
+from ..documents.secrets import with_stored_secrets, without_secrets
 from .collection import Document
 
 NOTHING, CREATE, PATCH, REPLACE, DELETE = "nothing", "create", "patch", "replace", "delete"

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import Row
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import closest, did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION

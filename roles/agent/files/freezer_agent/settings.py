@@ -19,11 +19,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_verb import passed_over
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
     INIT_IS_THE_NODES,
     ONLY_OF_BACKUPS,
     is_given,
-    passed_over,
     value_of,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import FILES
@@ -35,7 +35,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec
     OPTION_KEYS,
     excluded_by,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.mounts import is_below
 
 from . import flags

@@ -13,13 +13,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import (
     SECRET_WORDS,
     is_secret,
     with_stored_secrets,
     without_secrets,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 
 from ..errors import BadRequestError, ForbiddenError
 from ..store.base import Document, Stored

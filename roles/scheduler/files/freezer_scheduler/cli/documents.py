@@ -13,7 +13,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import without_secrets
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import jobs as registry_jobs
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client import sessions as registry_sessions

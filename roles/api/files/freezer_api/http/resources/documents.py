@@ -11,7 +11,7 @@ from typing import Any
 
 import falcon
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import without_secrets
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import without_secrets
 
 from ...access.secrets import without_secret_conditions
 from ...domain.kinds.base import Rules

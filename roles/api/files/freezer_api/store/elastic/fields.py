@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import SECRET_WORDS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import SECRET_WORDS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.own_mappings import SHOWN
 
 from ..base import MAX_INTEGER, MIN_INTEGER, Document

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import SECRET_WORDS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.secrets import SECRET_WORDS
 
 from ..base import CLIENT_PATHS, Scope
 from ..query import EVERYTHING, AnyValueContains, Condition, FieldMatches, Query, Scalar
