@@ -126,8 +126,10 @@ class TreeContests:
         return [sys.executable, str(ENGINE_CALL), verb, json.dumps({**place, **action})]
 
     def _backup(self) -> list[str]:
-        # Level 0 where there is none, then level 1 again and again, always on that level 0.
-        return self._engine("backup", path_to_backup=str(self.tree), always_level="1", compression="zstd")
+        # Level 0 where there is none, then level 1 again and again, always on that level 0. Each level 0 is the first one of a
+        # container that was emptied, which a host takes without `init` once only.
+        options = {"always_level": "1", "compression": "zstd", "init": "true"}
+        return self._engine("backup", path_to_backup=str(self.tree), **options)
 
     def _pipe(self) -> str:
         return f"tar -C {self.tree} -cf - . | zstd -q -3 -T2 > {self._archive}"

@@ -119,6 +119,16 @@ def test_bench_leaves_nothing_in_what_the_host_knows_of_containers(finished: tup
     assert not (work.parent / f"{work.name}-known").exists()
 
 
+def test_a_full_backup_is_measured_again_and_again(tmp_path: Path) -> None:
+    # Each time the container is emptied, and the host knows it from the time before.
+    path = _path_with_zstd(tmp_path)
+    output = tmp_path / "bench.json"
+    few = ["--only", "level_0", "--scale", TINY, "--pairs", "2", "--work", tmp_path / "work", "--output", output]
+    done = _python(BENCH, *few, path=path)
+    assert done.returncode == 0, done.stderr
+    assert [contest["pairs"] for contest in json.loads(output.read_text())["contests"]] == [2]
+
+
 def test_bench_refuses_a_contest_that_there_is_not(tmp_path: Path) -> None:
     done = _python(BENCH, "--only", "level_7", "--work", tmp_path, "--output", tmp_path / "bench.json")
     assert done.returncode == 2
