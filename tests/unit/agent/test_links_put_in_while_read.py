@@ -11,7 +11,7 @@ import shlex
 import signal
 import struct
 import subprocess
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -230,9 +230,8 @@ def test_a_user_other_than_root_reads_as_before_and_is_told_nothing():
 
 def test_a_source_that_is_gone_when_it_is_opened_is_refused_in_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(OptionError, match="path_to_backup .*/gone cannot be read: No such file"):
-        with live.protected(Source(str(tmp_path / "gone"))):
-            pass
+    with pytest.raises(OptionError, match="path_to_backup .*/gone cannot be read: No such file"), ExitStack() as stack:
+        live.protect(Source(str(tmp_path / "gone")), stack)
 
 
 @pytest.fixture

@@ -88,8 +88,9 @@ class Live:
         """The source to read, for as long as the body runs. Raises the errors of `check` before the body."""
         self.check(options, source, of_set)
         live, remarks = _without_virtual_file_systems(source)
-        with protected(live) as (read, protection):
-            yield ReadSource(read, left_out=remarks, protection=protection)
+        with ExitStack() as stack:
+            live, protection = protect(live, stack)
+            yield ReadSource(live, left_out=remarks, protection=protection)
 
 
 def _without_virtual_file_systems(source: Source) -> tuple[Source, list[dict[str, str]]]:
@@ -106,36 +107,33 @@ def _without_virtual_file_systems(source: Source) -> tuple[Source, list[dict[str
     return replace(source, not_entered=inside), said
 
 
-@contextmanager
-def protected(source: Source) -> Iterator[tuple[Source, Protection]]:
-    """The source as tar reads it, for as long as the body runs: as root through a private mount, where that can be.
+def protect(source: Source, stack: ExitStack) -> tuple[Source, Protection]:
+    """The source as tar reads it, as root through a private mount where that can be; the stack closes it.
 
     Else tar follows a link that another user puts in place of a folder after tar has seen the folder. Raises OptionError if
     the folder cannot be opened.
     """
     if os.geteuid() != 0:
-        yield source, Protection()
-        return
+        return source, Protection()
     if source.dereference in ("soft", "all"):
-        yield source, Protection(False, "dereference_symlink is given, so that links are followed")
-        return
-    with ExitStack() as stack:
-        try:
-            # Open until the end: the file system cannot be unmounted while it is read.
-            folder, link = open_folder(os.path.abspath(source.folder))
-            stack.callback(os.close, folder)
-            obstacle = _unlike_in_private(source, folder)
-            if obstacle is None:
-                private = open_private_mount(folder)
-                stack.callback(os.close, private)
-                source = replace(source, private=private)
-                obstacle = f"another user can exchange the link {link} on the way to the source" if link else None
-        except OSError as problem:
-            why = problem.strerror or problem
-            raise OptionError(f"path_to_backup {shown(source.folder)} cannot be read: {why}.") from None
-        except HostError as problem:
-            obstacle = str(problem)
-        yield source, Protection(obstacle is None, obstacle, link)
+        return source, Protection(False, "dereference_symlink is given, so that links are followed")
+    link: str | None = None
+    try:
+        # Open until the end: the file system cannot be unmounted while it is read.
+        folder, link = open_folder(os.path.abspath(source.folder))
+        stack.callback(os.close, folder)
+        obstacle = _unlike_in_private(source, folder)
+        if obstacle is None:
+            private = open_private_mount(folder)
+            stack.callback(os.close, private)
+            source = replace(source, private=private)
+            obstacle = f"another user can exchange the link {link} on the way to the source" if link else None
+    except OSError as problem:
+        why = problem.strerror or problem
+        raise OptionError(f"path_to_backup {shown(source.folder)} cannot be read: {why}.") from None
+    except HostError as problem:
+        obstacle = str(problem)
+    return source, Protection(obstacle is None, obstacle, link)
 
 
 def _unlike_in_private(source: Source, folder: int) -> str | None:

@@ -24,7 +24,7 @@ from ..quiesce import hold as quiesce
 from ..system import mounts
 from ..system.file_names import shown
 from . import databases
-from .live import Live, ReadSource, protected
+from .live import Live, ReadSource, protect
 
 _TIMEOUT_SECONDS = snapshots.DEFAULT_TIMEOUT_SECONDS
 
@@ -238,7 +238,7 @@ class Consistent(Live):
             point = plan.point or mounting.default_point(volume)
             mounting.mount_volume(volume, point, plan.kind, options.lvm_snapperm == "rw", _TIMEOUT_SECONDS)
             inside = replace(source, folder=os.path.normpath(os.path.join(point, plan.inside)))
-            read.source, read.protection = stack.enter_context(protected(inside))
+            read.source, read.protection = protect(inside, stack)
             if read.protection.link is not None:
                 raise SnapshotError(
                     f"{read.protection.link} became a symbolic link while the snapshot was made, so it was not read."
