@@ -18,10 +18,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.opti
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.results import left_out_said
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.job_runs import (
-    Surroundings,
-    run_job,
-)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import existing_job
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, named_zone
@@ -29,6 +25,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.ru
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_options import (
     registry_from,
     registry_options,
+)
+from ansible_collections.freezer.backup.plugins.plugin_utils.job_runs import (
+    Surroundings,
+    run_job,
 )
 from ansible_collections.freezer.backup.plugins.plugin_utils.reach import module_for
 

@@ -1,5 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
-# SPDX-License-Identifier: Apache-2.0
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """Every rule about runs, followed by the scheduler's core and by run_job, with the real API and outcomes of a script."""
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
-from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.job_runs import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import outcome_of
+from ansible_collections.freezer.backup.plugins.plugin_utils.job_runs import (
     NotRun,
     Surroundings,
     run_job,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import outcome_of
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.store.base import ALL_OWNERS
 from ansible_collections.freezer.backup.tests.support.job_semantics import (
     BROKEN,

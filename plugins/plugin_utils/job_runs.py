@@ -1,5 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
-# SPDX-License-Identifier: Apache-2.0
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
 """A run of a job by a playbook, which records the same with the API as a scheduler would."""
 
 from __future__ import annotations
@@ -11,21 +12,32 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
-from ..action.of_job import actions_of, bare_action
-from ..action.options import parse_options
-from ..errors import FreezerError
-from ..schedule import states
-from ..schedule.due_times import DueTimes
-from ..schedule.errors import MissingScheduler
-from ..schedule.grammar import ScheduleError, parse
-from ..schedule.rounds import HOLD_OFF
-from ..schedule.runs import FAIL, PLAYBOOK, SUCCESS, JobRun, Outcome, backups_gone, described
-from ..schedule.states import State
-from ..schedule.upcoming import anchor_of
-from .client import Registry
-from .jobs import existing_job, record_status
-from .kinds import ensure_backup_record
-from .sessions import act
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import actions_of, bare_action
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import (
+    existing_job,
+    record_status,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import ensure_backup_record
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.sessions import act
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import states
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, parse
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import HOLD_OFF
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import (
+    FAIL,
+    PLAYBOOK,
+    SUCCESS,
+    JobRun,
+    Outcome,
+    backups_gone,
+    described,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import anchor_of
 
 #: What a run outside of a scheduler may do.
 KINDS = ("backup", "restore", "admin")
