@@ -5,34 +5,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Callable, Generic, Protocol, TypeVar
+from typing import Any
 
 from ..action.options import Options
 from ..errors import FreezerError, NoBackup
 from ..repository.errors import ArchiveError, DamagedArchive, DamagedBackup
-from ..storage.base import Storage
 from ..storage.errors import StorageError
-
-
-class _Manifest(Protocol):
-    @property
-    def backup_id(self) -> str: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def began(self) -> int: ...
-
-
-class _Set(Protocol):
-    @property
-    def storage(self) -> Storage: ...
-
-
-Found = TypeVar("Found")
-Where = TypeVar("Where", bound=_Set)
+from .media.base import Copy, Medium
 
 _NONE = -1.0
 
@@ -47,11 +28,12 @@ class _Without:
 
 
 @dataclass
-class Chosen(Generic[Found]):
+class Chosen:
     """The copies of one backup, and the storages that cannot provide it."""
 
-    copies: list[Found]
-    manifest: _Manifest
+    copies: list[Copy[Any]]
+    #: That of the backup.
+    manifest: Any
     _without: list[_Without] = field(default_factory=list)
 
     def remarks(self) -> list[str]:
@@ -81,22 +63,20 @@ class Chosen(Generic[Found]):
         return f"{self.manifest.backup_id} of {_said(self.manifest)}"
 
 
-def _said(manifest: _Manifest) -> str:
+def _said(manifest: Any) -> str:
     return f"{datetime.fromtimestamp(manifest.began).astimezone():%Y-%m-%dT%H:%M:%S}"
 
 
-def choose(
-    sets: Iterable[Where], look: Callable[[Where], Found], manifest_of: Callable[[Found], _Manifest]
-) -> Chosen[Found]:
-    """The newest backup among those that `look` finds in each set, with all its copies.
+def choose(medium: Medium[Any, Any]) -> Chosen:
+    """The backup that an action asks for, in each storage that has it; the newest one of all storages wins.
 
-    If no set has a backup, raises the StorageError or ArchiveError of the set that may hold the newest one.
+    If no storage has one, raises the StorageError or ArchiveError of the one that may hold the newest.
     """
-    found: list[tuple[Where, Found]] = []
+    found: list[Copy[Any]] = []
     without: list[_Without] = []
-    for one in sets:
+    for one in medium.sets(any_name=True):
         try:
-            found.append((one, look(one)))
+            found.append(medium.find(one))
         except StorageError as problem:
             without.append(_Without(problem, math.inf))
         except DamagedBackup as problem:
@@ -106,13 +86,28 @@ def choose(
     if not found:
         # That a storage has none says less than what is wrong with another one.
         raise max(without, key=lambda one: (one.newest, not isinstance(one.problem, NoBackup))).problem
-    newest = max((manifest_of(copy) for _where, copy in found), key=lambda manifest: manifest.timestamp)
+    newest = max((copy.manifest for copy in found), key=lambda manifest: manifest.timestamp)
     copies = []
-    for where, copy in found:
-        manifest = manifest_of(copy)
+    for copy in found:
+        manifest = copy.manifest
         if manifest.backup_id == newest.backup_id:
             copies.append(copy)
         else:
-            older = f"In {where.storage.describe()} the newest matching backup is {manifest.backup_id} of {_said(manifest)}."
+            older = f"In {copy.backup_set.storage.describe()} the newest matching backup is {manifest.backup_id} of {_said(manifest)}."
             without.append(_Without(ArchiveError(older), manifest.timestamp))
     return Chosen(copies, newest, without)
+
+
+def described(medium: Medium[Any, Any], copy: Copy[Any]) -> dict[str, Any]:
+    """The backup that is read, its location, and its chain, the full backup first."""
+    place = medium.place(copy.backup_set, copy.manifest)
+    chain = [
+        {"backup_id": one.manifest.backup_id, "level": one.manifest.level, "timestamp": one.manifest.began}
+        for one in copy.chain
+    ]
+    return {
+        **medium.describe(copy.stored),
+        "chain": chain,
+        "storage": place["storage"],
+        "container": place["container"],
+    }

@@ -12,11 +12,11 @@ from ..action.options import parse_options
 from ..progress import Progress
 from ..repository.errors import DamagedArchive
 from ..storage.errors import StorageError
+from .choosing import choose, described
 from .conduct import readable_errors, run_verb
 from .media.base import Medium
 from .media.by_name import medium_of
 from .results import LISTED_AT_MOST
-from .verb import choose, described
 
 
 @readable_errors("restore")

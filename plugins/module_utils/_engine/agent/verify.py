@@ -10,11 +10,11 @@ from typing import Any
 
 from ..action.options import parse_options
 from ..progress import Progress
+from .choosing import choose, described
 from .conduct import readable_errors, run_verb
 from .media.base import Medium
 from .media.by_name import medium_of
 from .results import LISTED_AT_MOST
-from .verb import choose, described
 
 
 @readable_errors("verification")
