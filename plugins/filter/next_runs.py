@@ -69,8 +69,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.e
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_schedule
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import local_zone
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import next_runs as runs_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, named_zone
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs as runs_of
 
 #: Where a job and a session have their schedule.
 _SCHEDULES = ("job_schedule", "schedule")

@@ -107,7 +107,7 @@ query_result:
 
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.select import select
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import with_next_run_time
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import with_next_run_time
 from ansible_collections.freezer.backup.plugins.module_utils._module.document_specs import info_spec
 from ansible_collections.freezer.backup.plugins.module_utils._module.registry_module import RegistryModule
 

@@ -23,7 +23,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_cli
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import ensure_backup_record
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.sessions import act
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import states
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes, anchor_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError, parse
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import HOLD_OFF
@@ -37,7 +37,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.ru
     described,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.states import State
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import anchor_of
 
 #: What a run outside of a scheduler may do.
 KINDS = ("backup", "restore", "admin")

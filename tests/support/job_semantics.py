@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import next_runs
 
 HOUR, DAY = 3600, 86400
 OK, BROKEN, PARTIAL, UNUSABLE = "ok", "broken", "partial", "unusable"

@@ -18,14 +18,14 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.http.auth i
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import BadAddress
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.errors import MissingLibrary
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.catalogue import (
-    endpoint_in,
-)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.credentials import usual_login
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.environment import (
     with_environment,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.keystoneauth import Keystoneauth
+from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.keystoneauth import (
+    Keystoneauth,
+    endpoint_in,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.identity.login import (
     auth_method,
     complete,

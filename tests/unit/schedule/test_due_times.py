@@ -12,9 +12,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import has_times
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes, next_runs
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs
 from ansible_collections.freezer.backup.tests.support.due_moments import up_to
 
 BERLIN = ZoneInfo("Europe/Berlin")

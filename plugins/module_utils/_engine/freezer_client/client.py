@@ -15,8 +15,7 @@ from ..documents import action, kinds
 from ..http.connection import Connection
 from ..http.errors import BadAddress, WrongService
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS
-from ..openstack.identity.catalogue import DEFAULT_INTERFACE, SERVICE_TYPE
-from ..openstack.identity.keystoneauth import Keystoneauth
+from ..openstack.identity.keystoneauth import DEFAULT_INTERFACE, SERVICE_TYPE, Keystoneauth
 from ..openstack.identity.login import auth_method, complete, tls_of
 from ..openstack.transport import Transport
 from ..schedule.rounds import Answer

@@ -15,8 +15,8 @@ from typing import Any
 from ..http.auth import AuthMethod, NoAuth
 from ..http.errors import BadAddress
 from ..http.repeating import RETRIES, TIMEOUT_SECONDS
-from .identity.catalogue import DEFAULT_INTERFACE
 from .identity.environment import with_environment
+from .identity.keystoneauth import DEFAULT_INTERFACE
 from .identity.login import auth_method, complete, tls_of
 from .service import Service
 from .transport import Transport

@@ -12,7 +12,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import next_runs
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import next_runs
 
 from ..core.runs import QUEUED
 from .table import Layout, boxed

@@ -10,7 +10,7 @@ from datetime import tzinfo
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import is_reopened
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes, anchor_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.runs import PLAYBOOK
@@ -26,7 +26,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.st
     STOPPED,
     State,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.upcoming import anchor_of
 
 #: How late a run may start with ``schedule_catch_up: none``, since no start is exactly on time.
 LATE_SECONDS = 30.0
