@@ -30,8 +30,8 @@ options:
     description:
       - The auth type, as keystoneauth names it.
       - V(none) sends nothing. V(http_basic) sends O(username) and O(password).
-      - V(token) sends O(token), an existing token of Keystone; if O(auth) has an C(auth_url), it is exchanged there
-        for a token of the project. V(v3token) is the same with C(auth_url) required.
+      - V(token) sends O(token), an existing token of Keystone. With C(auth_url) in O(auth), Keystone exchanges it first
+        for a token of the project; V(v3token) always does, and needs C(auth_url).
       - V(password), V(v3password) and V(v3applicationcredential) get a token from Keystone.
       - Every other auth type of keystoneauth works as well, such as V(v3oidcpassword) or V(v3totp).
       - All that ask Keystone need the Python library keystoneauth1 on the host that asks the API. The role

@@ -91,5 +91,5 @@ def _about_part(verb: str, name: str, value: Any) -> str:
         try:
             parse_options({name: value}).refuse_for(verb)
         except OptionError as error:
-            return str(error)
+            return f"{error} Nothing was done."
     return ""

@@ -400,7 +400,7 @@ def test_a_command_asks_for_what_the_readme_says(command, action, asked, places)
     options = parse_options(settings.options)
     assert (settings.action, given(options), settings.warnings) == (action, asked, ())
     if places is not None:
-        assert options.places() == places
+        assert options.locations() == places
 
 
 @pytest.mark.parametrize(
@@ -441,7 +441,7 @@ def test_a_command_asks_for_what_the_readme_says(command, action, asked, places)
 def test_an_action_of_a_job_asks_for_what_the_readme_says(document, action, asked, places):
     settings = settings_of(["--stdin"], document)
     options = parse_options(settings.options)
-    assert (settings.action, given(options), options.places()) == (action, asked, places)
+    assert (settings.action, given(options), options.locations()) == (action, asked, places)
 
 
 def test_the_file_for_parallel_backups_means_two_folders_and_swift(tmp_path, monkeypatch):
@@ -457,7 +457,7 @@ def test_the_file_for_parallel_backups_means_two_folders_and_swift(tmp_path, mon
         "backup_name": "mytest6",
         "always_level": 2,
     }
-    assert options.places() == [("local", "/tmp/backup1/"), ("local", "/tmp/backup2/"), ("swift", "test")]
+    assert options.locations() == [("local", "/tmp/backup1/"), ("local", "/tmp/backup2/"), ("swift", "test")]
     assert options.access("swift", "test") == {"osrc": str(folder / "openrc.osrc")}
 
 

@@ -87,6 +87,8 @@ UNKNOWN = [
 def test_what_this_release_does_not_do_is_told_and_not_refused(more, sentence):
     warnings = check_action({**ETC, **more})
     assert any(sentence in warning for warning in warnings), warnings
+    # The action is stored, so a warning must not say that nothing was done.
+    assert "othing was done" not in "".join(warnings)
     assert SCHEMA.is_valid({**ETC, **more})
 
 

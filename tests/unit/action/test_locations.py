@@ -36,21 +36,21 @@ def test_swift_is_the_storage_where_credentials_are(environment, action, because
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     options = parse_options({"container": "backups", **action})
-    assert options.places() == [("swift", "backups")]
+    assert options.locations() == [("swift", "backups")]
     assert options.chosen() == [f"storage is not given: swift was chosen, because {because}."]
 
 
 def test_the_container_of_freezer_is_chosen_where_none_is_named(monkeypatch):
     monkeypatch.setenv("OS_CLOUD", "home")
     options = parse_options({})
-    assert options.places() == [("swift", "freezer_backups")]
+    assert options.locations() == [("swift", "freezer_backups")]
     assert len(options.chosen()) == 2
     assert options.chosen()[1].startswith("container is not given: freezer_backups was chosen")
 
 
 def test_a_container_that_is_named_gets_no_prefix():
     options = parse_options({"storage": "swift", "container": "freezer-container"})
-    assert (options.places(), options.chosen()) == ([("swift", "freezer-container")], [])
+    assert (options.locations(), options.chosen()) == ([("swift", "freezer-container")], [])
 
 
 def test_a_path_is_never_taken_for_a_container_of_swift(monkeypatch):
@@ -58,23 +58,23 @@ def test_a_path_is_never_taken_for_a_container_of_swift(monkeypatch):
     with pytest.raises(
         OptionError, match="^storage is missing: /srv/backups is the path of a folder, for which it is local"
     ):
-        parse_options({"container": "/srv/backups"}).places()
+        parse_options({"container": "/srv/backups"}).locations()
 
 
 def test_without_credentials_the_sentence_says_what_to_give():
     with pytest.raises(OptionError, match="^storage is missing: .*local.*OS_CLOUD, or OS_AUTH_URL .*clouds.yaml.*osrc"):
-        parse_options({"container": "backups"}).places()
+        parse_options({"container": "backups"}).locations()
 
 
 def test_a_folder_is_never_chosen():
     with pytest.raises(OptionError, match="^container is missing"):
-        parse_options({"storage": "local"}).places()
+        parse_options({"storage": "local"}).locations()
 
 
 def test_a_storage_of_several_is_swift_by_its_own_openrc_file():
     local = {"storage": "local", "container": "/srv/backups"}
     options = parse_options({"storages": [local, {"container": "test", "osrc": "/root/openrc"}]})
-    assert options.places() == [("local", "/srv/backups"), ("swift", "test")]
+    assert options.locations() == [("local", "/srv/backups"), ("swift", "test")]
     assert options.access("swift", "test") == {"osrc": "/root/openrc"}
 
 
@@ -84,7 +84,7 @@ def test_a_cloud_and_an_openrc_file_cannot_be_combined():
         {"storages": [{"storage": "swift", "container": "c", "cloud": "a", "osrc": "/b"}]},
     ):
         with pytest.raises(OptionError, match=r"^osrc cannot be combined with cloud; remove one of them\.$"):
-            parse_options(given).places()
+            parse_options(given).locations()
     assert parse_options({"cloud": "a", "osrc": ""}).own_access() == {"cloud": "a"}
 
 

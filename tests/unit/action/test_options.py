@@ -212,14 +212,14 @@ SECRET = "hunter2"
 )
 def test_no_value_that_may_be_a_secret_is_in_a_message(action):
     with pytest.raises(OptionError) as refused:
-        parse_options(action).places()
+        parse_options(action).locations()
     assert SECRET not in str(refused.value)
 
 
-def test_places_are_those_of_storages_or_of_the_action_itself():
+def test_locations_are_those_of_storages_or_of_the_action_itself():
     both = [{"storage": "local", "container": "/a"}, {"container": "/b"}]
-    assert parse_options({"storage": "local", "storages": both}).places() == [("local", "/a"), ("local", "/b")]
-    assert parse_options({"storage": "local", "container": "/a"}).places() == [("local", "/a")]
+    assert parse_options({"storage": "local", "storages": both}).locations() == [("local", "/a"), ("local", "/b")]
+    assert parse_options({"storage": "local", "container": "/a"}).locations() == [("local", "/a")]
 
 
 @pytest.mark.parametrize(
@@ -232,9 +232,9 @@ def test_places_are_those_of_storages_or_of_the_action_itself():
         ({"storages": [{"storage": "local"}]}, "container is missing"),
     ],
 )
-def test_places_that_are_not_said_are_asked_for(action, words):
+def test_locations_that_are_not_given_are_refused(action, words):
     with pytest.raises(OptionError, match=words):
-        parse_options(action).places()
+        parse_options(action).locations()
 
 
 def test_the_host_is_this_one_unless_another_is_named():

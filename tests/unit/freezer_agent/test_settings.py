@@ -50,7 +50,7 @@ def test_without_an_action_it_is_a_backup(settings):
 
 def test_the_example_of_the_readme_means_two_storages(settings):
     options = parse_options(settings(file=PARALLEL_FOLDERS).options)
-    assert options.places() == [("local", "/tmp/backup1/"), ("local", "/tmp/backup2/")]
+    assert options.locations() == [("local", "/tmp/backup1/"), ("local", "/tmp/backup2/")]
     assert (options.path_to_backup, options.always_level, options.max_segment_size) == ("/foo/", 2, 67108864)
 
 
@@ -162,7 +162,7 @@ def test_incremental_and_no_incremental_are_one_option(settings):
 
 def test_a_container_on_the_command_line_is_meant_alone(settings):
     options = parse_options(settings("--container /tmp/one", PARALLEL_FOLDERS).options)
-    assert options.places() == [("local", "/tmp/one")]
+    assert options.locations() == [("local", "/tmp/one")]
 
 
 def test_storages_of_a_document_replace_those_of_the_file(settings):
@@ -338,10 +338,10 @@ def test_an_empty_value_is_not_given_in_files_and_documents(settings):
 def test_a_container_is_relative_to_the_current_folder_on_the_command_line_alone(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     typed = settings("-C nas/c9", "[default]\nstorage = local\n").options
-    assert parse_options(typed).places() == [("local", str(tmp_path / "nas" / "c9"))]
+    assert parse_options(typed).locations() == [("local", str(tmp_path / "nas" / "c9"))]
     assert settings("-C c9 --storage swift").options["container"] == "c9"
     for given in ({"storage": "local", "container": "nas/c9"}, {"storages": [{"storage": "local", "container": "c9"}]}):
         with pytest.raises(
             OptionError, match="^container has to be the absolute path of a folder for the storage local"
         ):
-            parse_options(settings(document=given).options).places()
+            parse_options(settings(document=given).options).locations()

@@ -46,7 +46,7 @@ INIT_IS_THE_NODES = (
 _ACCESS = ("cloud", "osrc")
 
 
-#: An environment that has credentials, for a look at places that does not depend on where it is made.
+#: An environment that has credentials, for a check of locations that does not depend on where it is made.
 _SOME_CLOUD = {"OS_CLOUD": "of the node"}
 
 #: Keys that say what a backup reads, and that a restore must not be given.
@@ -153,9 +153,7 @@ class Options:
         """
         given = [name for name in RETENTION_KEYS if getattr(self, name) is not None]
         if work in ("backup", "restore") and given:
-            raise OptionError(
-                f"{given[0]} belongs to an action admin of its own, and not to a {work}; nothing was done."
-            )
+            raise OptionError(f"{given[0]} belongs to an action admin of its own, and not to a {work}.")
         if work == "backup":
             self._refuse_level()
             fault = deadline_fault(self.deadline_seconds)
@@ -166,14 +164,14 @@ class Options:
             # No release can restore a part of a backup so far.
             raise OptionError(
                 f"{given[0]} says what a backup reads, and a restore brings back all of it; leave it out, restore into a new "
-                "folder, and take from there what you need. Nothing was done."
+                "folder, and take from there what you need."
             )
         for name in ("hostname", "backup_name") if work != "info" else ():
             if getattr(self, name):
                 check_name(name, getattr(self, name))
         self._refuse_relative_paths()
         if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
-            self.places(_SOME_CLOUD)
+            self.locations(_SOME_CLOUD)
 
     def _refuse_level(self) -> None:
         """Raise OptionError for a compression level that the compression does not have."""
@@ -206,31 +204,31 @@ class Options:
             )
         return found
 
-    def places(self, environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    def locations(self, environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
         """The kind and container of each storage: those of ``storages``, else the one of the action itself.
 
         Where they are not named, ``environ`` decides (the environment of this process without it). Raises OptionError.
         """
-        return [(one.kind, one.container) for one in self._locations(environ)]
+        return [(one.kind, one.container) for one in self._located(environ)]
 
     def chosen(self) -> list[str]:
-        """What of its places an action does not name, and what was chosen in its place and why, as sentences."""
+        """What an action does not say of its locations, what was chosen instead, and why, as sentences."""
         if self.backup_media == "cindernative":
             return []  # Cinder keeps them
-        return list(dict.fromkeys(sentence for one in self._locations(None) for sentence in one.chosen))
+        return list(dict.fromkeys(sentence for one in self._located(None) for sentence in one.chosen))
 
     def storage_kinds(self) -> list[tuple[str, dict[str, Any], tuple[str, ...]]]:
         """The kind of each storage of an action that names no container, who asks its cloud, and what was chosen and why."""
         found = []
-        for place in self._given_places():
+        for place in self._given_locations():
             access = self._access_of(place)
             located = locate(place.get("storage") or self.storage, "any", access)
             found.append((located.kind, access, located.chosen))
         return found
 
-    def _locations(self, environ: Mapping[str, str] | None) -> list[Location]:
+    def _located(self, environ: Mapping[str, str] | None) -> list[Location]:
         found = []
-        for place in self._given_places():
+        for place in self._given_locations():
             unknown = sorted(set(place) - set(LOCATION_KEYS))
             if unknown:
                 hint = did_you_mean(unknown[0], LOCATION_KEYS)
@@ -247,12 +245,12 @@ class Options:
             raise OptionError("Two storages of this action are the same place.")
         return found
 
-    def _given_places(self) -> list[dict[str, Any]]:
+    def _given_locations(self) -> list[dict[str, Any]]:
         return self.storages or [{"storage": self.storage, "container": self.container}]
 
     def access(self, kind: str, container: str) -> dict[str, Any]:
-        """Who asks the cloud that one of the places is in, and how."""
-        for place, located in zip(self._given_places(), self._locations(None)):
+        """The login of the cloud of a location."""
+        for place, located in zip(self._given_locations(), self._located(None)):
             if (located.kind, located.container) == (kind, container):
                 return self._access_of(place)
         return self.own_access()

@@ -143,7 +143,7 @@ def _bound(start: datetime, end_of_day: bool) -> datetime:
 
 
 def storages(value: Any) -> list[dict[str, Any]]:
-    """Several storages; ``Options.places`` says what each of them has to have."""
+    """Several storages; ``Options.locations`` says what each of them has to have."""
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
         raise ValueError("a list of storages, each with 'storage' and 'container'")
     return [dict(item) for item in value]

@@ -65,7 +65,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
 
     def _read(self) -> tuple[Source, str]:
         options = self.options
-        containers = [container for kind, container in options.places() if kind == "local"]
+        containers = [container for kind, container in options.locations() if kind == "local"]
         path = self._consistency.home_path(options, os.path.abspath(options.need("path_to_backup", _WHAT)))
         try:
             found = os.stat(path)
@@ -96,7 +96,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
         name, options = self._name(), self.options
         return [
             BackupSet(self._storage_for(kind, container, options.access(kind, container)), options.host, name)
-            for kind, container in options.places()
+            for kind, container in options.locations()
         ]
 
     def newest(self, one: BackupSet) -> StoredBackup | None:
@@ -158,7 +158,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
 
     def asks_cloud(self) -> bool:
         """Whether a storage is in Swift."""
-        return any(kind == "swift" for kind, _container in self.options.places())
+        return any(kind == "swift" for kind, _container in self.options.locations())
 
     def sync(self) -> list[str]:
         """All file systems of this host."""

@@ -95,7 +95,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         backups: list[dict[str, Any]] = []
         incomplete: list[str] = []
         damaged: list[str] = []
-        for kind, container in options.places():
+        for kind, container in options.locations():
             storage = self._storage_for(kind, container, options.access(kind, container))
             self.containers.check(storage)
             found = contents(storage, self._may_be_meant)

@@ -17,7 +17,7 @@ from .source import Workplace
 
 def storages_of(options: Options) -> list[SwiftStorage]:
     """The storages of an action. Raises OptionError for one that is not in Swift."""
-    for kind, container in options.places():
+    for kind, container in options.locations():
         if kind != "swift":
             raise OptionError(
                 f"Images of servers and volumes cannot be stored in the {kind} storage {container}; back them up with "
@@ -30,14 +30,14 @@ def swift_storages(options: Options) -> list[SwiftStorage]:
     """The storages of an action that are in Swift."""
     return [
         SwiftStorage(container, functools.partial(cloud_for, options.access(kind, container)))
-        for kind, container in options.places()
+        for kind, container in options.locations()
         if kind == "swift"
     ]
 
 
 def workplace(options: Options) -> Workplace:
     """The cloud of the server or volume. Raises RestError."""
-    places = options.places() if options.backup_media != "cindernative" else []
+    places = options.locations() if options.backup_media != "cindernative" else []
     where = ":".join(f"{kind}/{container}" for kind, container in places)
     # Two backups of one server into different containers may be made at the same time.
     temporary = f"freezer-temp-{hashlib.sha256(where.encode()).hexdigest()[:8]}"
