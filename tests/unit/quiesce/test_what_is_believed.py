@@ -70,13 +70,12 @@ def a_file(folder):
 EVERY_USE = [
     hold.look,
     hold.thaw,
-    hold.left,
-    hold.names,
+    hold.unfinished,
     lambda folder: hold.freeze([{"command": {"finalize": ["true"]}}], folder=folder),
 ]
 
 
-@pytest.mark.parametrize("use", EVERY_USE, ids=["look", "thaw", "left", "names", "freeze"])
+@pytest.mark.parametrize("use", EVERY_USE, ids=["look", "thaw", "unfinished", "freeze"])
 @pytest.mark.parametrize("foreign", [anybody_may_enter, anybody_may_write, behind_a_link, of_another, a_file])
 def test_a_folder_that_another_could_have_made_is_refused_and_nothing_in_it_is_run(planted, foreign, use):
     folder, trace = planted
