@@ -249,25 +249,26 @@ def test_a_file_sends_requests_elsewhere_and_nothing_else_changes(tmp_path):
     assert client.simulate_get("/healthcheck").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v2", "/healthcheck", "/openapi.json", "/metrics", "/v1/jobs", "/v2/web/jobs"]
-)
-def test_head_is_answered_as_get_is_without_the_body(start_freezer_api, path):
+def test_head_is_answered_as_get_is_without_the_body(start_freezer_api):
     api = start_freezer_api()
     token = {"X-Auth-Token": "alice:web:member"}
-    got, head = (api.request(method, path, None, token) for method in ("GET", "HEAD"))
-    assert (head.status, head.text) == (got.status, "")
-    assert head.headers["content-type"] == got.headers["content-type"]
-    lines = access_lines(api.log, 2)
+    paths = ("/", "/v1", "/v2", "/healthcheck", "/openapi.json", "/metrics", "/v1/jobs", "/v2/web/jobs")
+    bodies = []
+    for path in paths:
+        got, head = (api.request(method, path, None, token) for method in ("GET", "HEAD"))
+        assert (head.status, head.text) == (got.status, ""), path
+        assert head.headers["content-type"] == got.headers["content-type"], path
+        bodies.append(got.text.encode())
+    lines = access_lines(api.log, 2 * len(paths))
     # The numbers of a page of metrics are others each time.
-    assert int(lines[0]["bytes"]) == len(got.text.encode()) > 0
-    assert (lines[1]["method"], lines[1]["bytes"]) == ("HEAD", "0")
+    for path, body, got, head in zip(paths, bodies, lines[::2], lines[1::2], strict=True):
+        assert int(got["bytes"]) == len(body) > 0
+        assert (head["path"], head["method"], head["bytes"]) == (path, "HEAD", "0")
 
 
-def test_the_home_document_leads_to_every_route(start_freezer_api):
-    api = start_freezer_api()
+def test_the_home_document_leads_to_every_route(freezer_api):
     for version, base in (("v1", "/v1"), ("v2", "/v2/{project_id}")):
-        resources = api.get(f"/{version}").json["resources"]
+        resources = freezer_api.get(f"/{version}").json["resources"]
         places = {name: resource["href-template"] for name, resource in resources.items()}
         assert places["rel/job_event"] == f"{base}/jobs/{{job_id}}/event"
         assert places["rel/session_action"] == f"{base}/sessions/{{session_id}}/action"
