@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import time
 
 import bcrypt
@@ -146,11 +147,21 @@ def token(user, project, role):
 ALICE = token("alice", "web", "member")
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A store's file with the documents: to make them anew takes longer than what a test does with them."""
+    path = tmp_path_factory.mktemp("filled") / "api.db"
+    store = SqliteStore(path)
+    World(store, NoAuth()).fill(ALICE)
+    store.close()
+    return path
+
+
 @pytest.fixture
-def world(tmp_path):
-    world = World(SqliteStore(tmp_path / "api.db"), NoAuth())
-    world.fill(ALICE)
-    return world
+def world(filled, tmp_path):
+    store = SqliteStore(shutil.copy(filled, tmp_path))
+    yield World(store, NoAuth())
+    store.close()
 
 
 def test_the_table_of_this_test_has_every_route_and_verb(world):
