@@ -273,6 +273,8 @@ class World:
         self._folder = folder
         self._pid = 1000
         self.store = SqliteStore(folder / "api.db")
+        # As the journals of the nodes are.
+        self.store._connection().execute("PRAGMA synchronous=OFF")
         self._client = falcon.testing.TestClient(create_app(self.store, NoAuth(), clock=lambda: self.now))
 
     def node(self, name: str, zone: tzinfo, limits: Limits | None = None, **options: Any) -> Node:
