@@ -69,7 +69,8 @@ class Plan:
 
     def _promised(self) -> Document:
         if self.existing is None:
-            return _with_id(self.kind, self.body, self.document_id)
+            document: Document = {self.kind.wrapped_in: self.body} if self.kind.wrapped_in else dict(self.body)
+            return {**document, self.kind.id_key: self.document_id} if self.document_id else document
         if self.operation == NOTHING:
             return dict(self.existing)
         new = future(self.kind, self.wanted, self.existing)
@@ -137,13 +138,6 @@ def _creation(kind: Kind, new: Document, wanted: Document) -> Plan:
         raise MissingKeys(f"There is no {name} yet, and {' and '.join(missing)} must be given to create it.", missing)
     with_stored_secrets(new, {})
     return Plan(kind, CREATE, document_id, None, wanted, new, {}, new)
-
-
-def _with_id(kind: Kind, new: Document, document_id: str | None) -> Document:
-    document: Document = {kind.wrapped_in: new} if kind.wrapped_in else dict(new)
-    if document_id:
-        document[kind.id_key] = document_id
-    return document
 
 
 def _named(document: Mapping[str, Any]) -> Document:

@@ -51,9 +51,11 @@ def ensure_session(
         return replace(result, before=before, warnings=(*result.warnings, *warnings))
 
     named = held if jobs is None else sorted(set(_job_ids(jobs)))
+    here = str((existing or {}).get("session_id") or "the new session")
     for job_id in named:
-        if job_id not in held:
-            _check_may_join(registry, job_id, str((existing or {}).get("session_id") or "the new session"))
+        other = existing_job(registry, job_id).get("session_id") if job_id not in held else None
+        if other and other != here and job_id in _held_jobs(registry.sessions.get(other)):
+            raise Conflict(f"Job {job_id} belongs to session {other}; take it out there before {here} can hold it.")
     result = store(registry.sessions, wanted, existing, check_mode, initial={"session_tag": 0})
     new_schedule = bool(result.before) and result.before.get("schedule") != result.after.get("schedule")
     joining = [job_id for job_id in named if job_id not in held or new_schedule]
@@ -153,12 +155,6 @@ def _job_ids(jobs: Any) -> list[str]:
     if isinstance(jobs, (list, tuple)) and all(isinstance(job_id, str) for job_id in jobs):
         return list(jobs)
     raise DocumentError(f"jobs is {jobs!r}; it must be a list of job ids, or the jobs of a session document.")
-
-
-def _check_may_join(registry: Registry, job_id: str, session_id: str) -> None:
-    other = existing_job(registry, job_id).get("session_id")
-    if other and other != session_id and job_id in _held_jobs(registry.sessions.get(other)):
-        raise Conflict(f"Job {job_id} belongs to session {other}; take it out there before {session_id} can hold it.")
 
 
 def _at(session_tag: Any, job_id: str, status: Any, result: Any) -> Document:
