@@ -16,14 +16,13 @@ from urllib.parse import quote
 
 from ..http.errors import Forbidden, RestError
 from .connection import Cloud
+from .listing import BACKUP_VERSION
 from .resources import OWNER, Resource, age_seconds, chosen, mark, newest_first, pages
 from .service import Service
 from .waiting import each
 
 #: Diagnostics that are the same for all hypervisors (2.48); servers that say what their flavor has (2.47).
 _COMPUTE_VERSION = {"OpenStack-API-Version": "compute 2.48"}
-#: Metadata of backups.
-_BACKUP_VERSION = {"OpenStack-API-Version": "volume 3.43"}
 _HEADINGS = ("", "name", "state", "size", "backups", "newest", "of all")
 
 
@@ -85,7 +84,7 @@ def _about_servers(
 def _about_volumes(cloud: Cloud, volumes: Iterable[Resource], now: datetime) -> list[dict[str, Any]]:
     service = cloud.service("volume")
     snapshots = _by("volume_id", filter(_is_own, pages(service, "/snapshots/detail", "snapshots")))
-    backups = _by("volume_id", filter(_is_own, pages(service, "/backups/detail", "backups", headers=_BACKUP_VERSION)))
+    backups = _by("volume_id", filter(_is_own, pages(service, "/backups/detail", "backups", headers=BACKUP_VERSION)))
     return [
         {
             "name": one["name"],

@@ -17,6 +17,7 @@ from urllib.parse import quote
 from ...http.errors import NotFound
 from ..connection import Cloud
 from ..errors import CloudError
+from ..images import BROKEN
 from ..listing import Images, Servers, Volumes
 from ..resources import Resource, age_seconds, new_run, newest_first, snapshot_title, utc_stamp
 from ..snapshots import SnapshotOptions, all_of
@@ -24,7 +25,6 @@ from ..waiting import Clock, made_once
 from .server_restore import ServerRestore
 from .server_volumes import ServerVolumes, snapshot_ids
 
-_BROKEN = ("killed", "error", "deleted", "pending_delete", "deactivated")
 #: States of an image whose bytes come, and what Nova does with its server then: the moment of the snapshot is over.
 _BYTES_COME = ("saving", "uploading", "importing")
 _UPLOADS = ("image_pending_upload", "image_uploading")
@@ -122,7 +122,7 @@ class ServerSnapshots:
                 "server, or leave require_quiesce out."
             )
         # Nova goes on with what was begun; an image of a group snapshot is left of a run that was killed.
-        going_on = [one for one in known if one["status"] not in _BROKEN and group_id is None]
+        going_on = [one for one in known if one["status"] not in BROKEN and group_id is None]
         if dry_run:
             planned = {"snapshot": title, "consistency": consistency, "changed": True, "outcome": "planned"}
             return {**planned, "image_id": going_on[0]["id"]} if going_on else planned
@@ -190,7 +190,7 @@ class ServerSnapshots:
 
     def _there(self, image_id: str) -> Resource:
         image = self._images.get(image_id)
-        if image is None or image["status"] in _BROKEN:
+        if image is None or image["status"] in BROKEN:
             state = image["status"] if image else "gone"
             raise CloudError(
                 f"The image {image_id} of the snapshot is {state}: Nova or Glance gave it up. Look at the server's last "
