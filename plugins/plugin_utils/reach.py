@@ -26,7 +26,7 @@ def is_local(options: Mapping[str, Any]) -> bool:
     """
     try:
         asked = parse_options(options)
-        kinds = {kind for kind, _container in asked.places(environ={})}
+        kinds = {kind for kind, _container in asked.locations(environ={})}
     except FreezerError:
         return False
     return kinds == {"local"} and asked.backup_media == FILES and asked.mode == FILES and not asked.wants_snapshot
