@@ -27,7 +27,7 @@ ACTIONS: list[Any] = []
 
 
 class Caller(threading.Thread):
-    """Somebody who makes, changes and reads jobs of their own, and counts what they are told."""
+    """A caller that makes, changes and reads its own jobs, and counts the answers."""
 
     def __init__(self, api, number: int) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ def answers(api, seconds=90):
 
 
 def test_what_was_acknowledged_is_there_after_every_kill_of_the_api(start_freezer_api, elasticsearch, index_prefix):
-    """A job and its actions are several documents: a change of them that nobody has ended is made or undone, whole."""
+    """A job and its actions are several documents: an unfinished change of them is made or undone completely."""
     url = elasticsearch_lab.make_store(elasticsearch, index_prefix)
     chance = random.Random(KILLS)
     known = [{} for _number in range(WRITERS)]
@@ -72,7 +72,7 @@ def test_what_was_acknowledged_is_there_after_every_kill_of_the_api(start_freeze
             writer.join()
             assert writer.unexpected == []
         api.process.wait(60)
-    # What was abandoned keeps nobody out for long.
+    # An abandoned change does not block writers for long.
     give_up_at = time.monotonic() + ABANDONED_SECONDS
     for states in known:
         for job_id in states:
@@ -195,7 +195,7 @@ def test_no_acknowledged_write_is_lost_and_no_tag_repeated_when_nodes_die(three,
             time.sleep(4)
             node("lock-disk", locked)
             time.sleep(8)
-            # The only thing that anybody does about it: the disk is there again, and the node.
+            # The only repair: the disk is there again, and the node.
             node("unlock-disk", locked)
             labs.lab("elasticsearch", "up", "three")
             answers(api)

@@ -88,7 +88,7 @@ def test_every_round_raises_the_tag_by_one_and_no_job_is_lost(api, schedulers):
             assert (session["session_tag"], session["status"]) == (number, "running")
             assert {entry["status"] for entry in session["jobs"].values()} == {"running"}
 
-            # Whoever reports the end of an earlier round late, says nothing about this one.
+            # A late end of an earlier round does not count for this one.
             stale = at_one_moment(
                 threads, schedulers, lambda one, tag=number - 1: one.act("end", tag, result="success")
             )

@@ -184,14 +184,14 @@ def test_every_round_has_one_tag_one_start_and_a_true_result(api, nodes, cable):
         }
         assert not wrong, (number, wrong)
         missing = set(found["jobs"]) - expected
-        # With everybody there it has ended well; who is not there is waited for, and not taken for a success.
+        # With all jobs there it has ended well; a missing one is waited for, and is no success.
         assert (found["status"], found["result"]) == (("running", "") if missing else ("completed", "success"))
         assert all(found["jobs"][job]["status"] != "completed" for job in missing)
         if number == 1:
             nodes[0].end(signal.SIGKILL)
             cable.cut()
         elif number == 2:
-            # Until nobody can join this round any more.
+            # Until this round cannot be joined any more.
             time.sleep(max(0.0, max(starts) + HOLD_OFF_SECONDS + 1 - time.time()))
             cable.is_whole = True
 

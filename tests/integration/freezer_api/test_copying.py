@@ -183,7 +183,7 @@ def test_a_concurrent_writer_is_noticed(copy, sqlite, tmp_path, monkeypatch):
     fill(sqlite, 2)
 
     class Restless(StoreSource):
-        """A source in which somebody makes a job when everything has been read once."""
+        """A source in which another writer makes a job when everything has been read once."""
 
         def items(self):
             yield from super().items()

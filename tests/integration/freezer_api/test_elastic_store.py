@@ -184,7 +184,7 @@ def test_lists_go_on_beyond_the_ten_thousandth_document(store, place_9):
 
 
 class Gone(Exception):
-    """Whoever made the change is not there any more."""
+    """The process that made the change has died."""
 
 
 @pytest.fixture
@@ -231,7 +231,7 @@ def test_a_change_that_a_dead_process_has_begun_is_made_or_undone_by_others(stor
     assert seen() == (after if is_made else before)
     time.sleep(0.6)
     assert seen() == (after if is_made else before)
-    # Nobody is kept out any more.
+    # No writer is blocked any more.
     assert store.replace(store.get("job", "kept", P1), a_job("kept", n=3)) == (3 if is_made else 2)
     assert store.put("action", "new", ALICE, {"n": 3}) == (2 if is_made else 1)
 
@@ -256,7 +256,7 @@ def test_a_decision_that_comes_too_late_changes_nothing(store, dying, monkeypatc
     commit = slow._transactions.commit
 
     def sleepy(transactions):
-        # Meanwhile somebody comes who has no patience.
+        # Meanwhile another process aborts the change.
         assert store.get("job", "j", P1).document["n"] == 1
         return commit(transactions)
 
@@ -349,7 +349,7 @@ def test_an_opensearch_is_refused_by_name(opensearch, index_prefix):
 
 
 def test_an_api_key_goes_with_every_request():
-    """The servers of the lab cannot make API keys: this one only looks at what it is sent, and lets nobody in."""
+    """The servers of the lab cannot make API keys: this one records requests, and refuses them."""
     seen = []
 
     class Looker(http.server.BaseHTTPRequestHandler):

@@ -96,7 +96,7 @@ def test_a_token_expires_also_while_it_is_remembered(api, keystone):
     while datetime.datetime.now(datetime.UTC) < until + datetime.timedelta(seconds=1):
         time.sleep(0.2)
     assert api.get("/v1/jobs", **token).status == 401
-    # A service that goes on for somebody brings a token of its own: then the user's may have expired meanwhile.
+    # A service that acts for a user sends its own token too: then the user's may have expired.
     service = {"X-Service-Token": keystone.token("alpha-service")}
     assert api.get("/v1/jobs", **token, **service).status == 200
     member = {"X-Service-Token": keystone.token("beta-member")}

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Wrong passwords keep nobody else from coming in."""
+"""Wrong passwords do not lock out other users."""
 
 from __future__ import annotations
 

@@ -377,7 +377,7 @@ def exchange(freezer_api, raw):
     ],
 )
 def test_what_is_hardly_http_does_not_stop_the_server(freezer_api, raw):
-    # 501 is the answer to a transfer encoding that nobody here knows (RFC 9112, section 6.1).
+    # 501 is the answer to a transfer encoding that is unknown here (RFC 9112, section 6.1).
     assert exchange(freezer_api, raw)[8:12] == " 501" or " 5" not in exchange(freezer_api, raw)[:12]
     assert freezer_api.get("/healthcheck").status == 200
 
@@ -448,7 +448,7 @@ def test_a_document_does_not_grow_over_the_limit_by_changes(freezer_api, project
 
 def test_of_a_million_mistakes_in_one_body_some_are_looked_at():
     mistakes = {"client_id": "a", "job_actions": [1] * 3_000_000}
-    # To look at all of them takes some minutes, in which nobody else is served.
+    # To look at all of them takes some minutes, in which no other client is served.
     with no_hang(30), pytest.raises(BadRequestError, match="is not of type 'object'"):
         RULES["jobs"].checked(mistakes)
 

@@ -312,7 +312,7 @@ def test_policy_yaml_goes_before_the_defaults(policy_with):
     assert policy.allows(MEMBER, "jobs:update", "web")
     auditor = Context("eve", "web", frozenset(["auditor"]))
     assert policy.allows(auditor, "jobs:create", "elsewhere")
-    # To replace is to create: whoever may not create may not do so by way of the other route.
+    # To replace is to create: without the right to create the other route is refused too.
     assert policy.allows(auditor, "jobs:replace", "elsewhere")
     assert not policy.allows(READER, "jobs:replace", "web")
 

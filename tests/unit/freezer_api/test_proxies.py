@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whom a request comes from when proxies stand in between, and whom nobody believes."""
+"""The sender of a request behind proxies, and proxies that are not trusted."""
 
 from __future__ import annotations
 

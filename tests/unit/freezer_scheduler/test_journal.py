@@ -32,7 +32,7 @@ def known(number):
 
 
 def test_connections_of_one_process_keep_their_locks_while_others_come_and_go(tmp_path):
-    """Closing a file lets go of all locks that a process has on it: a second connection must not do so to the first."""
+    """Closing a file drops all locks of a process on it: a second connection must not drop those of the first."""
     path = tmp_path / "scheduler.db"
     journal = Journal(path)
     for turn in range(6):
@@ -42,7 +42,7 @@ def test_connections_of_one_process_keep_their_locks_while_others_come_and_go(tm
         journal.commit()
         # The thread that speaks with the API has a connection of its own.
         second = Journal(path)
-        # Whoever closes the last connection, as far as locks tell, folds the log in and deletes it.
+        # Closing the last connection, as far as locks tell, folds the log in and deletes it.
         done = subprocess.run([sys.executable, "-c", READER, str(path)], capture_output=True, text=True, check=True)
         assert int(done.stdout) == (turn + 1) * 200
         assert Path(f"{path}-wal").exists()
