@@ -132,16 +132,17 @@ def delete_indices(prefix: str) -> None:
 
 def make_store(server: Server, prefix: str, replicas: int = 0) -> str:
     """The indices of a store of freezer-api, empty; its URL."""
-    for index in own_indices(replicas):
+    for index in own_indices():
         make_index(server, prefix, index.plural, replicas)
     return server.store_url(prefix)
 
 
 def make_index(server: Server, prefix: str, plural: str, replicas: int = 0) -> None:
     """One index of a store of freezer-api, empty."""
-    index = next(index for index in own_indices(replicas) if index.plural == plural)
+    index = next(index for index in own_indices() if index.plural == plural)
     aliases = {index.alias(prefix): {"is_write_index": True}}
-    body = {"mappings": index.mapping, "settings": index.settings, "aliases": aliases}
+    settings = {**index.settings, "number_of_replicas": replicas}
+    body = {"mappings": index.mapping, "settings": settings, "aliases": aliases}
     server.ask("PUT", f"/{index.alias(prefix)}-v1", body)
 
 
