@@ -4,49 +4,29 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import pytest
 
-from ansible_collections.freezer.backup.tests.support.guests import COLLECTIONS, EngineProblem
+from ansible_collections.freezer.backup.tests.support.guests import Engine, EngineProblem
 
-_CALL = """
-import json, sys
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+_ENSURE = """
 from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm import ensure
-for line in sys.stdin:
-    function, options, check_mode = json.loads(line)
-    try:
-        if function == "without_leftovers":
-            answer = ensure.without_leftovers(60, check_mode)
-        else:
-            answer = getattr(ensure, function)(ensure.Wanted(**options), check_mode)
-    except FreezerError as problem:
-        answer = {"problem": str(problem)}
-    print(json.dumps(answer), flush=True)
+def answer(function, options, check_mode):
+    if function == "without_leftovers":
+        return ensure.without_leftovers(60, check_mode)
+    return getattr(ensure, function)(ensure.Wanted(**options), check_mode)
 """
 
 
 class Lvm:
-    """The engine's snapshots, called in a guest; by one process for all calls, since a new one takes long there."""
+    """The engine's snapshots, called in a guest."""
 
     def __init__(self, guest):
         self.guest = guest
-        self._engine = guest.start(f"PYTHONPATH={COLLECTIONS} exec python3 -c '{_CALL}'")
-
-    def end(self):
-        self._engine.stdin.close()
-        self._engine.wait(60)
-
-    def _call(self, function, options, check_mode):
-        self._engine.stdin.write(json.dumps([function, options, check_mode]) + "\n")
-        self._engine.stdin.flush()
-        answer = json.loads(self._engine.stdout.readline())
-        if "problem" in answer:
-            assert "\n" not in answer["problem"]
-            raise EngineProblem(answer["problem"])
-        return answer
+        self._engine = Engine(guest, _ENSURE)
+        self.end = self._engine.end
+        self._call = self._engine.call
 
     def present(self, check_mode=False, **options):
         return self._call("present", {"name": "snap", **options}, check_mode)

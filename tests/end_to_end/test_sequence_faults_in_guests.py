@@ -121,18 +121,17 @@ def test_a_disk_that_is_full_on_one_guest_makes_no_backup_and_one_with_space_is_
             assert ("freeze", "start") not in run.logged(guest)
         full.run("rm -f /mnt/store/*; mount -o remount,size=16M /mnt/store")
 
+        # That it works is shown on one of them.
+        copies["include_instances"] = [full.name]
         succeeded, output = run(**copies)
         assert succeeded, output
-        for guest in run.guests:
-            guest.run("echo second >/srv/data/copied/file; echo more >/srv/data/copied/more")
+        full.run("echo second >/srv/data/copied/file; echo more >/srv/data/copied/more")
         succeeded, output = run(playbook="restore", **copies)
         assert succeeded, output
-        for guest in run.guests:
-            assert guest.run("cat /srv/data/copied/file; ls /srv/data/copied") == "first\nfile\nrandom\n"
+        assert full.run("cat /srv/data/copied/file; ls /srv/data/copied") == "first\nfile\nrandom\n"
         succeeded, output = run(playbook="remove_backup", **copies)
         assert succeeded, output
-        for guest in run.guests:
-            assert guest.run("ls /mnt/store") == ""
+        assert full.run("ls /mnt/store") == ""
     finally:
         for guest in run.guests:
             guest.attempt("umount /mnt/store; rmdir /mnt/store; rm -rf /srv/data/copied /run/held")

@@ -105,11 +105,11 @@ def test_snapshots_of_lvm_classic_and_thin_are_taken_while_applications_are_held
         assert ours(guest) == ["srv-one", "thin-one"]
         guest.run(f"test ! -e /srv/data/held; {NO_RECORD}")
 
+    # One host is enough for what each does for itself.
+    lvm["include_instances"] = [run.guests[0].name]
     succeeded, output = run(**lvm, snapshot_name="three", snapshot_rotation=1)
     assert succeeded, output
-    for guest in run.guests:
-        assert ours(guest) == ["srv-three", "thin-three"]
+    assert [ours(guest) for guest in run.guests] == [["srv-three", "thin-three"], ["srv-one", "thin-one"]]
     succeeded, output = run(playbook="remove_backup", **lvm, snapshot_name="three")
     assert succeeded, output
-    for guest in run.guests:
-        assert ours(guest) == []
+    assert ours(run.guests[0]) == []

@@ -12,6 +12,7 @@ import time
 import pytest
 
 from ansible_collections.freezer.backup.tests.support.guest_databases import MariaDb, Postgres
+from ansible_collections.freezer.backup.tests.support.guests import Engine, EngineProblem
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 
 pytestmark = pytest.mark.rounds
@@ -19,11 +20,19 @@ pytestmark = pytest.mark.rounds
 ROUNDS = rounds(2) // 2
 
 
+_AGENT = """
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+def answer(function, options):
+    return getattr(agent, function)(options)
+"""
+
+
 class Backups:
     """Backups of /srv/data in a guest, to a folder on another disk."""
 
-    def __init__(self, guest):
+    def __init__(self, guest, engine):
         self.guest = guest
+        self._engine = engine
         self.place = {"storage": "local", "container": "/root/backups", "backup_name": "data"}
         self.options = {"path_to_backup": "/srv/data", "snapshot": "lvm", "lvm_snapsize": "64M", "max_level": 3}
 
@@ -38,28 +47,38 @@ class Backups:
 
     def refused(self, **options):
         """The sentence of a backup that fails."""
-        result = self.backup(**options)
-        assert result["outcome"] == "failed", result
-        assert "\n" not in result["message"]
-        return result["message"]
+        with pytest.raises(EngineProblem) as problem:
+            self._engine.call("backup", {**self.place, **self.options, **options})
+        return str(problem.value)
+
+    def info(self):
+        """What backups there are."""
+        return self._engine.call("info", self.place)
 
     def restore(self, **options):
         """The folder with what a backup restores to."""
         self.guest.run("rm -rf /var/restored")
-        result = self.guest.agent("restore", {**self.place, "restore_abs_path": "/var/restored", **options})
+        result = self._engine.call("restore", {**self.place, "restore_abs_path": "/var/restored", **options})
         assert result["outcome"] == "success", result
         return "/var/restored"
 
 
+@pytest.fixture(scope="module")
+def engine(lvm_guest):
+    made = Engine(lvm_guest, _AGENT)
+    yield made
+    made.end()
+
+
 @pytest.fixture
-def some(lvm_guest):
+def some(lvm_guest, engine):
     """Backups in a guest, in which no test leaves a volume, a mount, a suspended device or a temporary folder."""
     guest = lvm_guest
     guest.run(
         "rm -rf /root/backups /var/lib/freezer-backup /srv/data/*; echo first >/srv/data/file; mkdir /srv/data/app; echo a >/srv/data/app/a"
     )
     before = guest.traces()
-    yield Backups(guest)
+    yield Backups(guest, engine)
     after = guest.traces()
     if after != before:
         guest.clear_volumes()
@@ -126,7 +145,7 @@ def test_a_folder_that_becomes_a_link_before_the_snapshot_is_made_is_refused(som
     result = guest.agent_with("PATH=/root/bin:$PATH", "backup", {**some.place, **options})
     assert result["outcome"] == "failed", result
     assert "/home/mine became a symbolic link while the snapshot was made" in result["message"]
-    assert len(guest.info(some.place)["backups"]) == 1
+    assert len(some.info()["backups"]) == 1
 
 
 def test_a_snapshot_that_runs_out_of_space_fails_the_backup(some):
@@ -136,7 +155,7 @@ def test_a_snapshot_that_runs_out_of_space_fails_the_backup(some):
     result = guest.agent_with("PATH=/root/bin:$PATH", "backup", {**some.place, **some.options, "lvm_snapsize": "8M"})
     assert result["outcome"] == "failed"
     assert "ran out of space" in result["message"] or "cannot be mounted" in result["message"], result["message"]
-    listed = guest.info(some.place)
+    listed = some.info()
     assert [one["backup_id"] for one in listed["backups"]] == [before["backup_id"]]
     assert listed["incomplete"] == []
     # The same while it is read.
@@ -232,7 +251,7 @@ def test_the_module_backs_up_a_snapshot_and_plans_one_in_check_mode(some):
     assert planned["changed"], planned
     assert "not a logical volume" in refused["msg"]
     assert (made["outcome"], made["consistency"], made["level"]) == ("success", "fs", 0), made
-    assert len(guest.info(some.place)["backups"]) == 1, "check mode has made one"
+    assert len(some.info()["backups"]) == 1, "check mode has made one"
 
 
 def test_a_backup_killed_at_any_moment_leaves_nothing_after_the_next_one(some):
@@ -248,7 +267,7 @@ def test_a_backup_killed_at_any_moment_leaves_nothing_after_the_next_one(some):
             "freezer-agent --stdin --quiet </root/options.json >/dev/null 2>&1 & "
             f"pid=$!; sleep {moment:.3f}; kill -9 $pid 2>/dev/null || :; wait $pid || :"
         )
-        listed = guest.info(some.place)
+        listed = some.info()
         assert listed["damaged"] == []
         assert last in {one["backup_id"] for one in listed["backups"]}
         if number % 2:
@@ -278,7 +297,7 @@ def test_prune_removes_snapshots_that_killed_backups_have_left_and_no_others(som
         assert pruned["changed"], "check mode has removed it"
         assert not again["changed"]
         assert guest.run("lvs --noheadings -o lv_name data").split() == ["kept", "srv"]
-        assert len(guest.info(some.place)["backups"]) == 1
+        assert len(some.info()["backups"]) == 1
     finally:
         guest.run("lvremove -qq -y data/kept")
 

@@ -43,8 +43,50 @@ for line in sys.stdin:
 """
 
 
+# Runs in a guest, after lines that define `answer`.
+_CALLS = """
+import json, sys
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+for line in sys.stdin:
+    try:
+        found = answer(*json.loads(line))
+    except FreezerError as problem:
+        found = {"problem": str(problem)}
+    print(json.dumps(found), flush=True)
+"""
+
+
 class EngineProblem(Exception):
     """The engine in a guest has refused; the message is its sentence."""
+
+
+class Engine:
+    """The engine in a guest, called by one process for all calls, since a new one takes seconds there.
+
+    `code` defines `answer`, which is called there with what `call` is given here.
+    """
+
+    def __init__(self, guest: Guest, code: str) -> None:
+        self._process = guest.start(f"PYTHONPATH={COLLECTIONS} exec python3 -c {shlex.quote(code + _CALLS)}")
+
+    def call(self, *arguments: Any) -> Any:
+        """What `answer` returns. Raises EngineProblem for a FreezerError."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(arguments) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        # What it says besides is a traceback.
+        found = json.loads(line) if line.startswith(("{", "[")) else None
+        assert found is not None, line + self._process.communicate(timeout=60)[0]
+        if "problem" in found:
+            assert "\n" not in found["problem"]
+            raise EngineProblem(found["problem"])
+        return found
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=60)
 
 
 class Guest:
@@ -148,17 +190,6 @@ class Guest:
         assert done.stdout, done.stderr
         result: dict[str, Any] = json.loads(done.stdout)
         return result
-
-    def info(self, place: Mapping[str, Any]) -> dict[str, Any]:
-        """What backups there are, as the engine has it: the program's table needs a library that guests do not have."""
-        script = (
-            "import json, sys; from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent; "
-            "print(json.dumps(agent.info(json.load(sys.stdin))))"
-        )
-        found: dict[str, Any] = json.loads(
-            self.run(f"PYTHONPATH={COLLECTIONS} python3 -c '{script}'", json.dumps(place))
-        )
-        return found
 
     def module(self, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         """Run a module of the collection over ssh, as an operator's ansible does: what it returns, also of a failure."""
