@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.freezer.backup.tests.support import agent_process
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.soak import SOAK
 from ansible_collections.freezer.backup.tests.support.trees import make_everything, open_for_removal, write
 
 BOUND_BYTES = 96 << 20
@@ -53,9 +54,10 @@ def test_memory_stays_bounded_for_a_hole_of_six_gibibytes(tmp_path):
     assert (result["source_bytes"], result["peak_bytes"] < BOUND_BYTES) == (6 << 30, True)
 
 
+@pytest.mark.rounds
 def test_memory_stays_bounded_for_many_files(tmp_path):
     some = Set(tmp_path, max_level=3)
-    for folder in range(20):
+    for folder in range(100 if SOAK else 10):
         (some.source / f"folder {folder}").mkdir()
         for number in range(1000):
             (some.source / f"folder {folder}" / f"a file with a rather long name, number {number}").touch()
