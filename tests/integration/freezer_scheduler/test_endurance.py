@@ -22,13 +22,13 @@ from ansible_collections.freezer.backup.tests.support.soak import SOAK
 
 pytestmark = pytest.mark.rounds
 
-DAYS = 60 if SOAK else 5
+DAYS = 60 if SOAK else 3
 BERLIN = ZoneInfo("Europe/Berlin")
 #: 25 October 2026 has 25 hours in Berlin. Sixty days from 1 September on have that day, and summer and winter.
-START = datetime(2026, 9, 1 if SOAK else 22, 12, tzinfo=BERLIN) if SOAK else datetime(2026, 10, 22, 12, tzinfo=BERLIN)
+START = datetime(2026, 9, 1, 12, tzinfo=BERLIN) if SOAK else datetime(2026, 10, 24, 12, tzinfo=BERLIN)
 NODES = ("node0", "node1", "node2")
 #: How old backups may become, in days.
-KEPT_DAYS = 7 if SOAK else 2
+KEPT_DAYS = 7 if SOAK else 1
 
 
 def schedules(chance):
