@@ -8,8 +8,29 @@ import zoneinfo
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action import check, options
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.domain.kinds import looking
+from ansible_collections.freezer.backup.roles.api.files.freezer_api.domain.kinds.job import JobRules
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import BadRequestError
+
+
+def test_hints_are_looked_for_no_more_once_a_document_has_all_its_warnings(monkeypatch):
+    asked: list[str] = []
+    monkeypatch.setattr(check, "did_you_mean", lambda word, known: asked.append(word) or "")
+    monkeypatch.setattr(options, "did_you_mean", lambda word, known: asked.append(word) or "")
+    monkeypatch.setattr(check, "closest", lambda word, known: asked.append(word) or "")
+    unknown = {f"path_to_bakup_{number}": "/x" for number in range(100)}
+    action = {"freezer_action": {"action": "backup", "path_to_backup": "/etc", **unknown}}
+    warnings = JobRules().remarks(None, {"job_schedule": {}, "job_actions": [action, action, action]})
+    assert len(warnings) == len(asked) == check.MAX_WARNINGS
+    # A value that is impossible is refused all the same, wherever it stands.
+    late = {"freezer_action": {**action["freezer_action"], "max_level": "six"}}
+    with pytest.raises(BadRequestError, match=r"max_level .* \(in job_actions.1.freezer_action.max_level\)"):
+        JobRules().remarks(None, {"job_schedule": {}, "job_actions": [action, late]})
+    asked.clear()
+    with pytest.raises(BadRequestError, match="path_to_backup is missing"):
+        looking.look_at_action({"action": "backup", **unknown}, "freezer_action")
+    assert len(asked) == 2 * check.MAX_WARNINGS
 
 
 @pytest.fixture

@@ -9,16 +9,17 @@ with.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..documents.errors import DocumentError
 from ..documents.verbs import ACTIONS, EXEC_KEYS
-from ..errors import OptionError, UnknownOption
+from ..errors import OptionError
 from ..system.meant import closest, did_you_mean
 from . import values
 from .execute import words_of
-from .options import INIT_IS_THE_NODES, is_given, option_name, parse_options, value_of
+from .options import INIT_IS_THE_NODES, is_given, is_known, option_name, parse_options, value_of
 from .schemas import schema_of
 from .spec import ALIASES, BY_NAME, CLOUD_MEDIA, NAMES, PARSERS, UPSTREAM_KEYS, UPSTREAM_VALUES, WITHOUT_EFFECT
 
@@ -39,8 +40,10 @@ _KNOWN = NAMES | UPSTREAM_KEYS
 MAX_WARNINGS = 20
 
 
-def check_action(action: Mapping[str, Any], place: str = "freezer_action") -> list[str]:
-    """What the agent of this release will make of an action otherwise than it says, as sentences.
+def check_action(
+    action: Mapping[str, Any], place: str = "freezer_action", most_warnings: int = MAX_WARNINGS
+) -> list[str]:
+    """What the agent of this release will make of an action otherwise than it says, as so many sentences at most.
 
     ``place`` is where the action stands in its document. Raises DocumentError, with the place of the value, for what no
     agent could ever do. The defaults of its job have to be in the action.
@@ -58,6 +61,8 @@ def check_action(action: Mapping[str, Any], place: str = "freezer_action") -> li
         if not is_given(name, value) or name in WITHOUT_EFFECT:
             continue
         names[name] = value
+        if not is_known(name) and len(warnings) >= most_warnings:
+            continue  # a body has room for thousands of them, and what was meant by each takes its time to find
         warning = _about(key, value, place, known)
         if warning:
             warnings.append(warning)
@@ -66,11 +71,11 @@ def check_action(action: Mapping[str, Any], place: str = "freezer_action") -> li
             words_of({key: value for key, value in action.items() if key in EXEC_KEYS})
         except OptionError as error:
             raise DocumentError(f"{str(error).rstrip('.')} (in {place})") from None
-        return warnings
+        return warnings[:most_warnings]
     options, why = NEEDED.get(what, ((), ""))
     if options and not any(name in names for name in options):
         raise DocumentError(f"{options[0]} is missing: {why}{_slip(options, names)} (in {place})")
-    return warnings + _about_the_whole(what, known, names, place)
+    return (warnings + _about_the_whole(what, known, names, place))[:most_warnings]
 
 
 def _about(key: str, value: Any, place: str, known: dict[str, Any]) -> str:
@@ -80,13 +85,13 @@ def _about(key: str, value: Any, place: str, known: dict[str, Any]) -> str:
         return ""  # of a command, or passed over: the defaults of a job are in all of its actions
     if isinstance(value, str) and value in UPSTREAM_VALUES.get(name, ()):
         return f"The agent of this release has no {key} {value}, agents of Freezer do (in {place}.{key})."
-    try:
-        value_of(key, value)
-    except UnknownOption:
-        if name in UPSTREAM_KEYS:
-            return f"The agent of this release cannot do what {key} asks for, agents of Freezer can (in {place}.{key})."
+    if not is_known(name):
         hint = did_you_mean(name, _KNOWN)
         return f"The option {key[:100]!r} is not known to this release (in {place}).{hint}"
+    if name not in PARSERS:
+        return f"The agent of this release cannot do what {key} asks for, agents of Freezer can (in {place}.{key})."
+    try:
+        value_of(key, value)
     except OptionError as error:
         raise DocumentError(f"{str(error).rstrip('.')} (in {place}.{key})") from None
     if name == "storages":
@@ -117,8 +122,8 @@ def _about_storages(storages: Any, place: str, known: dict[str, Any]) -> str:
 
 def _slip(options: Sequence[str], names: Iterable[str]) -> str:
     """The hint that one of the names was meant to be one of the options that are missing."""
-    for name in names:
-        close = closest(name, options) if name not in _KNOWN else ""
+    for name in itertools.islice((name for name in names if name not in _KNOWN), MAX_WARNINGS):
+        close = closest(name, options)
         if close:
             return f". {name[:100]!r} is no option; did you mean {close}?"
     return ""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 #: How alike two words are, from 0 to 1, of which one may be the other with a slip.
 _LEAST_LIKENESS = 0.7
 #: What is typed may be of any length; no word that is known is longer.
-_MOST_CHARACTERS = 100
+_MOST_CHARACTERS = 64
 
 
 def closest(word: str, known: Iterable[str]) -> str:

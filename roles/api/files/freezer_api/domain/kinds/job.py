@@ -71,8 +71,9 @@ class JobRules(Rules):
             return []
         found: list[str] = []
         for number, element in enumerate(new["job_actions"]):
-            found += look_at_action(element["freezer_action"], f"job_actions.{number}.freezer_action")
-        return found[:MAX_WARNINGS]
+            path = f"job_actions.{number}.freezer_action"
+            found += look_at_action(element["freezer_action"], path, MAX_WARNINGS - len(found))
+        return found
 
     def companions(
         self, store: Store, old: Stored | None, new: Document | None, owner: Owner

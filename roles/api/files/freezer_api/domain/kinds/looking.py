@@ -16,10 +16,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule im
 from ...errors import BadRequestError
 
 
-def look_at_action(action: Mapping[str, Any], path: str) -> list[str]:
-    """Warnings about what the agent of this release will not do as written. Raises BadRequestError."""
+def look_at_action(action: Mapping[str, Any], path: str, most_warnings: int = MAX_WARNINGS) -> list[str]:
+    """So many warnings at most about what the agent of this release will not do as written. Raises BadRequestError."""
     try:
-        return check_action(action, path)[:MAX_WARNINGS]
+        return check_action(action, path, most_warnings)
     except DocumentError as error:
         raise BadRequestError(str(error)) from error
 
