@@ -58,8 +58,34 @@ def test_one_option_in_two_spellings_that_differ_is_refused_on_the_command_line_
     with pytest.raises(UsageError, match=r"^The command line gives path_to_backup twice, with different values\.$"):
         settings("--file-to-backup src -F /etc/apt")
     assert settings("--file-to-backup /etc -F /etc").options == {"path_to_backup": "/etc"}
+    assert parse_options(settings("--max-segment-size 64M --max-seg-size 67108864").options).max_segment_size == 2**26
     # A script adds what it was called with after its own.
     assert settings("-F /etc -F /srv").options == {"path_to_backup": "/srv"}
+
+
+#: What an option can have in two spellings: as stands in a document, and as it is read (none: it is refused).
+TWICE: list[tuple[dict[str, object], dict[str, object] | None]] = [
+    ({"max_level": 6, "max_backup_level": "6"}, {"max_level": 6}),
+    ({"hostname": "h", "restore_from_host": False}, {"hostname": "h"}),
+    ({"restore_from_host": False, "hostname": "h"}, {"hostname": "h"}),
+    ({"max_segment_size": "64M", "max_seg_size": 67108864}, {"max_segment_size": 67108864}),
+    ({"no_incremental": "yes", "incremental": False}, {"no_incremental": True}),
+    ({"max_level": 6, "max_backup_level": "5"}, None),
+    ({"no_incremental": "yes", "incremental": "on"}, None),
+    ({"incremental": False, "no-incremental": False}, None),
+]
+
+
+@pytest.mark.parametrize(("document", "read"), TWICE, ids=str)
+def test_two_spellings_are_one_option_for_the_agent_where_they_are_for_the_engine(settings, document, read):
+    if read is None:
+        with pytest.raises(OptionError, match="are one option and ask for different things"):
+            parse_options(document)
+        with pytest.raises(UsageError, match="twice, with different values"):
+            settings(document=document)
+    else:
+        for options in (parse_options(document), parse_options(settings(document=document).options)):
+            assert {key: getattr(options, key) for key in read} == read
 
 
 def test_the_command_line_wins_over_the_file(settings):

@@ -303,15 +303,27 @@ def value_of(key: str, value: Any) -> Any:
 def refuse_twice(action: Mapping[str, Any]) -> None:
     """Raise OptionError for an option that an action has in two spellings with different values."""
     found: dict[str, tuple[str, Any]] = {}
-    for key, value in action.items():
-        name = option_name(key)
+    for key, given in action.items():
+        name, value = by_one_name(key, given)
         if is_given(name, value):
             first, earlier = found.setdefault(name, (key, value))
-            if not _same(name, earlier, value):
+            if not is_same(name, earlier, value):
                 raise OptionError(f"{first} and {key} are one option and ask for different things; keep one of them.")
 
 
-def _same(name: str, one: Any, other: Any) -> bool:
+def by_one_name(key: str, value: Any) -> tuple[str, Any]:
+    """The name and the value of an option, whatever spelling it has; ``incremental`` is ``no_incremental``, turned round."""
+    name = option_name(key)
+    if name == "incremental" and is_given(name, value):
+        try:
+            return "no_incremental", not value_of(name, value)
+        except OptionError:
+            pass  # what it has to be is said where it is read
+    return name, value
+
+
+def is_same(name: str, one: Any, other: Any) -> bool:
+    """Whether two values of an option ask for the same, as ``64M`` and 67108864 do."""
     try:
         return bool(one == other or value_of(name, one) == value_of(name, other))
     except OptionError:

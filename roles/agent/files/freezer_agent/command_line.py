@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import is_same
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import Row
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS
@@ -83,7 +84,8 @@ class _Store(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         spellings = vars(namespace).setdefault(_SPELLINGS, {})
-        if spellings.setdefault(self.dest, self) is not self and getattr(namespace, self.dest) != values:
+        again = spellings.setdefault(self.dest, self) is not self
+        if again and not is_same(self.dest, getattr(namespace, self.dest), values):
             raise UsageError(f"The command line gives {self.dest} twice, with different values.")
         setattr(namespace, self.dest, values)
 

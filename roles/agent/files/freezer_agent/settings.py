@@ -23,12 +23,13 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_v
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import (
     INIT_IS_THE_NODES,
     ONLY_OF_BACKUPS,
+    by_one_name,
     is_given,
+    is_same,
     value_of,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import FILES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import (
-    ALIASES,
     BY_NAME,
     CLOUD_MEDIA,
     NODE_KEYS,
@@ -172,15 +173,15 @@ def _mounted_where_the_node_allows(
 def _canonical(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
     """One name for each option, so that a later source overrides an earlier one whatever spelling either has."""
     found: dict[str, Any] = {}
-    for key, value in given.items():
-        name = str(key).replace("-", "_")
-        name = ALIASES.get(name, name)
-        if name == "incremental" and isinstance(_PYTHON_WORDS.get(str(value).capitalize()), bool):
-            name, value = "no_incremental", not _PYTHON_WORDS[str(value).capitalize()]
+    for key, stands in given.items():
+        name, value = by_one_name(key, stands)
         if value is None or value == "":
             continue
-        if name in found and found[name] != value:
-            raise UsageError(f"{whose} gives {name} twice, with different values.")
+        if name in found and is_given(name, found[name]):
+            # As the engine has it, which has let a job with both be stored.
+            if is_given(name, value) and not is_same(name, found[name], value):
+                raise UsageError(f"{whose} gives {name} twice, with different values.")
+            continue
         found[name] = value
     return found
 
