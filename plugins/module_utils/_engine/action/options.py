@@ -18,7 +18,7 @@ from ..documents.verbs import EXEC_KEYS
 from ..errors import OptionError, UnknownOption
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, deadline_fault
 from ..repository.compressions import LEVELS
-from ..repository.names import check_name
+from ..repository.names import check_name, check_text
 from ..system.meant import did_you_mean
 from . import values
 from .locations import NO_CONTAINER, Location, locate
@@ -41,6 +41,9 @@ INIT_IS_THE_NODES = (
     "init takes a container as it is, also one that is not mounted or is another one than before, and that is for the node to "
     "say: run freezer-agent there once with --init, or give it in the file of --config"
 )
+
+#: Each storage gets a backup of its own.
+SAME_PLACE = "Two storages of this action are the same place."
 
 #: Keys that say who asks a cloud.
 _ACCESS = ("cloud", "osrc")
@@ -169,6 +172,8 @@ class Options:
         for name in ("hostname", "backup_name") if work != "info" else ():
             if getattr(self, name):
                 check_name(name, getattr(self, name))
+                if work == "backup":
+                    check_text(name, getattr(self, name))
         self._refuse_relative_paths()
         if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
             self.locations(_SOME_CLOUD)
@@ -241,8 +246,8 @@ class Options:
                 raise OptionError(
                     f"container has to be the absolute path of a folder for the storage local, and is {one.container!r}."
                 )
-        if len({(one.kind, one.container) for one in found}) != len(found):
-            raise OptionError("Two storages of this action are the same place.")
+        if len({(one.kind, _one_spelling(one)) for one in found}) != len(found):
+            raise OptionError(SAME_PLACE)
         return found
 
     def _given_locations(self) -> list[dict[str, Any]]:
@@ -328,6 +333,11 @@ def is_same(name: str, one: Any, other: Any) -> bool:
         return bool(one == other or value_of(name, one) == value_of(name, other))
     except OptionError:
         return False
+
+
+def _one_spelling(place: Location) -> str:
+    # POSIX lets two slashes at the front mean something else, which they do not on Linux.
+    return f"/{os.path.normpath(place.container).lstrip('/')}" if place.kind == "local" else place.container
 
 
 def _refuse_exclusive(given: Collection[str]) -> None:

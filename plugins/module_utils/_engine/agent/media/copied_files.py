@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any, Callable
 
-from ...action.options import OptionError, Options
+from ...action.options import SAME_PLACE, OptionError, Options
 from ...archive.census import Census
 from ...archive.codec import Codec, codec_for
 from ...archive.create import ArchivePlan, create_archive
@@ -24,6 +24,7 @@ from ...consistency.live import Live
 from ...progress import Progress
 from ...repository.backup_set import BackupSet, StoredBackup
 from ...repository.levels import LevelPlan
+from ...repository.names import check_as_written_here
 from ...repository.segments import FanOut
 from ...repository.stored_set import next_timestamp
 from ...storage.base import Storage
@@ -55,8 +56,13 @@ class CopiedFiles(Copied[BackupSet, Tree]):
         self._consistency = consistency
 
     def source(self) -> Tree:
-        """Raises OptionError if ``path_to_backup`` cannot be read."""
-        self._name()
+        """Raises OptionError if ``path_to_backup`` cannot be read, or its backup could not be told from another one."""
+        name, folders = self._name(), [container for kind, container in self.options.locations() if kind == "local"]
+        if len(set(map(os.path.realpath, folders))) != len(folders):
+            raise OptionError(SAME_PLACE)
+        if folders:
+            check_as_written_here("hostname", self.options.host)
+            check_as_written_here("backup_name", name)
         source, path = self._read()
         return Tree(source, path, codec_for(self.options.compression, self.options.compression_level))
 
