@@ -135,6 +135,10 @@ ROWS = [
         "an end date is read with its zone: nothing is due before it",
         lambda now: {"schedule_interval": "1 hours", "schedule_end_date": at(now, HOUR / 2, 10)},
     ),
+    Row(
+        "a date behind the end date is never due",
+        lambda now: {"schedule_date": at(now, DAY)[:19], "schedule_timezone": "UTC", "schedule_end_date": at(now, HOUR)},
+    ),
     Row("one that is stopped stays so", interval(DAY), stopped=True, status="stop"),
     Row(
         "a failure skips what is not mandatory",

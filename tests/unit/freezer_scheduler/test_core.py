@@ -130,6 +130,30 @@ def test_a_job_with_nothing_but_a_start_date_runs_once_and_not_before_it(world, 
     assert schedule_of(world, "first")["status"] == "completed"
 
 
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {},
+        {"schedule_start_date": "2026-05-01T12:00:00Z"},
+        {"schedule_date": "2026-06-01T14:00:00", "schedule_timezone": "UTC"},
+        {"schedule_interval": "1 minutes"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("end", "runs"), [("12:00:00", 0), ("13:00:00", 1)])
+def test_a_job_is_not_due_behind_its_end_date_whatever_its_schedule_says(world, schedule, end, runs):
+    keys = {**schedule, "schedule_end_date": f"2026-06-01T{end}Z"}
+    world.run_until(START + 1)
+    world.create("jobs", job("ended", "node", 1, keys, seconds=1))
+    world.node("node", UTC, poll_seconds=60)
+    world.run_until(START + 3 * 3600)
+    assert bool(world.started) == (runs and "schedule_date" not in schedule)
+    found = schedule_of(world, "ended")
+    assert found["status"] == "completed"
+    if not world.started:
+        assert found["reason"] == "Its schedule has no more due times, so nothing was run."
+
+
 def test_a_job_that_waits_for_its_start_date_can_be_started_before(world):
     world.create(
         "jobs", job("first", "node", 1, {"schedule_start_date": "2026-06-01T13:00:00Z", "event": "start"}, seconds=10)

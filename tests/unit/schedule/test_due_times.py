@@ -295,6 +295,17 @@ def test_the_newest_of_millions_of_times_is_found_with_few_of_them(schedule, mon
     assert len(asked) < 200
 
 
+def test_nothing_is_due_behind_the_end_date_which_is_included():
+    end = moment("2026-06-01T12:00:00")
+    for schedule in ({}, {"schedule_start_date": "2026-05-01T12:00:00"}):
+        schedule = {**schedule, "schedule_end_date": "2026-06-01T12:00:00"}
+        assert [run.timestamp() for run in next_runs(schedule, end, 3, BERLIN)] == [end]
+        assert next_runs(schedule, end + 1, 3, BERLIN) == []
+    dated = {"schedule_date": "2026-06-01T12:00:00", "schedule_end_date": "2026-06-01T10:00:00Z"}
+    assert [run.timestamp() for run in next_runs(dated, end - 60, 3, BERLIN)] == [end]
+    assert next_runs({**dated, "schedule_end_date": "2026-06-01T09:59:59Z"}, end - 60, 3, BERLIN) == []
+
+
 def test_a_start_date_alone_is_when_the_one_run_is_due():
     schedule = {"schedule_start_date": "2026-06-01T12:00:00+02:00"}
     start = moment("2026-06-01T12:00:00")

@@ -162,6 +162,10 @@ def test_calendar_expressions_mean_what_they_mean_to_apscheduler(fields, expecte
             {"schedule_start_date": "2026-01-02T00:00:00", "schedule_end_date": "2026-01-01T00:00:00"},
             "before schedule_start_date",
         ),
+        (
+            {"schedule_date": "2026-01-02T00:00:00Z", "schedule_end_date": "2026-01-01T00:00:00Z"},
+            "before schedule_date, 2026-01-02",
+        ),
     ],
     ids=str,
 )

@@ -43,7 +43,7 @@ class DueTimes:
     """When a job is due. ``anchor`` is the moment from which an interval without a start date counts.
 
     ``continuous`` says that it is due again as soon as it has run. ``once`` says that it is due once, at once, since
-    nothing says when; with nothing but a start date it is due then. Raises ScheduleError for a schedule that makes no
+    nothing says when; with nothing but a start date it is due then, and never after its end date. Raises ScheduleError for a schedule that makes no
     sense. For one thread: what works calendar fields out is shared.
     """
 
@@ -54,16 +54,18 @@ class DueTimes:
         self.schedule = parsed
         zone = ZoneInfo(parsed.timezone) if parsed.timezone else zone or local_zone()
         kinds = (parsed, *parsed.others)
-        self._start_alone = _moment_of(parsed.start, zone) if parsed.kind == "none" else None
-        self.once = parsed.kind == "none" and self._start_alone is None
+        self._is_single = parsed.kind == "none"
+        self._start, self._end = _moment_of(parsed.start, zone), _moment_of(parsed.end, zone)
+        self.once = self._is_single and self._start is None and self._end is None
         self.continuous = any(kind.kind == "continuous" for kind in kinds)
         self._sources = [_source(kind, zone, anchor) for kind in kinds if kind.kind != "none"]
-        if self._start_alone is not None:
-            self._sources = [_Date(self._start_alone)]
+        if self._is_single and self._start is not None:
+            self._sources = [_Date(self._start, self._end)]
 
     def is_due_at_once(self, now: float) -> bool:
-        """Whether a job that has not run yet is due now: nothing says when, or not before a moment that has passed."""
-        return self.once or (self._start_alone is not None and self._start_alone <= now)
+        """Whether a job that has not run yet is due now: nothing says when, or only between which moments, and now is."""
+        is_begun, is_ended = self._start is None or self._start <= now, self._end is not None and self._end < now
+        return self._is_single and is_begun and not is_ended
 
     def after(self, moment: float) -> float | None:
         """The first moment later than this one at which the job is due; None if there is none in any calendar."""
@@ -110,11 +112,12 @@ class _Source(ABC):
 
 
 class _Date(_Source):
-    def __init__(self, date: float) -> None:
+    def __init__(self, date: float, end: float | None) -> None:
         self._date = date
+        self._is_ever = end is None or date <= end
 
     def after(self, moment: float) -> float | None:
-        return self._date if self._date > moment else None
+        return self._date if self._is_ever and self._date > moment else None
 
 
 class _Bounded(_Source):
@@ -186,7 +189,7 @@ class _Calendar(_Bounded):
 def _source(schedule: Schedule, zone: tzinfo, anchor: float | None) -> _Source:
     start, end = _moment_of(schedule.start, zone), _moment_of(schedule.end, zone)
     if schedule.kind == "date" and schedule.date is not None:
-        return _Date(_moment_of(schedule.date, zone) or 0.0)
+        return _Date(_moment_of(schedule.date, zone) or 0.0, end)
     if schedule.kind == "interval":
         return _Interval(schedule.interval_seconds or 1, start, end, anchor)
     if schedule.kind == "continuous":

@@ -110,8 +110,8 @@ class Schedule:
 
     ``kind`` is ``date``, ``interval``, ``continuous``, ``cron`` or ``none``; where several are given, the first of them,
     and ``others`` are the rest. A time without a zone is in ``timezone``, a name of the IANA's, or in the local time of
-    the node that runs the job. ``start`` and ``end`` bound ``interval``, ``continuous`` and ``cron``; before ``start`` the
-    one run of ``none`` is not due either. A time that is missed by more than ``misfire_grace_seconds`` is not run any
+    the node that runs the job. ``start`` and ``end`` bound ``interval``, ``continuous``, ``cron`` and the one run of
+    ``none``, and ``end`` the one of ``date``. A time that is missed by more than ``misfire_grace_seconds`` is not run any
     more; ``catch_up`` is one of ``CATCH_UPS``.
     """
 
@@ -166,23 +166,24 @@ def parse(schedule: Mapping[str, Any]) -> Schedule:
     interval_seconds = _interval_seconds(given)
     given = _with_weekdays(given)
     fields = tuple(_field(name, str(given["schedule_" + name])) for name in FIELD_RANGES if "schedule_" + name in given)
-    if start and end and (start.tzinfo is None) == (end.tzinfo is None) and end < start:
-        raise ScheduleError(
-            f"schedule_end_date is {given['schedule_end_date']}, before schedule_start_date, "
-            f"{given['schedule_start_date']}; nothing would ever run between them"
-        )
+    for key, first in (("schedule_start_date", start), ("schedule_date", date)):
+        if first and end and (first.tzinfo is None) == (end.tzinfo is None) and end < first:
+            raise ScheduleError(
+                f"schedule_end_date is {given['schedule_end_date']}, before {key}, {given[key]}; nothing would ever run "
+                "between them"
+            )
 
     options = _options(given)
     kinds: list[Schedule] = []
     if date is not None:
-        kinds.append(Schedule("date", date=date, **options))
+        kinds.append(Schedule("date", date=date, end=end, **options))
     if interval_seconds is not None:
         kind = "interval" if interval_seconds else "continuous"
         kinds.append(Schedule(kind, interval_seconds=interval_seconds or None, start=start, end=end, **options))
     if fields:
         kinds.append(Schedule("cron", fields=fields, start=start, end=end, **options))
     if not kinds:
-        return Schedule("none", start=start, **options)
+        return Schedule("none", start=start, end=end, **options)
     return replace(kinds[0], others=tuple(kinds[1:]))
 
 
