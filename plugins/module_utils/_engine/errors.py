@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+_MOST_CHARACTERS = 100
+
 
 class FreezerError(Exception):
     """An error for the user; its message is a sentence with what happened, to what, and what to do."""
@@ -19,3 +23,11 @@ class OptionError(FreezerError):
 
 class UnknownOption(OptionError):
     """An action has a key that this release does not know."""
+
+
+def shown(value: Any) -> str:
+    """A value that was given as messages have it: as Python writes it, cut where it would fill the message."""
+    if isinstance(value, str):
+        return repr(value[:_MOST_CHARACTERS]) + ("..." if len(value) > _MOST_CHARACTERS else "")
+    text = repr(value)
+    return text if len(text) <= _MOST_CHARACTERS else f"{text[:_MOST_CHARACTERS]}..."

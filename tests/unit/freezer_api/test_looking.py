@@ -9,6 +9,7 @@ import zoneinfo
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action import check, options
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import grammar
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.domain.kinds import looking
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.domain.kinds.job import JobRules
 from ansible_collections.freezer.backup.roles.api.files.freezer_api.errors import BadRequestError
@@ -31,6 +32,29 @@ def test_hints_are_looked_for_no_more_once_a_document_has_all_its_warnings(monke
     with pytest.raises(BadRequestError, match="path_to_backup is missing"):
         looking.look_at_action({"action": "backup", **unknown}, "freezer_action")
     assert len(asked) == 2 * check.MAX_WARNINGS
+
+
+@pytest.mark.parametrize(
+    "value", [" " * 60_000, "9" * 60_000, "mon" + " " * 60_000, "1," * 20_000 + "1", "x,y" * 300], ids=len
+)
+@pytest.mark.parametrize("key", grammar.TRIGGER_KEYS)
+def test_what_is_told_of_a_schedule_is_short_however_long_its_values_are(key, value):
+    with pytest.raises(BadRequestError) as refused:
+        looking.look_at_schedule({}, {key: value}, "job_schedule")
+    assert key in str(refused.value)
+    assert len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "key", ["remove_older_than", "max_level", "mode", "action", "bogus" * 12_000, "path_to_backup"]
+)
+def test_what_is_told_of_an_action_is_short_however_long_its_values_are(key):
+    action = {"action": "backup", "path_to_backup": "/etc", key: " " * 60_000}
+    try:
+        told = looking.look_at_action(action, "freezer_action")
+    except BadRequestError as error:
+        told = [str(error)]
+    assert all(len(one) < 500 for one in told)
 
 
 @pytest.fixture

@@ -116,6 +116,14 @@ def test_the_schema_takes_the_dates_that_the_grammar_takes(text):
         assert valid == (not problem) or (valid and any(part in problem for part in BEYOND)), (text, problem)
 
 
+def test_the_schema_takes_calendar_fields_as_long_as_the_grammar_takes():
+    for length in (1000, 1001):
+        text = f"{'1, ' * 400}"[: length - 1] + "1"
+        assert taken("schedule_minute", text) == (
+            (True, "") if length == 1000 else (False, "schedule_minute has 1001 characters; write 1000 at most")
+        )
+
+
 def test_every_key_of_the_grammar_is_in_the_schema_and_in_the_contract():
     properties = {**SCHEDULE_SCHEMA["properties"], **CHECKED_TRIGGERS}
     assert [key for key in TRIGGER_KEYS if key not in properties] == []

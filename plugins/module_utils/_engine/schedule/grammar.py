@@ -17,6 +17,8 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Union
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from ..errors import shown
+
 SECONDS_PER_UNIT = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
 #: Calendar field to its lowest and highest value, coarsest first. Weekday 0 is Monday.
@@ -56,6 +58,9 @@ TRIGGER_KEYS = (
     "schedule_misfire_grace_time",
     "schedule_catch_up",
 )
+
+#: The most characters of a calendar field: all 60 minutes have room in it, with blanks between them.
+MAX_FIELD_LENGTH = 1000
 
 _DATE = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:(Z)|([+-])([0-9]{2}):([0-5][0-9]))?"
@@ -144,7 +149,7 @@ def named_zone(name: Any, key: str = "timezone") -> tzinfo:
     except (ValueError, OSError, ZoneInfoNotFoundError):
         # OSError: the name of a folder of the database.
         raise ScheduleError(
-            f"{key} is {name!r}, which this machine does not know; write a name of the IANA's such as Europe/Berlin or UTC"
+            f"{key} is {shown(name)}, which this machine does not know; write a name of the IANA's such as Europe/Berlin or UTC"
         ) from None
 
 
@@ -156,7 +161,9 @@ def parse(schedule: Mapping[str, Any]) -> Schedule:
     """
     unknown = sorted(key for key in schedule if key.startswith("schedule_") and key not in TRIGGER_KEYS)
     if unknown:
-        raise ScheduleError(f"{unknown[0]} is no key of a schedule; the keys are {', '.join(sorted(TRIGGER_KEYS))}")
+        raise ScheduleError(
+            f"{unknown[0][:100]} is no key of a schedule; the keys are {', '.join(sorted(TRIGGER_KEYS))}"
+        )
     given: Mapping[str, Any] = {
         key: value for key, value in schedule.items() if key in TRIGGER_KEYS and value not in (None, "")
     }
@@ -164,12 +171,16 @@ def parse(schedule: Mapping[str, Any]) -> Schedule:
     date = _date(given, "schedule_date")
     start, end = _date(given, "schedule_start_date"), _date(given, "schedule_end_date")
     interval_seconds = _interval_seconds(given)
+    for key in ("schedule_" + name for name in FIELD_RANGES):
+        length = len(str(given.get(key, "")))
+        if length > MAX_FIELD_LENGTH:
+            raise ScheduleError(f"{key} has {length} characters; write {MAX_FIELD_LENGTH} at most")
     given = _with_weekdays(given)
     fields = tuple(_field(name, str(given["schedule_" + name])) for name in FIELD_RANGES if "schedule_" + name in given)
     for key, first in (("schedule_start_date", start), ("schedule_date", date)):
         if first and end and (first.tzinfo is None) == (end.tzinfo is None) and end < first:
             raise ScheduleError(
-                f"schedule_end_date is {given['schedule_end_date']}, before {key}, {given[key]}; nothing would ever run "
+                f"schedule_end_date is {given['schedule_end_date'][:40]}, before {key}, {given[key][:40]}; nothing would ever run "
                 "between them"
             )
 
@@ -195,13 +206,13 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     if "schedule_misfire_grace_time" in given:
         text = str(given["schedule_misfire_grace_time"])
         if not re.fullmatch("[0-9]{1,9}", text) or int(text) == 0:
-            raise ScheduleError(f"schedule_misfire_grace_time is {text!r}; write a number of seconds above 0")
+            raise ScheduleError(f"schedule_misfire_grace_time is {shown(text)}; write a number of seconds above 0")
         # An API of an earlier release has stored longer ones.
         found["misfire_grace_seconds"] = min(int(text), MAX_MISFIRE_GRACE_SECONDS)
     if "schedule_catch_up" in given:
         policy = given["schedule_catch_up"]
         if policy not in CATCH_UPS:
-            raise ScheduleError(f"schedule_catch_up is {policy!r}; write one of {', '.join(CATCH_UPS)}")
+            raise ScheduleError(f"schedule_catch_up is {shown(policy)}; write one of {', '.join(CATCH_UPS)}")
         found["catch_up"] = policy
     return found
 
@@ -210,7 +221,7 @@ def _date(given: Mapping[str, Any], key: str) -> datetime | None:
     if key not in given:
         return None
     text = given[key]
-    problem = f"{key} is {text!r}; write a date and a time such as 2026-11-22T03:25:00, with Z or +01:00 behind it"
+    problem = f"{key} is {shown(text)}; write a date and a time such as 2026-11-22T03:25:00, with Z or +01:00 behind it"
     match = _DATE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ScheduleError(problem + " for a time zone")
@@ -224,7 +235,7 @@ def _date(given: Mapping[str, Any], key: str) -> datetime | None:
         microsecond = int(((fraction or "") + "000000")[:6])
         return datetime(year, month, day, hour, minute, second, microsecond, zone)
     except ValueError as error:
-        raise ScheduleError(f"{key} is {text!r}, which no calendar has: {error}") from error
+        raise ScheduleError(f"{key} is {shown(text)}, which no calendar has: {error}") from error
 
 
 def _interval_seconds(given: Mapping[str, Any]) -> int | None:
@@ -237,12 +248,12 @@ def _interval_seconds(given: Mapping[str, Any]) -> int | None:
     match = _INTERVAL.fullmatch(text) if isinstance(text, str) else None
     if match is None or int(match[1]) == 0:
         raise ScheduleError(
-            f"schedule_interval is {text!r}; write 'continuous', or a number above 0 and weeks, days, hours, minutes "
+            f"schedule_interval is {shown(text)}; write 'continuous', or a number above 0 and weeks, days, hours, minutes "
             "or seconds, such as '1 days'"
         )
     seconds = int(match[1]) * SECONDS_PER_UNIT[match[2]]
     if seconds > timedelta.max.total_seconds():
-        raise ScheduleError(f"schedule_interval is {text!r}, which is longer than any calendar")
+        raise ScheduleError(f"schedule_interval is {shown(text)}, which is longer than any calendar")
     return seconds
 
 
@@ -254,7 +265,7 @@ def _with_weekdays(given: Mapping[str, Any]) -> Mapping[str, Any]:
         return given
     if "schedule_day_of_week" in given:
         raise ScheduleError(
-            f"schedule_day is {day!r} and schedule_day_of_week is {str(given['schedule_day_of_week'])!r}, and both name "
+            f"schedule_day is {shown(day)} and schedule_day_of_week is {shown(str(given['schedule_day_of_week']))}, and both name "
             "weekdays; keep one of them"
         )
     return {**{key: value for key, value in given.items() if key != "schedule_day"}, "schedule_day_of_week": day}
@@ -263,7 +274,7 @@ def _with_weekdays(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def _field(name: str, text: str) -> Field:
     if name == "year" and not re.fullmatch("[0-9]{4}", text):
         # The API takes nothing else, though APScheduler would.
-        raise ScheduleError(f"schedule_year is {text!r}; write one year with four digits")
+        raise ScheduleError(f"schedule_year is {shown(text)}; write one year with four digits")
     parts = [part.strip() for part in text.strip().lower().split(",")]
     return Field(name, tuple(_expression(name, part, text) for part in parts))
 
@@ -292,26 +303,26 @@ def _expression(name: str, part: str, text: str) -> Expression:
     match = _PLACE.fullmatch(part)
     if match and name == "day":
         return WeekdayOfMonth(PLACES[match[1]], _named(key, text, WEEKDAYS, match[2]))
-    raise ScheduleError(f"{key} is {text!r}; {part!r} is none of {_grammar(name)}")
+    raise ScheduleError(f"{key} is {shown(text)}; {shown(part)} is none of {_grammar(name)}")
 
 
 def _steps(key: str, text: str, name: str, first: int, last: int, step: str | None) -> Steps:
     lowest, highest = FIELD_RANGES[name]
     if first < lowest or last > highest:
-        raise ScheduleError(f"{key} is {text!r}; its values go from {lowest} to {highest}")
+        raise ScheduleError(f"{key} is {shown(text)}; its values go from {lowest} to {highest}")
     if first > last:
-        raise ScheduleError(f"{key} is {text!r}; a range goes from the lower value to the higher one")
+        raise ScheduleError(f"{key} is {shown(text)}; a range goes from the lower value to the higher one")
     width = int(step) if step else 1
     if width == 0 or (step and width > last - first):
         raise ScheduleError(
-            f"{key} is {text!r}; from {first} to {last} a step is at least 1 and at most {last - first}"
+            f"{key} is {shown(text)}; from {first} to {last} a step is at least 1 and at most {last - first}"
         )
     return Steps(first, last, width)
 
 
 def _named(key: str, text: str, names: tuple[str, ...], word: str) -> int:
     if word not in names:
-        raise ScheduleError(f"{key} is {text!r}; {word!r} is none of {', '.join(names)}")
+        raise ScheduleError(f"{key} is {shown(text)}; {shown(word)} is none of {', '.join(names)}")
     return names.index(word)
 
 

@@ -15,6 +15,7 @@ from .grammar import (
     CATCH_UPS,
     FIELD_NAMES,
     FIELD_RANGES,
+    MAX_FIELD_LENGTH,
     MAX_MISFIRE_GRACE_SECONDS,
     PLACES,
     SECONDS_PER_UNIT,
@@ -126,7 +127,7 @@ def _field(name: str) -> dict[str, Any]:
             _list_of(*forms, _words(["last"]), f"{_words(PLACES)} +{weekday}"),
             _list_of(f"{weekday}(-{weekday})?"),
         ]
-    return {**schema, "pattern": f"^({'|'.join(lists)})?$"}
+    return {**schema, "pattern": f"^({'|'.join(lists)})?$", "maxLength": MAX_FIELD_LENGTH}
 
 
 #: What can stand in a schedule that is sent, as far as a schema can tell; ``grammar.parse`` decides.

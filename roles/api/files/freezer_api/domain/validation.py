@@ -14,6 +14,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError, best_match, relevance
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import shown
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import closest
 
 from ..errors import BadRequestError
@@ -35,7 +36,7 @@ _FORMS = {
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     """The keyword ``pattern``, with ``$`` as in ECMA 262, which does not match before a last newline."""
     if isinstance(instance, str) and not _compiled(pattern).search(instance):
-        yield ValidationError(f"{instance!r} does not match {pattern}")
+        yield ValidationError(f"{shown(instance)} does not match {pattern}")
 
 
 @functools.cache
@@ -85,7 +86,7 @@ def _sentence(error: ValidationError) -> str:
         unknown = (str(name) for name in error.instance if name not in known)
         message = "; ".join(_unknown(name, known) for name in itertools.islice(unknown, 3)) or message
     elif error.validator == "pattern" and key in _FORMS:
-        message = f"{key} has to be {_FORMS[key]}, and is {str(error.instance)[:100]!r}"
+        message = f"{key} has to be {_FORMS[key]}, and is {shown(error.instance)}"
     if len(message) > _MAX_MESSAGE_LENGTH:
         message = message[:_MAX_MESSAGE_LENGTH] + "..."
     path = ".".join(str(one) for one in error.absolute_path)
@@ -94,4 +95,4 @@ def _sentence(error: ValidationError) -> str:
 
 def _unknown(name: str, known: list[str]) -> str:
     close = closest(name, known)
-    return f"{name[:100]!r} is no key here" + (f", did you mean {close}?" if close else "")
+    return f"{shown(name)} is no key here" + (f", did you mean {close}?" if close else "")
