@@ -8,8 +8,25 @@ import argparse
 import itertools
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from .meant import closest
+from .streams import give_stdout_up, unwritten
+
+
+class AnsweringParser(argparse.ArgumentParser):
+    """A parser whose help and version are results: HostError if they cannot be written, which argparse ignores."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        if not message:
+            return
+        try:
+            (file or sys.stderr).write(message)
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            give_stdout_up()
+            raise unwritten(problem) from None
 
 
 def parse_arguments(

@@ -8,6 +8,8 @@ import importlib
 import re
 import sys
 
+from .streams import open_standard_streams
+
 PACKAGE = "freezer-backup"
 
 #: Without these a command starts: who asks a cloud or logs in to Keystone is told then what is missing.
@@ -16,6 +18,7 @@ _WHERE_NEEDED = frozenset({"keystoneauth1"})
 
 def start(command: str, extra: str, module: str) -> int:
     """Run ``main()`` of a module and return its exit status; without the libraries of the extra, say which one is missing."""
+    open_standard_streams()
     missing = missing_libraries(extra)
     if missing:
         names = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing)

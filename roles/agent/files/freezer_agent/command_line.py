@@ -19,6 +19,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.opti
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import Row
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import AnsweringParser
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import closest, did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
@@ -58,7 +59,7 @@ exit status:
 _SPELLINGS = " spellings"
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(AnsweringParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -18,10 +17,15 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, UnknownOption
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import (
+    give_stdout_up,
+    open_standard_streams,
+    status_after_output,
+)
 
 from . import exit_status
 from .answers import Answer, answer_to_descriptor, answer_to_path
-from .command_line import parse_command_line
+from .command_line import NAMES, parse_command_line
 from .errors import UsageError
 from .exit_status import Interrupted, Signals
 from .log_file import LogFile
@@ -48,8 +52,8 @@ class Run:
         except Interrupted:
             return self._failed(f"Ended by {signals.name}; what was begun has been removed.", signals.status)
         except BrokenPipeError:
-            # Whoever read standard output has seen enough; Python must not try to flush the rest.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever read standard output has seen enough.
+            give_stdout_up()
             return exit_status.FAILED
         except UnknownOption as problem:
             # It stands in a file or a document, as all flags are known here, and is meant to be another one there.
@@ -110,14 +114,32 @@ class Run:
             output.report(report_on(settings.action, result, settings.options.get("compare_to")))
         elif settings.metadata_out != "-" and not nothing:
             output.listing(result)
-        if metadata is not None:
-            metadata.write(result.get("metadata", result))
+        missing = "" if metadata is None else self._not_written(metadata, settings.action, result)
         if self._result is not None:
             self._result.write(result)
         if nothing:
             output.error(nothing)
             return exit_status.FAILED
-        return exit_status.status_of(result)
+        status = exit_status.status_of(result)
+        if missing:
+            output.error(missing)
+            # All that info does is to tell.
+            return exit_status.FAILED if settings.action == "info" else status or exit_status.PARTIAL
+        return status
+
+    @staticmethod
+    def _not_written(metadata: Answer, action: str, result: Mapping[str, Any]) -> str:
+        """Write what was asked for about a result; if that cannot be, a sentence that says what is there all the same."""
+        try:
+            metadata.write(result.get("metadata", result))
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            done = "" if action == "info" else f" The {action} itself is done."
+            if action == "backup" and result.get("backup_id"):
+                done = f" The backup {result['backup_id']} itself is there."
+            return f"The result could not be written to {metadata.describe()}: {problem.strerror}.{done}"
+        return ""
 
     def _failed(self, sentence: str, status: int) -> int:
         sentence = self._said(sentence)
@@ -180,12 +202,17 @@ def _ask_engine(settings: Settings, output: Output, record: Progress | None) -> 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns the exit status: 0 done, 1 failed, 2 unusable, 3 partial, 128 + N ended by signal N."""
+    open_standard_streams()
     signals = Signals()
     signals.install()
     for stream in (sys.stdout, sys.stderr):
         # A file name that the terminal's encoding lacks must not end a run.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    return Run().go(sys.argv[1:] if arguments is None else arguments, signals)
+    try:
+        status = Run().go(sys.argv[1:] if arguments is None else arguments, signals)
+    except SystemExit as ended:  # of argparse, which has printed a help
+        raise SystemExit(status_after_output(NAMES[0], int(ended.code or 0))) from None
+    return status_after_output(NAMES[0], status)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run says and where: a bar and a summary on a terminal, lines elsewhere, and everything in the log file.
 
-Standard output belongs to results: the table of ``info`` and JSON. All else goes to standard error.
+Standard output belongs to results: the table of ``info`` and JSON. All else goes to standard error, and what cannot be
+written there, because its disk is full for example, stops no work.
 """
 
 from __future__ import annotations
@@ -16,6 +17,11 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import (
+    give_stdout_up,
+    say,
+    unwritten,
+)
 
 from .log_file import LogFile
 from .progress_lines import ProgressLines, Several
@@ -52,21 +58,21 @@ class Output:
         if self._log is not None:
             self._log.write(text)
         if not self._quiet and not self._lively:
-            print(printable(text), file=sys.stderr, flush=True)
+            say(printable(text))
 
     def tell(self, sentence: str) -> None:
         """Say what was decided where it was left open: also where there is a bar."""
         if self._log is not None:
             self._log.write(sentence)
         if not self._quiet:
-            print(f"freezer-agent: {printable(sentence)}", file=sys.stderr, flush=True)
+            say(f"freezer-agent: {printable(sentence)}")
 
     def warn(self, sentence: str) -> None:
         """Say what is not as it was asked for, and does not end the run."""
         if self._log is not None:
             self._log.write(sentence, "WARNING")
         if not self._quiet:
-            print(f"freezer-agent: warning: {printable(sentence)}", file=sys.stderr, flush=True)
+            say(f"freezer-agent: warning: {printable(sentence)}")
 
     @contextmanager
     def progress(self, record: Progress | None = None) -> Iterator[Progress]:
@@ -89,7 +95,7 @@ class Output:
             return
         lines = report.lines(SHOWN_ENTRIES)
         if not self._lively:
-            print("\n".join(lines), file=sys.stderr, flush=True)
+            say("\n".join(lines))
             return
         console = self._console()
         console.print(lines[0], style="bold green" if report.good else "bold yellow", soft_wrap=True)
@@ -97,13 +103,19 @@ class Output:
             console.print(line, soft_wrap=True)
 
     def listing(self, result: Mapping[str, Any]) -> None:
-        """Print the table of info: the one text that goes to standard output."""
+        """Print the table of info: the one text that goes to standard output. Raises HostError if it cannot be written."""
         from rich.console import Console
 
         from .listing import print_listing
 
-        print_listing(result, Console(highlight=False, markup=False, emoji=False))
-        sys.stdout.flush()
+        try:
+            print_listing(result, Console(highlight=False, markup=False, emoji=False))
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as problem:
+            give_stdout_up()
+            raise unwritten(problem) from None
 
     def error(self, sentence: str) -> None:
         """Say why there is no result; also with --quiet."""
@@ -118,4 +130,4 @@ def say_error(sentence: str) -> None:
     if sys.stderr.isatty():
         width = shutil.get_terminal_size().columns
         text = textwrap.fill(text, width, break_long_words=False, break_on_hyphens=False)
-    print(text, file=sys.stderr, flush=True)
+    say(text)

@@ -7,6 +7,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import open_standard_streams
+
 from .access.policy import PolicyError
 from .access.strategy import AuthError
 from .config.settings import ConfigError, read_settings
@@ -18,6 +20,7 @@ from .store.errors import StoreError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the API until SIGTERM or SIGINT; 1 if it cannot be served."""
+    open_standard_streams()
     try:
         settings = read_settings(arguments)
         logs.set_up(settings.log_file, debug=settings.debug)

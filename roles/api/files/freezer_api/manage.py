@@ -12,6 +12,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.a
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.own_mappings import PLURALS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import parse_arguments
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import open_standard_streams
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .access.policy import PolicyError
@@ -68,6 +69,7 @@ db copy has rejected documents; 1 failed; 2 the command line is wrong. Without -
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
+    open_standard_streams()
     parser = build_parser()
     flags = parse_arguments(parser, arguments, intermixed=True)
     command = _COMMANDS.get(tuple(flags.command[:2]))

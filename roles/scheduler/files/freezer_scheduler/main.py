@@ -19,6 +19,12 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.e
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import ScheduleError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import completion
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import (
+    give_stdout_up,
+    open_standard_streams,
+    say,
+    status_after_output,
+)
 
 from .cli.command_line import UsageError, build_parser, parse
 from .config.paths import current_folder
@@ -36,6 +42,15 @@ _FIRST_POLL_SECONDS = 5.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit status: 0 done, 1 failed, 2 the command line is wrong, 3 the scheduler does not run."""
+    open_standard_streams()
+    try:
+        status = _run(arguments)
+    except SystemExit as ended:  # of argparse, which has printed a help
+        raise SystemExit(status_after_output("freezer-scheduler", int(ended.code or 0))) from None
+    return status_after_output("freezer-scheduler", status)
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     is_debugged = False
     try:
         flags = parse(arguments)
@@ -49,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(str(error))
         return 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_stdout_up()
         return 1
     except Exception as error:  # noqa: BLE001 - a user gets a sentence, not a traceback
         if is_debugged and _is_fault(error):
@@ -90,9 +105,8 @@ def _documents(flags: argparse.Namespace) -> int:
 def _daemon(flags: argparse.Namespace) -> int:
     from .config.paths import settle
     from .config.settings import client_id_of, remember_client_id
-    from .process.daemon import Lock, open_standard_streams
+    from .process.daemon import Lock
 
-    open_standard_streams()
     settle(os.environ, flags.typed_in)
     settings = _settings(flags)
     client_id = client_id_of(settings)
@@ -197,7 +211,7 @@ def _set_up_log(path: Path | None, debug: bool) -> None:
 
 
 def _say(text: str) -> None:
-    print(f"freezer-scheduler: {text}", file=sys.stderr, flush=True)
+    say(f"freezer-scheduler: {text}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
-from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import parse_arguments
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import (
+    AnsweringParser,
+    parse_arguments,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import SHELLS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
@@ -23,7 +26,7 @@ class UsageError(FreezerError):
     """The command line cannot be used."""
 
 
-class _Parser(argparse.ArgumentParser):
+class _Parser(AnsweringParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message[:1].upper()}{message[1:]}; see {self.prog} --help.")
 

@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -153,14 +152,3 @@ def _own_descriptors() -> list[int]:
             if not os.get_inheritable(int(name)):
                 found.append(int(name))
     return found
-
-
-def open_standard_streams() -> None:
-    """Open standard streams that the caller has closed; else the next file gets their descriptor."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        if getattr(sys, name) is None:
-            with contextlib.suppress(OSError):
-                os.close(number)
-            os.open(os.devnull, os.O_RDWR)
-            os.set_inheritable(number, True)
-            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))  # noqa: SIM115
