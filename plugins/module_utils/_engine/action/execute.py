@@ -68,7 +68,9 @@ def execute(action: Mapping[str, Any]) -> dict[str, Any]:
     started = time.time()
     if action.get("dry_run") in (True, "true", "True"):
         return {"changed": False, "outcome": "planned", "program": words[0], "duration_seconds": 0.0}
-    program = process.Program(words, stdout=process.OURS, stderr=process.OURS, env=os.environ, own_session=True)
+    program = process.Program(
+        words, stdout=process.OURS, stderr=process.OURS, cwd=None, env=os.environ, own_session=True
+    )
     try:
         status = program.wait() or 0
     finally:

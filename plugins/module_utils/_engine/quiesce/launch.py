@@ -94,7 +94,6 @@ def start(request: dict[str, Any], log: int) -> tuple[system_process.Program, so
             stdin=theirs.fileno(),
             stdout=system_process.DISCARD,
             stderr=log,
-            cwd="/",
             env=system_process.environment(keep=_KEPT),
             own_session=True,
         )

@@ -46,7 +46,6 @@ def start(
             stdin=listens,
             stdout=prints,
             pass_fds=pass_fds,
-            cwd="/",
             env=process.environment(variables, _KEPT, os_user),
             os_user=os_user,
             own_session=True,

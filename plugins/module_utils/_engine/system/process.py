@@ -89,7 +89,8 @@ class Program:
     """A program that was started; as a context manager, one that is gone when the block ends.
 
     With `own_session` it can be ended with all that it has started. `os_user` is the user that it runs as; only root can
-    name another than itself. Raises HostError if it cannot be started.
+    name another than itself. Without another `cwd` it runs in the root folder, as the current one may have been removed;
+    with None in the current one. Raises HostError if it cannot be started.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class Program:
         stdout: Stream = SAID,
         stderr: Stream = SAID,
         pass_fds: Sequence[int] = (),
-        cwd: str | None = None,
+        cwd: str | None = "/",
         env: Mapping[str, str] | None = None,
         os_user: str | None = None,
         own_session: bool = False,
@@ -221,7 +222,7 @@ def run(
     *,
     timeout_seconds: float | None = None,
     patience_seconds: float = 0.0,
-    cwd: str | None = None,
+    cwd: str = "/",
     env: Mapping[str, str] | None = None,
     own_session: bool = False,
 ) -> Done:

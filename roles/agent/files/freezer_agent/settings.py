@@ -117,7 +117,7 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
         merged.update(layer)
     at_shell = str(layers[-1].get("container") or os.sep)
     if merged.get("storage") == "local" and not os.path.isabs(at_shell):
-        merged["container"] = os.path.abspath(at_shell)
+        merged["container"] = _from_here("container", at_shell)
     merged.update(_paths_from_here(merged, set(merged) - (set(document) - set(typed))))
     settings = _settings(merged, tuple(sorted(warnings)))
     if not command_line.get("stdin"):
@@ -137,7 +137,16 @@ def _paths_from_here(options: Mapping[str, Any], of_node: Collection[str]) -> di
     media = {medium for medium, keys in CLOUD_MEDIA.items() if any(map(options.get, keys))} or {FILES}
     paths = {row.name for row in BY_NAME.values() if row.is_path and media <= set(row.path_media)}
     relative = (name for name in paths & set(of_node) if not os.path.isabs(str(options[name])))
-    return {name: os.path.abspath(options[name]) for name in relative if isinstance(options[name], str)}
+    return {name: _from_here(name, options[name]) for name in relative if isinstance(options[name], str)}
+
+
+def _from_here(name: str, path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        raise UsageError(
+            f"{name} is a path from the current folder, which has been removed; go to another folder, or give an absolute path."
+        ) from None
 
 
 def _mounted_where_the_node_allows(
@@ -161,7 +170,7 @@ def _mounted_where_the_node_allows(
     point = os.path.join(FOLDER, f"document-{code}")
     moved = {**document, "lvm_dirmount": point}
     path = document.get("path_to_backup")
-    if isinstance(path, str) and is_below(os.path.abspath(path), asked):
+    if isinstance(path, str) and os.path.isabs(path) and is_below(os.path.abspath(path), asked):
         moved["path_to_backup"] = os.path.normpath(os.path.join(point, os.path.relpath(path, asked)))
     warning = (
         f"lvm_dirmount of the document on standard input is not used, and the snapshot is mounted on {point}: another place "
@@ -247,7 +256,7 @@ def read_ini(path: str) -> dict[str, Any]:
         raise UsageError(f"The file {path} cannot be used: {problem.message}.") from None
     options: dict[str, Any] = {}
     storages: list[dict[str, Any]] = []
-    folder = os.path.dirname(os.path.abspath(path))
+    folder = os.path.dirname(_from_here("config", path))
     for section in parser.sections():
         values = {key: _beside(folder, key, _ini_value(value)) for key, value in parser.items(section)}
         if section in _SECTIONS:
