@@ -57,12 +57,12 @@ def command(request, keystone, keystone_api):
     member = keystone.user("alpha-member")
     if request.param == "openstack":
         # It finds the API in the catalogue.
-        region = f"osc-{uuid.uuid4().hex[:8]}"
-        keystone.add_endpoint(keystone_api.url, region)
         client = installed(VERSIONS["v2"][0], "python-openstackclient")
-        with client.openstack(member.environment(keystone.auth_url, region)) as openstack:
+        with (
+            keystone.in_region(keystone_api.url) as region,
+            client.openstack(member.environment(keystone.auth_url, region)) as openstack,
+        ):
             yield 2, lambda verb, *words: openstack("backup", *verb.removeprefix("backup-").split("-"), *words)
-        keystone.remove_endpoints(region)
         return
     release, api_version = VERSIONS[request.param]
     client = installed(release)

@@ -113,10 +113,8 @@ def test_an_application_credential_is_its_user(api, keystone, job_id):
 @pytest.fixture
 def endpoint(api, keystone):
     """The API is in Keystone's catalogue: access rules are about services that are."""
-    region = f"region-{uuid.uuid4().hex[:8]}"
-    keystone.add_endpoint(api.url, region)
-    yield
-    keystone.remove_endpoints(region)
+    with keystone.in_region(api.url):
+        yield
 
 
 @pytest.mark.usefixtures("endpoint")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import os
 import subprocess
 import urllib.error
-import uuid
 
 import pytest
 
@@ -59,19 +58,28 @@ def test_a_revoked_token_is_no_token_any_more(keystone):
 
 
 def test_an_endpoint_is_in_the_catalogue_in_its_region(keystone):
-    region = f"region-{uuid.uuid4().hex[:8]}"
-    keystone.add_endpoint("http://127.0.0.1:1/", region)
-    catalogue = validated(keystone, keystone.token("alpha-member"))["catalog"]
-    found = [
-        endpoint["url"]
-        for service in catalogue
-        if service["type"] == "backup"
-        for endpoint in service["endpoints"]
-        if endpoint["region"] == region and endpoint["interface"] == "public"
-    ]
-    assert found == ["http://127.0.0.1:1/"]
-    keystone.remove_endpoints(region)
+    with keystone.in_region("http://127.0.0.1:1/") as region:
+        catalogue = validated(keystone, keystone.token("alpha-member"))["catalog"]
+        found = [
+            endpoint["url"]
+            for service in catalogue
+            if service["type"] == "backup"
+            for endpoint in service["endpoints"]
+            if endpoint["region"] == region and endpoint["interface"] == "public"
+        ]
+        assert found == ["http://127.0.0.1:1/"]
     assert region not in str(validated(keystone, keystone.token("alpha-member"))["catalog"])
+
+
+def test_regions_that_killed_tests_left_are_removed_by_the_next_one(keystone):
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left = [f"region-{ended.pid}-0123abcd", "region-0123abcd"]
+    for region in left:
+        keystone.add_endpoint("http://127.0.0.1:1/", region)
+    with keystone.in_region("http://127.0.0.1:1/"):
+        regions = str(keystone.ask("GET", "/regions", None, keystone.token("admin"))[0])
+    assert not any(region in regions for region in left)
 
 
 def test_up_of_a_lab_that_is_up_changes_nothing(keystone):

@@ -21,10 +21,8 @@ def api(keystone, tmp_path_factory):
     """An API that asks the lab's Keystone who somebody is, in the catalogue in a region of its own."""
     folder = tmp_path_factory.mktemp("keystone-auth")
     process = api_process.start(folder, "--config-file", str(write_config(folder, keystone)), auth_strategy="keystone")
-    process.region = f"region-{uuid.uuid4().hex[:8]}"
-    keystone.add_endpoint(process.url, process.region)
-    yield process
-    keystone.remove_endpoints(process.region)
+    with keystone.in_region(process.url) as process.region:
+        yield process
     process.stop()
 
 

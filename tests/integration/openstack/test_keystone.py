@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Any
 
 import pytest
@@ -68,9 +67,8 @@ def user_of(keystone, token: str) -> str:
 @pytest.fixture(scope="module")
 def region(keystone):
     """A region of the catalogue with a Freezer API of which nothing but the address matters."""
-    name = f"region-{uuid.uuid4().hex[:8]}"
-    keystone.add_endpoint("http://freezer.example:9090/v2/$(project_id)s", name)
-    return name
+    with keystone.in_region("http://freezer.example:9090/v2/$(project_id)s") as name:
+        yield name
 
 
 @pytest.mark.parametrize(("auth_type", "auth"), WAYS)
