@@ -232,9 +232,14 @@ def test_the_name_of_a_file_with_one_cloud_is_enough_for_keystone_and_service_wi
         ("clouds: {mine: {interface: {a: 1}}}", r"cloud mine in the file {}: interface is a mapping"),
         ("clouds: {mine: {metrics: [s3]}}", r"cloud mine cannot be used: openstacksdk makes no sense .* Read was {}"),
         ("cache: [s3]\nclouds: {mine: {}}", r"cloud mine cannot be used: openstacksdk makes no sense .* Read was {}"),
+        ("clouds: &x {mine: *x}", r"The file {} cannot be read: one of its aliases stands for what it is a part of"),
+        ("clouds: {mine: {auth: " + "[" * 2000, r"The file {} cannot be read: too much of it is in one another"),
+        ("clouds: {mine: {profile: 'http://s3cret@127.0.0.1:1/'}}", r"cloud mine cannot be used: its profile is an address, and .* Read was {}"),
+        ("clouds: {mine: {profile: nope, auth: {username: a}}}", r"cloud mine cannot be used: there is no profile 'nope'\. Read was {}"),
         ("clouds: {mine: {1: a}}", r"cloud mine cannot be used: openstacksdk makes no sense .* Read was {}"),
     ],
 )  # fmt: skip
+@pytest.mark.filterwarnings("error")
 def test_a_clouds_yaml_that_cannot_be_used_is_named_with_cloud_and_key(text, said, tmp_path, monkeypatch):
     path = tmp_path / "broken.yaml"
     path.write_text(text.replace("{{}}", "{}"))
@@ -257,6 +262,14 @@ def test_a_file_that_has_no_clouds_is_not_asked_for_its_only_one(tmp_path, monke
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "empty.yaml"))
     with pytest.raises(errors.BadAddress, match=r"has 0 clouds \(none\)"):
         complete({"cloud": ""})
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_profile_that_is_not_there_is_named_unless_the_cloud_says_itself_where_it_is(write):
+    with pytest.raises(errors.BadAddress, match=r"^cloud with a profile cannot be used: there is no profile 'nope'\.$"):
+        complete({"cloud": {"profile": "nope", "auth": {"username": "anna"}}})
+    write({"profile": "nope", "auth": AUTH})
+    assert complete({"cloud": "mine"})["auth"] == AUTH
 
 
 def test_what_a_task_says_of_a_cloud_has_to_have_its_shape_too():

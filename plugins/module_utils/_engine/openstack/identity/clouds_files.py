@@ -85,6 +85,10 @@ def _read(path: str) -> CloudsFile:
     try:
         with open(path, encoding="utf-8") as stream:
             document = json.load(stream) if path.endswith("json") else yaml.safe_load(stream)
+        if _is_in_itself(document, set(), set()):
+            raise BadAddress(f"The file {path} cannot be read: one of its aliases stands for what it is a part of.")
+    except RecursionError as error:
+        raise BadAddress(f"The file {path} cannot be read: too much of it is in one another.") from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadAddress(f"The file {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
     except ValueError as error:
@@ -100,6 +104,20 @@ def _read(path: str) -> CloudsFile:
     clouds = document.get("clouds", {})
     _check(clouds, ("a mapping of names to clouds", (Mapping,)), f"clouds in the file {path}")
     return CloudsFile(path, clouds)
+
+
+def _is_in_itself(value: Any, above: set[int], done: set[int]) -> bool:
+    """Whether a value has itself as a part, as aliases of YAML allow. ``above`` and ``done`` are ids of what was met."""
+    if not isinstance(value, (Mapping, list)) or id(value) in done:
+        return False
+    if id(value) in above:
+        return True
+    above.add(id(value))
+    parts = value.values() if isinstance(value, Mapping) else value
+    found = any(_is_in_itself(part, above, done) for part in parts)
+    above.remove(id(value))
+    done.add(id(value))
+    return found
 
 
 def _check(value: Any, shape: tuple[str, tuple[type, ...]], where: str) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...errors import shown
 from ...http.auth import AuthMethod, HttpBasic, NoAuth, Token
 from ...http.connection import Tls
 from ...http.errors import BadAddress
@@ -160,15 +162,25 @@ def _configured(
             if name in file.clouds:
                 check_cloud(file.clouds[name], f"cloud {name} in the file {file.path}")
     try:
-        if "cloud" in arguments:
-            clouds = loader.OpenStackConfig()
-        else:
-            # Its profile is all that is asked for: what else there is would mix with it.
-            clouds = loader.OpenStackConfig(config_files=[os.devnull], secure_files=[os.devnull], load_envvars=False)
-        if region_name and (clouds.cloud_config["clouds"].get(arguments.get("cloud")) or {}).get("regions"):
-            # Each of them may say more of itself.
-            arguments = {**arguments, "region_name": region_name}
-        region = clouds.get_one(validate=False, **arguments)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            if "cloud" in arguments:
+                clouds = loader.OpenStackConfig()
+            else:
+                # Its profile is all that is asked for: what else there is would mix with it.
+                clouds = loader.OpenStackConfig(
+                    config_files=[os.devnull], secure_files=[os.devnull], load_envvars=False
+                )
+            if region_name and (clouds.cloud_config["clouds"].get(arguments.get("cloud")) or {}).get("regions"):
+                # Each of them may say more of itself.
+                arguments = {**arguments, "region_name": region_name}
+            region = clouds.get_one(validate=False, **arguments)
+    except OSError as error:
+        # A profile that is an address is fetched; what Python says of that may have a password of the address.
+        raise BadAddress(
+            f"{what} cannot be used: its profile is an address, and there is no answer from there."
+            f"{_read_said(arguments, files)}"
+        ) from error
     except problems.ConfigException as error:
         said = " ".join(str(error).split()).rstrip(".")
         raise BadAddress(f"{what} cannot be used: {said}.{_read_said(arguments, files)}") from error
@@ -180,6 +192,15 @@ def _configured(
         ) from error
     config: Mapping[str, Any] = region.config
     check_cloud(config, what)
+    auth = config.get("auth") or {}
+    if any("vendor profile" in str(one.message) for one in warned) and not (
+        auth.get("auth_url") or auth.get("endpoint")
+    ):
+        # A cloud that says itself where it is does without.
+        profile = arguments.get("profile") or next(
+            (file.clouds[name].get("profile") for file in files if name in file.clouds), None
+        )
+        raise BadAddress(f"{what} cannot be used: there is no profile {shown(profile)}.{_read_said(arguments, files)}")
     return config
 
 
