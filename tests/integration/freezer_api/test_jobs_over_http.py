@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.grammar import TRIGGER_KEYS
+
 
 def a_job(*actions, **keys):
     return {"client_id": "db1", "job_actions": list(actions), **keys}
@@ -345,6 +347,35 @@ def test_jobs_are_found_by_what_is_in_their_actions(tenant):
     assert [job["job_id"] for job in found] == ["a"]
     found = tenant.get("/jobs", {"match": [{"job_actions.freezer_action.container": "c"}]}).json["jobs"]
     assert [job["job_id"] for job in found] == ["a", "b"]
+
+
+def test_a_key_of_a_schedule_is_taken_away_by_null(tenant):
+    keys = dict.fromkeys(TRIGGER_KEYS)
+    schedule = {
+        "schedule_interval": "9 minutes",
+        "schedule_end_date": "2030-01-01T00:00:00",
+        "schedule_catch_up": "all",
+    }
+    body = {"client_id": "n", "job_actions": [], "job_schedule": {**keys, **schedule}}
+    assert tenant.post("/jobs/nulls", body).status == 201
+    tenant.post("/sessions/nulls", {"schedule": {**keys, **schedule}})
+    for path, where in (("/jobs/nulls", "job_schedule"), ("/sessions/nulls", "schedule")):
+        stored = tenant.get(path).json[where]
+        assert {key: stored[key] for key in stored if key in keys} == schedule
+        assert tenant.patch(path, {where: {"schedule_end_date": None, "schedule_catch_up": None}}).status == 200
+        stored = tenant.get(path).json[where]
+        assert {key: stored[key] for key in stored if key in keys} == {"schedule_interval": "9 minutes"}
+
+
+def test_null_is_called_so_where_it_is_refused(tenant):
+    body = {"client_id": "n", "job_actions": [{"freezer_action": {"action": None}}], "job_schedule": {"event": None}}
+    said = tenant.post("/jobs", body).json["description"]
+    assert "None" not in said
+    assert "null is not of type 'string' (in job_schedule.event)" in said
+    assert "(in job_actions.0.freezer_action.action)" in said
+    body = {"client_id": "n", "job_actions": [], "job_schedule": {"schedule_catch_up": "sometimes"}}
+    said = tenant.post("/jobs", body).json["description"]
+    assert said == "'sometimes' is not one of ['latest', 'all', 'none'] (in job_schedule.schedule_catch_up)"
 
 
 def test_what_is_wrong_with_a_document_is_said_in_its_own_words_and_all_at_once(tenant):

@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .grammar import ScheduleError, parse
+from .grammar import TRIGGER_KEYS, ScheduleError, parse
 from .schema import triggers_of
 from .states import COMPLETED, NEW, REMOVE, REMOVED, START
+
+
+def without_unset(schedule: Mapping[str, Any]) -> dict[str, Any]:
+    """A schedule without the keys that are null: in a change that is how one is taken away."""
+    return {key: value for key, value in schedule.items() if value is not None or key not in TRIGGER_KEYS}
 
 
 def answerable(schedule: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,8 +39,9 @@ RUN_KEYS = (
     "time_created", "time_started", "time_ended", "event", "status", "result", "current_pid", "reason", "progress",
 )  # fmt: skip
 
+_TEXT_OR_UNSET = ["string", "null"]
 #: A number is stored as text.
-_CALENDAR_FIELD = {"type": ["string", "integer"], "minimum": 0, "maximum": 9999}
+_CALENDAR_FIELD = {"type": ["string", "integer", "null"], "minimum": 0, "maximum": 9999}
 
 _PROPERTIES: dict[str, Any] = {
     "time_created": {"type": "integer"},
@@ -66,16 +67,16 @@ _PROPERTIES: dict[str, Any] = {
             "time": {"type": "integer"},
         },
     },
-    "schedule_date": {"type": "string", "pattern": DATE_PATTERN},
-    "schedule_interval": {"type": "string", "pattern": INTERVAL_PATTERN},
-    "schedule_start_date": {"type": "string", "pattern": DATE_PATTERN},
-    "schedule_end_date": {"type": "string", "pattern": DATE_PATTERN},
+    "schedule_date": {"type": _TEXT_OR_UNSET, "pattern": DATE_PATTERN},
+    "schedule_interval": {"type": _TEXT_OR_UNSET, "pattern": INTERVAL_PATTERN},
+    "schedule_start_date": {"type": _TEXT_OR_UNSET, "pattern": DATE_PATTERN},
+    "schedule_end_date": {"type": _TEXT_OR_UNSET, "pattern": DATE_PATTERN},
     **{"schedule_" + name: _CALENDAR_FIELD for name in FIELD_RANGES},
-    "schedule_year": {"type": ["string", "integer"], "pattern": r"^\d{4}$", "minimum": 1000, "maximum": 9999},
+    "schedule_year": {"type": ["string", "integer", "null"], "pattern": r"^\d{4}$", "minimum": 1000, "maximum": 9999},
     # These three are this project's own.
-    "schedule_timezone": {"type": "string", "maxLength": 64},
-    "schedule_misfire_grace_time": {"type": "integer", "minimum": 1, "maximum": MAX_MISFIRE_GRACE_SECONDS},
-    "schedule_catch_up": {"type": "string", "enum": list(CATCH_UPS)},
+    "schedule_timezone": {"type": _TEXT_OR_UNSET, "maxLength": 64},
+    "schedule_misfire_grace_time": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_MISFIRE_GRACE_SECONDS},
+    "schedule_catch_up": {"type": _TEXT_OR_UNSET, "enum": [*CATCH_UPS, None]},
 }
 
 _DATE = (
@@ -112,7 +113,7 @@ def _list_of(*forms: str) -> str:
 def _field(name: str) -> dict[str, Any]:
     """A calendar field: what ``grammar.parse`` takes as text, or one value as a number."""
     lowest, highest = FIELD_RANGES[name]
-    schema = {"type": ["string", "integer"], "minimum": lowest, "maximum": highest}
+    schema = {"type": ["string", "integer", "null"], "minimum": lowest, "maximum": highest}
     if name == "year":
         return {**schema, "pattern": r"^(19[7-9][0-9]|[2-9][0-9]{3})?$"}
     number, step = _numbers(lowest, highest), f"(/{_numbers(1, highest - lowest)})?"
@@ -133,11 +134,11 @@ def _field(name: str) -> dict[str, Any]:
 #: What can stand in a schedule that is sent, as far as a schema can tell; ``grammar.parse`` decides.
 CHECKED_TRIGGERS: Mapping[str, Mapping[str, Any]] = {
     "schedule_interval": {
-        "type": "string",
+        "type": _TEXT_OR_UNSET,
         "pattern": rf"^(continuous|0{{0,11}}[1-9][0-9]{{0,11}} +({'|'.join(SECONDS_PER_UNIT)}))$",
     },
     **{
-        key: {"type": "string", "pattern": _DATE}
+        key: {"type": _TEXT_OR_UNSET, "pattern": _DATE}
         for key in ("schedule_date", "schedule_start_date", "schedule_end_date")
     },
     **{"schedule_" + name: _field(name) for name in FIELD_RANGES},

@@ -87,6 +87,11 @@ def _sentence(error: ValidationError) -> str:
         message = "; ".join(_unknown(name, known) for name in itertools.islice(unknown, 3)) or message
     elif error.validator == "pattern" and key in _FORMS:
         message = f"{key} has to be {_FORMS[key]}, and is {shown(error.instance)}"
+    elif error.validator == "enum":
+        message = f"{shown(error.instance)} is not one of {[one for one in schema.get('enum', ()) if one is not None]}"
+    if error.instance is None:
+        # Its sender writes JSON.
+        message = message.replace("None", "null", 1)
     if len(message) > _MAX_MESSAGE_LENGTH:
         message = message[:_MAX_MESSAGE_LENGTH] + "..."
     path = ".".join(str(one) for one in error.absolute_path)

@@ -20,7 +20,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.c
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import JOB
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_job
-from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import answerable, rescheduled
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import (
+    answerable,
+    rescheduled,
+    without_unset,
+)
 
 from ...errors import BadRequestError
 from ...store.base import Change, Create, Delete, Document, Owner, Replace, Scope, Store, Stored
@@ -51,7 +55,8 @@ class JobRules(Rules):
 
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
         # Schedulers count from this time, so the sender cannot set it.
-        schedule = {"time_started": -1, "time_ended": -1, **sent.get("job_schedule", {}), "time_created": now}
+        wanted = without_unset(sent.get("job_schedule", {}))
+        schedule = {"time_started": -1, "time_ended": -1, **wanted, "time_created": now}
         return super().new({**sent, "job_schedule": answerable(schedule)}, document_id, owner, now)
 
     def replacement(self, sent: Mapping[str, Any], stored: Stored, now: int) -> Document:
@@ -62,7 +67,7 @@ class JobRules(Rules):
 
     def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
         job = merged(stored.document, changes)
-        schedule = _as_old_as(stored, answerable(job["job_schedule"]))
+        schedule = _as_old_as(stored, answerable(without_unset(job["job_schedule"])))
         return {**job, "job_schedule": rescheduled(stored.document["job_schedule"], schedule)}
 
     def remarks(self, old: Document | None, new: Document) -> list[str]:

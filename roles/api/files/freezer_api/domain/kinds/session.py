@@ -10,6 +10,7 @@ from typing import Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.errors import DocumentError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kinds import SESSION
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.old_forms import usual_session
+from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.changes import without_unset
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.rounds import job_alone, own_schedule
 
 from ...errors import BadRequestError
@@ -54,7 +55,10 @@ class SessionRules(Rules):
 
     def new(self, sent: Mapping[str, Any], document_id: str, owner: Owner, now: int) -> Document:
         state = {"hold_off": _NEW_HOLD_OFF_SECONDS, "session_tag": 0, "status": "active", "last_start": "", "jobs": {}}
-        return super().new({**state, **sent}, document_id, owner, now)
+        return _with_set_times(super().new({**state, **sent}, document_id, owner, now))
+
+    def changed(self, stored: Stored, changes: Mapping[str, Any]) -> Document:
+        return _with_set_times(super().changed(stored, changes))
 
     def remarks(self, old: Document | None, new: Document) -> list[str]:
         look_at_schedule((old or {}).get("schedule") or {}, new.get("schedule") or {}, "schedule")
@@ -76,3 +80,8 @@ class SessionRules(Rules):
             if job is not None and job.document.get("session_id") == old.id:
                 changes.append(Replace(job, job_alone(job.document, own_schedule(old.document, job_id))))
         return None, changes
+
+
+def _with_set_times(session: Document) -> Document:
+    schedule = session.get("schedule")
+    return {**session, "schedule": without_unset(schedule)} if isinstance(schedule, Mapping) else session
