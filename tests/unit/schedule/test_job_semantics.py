@@ -141,3 +141,33 @@ def test_run_job_does_what_the_table_says(scripted):
         with pytest.raises(NotRun, match=row.reason[0]):
             run_job(registry, job, around)
     scripted.check()
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (
+            {"storages": [{"outcome": "success"}, {"outcome": "failed", "message": "/mnt/b is full."}]},
+            "/mnt/b is full.",
+        ),
+        (
+            {"unreadable_count": 2, "unreadable": [{"path": "./a", "message": "Permission denied"}, {"path": "./b"}]},
+            "2 paths could not be read, the first: ./a: Permission denied.",
+        ),
+        ({"unreadable_count": 1}, "1 path could not be read."),
+        (
+            {
+                "not_restored_count": 1,
+                "not_restored": [{"path": "x", "message": "it is in use"}],
+                "unreadable_count": 0,
+            },
+            "1 path could not be restored whole, the first: x: it is in use.",
+        ),
+        ({"reason": "there is none; all of it is left out"}, "there is none; all of it is left out."),
+        ({}, "a storage or a path failed."),
+        ({"storages": [{"outcome": "failed", "message": "x" * 9000}]}, f"{'x' * 300}."),
+    ],
+)
+def test_the_reason_of_a_run_that_was_done_in_part_names_the_first_problem(result, said):
+    outcome = outcome_of({"outcome": "partial", **result})
+    assert (outcome.message, outcome.may_retry) == (f"it was done in part only: {said}", False)

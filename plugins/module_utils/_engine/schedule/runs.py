@@ -22,6 +22,8 @@ PLAYBOOK = "playbook"
 RETRY_INTERVAL_SECONDS = 60
 #: A reason in a document is no longer than this.
 REASON_LENGTH = 2000
+#: What went wrong in one of its actions takes no more of it than this.
+_CAUSE_LENGTH = 300
 #: More would end in a number that no calendar has.
 _LONGEST_SECONDS = 10**8
 #: The exit status of an agent that was asked for something that cannot be done.
@@ -123,11 +125,25 @@ def outcome_of(document: Mapping[str, Any], left_out: str = "") -> Outcome:
     if outcome in ("success", "unchanged", "planned"):
         return Outcome(SUCCESS, f"{left_out}." if left_out else "", document)
     if outcome == "partial":
-        unreadable = document.get("unreadable_count") or 0
-        why = f"{unreadable} paths could not be read" if unreadable else "a storage or a path failed"
-        return Outcome(FAIL, f"it was done in part only: {why}.", document, may_retry=False)
+        return Outcome(FAIL, f"it was done in part only: {_why_in_part(document)}.", document, may_retry=False)
     message = str(document.get("message") or f"the outcome is {outcome}.")
     return Outcome(FAIL, message, document, may_retry=document.get("exit_status") != _UNUSABLE)
+
+
+def _why_in_part(document: Mapping[str, Any]) -> str:
+    """The first thing that a result says went wrong, cut, without a full stop."""
+    found = ""
+    for storage in _mappings(document.get("storages")):
+        if storage.get("outcome") != "success" and storage.get("message"):
+            found = found or str(storage["message"])
+    for key, words in (("unreadable", "could not be read"), ("not_restored", "could not be restored whole")):
+        count, first = document.get(f"{key}_count"), next(iter(_mappings(document.get(key))), {})
+        if count and not found:
+            named = f", the first: {first['path']}: {first.get('message')}" if first.get("path") else ""
+            found = f"{count} path{'s' if count != 1 else ''} {words}{named}"
+    # That everything is left out with exclude stands in the reason of a level.
+    found = found or str(document.get("reason") or "a storage or a path failed")
+    return found[:_CAUSE_LENGTH].rstrip(".")
 
 
 def backups_gone(document: Mapping[str, Any]) -> list[str]:
