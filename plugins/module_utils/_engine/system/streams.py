@@ -27,7 +27,8 @@ def open_standard_streams() -> None:
 def say(line: str) -> None:
     """Print a line on standard error, if that can be: what cannot be told ends no work."""
     try:
-        print(line, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
     except OSError:
         pass
 
