@@ -72,6 +72,14 @@ def test_a_backup_is_made_and_described(host):
     assert (host.container / result["storages"][0]["folder"] / "manifest.json").is_file()
 
 
+@pytest.mark.parametrize("options", [{"no_incremental": True}, {"incremental": False}], ids=str)
+def test_either_spelling_makes_a_full_backup(host, options):
+    host.run("backup", max_level=3)
+    assert host.run("backup", max_level=3, **options)["level"] == 0
+    said = host.sentence("backup", no_incremental=True, incremental=True)
+    assert "no_incremental and incremental are one option and ask for different things" in said
+
+
 def test_check_mode_foretells_the_level(host):
     host.run("backup", max_level=1)
     assert host.attempt("backup", check_mode=True, max_level=1)["level"] == 1
