@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
 from typing import Any, Callable
 
 # For modules that have to look at their options before Ansible refuses those that it does not know.
@@ -21,9 +20,6 @@ from .masking import DiscreetModule
 #: In modules each of several storages says what it is, so the action itself need not.
 _EXCLUSIVE = (("storage", "storages"), *EXCLUSIVE)
 _CLOUD_KEYS = [key for keys in CLOUD_MEDIA.values() for key in keys]
-
-#: Two names of one option, each of which has a default.
-_SPELLINGS = ("incremental", "no_incremental")
 
 #: What is known of a backup before it is made.
 SHOWN_OF_BACKUPS = ["hostname", "backup_name", "path_to_backup", "level", "parent_backup_id"]
@@ -67,8 +63,11 @@ def run_on_host(
         module.fail_json(msg=f"{problem} Nothing was done.")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end_by_signal)
+    # The engine has the defaults itself. One that Ansible adds would contradict an option that was given in another spelling.
+    typed = {option_name(key) for key in given}
+    action = {name: value for name, value in module.params.items() if name in typed}
     try:
-        result = work(_without_other_spelling(module.params, given), module.check_mode)
+        result = work(action, module.check_mode)
     except FreezerError as problem:
         module.fail_json(msg=str(problem), **({"no_backup": True} if isinstance(problem, NoBackup) else {}))
     for problem in [*result.pop("warnings", []), *result.get("problems", [])]:
@@ -87,12 +86,6 @@ def run_on_host(
     plain = {"before": {} if result["changed"] else after, "after": after}
     result["diff"] = diff_of(result) if diff_of else plain
     module.exit_json(**result)
-
-
-def _without_other_spelling(params: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options without the default of one spelling of an option, which would contradict what was given in the other."""
-    typed = {option_name(key) for key in given}
-    return {name: value for name, value in params.items() if name not in _SPELLINGS or name in typed}
 
 
 def pruned_diff(result: dict[str, Any]) -> dict[str, Any]:
