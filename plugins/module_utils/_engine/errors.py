@@ -25,7 +25,7 @@ class UnknownOption(OptionError):
     """An action has a key that this release does not know."""
 
 
-def shown(value: Any) -> str:
+def quoted(value: Any) -> str:
     """A value that was given as messages have it: as Python writes it, cut where it would fill the message."""
     if isinstance(value, str):
         return repr(value[:_MOST_CHARACTERS]) + ("..." if len(value) > _MOST_CHARACTERS else "")

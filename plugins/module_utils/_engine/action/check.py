@@ -15,7 +15,7 @@ from typing import Any
 
 from ..documents.errors import DocumentError
 from ..documents.verbs import ACTIONS, EXEC_KEYS
-from ..errors import OptionError, shown
+from ..errors import OptionError, quoted
 from ..system.meant import closest, did_you_mean
 from . import values
 from .execute import words_of
@@ -87,7 +87,7 @@ def _about(key: str, value: Any, place: str, known: dict[str, Any]) -> str:
         return f"The agent of this release has no {key} {value}, agents of Freezer do (in {place}.{key})."
     if not is_known(name):
         hint = did_you_mean(name, _KNOWN)
-        return f"The option {shown(key)} is not known to this release (in {place}).{hint}"
+        return f"The option {quoted(key)} is not known to this release (in {place}).{hint}"
     if name not in PARSERS:
         return f"The agent of this release cannot do what {key} asks for, agents of Freezer can (in {place}.{key})."
     try:
@@ -125,7 +125,7 @@ def _slip(options: Sequence[str], names: Iterable[str]) -> str:
     for name in itertools.islice((name for name in names if name not in _KNOWN), MAX_WARNINGS):
         close = closest(name, options)
         if close:
-            return f". {shown(name)} is no option; did you mean {close}?"
+            return f". {quoted(name)} is no option; did you mean {close}?"
     return ""
 
 
@@ -148,7 +148,7 @@ def _about_the_whole(what: str, known: Mapping[str, Any], names: Mapping[str, An
 
 
 def _in_words(value: Any) -> str:
-    return shown(value) if isinstance(value, (str, int, float)) else "no text"
+    return quoted(value) if isinstance(value, (str, int, float)) else "no text"
 
 
 def action_schema() -> dict[str, Any]:

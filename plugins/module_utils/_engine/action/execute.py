@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..documents.verbs import EXEC_KEYS
-from ..errors import shown
+from ..errors import quoted
 from ..system import process
 from ..system.meant import did_you_mean
 from .options import OptionError, is_known, option_name
@@ -30,7 +30,7 @@ def words_of(action: Mapping[str, Any]) -> list[str]:
     unknown = sorted(key for key in given if key not in EXEC_KEYS and not is_known(option_name(key)))
     if unknown:
         hint = did_you_mean(unknown[0], EXEC_KEYS)
-        raise OptionError(f"The option {shown(unknown[0])} is not one of an exec, so nothing was done.{hint}")
+        raise OptionError(f"The option {quoted(unknown[0])} is not one of an exec, so nothing was done.{hint}")
     command, script, arguments = given.get("command"), given.get("script"), given.get("arguments", [])
     if (command is None) == (script is None):
         raise OptionError("An exec needs either command, a text or a list of words, or script, the path of a file.")

@@ -10,7 +10,7 @@ from typing import Any
 from ..documents.errors import DocumentError
 from ..documents.old_forms import usual_action
 from ..documents.verbs import ACTIONS
-from ..errors import shown
+from ..errors import quoted
 from .options import is_given, option_name
 from .spec import BY_NAME, excluded_by
 
@@ -46,11 +46,11 @@ def with_action_defaults(job: Mapping[str, Any], for_server: bool = False) -> di
     if defaults is None:
         return expanded
     if not isinstance(defaults, Mapping):
-        raise DocumentError(f"action_defaults is {shown(defaults)}; it must be an object of freezer_action keys")
+        raise DocumentError(f"action_defaults is {quoted(defaults)}; it must be an object of freezer_action keys")
     if "job_actions" in expanded:
         actions = expanded["job_actions"]
         if not isinstance(actions, (list, tuple)):
-            raise DocumentError(f"job_actions is {shown(actions)}; it must be a list of actions")
+            raise DocumentError(f"job_actions is {quoted(actions)}; it must be a list of actions")
         left = [action for action in actions if for_server and is_named_only(action)]
         expanded["job_actions"] = [action if action in left else _completed(action, defaults) for action in actions]
         if left:
@@ -65,7 +65,7 @@ def is_named_only(action: Any) -> bool:
 
 def _completed(action: Any, defaults: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(action, Mapping) or not isinstance(action.get("freezer_action", {}), Mapping):
-        raise DocumentError(f"the job action {shown(action)} must be an object with an object freezer_action")
+        raise DocumentError(f"the job action {quoted(action)} must be an object with an object freezer_action")
     return dict(action, freezer_action=completed(action.get("freezer_action", {}), defaults))
 
 

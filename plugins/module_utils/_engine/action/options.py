@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..documents.verbs import EXEC_KEYS
-from ..errors import OptionError, UnknownOption, shown
+from ..errors import OptionError, UnknownOption, quoted
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, deadline_fault
 from ..repository.compressions import LEVELS
 from ..repository.names import check_name, check_text
@@ -196,7 +196,7 @@ class Options:
         for given in (vars(self), *self.storages):
             for name in names:
                 if given.get(name) and not os.path.isabs(str(given[name])):
-                    raise OptionError(f"{name} has to be an absolute path, and is {shown(given[name])}.")
+                    raise OptionError(f"{name} has to be an absolute path, and is {quoted(given[name])}.")
 
     def lacking(self, work: str) -> dict[str, str]:
         """The options that this work needs and that are not given, each with the sentence of the refusal."""
@@ -237,14 +237,14 @@ class Options:
             unknown = sorted(set(place) - set(LOCATION_KEYS))
             if unknown:
                 hint = did_you_mean(unknown[0], LOCATION_KEYS)
-                raise OptionError(f"A storage of this action has the unknown key {shown(unknown[0])}.{hint}")
+                raise OptionError(f"A storage of this action has the unknown key {quoted(unknown[0])}.{hint}")
             _refuse_exclusive({key for key, value in place.items() if value})
             kind, container = (place.get(key) or getattr(self, key) for key in ("storage", "container"))
             found.append(locate(kind, container, self._access_of(place), environ))
         for one in found:
             if one.kind == "local" and not os.path.isabs(one.container):
                 raise OptionError(
-                    f"container has to be the absolute path of a folder for the storage local, and is {shown(one.container)}."
+                    f"container has to be the absolute path of a folder for the storage local, and is {quoted(one.container)}."
                 )
         if len({(one.kind, _one_spelling(one)) for one in found}) != len(found):
             raise OptionError(SAME_PLACE)
@@ -295,13 +295,13 @@ def value_of(key: str, value: Any) -> Any:
     parser = PARSERS.get(name)
     if parser is None:
         raise UnknownOption(
-            f"The option {shown(key)} is not known to this release, so nothing was done.{did_you_mean(name, NAMES)}"
+            f"The option {quoted(key)} is not known to this release, so nothing was done.{did_you_mean(name, NAMES)}"
         )
     try:
         return parser(value)
     except ValueError as problem:
         # A list of storages may hold a password, and must not be shown.
-        found = f", and is {shown(value)}" if isinstance(value, (str, int, float)) and name != "storages" else ""
+        found = f", and is {quoted(value)}" if isinstance(value, (str, int, float)) and name != "storages" else ""
         raise OptionError(f"{key} has to be {problem}{found}.") from None
 
 

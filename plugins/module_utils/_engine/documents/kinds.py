@@ -9,6 +9,7 @@ from .action import FREEZER_ACTION_SCHEMA, JOB_ACTION_SCHEMA
 from .kind import CLIENT_ID_PATTERN, ID_MAX_LENGTH, ID_SCHEMA, Kind
 
 _TEXT_OR_NULL = {"type": ["string", "null"]}
+_CLIENT_ID = {"type": "string", "pattern": CLIENT_ID_PATTERN, "maxLength": ID_MAX_LENGTH}
 _WORDS = {"type": "array", "items": {"type": "string"}}
 
 #: The nodes on which jobs run.
@@ -18,7 +19,7 @@ CLIENT = Kind(
     schema={
         "type": "object",
         "properties": {
-            "client_id": {"type": "string", "pattern": CLIENT_ID_PATTERN, "maxLength": ID_MAX_LENGTH},
+            "client_id": _CLIENT_ID,
             "hostname": _TEXT_OR_NULL,
             "description": _TEXT_OR_NULL,
             "uuid": {"type": "string"},
@@ -50,13 +51,13 @@ JOB = Kind(
             "job_actions": {"type": "array", "items": JOB_ACTION_SCHEMA, "maxItems": MAX_ACTIONS},
             "job_schedule": SCHEDULE_SCHEMA,
             "job_id": ID_SCHEMA,
-            "client_id": {"type": "string", "pattern": CLIENT_ID_PATTERN, "maxLength": ID_MAX_LENGTH},
+            "client_id": _CLIENT_ID,
             "session_id": {"type": ["string", "null"], "pattern": r"^[A-Za-z0-9_-]*$", "maxLength": ID_MAX_LENGTH},
             "session_tag": {"type": "integer"},
-            "session_name": {"type": ["string", "null"]},
+            "session_name": _TEXT_OR_NULL,
             "user_id": {"type": "string"},
             "project_id": {"type": "string"},
-            "description": {"type": ["string", "null"]},
+            "description": _TEXT_OR_NULL,
             "_version": {"type": "integer"},
             "action_defaults": FREEZER_ACTION_SCHEMA,
             "user_credentials": {
@@ -76,7 +77,7 @@ JOB = Kind(
         "session_tag",
         "session_name",
         "user_credentials",
-        *tuple("job_schedule." + key for key in RUN_KEYS),
+        *("job_schedule." + key for key in RUN_KEYS),
     ),
 )
 
@@ -89,7 +90,7 @@ SESSION = Kind(
         "properties": {
             "session_id": ID_SCHEMA,
             "session_tag": {"type": "integer"},
-            "description": {"type": ["string", "null"]},
+            "description": _TEXT_OR_NULL,
             "hold_off": {"type": "integer"},
             "schedule": SCHEDULE_SCHEMA,
             "jobs": {
@@ -125,7 +126,7 @@ SESSION = Kind(
         "user_id",
         "project_id",
         "_version",
-        *tuple("schedule." + key for key in RUN_KEYS),
+        *("schedule." + key for key in RUN_KEYS),
     ),
 )
 

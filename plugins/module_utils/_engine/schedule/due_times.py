@@ -43,8 +43,8 @@ class DueTimes:
     """When a job is due. ``anchor`` is the moment from which an interval without a start date counts.
 
     ``continuous`` says that it is due again as soon as it has run. ``once`` says that it is due once, at once, since
-    nothing says when; with nothing but a start date it is due then, and never after its end date. Raises ScheduleError for a schedule that makes no
-    sense. For one thread: what works calendar fields out is shared.
+    nothing says when; with nothing but a start date it is due then, and never after its end date. Raises ScheduleError for a
+    schedule that makes no sense. For one thread: what works calendar fields out is shared.
     """
 
     def __init__(

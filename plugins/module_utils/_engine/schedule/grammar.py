@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Union
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from ..errors import shown
+from ..errors import quoted
 
 SECONDS_PER_UNIT = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
@@ -149,7 +149,7 @@ def named_zone(name: Any, key: str = "timezone") -> tzinfo:
     except (ValueError, OSError, ZoneInfoNotFoundError):
         # OSError: the name of a folder of the database.
         raise ScheduleError(
-            f"{key} is {shown(name)}, which this machine does not know; write a name of the IANA's such as Europe/Berlin or UTC"
+            f"{key} is {quoted(name)}, which this machine does not know; write a name of the IANA's such as Europe/Berlin or UTC"
         ) from None
 
 
@@ -206,13 +206,13 @@ def _options(given: Mapping[str, Any]) -> dict[str, Any]:
     if "schedule_misfire_grace_time" in given:
         text = str(given["schedule_misfire_grace_time"])
         if not re.fullmatch("[0-9]{1,9}", text) or int(text) == 0:
-            raise ScheduleError(f"schedule_misfire_grace_time is {shown(text)}; write a number of seconds above 0")
+            raise ScheduleError(f"schedule_misfire_grace_time is {quoted(text)}; write a number of seconds above 0")
         # An API of an earlier release has stored longer ones.
         found["misfire_grace_seconds"] = min(int(text), MAX_MISFIRE_GRACE_SECONDS)
     if "schedule_catch_up" in given:
         policy = given["schedule_catch_up"]
         if policy not in CATCH_UPS:
-            raise ScheduleError(f"schedule_catch_up is {shown(policy)}; write one of {', '.join(CATCH_UPS)}")
+            raise ScheduleError(f"schedule_catch_up is {quoted(policy)}; write one of {', '.join(CATCH_UPS)}")
         found["catch_up"] = policy
     return found
 
@@ -221,7 +221,9 @@ def _date(given: Mapping[str, Any], key: str) -> datetime | None:
     if key not in given:
         return None
     text = given[key]
-    problem = f"{key} is {shown(text)}; write a date and a time such as 2026-11-22T03:25:00, with Z or +01:00 behind it"
+    problem = (
+        f"{key} is {quoted(text)}; write a date and a time such as 2026-11-22T03:25:00, with Z or +01:00 behind it"
+    )
     match = _DATE.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise ScheduleError(problem + " for a time zone")
@@ -235,7 +237,7 @@ def _date(given: Mapping[str, Any], key: str) -> datetime | None:
         microsecond = int(((fraction or "") + "000000")[:6])
         return datetime(year, month, day, hour, minute, second, microsecond, zone)
     except ValueError as error:
-        raise ScheduleError(f"{key} is {shown(text)}, which no calendar has: {error}") from error
+        raise ScheduleError(f"{key} is {quoted(text)}, which no calendar has: {error}") from error
 
 
 def _interval_seconds(given: Mapping[str, Any]) -> int | None:
@@ -248,12 +250,12 @@ def _interval_seconds(given: Mapping[str, Any]) -> int | None:
     match = _INTERVAL.fullmatch(text) if isinstance(text, str) else None
     if match is None or int(match[1]) == 0:
         raise ScheduleError(
-            f"schedule_interval is {shown(text)}; write 'continuous', or a number above 0 and weeks, days, hours, minutes "
+            f"schedule_interval is {quoted(text)}; write 'continuous', or a number above 0 and weeks, days, hours, minutes "
             "or seconds, such as '1 days'"
         )
     seconds = int(match[1]) * SECONDS_PER_UNIT[match[2]]
     if seconds > timedelta.max.total_seconds():
-        raise ScheduleError(f"schedule_interval is {shown(text)}, which is longer than any calendar")
+        raise ScheduleError(f"schedule_interval is {quoted(text)}, which is longer than any calendar")
     return seconds
 
 
@@ -265,7 +267,7 @@ def _with_weekdays(given: Mapping[str, Any]) -> Mapping[str, Any]:
         return given
     if "schedule_day_of_week" in given:
         raise ScheduleError(
-            f"schedule_day is {shown(day)} and schedule_day_of_week is {shown(str(given['schedule_day_of_week']))}, and both name "
+            f"schedule_day is {quoted(day)} and schedule_day_of_week is {quoted(str(given['schedule_day_of_week']))}, and both name "
             "weekdays; keep one of them"
         )
     return {**{key: value for key, value in given.items() if key != "schedule_day"}, "schedule_day_of_week": day}
@@ -274,7 +276,7 @@ def _with_weekdays(given: Mapping[str, Any]) -> Mapping[str, Any]:
 def _field(name: str, text: str) -> Field:
     if name == "year" and not re.fullmatch("[0-9]{4}", text):
         # The API takes nothing else, though APScheduler would.
-        raise ScheduleError(f"schedule_year is {shown(text)}; write one year with four digits")
+        raise ScheduleError(f"schedule_year is {quoted(text)}; write one year with four digits")
     parts = [part.strip() for part in text.strip().lower().split(",")]
     return Field(name, tuple(_expression(name, part, text) for part in parts))
 
@@ -303,26 +305,26 @@ def _expression(name: str, part: str, text: str) -> Expression:
     match = _PLACE.fullmatch(part)
     if match and name == "day":
         return WeekdayOfMonth(PLACES[match[1]], _named(key, text, WEEKDAYS, match[2]))
-    raise ScheduleError(f"{key} is {shown(text)}; {shown(part)} is none of {_grammar(name)}")
+    raise ScheduleError(f"{key} is {quoted(text)}; {quoted(part)} is none of {_grammar(name)}")
 
 
 def _steps(key: str, text: str, name: str, first: int, last: int, step: str | None) -> Steps:
     lowest, highest = FIELD_RANGES[name]
     if first < lowest or last > highest:
-        raise ScheduleError(f"{key} is {shown(text)}; its values go from {lowest} to {highest}")
+        raise ScheduleError(f"{key} is {quoted(text)}; its values go from {lowest} to {highest}")
     if first > last:
-        raise ScheduleError(f"{key} is {shown(text)}; a range goes from the lower value to the higher one")
+        raise ScheduleError(f"{key} is {quoted(text)}; a range goes from the lower value to the higher one")
     width = int(step) if step else 1
     if width == 0 or (step and width > last - first):
         raise ScheduleError(
-            f"{key} is {shown(text)}; from {first} to {last} a step is at least 1 and at most {last - first}"
+            f"{key} is {quoted(text)}; from {first} to {last} a step is at least 1 and at most {last - first}"
         )
     return Steps(first, last, width)
 
 
 def _named(key: str, text: str, names: tuple[str, ...], word: str) -> int:
     if word not in names:
-        raise ScheduleError(f"{key} is {shown(text)}; {shown(word)} is none of {', '.join(names)}")
+        raise ScheduleError(f"{key} is {quoted(text)}; {quoted(word)} is none of {', '.join(names)}")
     return names.index(word)
 
 

@@ -55,7 +55,7 @@ def status_after_output(command: str, status: int) -> int:
         sys.stdout.flush()
     except OSError as problem:
         give_stdout_up()
-        if not isinstance(problem, BrokenPipeError):  # whoever read it has seen enough
+        if not isinstance(problem, BrokenPipeError):  # its reader has seen enough
             say(f"{command}: {unwritten(problem)}")
         status = status or 1
     try:

@@ -52,7 +52,7 @@ class Run:
         except Interrupted:
             return self._failed(f"Ended by {signals.name}; what was begun has been removed.", signals.status)
         except BrokenPipeError:
-            # Whoever read standard output has seen enough.
+            # The reader of standard output has seen enough.
             give_stdout_up()
             return exit_status.FAILED
         except UnknownOption as problem:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...errors import shown
+from ...errors import quoted
 from ...http.auth import AuthMethod, HttpBasic, NoAuth, Token
 from ...http.connection import Tls
 from ...http.errors import BadAddress
@@ -200,7 +200,7 @@ def _configured(
         profile = arguments.get("profile") or next(
             (file.clouds[name].get("profile") for file in files if name in file.clouds), None
         )
-        raise BadAddress(f"{what} cannot be used: there is no profile {shown(profile)}.{_read_said(arguments, files)}")
+        raise BadAddress(f"{what} cannot be used: there is no profile {quoted(profile)}.{_read_said(arguments, files)}")
     return config
 
 

@@ -14,7 +14,7 @@ import jsonschema
 from jsonschema.exceptions import ValidationError, best_match, relevance
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.kind import Kind
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import shown
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import quoted
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import closest
 
 from ..errors import BadRequestError
@@ -36,7 +36,7 @@ _FORMS = {
 def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     """The keyword ``pattern``, with ``$`` as in ECMA 262, which does not match before a last newline."""
     if isinstance(instance, str) and not _compiled(pattern).search(instance):
-        yield ValidationError(f"{shown(instance)} does not match {pattern}")
+        yield ValidationError(f"{quoted(instance)} does not match {pattern}")
 
 
 @functools.cache
@@ -86,9 +86,9 @@ def _sentence(error: ValidationError) -> str:
         unknown = (str(name) for name in error.instance if name not in known)
         message = "; ".join(_unknown(name, known) for name in itertools.islice(unknown, 3)) or message
     elif error.validator == "pattern" and key in _FORMS:
-        message = f"{key} has to be {_FORMS[key]}, and is {shown(error.instance)}"
+        message = f"{key} has to be {_FORMS[key]}, and is {quoted(error.instance)}"
     elif error.validator == "enum":
-        message = f"{shown(error.instance)} is not one of {[one for one in schema.get('enum', ()) if one is not None]}"
+        message = f"{quoted(error.instance)} is not one of {[one for one in schema.get('enum', ()) if one is not None]}"
     if error.instance is None:
         # Its sender writes JSON.
         message = message.replace("None", "null", 1)
@@ -100,4 +100,4 @@ def _sentence(error: ValidationError) -> str:
 
 def _unknown(name: str, known: list[str]) -> str:
     close = closest(name, known)
-    return f"{shown(name)} is no key here" + (f", did you mean {close}?" if close else "")
+    return f"{quoted(name)} is no key here" + (f", did you mean {close}?" if close else "")
