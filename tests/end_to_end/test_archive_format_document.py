@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The commands in docs/archive-format.md are run as they stand there: a backup outlives the software."""
+"""The commands in docs/archive-format-1.md are run as they stand there: a backup outlives the software."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.
     StoredObject,
 )
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/archive-format.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs/archive-format-1.md"
 DECOMPRESS = {"zstd": "| zstd -dc |", "gzip": "| gzip -dc |", "none": "|"}
 #: gzip comes with every system; without the zstd program there is nothing to try the document's zstd with.
 CODECS = ["gzip", "none"] + (["zstd"] if shutil.which("zstd") else [])

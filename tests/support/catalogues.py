@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A second reader of catalogues, as docs/archive-format.md describes them."""
+"""A second reader of catalogues, as docs/archive-format-1.md describes them."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 It is JSON, written last, and has everything that is needed to read the backup with other tools. It has a SHA-256 of
 itself against damage, and the next level has the SHA-256 of its parent's manifest, so that no backup of a chain can be lost or
-exchanged unnoticed. docs/archive-format.md explains every field.
+exchanged unnoticed. docs/archive-format-1.md explains every field.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def _object(most: int) -> shape.Check:
 
 _REMARK = {"path": shape.PATH, "message": shape.text(1 << 20)}
 _LIMITED_TEXT = shape.text(4096)
-#: The shape of every field of a manifest of this version, as docs/archive-format.md has it. `sealing` is checked before:
+#: The shape of every field of a manifest of this version, as docs/archive-format-1.md has it. `sealing` is checked before:
 #: its contents are another format.
 _SHAPE = shape.record(
     {
