@@ -13,7 +13,7 @@ import gzip
 import shutil
 import threading
 import zlib
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from ..repository.compressions import COMPRESSIONS, LEVELS
 from ..repository.errors import ArchiveError
@@ -42,6 +42,10 @@ class Codec:
         """One chunk as a complete frame, which can be joined to others. Thread-safe."""
         return chunk
 
+    def plain(self, frame: bytes, size: int) -> bytes:
+        """The `size` bytes in a frame, and never more than one beyond that. Raises one of `decode_errors`. Thread-safe."""
+        return frame[: size + 1]
+
     def reader(self, stored: BinaryIO) -> BinaryIO:
         """The plain stream in a stored one."""
         return stored
@@ -49,6 +53,24 @@ class Codec:
     def reader_argv(self) -> list[str] | None:
         """The command that decompresses if ``reader`` cannot, else None."""
         return None
+
+
+class _Decompressor(Protocol):
+    """What zlib, bz2 and lzma have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+def _whole(decompressor: _Decompressor, frame: bytes, size: int) -> bytes:
+    """All that is in a frame, which has to be one and nothing else. Raises EOFError."""
+    found = decompressor.decompress(frame, size + 1)
+    if not decompressor.eof or decompressor.unused_data:
+        raise EOFError("a frame that does not end where it should")
+    return found
 
 
 class Gzip(Codec):
@@ -63,6 +85,9 @@ class Gzip(Codec):
     def frame(self, chunk: bytes) -> bytes:
         squeeze = zlib.compressobj(self.level, zlib.DEFLATED, _GZIP_WRAPPER)
         return squeeze.compress(chunk) + squeeze.flush()
+
+    def plain(self, frame: bytes, size: int) -> bytes:
+        return _whole(zlib.decompressobj(_GZIP_WRAPPER), frame, size)
 
     def reader(self, stored: BinaryIO) -> BinaryIO:
         return cast(BinaryIO, gzip.GzipFile(fileobj=stored, mode="rb"))
@@ -85,6 +110,15 @@ class Zstd(Codec):
             compressor = zstandard.ZstdCompressor(level=self.level, write_checksum=True)
             self._own.compressor = compressor
         return cast(bytes, compressor.compress(chunk))
+
+    def plain(self, frame: bytes, size: int) -> bytes:
+        # Without a limit of its own the library would believe the size that the frame says.
+        if zstandard.frame_content_size(frame) != size:
+            raise zstandard.ZstdError("a frame of another size")
+        decompressor = getattr(self._own, "decompressor", None)
+        if decompressor is None:
+            decompressor = self._own.decompressor = zstandard.ZstdDecompressor()
+        return cast(bytes, decompressor.decompress(frame, allow_extra_data=False))
 
     def reader(self, stored: BinaryIO) -> BinaryIO:
         plain = zstandard.ZstdDecompressor().stream_reader(stored, read_size=1 << 20, read_across_frames=True)

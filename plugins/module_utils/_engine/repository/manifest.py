@@ -150,10 +150,34 @@ def _object(most: int) -> shape.Check:
 
 _REMARK = {"path": shape.PATH, "message": shape.text(1 << 20)}
 _LIMITED_TEXT = shape.text(4096)
+#: What a backup of either version says about its source and its run.
+DETAILS_SHAPE: Mapping[str, shape.Check] = {
+    "path": shape.PATH,
+    "real_path": shape.PATH,
+    "single_file": shape.optional(shape.text(1024, r"[^/\0]+")),
+    "selection": shape.record(
+        {
+            "exclude": shape.list_of(shape.PATH),
+            "dereference": shape.one_of("none", "soft", "hard", "all"),
+            "one_file_system": shape.switch,
+        }
+    ),
+    "codec_level": shape.whole(-1000, 1000),
+    "source_bytes": shape.whole(),
+    "counts": shape.mapping_of(shape.whole()),
+    "tar": shape.record({"version": _LIMITED_TEXT, "exit_status": shape.whole(0, 255)}),
+    "host": shape.record({"system": _LIMITED_TEXT, "release": _LIMITED_TEXT, "python": _LIMITED_TEXT}),
+    "consistency": shape.one_of("crash", "fs", "app"),
+    "snapshot": shape.optional(shape.facts),
+    "hold": shape.optional(shape.facts),
+    "unreadable": shape.list_of(shape.record(_REMARK)),
+    "warnings": shape.list_of(shape.record({**_REMARK, "kind": _LIMITED_TEXT})),
+}
 #: The shape of every field of a manifest of this version, as docs/archive-format-1.md has it. `sealing` is checked before:
 #: its contents are another format.
 _SHAPE = shape.record(
     {
+        **DETAILS_SHAPE,
         "format": shape.one_of(FORMAT),
         "format_version": shape.whole(FORMAT_VERSION, FORMAT_VERSION),
         "self_sha256": shape.SHA256,
@@ -165,35 +189,15 @@ _SHAPE = shape.record(
         "parent": shape.optional(
             shape.record({"folder": shape.text(20, _FOLDER), "backup_id": shape.UUID, "manifest_sha256": shape.SHA256})
         ),
-        "path": shape.PATH,
-        "real_path": shape.PATH,
-        "single_file": shape.optional(shape.text(1024, r"[^/\0]+")),
-        "selection": shape.record(
-            {
-                "exclude": shape.list_of(shape.PATH),
-                "dereference": shape.one_of("none", "soft", "hard", "all"),
-                "one_file_system": shape.switch,
-            }
-        ),
         "codec": shape.one_of("zstd", "gzip", "none"),
-        "codec_level": shape.whole(-1000, 1000),
         "segments": shape.list_of(_object(shape.MOST_BYTES), least=1),
         "catalogue": _object(MOST_SIDE_BYTES),
         "snar": _object(MOST_SIDE_BYTES),
         "stream_bytes": shape.optional(shape.whole()),
-        "source_bytes": shape.whole(),
-        "counts": shape.mapping_of(shape.whole()),
-        "tar": shape.record({"version": _LIMITED_TEXT, "exit_status": shape.whole(0, 255)}),
-        "host": shape.record({"system": _LIMITED_TEXT, "release": _LIMITED_TEXT, "python": _LIMITED_TEXT}),
         "outcome": shape.one_of("success", "partial"),
-        "consistency": shape.one_of("crash", "fs", "app"),
         "time_started": shape.number(),
         "time_ended": shape.number(),
         "sealing": shape.optional(shape.facts),
-        "snapshot": shape.optional(shape.facts),
-        "hold": shape.optional(shape.facts),
-        "unreadable": shape.list_of(shape.record(_REMARK)),
-        "warnings": shape.list_of(shape.record({**_REMARK, "kind": _LIMITED_TEXT})),
     }
 )
 
@@ -246,9 +250,14 @@ def _check_relations(manifest: Manifest) -> None:
     names = [one.name for one in (*manifest.segments, manifest.catalogue, manifest.snar)]
     if len(set(names)) != len(names):
         raise shape.Misshapen("names one object twice")
-    if (manifest.parent is None) != (manifest.level == 0):
-        raise shape.Misshapen(f"is of level {manifest.level} and {'has no' if manifest.level else 'has a'} parent")
-    if manifest.parent is not None:
-        timestamp, level = (int(part) for part in manifest.parent.folder.split("_"))
-        if level != manifest.level - 1 or timestamp >= manifest.timestamp:
-            raise shape.Misshapen(f"is of level {manifest.level} and continues {manifest.parent.folder}")
+    check_parent(manifest.timestamp, manifest.level, manifest.parent)
+
+
+def check_parent(timestamp: int, level: int, parent: Parent | None) -> None:
+    """Raise Misshapen if a backup of this time and level cannot continue that one."""
+    if (parent is None) != (level == 0):
+        raise shape.Misshapen(f"is of level {level} and {'has no' if level else 'has a'} parent")
+    if parent is not None:
+        above, level_above = (int(part) for part in parent.folder.split("_"))
+        if level_above != level - 1 or above >= timestamp:
+            raise shape.Misshapen(f"is of level {level} and continues {parent.folder}")

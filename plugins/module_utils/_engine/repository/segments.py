@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import BinaryIO, Callable
+from typing import BinaryIO, Callable, Protocol
 
 from ..storage.base import Buffer, ObjectWriter, Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
@@ -21,6 +21,13 @@ READ_BYTES = 1 << 20
 COMMITS_IN_FLIGHT = 2
 #: The number of segments that fit into a manifest of MOST_MANIFEST_BYTES beside its other fields.
 MOST_SEGMENTS = 300_000
+
+
+class Hash(Protocol):
+    """What hashlib's objects have."""
+
+    def update(self, data: Buffer, /) -> None: ...
+    def hexdigest(self) -> str: ...
 
 
 class FanOut:
@@ -56,10 +63,11 @@ class FanOut:
 class FannedObject:
     """One object, written to all storages of a fan-out. A context, as the writer of one storage is."""
 
-    def __init__(self, fan_out: FanOut, folder: str, name: str) -> None:
+    def __init__(self, fan_out: FanOut, folder: str, name: str, hashed: Hash | None = None) -> None:
+        """`hashed` takes the place of SHA-256."""
         self._fan_out = fan_out
         self._writers: dict[Storage, ObjectWriter] = {}
-        self._hash = hashlib.sha256()
+        self._hash: Hash = hashed or hashlib.sha256()
         self.name = name
         self.size = 0
         with on_failure(self.discard):
@@ -89,7 +97,7 @@ class FannedObject:
         return self._hash.hexdigest()
 
     def commit(self) -> StoredObject:
-        """Make the object durable on every working storage, and return its size and SHA-256."""
+        """Make the object durable on every working storage, and return its size and hash."""
         self._fan_out.each(lambda storage: self._writers[storage].commit())
         return StoredObject(self.name, self.size, self._hash.hexdigest())
 

@@ -18,6 +18,7 @@ from .errors import OddObject, StorageError
 
 Buffer = Union[bytes, bytearray, memoryview]
 _Writer = TypeVar("_Writer", bound="ObjectWriter")
+_Reader = TypeVar("_Reader", bound="RangeReader")
 
 
 class ObjectWriter(ABC):
@@ -47,6 +48,43 @@ class ObjectWriter(ABC):
         """Forget what was written. Safe to call after a failure, after commit and twice."""
 
 
+class RangeReader(ABC):
+    """A committed object, for parts of it. A context."""
+
+    def __enter__(self: _Reader) -> _Reader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def read(self, begin: int, size: int) -> bytes:
+        """So many bytes from `begin` on, fewer where the object ends. Raises StorageError."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give back what was opened. Safe to call twice."""
+
+
+class _SeekableRanges(RangeReader):
+    """Parts of a stream."""
+
+    def __init__(self, stream: BinaryIO, where: str) -> None:
+        self._stream, self._where = stream, where
+
+    def read(self, begin: int, size: int) -> bytes:
+        try:
+            self._stream.seek(begin)
+            return self._stream.read(size)
+        except OSError as problem:
+            raise StorageError(f"Reading {self._where} failed: {problem.strerror or problem}.") from problem
+
+    def close(self) -> None:
+        self._stream.close()
+
+
 class Storage(ABC):
     """A place for archives: one container of one storage of one kind."""
 
@@ -71,6 +109,10 @@ class Storage(ABC):
 
         Raises ObjectMissing, OddObject for what is no object or has more than `most_bytes`, or StorageError.
         """
+
+    def ranges(self, name: str) -> RangeReader:
+        """A committed object, for parts of it. Raises ObjectMissing, OddObject or StorageError, here or when it is read."""
+        return _SeekableRanges(self.open(name), f"{name} of {self.describe()}")
 
     @abstractmethod
     def delete_folder(self, folder: str) -> None:

@@ -1,0 +1,88 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What streams see of sealing: objects go through it when they are written, and parts of them when they are read."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Callable
+
+from ..repository.verified import VerifiedObject
+from ..storage.base import Buffer
+
+
+class Seal(ABC):
+    """One object while it is sealed."""
+
+    @abstractmethod
+    def write(self, data: Buffer) -> None:
+        """Add plain bytes."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is left, and the end."""
+
+
+class Opened(ABC):
+    """Parts of one object, opened. Not for several threads at once."""
+
+    #: Bytes before it was sealed.
+    size: int
+
+    @abstractmethod
+    def read(self, begin: int, end: int) -> bytes:
+        """The plain bytes from `begin` up to `end`. Raises DamagedArchive or StorageError."""
+
+
+class Sealing(ABC):
+    """How the objects of one backup are sealed."""
+
+    #: The end of the names of sealed objects.
+    suffix: str
+
+    @abstractmethod
+    def seal(self, write: Callable[[Buffer], object]) -> Seal:
+        """Begin a new object, whose sealed bytes go to `write`."""
+
+    @abstractmethod
+    def open(self, stored: VerifiedObject) -> Opened:
+        """An object, for parts of it. Raises DamagedArchive, StorageError, or ArchiveError without the right key."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any] | None:
+        """The field ``sealing`` of a manifest."""
+
+
+class _Through(Seal):
+    def __init__(self, write: Callable[[Buffer], object]) -> None:
+        self._write = write
+
+    def write(self, data: Buffer) -> None:
+        self._write(data)
+
+    def finish(self) -> None:
+        pass
+
+
+class _AsStored(Opened):
+    def __init__(self, stored: VerifiedObject) -> None:
+        self._stored = stored
+        self.size = stored.size
+
+    def read(self, begin: int, end: int) -> bytes:
+        return self._stored.read(begin, end)
+
+
+class Unsealed(Sealing):
+    """Objects are stored as they are."""
+
+    suffix = ""
+
+    def seal(self, write: Callable[[Buffer], object]) -> Seal:
+        return _Through(write)
+
+    def open(self, stored: VerifiedObject) -> Opened:
+        return _AsStored(stored)
+
+    def describe(self) -> dict[str, Any] | None:
+        return None

@@ -1,0 +1,149 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Reads parts of the objects of a backup; no byte is given out that is not what the manifest says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+
+from ..storage.base import RangeReader, Storage
+from ..storage.errors import ObjectMissing, OddObject, StorageError
+from .errors import DamagedArchive
+from .trees import DIGEST_BYTES, LEAF_BYTES, TreeHash, leaf, leaf_count, tree_of
+
+LEAVES_NAME = "leaves"
+#: The most bytes of one request that makes leaves anew.
+_STEP_BYTES = 8 << 20
+
+
+@dataclass(frozen=True)
+class StoredTree:
+    """One object of a backup: its name below the backup's folder, its size in bytes and its tree hash in hex."""
+
+    name: str
+    bytes: int
+    tree: str
+
+
+class BackupObjects:
+    """The objects of one backup in one storage, in the order of its manifest. A context: it closes what it opened."""
+
+    def __init__(self, storage: Storage, folder: str, objects: Sequence[StoredTree]) -> None:
+        self._storage, self._folder = storage, folder
+        self._objects = {one.name: one for one in objects}
+        self._first_leaf: dict[str, int] = {}
+        first = 0
+        for one in objects:
+            self._first_leaf[one.name] = first
+            first += leaf_count(one.bytes)
+        self._leaves: RangeReader | None = None
+        self._no_leaves = False
+        self._open = ExitStack()
+
+    def __enter__(self) -> BackupObjects:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def describe(self, name: str) -> str:
+        """How messages name an object."""
+        return f"{self._folder}/{name} of {self._storage.describe()}"
+
+    def object(self, name: str) -> VerifiedObject:
+        """One of the objects. Raises KeyError for a name that the manifest does not have."""
+        return VerifiedObject(self, self._objects[name])
+
+    def open_ranges(self, name: str) -> RangeReader:
+        """An object, for parts of it, until this context ends. Raises DamagedArchive if it is missing, or StorageError."""
+        try:
+            return self._open.enter_context(self._storage.ranges(f"{self._folder}/{name}"))
+        except ObjectMissing:
+            raise DamagedArchive(f"{self.describe(name)} is missing.") from None
+        except OddObject as problem:
+            raise DamagedArchive(str(problem)) from problem
+
+    def leaves_of(self, one: StoredTree, ranges: RangeReader) -> bytes:
+        """The leaves of an object, from ``leaves``, or made from the object where those are missing or wrong.
+
+        Raises DamagedArchive if the object is not what was written, or StorageError.
+        """
+        size = DIGEST_BYTES * leaf_count(one.bytes)
+        found = self._stored_leaves(DIGEST_BYTES * self._first_leaf[one.name], size)
+        if len(found) == size and tree_of(found) == one.tree:
+            return found
+        whole = TreeHash()
+        for begin in range(0, one.bytes, _STEP_BYTES):
+            whole.update(ranges.read(begin, min(_STEP_BYTES, one.bytes - begin)))
+        if whole.hexdigest() != one.tree:
+            raise DamagedArchive(f"{self.describe(one.name)} is not what was written (its tree hash differs).")
+        return whole.leaves()
+
+    def _stored_leaves(self, begin: int, size: int) -> bytes:
+        if self._no_leaves:
+            return b""
+        try:
+            if self._leaves is None:
+                self._leaves = self.open_ranges(LEAVES_NAME)
+            return self._leaves.read(begin, size)
+        except (DamagedArchive, StorageError):
+            self._no_leaves = True  # a storage that is away says so when the object itself is read
+            return b""
+
+
+class VerifiedObject:
+    """Parts of one object, each MiB checked by its leaf. Not for several threads at once."""
+
+    def __init__(self, objects: BackupObjects, entry: StoredTree) -> None:
+        self._objects, self.entry = objects, entry
+        self._ranges: RangeReader | None = None
+        self._leaves = b""
+        #: The last block that was read: parts that follow each other begin in it.
+        self._last: tuple[int, bytes] = (-1, b"")
+
+    @property
+    def size(self) -> int:
+        """Bytes as stored."""
+        return self.entry.bytes
+
+    def where(self) -> str:
+        """How messages name it."""
+        return self._objects.describe(self.entry.name)
+
+    def read(self, begin: int, end: int) -> bytes:
+        """The bytes from `begin` up to `end`. Raises DamagedArchive or StorageError; ValueError beyond the object."""
+        if not 0 <= begin <= end <= self.size:
+            raise ValueError(f"{self.entry.name} has no bytes from {begin} to {end}")
+        if begin == end:
+            return b""
+        if self._ranges is None:
+            self._ranges = self._objects.open_ranges(self.entry.name)
+            self._leaves = self._objects.leaves_of(self.entry, self._ranges)
+        first, beyond = begin // LEAF_BYTES, leaf_count(end)
+        parts = []
+        if self._last[0] == first:
+            parts.append(self._last[1])
+            first += 1
+        if first < beyond:
+            block = self._ranges.read(first * LEAF_BYTES, min(beyond * LEAF_BYTES, self.size) - first * LEAF_BYTES)
+            self._check(first, beyond, block)
+            parts.append(block)
+            cut = (beyond - 1 - first) * LEAF_BYTES
+            self._last = (beyond - 1, block[cut:])
+        skip = begin % LEAF_BYTES
+        return b"".join(parts)[skip : skip + end - begin]
+
+    def _check(self, first: int, beyond: int, block: bytes) -> None:
+        view = memoryview(block)
+        for number in range(first, beyond):
+            at = (number - first) * LEAF_BYTES
+            expected = self._leaves[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]
+            if leaf(view[at : at + LEAF_BYTES]) != expected:
+                raise DamagedArchive(
+                    f"{self.where()} is not what was written (the SHA-256 of its MiB {number + 1} differs)."
+                )
