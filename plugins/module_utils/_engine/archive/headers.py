@@ -8,6 +8,9 @@ about the start of the next member, so only one form of each number is accepted.
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 from ..system.file_names import shown
 
 BLOCK = 512
@@ -15,6 +18,7 @@ BLOCK = 512
 MOST_EXTENDED = 128 << 20
 _MOST = (1 << 63) - 1
 _DIGITS = len(str(_MOST))
+_ZERO = ord("0")
 _MAGIC = b"ustar\x0000"
 #: The field ``prefix`` and the rest, which the POSIX format of GNU tar leaves empty.
 _UNUSED = 345
@@ -32,38 +36,51 @@ class Strange(Exception):
 
 def padded(size: int) -> int:
     """The size of content in the stream, padded to blocks."""
-    return -(-size // BLOCK) * BLOCK
+    return (size + BLOCK - 1) & -BLOCK
 
 
-def validate(header: bytes) -> None:
-    """Raise Strange if tar would not accept this header, or could read other fields from it."""
-    told = header[148:154]
-    if header[257:265] != _MAGIC or header[_UNUSED:] != _NOTHING or not told.isdigit() or header[154:156] != b"\0 ":
+#: name; mode, uid and gid; size; mtime; sum; kind; link; magic and version; owner and group; device; the rest.
+_FIELDS = struct.Struct("100s24s12s12s8sB100s8s64s16s167s")
+Fields = tuple[bytes, bytes, bytes, bytes, bytes, int, bytes, bytes, bytes, bytes, bytes]
+_SUM, _BEHIND_SUM = 148, 156
+#: The sum of its own field, which counts as blanks, less 1 for each of the two numbers from which Adler-32 begins.
+_OWN_SUM = 8 * ord(" ") - 2
+
+
+def fields_at(block: bytes, position: int) -> Fields:
+    """The fields of the header that begins there. Raises Strange if tar would not accept it, or could read others from it."""
+    fields: Fields = _FIELDS.unpack_from(block, position)
+    told = fields[4]
+    if fields[7] != _MAGIC or fields[10] != _NOTHING or told[6:] != b"\0 " or not told[:6].isdigit():
         raise Strange("something that is no header")
+    # The lower half of Adler-32 is the sum of all bytes modulo 65521, and less than 256 bytes have a lower one.
+    before = zlib.adler32(block[position : position + _SUM]) & 0xFFFF
+    behind = zlib.adler32(block[position + _BEHIND_SUM : position + _UNUSED]) & 0xFFFF
     try:
-        # The checksum counts its own field as blanks.
-        if sum(header) - sum(header[148:156]) + 8 * ord(" ") != int(told, 8):
-            raise Strange("a header with a wrong sum")
+        if before + behind + _OWN_SUM == int(told[:6], 8):
+            return fields
     except ValueError:
-        raise Strange("a header with a wrong sum") from None
+        pass
+    raise Strange("a header with a wrong sum")
 
 
-def size_field(header: bytes) -> int:
-    """The size in a header. Raises Strange."""
-    field = header[124:136]
+def octal(field: bytes) -> int:
+    """The number in a field of a header: octal digits and a NUL, as many as it has room for. Raises Strange."""
     try:
-        if field[11] or not field[:11].isdigit():
+        if field[-1] or not field[:-1].isdigit():
             raise ValueError
-        return int(field[:11], 8)
+        return int(field[:-1], 8)
     except ValueError:
-        raise Strange("a header with an odd size") from None
+        raise Strange("a header with an odd number") from None
 
 
 def number(value: bytes) -> int:
     """A decimal number as tar writes it, which fits in its type. Raises Strange."""
-    if not value.isdigit() or len(value) > _DIGITS or (value[:1] == b"0" and value != b"0") or int(value) > _MOST:
-        raise Strange("an odd number")
-    return int(value)
+    if value.isdigit() and len(value) <= _DIGITS and (value[0] != _ZERO or len(value) == 1):
+        result = int(value)
+        if result <= _MOST:
+            return result
+    raise Strange("an odd number")
 
 
 def text(value: bytes) -> bytes:
@@ -76,16 +93,16 @@ def text(value: bytes) -> bytes:
 def read_records(body: bytes) -> dict[bytes, bytes]:
     """The records of an extended header: a length, a blank, a key, an equals sign, a value, a line break. Raises Strange."""
     found: dict[bytes, bytes] = {}
-    position = 0
-    while position < len(body):
+    position, size = 0, len(body)
+    while position < size:
         blank = body.find(b" ", position, position + _DIGITS + 1)
         end = position + number(body[position : max(blank, position)])
-        key, equals, value = body[blank + 1 : end - 1].partition(b"=")
-        if not (blank < end <= len(body)) or body[end - 1 : end] != b"\n" or not equals or key in found:
+        key, _equals, value = body[blank + 1 : end].partition(b"=")
+        if not blank < end <= size or value[-1:] != b"\n" or key in found:
             raise Strange("an extended header that is none")
         if key not in _KEYS and (not key.startswith(_KEY_BEGINNINGS) or b"\0" in key):
             raise Strange(f"a record {shown(key.decode('utf-8', 'surrogateescape'))[:60]!r}")
-        found[key] = value
+        found[key] = value[:-1]
         position = end
     return found
 
