@@ -16,3 +16,14 @@ class UnsafeArchive(DamagedArchive):
     def __init__(self, message: str, path: str | None = None) -> None:
         super().__init__(message)
         self.path = path
+
+
+class DamagedCatalogue(DamagedArchive):
+    """The catalogue of a backup is not what a writer makes, or does not fit the levels below it.
+
+    `path` is the path that it is about, relative to what was backed up; None for other reasons.
+    """
+
+    def __init__(self, message: str, path: str | None = None) -> None:
+        super().__init__(message)
+        self.path = path

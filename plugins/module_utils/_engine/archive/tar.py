@@ -232,12 +232,13 @@ class Source:
         }
 
 
-def create_argv(source: Source, snar: str, index_descriptor: int, increment: bool = False) -> list[str]:
-    """The command that writes an archive to standard output and the list of its members to a descriptor."""
+def create_argv(source: Source, snar: str, index_descriptor: int | None, increment: bool = False) -> list[str]:
+    """The command that writes an archive to standard output, and the list of its members to a descriptor, if there is one."""
     argv = ["tar", "--create", "--file=-", *COMMON, "--sparse", *ATTRIBUTES]
     argv += ["--pax-option=delete=atime,delete=ctime", "--no-check-device", "--ignore-failed-read"]
     argv += [f"--listed-incremental={snar}"]
-    argv += ["-vv", "--full-time", "--utc", f"--index-file=/dev/fd/{index_descriptor}"]
+    if index_descriptor is not None:
+        argv += ["-vv", "--full-time", "--utc", f"--index-file=/dev/fd/{index_descriptor}"]
     if increment:
         argv.append("--check-links")
     argv += DEREFERENCE[source.dereference]

@@ -1,0 +1,198 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is gone since the parent: the names that its folders had, compared with those that tar now stores with every folder.
+
+tar's snapshot file has the names of the parent, and each folder in the new stream has a list of its names as they are now, also of
+those that did not change. A name of the parent that its folder does not have any more is gone, with all that was below it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from typing import Callable
+
+from ..system.file_names import names_behind
+from .catalogue_writer import relative
+from .errors import UnsafeArchive
+from .member_stream import FoundMember, told
+from .records import Member
+from .snar import CannotContinue
+
+#: The folders are in this many parts by their hashes, and one part is searched for a folder.
+_PARTS = 4096
+_MASK = (1 << 64) - 1
+_FOLDER = b"D"
+_CHANGED = b"Y"
+#: Letters in the list of a folder that make tar move a folder, or create a temporary one.
+_MOVES = (b"\0R", b"\0T", b"\0X")
+_WINDOW_BYTES = 1 << 16
+
+
+class ParentNames:
+    """The names in all folders of a snapshot file: in a file without a name, with 24 bytes in memory for each folder.
+
+    A context, in which that file exists; `scratch` is a folder that only this user may look into.
+    """
+
+    def __init__(self, scratch: str) -> None:
+        self._stack = ExitStack()
+        self._file = self._stack.enter_context(tempfile.TemporaryFile(dir=scratch))  # noqa: SIM115
+        #: For each part the hashes of the names of folders, and where in the file each begins and ends.
+        self._parts: dict[int, tuple[array[int], array[int], array[int]]] = {}
+        self._end = 0
+
+    def __enter__(self) -> ParentNames:
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._stack.close()
+
+    def add(self, folder: bytes) -> None:
+        """Add a folder of a snapshot file: five fields, its name, and a letter and a name for each entry."""
+        fields = folder.split(b"\0", 6)
+        name, content = fields[5], fields[6] if len(fields) > 6 else b""
+        part, number = _part(name)
+        found = self._parts.setdefault(part, (array("Q"), array("Q"), array("Q")))
+        begin = self._end
+        self._end += len(name) + 1 + len(content)
+        for column, value in zip(found, (number, begin, self._end)):
+            column.append(value)
+        self._file.write(b"%b\0%b" % (name, content))
+
+    def done(self) -> None:
+        """Nothing more comes, and the names are read."""
+        self._file.flush()
+
+    def of(self, folder: bytes) -> bytes | None:
+        """What a folder (``./...``) had: a letter and a name for each entry, with a NUL between them; None without it."""
+        part, number = _part(folder)
+        if part not in self._parts:
+            return None
+        numbers, begins, ends = self._parts[part]
+        for place in _places(numbers, number):
+            begin, end = begins[place], ends[place]
+            name, _nul, content = os.pread(self._file.fileno(), end - begin, begin).partition(b"\0")
+            if name == folder:
+                return content
+        return None
+
+
+def _is_another_kind(before: bytes, now: bytes) -> bool:
+    """Whether one entry is a folder and the other is not; of what tar could not look at, it says that it did not change."""
+    return (before[:1] == _FOLDER) != (now[:1] == _FOLDER) and now[:1] in (_FOLDER, _CHANGED)
+
+
+def _part(name: bytes) -> tuple[int, int]:
+    number = hash(name) & _MASK
+    return number % _PARTS, number
+
+
+def _places(numbers: array[int], number: int) -> Iterator[int]:
+    if numbers.count(number) == 1:  # as almost always
+        yield numbers.index(number)
+        return
+    yield from (place for place, one in enumerate(numbers) if one == number)
+
+
+class Gone:
+    """Compares the folders of a new stream with those of its parent, and reports the names that are gone, as a catalogue has them.
+
+    A name that became another kind is reported as well: where the stream has a member of it, that one counts. `unread` are the
+    names (``./...``) that the parent could not read: what was in such a folder is known from the levels below only, so it is in
+    ``unknown`` until `complete`.
+    """
+
+    def __init__(
+        self, where: str, parent: ParentNames, report: Callable[[bytes], None], unread: Collection[bytes] = ()
+    ) -> None:
+        self._where, self._parent, self._report = where, parent, report
+        self._unread = frozenset(unread)
+        #: The names that are now in folders of which the parent knows nothing, though there may have been something.
+        self.unknown: dict[bytes, frozenset[bytes]] = {}
+
+    def see(self, found: FoundMember) -> None:
+        """Compare a folder; other members are ignored.
+
+        Raises UnsafeArchive for a list that cannot be right, or with which tar would move a folder.
+        """
+        now = found.records.get(b"GNU.dumpdir")
+        if now is None:
+            return
+        folder = found.name[:-1] if found.name[-1:] == b"/" else found.name
+        if now != b"\0" and now[-2:] != b"\0\0":
+            raise self._odd(folder)
+        now = b"\0" + now[:-2]
+        for move in _MOVES:
+            if move in now:
+                path = folder.decode("utf-8", "surrogateescape")
+                raise UnsafeArchive(
+                    f"{self._where} is refused: {told(folder)} in it asks for a folder to be moved.", path
+                )
+        before = self._parent.of(folder)
+        if before is None:
+            if folder in self._unread or (self.unknown and folder[2:].rpartition(b"/")[0] in self.unknown):
+                self.unknown[folder[2:]] = frozenset(entry[1:] for entry in self._entries(now, folder))
+            return
+        before = b"\0" + before
+        if len(before) == len(now) and before.replace(b"\0N", b"\0Y") == now.replace(b"\0N", b"\0Y"):
+            return
+        self._compare(folder, before, now)
+
+    def complete(self, state: Iterable[Member]) -> None:
+        """Report what is gone of the folders that the parent could not read; `state` is all of the parent's final state."""
+        for member in state:
+            folder, _slash, last = member.name.rpartition(b"/")
+            names = self.unknown.get(folder)
+            if names is not None and last not in names and member.name:
+                self._report(member.name)
+
+    def _compare(self, folder: bytes, before: bytes, now: bytes) -> None:
+        prefix = b"" if folder == b"." else folder[2:] + b"/"
+        entries = self._entries(now, folder)
+        present = next(entries, None)
+        for entry in self._entries(before, folder):
+            name = entry[1:]
+            while present is not None and present[1:] < name:
+                present = next(entries, None)
+            if present is None or present[1:] != name or _is_another_kind(entry, present):
+                self._report(prefix + name)
+        for _rest in entries:
+            pass  # its order is looked at as well
+
+    def _entries(self, text: bytes, folder: bytes) -> Iterator[bytes]:
+        """The entries of a list that begins with NUL: a letter and a name each, in the order of the names."""
+        position, size, last = 1, len(text), b""
+        while position < size:
+            end = text.find(b"\0", min(position + _WINDOW_BYTES, size))
+            end = size if end < 0 else end
+            for entry in text[position:end].split(b"\0"):
+                name = entry[1:]
+                if not last < name or b"/" in name:
+                    raise self._odd(folder)
+                last = name
+                yield entry
+            position = end + 1
+
+    def _odd(self, folder: bytes) -> CannotContinue:
+        return CannotContinue(f"the names of the folder {told(folder)} are not in the form that tar writes")
+
+
+def sockets(warnings: Sequence[dict[str, str]], top: str) -> Iterator[bytes]:
+    """The names, as a catalogue has them, of sockets that tar did not archive, from the warnings of a manifest.
+
+    A file that was in the place of one is gone, which the lists of names do not show.
+    """
+    for warning in warnings:
+        if warning["kind"] in ("socket", "door"):
+            for name in names_behind(warning["path"]):
+                try:
+                    mode = os.lstat(os.path.join(os.fsencode(top), name)).st_mode
+                except OSError:
+                    continue
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+                    yield relative(name)
