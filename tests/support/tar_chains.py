@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -26,6 +26,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.pla
     final_state,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.records import Member, encode, read_records
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.selection import Selection
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.snar import (
     CLOCK_TICK_NANOSECONDS,
     settle,
@@ -157,17 +158,24 @@ def restore(levels: Sequence[Level], target: Path, work: Path) -> list[Planned]:
     """Restore all by plan."""
     with HardLinks(catalogues(levels), str(work)) as links:
         plan = list(links.watch(final_state(catalogues(levels))))
-        put(levels, target, work, plan, {*plan, *links.targets()})
+        put(levels, target, work, plan, links.targets())
     return plan
 
 
-def put(
-    levels: Sequence[Level], target: Path, work: Path, plan: Sequence[Planned], needed: Collection[Planned]
-) -> None:
+def restore_selected(levels: Sequence[Level], target: Path, work: Path, selection: Selection) -> list[Planned]:
+    """Restore a part by plan."""
+    with HardLinks(catalogues(levels), str(work)) as links:
+        plan = list(links.watch(selection.of(final_state(catalogues(levels)))))
+        put(levels, target, work, plan, links.targets())
+    return plan
+
+
+def put(levels: Sequence[Level], target: Path, work: Path, plan: Sequence[Planned], targets: Iterable[Planned]) -> None:
     """Extract the members that are needed with one tar for each level, and put those of the plan into their places."""
+    needed = {(one.member, one.level) for one in (*plan, *targets)}
     folders = []
     for number, level in enumerate(levels):
-        wanted = sorted((one.member for one in needed if one.level == number), key=lambda member: member.begin)
+        wanted = sorted((one for one, level in needed if level == number), key=lambda member: member.begin)
         assert all(one.end <= other.begin for one, other in pairwise(wanted))
         stream = b"".join(level.stream[member.begin : member.end] for member in wanted if member.kind != b"d")
         folder = work / f"{target.name}-{number}"
@@ -175,13 +183,13 @@ def put(
         folders.append(os.fsencode(folder))
         subprocess.run(extract_argv(str(folder), False), input=stream + _END, check=True, capture_output=True)
     target.mkdir(exist_ok=True)
-    for member, number in plan:
+    for member, number, _wanted in plan:
         place = os.path.join(os.fsencode(target), member.name)
         if member.kind != b"d":
             os.rename(os.path.join(folders[number], member.name), place)
         elif member.name:
             os.mkdir(place)
-    for member, _level in reversed(plan):
+    for member, _level, _wanted in reversed(plan):
         if member.kind == b"d":
             place = os.path.join(os.fsencode(target), member.name)
             if os.geteuid() == 0:

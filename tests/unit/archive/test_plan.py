@@ -177,9 +177,7 @@ def test_hard_links_lead_to_files_of_their_own_level_also_where_a_newer_one_has_
 def test_a_hard_link_that_leads_to_no_file_before_it_in_its_level_is_refused(tmp_path, members):
     levels = chain([record("a")], members)
     with HardLinks(levels, str(tmp_path)) as links:
-        for one in final_state(levels):
-            if one.member.kind == b"h":
-                links.add(one)
+        list(links.watch(final_state(levels)))
         with pytest.raises(DamagedCatalogue, match=r"Level 1 \(18_1\) is refused: it has [bc] as a link to") as refusal:
             list(links.targets())
     assert refusal.value.path in ("b", "c")

@@ -40,10 +40,14 @@ class Catalogue:
 
 
 class Planned(NamedTuple):
-    """The last state of one path, and the level whose member it is."""
+    """The last state of one path, and the level whose member it is.
+
+    What is not `wanted` comes with something that is: a folder above it, or what gives a hard link its content.
+    """
 
     member: Member
     level: int
+    wanted: bool = True
 
 
 class _Cursor:
@@ -212,21 +216,19 @@ class HardLinks:
         self._stack.close()
 
     def watch(self, plan: Iterable[Planned]) -> Iterator[Planned]:
-        """The same plan; the hard links in it are remembered."""
+        """The same plan; the hard links in it are remembered. Raises OSError."""
         for one in plan:
             if one.member.kind == HARD_LINK:
-                self.add(one)
+                self._add(one.member, one.level)
             yield one
 
-    def add(self, planned: Planned) -> None:
-        """Remember a hard link. Raises OSError."""
-        member, level = planned
+    def _add(self, member: Member, level: int) -> None:
         if level not in self._levels:
             self._levels[level] = self._stack.enter_context(ExternalSort(self._scratch))
         self._levels[level].add(b"%b\0\0%020d%b" % (order_key(member.link), member.begin, member.name))
 
     def targets(self) -> Iterator[Planned]:
-        """The members that these links lead to, each once, level by level; some may be in the plan as well.
+        """The members that these links lead to, each once, level by level, not `wanted`; some may be in the plan as well.
 
         Raises DamagedCatalogue if a link leads to nothing before it in its level, and OSError.
         """
@@ -249,7 +251,7 @@ class HardLinks:
                         or member.begin >= int(link[:_PLACE])
                     ):
                         raise self._missing(level, key, link)
-                    yield Planned(member, level)
+                    yield Planned(member, level, wanted=False)
                     key, link = next(wanted, _NO_LINK)
                 if key is None:
                     return
