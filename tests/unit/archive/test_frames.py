@@ -6,27 +6,17 @@ from __future__ import annotations
 
 import os
 import random
-from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.codec import codec_for
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.compress import compress_stream
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.frame_writer import FrameWriter, NewObjects
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.frames import (
     FRAME_BYTES,
     FrameTable,
     pack_frames,
     unpack_frames,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.sealed import Unsealed
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.streams import Stream
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
-from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.segments import FanOut
-from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified import BackupObjects
-from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
-
-FOLDER = "set/1_0"
+from ansible_collections.freezer.backup.tests.support.stored_streams import StoredStream
 
 
 def content(size: int) -> bytes:
@@ -38,62 +28,39 @@ def content(size: int) -> bytes:
     return found[:size]
 
 
-class Backup:
-    """One stream in a storage."""
-
-    def __init__(self, folder: Path, plain: bytes, codec: str = "zstd", segment_bytes: int = 1 << 21) -> None:
-        self.storage = LocalStorage(str(folder))
-        self.codec = codec_for(codec)
-        self.path = folder / FOLDER
-        new = NewObjects(FanOut([self.storage]), FOLDER, Unsealed())
-        source = folder.parent / "source"
-        source.write_bytes(plain)
-        with FrameWriter(new, "data", ".x", segment_bytes) as writer, open(source, "rb") as stream:
-            assert compress_stream(stream, self.codec, writer.write) == len(plain)
-            writer.finish()
-        self.names = [one.name for one in new.objects]
-        new.store("frames", [pack_frames(writer.frames)])
-        new.store_leaves()
-        self.objects = new.objects
-        self.table = FrameTable(
-            unpack_frames((self.path / "frames").read_bytes(), len(self.names), "it"), stream_bytes=len(plain)
-        )
-
-    def read(self, begin: int = 0, end: int | None = None) -> bytes:
-        with BackupObjects(self.storage, FOLDER, self.objects) as objects:
-            stream = Stream(objects, self.names, self.table, self.codec, Unsealed())
-            with stream.read(begin, end) as blocks:
-                return b"".join(blocks)
-
-
 @pytest.fixture
 def container(tmp_path):
-    folder = tmp_path / "container"
-    folder.mkdir()
-    return folder
+    return tmp_path / "container"
 
 
 @pytest.mark.parametrize("codec", ["zstd", "gzip", "none"])
 @pytest.mark.parametrize("size", [0, 1, FRAME_BYTES, FRAME_BYTES + 1, 5 * FRAME_BYTES + 17])
 def test_a_stream_comes_back_whole(container, codec, size):
     plain = content(size)
-    backup = Backup(container, plain, codec)
+    backup = StoredStream(container, plain, codec)
     assert backup.read() == plain
     assert len(backup.names) == len(list(backup.path.glob("data.*")))
 
 
 def test_any_part_of_it_comes_back(container):
     plain = content(6 * FRAME_BYTES + 100)
-    backup = Backup(container, plain)
+    backup = StoredStream(container, plain)
     assert len(backup.names) > 1
     rounds = random.Random(1)
     for _round in range(50):
-        begin, end = sorted(rounds.randrange(len(plain) + 1) for _end in "ab")
-        assert backup.read(begin, end) == plain[begin:end]
+        borders = sorted(rounds.randrange(len(plain) + 1) for _end in range(2 * rounds.randint(1, 8)))
+        ranges = list(zip(borders[::2], borders[1::2], strict=True))
+        assert backup.read(*ranges) == b"".join(plain[begin:end] for begin, end in ranges)
+
+
+@pytest.mark.parametrize("ranges", [[(5, 4)], [(0, 9), (8, 10)], [(0, FRAME_BYTES + 1)], [(-1, 5)]])
+def test_parts_that_it_does_not_have_are_damage(container, ranges):
+    with pytest.raises(DamagedArchive, match="has none from"):
+        StoredStream(container, content(FRAME_BYTES)).read(*ranges)
 
 
 def test_a_segment_has_whole_frames_and_no_more_than_it_may_have(container):
-    backup = Backup(container, content(6 * FRAME_BYTES), segment_bytes=1 << 21)
+    backup = StoredStream(container, content(6 * FRAME_BYTES), segment_bytes=1 << 21)
     for name in backup.names:
         assert (backup.path / name).stat().st_size <= 1 << 21
     assert backup.codec.plain(
@@ -103,28 +70,32 @@ def test_a_segment_has_whole_frames_and_no_more_than_it_may_have(container):
 
 def test_a_part_costs_what_it_is_and_not_what_the_backup_is(container, monkeypatch):
     plain = os.urandom(12 * FRAME_BYTES)
-    backup = Backup(container, plain, segment_bytes=64 << 20)
+    backup = StoredStream(container, plain, segment_bytes=64 << 20)
     asked = []
-    ranges = type(backup.storage.ranges(f"{FOLDER}/data.000000.x"))
+    ranges = type(backup.storage.ranges("set/1_0/data.000000.x"))
     read = ranges.read
     monkeypatch.setattr(ranges, "read", lambda self, begin, size: asked.append(size) or read(self, begin, size))
-    assert backup.read(7 * FRAME_BYTES + 5, 7 * FRAME_BYTES + 600) == plain[7 * FRAME_BYTES + 5 : 7 * FRAME_BYTES + 600]
+    assert (
+        backup.read((7 * FRAME_BYTES + 5, 7 * FRAME_BYTES + 600)) == plain[7 * FRAME_BYTES + 5 : 7 * FRAME_BYTES + 600]
+    )
     assert sum(asked) <= 3 << 20
 
 
 def test_damage_is_found_before_a_byte_of_it_is_given_out(container):
     plain = os.urandom(4 * FRAME_BYTES)
-    backup = Backup(container, plain, segment_bytes=64 << 20)
+    backup = StoredStream(container, plain, segment_bytes=64 << 20)
     path = backup.path / "data.000000.x"
     stored = bytearray(path.read_bytes())
     stored[2 * FRAME_BYTES + 1000] ^= 1
     path.write_bytes(stored)
-    assert backup.read(0, FRAME_BYTES) == plain[:FRAME_BYTES]
+    assert backup.read((0, FRAME_BYTES)) == plain[:FRAME_BYTES]
     got = []
-    with BackupObjects(backup.storage, FOLDER, backup.objects) as objects:
-        stream = Stream(objects, backup.names, backup.table, backup.codec, Unsealed())
-        with pytest.raises(DamagedArchive, match="not what was written"), stream.read() as blocks:
-            got += blocks
+    with (
+        backup.open() as stream,
+        pytest.raises(DamagedArchive, match="not what was written"),
+        stream.read() as blocks,
+    ):
+        got += blocks
     assert plain.startswith(b"".join(got))
 
 
@@ -153,8 +124,8 @@ def test_a_table_of_another_stream_is_damage(size):
 
 @pytest.mark.parametrize("codec", ["zstd", "gzip", "none"])
 def test_a_frame_that_holds_more_or_less_than_it_should_is_damage(container, codec):
-    backup = Backup(container, content(FRAME_BYTES + 5), codec)
+    backup = StoredStream(container, content(FRAME_BYTES + 5), codec)
     for size in (FRAME_BYTES + 4, FRAME_BYTES + 6):
-        backup.table = FrameTable(unpack_frames((backup.path / "frames").read_bytes(), len(backup.names), "it"), size)
+        backup.table = FrameTable(unpack_frames(backup.packed_frames, len(backup.names), "it"), size)
         with pytest.raises(DamagedArchive, match="does not decompress"):
             backup.read()

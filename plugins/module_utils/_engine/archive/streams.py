@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -40,59 +40,75 @@ class Stream:
         return self._table.stream_bytes
 
     @contextmanager
-    def read(self, begin: int = 0, end: int | None = None) -> Iterator[Iterator[bytes]]:
-        """The plain bytes from `begin` up to `end`, or to the end, as blocks of at most FRAME_BYTES.
+    def read(self, ranges: Iterable[tuple[int, int]] | None = None) -> Iterator[Iterator[bytes]]:
+        """The plain bytes of some ranges, or of all of it, as blocks of at most FRAME_BYTES.
 
-        Threads decompress ahead of the caller until the context ends. Reading raises DamagedArchive or StorageError.
+        `ranges` has beginnings and ends in their order, which do not overlap; it is read as the stream is. A frame is fetched
+        once, also for many of them. Threads decompress ahead of the caller until the context ends. Reading raises
+        DamagedArchive or StorageError.
         """
-        end = self.size if end is None else end
-        if not 0 <= begin <= end <= self.size:
-            raise DamagedArchive(f"A stream of {self.size} bytes has none from {begin} to {end}.")
         with ThreadPoolExecutor(max_workers=workers(), thread_name_prefix="decompress") as pool:
-            blocks = self._blocks(pool, begin, end)
+            blocks = self._blocks(pool, [(0, self.size)] if ranges is None else ranges)
             try:
                 yield blocks
             finally:
                 blocks.close()
 
-    def _blocks(self, pool: ThreadPoolExecutor, begin: int, end: int) -> Generator[bytes, None, None]:
-        if begin == end:
-            return
-        first, last = begin // FRAME_BYTES, (end - 1) // FRAME_BYTES
-        waiting: deque[tuple[int, Future[bytes]]] = deque()
-
-        def next_block() -> bytes:
-            frame, found = waiting.popleft()
-            block = found.result()
-            return block[max(0, begin - frame * FRAME_BYTES) : end - frame * FRAME_BYTES]
-
+    def _blocks(self, pool: ThreadPoolExecutor, ranges: Iterable[tuple[int, int]]) -> Generator[bytes, None, None]:
+        waiting: deque[tuple[list[slice], Future[bytes]]] = deque()
         try:
-            for frame, packed in self._frames(first, last):
-                waiting.append((frame, pool.submit(self._plain, frame, packed)))
+            for frame, parts, packed in self._fetched(self._needed(ranges)):
+                waiting.append((parts, pool.submit(self._plain, frame, packed)))
                 if len(waiting) > 2 * workers():
-                    yield next_block()
+                    yield _cut(*waiting.popleft())
             while waiting:
-                yield next_block()
+                yield _cut(*waiting.popleft())
         finally:
-            for _frame, found in waiting:
+            for _parts, found in waiting:
                 found.cancel()
 
-    def _frames(self, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-        """The compressed frames from `first` to `last`, with their numbers."""
-        while first <= last:
-            segment, begin, end = self._table.place(first)
-            beyond = first + 1
-            most = self._table.frames_in(segment).stop
-            while beyond <= last and beyond < most:
-                after = self._table.place(beyond)[2]
-                if after - begin > _PIECE_BYTES:
-                    break
-                end, beyond = after, beyond + 1
-            piece = memoryview(self._segment(segment).read(begin, end))
-            for frame in range(first, beyond):
-                _segment, from_, to = self._table.place(frame)
-                yield frame, bytes(piece[from_ - begin : to - begin])
-            first = beyond
+    def _needed(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, list[slice]]]:
+        """The frames that the ranges are in, each once, with the parts of it that are needed."""
+        frame = -1
+        parts: list[slice] = []
+        position = 0
+        for begin, end in ranges:
+            if not position <= begin <= end <= self.size:
+                raise DamagedArchive(f"A stream of {self.size} bytes has none from {begin} to {end} behind {position}.")
+            while begin < end:
+                number = begin // FRAME_BYTES
+                if number != frame:
+                    if parts:
+                        yield frame, parts
+                    frame, parts = number, []
+                start = number * FRAME_BYTES
+                position = min(end, start + FRAME_BYTES)
+                parts.append(slice(begin - start, position - start))
+                begin = position
+        if parts:
+            yield frame, parts
+
+    def _fetched(self, needed: Iterator[tuple[int, list[slice]]]) -> Iterator[tuple[int, list[slice], bytes]]:
+        """The same with the compressed frames. Those that lie beside each other are fetched together."""
+        group: list[tuple[int, list[slice]]] = []
+        segment = begin = end = 0
+        for frame, parts in needed:
+            of, from_, to = self._table.place(frame)
+            if group and (of, from_) == (segment, end) and to - begin <= _PIECE_BYTES:
+                end = to
+            else:
+                yield from self._fetch(group, segment, begin, end)
+                group, segment, begin, end = [], of, from_, to
+            group.append((frame, parts))
+        yield from self._fetch(group, segment, begin, end)
+
+    def _fetch(
+        self, group: list[tuple[int, list[slice]]], segment: int, begin: int, end: int
+    ) -> Iterator[tuple[int, list[slice], bytes]]:
+        piece = memoryview(self._segment(segment).read(begin, end)) if group else memoryview(b"")
+        for frame, parts in group:
+            _segment, from_, to = self._table.place(frame)
+            yield frame, parts, bytes(piece[from_ - begin : to - begin])
 
     def _segment(self, number: int) -> Opened:
         if self._opened is None or self._opened[0] != number:
@@ -118,3 +134,9 @@ class Stream:
     def _does_not_fit(self, frame: int) -> DamagedArchive:
         where = self._objects.describe(self._names[self._table.segment_of(frame)])
         return DamagedArchive(f"{where} does not decompress to what it should be (frame {frame}).")
+
+
+def _cut(parts: list[slice], found: Future[bytes]) -> bytes:
+    """The needed parts of a frame."""
+    block = found.result()
+    return block[parts[0]] if len(parts) == 1 else b"".join([block[part] for part in parts])

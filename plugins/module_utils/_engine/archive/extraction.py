@@ -1,0 +1,149 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Extracts what a restore plan names: each level by a tar of its own, into a private folder of its own, joined afterwards.
+
+GNU tar protects itself against links that lead out of its folder, within one run. No path is extracted twice, all parents of a
+path are folders in the plan, and no run sees what another one has written.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Callable
+
+from ..repository.errors import ArchiveError
+from ..system import process
+from . import tar
+from .external_sort import ExternalSort
+from .feed import feed
+from .joining import join
+from .plan import Catalogue, HardLinks, Planned
+from .records import FIELDS, FOLDER, Member, encode
+from .streams import Stream
+
+#: The digits of the place of a member, which items are sorted by.
+_PLACE = 20
+_PLANNED, _FOR_LINKS = b"0", b"1"
+
+
+@dataclass(frozen=True)
+class StoredLevel:
+    """One level of a chain, as far as a restore reads it."""
+
+    catalogue: Catalogue
+    stream: Stream
+
+
+@dataclass
+class Extracted:
+    """Attributes or nodes that this host or user cannot set, and other messages of tar."""
+
+    not_restored: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+class Extraction:
+    """The members of a plan, sorted for each level by where they are in its stream. A context, with files in `scratch`."""
+
+    def __init__(self, levels: Sequence[StoredLevel], scratch: str) -> None:
+        self._levels, self._scratch = levels, scratch
+        self._stack = ExitStack()
+        self._sorts: dict[int, ExternalSort] = {}
+        self._links = HardLinks([level.catalogue for level in levels], scratch)
+
+    def __enter__(self) -> Extraction:
+        self._stack.enter_context(self._links)
+        return self
+
+    def __exit__(self, *_problem: object) -> None:
+        self._stack.close()
+
+    def take(self, plan: Iterable[Planned]) -> None:
+        """Read a plan. Raises DamagedCatalogue, DamagedArchive, StorageError or OSError."""
+        for one in self._links.watch(plan):
+            self._add(one, _PLANNED)
+        for one in self._links.targets():
+            self._add(one, _FOR_LINKS)
+
+    def _add(self, planned: Planned, why: bytes) -> None:
+        member, level = planned
+        if level not in self._sorts:
+            self._sorts[level] = self._stack.enter_context(ExternalSort(self._scratch))
+        self._sorts[level].add(b"%020d%b%b" % (member.begin, why, encode(member)))
+
+    def into(self, folder: str, beside: str, advance: Callable[[int], None] = lambda _content_bytes: None) -> Extracted:
+        """Extract it into an empty folder; the other levels are in `beside` until they are joined to it.
+
+        Both are on one file system, and only this user can enter them. `advance` is told of bytes of content. Raises
+        DamagedArchive, StorageError, OSError, or ArchiveError if tar failed; the folder is then of no use.
+        """
+        tar.require()
+        met = Extracted()
+        numbers = sorted(self._sorts)
+        for number in numbers:
+            into = folder if number == numbers[-1] else os.path.join(beside, f"level-{number}")
+            if into != folder:
+                os.mkdir(into, 0o700)
+            self._extract(number, into, met, advance)
+        for number in numbers[:-1]:
+            join(os.path.join(beside, f"level-{number}"), folder)
+        return met
+
+    def _extract(self, number: int, folder: str, met: Extracted, advance: Callable[[int], None]) -> None:
+        level, for_links = self._levels[number], _ForLinks()
+        where = level.catalogue.where
+        with tar.start(tar.extract_argv(folder, increment=False), stdin=process.PIPE, stdout=process.DISCARD) as reader:
+            errors = tar.TarErrors(reader.stderr)
+            try:
+                feed(level.stream, for_links.watch(self._sorts[number].sorted()), reader.stdin, where, advance)
+                reader.stdin.close()
+            except BrokenPipeError:
+                pass  # tar has ended: its status and its messages give the reason
+            status = reader.wait()
+            errors.join()
+        messages = errors.messages
+        met.not_restored += messages.not_restored
+        unexplained = messages.unknown + [f"{entry['path']}: {entry['message']}" for entry in messages.unreadable]
+        met.warnings += unexplained
+        if status != 0 and (unexplained or not messages.not_restored):
+            said = "; ".join(unexplained[:3]) or f"status {status}"
+            raise ArchiveError(f"tar could not restore {where}: {said}.")
+        for_links.remove(folder)
+
+
+class _ForLinks:
+    """Files that were extracted only because hard links of the plan lead to them."""
+
+    def __init__(self) -> None:
+        self._names: list[bytes] = []
+        self._folders: set[bytes] = set()
+
+    def watch(self, items: Iterable[bytes]) -> Iterator[Member]:
+        """The members of sorted items, each once."""
+        last = -1
+        for item in items:
+            member = Member(*item[_PLACE + 1 :].split(b"\0", FIELDS)[:FIELDS])
+            if member.begin == last:
+                continue  # the plan has it as well, and that item comes first
+            last = member.begin
+            if item[_PLACE : _PLACE + 1] == _FOR_LINKS:
+                self._names.append(member.name)
+            elif member.kind == FOLDER:
+                self._folders.add(member.name)
+            yield member
+
+    def remove(self, folder: str) -> None:
+        """Remove them, and the folders that tar has made for them and that are in no plan. Raises OSError."""
+        for name in self._names:
+            path = os.path.join(os.fsencode(folder), name)
+            os.unlink(path)
+            above = os.path.dirname(name)
+            while above and above not in self._folders:
+                try:
+                    os.rmdir(os.path.join(os.fsencode(folder), above))
+                except OSError:
+                    break  # it has other files
+                above = os.path.dirname(above)

@@ -1,0 +1,91 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Gives tar some members of a stream: those of the plan, whose headers say what the catalogue says, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Callable, Protocol
+
+from ..repository.errors import DamagedArchive
+from .catalogue_writer import relative
+from .headers import BLOCK
+from .member_stream import FoundMember, MemberStream, told
+from .records import HARD_LINK, Member
+from .streams import Stream
+
+#: How tar ends an archive.
+_END = bytes(2 * BLOCK)
+
+
+class Sink(Protocol):
+    """Where the bytes go, such as the standard input of tar."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+class _Comparison:
+    """Compares the members of a stream with those that were asked for."""
+
+    def __init__(self, where: str) -> None:
+        self.stream = MemberStream(where, self._see)
+        self._where = where
+        self._expected: list[Member] = []
+        self._next = 0
+
+    def expect(self, member: Member) -> None:
+        if self._next > 1000:
+            del self._expected[: self._next]
+            self._next = 0
+        self._expected.append(member)
+
+    def _see(self, found: FoundMember) -> None:
+        if self._next == len(self._expected):
+            raise DamagedArchive(f"{self._where} has {told(found.name)} where its catalogue has nothing.")
+        member = self._expected[self._next]
+        self._next += 1
+        link = relative(found.link) if found.kind == HARD_LINK else found.link
+        if (found.kind, relative(found.name), link, found.length) != (
+            member.kind,
+            member.name,
+            member.link,
+            int(member.length),
+        ):
+            raise DamagedArchive(
+                f"{self._where} has {told(found.name)} where its catalogue has {told(member.name)}, or differs in kind, link or "
+                "size."
+            )
+
+    def finish(self) -> None:
+        self.stream.finish()
+        if self._next < len(self._expected):
+            raise DamagedArchive(f"{self._where} ends before {told(self._expected[self._next].name)}.")
+
+
+def feed(
+    stream: Stream,
+    members: Iterable[Member],
+    sink: Sink,
+    where: str,
+    advance: Callable[[int], None] = lambda _content_bytes: None,
+) -> int:
+    """Write an archive of these members, which are in the order of the stream; returns how many there were.
+
+    `where` is the name of the level in messages; `advance` is told of the bytes of content. Raises DamagedArchive before
+    anything is written that is not the member of the catalogue, StorageError, and what `sink` raises.
+    """
+    comparison = _Comparison(where)
+
+    def ranges() -> Iterator[tuple[int, int]]:
+        for member in members:
+            comparison.expect(member)
+            yield member.begin, member.end
+
+    with stream.read(ranges()) as blocks:
+        for block in blocks:
+            advance(comparison.stream.check(block))
+            sink.write(block)
+    comparison.stream.check(_END)
+    comparison.finish()
+    sink.write(_END)
+    return comparison.stream.members
