@@ -30,8 +30,6 @@ class Recorded(Protocol):
     def began(self) -> int: ...
     @property
     def level(self) -> int: ...
-    @property
-    def consistency(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +46,8 @@ class Made:
     #: Of files their path, of a server or a volume its medium and id.
     path: str
     source_bytes: int
+    #: What was consistent while it was read: ``crash``, ``fs`` or ``app``.
+    consistency: str
     #: None if the storage does not report it.
     stored_bytes: int | None
     time_started: float
@@ -77,7 +77,7 @@ class Made:
             "timestamp": self.manifest.began,
             "source_bytes": self.source_bytes,
             "stored_bytes": self.source_bytes if self.stored_bytes is None else self.stored_bytes,
-            "consistency": self.manifest.consistency,
+            "consistency": self.consistency,
             "held_seconds": self.held_seconds,
             "duration_seconds": self.duration_seconds,
         }
@@ -112,7 +112,7 @@ class Made:
             "source_bytes": self.source_bytes,
             "stored_bytes": self.stored_bytes,
             "outcome": self.outcome,
-            "consistency": manifest.consistency,
+            "consistency": self.consistency,
             "held_seconds": self.held_seconds,
             "duration_seconds": self.duration_seconds,
             "time_started": int(self.time_started),

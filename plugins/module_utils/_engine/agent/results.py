@@ -16,6 +16,7 @@ from ..archive.census import Census
 from ..repository.backup_set import BackupSet, StoredBackup
 from ..repository.levels import LevelPlan
 from ..repository.manifest import Manifest
+from ..repository.public_manifest import PublicManifest
 from ..repository.segments import FanOut
 from ..repository.stored_set import StoredSet
 from ..storage.base import Storage
@@ -59,7 +60,7 @@ class Seen:
         return ["Broken symbolic links could not be counted: the target of at least one of them does not answer."]
 
 
-def described(options: Options, path: str, level: LevelPlan[Manifest], parent: StoredBackup | None) -> dict[str, Any]:
+def described(options: Options, path: str, level: LevelPlan[Any], parent: StoredBackup | None) -> dict[str, Any]:
     """The keys of a result that are known before the backup is made."""
     return {
         "hostname": options.host,
@@ -71,7 +72,7 @@ def described(options: Options, path: str, level: LevelPlan[Manifest], parent: S
     }
 
 
-def identity(manifest: Manifest) -> dict[str, Any]:
+def identity(manifest: Manifest | PublicManifest) -> dict[str, Any]:
     """The keys that identify a backup."""
     return {
         "hostname": manifest.hostname,
@@ -122,22 +123,22 @@ def done(
     seen: Seen,
 ) -> dict[str, Any]:
     """The result of a backup: outcome, locations, sizes, what could not be read, and what went wrong beside it."""
-    manifest = stored.manifest
+    manifest, details = stored.manifest, stored.known
     made = _made(options, stored, fan_out, seen)
-    left_out = [one for one in manifest.warnings if one["kind"] == "other_file_system"]
+    left_out = [one for one in details.warnings if one["kind"] == "other_file_system"]
     return {
         **made.result(),
         "storages": storages(sets, manifest, fan_out, containers),
-        "counts": manifest.counts,
-        "compression": manifest.codec,
-        "snapshot": manifest.snapshot,
+        "counts": details.counts,
+        "compression": details.codec,
+        "snapshot": details.snapshot,
         "source_protected": seen.protected,
         "source_protected_reason": seen.unprotected_reason,
         "problems": [*problems, *containers.problems, *seen.problems()],
-        "unreadable_count": len(manifest.unreadable),
-        "unreadable": manifest.unreadable[:LISTED_AT_MOST],
-        "remarks_count": len(manifest.warnings),
-        "remarks": manifest.warnings[:LISTED_AT_MOST],
+        "unreadable_count": len(details.unreadable),
+        "unreadable": details.unreadable[:LISTED_AT_MOST],
+        "remarks_count": len(details.warnings),
+        "remarks": details.warnings[:LISTED_AT_MOST],
         "left_out_count": len(left_out),
         "left_out": left_out[:LISTED_AT_MOST],
         "metadata": made.record(options, _own_record(options, stored, seen)),
@@ -146,12 +147,12 @@ def done(
 
 def counted(stored: StoredBackup, census: Census) -> dict[str, int]:
     """How many files and folders a level protects together with those below it, and how many were deleted since the last."""
-    manifest = stored.manifest
-    if manifest.single_file is not None:
+    details = stored.known
+    if details.single_file is not None:
         return {"protected_files": 1, "protected_folders": 0, "deleted_files": 0, "deleted_folders": 0}
     return {
         # tar also lists files that it could not read.
-        "protected_files": max(0, len(census.now.files) - len(manifest.unreadable)),
+        "protected_files": max(0, len(census.now.files) - len(details.unreadable)),
         "protected_folders": len(census.now.folders),
         "deleted_files": census.deleted_files,
         "deleted_folders": census.deleted_folders,
@@ -183,43 +184,44 @@ def made_in(options: Options, manifest: Any, fan_out: FanOut, outcome: str, **ow
         stored_bytes=manifest.stored_bytes,
         time_started=manifest.time_started,
         time_ended=manifest.time_ended,
-        hold=manifest.hold,
         **own,
     )
 
 
 def _made(options: Options, stored: StoredBackup, fan_out: FanOut, seen: Seen) -> Made:
-    manifest = stored.manifest
+    manifest, details = stored.manifest, stored.known
     return made_in(
         options,
         manifest,
         fan_out,
         outcome="partial" if seen.all_excluded else manifest.outcome,
-        path=manifest.path,
-        source_bytes=manifest.source_bytes,
-        compression=manifest.codec,
+        path=details.path,
+        source_bytes=details.source_bytes,
+        compression=details.codec,
+        consistency=details.consistency,
+        hold=details.hold,
         parent_backup_id=manifest.parent.backup_id if manifest.parent else None,
     )
 
 
 def _own_record(options: Options, stored: StoredBackup, seen: Seen) -> dict[str, Any]:
     """The keys of a record that only backups of files have."""
-    manifest = stored.manifest
+    details = stored.known
     return {
         "max_level": options.max_level,
         "always_level": options.always_level,
         "restart_always_level": options.restart_always_level,
-        "fs_real_path": manifest.real_path,
-        "compression_alg": manifest.codec,
+        "fs_real_path": details.real_path,
+        "compression_alg": details.codec,
         "excluded_files": options.exclude,
-        "client_os": manifest.host["system"],
-        "total_fs_files": manifest.counts.get("files", 0) + manifest.counts.get("hard_links", 0),
-        "total_directories": manifest.counts.get("directories", 0),
-        "total_symbolic_links": manifest.counts.get("symbolic_links", 0),
+        "client_os": details.host["system"],
+        "total_fs_files": details.counts.get("files", 0) + details.counts.get("hard_links", 0),
+        "total_directories": details.counts.get("directories", 0),
+        "total_symbolic_links": details.counts.get("symbolic_links", 0),
         "total_broken_links": seen.broken_links_count,
-        "broken_links": [shown(os.path.normpath(f"{manifest.path}/{name}")) for name in seen.broken_links],
+        "broken_links": [shown(os.path.normpath(f"{details.path}/{name}")) for name in seen.broken_links],
         "vol_snap_path": shown(seen.snapshot_path),
-        "unreadable_count": len(manifest.unreadable),
+        "unreadable_count": len(details.unreadable),
         "source_protected": seen.protected,
         "manifest_sha256": stored.manifest_sha256,
         "folder": stored.folder,
@@ -228,18 +230,18 @@ def _own_record(options: Options, stored: StoredBackup, seen: Seen) -> dict[str,
 
 def listed(storage: Storage, stored: StoredBackup) -> dict[str, Any]:
     """One backup as a line of a list."""
-    manifest = stored.manifest
+    manifest, details = stored.manifest, stored.known
     return {
         "backup_id": manifest.backup_id,
         "hostname": manifest.hostname,
         "backup_name": manifest.backup_name,
         "level": manifest.level,
         "timestamp": manifest.began,
-        "path_to_backup": manifest.path,
+        "path_to_backup": details.path,
         "outcome": manifest.outcome,
-        "source_bytes": manifest.source_bytes,
+        "source_bytes": details.source_bytes,
         "stored_bytes": manifest.stored_bytes,
-        "compression": manifest.codec,
+        "compression": details.codec,
         "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
         "storage": storage.kind,
         "container": storage.container,

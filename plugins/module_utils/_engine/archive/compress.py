@@ -9,10 +9,9 @@ waiting chunks.
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, Callable, Protocol
+from typing import Callable, Protocol
 
 from .codec import Codec
 
@@ -24,33 +23,6 @@ class Readable(Protocol):
     """A stream: `read` returns at most so many bytes, and none at the end."""
 
     def read(self, size: int, /) -> bytes | None: ...
-
-
-class Feeder(threading.Thread):
-    """Writes a stream to a program while another thread reads the output of that program."""
-
-    def __init__(self, stream: Readable, sink: IO[bytes]) -> None:
-        super().__init__(name="feeder", daemon=True)
-        self.failure: BaseException | None = None
-        self._stream, self._sink = stream, sink
-        self.start()
-
-    def run(self) -> None:
-        try:
-            while True:
-                block = self._stream.read(CHUNK_BYTES)
-                if not block:
-                    break
-                self._sink.write(block)
-            self._sink.close()
-        except BrokenPipeError:
-            pass  # the program has ended: its exit status gives the reason
-        except BaseException as problem:  # noqa: BLE001 - handed to the thread that reads
-            self.failure = problem
-            try:
-                self._sink.close()
-            except BrokenPipeError:
-                pass
 
 
 def workers() -> int:

@@ -5,31 +5,21 @@
 from __future__ import annotations
 
 import fcntl
-import gzip
 import os
 import platform
-import threading
 import time
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from io import BufferedReader
-from typing import IO, Any, BinaryIO, Callable, cast
+from typing import IO, Any, Callable
 
 from ..progress import Progress
 from ..repository.backup_set import StoredBackup
-from ..repository.errors import ArchiveError
-from ..repository.manifest import (
-    MOST_MANIFEST_BYTES,
-    Manifest,
-    Parent,
-    StoredObject,
-    digest,
-    folder_name,
-    parse_manifest,
-)
-from ..repository.segments import READ_BYTES, FannedObject, FanOut, SegmentWriter, open_verified
+from ..repository.details import MOST_DETAILS_BYTES, Details
+from ..repository.errors import ArchiveError, DamagedArchive
+from ..repository.manifest import MOST_MANIFEST_BYTES, Parent, digest, folder_name
+from ..repository.public_manifest import PACKED_SUFFIXES, PublicManifest, parse_public
+from ..repository.segments import READ_BYTES, FanOut
 from ..repository.stored_set import MANIFEST_NAME, NAMES_OF_A_BACKUP
 from ..storage.base import Storage
 from ..storage.errors import StorageError
@@ -37,20 +27,24 @@ from ..system import file_names, process
 from ..system.scratch import scratch_folder
 from ..system.undo import on_failure
 from . import tar
-from .catalogue import CatalogueTap, Tally
+from .catalogue_writer import CatalogueWriter
 from .census import Census
-from .codec import Codec, Gzip
-from .compress import Feeder, Readable, compress_stream
+from .codec import Codec
+from .compress import compress_stream
 from .errors import UnsafeArchive
-from .gate import Gate
+from .frame_writer import FrameWriter, NewObjects
+from .frames import FRAME_BYTES, pack_frames
+from .gone import Gone, ParentNames, sockets
 from .leave_out import and_also, wider
 from .links import BrokenLinks
+from .member_stream import FoundMember, MemberStream
+from .open_backup import OpenBackup, open_backup
+from .plan import final_state
+from .sealed import Sealing
 from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, folders, set_moment, settle
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
 _PIPE_BYTES = 1 << 20
-#: For catalogue and snapshot file: a third of the time of gzip's default level, for a tenth more bytes.
-_SIDE_LEVEL = 1
 #: The attempts for a level 0 in which paths are replaced that are not another user's.
 _TRIES = 4
 
@@ -66,13 +60,15 @@ class ArchivePlan:
     backup_id: str
     timestamp: int
     level: int
-    #: The parent as each storage has it: the same backup everywhere, or None for level 0.
-    parent: StoredBackup | None
-    parent_storage: Storage | None
+    #: The chain that it continues, the lowest level first, as each storage has it; empty for level 0.
+    chain: Sequence[StoredBackup]
+    #: One that has it.
+    storage: Storage
     set_folder: str
     codec: Codec
     segment_bytes: int
     consistency: str
+    sealing: Sealing
     #: The point in time of the source, in nanoseconds since 1970; None for a live source.
     moment_ns: int | None = None
     #: Called after the source was read. Raises if the snapshot was incomplete; returns fields of the manifest.
@@ -83,6 +79,11 @@ class ArchivePlan:
     given_up: Sequence[str] = ()
     #: Finds broken symbolic links meanwhile.
     links: BrokenLinks | None = None
+
+    @property
+    def parent(self) -> StoredBackup | None:
+        """The backup that it continues."""
+        return self.chain[-1] if self.chain else None
 
     @property
     def folder(self) -> str:
@@ -101,29 +102,23 @@ class Replaced(CannotContinue):
 
 
 class _Checked:
-    """The output of tar, with the check that a restore makes as well."""
+    """The output of tar, each member of which is seen before its bytes go on."""
 
-    def __init__(self, pipe: IO[bytes], gate: Gate, progress: Progress) -> None:
-        self._pipe, self._gate, self._progress = pipe, gate, progress
+    def __init__(self, pipe: IO[bytes], members: MemberStream, progress: Progress) -> None:
+        self._pipe, self._members, self._progress = pipe, members, progress
 
     def read(self, size: int) -> bytes:
         """The next bytes, `size` of them except at the end. Raises UnsafeArchive."""
         block = self._pipe.read(size)
-        self._progress.advance(done_bytes=self._gate.check(block))
+        before = self._members.members
+        content_bytes = self._members.check(block) if block else 0
+        self._progress.advance(done_bytes=content_bytes, done_files=self._members.members - before)
         return block
 
 
-def _start_tar(plan: ArchivePlan, snar: str) -> tuple[process.Program, BufferedReader]:
-    """Start tar; returns it and the pipe with its list of members."""
-    index_read, index_write = os.pipe()
-    with on_failure(lambda: os.close(index_read)):
-        try:
-            argv = tar.create_argv(plan.source, snar, index_write, increment=plan.parent is not None)
-            private = [] if plan.source.private is None else [plan.source.private]
-            program = tar.start(argv, pass_fds=[index_write, *private])
-        finally:
-            os.close(index_write)
-    return program, os.fdopen(index_read, "rb")
+def _start_tar(plan: ArchivePlan, snar: str) -> process.Program:
+    argv = tar.create_argv(plan.source, snar, None, increment=plan.parent is not None)
+    return tar.start(argv, pass_fds=[] if plan.source.private is None else [plan.source.private])
 
 
 def _widen(pipe: IO[bytes]) -> None:
@@ -133,33 +128,49 @@ def _widen(pipe: IO[bytes]) -> None:
         pass  # the user's pipe quota is used up: only slower
 
 
-def _fetch_snar(plan: ArchivePlan, path: str, census: Census) -> int:
-    """Write the parent's snapshot file, settled, to a path; returns the start time of the parent in nanoseconds."""
-    if plan.parent is None or plan.parent_storage is None:
-        return 0
-    above = plan.parent.manifest
-    # Files that vanished during the last level may come back with old times, as unreadable files may.
-    missed = [*above.unreadable, *(entry for entry in above.warnings if entry["kind"] == "vanished")]
-    unread = [name for entry in missed for name in file_names.names_behind(entry["path"])]
-    with open_verified(plan.parent_storage, plan.parent.folder, plan.parent.manifest.snar) as stored:
+@dataclass(frozen=True)
+class _Above:
+    """What the new backup needs of the one that it continues: when that began, in nanoseconds since 1970, and what it missed."""
+
+    began: int = 0
+    unread: Sequence[bytes] = ()
+
+
+def _continue(plan: ArchivePlan, path: str, census: Census, names: ParentNames) -> _Above:
+    """Write the parent's snapshot file, settled, to a path. Raises CannotContinue or StorageError."""
+    if plan.parent is None:
+        return _Above()
+    with _opened(plan, plan.parent) as above:
+        # Files that vanished during the last level may come back with old times, as unreadable files may.
+        details = above.details
+        missed = [*details.unreadable, *(entry for entry in details.warnings if entry["kind"] == "vanished")]
+        unread = [name for entry in missed for name in file_names.names_behind(entry["path"])]
+
+        def met(folder: bytes) -> None:
+            census.before.add(folder)
+            names.add(folder)
+
         try:
-            with gzip.GzipFile(fileobj=stored) as plain, open(path, "wb") as snar:
-                bounded = Unpacked(cast(BinaryIO, plain), plan.parent.manifest.snar.bytes)
-                return settle(bounded, snar, plan.source.folder, unread, census.before.add)
-        except (OSError, EOFError, zlib.error) as problem:
+            with above.plain("snar") as plain, open(path, "wb") as snar:
+                bounded = Unpacked(plain, above.stored_bytes("snar"))
+                began = settle(bounded, snar, plan.source.folder, unread, met)
+        except (OSError, DamagedArchive) as problem:
             raise CannotContinue(f"the snapshot file of the last level cannot be read: {problem}") from problem
+        return _Above(began, unread)
 
 
-def _store_snar(plan: ArchivePlan, fan_out: FanOut, path: str) -> StoredObject:
+def _opened(plan: ArchivePlan, backup: StoredBackup) -> OpenBackup:
+    """A lower level of the chain. It is sealed as the new one is: another one is not continued."""
+    return open_backup(plan.storage, backup, plan.sealing)
+
+
+def _snar_blocks(plan: ArchivePlan, path: str) -> Iterator[bytes]:
     if plan.moment_ns is not None:
         with open(path, "rb") as written, open(f"{path}.dated", "wb") as dated:
             set_moment(written, dated, plan.moment_ns)
         path = f"{path}.dated"
-    packed = Gzip(_SIDE_LEVEL)
-    with FannedObject(fan_out, plan.folder, "snar.gz") as target, open(path, "rb") as snar:
-        for block in iter(lambda: snar.read(READ_BYTES), b""):
-            target.write(packed.frame(block))
-        return target.commit()
+    with open(path, "rb") as snar:
+        yield from iter(lambda: snar.read(READ_BYTES), b"")
 
 
 def _check_continues(plan: ArchivePlan, parent_began: int, messages: tar.TarMessages) -> None:
@@ -190,23 +201,6 @@ def _host() -> dict[str, str]:
     return {"system": platform.system(), "release": platform.release(), "python": platform.python_version()}
 
 
-@dataclass(frozen=True)
-class _Stored:
-    """The objects of a backup before its manifest, and the messages and counts of tar."""
-
-    segments: list[StoredObject]
-    catalogue: StoredObject
-    stream_bytes: int
-    tally: Tally
-    messages: tar.TarMessages
-    status: int
-
-
-def _join(threads: Sequence[threading.Thread]) -> None:
-    for one in threads:
-        one.join()
-
-
 @contextmanager
 def _told_of_unsafe(plan: ArchivePlan) -> Iterator[None]:
     """Turn UnsafeArchive into Replaced if a path was replaced meanwhile, else into ArchiveError."""
@@ -218,53 +212,37 @@ def _told_of_unsafe(plan: ArchivePlan) -> Iterator[None]:
         raise ArchiveError(f"tar wrote an archive of {plan.path} that a restore would refuse: {problem}") from problem
 
 
-def _store_tree(plan: ArchivePlan, fan_out: FanOut, snar: str, progress: Progress) -> _Stored:
-    """Run tar, and store its output as segments and catalogue, committed."""
-    packed = Gzip(_SIDE_LEVEL)
+@dataclass(frozen=True)
+class _Tree:
+    """What became of the source: tar's messages and exit status, the frames, and the sizes of stream and contents in bytes."""
+
+    messages: tar.TarMessages
+    status: int
+    frames: Sequence[Sequence[int]]
+    stream_bytes: int
+
+
+def _store_tree(
+    plan: ArchivePlan, new: NewObjects, snar: str, see: Callable[[FoundMember], None], progress: Progress
+) -> _Tree:
+    """Run tar, and store its output as segments, committed."""
     with ExitStack() as stack:
         stack.enter_context(_told_of_unsafe(plan))
-        catalogue = stack.enter_context(FannedObject(fan_out, plan.folder, "catalogue.gz"))
-        segments = stack.enter_context(SegmentWriter(fan_out, plan.folder, "data", plan.segment_bytes))
-        # The threads write to both, and end after the programs on their pipes.
-        threads: list[threading.Thread] = []
-        stack.callback(_join, threads)
+        suffix = PACKED_SUFFIXES[plan.codec.name]
+        segments = stack.enter_context(FrameWriter(new, "data", suffix, plan.segment_bytes))
         if plan.links is not None:
             plan.links.begin(plan.source.folder)
-        archiver, index = _start_tar(plan, snar)
-        stack.enter_context(archiver)
-        _widen(index)
-        errors = tar.TarErrors(archiver.stderr, without_links=plan.source.private is not None)
-        tap = CatalogueTap(
-            index,
-            lambda batch: catalogue.write(packed.frame(batch)),
-            lambda count: progress.advance(done_files=count),
-            plan.links.see if plan.links is not None else None,
-        )
-        tap.start()
-        threads.append(tap)
-        pipe = archiver.stdout
-        _widen(pipe)
-        # The same check as in a restore: an archive that it would refuse is not stored.
-        stream: Readable = _Checked(pipe, Gate(plan.folder, increment=plan.parent is not None), progress)
-        if plan.codec.filter_argv is not None:
-            squeezer = process.Program(plan.codec.filter_argv, stdin=process.PIPE, stdout=process.PIPE)
-            stack.enter_context(squeezer)
-            feeder = Feeder(stream, squeezer.stdin)
-            threads.append(feeder)
-            read = compress_stream(squeezer.stdout, plan.codec, segments.write)
-            feeder.join()
-            if feeder.failure is not None:
-                raise feeder.failure
-            if squeezer.wait() != 0:
-                raise ArchiveError(f"The program {plan.codec.name} could not compress {plan.path}: {squeezer.said()}.")
-        else:
-            read = compress_stream(stream, plan.codec, segments.write)
-        tap.join()
+        archiver = stack.enter_context(_start_tar(plan, snar))
+        errors = tar.TarErrors(archiver.stderr)
+        _widen(archiver.stdout)
+        members = MemberStream(plan.folder, see)
+        length = compress_stream(_Checked(archiver.stdout, members, progress), plan.codec, segments.write)
         errors.join()
         status = archiver.wait() or 0
-        if tap.failure is not None:
-            raise tap.failure
-        return _Stored(segments.finish(), catalogue.commit(), read, tap.tally, errors.messages, status)
+        if status in (0, 1):
+            members.finish()
+        segments.finish()
+        return _Tree(errors.messages, status, segments.frames, length)
 
 
 def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
@@ -305,29 +283,23 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tu
 
 def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
     started = time.time()
-    tar_version = tar.version()
-    with _without_remains(plan.folder, fan_out):
+    with (
+        _without_remains(plan.folder, fan_out),
+        CatalogueWriter(plan.folder, work) as catalogue,
+        ParentNames(work) as names,
+    ):
         plan = _without_what_is_left_out(plan, work)
         snar = os.path.join(work, "snar")
         census = Census(plan.source)
-        parent_began = _fetch_snar(plan, snar, census)
-        tree = _store_tree(plan, fan_out, snar, progress)
+        above = _continue(plan, snar, census, names)
+        names.done()
+        gone = Gone(plan.folder, names, catalogue.gone, above.unread)
+        new = NewObjects(fan_out, plan.folder, plan.sealing)
+        tree = _store_tree(plan, new, snar, _seen_by(plan, catalogue, gone), progress)
         messages = tree.messages
         more = plan.confirm() if plan.confirm is not None else {}
-        if tree.status not in (0, 1):
-            said = "; ".join(messages.unknown[:3]) or f"status {tree.status}"
-            raise ArchiveError(f"tar could not archive {plan.path}: {said}.")
-        if not any(tree.tally.counts.values()) and not (
-            plan.parent is not None and plan.source.single_file is not None
-        ):
-            # An increment of a folder always has the folder; only that of an unchanged single file is empty.
-            why = (
-                "all of it is left out with exclude"
-                if plan.source.exclude
-                else "it does not exist any more, or could not be read"
-            )
-            raise ArchiveError(f"Nothing of {file_names.shown(plan.path)} was stored, so there is no backup: {why}.")
-        _check_continues(plan, parent_began, messages)
+        _check_tree(plan, tree, catalogue)
+        _check_continues(plan, above.began, messages)
         with open(snar, "rb") as written:
             for folder in folders(written):
                 census.now.add(folder)
@@ -337,49 +309,112 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             {"path": file_names.shown(path), "message": "Left out: replaced while it was read, in every attempt"}
             for path in plan.given_up
         ]
-        parent = None
-        if plan.parent is not None:
-            above = plan.parent.manifest
-            parent = Parent(above.folder, above.backup_id, plan.parent.manifest_sha256)
-        manifest = Manifest(
-            backup_id=plan.backup_id,
-            hostname=plan.hostname,
-            backup_name=plan.backup_name,
-            timestamp=plan.timestamp,
-            level=plan.level,
-            parent=parent,
-            path=file_names.shown(plan.path),
-            real_path=file_names.shown(os.path.realpath(plan.path)),
-            single_file=None if plan.source.single_file is None else file_names.shown(plan.source.single_file),
-            selection=plan.source.selection(),
-            codec=plan.codec.name,
-            codec_level=plan.codec.level,
-            segments=tree.segments,
-            catalogue=tree.catalogue,
-            snar=_store_snar(plan, fan_out, snar),
-            # With a program as codec the plain stream does not pass through this process.
-            stream_bytes=None if plan.codec.filter_argv else tree.stream_bytes,
-            source_bytes=tree.tally.content_bytes,
-            counts=tree.tally.counts,
-            tar={"version": tar_version, "exit_status": tree.status},
-            host=_host(),
-            outcome="partial" if messages.unreadable else "success",
-            consistency=plan.consistency,
-            time_started=round(started, 3),
-            time_ended=round(time.time(), 3),
-            unreadable=messages.unreadable,
-            warnings=messages.warnings,
-            **more,
+        for name in sockets(messages.warnings, plan.source.folder):
+            catalogue.gone(name)
+        if gone.unknown:
+            _complete(plan, gone)
+        suffix = PACKED_SUFFIXES[plan.codec.name]
+        with _told_of_unsafe(plan):
+            new.store(f"catalogue{suffix}", map(plan.codec.frame, catalogue.records()))
+        new.store(f"snar{suffix}", map(plan.codec.frame, _snar_blocks(plan, snar)))
+        new.store("frames", [pack_frames(tree.frames)])
+        details = _details(plan, tree, catalogue, more)
+        new.store("details.json", [_bounded(details.to_bytes(), MOST_DETAILS_BYTES, "exclude unreadable paths")])
+        new.store_leaves()
+        return _commit(plan, new, details, started), census
+
+
+def _seen_by(plan: ArchivePlan, catalogue: CatalogueWriter, gone: Gone) -> Callable[[FoundMember], None]:
+    """What is done with every member of the stream."""
+    links = plan.links
+
+    def see(found: FoundMember) -> None:
+        catalogue.add(found)
+        if found.kind == b"d":
+            if plan.parent is not None:
+                gone.see(found)
+        elif found.kind == b"l" and links is not None:
+            links.see(os.fsdecode(found.name))
+
+    return see
+
+
+def _check_tree(plan: ArchivePlan, tree: _Tree, catalogue: CatalogueWriter) -> None:
+    """Raise ArchiveError if tar failed, or stored nothing."""
+    if tree.status not in (0, 1):
+        said = "; ".join(tree.messages.unknown[:3]) or f"status {tree.status}"
+        raise ArchiveError(f"tar could not archive {plan.path}: {said}.")
+    if any(catalogue.counts.values()) or (plan.parent is not None and plan.source.single_file is not None):
+        return
+    # An increment of a folder always has the folder; only that of an unchanged single file is empty.
+    why = "exclude leaves out all of it" if plan.source.exclude else "it does not exist any more, or could not be read"
+    raise ArchiveError(f"Nothing of {file_names.shown(plan.path)} was stored, so there is no backup: {why}.")
+
+
+def _complete(plan: ArchivePlan, gone: Gone) -> None:
+    """Find out what is gone of folders that the parent could not read: what was in them is in the levels below it."""
+    with ExitStack() as stack:
+        chain = [stack.enter_context(_opened(plan, one)).catalogue for one in plan.chain]
+        gone.complete(one.member for one in final_state(chain))
+
+
+def _details(plan: ArchivePlan, tree: _Tree, catalogue: CatalogueWriter, more: dict[str, Any]) -> Details:
+    single = plan.source.single_file
+    return Details(
+        backup_id=plan.backup_id,
+        path=file_names.shown(plan.path),
+        real_path=file_names.shown(os.path.realpath(plan.path)),
+        single_file=None if single is None else file_names.shown(single),
+        selection=plan.source.selection(),
+        codec=plan.codec.name,
+        codec_level=plan.codec.level,
+        stream_bytes=tree.stream_bytes,
+        block_stream_bytes=0,
+        frame_bytes=FRAME_BYTES,
+        block_bytes=FRAME_BYTES,
+        block_hash="sha256",
+        source_bytes=catalogue.content_bytes,
+        counts=catalogue.counts,
+        tar={"version": tar.version(), "exit_status": tree.status},
+        host=_host(),
+        consistency=plan.consistency,
+        unreadable=tree.messages.unreadable,
+        warnings=tree.messages.warnings,
+        **more,
+    )
+
+
+def _bounded(stored: bytes, most: int, remedy: str) -> bytes:
+    if len(stored) > most:
+        raise ArchiveError(
+            f"A part of the backup would have {len(stored)} bytes, more than the maximum of {most}: {remedy}."
         )
-        stored = manifest.to_bytes()
-        if len(stored) > MOST_MANIFEST_BYTES:
-            raise ArchiveError(
-                f"The manifest would have {len(stored)} bytes, more than the maximum of {MOST_MANIFEST_BYTES}: choose a larger "
-                "max_segment_size, or exclude unreadable paths."
-            )
-        parse_manifest(stored, "The new manifest")  # refuses a manifest that readers would refuse
-        fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))
-        return StoredBackup(manifest, plan.folder, digest(stored)), census
+    return stored
+
+
+def _commit(plan: ArchivePlan, new: NewObjects, details: Details, started: float) -> StoredBackup:
+    """Write the manifest: from then on the backup exists."""
+    parent = None
+    if plan.parent is not None:
+        above = plan.parent.manifest
+        parent = Parent(above.folder, above.backup_id, plan.parent.manifest_sha256)
+    manifest = PublicManifest(
+        backup_id=plan.backup_id,
+        hostname=plan.hostname,
+        backup_name=plan.backup_name,
+        timestamp=plan.timestamp,
+        level=plan.level,
+        parent=parent,
+        outcome="partial" if details.unreadable else "success",
+        time_started=round(started, 3),
+        time_ended=round(time.time(), 3),
+        sealing=plan.sealing.describe(),
+        objects=tuple(new.objects),
+    )
+    stored = _bounded(manifest.to_bytes(), MOST_MANIFEST_BYTES, "choose a larger max_segment_size")
+    parse_public(stored, "The new manifest")  # refuses a manifest that readers would refuse
+    new.fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))
+    return StoredBackup(manifest, plan.folder, digest(stored), details)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ def _feed(reader: process.Program, storage: Storage, backup: StoredBackup, progr
     sink = reader.stdin
     gate = Gate(backup.folder, increment=backup.manifest.level > 0)
     # Otherwise the stream itself is limited.
-    most_bytes = backup.manifest.source_bytes if backup.manifest.stream_bytes is None else sys.maxsize
+    most_bytes = backup.first.source_bytes if backup.first.stream_bytes is None else sys.maxsize
     with plain_stream(storage, backup) as blocks:
         try:
             for block in blocks:
@@ -148,7 +148,7 @@ def check_stream(storage: Storage, backup: StoredBackup, progress: Progress) -> 
     if status != 0:
         said = "; ".join(errors.messages.unknown[:3]) or f"status {status}"
         raise DamagedArchive(f"tar cannot read {backup.folder}: {said}.")
-    expected = sum(backup.manifest.counts.values())
+    expected = sum(backup.first.counts.values())
     if counter.lines != expected:
         raise DamagedArchive(f"{backup.folder} has {counter.lines} members; {expected} were expected.")
     return counter.lines
@@ -156,12 +156,12 @@ def check_stream(storage: Storage, backup: StoredBackup, progress: Progress) -> 
 
 def check_segments(storage: Storage, backup: StoredBackup, progress: Progress) -> None:
     """Compare size and SHA-256 of every segment with the manifest. Raises DamagedArchive or StorageError."""
-    for segment in backup.manifest.segments:
+    for segment in backup.first.segments:
         open_verified(storage, backup.folder, segment).close()
         progress.advance(done_bytes=segment.bytes)
 
 
 def check_side_objects(storage: Storage, backup: StoredBackup) -> None:
     """Compare catalogue and snar with the manifest. Raises DamagedArchive or StorageError."""
-    for wanted in (backup.manifest.catalogue, backup.manifest.snar):
+    for wanted in (backup.first.catalogue, backup.first.snar):
         open_verified(storage, backup.folder, wanted).close()

@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Callable
 
 from ..repository.errors import ArchiveError
 from ..system import process
 from . import tar
 from .external_sort import ExternalSort
+from .extract import Extracted
 from .feed import feed
 from .joining import join
 from .plan import Catalogue, HardLinks, Planned
@@ -35,14 +36,6 @@ class StoredLevel:
 
     catalogue: Catalogue
     stream: Stream
-
-
-@dataclass
-class Extracted:
-    """Attributes or nodes that this host or user cannot set, and other messages of tar."""
-
-    not_restored: list[dict[str, str]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
 
 
 class Extraction:
@@ -69,7 +62,7 @@ class Extraction:
             self._add(one, _FOR_LINKS)
 
     def _add(self, planned: Planned, why: bytes) -> None:
-        member, level = planned
+        member, level = planned.member, planned.level
         if level not in self._sorts:
             self._sorts[level] = self._stack.enter_context(ExternalSort(self._scratch))
         self._sorts[level].add(b"%020d%b%b" % (member.begin, why, encode(member)))

@@ -9,8 +9,6 @@ import os
 import queue
 import threading
 
-from .catalogue import name_in
-
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 #: The most names that are kept, because a record has to fit into one request; all links are counted.
 LISTED_AT_MOST = 50
@@ -18,7 +16,7 @@ _WAITING_AT_MOST = 100_000
 
 
 class BrokenLinks:
-    """Follows the symbolic links in lists of members. A context, in which lists are read one after the other.
+    """Follows the symbolic links among members. A context, in which archives are made one after the other.
 
     A link may lead to a file system that does not answer (NFS), so a separate thread follows them. After everything else is
     done, a backup waits for this thread no longer than ``patience_seconds``.
@@ -35,15 +33,15 @@ class BrokenLinks:
         self._stop()
 
     def begin(self, folder: str) -> None:
-        """Begin with the list of members of a folder, and forget the results of earlier lists."""
+        """Begin with the members of a folder, and forget the results of earlier ones."""
         self._stop()
         self._run = _Run(folder)
         self._run.start()
 
-    def see(self, line: bytes) -> None:
-        """Add one line of the list."""
-        if line[:1] == b"l" and self._run is not None:
-            self._run.add(line)
+    def see(self, name: str) -> None:
+        """Add a symbolic link, by its name in the folder."""
+        if self._run is not None:
+            self._run.add(name)
 
     def found(self) -> tuple[list[str], int | None]:
         """The first names in the folder, and the number of broken links; None if a link does not answer."""
@@ -66,22 +64,19 @@ class _Run(threading.Thread):
         self.count = 0
         self.overflowed = False
         self._folder = folder
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
-    def add(self, line: bytes) -> None:
-        if self._lines.qsize() < _WAITING_AT_MOST:
-            self._lines.put(line)
+    def add(self, name: str) -> None:
+        if self._waiting.qsize() < _WAITING_AT_MOST:
+            self._waiting.put(name)
         else:
             self.overflowed = True
 
     def end(self) -> None:
-        self._lines.put(None)
+        self._waiting.put(None)
 
     def run(self) -> None:
-        for line in iter(self._lines.get, None):
-            name = name_in(line)
-            if name is None:
-                continue
+        for name in iter(self._waiting.get, None):
             try:
                 os.stat(os.path.join(self._folder, name))
             except OSError as problem:

@@ -15,20 +15,7 @@ from ..repository.errors import DamagedArchive
 from ..repository.segments import READ_BYTES
 from ..repository.verified_stream import VerifiedStream
 from ..storage.base import Storage
-from ..system import process
 from .codec import codec_for
-from .compress import Feeder
-
-
-def _through_program(argv: list[str], stored: io.RawIOBase, where: str) -> Iterator[bytes]:
-    with process.Program(argv, stdin=process.PIPE, stdout=process.PIPE) as program:
-        feeder = Feeder(stored, program.stdin)
-        yield from _blocks(program.stdout)
-        feeder.join()
-        if feeder.failure is not None:
-            raise feeder.failure
-        if program.wait() != 0:
-            raise DamagedArchive(f"The data of {where} does not decompress: {program.said()}.")
 
 
 def _blocks(stream: IO[bytes]) -> Iterator[bytes]:
@@ -53,17 +40,13 @@ def plain_stream(storage: Storage, backup: StoredBackup) -> Iterator[Iterator[by
 
     Reading raises DamagedArchive or StorageError; the blocks before are then an incomplete archive.
     """
-    codec = codec_for(backup.manifest.codec)
-    stored = VerifiedStream(storage, backup.folder, backup.manifest.segments)
-    argv = codec.reader_argv()
-    expected = backup.manifest.stream_bytes
+    codec = codec_for(backup.first.codec)
+    stored = VerifiedStream(storage, backup.folder, backup.first.segments)
+    expected = backup.first.stream_bytes
 
     def blocks() -> Iterator[bytes]:
         total = 0
-        if argv is not None:
-            source = _through_program(argv, stored, backup.folder)
-        else:
-            source = _blocks(codec.reader(cast(BinaryIO, io.BufferedReader(stored, READ_BYTES))))
+        source = _blocks(codec.reader(cast(BinaryIO, io.BufferedReader(stored, READ_BYTES))))
         try:
             for block in source:
                 total += len(block)

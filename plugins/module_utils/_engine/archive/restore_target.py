@@ -52,7 +52,7 @@ def check_target(target: str) -> str:
 
 
 class Staging:
-    """The folder inside the target that has the tree until it is complete.
+    """The folder inside the target that has the tree until it is complete, and `beside` it what a restore needs meanwhile.
 
     It is locked while the restore runs; an unlocked one is a leftover, which the next restore removes.
     """
@@ -74,6 +74,8 @@ class Staging:
                 self._folder = os.path.join(self._target, self._make_folder())
                 self.tree = os.path.join(self._folder, "tree")
                 os.mkdir(self.tree, 0o700)
+                self.beside = os.path.join(self._folder, "beside")
+                os.mkdir(self.beside, 0o700)
             except OSError as problem:
                 raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
 

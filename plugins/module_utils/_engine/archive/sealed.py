@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, Callable
+from typing import Callable
 
+from ..repository.public_manifest import SealedWith
 from ..repository.verified import VerifiedObject
 from ..storage.base import Buffer
 
@@ -49,7 +50,7 @@ class Sealing(ABC):
         """An object, for parts of it. Raises DamagedArchive, StorageError, or ArchiveError without the right key."""
 
     @abstractmethod
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> SealedWith | None:
         """The field ``sealing`` of a manifest."""
 
 
@@ -84,5 +85,5 @@ class Unsealed(Sealing):
     def open(self, stored: VerifiedObject) -> Opened:
         return _AsStored(stored)
 
-    def describe(self) -> dict[str, Any] | None:
+    def describe(self) -> SealedWith | None:
         return None

@@ -13,9 +13,12 @@ from typing import Callable
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
 from ..system.file_names import shown
+from .details import Details
 from .errors import ArchiveError, DamagedArchive, ForeignBackup
-from .manifest import MOST_LEVEL, Manifest, digest, parse_manifest
+from .manifest import MOST_LEVEL, Manifest, digest, parse_manifest, version_in
 from .names import check_name
+from .public_manifest import FORMAT_VERSION as SECOND
+from .public_manifest import PublicManifest, parse_public
 from .shape import LATEST_SECONDS
 from .stored_set import MANIFEST_NAME, StoredSet, read_manifest
 from .survey import Survey
@@ -34,11 +37,29 @@ def set_folder(hostname: str, backup_name: str) -> str:
 
 @dataclass(frozen=True)
 class StoredBackup:
-    """A manifest, its folder, and the SHA-256 of its stored form."""
+    """A manifest, its folder, and the SHA-256 of its stored form.
 
-    manifest: Manifest
+    `details` are there if they are known already: those of version 1 are in the manifest itself.
+    """
+
+    manifest: Manifest | PublicManifest
     folder: str
     manifest_sha256: str
+    details: Manifest | Details | None = None
+
+    @property
+    def first(self) -> Manifest:
+        """The manifest of a backup of version 1."""
+        if not isinstance(self.manifest, Manifest):
+            raise TypeError(f"{self.folder} is not of version 1")
+        return self.manifest
+
+    @property
+    def known(self) -> Manifest | Details:
+        """The details, which have been read before."""
+        if self.details is None:
+            raise ValueError(f"the details of {self.folder} were not read")
+        return self.details
 
 
 class BackupSet(StoredSet[StoredBackup]):
@@ -157,12 +178,16 @@ def _load(storage: Storage, set_name: str, name: str) -> StoredBackup:
     folder = f"{set_name}/{name}"
     where = f"{folder}/{MANIFEST_NAME} of {storage.describe()}"
     stored = read_manifest(storage, f"{folder}/{MANIFEST_NAME}")
-    manifest = parse_manifest(stored, where)
+    if version_in(stored) == SECOND:
+        manifest: Manifest | PublicManifest = parse_public(stored, where)
+        details = None
+    else:
+        manifest = details = parse_manifest(stored, where)
     if f"{manifest.hostname}_{manifest.backup_name}/{manifest.folder}" != folder:
         raise DamagedArchive(
             f"{where} says that it belongs in the folder {manifest.hostname}_{manifest.backup_name}/{manifest.folder}."
         )
-    return StoredBackup(manifest, folder, digest(stored))
+    return StoredBackup(manifest, folder, digest(stored), details)
 
 
 @dataclass

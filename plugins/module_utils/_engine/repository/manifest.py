@@ -31,6 +31,7 @@ MOST_LEVEL = 999_999
 AHEAD_SECONDS = 300
 _FOLDER = r"[0-9]{1,12}_[0-9]{1,6}"
 _ZEROS = "0" * 64
+_VERSION = re.compile(rb'"format_version": ([0-9]{1,9}),')
 _SELF = re.compile(rb'"self_sha256": "([0-9a-f]{64})"')
 
 
@@ -200,6 +201,12 @@ _SHAPE = shape.record(
         "sealing": shape.optional(shape.facts),
     }
 )
+
+
+def version_in(stored: bytes) -> int | None:
+    """The version of the format that stored bytes claim to have, for the choice of a parser; None if they are no such thing."""
+    found = _VERSION.search(stored, 0, 256)
+    return None if found is None else int(found.group(1))
 
 
 def parse_manifest(stored: bytes, where: str) -> Manifest:

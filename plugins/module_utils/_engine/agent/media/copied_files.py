@@ -18,6 +18,7 @@ from ...archive.codec import Codec, codec_for
 from ...archive.create import ArchivePlan, create_archive
 from ...archive.links import BrokenLinks
 from ...archive.scan import expected_size
+from ...archive.sealed import Sealing, Unsealed
 from ...archive.snar import CannotContinue
 from ...archive.tar import Source, below
 from ...consistency.live import Live
@@ -54,6 +55,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
         super().__init__(options, Containers(options.init))
         self._storage_for = storage_for
         self._consistency = consistency
+        self.sealing: Sealing = Unsealed()
 
     def source(self) -> Tree:
         """Raises OptionError if ``path_to_backup`` cannot be read, or its backup could not be told from another one."""
@@ -112,14 +114,14 @@ class CopiedFiles(Copied[BackupSet, Tree]):
     def plan(self, source: Tree, sets: Sequence[BackupSet], now: float) -> dict[str, Any]:
         """With the level and the reason for it."""
         self._consistency.check(self.options, source.source, sets[0].folder)
-        level, parent = file_levels.plan_backup(self.options, sets, source.source, source.path, now)
+        level, parent = file_levels.plan_backup(self.options, sets, source.source, source.path, self.sealing, now)
         return results.described(self.options, source.path, level, parent)
 
     def store(self, run: Run[BackupSet], source: Tree) -> dict[str, Any]:
         """Archive a consistent source."""
         options, sets = self.options, run.working
         timestamp, ahead = next_timestamp(sets, run.started)
-        level, parent = file_levels.plan_backup(options, sets, source.source, source.path, run.started)
+        level, parent = file_levels.plan_backup(options, sets, source.source, source.path, self.sealing, run.started)
         with ExitStack() as stack:
             held = stack.enter_context(self._consistency.read(options, source.source, sets[0].folder))
             links = stack.enter_context(BrokenLinks())
@@ -131,8 +133,9 @@ class CopiedFiles(Copied[BackupSet, Tree]):
                 backup_id=uuid.uuid4().hex,
                 timestamp=timestamp,
                 level=level.level,
-                parent=parent,
-                parent_storage=sets[0].storage,
+                sealing=self.sealing,
+                chain=[] if parent is None else sets[0].chain(parent),
+                storage=sets[0].storage,
                 set_folder=sets[0].folder,
                 codec=source.codec,
                 segment_bytes=options.max_segment_size,
@@ -146,7 +149,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
                 stored, census = _create(plan, run.fan_out, run.progress)
             except CannotContinue as obstacle:
                 level, parent = LevelPlan(0, None, str(obstacle)), None
-                stored, census = _create(replace(plan, level=0, parent=None), run.fan_out, run.progress)
+                stored, census = _create(replace(plan, level=0, chain=[]), run.fan_out, run.progress)
             read_from = os.path.normpath(os.path.join(held.source.folder, held.source.single_file or ""))
             seen = results.Seen(
                 read_from if held.snapshot else "",

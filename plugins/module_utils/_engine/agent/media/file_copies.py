@@ -8,8 +8,10 @@ import os
 from collections.abc import Sequence
 
 from ...action.options import OptionError
+from ...archive import chain as chains
 from ...archive import restore_target, tree_comparison
-from ...archive.extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
+from ...archive.extract import Extracted
+from ...archive.sealed import Sealing
 from ...archive.written import LISTED_AT_MOST, Placed
 from ...progress import Progress
 from ...repository.backup_set import StoredBackup
@@ -19,25 +21,30 @@ from ...system.scratch import need_room, scratch_folder
 
 
 def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
-    progress.begin(phase, sum(one.manifest.source_bytes for one in chain))
+    progress.begin(phase, sum(one.known.source_bytes for one in chain))
 
 
 def restore_into(
-    storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress
+    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, target: str, progress: Progress
 ) -> tuple[Extracted, Placed]:
     """Restore a chain; the target becomes visible as a whole, and is unchanged if this fails."""
-    whole_folder = chain[-1].manifest.single_file is None
+    whole_folder = chain[-1].known.single_file is None
     _begin(progress, "restore", chain)
     try:
         with restore_target.staging(target, with_root=whole_folder) as stage:
-            met = replay_chain(storage, chain, stage.tree, progress)
+            met = chains.extract(storage, chain, sealing, stage.tree, stage.beside, progress)
             return met, stage.place(with_root=whole_folder)
     finally:
         progress.end()
 
 
 def prove(
-    storage: Storage, chain: Sequence[StoredBackup], check: str, compare_to: str | None, progress: Progress
+    storage: Storage,
+    chain: Sequence[StoredBackup],
+    sealing: Sealing,
+    check: str,
+    compare_to: str | None,
+    progress: Progress,
 ) -> list[str]:
     """Read a chain as `check` says; the differences from the folder `compare_to`, if given. Raises DamagedArchive."""
     if check == "segments":
@@ -45,43 +52,45 @@ def prove(
     else:
         _begin(progress, "verify", chain)
     try:
-        for one in chain:
-            check_side_objects(storage, one)
-            if check == "segments":
-                check_segments(storage, one, progress)
-            elif check == "stream":
-                check_stream(storage, one, progress)
-        if check == "restore":
-            return _compare(storage, chain, compare_to, progress)
+        if check == "segments":
+            for one in chain:
+                chains.check_stored(storage, one, progress)
+        elif check == "stream":
+            chains.check_content(storage, chain, sealing, progress)
+        else:
+            return _compare(storage, chain, sealing, compare_to, progress)
         return []
     finally:
         progress.end()
 
 
-def _restore_aside(storage: Storage, chain: Sequence[StoredBackup], scratch: str, progress: Progress) -> str:
+def _restore_aside(
+    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, scratch: str, progress: Progress
+) -> str:
     """Restore the tree below a scratch folder; returns its path."""
     target = os.path.join(scratch, "tree")
     with restore_target.staging(target, with_root=True) as stage:
-        replay_chain(storage, chain, stage.tree, progress)
+        chains.extract(storage, chain, sealing, stage.tree, stage.beside, progress)
         stage.place(with_root=True)
     return target
 
 
 def _need_room_for(chain: Sequence[StoredBackup]) -> None:
-    # A level is unpacked as a whole; if a program compressed it, only the stored size is known.
-    need_room(
-        max(one.manifest.stream_bytes or one.manifest.stored_bytes for one in chain), "a scratch copy to compare with"
-    )
+    # Of each level as much as is in it is unpacked; version 1 may not know how much that is.
+    sizes = [one.known.stream_bytes or one.manifest.stored_bytes for one in chain]
+    need_room(max(sizes), "a scratch copy to compare with")
 
 
-def would_place(storage: Storage, chain: Sequence[StoredBackup], target: str, progress: Progress) -> Placed:
+def would_place(
+    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, target: str, progress: Progress
+) -> Placed:
     """The changes that a restore into a target with files would make; files that are only there do not count."""
     _need_room_for(chain)
     placed = Placed()
     with scratch_folder() as scratch:
-        restored = _restore_aside(storage, chain, scratch, progress)
+        restored = _restore_aside(storage, chain, sealing, scratch, progress)
         found = tree_comparison.compare(restored, target, owner=os.geteuid() == 0)
-        if chain[-1].manifest.single_file is not None and found.unlike.pop("", None) is None:
+        if chain[-1].known.single_file is not None and found.unlike.pop("", None) is None:
             found.equal -= 1  # the folder around a single file is not restored
         new = set(found.only_left)
         # A restore counts a new folder once, with all its contents.
@@ -93,10 +102,12 @@ def would_place(storage: Storage, chain: Sequence[StoredBackup], target: str, pr
     return placed
 
 
-def _compare(storage: Storage, chain: Sequence[StoredBackup], folder: str | None, progress: Progress) -> list[str]:
+def _compare(
+    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, folder: str | None, progress: Progress
+) -> list[str]:
     if folder is not None and not os.path.isdir(folder):
         raise OptionError(f"compare_to {shown(folder)} is not a folder.")
     _need_room_for(chain)
     with scratch_folder() as scratch:
-        restored = _restore_aside(storage, chain, scratch, progress)
+        restored = _restore_aside(storage, chain, sealing, scratch, progress)
         return [] if folder is None else tree_comparison.differences(folder, restored, os.geteuid() == 0, "the backup")

@@ -13,15 +13,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...action.options import Options
+from ...archive.open_backup import open_backup, with_details
+from ...archive.sealed import Sealing
 from ...archive.tar import Source
 from ...repository.backup_set import BackupSet, StoredBackup
-from ...repository.errors import DamagedArchive, ForeignBackup
+from ...repository.details import Details
+from ...repository.errors import ArchiveError, DamagedArchive, ForeignBackup
 from ...repository.levels import LevelPlan, LevelPolicy, plan_level
 from ...repository.manifest import Manifest
-from ...repository.segments import open_verified
-from ...storage.base import Storage
+from ...repository.public_manifest import PublicManifest
 from ...storage.errors import StorageError
 from ...system.file_names import shown
+
+_READ_BYTES = 1 << 20
 
 
 def generation(backup_set: BackupSet) -> list[StoredBackup]:
@@ -47,8 +51,8 @@ def newest(backup_set: BackupSet) -> StoredBackup | None:
 
 
 def plan_backup(
-    options: Options, sets: Sequence[BackupSet], source: Source, path: str, now: float
-) -> tuple[LevelPlan[Manifest], StoredBackup | None]:
+    options: Options, sets: Sequence[BackupSet], source: Source, path: str, sealing: Sealing, now: float
+) -> tuple[LevelPlan[Manifest | PublicManifest], StoredBackup | None]:
     """The level of the next backup and the backup that it continues, the same one in every storage.
 
     `path` is the path to back up, `now` is in seconds since 1970. Raises ForeignBackup if the folder of the backup
@@ -72,17 +76,30 @@ def plan_backup(
     if plan.parent is None:
         return plan, None
     parent = next(backup for backup in earlier if backup.manifest is plan.parent)
-    obstacle = _blind_to_changes(parent, source, path) or _broken(sets[0], parent)
+    try:
+        parent = with_details(sets[0].storage, parent, sealing)
+        obstacle = _other_format(parent, sealing) or _blind_to_changes(parent.known, source, path)
+        obstacle = obstacle or _broken(sets[0], parent, sealing)
+    except (ArchiveError, StorageError) as problem:
+        obstacle = f"the earlier backups cannot be continued: {problem}"
     return _full(obstacle) if obstacle else (plan, parent)
 
 
-def _full(reason: str) -> tuple[LevelPlan[Manifest], None]:
+def _full(reason: str) -> tuple[LevelPlan[Manifest | PublicManifest], None]:
     return LevelPlan(0, None, reason), None
 
 
-def _blind_to_changes(parent: StoredBackup, source: Source, path: str) -> str | None:
+def _other_format(parent: StoredBackup, sealing: Sealing) -> str | None:
+    """The reason why a level of this release cannot be put on the parent."""
+    if not isinstance(parent.manifest, PublicManifest):
+        return "the earlier backups have the format of an earlier release"
+    if sealing.describe() != parent.manifest.sealing:
+        return "the earlier backups are sealed in another way"
+    return None
+
+
+def _blind_to_changes(manifest: Manifest | Details, source: Source, path: str) -> str | None:
     """The reason why tar, which compares names, inodes of folders and times, would overlook a change since the parent."""
-    manifest = parent.manifest
     if manifest.path != shown(path):
         return "the earlier backups are of another path"
     if manifest.real_path != shown(os.path.realpath(path)):
@@ -110,12 +127,13 @@ def _changes(before: Mapping[str, Any], source: Source, path: str) -> list[str]:
     return changed
 
 
-def _broken(backup_set: BackupSet, parent: StoredBackup) -> str | None:
+def _broken(backup_set: BackupSet, parent: StoredBackup, sealing: Sealing) -> str | None:
     """The reason why an increment on the parent could not be restored, as far as metadata tell."""
-    storage: Storage = backup_set.storage
     try:
         backup_set.chain(parent)
-        open_verified(storage, parent.folder, parent.manifest.snar).close()
+        with open_backup(backup_set.storage, parent, sealing) as opened, opened.plain("snar") as snar:
+            while snar.read(_READ_BYTES):
+                pass
     except (DamagedArchive, StorageError) as problem:
         return f"the earlier backups cannot be continued: {problem}"
     return None

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...action.options import Options
 from ...archive import restore_target
+from ...archive.open_backup import with_details
 from ...archive.written import Placed
 from ...consistency.source import Consistent
 from ...progress import Progress
@@ -33,6 +34,11 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         options = self.options
         containers = (options.container, *(one.get("container") for one in options.storages))
         return not any((options.backup_name, options.hostname, *containers))
+
+    def find(self, one: BackupSet) -> Copy[BackupSet]:
+        """With the details of each level."""
+        found = super().find(one)
+        return Copy(one, [with_details(one.storage, level, self.sealing) for level in found.chain])
 
     def check_target(self) -> None:
         """Raises OptionError or ArchiveError, the latter also for one that is not empty, unless ``overwrite``."""
@@ -61,11 +67,11 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         if dry_run and is_empty:
             return {**about, "changed": True, "outcome": "planned"}
         if dry_run:
-            would = file_copies.would_place(storage, copy.chain, target, progress)
+            would = file_copies.would_place(storage, copy.chain, self.sealing, target, progress)
             return {**about, **_placed(would), "outcome": "planned"}
-        met, placed = file_copies.restore_into(storage, copy.chain, target, progress)
+        met, placed = file_copies.restore_into(storage, copy.chain, self.sealing, target, progress)
         not_restored = met.not_restored + placed.not_restored
-        unreadable = copy.manifest.unreadable
+        unreadable = copy.stored.known.unreadable
         return {
             **about,
             **_placed(placed),
@@ -79,7 +85,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
 
     def prove(self, copy: Copy[BackupSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
         """Check sizes and hashes, or read the chain through tar, or restore it into a scratch folder."""
-        return file_copies.prove(copy.backup_set.storage, copy.chain, check, compare_to, progress)
+        return file_copies.prove(copy.backup_set.storage, copy.chain, self.sealing, check, compare_to, progress)
 
     def prove_twin(self, copy: Copy[BackupSet], check: str, progress: Progress) -> None:
         """As `prove` does, without a comparison."""
@@ -104,7 +110,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
                 if options.backup_name in (None, backup_name) and options.hostname in (None, hostname):
                     surveys.append(survey)
             for survey in surveys:
-                backups += [results.listed(storage, one) for one in survey.backups]
+                backups += [results.listed(storage, with_details(storage, one, self.sealing)) for one in survey.backups]
                 incomplete += survey.incomplete
                 damaged += survey.damaged
         return {"backups": backups, "incomplete": incomplete, "damaged": damaged}

@@ -274,6 +274,7 @@ def _done(
         cli=backup_command(work.options, None, None),
         path=f"cindernative:{volume['id']}",
         source_bytes=size,
+        consistency=manifest.consistency,
         stored_bytes=None,
         time_started=started,
         time_ended=time.time(),

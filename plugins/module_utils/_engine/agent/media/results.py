@@ -71,6 +71,8 @@ def done(options: Options, stored: StoredImage, run: Run[ImageSet], problems: Se
         outcome="success",
         path=manifest.source,
         source_bytes=manifest.stored_bytes,
+        consistency=manifest.consistency,
+        hold=manifest.hold,
     )
     own = {
         **own_record(manifest.medium, manifest.resource_id, manifest.resource_name),

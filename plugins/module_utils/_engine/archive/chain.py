@@ -1,0 +1,128 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Restore and check the chain of a backup, whatever the version of its format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+
+from ..progress import Progress
+from ..repository.backup_set import StoredBackup
+from ..repository.errors import DamagedArchive
+from ..repository.public_manifest import PublicManifest
+from ..repository.trees import LEAF_BYTES
+from ..repository.verified import BackupObjects
+from ..storage.base import Storage
+from ..system.scratch import scratch_folder
+from .catalogue_writer import CatalogueWriter
+from .extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
+from .extraction import Extraction, StoredLevel
+from .member_stream import MemberStream
+from .open_backup import OpenBackup, open_backup
+from .plan import final_state
+from .records import GONE, encode, read_records
+from .sealed import Sealing
+
+_STEP_BYTES = 8 * LEAF_BYTES
+
+
+def is_first_version(chain: Sequence[StoredBackup]) -> bool:
+    """Whether a chain has the format of version 1. A chain has one version."""
+    return not isinstance(chain[-1].manifest, PublicManifest)
+
+
+def extract(
+    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, folder: str, beside: str, progress: Progress
+) -> Extracted:
+    """Bring the final state of a chain into an empty folder; `beside` is another one, for what is in between.
+
+    Both are on one file system, and only this user can enter them. Raises DamagedArchive, StorageError, OSError, or ArchiveError
+    if tar failed; the folder is then of no use.
+    """
+    if is_first_version(chain):
+        return replay_chain(storage, chain, folder, progress)
+    with ExitStack() as stack:
+        levels = [stack.enter_context(open_backup(storage, one, sealing)) for one in chain]
+        scratch = stack.enter_context(scratch_folder())
+        stored = [StoredLevel(level.catalogue, level.data) for level in levels]
+        extraction = stack.enter_context(Extraction(stored, scratch))
+        extraction.take(final_state([level.catalogue for level in levels]))
+        return extraction.into(folder, beside, lambda content_bytes: progress.advance(done_bytes=content_bytes))
+
+
+def check_stored(storage: Storage, one: StoredBackup, progress: Progress) -> None:
+    """Compare every stored byte of a level with its manifest. Raises DamagedArchive or StorageError."""
+    if not isinstance(one.manifest, PublicManifest):
+        check_side_objects(storage, one)
+        check_segments(storage, one, progress)
+        return
+    with BackupObjects(storage, one.folder, one.manifest.objects) as objects:
+        for entry in one.manifest.objects:
+            stored = objects.object(entry.name)
+            for begin in range(0, entry.bytes, _STEP_BYTES):
+                end = min(entry.bytes, begin + _STEP_BYTES)
+                stored.read(begin, end)
+                progress.advance(done_bytes=end - begin)
+
+
+def check_content(storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, progress: Progress) -> None:
+    """Read all levels of a chain as a restore does, and compare the streams with their catalogues.
+
+    Raises DamagedArchive or StorageError.
+    """
+    if is_first_version(chain):
+        for one in chain:
+            check_side_objects(storage, one)
+            check_stream(storage, one, progress)
+        return
+    with ExitStack() as stack:
+        levels = [stack.enter_context(open_backup(storage, one, sealing)) for one in chain]
+        for level in levels:
+            _check_level(level, progress)
+        for _planned in final_state([level.catalogue for level in levels]):
+            pass  # it refuses what could write elsewhere
+
+
+def _check_level(level: OpenBackup, progress: Progress) -> None:
+    """Compare the stream of a level with its catalogue, and read what the next level would need."""
+    with scratch_folder() as scratch, CatalogueWriter(level.folder, scratch) as writer:
+        members = MemberStream(level.folder, writer.add)
+        with level.data.read() as blocks:
+            for block in blocks:
+                progress.advance(done_bytes=members.check(block))
+        members.finish()
+        made = writer.records()
+        with level.plain("catalogue") as stored:
+            expected = (
+                encode(member._replace(map=b""))
+                for batch in read_records(stored, level.folder)
+                for member in batch.members
+                if member.kind != GONE
+            )
+            if not _are_equal(expected, made):
+                raise DamagedArchive(f"The stream of {level.folder} is not what its catalogue says.")
+    if writer.counts != level.details.counts:
+        raise DamagedArchive(f"{level.folder} has other members than its details say.")
+    with level.plain("snar") as snar:
+        while snar.read(LEAF_BYTES):
+            pass
+
+
+def _are_equal(records: Iterable[bytes], blocks: Iterable[bytes]) -> bool:
+    """Whether records, one after the other, are what some blocks are."""
+    source = iter(records)
+    rest = b""
+    for block in blocks:
+        parts, size = [rest], len(rest)
+        while size < len(block):
+            record = next(source, None)
+            if record is None:
+                return False
+            parts.append(record)
+            size += len(record)
+        rest = b"".join(parts)
+        if not rest.startswith(block):
+            return False
+        rest = rest[len(block) :]
+    return not rest and next(source, None) is None
