@@ -28,6 +28,7 @@ _END = b"\0\0"
 _OWNERS = frozenset({b"uid", b"gid", b"uname", b"gname"})
 _TIME = re.compile(rb"-?[0-9]{1,19}(?:\.[0-9]{1,9})?")
 _DEVICES = (b"b", b"c")
+_NOWHERE = frozenset({b"", b".", b".."})
 _PERMISSIONS = re.compile(rb"0{3}[0-7]{4}\0")
 _KNOWN_OWNERS = 4096
 _BATCH_BYTES = 1 << 16
@@ -77,7 +78,7 @@ class CatalogueWriter:
                 link = relative(link)
                 self._links.add(b"%b\0\0%020d%b" % (order_key(link), begin, below))
             if kind in _DEVICES:
-                extent = b"%d,%d" % (octal(fields[9][:8]), octal(fields[9][8:]))
+                extent = b"%d,%d" % (octal(fields[7][:8]), octal(fields[7][8:]))
             else:
                 extent = b"%d" % size
                 self.content_bytes += size
@@ -87,14 +88,14 @@ class CatalogueWriter:
             elif not _TIME.fullmatch(mtime):
                 raise Strange(f"an odd time of {told(name)}")
             if _OWNERS.isdisjoint(records):
-                ids = fields[1] + fields[8]
+                ids = fields[1] + fields[6]
                 owner = self._owners.get(ids)
                 if owner is None:
-                    owner = self._owner(fields[1], fields[8], {})
+                    owner = self._owner(fields[1], fields[6], {})
                     if len(self._owners) < _KNOWN_OWNERS:
                         self._owners[ids] = owner
             else:
-                owner = self._owner(fields[1], fields[8], records)
+                owner = self._owner(fields[1], fields[6], records)
         except Strange as problem:
             raise UnsafeArchive(
                 f"{self._where} is refused: it brings {problem}, which its writer does not store."
@@ -202,13 +203,12 @@ def relative(name: bytes) -> bytes:
     """A name of tar (``./a/b``, ``./a/``) as a catalogue has it. Raises Strange if it leads elsewhere."""
     if name in (TOP, _BELOW):
         return b""
-    if name[-1:] == b"/":
-        name = name[:-1]
-    if name[:2] != _BELOW or len(name) > MOST_NAME_BYTES:
+    below = name[2:-1] if name[-1:] == b"/" else name[2:]
+    if name[:2] != _BELOW or len(name) > MOST_NAME_BYTES or b"//" in name:
         raise Strange(f"the name {told(name[:MOST_NAME_BYTES])}")
-    if b"//" in name or b"/./" in name or b"/../" in name or name.endswith((b"/.", b"/..", b"/")):
+    if (b"/." in below or below[:1] in b".") and not _NOWHERE.isdisjoint(below.split(b"/")):
         raise Strange(f"the name {told(name)}")
-    return name[2:]
+    return below
 
 
 def _name(key: bytes) -> bytes:

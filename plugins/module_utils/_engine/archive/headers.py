@@ -39,9 +39,9 @@ def padded(size: int) -> int:
     return (size + BLOCK - 1) & -BLOCK
 
 
-#: name; mode, uid and gid; size; mtime; sum; kind; link; magic and version; owner and group; device; the rest.
-_FIELDS = struct.Struct("100s24s12s12s8sB100s8s64s16s167s")
-Fields = tuple[bytes, bytes, bytes, bytes, bytes, int, bytes, bytes, bytes, bytes, bytes]
+#: name; mode, uid and gid; size; mtime; kind; link; owner and group; device.
+Fields = tuple[bytes, bytes, bytes, bytes, int, bytes, bytes, bytes]
+_STRUCT = struct.Struct("100s24s12s12s6s2sB100s8s64s16s167s")
 _SUM, _BEHIND_SUM = 148, 156
 #: The sum of its own field, which counts as blanks, less 1 for each of the two numbers from which Adler-32 begins.
 _OWN_SUM = 8 * ord(" ") - 2
@@ -49,16 +49,15 @@ _OWN_SUM = 8 * ord(" ") - 2
 
 def fields_at(block: bytes, position: int) -> Fields:
     """The fields of the header that begins there. Raises Strange if tar would not accept it, or could read others from it."""
-    fields: Fields = _FIELDS.unpack_from(block, position)
-    told = fields[4]
-    if fields[7] != _MAGIC or fields[10] != _NOTHING or told[6:] != b"\0 " or not told[:6].isdigit():
+    name, ids, size, mtime, told, tail, kind, link, magic, owners, device, rest = _STRUCT.unpack_from(block, position)
+    if magic != _MAGIC or rest != _NOTHING or tail != b"\0 " or not told.isdigit():
         raise Strange("something that is no header")
     # The lower half of Adler-32 is the sum of all bytes modulo 65521, and less than 256 bytes have a lower one.
     before = zlib.adler32(block[position : position + _SUM]) & 0xFFFF
     behind = zlib.adler32(block[position + _BEHIND_SUM : position + _UNUSED]) & 0xFFFF
     try:
-        if before + behind + _OWN_SUM == int(told[:6], 8):
-            return fields
+        if before + behind + _OWN_SUM == int(told, 8):
+            return name, ids, size, mtime, kind, link, owners, device
     except ValueError:
         pass
     raise Strange("a header with a wrong sum")
@@ -92,8 +91,10 @@ def text(value: bytes) -> bytes:
 
 def read_records(body: bytes) -> dict[bytes, bytes]:
     """The records of an extended header: a length, a blank, a key, an equals sign, a value, a line break. Raises Strange."""
-    found: dict[bytes, bytes] = {}
     position, size = 0, len(body)
+    if body[2:9] == b" mtime=" and body[:2] == b"%d" % size and body.find(b"\n") == size - 1:
+        return {b"mtime": body[9:-1]}  # as almost always
+    found: dict[bytes, bytes] = {}
     while position < size:
         blank = body.find(b" ", position, position + _DIGITS + 1)
         end = position + number(body[position : max(blank, position)])

@@ -8,6 +8,7 @@ refused, so that tar and this module cannot read one stream in two ways.
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Callable, NamedTuple
 
 from ..system.file_names import shown
@@ -42,6 +43,7 @@ _SPARSE = frozenset({b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name
 _MOST_BEHIND = BLOCK + 131072
 _NOTHING = bytes(BLOCK)
 _NOWHERE = (b"", b".", b"..")
+_NO_RECORDS: frozenset[bytes] = frozenset()
 
 
 class FoundMember(NamedTuple):
@@ -139,7 +141,7 @@ class MemberStream:
                 break
             fields = fields_at(block, position)
             records: dict[bytes, bytes] = {}
-            if fields[5] == _EXTENDED:
+            if fields[4] == _EXTENDED:
                 size = octal(fields[2])
                 if size > MOST_EXTENDED:
                     raise Strange(f"an extended header of {size} bytes")
@@ -153,10 +155,14 @@ class MemberStream:
             position += BLOCK
             size = self._member(fields, records, base + begin, position - begin)
             if size:
-                self._count(size, end - position)
+                behind = position + padded(size)
+                if behind <= end:
+                    self.content_bytes += size
+                else:
+                    self._count(size, end - position)
                 if self._map is not None:
-                    self._read_map(block[position : position + padded(size)])
-                position += padded(size)
+                    self._read_map(block[position:behind])
+                position = behind
         if not self._ended:
             self._begun += block[position:]
         else:
@@ -182,21 +188,21 @@ class MemberStream:
 
     def _member(self, fields: Fields, records: dict[bytes, bytes], begin: int, headers: int) -> int:
         """Check one member, and show it; returns the number of bytes of content that follow."""
-        kind = _KINDS.get(fields[5])
+        kind = _KINDS.get(fields[4])
         if kind is None:
-            raise Strange(f"a member of the kind {chr(fields[5])!r}")
-        sparse = _SPARSE & records.keys()
-        if b"GNU.sparse.name" in records or b"path" in records:
-            name = text(records.get(b"GNU.sparse.name", records.get(b"path", b"")))
-        else:
-            name = fields[0].partition(b"\0")[0]
+            raise Strange(f"a member of the kind {chr(fields[4])!r}")
+        name = fields[0].partition(b"\0")[0]
+        sparse: AbstractSet[bytes] = _NO_RECORDS
+        if len(records) > 1 or b"mtime" not in records:
+            sparse = _SPARSE & records.keys()
+            name = text(records.get(b"GNU.sparse.name", records.get(b"path", name)))
         folder = kind == b"d"
         last = (name[:-1] if folder and name.endswith(b"/") else name).rpartition(b"/")[2]
         if last in _NOWHERE and not (folder and name in (b".", b"./")):
             raise Strange(f"the name {told(name)}")
         link = b""
         if kind in b"lh":
-            link = text(records.get(b"linkpath", fields[6].partition(b"\0")[0]))
+            link = text(records.get(b"linkpath", fields[5].partition(b"\0")[0]))
             if kind == b"h" and link.rpartition(b"/")[2] in _NOWHERE:
                 raise Strange(f"a link to {told(link)}")
         if sparse and (
