@@ -111,7 +111,7 @@ class Chain:
                 with open(snar, "wb") as settled:
                     began = settle(io.BytesIO(parent.snar), settled, self.source.folder, unread, names.add)
             names.done()
-            gone = Gone(where, names, writer.gone, unread)
+            gone = Gone(where, names, lambda name, _was_folder: writer.gone(name), unread)
 
             def see(found: FoundMember) -> None:
                 writer.add(found)

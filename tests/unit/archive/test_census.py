@@ -10,6 +10,8 @@ import tracemalloc
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import census, tar
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.gone import ParentNames
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.member_stream import FoundMember
 from ansible_collections.freezer.backup.tests.support.sets import Set
 from ansible_collections.freezer.backup.tests.support.trees import write
 
@@ -48,17 +50,35 @@ def test_a_single_file_protects_itself(some):
     assert told(result) == (1, 0, 0, 0)
 
 
-def test_hundreds_of_thousands_of_names_take_a_few_megabytes():
-    counted = census.Census(tar.Source("/source"))
+def test_a_folder_and_a_file_that_change_places_are_deleted_both(some):
+    some.backup()
+    shutil.rmtree(some.source / "d" / "e")
+    (some.source / "d" / "e").write_text("a file")
+    (some.source / "b").unlink()
+    (some.source / "b").mkdir()
+    assert told(some.backup()) == (3, 3, 2, 1)
+
+
+def test_hundreds_of_thousands_of_names_take_a_few_megabytes(tmp_path):
     entries = b"".join(b"Na file with a rather long name, number %d\0" % number for number in range(1000))
     tracemalloc.start()
     try:
-        for number in range(200):
-            folder = b"0\x001\x002\x003\x004\0./folder %d\0%b" % (number, entries)
-            counted.before.add(folder)
-            if number:
-                counted.now.add(folder)
-        assert (counted.deleted_files, counted.deleted_folders, len(counted.now.files)) == (1000, 1, 199_000)
+        with ParentNames(str(tmp_path)) as names:
+            for number in range(200):
+                names.add(b"0\x001\x002\x003\x004\0./folder %d\0%b" % (number, entries[:-1]))
+            names.done()
+            counted = census.Census(tar.Source("/source"), names)
+            for number in range(1, 200):
+                counted.see(
+                    FoundMember(b"d", b"./folder %d/" % number, b"", 0, 0, 0, None, {b"GNU.dumpdir": entries + b"\0"})
+                )
+            counted.gone(b"folder 0", True)
+        assert (counted.deleted_files, counted.deleted_folders, counted.files, counted.folders) == (
+            1000,
+            1,
+            199_000,
+            199,
+        )
         assert tracemalloc.get_traced_memory()[1] < 8 << 20
     finally:
         tracemalloc.stop()

@@ -126,7 +126,7 @@ def compared(tmp_path, before, now, name="./d", unread=()):
         for place, content in before.items():
             names.add(b"0\0001\0002\0003\0004\0%b" % place + (b"\0" + content if content else b""))
         names.done()
-        gone = Gone("17_1", names, found.append, unread)
+        gone = Gone("17_1", names, lambda name, _was_folder: found.append(name), unread)
         MemberStream("17_1", gone.see).check(folder(name, now))
     return found
 

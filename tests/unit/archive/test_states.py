@@ -108,9 +108,9 @@ def test_a_link_is_never_followed(tmp_path):
 
 
 def test_two_backups_of_one_chain_differ_in_what_was_stored_again_though_size_and_time_are_the_same():
-    below = catalogue([record("", "d"), record("a"), record("b"), record("c")])
-    left = [below, catalogue([record("", "d"), record("b", begin=512)])]
-    right = [below, catalogue([record("", "d"), record("a", begin=512), record("c", "x")])]
+    below = catalogue([record("", "d"), record("a"), record("b"), record("c")], "m")
+    left = [below, catalogue([record("", "d"), record("b", begin=512)], "n")]
+    right = [below, catalogue([record("", "d"), record("a", begin=512), record("c", "x")], "o")]
     assert shared_levels(left, right) == 1
     differences = list(compare(final_state(left), final_state(right), shared_levels=1))
     assert told(differences) == [("changed", "a", "stored again"), ("changed", "b", "stored again"), ("removed", "c")]

@@ -152,8 +152,8 @@ def counted(stored: StoredBackup, census: Census) -> dict[str, int]:
         return {"protected_files": 1, "protected_folders": 0, "deleted_files": 0, "deleted_folders": 0}
     return {
         # tar also lists files that it could not read.
-        "protected_files": max(0, len(census.now.files) - len(details.unreadable)),
-        "protected_folders": len(census.now.folders),
+        "protected_files": max(0, census.files - len(details.unreadable)),
+        "protected_folders": census.folders,
         "deleted_files": census.deleted_files,
         "deleted_folders": census.deleted_folders,
     }

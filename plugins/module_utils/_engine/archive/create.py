@@ -41,7 +41,7 @@ from .member_stream import FoundMember, MemberStream
 from .open_backup import OpenBackup, open_backup
 from .plan import final_state
 from .sealed import Sealing
-from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, folders, set_moment, settle
+from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, set_moment, settle
 
 _F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
 _PIPE_BYTES = 1 << 20
@@ -136,7 +136,7 @@ class _Above:
     unread: Sequence[bytes] = ()
 
 
-def _continue(plan: ArchivePlan, path: str, census: Census, names: ParentNames) -> _Above:
+def _continue(plan: ArchivePlan, path: str, names: ParentNames) -> _Above:
     """Write the parent's snapshot file, settled, to a path. Raises CannotContinue or StorageError."""
     if plan.parent is None:
         return _Above()
@@ -146,14 +146,10 @@ def _continue(plan: ArchivePlan, path: str, census: Census, names: ParentNames) 
         missed = [*details.unreadable, *(entry for entry in details.warnings if entry["kind"] == "vanished")]
         unread = [name for entry in missed for name in file_names.names_behind(entry["path"])]
 
-        def met(folder: bytes) -> None:
-            census.before.add(folder)
-            names.add(folder)
-
         try:
             with above.plain("snar") as plain, open(path, "wb") as snar:
                 bounded = Unpacked(plain, above.stored_bytes("snar"))
-                began = settle(bounded, snar, plan.source.folder, unread, met)
+                began = settle(bounded, snar, plan.source.folder, unread, names.add)
         except (OSError, DamagedArchive) as problem:
             raise CannotContinue(f"the snapshot file of the last level cannot be read: {problem}") from problem
         return _Above(began, unread)
@@ -290,19 +286,21 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
     ):
         plan = _without_what_is_left_out(plan, work)
         snar = os.path.join(work, "snar")
-        census = Census(plan.source)
-        above = _continue(plan, snar, census, names)
+        above = _continue(plan, snar, names)
         names.done()
-        gone = Gone(plan.folder, names, catalogue.gone, above.unread)
+        census = Census(plan.source, names)
+
+        def report(name: bytes, was_folder: bool) -> None:
+            catalogue.gone(name)
+            census.gone(name, was_folder)
+
+        gone = Gone(plan.folder, names, report, above.unread)
         new = NewObjects(fan_out, plan.folder, plan.sealing)
-        tree = _store_tree(plan, new, snar, _seen_by(plan, catalogue, gone), progress)
+        tree = _store_tree(plan, new, snar, _seen_by(plan, catalogue, census, gone), progress)
         messages = tree.messages
         more = plan.confirm() if plan.confirm is not None else {}
         _check_tree(plan, tree, catalogue)
         _check_continues(plan, above.began, messages)
-        with open(snar, "rb") as written:
-            for folder in folders(written):
-                census.now.add(folder)
         messages.warnings += [{"path": "", "kind": "tar", "message": line} for line in messages.unknown]
         messages.warnings += plan.left_out
         messages.unreadable += [
@@ -324,13 +322,16 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         return _commit(plan, new, details, started), census
 
 
-def _seen_by(plan: ArchivePlan, catalogue: CatalogueWriter, gone: Gone) -> Callable[[FoundMember], None]:
+def _seen_by(
+    plan: ArchivePlan, catalogue: CatalogueWriter, census: Census, gone: Gone
+) -> Callable[[FoundMember], None]:
     """What is done with every member of the stream."""
     links = plan.links
 
     def see(found: FoundMember) -> None:
         catalogue.add(found)
         if found.kind == b"d":
+            census.see(found)
             if plan.parent is not None:
                 gone.see(found)
         elif found.kind == b"l" and links is not None:

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Callable
 
 from .plan import Planned
@@ -25,13 +26,22 @@ _KINDS = {
 _NANOSECONDS = 10**9
 
 
+@dataclass
 class _Folder:
-    """An open folder, with the names in it that are still to come."""
+    """An open folder, with the names in it that are still to come, the next one at the end."""
 
-    def __init__(self, descriptor: int, prefix: bytes) -> None:
-        self.descriptor, self.prefix = descriptor, prefix
-        # In the order of a catalogue a name is followed by what is below it: the next name is behind that in any case.
-        self.names = sorted(map(os.fsencode, os.listdir(descriptor)), reverse=True)
+    descriptor: int
+    prefix: bytes
+    names: list[bytes]
+
+
+def _entered(descriptor: int, prefix: bytes) -> _Folder:
+    """A folder with its names. Raises OSError, and closes the descriptor then."""
+    try:
+        return _Folder(descriptor, prefix, sorted(map(os.fsencode, os.listdir(descriptor)), reverse=True))
+    except OSError:
+        os.close(descriptor)
+        raise
 
 
 def state_of_folder(
@@ -45,6 +55,7 @@ def state_of_folder(
     Hard links are files by themselves, and owners have numbers only. A folder is opened below its open parent, never through a
     link, and one of another file system is not entered. `unreadable` is called with what could not be looked at or entered. Every
     folder above the current path is open: a tree that is deeper than a process may open files is unreadable from there on.
+    Raises OSError if the top cannot be listed.
     """
     found = os.fstat(top)
     device = found.st_dev
@@ -52,7 +63,7 @@ def state_of_folder(
     above: list[_Folder] = []
     with ExitStack() as stack:
         stack.callback(_close, above)
-        above.append(_Folder(os.dup(top), b""))
+        above.append(_entered(os.dup(top), b""))
         while above:
             folder = above[-1]
             if not folder.names:
@@ -73,14 +84,8 @@ def state_of_folder(
             yield Planned(_member(name, found, link), 0)
             if stat.S_ISDIR(found.st_mode) and not (one_file_system and found.st_dev != device):
                 try:
-                    descriptor = os.open(last, _FLAGS, dir_fd=folder.descriptor)
+                    above.append(_entered(os.open(last, _FLAGS, dir_fd=folder.descriptor), name + b"/"))
                 except OSError as problem:
-                    unreadable(name, problem)
-                    continue
-                try:
-                    above.append(_Folder(descriptor, name + b"/"))
-                except OSError as problem:
-                    os.close(descriptor)
                     unreadable(name, problem)
 
 

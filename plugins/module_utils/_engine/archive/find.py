@@ -36,7 +36,7 @@ class Version(NamedTuple):
 def find(backups: Chains[Backup], patterns: Sequence[bytes]) -> Iterator[tuple[Backup, Planned]]:
     """All paths of all backups that match one of the patterns (as Selection has them), backup by backup.
 
-    A catalogue that is in several chains has to be the same object in them. Raises DamagedCatalogue. Memory: what matches.
+    Raises DamagedCatalogue. Memory: what matches.
     """
     matches = matcher(patterns)
     names = {
@@ -53,10 +53,7 @@ def find(backups: Chains[Backup], patterns: Sequence[bytes]) -> Iterator[tuple[B
 
 
 def history(backups: Chains[Backup], path: bytes) -> Iterator[tuple[Backup, Version]]:
-    """One path, relative as in a catalogue, in each of the backups, in their order. Raises DamagedCatalogue.
-
-    A catalogue that is in several chains has to be the same object in them.
-    """
+    """One path, relative as in a catalogue, in each of the backups, in their order. Raises DamagedCatalogue."""
     reduced = _reduced(backups, {path})
     before: tuple[Catalogue, Planned] | None = None
     for backup, chain in backups:

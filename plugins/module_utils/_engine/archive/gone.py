@@ -20,7 +20,7 @@ from ..system.file_names import names_behind
 from .catalogue_writer import relative
 from .errors import UnsafeArchive
 from .member_stream import FoundMember, told
-from .records import Member
+from .records import FOLDER, Member
 from .snar import CannotContinue
 
 #: The folders are in this many parts by their hashes, and one part is searched for a folder.
@@ -100,15 +100,16 @@ def _places(numbers: array[int], number: int) -> Iterator[int]:
 
 
 class Gone:
-    """Compares the folders of a new stream with those of its parent, and reports the names that are gone, as a catalogue has them.
+    """Compares the folders of a new stream with those of its parent.
 
-    A name that became another kind is reported as well: where the stream has a member of it, that one counts. `unread` are the
-    names (``./...``) that the parent could not read: what was in such a folder is known from the levels below only, so it is in
-    ``unknown`` until `complete`.
+    `report` is called with each name that is gone, as a catalogue has it, and whether it was a folder. A name that became another
+    kind is reported as well: where the stream has a member of it, that one counts. `unread` are the names (``./...``) that the
+    parent could not read: what was in such a folder is known from the levels below only, so it is in ``unknown`` until
+    `complete`.
     """
 
     def __init__(
-        self, where: str, parent: ParentNames, report: Callable[[bytes], None], unread: Collection[bytes] = ()
+        self, where: str, parent: ParentNames, report: Callable[[bytes, bool], None], unread: Collection[bytes] = ()
     ) -> None:
         self._where, self._parent, self._report = where, parent, report
         self._unread = frozenset(unread)
@@ -149,7 +150,7 @@ class Gone:
             folder, _slash, last = member.name.rpartition(b"/")
             names = self.unknown.get(folder)
             if names is not None and last not in names and member.name:
-                self._report(member.name)
+                self._report(member.name, member.kind == FOLDER)
 
     def _compare(self, folder: bytes, before: bytes, now: bytes) -> None:
         prefix = b"" if folder == b"." else folder[2:] + b"/"
@@ -160,7 +161,7 @@ class Gone:
             while present is not None and present[1:] < name:
                 present = next(entries, None)
             if present is None or present[1:] != name or _is_another_kind(entry, present):
-                self._report(prefix + name)
+                self._report(prefix + name, entry[:1] == _FOLDER)
         for _rest in entries:
             pass  # its order is looked at as well
 

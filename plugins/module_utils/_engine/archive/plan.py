@@ -12,7 +12,7 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, NamedTuple
 
 from ..system.file_names import shown
@@ -32,11 +32,14 @@ _NO_LINK: tuple[bytes | None, bytes] = (None, b"")
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The catalogue of one level of a chain; `where` is the name of its backup in messages."""
+    """The catalogue of one level of a chain.
+
+    `where` is the name of its backup in messages. Two with the same one are the same catalogue.
+    """
 
     where: str
     #: A context with the plain catalogue from its beginning; it may be entered more than once.
-    open: Callable[[], AbstractContextManager[Readable]]
+    open: Callable[[], AbstractContextManager[Readable]] = field(compare=False)
 
 
 class Planned(NamedTuple):

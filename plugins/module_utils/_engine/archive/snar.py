@@ -103,14 +103,6 @@ def settle(
     return began
 
 
-def folders(snar: BinaryIO) -> Iterator[bytes]:
-    """The folders of a new snapshot file of tar. Raises ArchiveError if it has another format."""
-    try:
-        yield from _read(snar)[2]
-    except ValueError:
-        raise ArchiveError("tar has written a snapshot file of an unknown format.") from None
-
-
 def _read(snar: _Readable) -> tuple[bytes, int, Iterator[bytes]]:
     """The first line, the start of the level in nanoseconds since 1970, and the folders. Raises ValueError."""
     version = snar.readline(_LINE_BYTES)
