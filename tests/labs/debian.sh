@@ -36,3 +36,22 @@ install_packages() {
     done
     die "apt-get cannot install $* (try $tries): $(tail -n 1 "$state/apt.log")"
 }
+
+# usage: unpack_packages FOLDER PACKAGE...; what is in them and in what they need is then below FOLDER. Nothing is installed.
+unpack_packages() {
+    local folder=$1 apt=${state:?}/apt deb
+    shift
+    command -v apt-get >/dev/null || die "$* comes from Debian's packages, and there is no apt-get here"
+    rm -rf "$apt" "$folder"
+    mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$folder"
+    local options=(-qq -y -o "Dir::State::lists=$apt/lists" -o "Dir::Cache=$apt" -o Debug::NoLocking=1
+        -o APT::Sandbox::User=root -o Acquire::http::Timeout=30 -o Acquire::Retries=2)
+    timeout 180 apt-get "${options[@]}" update >"$state/apt.log" 2>&1 || :
+    # Libraries that this machine has are fetched again and used all the same.
+    timeout 300 apt-get "${options[@]}" install --download-only --reinstall --no-install-recommends "$@" \
+        >>"$state/apt.log" 2>&1 || die "apt-get cannot fetch $*: $(tail -n 1 "$state/apt.log")"
+    for deb in "$apt"/archives/*.deb; do
+        dpkg-deb -x "$deb" "$folder"
+    done
+    rm -rf "$apt"
+}

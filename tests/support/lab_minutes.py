@@ -11,6 +11,7 @@ import pytest
 
 #: Fixtures that start a lab; what is built on them has them among its fixtures too.
 _LAB_OF = {
+    "age_programs": "age",
     "database": "databases",
     "databases": "databases",
     "elasticsearch": "elasticsearch",
