@@ -25,7 +25,7 @@ PROGRAMS = {
     "scheduler": [ROOT / "roles/scheduler/files/freezer_scheduler", ROOT / "roles/agent/files/freezer_agent"],
 }
 #: What the engine imports where it is there, for these programs.
-BY_THE_ENGINE = {"api": {"shtab"}, "scheduler": {"apscheduler", "keystoneauth1", "shtab", "zstandard"}}
+BY_THE_ENGINE = {"api": {"shtab"}, "scheduler": {"apscheduler", "cryptography", "keystoneauth1", "shtab", "zstandard"}}
 ROLES = sorted(PROGRAMS)
 
 

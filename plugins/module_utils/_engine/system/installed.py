@@ -12,8 +12,8 @@ from .streams import open_standard_streams
 
 PACKAGE = "freezer-backup"
 
-#: Without these a command starts: who asks a cloud or logs in to Keystone is told then what is missing.
-_WHERE_NEEDED = frozenset({"keystoneauth1"})
+#: Without these a command starts: a user who encrypts, asks a cloud or logs in to Keystone is told then what is missing.
+_WHERE_NEEDED = frozenset({"cryptography", "keystoneauth1"})
 
 
 def start(command: str, extra: str, module: str) -> int:
