@@ -116,12 +116,12 @@ class _ForLinks:
 
     def watch(self, items: Iterable[bytes]) -> Iterator[Member]:
         """The members of sorted items, each once."""
-        last = -1
+        last: Member | None = None
         for item in items:
             member = Member(*item[_PLACE + 1 :].split(b"\0", FIELDS)[:FIELDS])
-            if member.begin == last:
+            if member == last:
                 continue  # the plan has it as well, and that item comes first
-            last = member.begin
+            last = member
             if item[_PLACE : _PLACE + 1] == _FOR_LINKS:
                 self._names.append(member.name)
             elif member.kind == FOLDER:
