@@ -26,10 +26,14 @@ from .tree_comparison import attributes
 
 @dataclass
 class Extracted:
-    """Problems of a replay: attributes or nodes that this host or user cannot set, and other messages of tar."""
+    """Problems of a replay: attributes or nodes that this host or user cannot set, and other messages of tar.
+
+    `unreadable` is what was not stored, where only the replay shows it: ``path`` and ``message``.
+    """
 
     not_restored: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    unreadable: list[dict[str, str]] = field(default_factory=list)
 
 
 class _LineCounter(threading.Thread):
