@@ -187,6 +187,12 @@ options:
     type: str
     choices: [none, soft, hard, all]
     default: none
+  encrypt_pass_file:
+    description:
+      - The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.
+      - Only root and the user who runs this may be able to read or write it.
+      - Backups of this release are not encrypted, and a backup with this option is refused.
+    type: path
   exclude:
     description:
       - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
@@ -382,6 +388,12 @@ options:
         increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
         the result gives the reason.
     type: str
+  encrypt_pass_file:
+    description:
+      - The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.
+      - Only root and the user who runs this may be able to read or write it.
+      - Backups of this release are not encrypted, and a backup with this option is refused.
+    type: path
   mode:
     description:
       - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'
@@ -495,6 +507,12 @@ options:
       - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes of a snapshot of
         it are compared.
       - In documents and modules the path has to be absolute.
+    type: path
+  encrypt_pass_file:
+    description:
+      - The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.
+      - Only root and the user who runs this may be able to read or write it.
+      - Backups of this release are not encrypted, and a backup with this option is refused.
     type: path
   mode:
     description:

@@ -164,6 +164,11 @@ restore_abs_path:
   returned: for files
   type: str
   sample: /srv/restored
+format:
+  description: V(freezer) for a backup that the agent of OpenStack's Freezer has made.
+  returned: for such a backup
+  type: str
+  sample: freezer
 counts:
   description:
     - The number of files, folders and so on that were written, or would be, also those in new folders. The target itself and
@@ -221,7 +226,9 @@ unreadable:
   elements: dict
   sample: []
 remarks:
-  description: The reason for reading from another storage, and other remarks of tar.
+  description:
+    - The reason for reading from another storage, what could not be proven of a backup that the agent of OpenStack's Freezer has
+      made, and other remarks of tar.
   returned: success
   type: list
   elements: str

@@ -118,6 +118,17 @@ check:
   returned: success
   type: str
   sample: stream
+format:
+  description: V(freezer) for a backup that the agent of OpenStack's Freezer has made.
+  returned: for such a backup
+  type: str
+  sample: freezer
+remarks:
+  description: What could not be proven of a backup that the agent of OpenStack's Freezer has made.
+  returned: for such a backup
+  type: list
+  elements: str
+  sample: []
 stored_bytes:
   description: The size of all segments that were read.
   returned: success

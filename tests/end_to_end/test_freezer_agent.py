@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
+from ansible_collections.freezer.backup.tests.support.upstream_backups import pass_file, unpack
 
 COMMAND = str(Path(sys.executable).parent / "freezer-agent")
 HOST = socket.gethostname()
@@ -332,6 +333,25 @@ def test_a_mistake_is_one_sentence_and_a_status(call, arguments, status):
     assert (ran.returncode, ran.stdout) == (status, "")
     assert re.fullmatch(r"((backup|admin)( of \S+)?: started\n)?freezer-agent: (--)?[A-Za-z_].*\.\n", ran.stderr)
     assert "Traceback" not in ran.stderr
+
+
+def test_what_an_old_freezer_left_is_listed_proven_and_restored(call, tmp_path):
+    place = ["--storage", "local", "-C", str(unpack(tmp_path))]
+    listing = call("--action", "info", *place)
+    assert (listing.returncode, listing.stderr) == (0, "")
+    assert sum(line.endswith(" freezer") for line in listing.stdout.splitlines()) == 19
+    sealed = [*place, "-N", "sealed", "--hostname", "web1", "--encrypt-pass-file", pass_file(tmp_path)]
+    assert call("--action", "verify", *sealed).returncode == 0
+    target = tmp_path / "restored"
+    restored = call("--action", "restore", *sealed, "--restore-abs-path", target)
+    assert restored.returncode == (0 if os.geteuid() == 0 else 3), restored.stderr
+    assert (target / "changes").read_text() == "third\n"
+    (tmp_path / "other").mkdir()
+    sealed[-1] = pass_file(tmp_path / "other", "guessed wrong")
+    refused = call("--action", "verify", *sealed)
+    assert refused.returncode == 1
+    assert "the passphrase in --encrypt-pass-file is another one" in refused.stderr
+    assert "guessed" not in refused.stderr + refused.stdout
 
 
 def test_a_list_with_nothing_of_that_name_says_so_once(call, tmp_path):

@@ -70,7 +70,7 @@ UNKNOWN = [
     ({"storage": "ssh", "ssh_key": "/k"}, "The agent of this release cannot do what ssh_key asks for, agents of Freezer can"),
     ({"engine": "rsync"}, "The agent of this release has no engine rsync"),
     ({"compression": "bzip2"}, "The agent of this release has no compression bzip2"),
-    ({"encrypt_pass_file": "/k"}, "The agent of this release cannot do what encrypt_pass_file asks for"),
+    ({"encrypt_pass_file": "/k"}, "refuses this: encrypt_pass_file asks for an encrypted backup, and this release writes none"),
     ({"storages": [{"storage": "s3", "container": "c"}]}, "does not have all of these storages"),
     ({"storages": [{"storage": "local"}], "container": ""}, "refuses this: container is missing"),
     ({"src_file": "/other"}, "refuses this: path_to_backup and src_file are one option and ask for different things"),

@@ -52,7 +52,7 @@ def test_action_defaults_are_expanded_as_in_the_readme():
         ("backup", {"path_to_backup", "compression", "encrypt_pass_file"}),
         (None, {"path_to_backup", "compression", "encrypt_pass_file"}),
         ("restore", {"overwrite", "encrypt_pass_file"}),
-        ("admin", {"keep-last", "encrypt_pass_file"}),
+        ("admin", {"keep-last"}),
         ("exec", {"arguments"}),
     ],
 )

@@ -131,9 +131,8 @@ def test_a_deadline_that_nothing_can_be_held_for_is_refused_at_the_door(seconds)
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        ({"encrypt_pass_file": "/root/pass"}, "'encrypt_pass_file' is not known to this release, so nothing was done"),
-        ({"encrypt-pass-file": "/root/pass"}, "'encrypt-pass-file' is not known"),
-        ({"glance_image_id": "5"}, "'glance_image_id' is not known"),
+        ({"glance_image_id": "5"}, "'glance_image_id' is not known to this release, so nothing was done"),
+        ({"glance-image-id": "5"}, "'glance-image-id' is not known"),
         ({"snapshot": "zfs"}, "snapshot has to be lvm, true or false"),
         ({"sql_server_conf": "/etc/sql"}, "'sql_server_conf' is not known"),
         ({"max_level": "three"}, "max_level has to be a whole number, and is 'three'"),

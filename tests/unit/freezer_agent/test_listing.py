@@ -70,6 +70,14 @@ def test_the_container_is_shown_where_there_are_several(listing):
     assert "/srv/backups" not in listing([backup()])
 
 
+def test_a_backup_by_upstreams_agent_has_its_format_and_no_size_of_its_source(listing):
+    lines = listing([backup(), backup(source_bytes=None, format="freezer")]).splitlines()
+    assert lines[0].split()[-1] == "format"
+    assert lines[1].split()[-5:] == ["3.00", "MiB", "1.00", "MiB", "success"]
+    assert lines[2].split()[-4:] == ["1.00", "MiB", "success", "freezer"]
+    assert "3.00" not in lines[2]
+
+
 def test_what_is_no_backup_stands_below(listing):
     shown = listing([backup()], incomplete=["web1_etc/1_0"], damaged=["m\x1b is damaged."])
     assert shown.index("web1_etc/1_0") > shown.index(BACKUP_ID)

@@ -11,6 +11,7 @@ from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.exit_sta
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.reports import Concern, Report, report_on
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.wording import moment, size
 from ansible_collections.freezer.backup.tests.support.sets import to_restore
+from ansible_collections.freezer.backup.tests.support.upstream_backups import HOST, unpack
 
 
 @pytest.fixture
@@ -161,6 +162,19 @@ def test_a_verification_says_what_it_looked_at(action):
     report = report_on("verify", agent.verify(action))
     assert report.title == "etc of web1 can be restored."
     assert dict(report.facts)["checked"] == "size and hash of every segment, read through by tar"
+
+
+def test_of_a_backup_by_upstreams_agent_it_is_said_what_is_not_proven(tmp_path):
+    container = unpack(tmp_path)
+    action = {"storage": "local", "container": str(container), "hostname": HOST, "backup_name": "xz"}
+    verified = report_on("verify", agent.verify(action))
+    assert (verified.title, verified.good) == ("xz of web1 can be restored.", True)
+    assert dict(verified.facts)["checked"] == "read to its end"
+    restored = report_on("restore", agent.restore(to_restore(action, tmp_path / "restored")))
+    assert dict(restored.facts)["from"] == f"{container}/data/tar/web1_xz"
+    for report in (verified, restored):
+        remarks = next(one for one in report.concerns if one.title == "Remarks")
+        assert "no hashes and no signature" in remarks.entries[0]
 
 
 def test_differences_are_a_concern_and_a_failure(action):

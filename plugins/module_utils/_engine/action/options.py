@@ -83,6 +83,7 @@ class Options:
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
     dereference_symlink: str = "none"
     dry_run: bool = False
+    encrypt_pass_file: str | None = None
     engine_name: str = "tar"
     exclude: list[str] = field(default_factory=list)
     hostname: str | None = None
@@ -178,7 +179,15 @@ class Options:
         if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
             self.locations(_SOME_CLOUD)
 
-    def _refuse_level(self) -> None:
+    def refuse_encryption(self) -> None:
+        """Raise OptionError if a backup is to be encrypted: what was meant to be sealed must not be written in the clear."""
+        if self.encrypt_pass_file:
+            raise OptionError(
+                "encrypt_pass_file asks for an encrypted backup, and this release writes none: it opens those of the agent "
+                "of OpenStack's Freezer. Nothing was done."
+            )
+
+    def refuse_level(self) -> None:
         """Raise OptionError for a compression level that the compression does not have."""
         if self.compression_level is None or self.compression == "none":
             return
@@ -190,13 +199,37 @@ class Options:
                 f"compression_level has to be between 1 and {best}{with_name}, and is {self.compression_level}."
             )
 
-    def _refuse_relative_paths(self) -> None:
-        """Raise OptionError for a path that would be another one from another folder."""
-        names = [row.name for row in BY_NAME.values() if row.is_path and self.backup_media in row.path_media]
-        for given in (vars(self), *self.storages):
-            for name in names:
-                if given.get(name) and not os.path.isabs(str(given[name])):
-                    raise OptionError(f"{name} has to be an absolute path, and is {quoted(given[name])}.")
+    def refuse_deadline(self) -> None:
+        """Raise OptionError for a deadline that nothing can be held for."""
+        if not 0 < self.deadline_seconds <= MOST_DEADLINE_SECONDS:
+            raise OptionError(
+                f"deadline_seconds has to be above 0 and at most {MOST_DEADLINE_SECONDS:.0f}, and is "
+                f"{self.deadline_seconds:g}."
+            )
+
+    def refuse_names(self) -> None:
+        """Raise OptionError for a name of a host or of backups that no folder of a container can have."""
+        for name in ("hostname", "backup_name"):
+            if getattr(self, name):
+                check_name(name, getattr(self, name))
+
+    def refuse_for(self, work: str) -> None:
+        """Raise OptionError for what does not belong to this work, or cannot be done by it.
+
+        It looks at what is given only: what is missing may be for a node to say, and `lacking` tells that.
+        """
+        if work in ("backup", "restore"):
+            self.refuse_retention(work)
+        if work == "backup":
+            self.refuse_encryption()
+            self.refuse_level()
+            self.refuse_deadline()
+        if work == "restore":
+            self.refuse_part()
+        if work != "info":
+            self.refuse_names()
+        if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
+            self.places(_SOME_CLOUD)
 
     def lacking(self, work: str) -> dict[str, str]:
         """The options that this work needs and that are not given, each with the sentence of the refusal."""

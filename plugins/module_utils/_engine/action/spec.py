@@ -125,6 +125,11 @@ GROUPS: Mapping[str, Sequence[Row]] = {
         Row("overwrite", values.switch, "", "Restore into a folder that is not empty.",
             more="Files of the backup replace files of the same name; equal files are not touched, and other files stay.",
             line="restore: also into a folder that is not empty", default=False, verbs=RESTORE),
+        Row("encrypt_pass_file", values.text, "FILE",
+            "The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.",
+            more="Only root and the user who runs this may be able to read or write it.\n"
+                 "Backups of this release are not encrypted, and a backup with this option is refused.",
+            verbs=(*BACKUP, *FIND), media=(FILES,), is_path=True),
         Row("check", values.Choice("segments", "stream", "restore"), "HOW",
             "How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and lets "
             "tar read it, V(restore) also restores it into a scratch folder.",
@@ -243,7 +248,7 @@ CLOUD_MEDIA: Mapping[str, tuple[str, ...]] = {
 #: Keys of Freezer's own agents, of any release, that ask for what this one cannot do.
 UPSTREAM_KEYS = frozenset(
     {"access_key", "cinderbrick_vol_id", "cindernative_backup_az", "cindernative_freezer_only", "consistency_check",
-     "consistency_checksum", "download_limit", "encrypt_pass_file", "endpoint", "ftp_certfile", "ftp_host", "ftp_keyfile",
+     "consistency_checksum", "download_limit", "endpoint", "ftp_certfile", "ftp_host", "ftp_keyfile",
      "ftp_password", "ftp_port", "ftp_username", "fullbackup_rotation", "glance_image_id", "glance_image_name",
      "glance_image_name_filter", "os_auth_ver", "os_auth_version", "os_trust_id", "priority", "project_id",
      "rsync_block_size", "secret_key", "sql_server_conf", "ssh_host", "ssh_key", "ssh_password", "ssh_port",

@@ -58,7 +58,9 @@ def _prune(medium: Medium[Any, Any], progress: Progress, dry_run: bool) -> dict[
     scratch += consistent.leftover_snapshots(dry_run)
     if not (anything or failures):
         looked_in = ", ".join(backup_set.storage.container for backup_set, _plan in pruned)
-        raise NoBackup(f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed.")
+        raise FreezerError(
+            f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed.{medium.left_alone()}"
+        )
     return {
         **prune_results.pruned(options, pruned, failures, scratch),
         "outcome": "partial" if failures else "planned" if dry_run else "success",

@@ -32,16 +32,15 @@ _NOT_FOLLOWED = (
 
 
 class Replay:
-    """Levels, lowest first, added to an empty folder that no other user can enter.
+    """Levels, lowest first, added to an empty folder that no other user can enter. A context.
 
-    A context. `gone` is the path of a folder beside it that does not exist: what a level removes is moved there first.
+    `beside` is another such folder on the same file system: folders that a level removes or moves are put there first.
     """
 
-    def __init__(self, folder: str, gone: str) -> None:
-        self._gone_path = gone
+    def __init__(self, folder: str, beside: str) -> None:
+        self._gone_path = beside
         self._top = os.open(folder, _FOLDER_FLAGS)
-        os.mkdir(gone, 0o700)
-        self._gone = os.open(gone, _FOLDER_FLAGS)
+        self._gone = os.open(beside, _FOLDER_FLAGS)
         self._gone_count = 0
         #: The folder that was opened last, because the files of one folder come after each other.
         self._near: tuple[bytes, int] | None = None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from ..repository.errors import DamagedArchive
 from ..system.file_names import shown
 from .errors import UnsafeArchive
-from .headers import BLOCK, MOST_EXTENDED, Strange, padded
+from .headers import BLOCK, MOST_EXTENDED, Strange, octal, padded
 from .members import TOP, Folders
 
 REGULAR, HARD_LINK, SYMLINK, CHARACTER, DEVICE, _PLAIN_FOLDER, FIFO, FOLDER = b"0123456D"
@@ -241,10 +241,8 @@ def _number(field: bytes, most: int, least: int = 0) -> int:
     """A number in a header: octal digits and a NUL, or binary where these have no room for it. Raises Strange."""
     if field[0] in (0x80, 0xFF):
         found = int.from_bytes(field[1:], "big") - ((1 << 8 * (len(field) - 1)) if field[0] == 0xFF else 0)
-    elif field[-1:] == b"\0" and field[:-1].isdigit() and not set(field[:-1]) & set(b"89"):
-        found = int(field[:-1], 8)
     else:
-        raise Strange("a header with an odd number")
+        found = octal(field)
     if not least <= found <= most:
         raise Strange("a header with an impossible number")
     return found

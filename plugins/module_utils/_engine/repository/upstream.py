@@ -66,8 +66,6 @@ class UpstreamManifest:
 
     parent = None
     outcome = "success"
-    #: It is known after a replay only.
-    unreadable = ()
 
     @property
     def backup_id(self) -> str:

@@ -86,6 +86,7 @@ def _print_by_name(backups: Sequence[Backup], console: Console) -> None:
 
 
 def _table(backups: Sequence[Backup], named: bool, box: Box | None) -> Table:
+    of_several_formats = any("format" in backup for backup in backups)
     several_places = len({backup["container"] for backup in backups}) > 1
     table = Table(box=box, pad_edge=False, padding=(0, 1 if box else 2, 0, 0))
     table.add_column("id", no_wrap=True)
@@ -98,6 +99,8 @@ def _table(backups: Sequence[Backup], named: bool, box: Box | None) -> Table:
         table.add_column("source", justify="right", no_wrap=True)
     table.add_column("stored", justify="right", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
+    if of_several_formats:
+        table.add_column("format")
     if several_places:
         table.add_column("in")
     for backup in backups:
@@ -106,9 +109,12 @@ def _table(backups: Sequence[Backup], named: bool, box: Box | None) -> Table:
             cells += [Text(printable(backup["backup_name"])), Text(printable(backup["hostname"]))]
         cells += [Text(str(backup["level"])), Text(moment(backup["timestamp"]))]
         if named:
-            cells.append(Text(size(backup["source_bytes"])))
+            # Upstream's agent does not record it.
+            cells.append(Text("" if backup["source_bytes"] is None else size(backup["source_bytes"])))
         outcome = str(backup["outcome"])
         cells += [Text(size(backup["stored_bytes"])), Text(outcome, style=_STYLES.get(outcome, ""))]
+        if of_several_formats:
+            cells.append(Text(str(backup.get("format", ""))))
         if several_places:
             cells.append(Text(printable(backup["container"])))
         table.add_row(*cells)

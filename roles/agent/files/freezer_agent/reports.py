@@ -32,6 +32,12 @@ _CHECKED = {
     "stream": "size and hash of every segment, read through by tar",
     "restore": "size and hash of every segment, restored by tar",
 }
+#: Of a backup that the agent of OpenStack's Freezer made: it has no hashes.
+_CHECKED_OF_FREEZER = {
+    "segments": "read to its end",
+    "stream": "read to its end",
+    "restore": "read to its end, and restored aside",
+}
 
 _CHECKED_IN_CLOUD = {
     "segments": "what there is of it, and its size",
@@ -307,7 +313,7 @@ def _restore(result: Result) -> Report:
     facts = [
         ("id", result["backup_id"]),
         ("backup", _which(result)),
-        ("from", _where(result, f"{result['hostname']}_{result['backup_name']}")),
+        ("from", _where(result, _folder(result))),
         ("to", result["restore_abs_path"]),
     ]
     if result["outcome"] == "planned":
@@ -334,8 +340,15 @@ def _restore(result: Result) -> Report:
     report.add_paths("could not be restored whole", result["not_restored_count"], result["not_restored"])
     report.add_paths("could not be read when the backup was made", result["unreadable_count"], result["unreadable"])
     if result["remarks"]:
-        report.concerns.append(Concern("tar's remarks", len(result["remarks"]), list(result["remarks"])))
+        title = "Remarks" if "format" in result else "tar's remarks"
+        report.concerns.append(Concern(title, len(result["remarks"]), list(result["remarks"])))
     return report
+
+
+def _folder(result: Result) -> str:
+    """The folder of the set below the container."""
+    name = f"{result['hostname']}_{result['backup_name']}"
+    return f"data/tar/{name}" if "format" in result else name
 
 
 def _written(result: Result) -> str:
@@ -360,17 +373,20 @@ def _verify(result: Result) -> Report:
     if result["compare_to"]:
         title += f", and {'is the same as' if same else 'differs from'} {result['compare_to']}"
     report = Report(f"{title}.", good=same)
+    check = "restore" if result["compare_to"] else result["check"]
     report.facts = [
         ("id", result["backup_id"]),
         ("backup", _which(result)),
         ("levels", _levels(result)),
         ("stored", size(result["stored_bytes"])),
-        ("checked", _CHECKED["restore" if result["compare_to"] else result["check"]]),
+        ("checked", (_CHECKED_OF_FREEZER if "format" in result else _CHECKED)[check]),
         ("time", duration(result["duration_seconds"])),
     ]
     if not same:
         count = result["differences_count"]
         report.concerns.append(Concern(counted(count, "difference"), count, result["differences"]))
+    if result.get("remarks"):
+        report.concerns.append(Concern("Remarks", len(result["remarks"]), list(result["remarks"])))
     return report
 
 

@@ -95,6 +95,10 @@ class Medium(Copied[OneSet, Source]):
     def list(self) -> dict[str, list[Any]]:
         """The ``backups``, and what is ``incomplete`` or ``damaged``."""
 
+    def left_alone(self) -> str:
+        """A sentence about other backups of this name, which prune never removes, with a blank before it; or nothing."""
+        return ""
+
     def cloud_problems(self) -> dict[str, Any]:
         """For media of clouds ``problems``, sentences about leftovers in the cloud."""
         return {}

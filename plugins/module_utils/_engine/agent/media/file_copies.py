@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Protocol
 
 from ...action.options import OptionError
 from ...archive import chain as chains
@@ -20,77 +21,101 @@ from ...system.file_names import shown
 from ...system.scratch import need_room, scratch_folder
 
 
-def _begin(progress: Progress, phase: str, chain: Sequence[StoredBackup]) -> None:
-    progress.begin(phase, sum(one.known.source_bytes for one in chain))
+class Levels(Protocol):
+    """A chain of levels in one storage, whatever format it has. Sizes are bytes."""
+
+    @property
+    def whole_folder(self) -> bool:
+        """Whether it is of a folder, and not of a single file. Raises DamagedArchive or StorageError."""
+
+    @property
+    def stored_bytes(self) -> int: ...
+
+    @property
+    def progress_bytes(self) -> int:
+        """What `extract`, and the check of a stream, tell progress in all."""
+
+    @property
+    def unpacked_bytes(self) -> int:
+        """What it needs at least to be unpacked."""
+
+    def extract(self, folder: str, beside: str, progress: Progress) -> Extracted:
+        """Bring the final state into an empty folder; `beside` is another one, for what is in between.
+
+        Both are on one file system, and only this user can enter them. Raises DamagedArchive, StorageError or ArchiveError.
+        """
+
+    def check(self, check: str, progress: Progress) -> None:
+        """Check what is stored (``segments``), or read it as a restore does (``stream``). Raises DamagedArchive."""
 
 
-def restore_into(
-    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, target: str, progress: Progress
-) -> tuple[Extracted, Placed]:
+class OwnLevels:
+    """A chain of one of the formats of this software."""
+
+    def __init__(self, storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing) -> None:
+        self._storage, self._chain, self._sealing = storage, chain, sealing
+        self.whole_folder = chain[-1].known.single_file is None
+        self.stored_bytes = sum(one.manifest.stored_bytes for one in chain)
+        self.progress_bytes = sum(one.known.source_bytes for one in chain)
+        # Of each level as much as is in it is unpacked; version 1 may not know how much that is.
+        self.unpacked_bytes = max(one.known.stream_bytes or one.manifest.stored_bytes for one in chain)
+
+    def extract(self, folder: str, beside: str, progress: Progress) -> Extracted:
+        return chains.extract(self._storage, self._chain, self._sealing, folder, beside, progress)
+
+    def check(self, check: str, progress: Progress) -> None:
+        if check == "segments":
+            for one in self._chain:
+                chains.check_stored(self._storage, one, progress)
+        else:
+            chains.check_content(self._storage, self._chain, self._sealing, progress)
+
+
+def restore_into(levels: Levels, target: str, progress: Progress) -> tuple[Extracted, Placed]:
     """Restore a chain; the target becomes visible as a whole, and is unchanged if this fails."""
-    whole_folder = chain[-1].known.single_file is None
-    _begin(progress, "restore", chain)
+    whole_folder = levels.whole_folder
+    progress.begin("restore", levels.progress_bytes)
     try:
         with restore_target.staging(target, with_root=whole_folder) as stage:
-            met = chains.extract(storage, chain, sealing, stage.tree, stage.beside, progress)
+            met = levels.extract(stage.tree, stage.beside, progress)
             return met, stage.place(with_root=whole_folder)
     finally:
         progress.end()
 
 
-def prove(
-    storage: Storage,
-    chain: Sequence[StoredBackup],
-    sealing: Sealing,
-    check: str,
-    compare_to: str | None,
-    progress: Progress,
-) -> list[str]:
+def prove(levels: Levels, check: str, compare_to: str | None, progress: Progress) -> list[str]:
     """Read a chain as `check` says; the differences from the folder `compare_to`, if given. Raises DamagedArchive."""
-    if check == "segments":
-        progress.begin("verify", sum(one.manifest.stored_bytes for one in chain))
-    else:
-        _begin(progress, "verify", chain)
+    progress.begin("verify", levels.stored_bytes if check == "segments" else levels.progress_bytes)
     try:
-        if check == "segments":
-            for one in chain:
-                chains.check_stored(storage, one, progress)
-        elif check == "stream":
-            chains.check_content(storage, chain, sealing, progress)
-        else:
-            return _compare(storage, chain, sealing, compare_to, progress)
+        if check == "restore":
+            return _compare(levels, compare_to, progress)
+        levels.check(check, progress)
         return []
     finally:
         progress.end()
 
 
-def _restore_aside(
-    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, scratch: str, progress: Progress
-) -> str:
+def _restore_aside(levels: Levels, scratch: str, progress: Progress) -> str:
     """Restore the tree below a scratch folder; returns its path."""
     target = os.path.join(scratch, "tree")
     with restore_target.staging(target, with_root=True) as stage:
-        chains.extract(storage, chain, sealing, stage.tree, stage.beside, progress)
+        levels.extract(stage.tree, stage.beside, progress)
         stage.place(with_root=True)
     return target
 
 
-def _need_room_for(chain: Sequence[StoredBackup]) -> None:
-    # Of each level as much as is in it is unpacked; version 1 may not know how much that is.
-    sizes = [one.known.stream_bytes or one.manifest.stored_bytes for one in chain]
-    need_room(max(sizes), "a scratch copy to compare with")
+def _need_room_for(levels: Levels) -> None:
+    need_room(levels.unpacked_bytes, "a scratch copy to compare with")
 
 
-def would_place(
-    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, target: str, progress: Progress
-) -> Placed:
+def would_place(levels: Levels, target: str, progress: Progress) -> Placed:
     """The changes that a restore into a target with files would make; files that are only there do not count."""
-    _need_room_for(chain)
+    _need_room_for(levels)
     placed = Placed()
     with scratch_folder() as scratch:
-        restored = _restore_aside(storage, chain, sealing, scratch, progress)
+        restored = _restore_aside(levels, scratch, progress)
         found = tree_comparison.compare(restored, target, owner=os.geteuid() == 0)
-        if chain[-1].known.single_file is not None and found.unlike.pop("", None) is None:
+        if not levels.whole_folder and found.unlike.pop("", None) is None:
             found.equal -= 1  # the folder around a single file is not restored
         new = set(found.only_left)
         # A restore counts a new folder once, with all its contents.
@@ -102,12 +127,10 @@ def would_place(
     return placed
 
 
-def _compare(
-    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, folder: str | None, progress: Progress
-) -> list[str]:
+def _compare(levels: Levels, folder: str | None, progress: Progress) -> list[str]:
     if folder is not None and not os.path.isdir(folder):
         raise OptionError(f"compare_to {shown(folder)} is not a folder.")
-    _need_room_for(chain)
+    _need_room_for(levels)
     with scratch_folder() as scratch:
-        restored = _restore_aside(storage, chain, sealing, scratch, progress)
+        restored = _restore_aside(levels, scratch, progress)
         return [] if folder is None else tree_comparison.differences(folder, restored, os.geteuid() == 0, "the backup")

@@ -18,7 +18,7 @@ from ...repository.errors import ArchiveError
 from ...storage.choose import storage_for
 from ...system.file_names import shown
 from .. import results
-from . import file_copies
+from . import file_copies, upstream_copies
 from .base import Copy, Medium
 from .copied_files import CopiedFiles, Tree
 
@@ -35,9 +35,11 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         containers = (options.container, *(one.get("container") for one in options.storages))
         return not any((options.backup_name, options.hostname, *containers))
 
-    def find(self, one: BackupSet) -> Copy[BackupSet]:
-        """With the details of each level."""
-        found = super().find(one)
+    def find(self, one: BackupSet) -> Copy[Any]:
+        """With the details of each level; also among what upstream's agent left there, by the same name of the same host."""
+        found = upstream_copies.newest_of(super().find, one, self.wanted_id)
+        if upstream_copies.is_upstreams(found):
+            return found
         return Copy(one, [with_details(one.storage, level, self.sealing) for level in found.chain])
 
     def check_target(self) -> None:
@@ -48,8 +50,8 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
     def _target(self) -> str:
         return os.path.abspath(self.options.need("restore_abs_path", "say which folder to restore into"))
 
-    def _refuse_full(self) -> bool:
-        """Whether the target is empty. Raises ArchiveError if it is not, unless ``overwrite``."""
+    def restore(self, copy: Copy[BackupSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
+        """The target becomes visible as a whole. Raises ArchiveError for one that is not empty, unless ``overwrite``."""
         target = self._target()
         is_empty = restore_target.is_empty(target)
         if not (self.options.overwrite or is_empty):
@@ -66,26 +68,36 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         about = {"restore_abs_path": shown(target)}
         if dry_run and is_empty:
             return {**about, "changed": True, "outcome": "planned"}
+        levels = self._levels(copy)
         if dry_run:
-            would = file_copies.would_place(storage, copy.chain, self.sealing, target, progress)
+            would = file_copies.would_place(levels, target, progress)
             return {**about, **_placed(would), "outcome": "planned"}
-        met, placed = file_copies.restore_into(storage, copy.chain, self.sealing, target, progress)
+        met, placed = file_copies.restore_into(levels, target, progress)
         not_restored = met.not_restored + placed.not_restored
-        unreadable = copy.stored.known.unreadable
+        unreadable = [*([] if upstream_copies.is_upstreams(copy) else copy.stored.known.unreadable), *met.unreadable]
         return {
             **about,
             **_placed(placed),
             "outcome": "partial" if not_restored else "success",
             "not_restored_count": len(not_restored),
             "not_restored": not_restored[: results.LISTED_AT_MOST],
-            "remarks": met.warnings,
+            "remarks": [*upstream_copies.remarks(copy), *met.warnings],
             "unreadable_count": len(unreadable),
             "unreadable": unreadable[: results.LISTED_AT_MOST],
         }
 
     def prove(self, copy: Copy[BackupSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
         """Check sizes and hashes, or read the chain through tar, or restore it into a scratch folder."""
-        return file_copies.prove(copy.backup_set.storage, copy.chain, self.sealing, check, compare_to, progress)
+        return file_copies.prove(self._levels(copy), check, compare_to, progress)
+
+    def _levels(self, copy: Copy[Any]) -> file_copies.Levels:
+        if upstream_copies.is_upstreams(copy):
+            return upstream_copies.UpstreamLevels(copy, self.options.encrypt_pass_file)
+        return file_copies.OwnLevels(copy.backup_set.storage, copy.chain, self.sealing)
+
+    def describe(self, stored: Any) -> dict[str, Any]:
+        """Host, name, id, level, time, and whether upstream's agent made it."""
+        return {**super().describe(stored), **upstream_copies.described(stored)}
 
     def prove_twin(self, copy: Copy[BackupSet], check: str, progress: Progress) -> None:
         """As `prove` does, without a comparison."""
@@ -93,7 +105,13 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
 
     def describe_proof(self, copy: Copy[BackupSet]) -> dict[str, Any]:
         """The size of the chain."""
-        return {"stored_bytes": sum(one.manifest.stored_bytes for one in copy.chain)}
+        said = upstream_copies.remarks(copy)
+        stored_bytes = sum(one.manifest.stored_bytes for one in copy.chain)
+        return {"stored_bytes": stored_bytes, **({"remarks": said} if said else {})}
+
+    def left_alone(self) -> str:
+        """About what upstream's agent left."""
+        return upstream_copies.left_alone(self.sets())
 
     def list(self) -> dict[str, list[Any]]:
         """The backups of one name, or without a name of every name."""
@@ -113,6 +131,10 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
                 backups += [results.listed(storage, with_details(storage, one, self.sealing)) for one in survey.backups]
                 incomplete += survey.incomplete
                 damaged += survey.damaged
+            theirs = upstream_copies.listed(storage, options.hostname, options.backup_name)
+            backups += theirs["backups"]
+            incomplete += theirs["incomplete"]
+            damaged += theirs["damaged"]
         return {"backups": backups, "incomplete": incomplete, "damaged": damaged}
 
     def _may_be_meant(self, folder: str) -> bool:
