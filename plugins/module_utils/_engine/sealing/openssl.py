@@ -1,24 +1,23 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Objects of ``openssl enc -aes-256-cfb``: written, read, read in part, and authenticated by a code beside them.
+"""Objects of ``openssl enc -aes-256-cfb``: written, read, and read in part.
 
-``openssl enc -d -aes-256-cfb -pbkdf2 -pass file:FILE`` opens them: ``Salted__``, eight bytes of salt, and as many bytes as
-there are plain ones. CFB authenticates nothing: a flipped bit flips one of the plain text. So a reader checks a code
-(HMAC) over the stored bytes before it opens any of them; archives of an old Freezer have none.
+``openssl enc -d -aes-256-cfb -pbkdf2 -iter 600000 -pass file:FILE`` opens them: ``Salted__``, eight bytes of salt, and as many
+bytes as there are plain ones. CFB authenticates nothing: a flipped bit flips one of the plain text. So a reader first checks
+the stored bytes by a hash that a signature or a code covers; archives of an old Freezer have none.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from .errors import Damaged, MissingLibrary, NotBelieved
+from .errors import Damaged, MissingLibrary
 from .libraries import cryptography, primitives
-from .passphrase import Passphrase
+from .passphrase import ITERATIONS, Passphrase
 from .streams import Readable
 
 _MAGIC = b"Salted__"
@@ -27,11 +26,7 @@ SALT_BYTES = 8
 HEAD_BYTES = len(_MAGIC) + SALT_BYTES
 BLOCK_BYTES = 16
 _KEY_BYTES = 32
-#: What ``openssl enc -pbkdf2`` takes where no ``-iter`` is given.
-USUAL_ITERATIONS = 10_000
-MOST_ITERATIONS = 100_000_000
-#: Comes before the salt of a key for codes, so that it is never one that encrypts, whatever the salt.
-_CODE_LABEL = b"freezer-backup-hmac:"
+_MOST_ITERATIONS = 10_000_000
 _PIECE = 1 << 20
 
 
@@ -41,7 +36,7 @@ class Derivation(NamedTuple):
     ``iterations`` of PBKDF2 with HMAC-SHA256, or, where they are 0, OpenSSL's older way with one round of ``digest``.
     """
 
-    iterations: int = USUAL_ITERATIONS
+    iterations: int = ITERATIONS
     digest: str = "sha256"
 
     def key_and_iv(self, passphrase: Passphrase, salt: bytes) -> tuple[bytes, bytes]:
@@ -49,7 +44,7 @@ class Derivation(NamedTuple):
         length = _KEY_BYTES + BLOCK_BYTES
         derived, block = b"", b""
         if self.iterations:
-            derived = _pbkdf2(passphrase, salt, self.iterations, length)
+            derived = hashlib.pbkdf2_hmac("sha256", passphrase.reveal(), salt, self.iterations, length)
         while len(derived) < length:
             block = hashlib.new(self.digest, block + passphrase.reveal() + salt, usedforsecurity=False).digest()
             derived += block
@@ -57,6 +52,8 @@ class Derivation(NamedTuple):
 
 
 USUAL_DERIVATION = Derivation()
+#: Of ``openssl enc -pbkdf2`` without ``-iter``.
+OPENSSL_DERIVATION = Derivation(10_000)
 #: What an old Freezer wrote: it left the derivation to the openssl of the host, before 1.1.0 and since then.
 OLD_DERIVATIONS = (Derivation(0, "sha256"), Derivation(0, "md5"))
 
@@ -64,12 +61,12 @@ OLD_DERIVATIONS = (Derivation(0, "sha256"), Derivation(0, "md5"))
 class CfbSealer:
     """Encrypts what is written to it, and hands stored pieces to ``write``."""
 
-    def __init__(
-        self, write: Callable[[bytes], object], passphrase: Passphrase, iterations: int = USUAL_ITERATIONS
-    ) -> None:
+    def __init__(self, write: Callable[[bytes], object], passphrase: Passphrase, iterations: int = ITERATIONS) -> None:
         """Write the head. Raises MissingLibrary."""
+        if not 1 <= iterations <= _MOST_ITERATIONS:
+            raise ValueError(f"iterations are 1 to {_MOST_ITERATIONS}")
         salt = os.urandom(SALT_BYTES)
-        key, iv = Derivation(_checked(iterations)).key_and_iv(passphrase, salt)
+        key, iv = Derivation(iterations).key_and_iv(passphrase, salt)
         self.head = _MAGIC + salt
         self.plain_bytes = 0
         self.stored_bytes = 0
@@ -156,43 +153,11 @@ def fitting_derivation(
     ``start`` are its first bytes, head included. None where no way fits: then the passphrase is another one. Raises Damaged.
     """
     salt = _salt_of(start, what)
-    for derivation in (*OLD_DERIVATIONS, USUAL_DERIVATION):
+    for derivation in (*OLD_DERIVATIONS, OPENSSL_DERIVATION, USUAL_DERIVATION):
         key, iv = derivation.key_and_iv(passphrase, salt)
         if fits(_cipher(key, iv).decryptor().update(start[HEAD_BYTES:])):
             return derivation
     return None
-
-
-class CodeKey:
-    """A key for codes (HMAC-SHA256) that the same passphrase gives, but not the key that encrypts."""
-
-    def __init__(self, passphrase: Passphrase, salt: bytes, iterations: int = USUAL_ITERATIONS) -> None:
-        """Deriving it takes milliseconds, so one is made for a backup. ``salt`` are at least 8 random bytes kept beside it."""
-        if len(salt) < SALT_BYTES:
-            raise ValueError(f"a salt has {SALT_BYTES} bytes at least")
-        self._key = _pbkdf2(passphrase, _CODE_LABEL + salt, _checked(iterations), _KEY_BYTES)
-
-    def __repr__(self) -> str:
-        return "CodeKey(...)"
-
-    def start(self) -> hmac.HMAC:
-        """A code over bytes that come in pieces: ``update`` takes them, ``hexdigest`` gives the code."""
-        return hmac.new(self._key, digestmod="sha256")
-
-    def code(self, pieces: Iterable[bytes]) -> str:
-        """The code over the pieces one after the other, as 64 hexadecimal digits."""
-        over = self.start()
-        for piece in pieces:
-            over.update(piece)
-        return over.hexdigest()
-
-    def check(self, found: str, pieces: Iterable[bytes], what: str) -> None:
-        """Raise NotBelieved, naming ``what``, unless ``found`` is the code over the pieces."""
-        if not hmac.compare_digest(found.encode("utf-8", "replace"), self.code(pieces).encode("ascii")):
-            raise NotBelieved(
-                f"{what} does not fit its code: it was changed after it was written, or written with another passphrase. "
-                "Use another copy of it, or the passphrase that it was written with."
-            )
 
 
 def _opened(readable: Readable, decryptor: Any) -> Iterator[bytes]:
@@ -207,16 +172,6 @@ def _salt_of(head: bytes, what: str) -> bytes:
             f"{what} is not encrypted by openssl with a salt, or its beginning is damaged. Use another copy of it."
         )
     return head[len(_MAGIC) : HEAD_BYTES]
-
-
-def _checked(iterations: int) -> int:
-    if not 1 <= iterations <= MOST_ITERATIONS:
-        raise ValueError(f"iterations are 1 to {MOST_ITERATIONS}")
-    return iterations
-
-
-def _pbkdf2(passphrase: Passphrase, salt: bytes, iterations: int, length: int) -> bytes:
-    return hashlib.pbkdf2_hmac("sha256", passphrase.reveal(), salt, iterations, length)
 
 
 def _cipher(key: bytes, iv: bytes) -> Any:
