@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import tracemalloc
 
 import pytest
 
@@ -168,3 +169,29 @@ def test_folders_are_found_among_many_and_names_of_large_ones_in_parts(tmp_path)
     assert found == [b"d/%07d" % number for number in range(1, 50000, 2)]
     assert compared(tmp_path, many, "", "./777") == [b"777/777"]
     assert os.listdir(tmp_path) == []
+
+
+def test_the_names_of_a_large_folder_are_in_memory_once(tmp_path):
+    """What its list takes in the stream: of the parent's names only a part is there at a time."""
+    listed = [b"a file with a rather long name, number %06d" % number for number in range(40_000)]
+    stream = folder("./d", " ".join("N" + name.decode().replace(" ", "_") for name in listed[1:]))
+    size = len(stream)
+    with ParentNames(str(tmp_path)) as names:
+        names.add(b"0\0001\0002\0003\0004\0./d\0" + b"\0".join(b"Y" + name.replace(b" ", b"_") for name in listed))
+        names.done()
+        del listed
+        found = []
+        gone = Gone("17_1", names, lambda name, _was_folder: found.append(name))
+        blocks = [stream[begin : begin + (1 << 20)] for begin in range(0, size, 1 << 20)]
+        del stream
+        tracemalloc.start()
+        try:
+            reader = MemberStream("17_1", gone.see)
+            while blocks:
+                reader.check(blocks.pop(0))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert found == [b"d/a_file_with_a_rather_long_name,_number_000000"]
+    # The pieces are joined, and what the list is cut from is there until it is cut.
+    assert peak < 2.5 * size

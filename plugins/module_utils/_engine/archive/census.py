@@ -43,7 +43,7 @@ class Census:
         while pending:
             folder = pending.pop()
             self.deleted_folders += 1
-            names = self._before.of(folder) or b""
+            names = self._before.of(folder)
             self.deleted_files += self._files(folder, names)
             pending += [folder + b"/" + entry[1:] for entry in names.split(b"\0") if entry[:1] == _FOLDER]
 
@@ -59,9 +59,8 @@ class Census:
 
     def _files(self, folder: bytes, names: bytes) -> int:
         """The number of files in a list of names: a letter and a name for each, with a NUL behind or between them."""
-        listed = b"\0" + names
-        count = sum(listed.count(b"\0" + letter) for letter in _FILES)
-        if (self._excluded is None and not self._own_output) or b"\0N" not in listed:
+        count = sum(names.count(b"\0" + letter) + names.startswith(letter) for letter in _FILES)
+        if self._excluded is None and not self._own_output:
             return count
         # What is left out stands there as unchanged.
         above = folder[2:] + b"/" if folder[2:] else b""

@@ -29,7 +29,9 @@ _MASK = (1 << 64) - 1
 _FOLDER = b"D"
 _CHANGED = b"Y"
 #: Letters in the list of a folder that make tar move a folder, or create a temporary one.
-_MOVES = (b"\0R", b"\0T", b"\0X")
+_MOVES = (b"R", b"T", b"X")
+#: The lists of larger folders are not compared as a whole first: that takes memory for a few of them.
+_SMALL_BYTES = 1 << 20
 _WINDOW_BYTES = 1 << 16
 
 
@@ -54,32 +56,57 @@ class ParentNames:
 
     def add(self, folder: bytes) -> None:
         """Add a folder of a snapshot file: five fields, its name, and a letter and a name for each entry."""
-        fields = folder.split(b"\0", 6)
-        name, content = fields[5], fields[6] if len(fields) > 6 else b""
-        part, number = _part(name)
+        begin = 0
+        for _field in range(5):
+            begin = folder.index(b"\0", begin) + 1
+        end = folder.find(b"\0", begin)
+        part, number = _part(folder[begin:] if end < 0 else folder[begin:end])
         found = self._parts.setdefault(part, (array("Q"), array("Q"), array("Q")))
-        begin = self._end
-        self._end += len(name) + 1 + len(content)
-        for column, value in zip(found, (number, begin, self._end)):
+        written = self._file.write(memoryview(folder)[begin:])
+        for column, value in zip(found, (number, self._end, self._end + written)):
             column.append(value)
-        self._file.write(b"%b\0%b" % (name, content))
+        self._end += written
 
     def done(self) -> None:
         """Nothing more comes, and the names are read."""
         self._file.flush()
 
-    def of(self, folder: bytes) -> bytes | None:
-        """What a folder (``./...``) had: a letter and a name for each entry, with a NUL between them; None without it."""
+    def place(self, folder: bytes) -> tuple[int, int] | None:
+        """Where the names of a folder (``./...``) begin and end, for `read`; None if the parent did not have it."""
         part, number = _part(folder)
         if part not in self._parts:
             return None
         numbers, begins, ends = self._parts[part]
-        for place in _places(numbers, number):
-            begin, end = begins[place], ends[place]
-            name, _nul, content = os.pread(self._file.fileno(), end - begin, begin).partition(b"\0")
-            if name == folder:
-                return content
+        for index in _places(numbers, number):
+            begin, end = begins[index], ends[index]
+            behind = begin + len(folder) + 1
+            if self.read(begin, min(end, behind)) in (folder, folder + b"\0"):
+                return min(end, behind), end
         return None
+
+    def read(self, begin: int, end: int) -> bytes:
+        """The names between two places: a letter and a name for each entry, with a NUL between them."""
+        return os.pread(self._file.fileno(), end - begin, begin)
+
+    def of(self, folder: bytes) -> bytes:
+        """The names of a folder (``./...``), as `read` gives them; empty if the parent did not have it."""
+        place = self.place(folder)
+        return b"" if place is None else self.read(*place)
+
+
+def _windows(listed: bytes) -> Iterator[bytes]:
+    """The pieces of a list as tar stores it, without the two NULs at its end."""
+    end = len(listed) - 2
+    return (listed[start : min(end, start + _WINDOW_BYTES)] for start in range(0, max(0, end), _WINDOW_BYTES))
+
+
+def _split(windows: Iterable[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for window in windows:
+        *whole, rest = (rest + window).split(b"\0")
+        yield from whole
+    if rest:
+        yield rest
 
 
 def _is_another_kind(before: bytes, now: bytes) -> bool:
@@ -127,22 +154,20 @@ class Gone:
         folder = found.name[:-1] if found.name[-1:] == b"/" else found.name
         if now != b"\0" and now[-2:] != b"\0\0":
             raise self._odd(folder)
-        now = b"\0" + now[:-2]
-        for move in _MOVES:
-            if move in now:
-                path = folder.decode("utf-8", "surrogateescape")
-                raise UnsafeArchive(
-                    f"{self._where} is refused: {told(folder)} in it asks for a folder to be moved.", path
-                )
-        before = self._parent.of(folder)
-        if before is None:
+        if now[:1] in _MOVES or any(b"\0" + move in now for move in _MOVES):
+            path = folder.decode("utf-8", "surrogateescape")
+            raise UnsafeArchive(f"{self._where} is refused: {told(folder)} in it asks for a folder to be moved.", path)
+        place = self._parent.place(folder)
+        if place is None:
             if folder in self._unread or (self.unknown and folder[2:].rpartition(b"/")[0] in self.unknown):
-                self.unknown[folder[2:]] = frozenset(entry[1:] for entry in self._entries(now, folder))
+                self.unknown[folder[2:]] = frozenset(entry[1:] for entry in self._entries(_windows(now), folder))
             return
-        before = b"\0" + before
-        if len(before) == len(now) and before.replace(b"\0N", b"\0Y") == now.replace(b"\0N", b"\0Y"):
-            return
-        self._compare(folder, before, now)
+        begin, end = place
+        if end - begin <= _SMALL_BYTES and end - begin == max(0, len(now) - 2):
+            before = b"\0" + self._parent.read(begin, end)
+            if before.replace(b"\0N", b"\0Y") == (b"\0" + now[:-2]).replace(b"\0N", b"\0Y"):
+                return
+        self._compare(folder, place, now)
 
     def complete(self, state: Iterable[Member]) -> None:
         """Report what is gone of the folders that the parent could not read; `state` is all of the parent's final state."""
@@ -152,10 +177,14 @@ class Gone:
             if names is not None and last not in names and member.name:
                 self._report(member.name, member.kind == FOLDER)
 
-    def _compare(self, folder: bytes, before: bytes, now: bytes) -> None:
+    def _compare(self, folder: bytes, place: tuple[int, int], now: bytes) -> None:
         prefix = b"" if folder == b"." else folder[2:] + b"/"
-        entries = self._entries(now, folder)
+        entries = self._entries(_windows(now), folder)
         present = next(entries, None)
+        begin, end = place
+        before = (
+            self._parent.read(start, min(end, start + _WINDOW_BYTES)) for start in range(begin, end, _WINDOW_BYTES)
+        )
         for entry in self._entries(before, folder):
             name = entry[1:]
             while present is not None and present[1:] < name:
@@ -165,19 +194,15 @@ class Gone:
         for _rest in entries:
             pass  # its order is looked at as well
 
-    def _entries(self, text: bytes, folder: bytes) -> Iterator[bytes]:
-        """The entries of a list that begins with NUL: a letter and a name each, in the order of the names."""
-        position, size, last = 1, len(text), b""
-        while position < size:
-            end = text.find(b"\0", min(position + _WINDOW_BYTES, size))
-            end = size if end < 0 else end
-            for entry in text[position:end].split(b"\0"):
-                name = entry[1:]
-                if not last < name or b"/" in name:
-                    raise self._odd(folder)
-                last = name
-                yield entry
-            position = end + 1
+    def _entries(self, windows: Iterable[bytes], folder: bytes) -> Iterator[bytes]:
+        """The entries of a list that comes in pieces: a letter and a name each, in the order of the names."""
+        last = b""
+        for entry in _split(windows):
+            name = entry[1:]
+            if not last < name or b"/" in name:
+                raise self._odd(folder)
+            last = name
+            yield entry
 
     def _odd(self, folder: bytes) -> CannotContinue:
         return CannotContinue(f"the names of the folder {told(folder)} are not in the form that tar writes")

@@ -18,7 +18,7 @@ BLOCK = 512
 MOST_EXTENDED = 128 << 20
 _MOST = (1 << 63) - 1
 _DIGITS = len(str(_MOST))
-_ZERO = ord("0")
+_ZERO, _LINE_BREAK = ord("0"), ord("\n")
 _MAGIC = b"ustar\x0000"
 #: The field ``prefix`` and the rest, which the POSIX format of GNU tar leaves empty.
 _UNUSED = 345
@@ -89,22 +89,30 @@ def text(value: bytes) -> bytes:
     return value
 
 
-def read_records(body: bytes) -> dict[bytes, bytes]:
-    """The records of an extended header: a length, a blank, a key, an equals sign, a value, a line break. Raises Strange."""
-    position, size = 0, len(body)
-    if body[2:9] == b" mtime=" and body[:2] == b"%d" % size and body.find(b"\n") == size - 1:
-        return {b"mtime": body[9:-1]}  # as almost always
+def read_records(block: bytes, begin: int, size: int) -> dict[bytes, bytes]:
+    """The records of an extended header: a length, a blank, a key, an equals sign, a value, a line break. Raises Strange.
+
+    It begins at a place in the block, and may be large: nothing of it is copied but the values.
+    """
+    if size < 100:
+        body = block[begin : begin + size]
+        if body[2:9] == b" mtime=" and body[:2] == b"%d" % size and body.find(b"\n") == size - 1:
+            return {b"mtime": body[9:-1]}  # as almost always
     found: dict[bytes, bytes] = {}
-    while position < size:
-        blank = body.find(b" ", position, position + _DIGITS + 1)
-        end = position + number(body[position : max(blank, position)])
-        key, _equals, value = body[blank + 1 : end].partition(b"=")
-        if not blank < end <= size or value[-1:] != b"\n" or key in found:
+    position, end = begin, begin + size
+    while position < end:
+        blank = block.find(b" ", position, min(end, position + _DIGITS + 1))
+        behind = position + number(block[position : max(blank, position)])
+        if not blank < behind <= end or block[behind - 1] != _LINE_BREAK:
+            raise Strange("an extended header that is none")
+        equals = block.find(b"=", blank + 1, behind - 1)
+        key = block[blank + 1 : equals]
+        if equals < 0 or key in found:
             raise Strange("an extended header that is none")
         if key not in _KEYS and (not key.startswith(_KEY_BEGINNINGS) or b"\0" in key):
             raise Strange(f"a record {shown(key.decode('utf-8', 'surrogateescape'))[:60]!r}")
-        found[key] = value[:-1]
-        position = end
+        found[key] = block[equals + 1 : behind - 1]
+        position = behind
     return found
 
 

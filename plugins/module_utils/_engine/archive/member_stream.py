@@ -42,6 +42,7 @@ _SPARSE = frozenset({b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name
 #: The most bytes after the end of the archive: zeros up to the end of a record of tar.
 _MOST_BEHIND = BLOCK + 131072
 _NOTHING = bytes(BLOCK)
+_LARGE_EXTENDED = 1 << 20
 _NOWHERE = (b"", b".", b"..")
 _NO_RECORDS: frozenset[bytes] = frozenset()
 
@@ -82,7 +83,8 @@ class MemberStream:
         #: The bytes of the stream before the current block.
         self._passed = 0
         #: The beginning of a member, and the number of bytes that its check needs.
-        self._begun = bytearray()
+        self._begun: list[bytes] = []
+        self._begun_bytes = 0
         self._needed = 0
         self._to_skip = 0
         #: The map of the current member, until it is complete.
@@ -123,13 +125,14 @@ class MemberStream:
     def _read(self, block: bytes) -> None:
         if self._to_come:
             self._count(0, len(block))
-        base = self._passed - len(self._begun)
+        base = self._passed - self._begun_bytes
         self._passed += len(block)
         if self._begun:
-            self._begun += block
-            if len(self._begun) < self._needed:
+            self._begin_with(block)
+            if self._begun_bytes < self._needed:
                 return
-            block, self._begun = bytes(self._begun), bytearray()
+            block = b"".join(self._begun)
+            self._begun, self._begun_bytes = [], 0
         if self._map is not None:
             self._read_map(block[: self._to_skip])
         position, end = self._to_skip, len(block)
@@ -150,7 +153,11 @@ class MemberStream:
                     self._needed = position + BLOCK - begin
                     position = begin
                     break
-                records = read_records(block[begin + BLOCK : begin + BLOCK + size])
+                records = read_records(block, begin + BLOCK, size)
+                if size > _LARGE_EXTENDED:
+                    # The list of a large folder: it is in memory once while it is looked at.
+                    block = block[position:]
+                    base, begin, end, position = base + position, begin - position, end - position, 0
                 fields = fields_at(block, position)
             position += BLOCK
             size = self._member(fields, records, base + begin, position - begin)
@@ -164,12 +171,17 @@ class MemberStream:
                     self._read_map(block[position:behind])
                 position = behind
         if not self._ended:
-            self._begun += block[position:]
+            self._begin_with(block[position:])
         else:
             self._behind += max(0, end - position)
             if block.count(0, position) != max(0, end - position) or self._behind > _MOST_BEHIND:
                 raise Strange("something behind the end")
         self._to_skip = max(0, position - end)
+
+    def _begin_with(self, block: bytes) -> None:
+        if block:
+            self._begun.append(block)
+            self._begun_bytes += len(block)
 
     def _read_map(self, content: bytes) -> None:
         """Check the map of a sparse file as far as it was read: tar uses it, not the size, to find the next member."""

@@ -147,7 +147,9 @@ def _parts(snar: _Readable) -> Iterator[bytes]:
         rest += block
         if rest.find(_FOLDER_END, start) >= 0:
             *whole, rest = rest.split(_FOLDER_END)
-            yield from map(bytes, whole)
+            whole.reverse()
+            while whole:
+                yield bytes(whole.pop())  # one may be large, so none is kept
         elif len(rest) > _MOST_FOLDER_BYTES:
             raise CannotContinue("the snapshot file of the last level has a folder that is larger than it can be")
     if rest:
@@ -156,7 +158,13 @@ def _parts(snar: _Readable) -> Iterator[bytes]:
 
 def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[bytes, set[bytes]], device: int) -> None:
     """Copy a folder unless it has changed; `device` is the device number of the top."""
-    fields = folder.split(b"\0", 6)
+    end = -1
+    for _field in range(6):
+        end = folder.find(b"\0", end + 1)
+        if end < 0:
+            break
+    # What it held may be large, and is only looked at where something is taken out of it.
+    fields = (folder if end < 0 else folder[:end]).split(b"\0")
     if len(fields) < 6:
         raise ValueError
     inode, name = fields[4:6]
@@ -173,8 +181,9 @@ def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[by
         # Another file system may be mounted there, with the same inode numbers: its files can be older than the last
         # level, and would be overlooked. The device of the top itself changes with every snapshot.
         return
-    if name in again and len(fields) > 6:
+    if name in again and end >= 0:
         # Each entry is a letter and a name.
-        held = [one for one in fields[6].split(b"\0") if one[1:] not in again[name]]
-        fields[6:] = [b"\0".join(held)] if held else []
-    settled.write(b"\0".join(fields) + _FOLDER_END)
+        held = [one for one in folder[end + 1 :].split(b"\0") if one[1:] not in again[name]]
+        folder = b"\0".join([*fields, *held])
+    settled.write(folder)
+    settled.write(_FOLDER_END)
