@@ -52,7 +52,11 @@ def record(name: str | bytes, kind: str = "-", link: str = "", begin: int = 0, *
 
 def catalogue(members: Iterable[Member], where: str = "it") -> Catalogue:
     """A catalogue of these members, in the order in which they come."""
-    plain = b"".join(map(encode, members))
+    return stored(b"".join(map(encode, members)), where)
+
+
+def stored(plain: bytes, where: str = "it") -> Catalogue:
+    """A catalogue of these bytes."""
     return Catalogue(where, lambda: nullcontext(io.BytesIO(plain)))
 
 
@@ -136,8 +140,7 @@ class Chain:
                 gone.complete(one.member for one in final_state(self.catalogues))
             plain = b"".join(writer.records())
             counts = writer.counts
-        catalogue = Catalogue(where, lambda: nullcontext(io.BytesIO(plain)))
-        self.levels.append(Level(done.stdout, plain, snar.read_bytes(), catalogue, messages, counts))
+        self.levels.append(Level(done.stdout, plain, snar.read_bytes(), stored(plain, where), messages, counts))
         return began
 
 

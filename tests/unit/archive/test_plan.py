@@ -5,14 +5,17 @@
 from __future__ import annotations
 
 import random
+import tempfile
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.errors import DamagedCatalogue
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.plan import HardLinks, final_state
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.records import order_key
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.records import encode, order_key
 from ansible_collections.freezer.backup.tests.support.soak import rounds
-from ansible_collections.freezer.backup.tests.support.tar_chains import catalogue, record
+from ansible_collections.freezer.backup.tests.support.tar_chains import catalogue, record, stored
 
 TOP = record("", "d")
 
@@ -181,3 +184,32 @@ def test_a_hard_link_that_leads_to_no_file_before_it_in_its_level_is_refused(tmp
         with pytest.raises(DamagedCatalogue, match=r"Level 1 \(18_1\) is refused: it has [bc] as a link to") as refusal:
             list(links.targets())
     assert refusal.value.path in ("b", "c")
+
+
+@pytest.mark.rounds
+@settings(max_examples=100 * rounds(1), deadline=None, derandomize=True, database=None)
+@given(st.data())
+def test_catalogues_with_bytes_changed_give_a_plan_without_anything_below_what_is_no_folder_or_are_refused(data):
+    levels = [
+        [record("a", "d"), record("a/b"), record("c", "l", "/x"), record("d", "h", "a/b", 1024)],
+        [record("a", "d"), record("a/c", "d"), record("b", "x"), record("c", "d"), record("c/d", begin=512)],
+    ]
+    catalogues = []
+    for number, members in enumerate(levels):
+        plain = bytearray(b"".join(encode(one) for one in [TOP, *members]))
+        for _change in range(data.draw(st.integers(0, 2))):
+            plain[data.draw(st.integers(0, len(plain) - 1))] = data.draw(st.sampled_from(b"\0/.abcdxhl-015\xff"))
+        catalogues.append(stored(bytes(plain), str(number)))
+    with tempfile.TemporaryDirectory() as scratch, HardLinks(catalogues, scratch) as links:
+        try:
+            plan = list(links.watch(final_state(catalogues)))
+            targets = list(links.targets())
+        except DamagedCatalogue:
+            return
+    kinds = {one.member.name: one.member.kind for one in plan}
+    assert len(kinds) == len(plan)
+    for name in kinds:
+        parts = name.split(b"/")
+        assert all(kinds[b"/".join(parts[:end])] == b"d" for end in range(1, len(parts))), plan
+        assert not {b".", b".."} & set(parts)
+    assert len(targets) <= sum(kind == b"h" for kind in kinds.values())
