@@ -67,6 +67,16 @@ EXAMPLES = r"""
     restore_from_date: "2026-11-22T20:00:00"
     overwrite: true
 
+- name: Restore what the agent of OpenStack's Freezer left, encrypted
+  become: true
+  freezer.backup.restore:
+    restore_abs_path: /srv/restored
+    backup_name: etc
+    hostname: web1
+    storage: local
+    container: /var/backups/freezer
+    encrypt_pass_file: /root/freezer-passphrase
+
 - name: Make a server from the newest image, in another network
   freezer.backup.restore:
     nova_inst_id: 3ad7a62f-217a-48cd-a861-43ec0a04a78b

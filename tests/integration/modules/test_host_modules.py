@@ -13,6 +13,7 @@ import pytest
 from support.modules import MASKS, run_module
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
+from ansible_collections.freezer.backup.tests.support.upstream_backups import pass_file, unpack
 
 
 class Host:
@@ -207,6 +208,18 @@ def test_a_proof_fails_when_a_segment_is_damaged(host):
 
 
 @pytest.mark.usefixtures("own_tmp")
+def test_what_an_old_freezer_left_is_proven_and_restored(host):
+    unpack(host.top)
+    host.place["container"] = str(host.top / "container")
+    options = {"backup_name": "sealed", "hostname": "web1", "encrypt_pass_file": pass_file(host.top)}
+    proven = host.run("verify", **options)
+    assert (proven["format"], proven["changed"], proven["level"]) == ("freezer", False, 2)
+    restored = host.run("restore", **options)
+    assert (restored["format"], restored["changed"]) == ("freezer", True)
+    assert (host.target / "changes").read_text() == "third\n"
+    assert "is not removed" in host.sentence("prune", keep_last=1, backup_name="sealed", hostname="web1")
+
+
 def test_prune_removes_what_no_rule_keeps_and_the_second_time_nothing(host):
     backups = [host.attempt("backup") for _number in range(3)]
     folders = [result["storages"][0]["folder"] for result in backups]
