@@ -15,8 +15,20 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.fra
     pack_frames,
     unpack_frames,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.sealings import ForKeyPair, WithPassphrase
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
+from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.errors import SealingError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.identities import X25519Identity
+from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.passphrase import Passphrase
 from ansible_collections.freezer.backup.tests.support.stored_streams import StoredStream
+
+
+def _for_key_pair():
+    identity = X25519Identity.generate()
+    return ForKeyPair(identity.recipient, identity)
+
+
+SEALINGS = {"age": _for_key_pair, "aes-256-cfb": lambda: WithPassphrase(Passphrase(b"correct horse"))}
 
 
 def content(size: int) -> bytes:
@@ -51,6 +63,29 @@ def test_any_part_of_it_comes_back(container):
         borders = sorted(rounds.randrange(len(plain) + 1) for _end in range(2 * rounds.randint(1, 8)))
         ranges = list(zip(borders[::2], borders[1::2], strict=True))
         assert backup.read(*ranges) == b"".join(plain[begin:end] for begin, end in ranges)
+
+
+@pytest.mark.parametrize("kind", ["age", "aes-256-cfb"])
+@pytest.mark.parametrize("size", [0, 1, 3 * FRAME_BYTES + 12345])
+def test_a_sealed_stream_comes_back_whole_and_in_parts(container, kind, size):
+    plain = os.urandom(size)
+    backup = StoredStream(container, plain, sealing=SEALINGS[kind]())
+    assert backup.read() == plain
+    stored = b"".join(path.read_bytes() for path in sorted(backup.path.glob("data.*")))
+    assert size < 64 or plain[:64] not in stored
+    for begin, end in ((0, size), (size // 3, size // 2), (size, size)):
+        assert backup.read((begin, end)) == plain[begin:end]
+
+
+def test_a_sealed_stream_is_not_opened_without_the_secret_half_or_with_another_one(container):
+    ours, other = X25519Identity.generate(), X25519Identity.generate()
+    backup = StoredStream(container, b"secret" * 1000, sealing=ForKeyPair(ours.recipient))
+    for sealing in (ForKeyPair(ours.recipient), ForKeyPair(other.recipient, other)):
+        backup.sealing = sealing
+        with pytest.raises(SealingError, match="key"):
+            backup.read()
+    backup.sealing = ForKeyPair(ours.recipient, ours)
+    assert backup.read() == b"secret" * 1000
 
 
 @pytest.mark.parametrize("ranges", [[(5, 4)], [(0, 9), (8, 10)], [(0, FRAME_BYTES + 1)], [(-1, 5)]])

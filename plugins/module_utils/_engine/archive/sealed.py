@@ -5,21 +5,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Callable
+from typing import Callable, Protocol
 
 from ..repository.public_manifest import SealedWith
 from ..repository.verified import VerifiedObject
 from ..storage.base import Buffer
 
 
-class Seal(ABC):
+class Seal(Protocol):
     """One object while it is sealed."""
 
-    @abstractmethod
-    def write(self, data: Buffer) -> None:
+    def write(self, plain: Buffer, /) -> None:
         """Add plain bytes."""
 
-    @abstractmethod
     def finish(self) -> None:
         """Write what is left, and the end."""
 
@@ -54,12 +52,12 @@ class Sealing(ABC):
         """The field ``sealing`` of a manifest."""
 
 
-class _Through(Seal):
+class _Through:
     def __init__(self, write: Callable[[Buffer], object]) -> None:
         self._write = write
 
-    def write(self, data: Buffer) -> None:
-        self._write(data)
+    def write(self, plain: Buffer) -> None:
+        self._write(plain)
 
     def finish(self) -> None:
         pass
