@@ -97,6 +97,28 @@ def test_names_out_of_order_or_twice_are_refused_with_their_backup(members):
         list(final_state([catalogue([TOP], "17_0"), catalogue([TOP, *members], "18_1")]))
 
 
+def test_to_save_what_can_be_saved_what_is_refused_is_told_and_left_out():
+    refused = []
+    levels = chain(
+        [record("a", "l", "/etc"), record("b", "d"), record("b/1"), record("e")],
+        [record("a/passwd"), record("a/d", "d"), record("a/d/f"), record("b", "d"), record("b/1"), record("f")],
+    )
+    found = [(one.member.name.decode(), one.level) for one in final_state(levels, refused.append)]
+    assert found == [("", 1), ("a", 0), ("b", 1), ("b/1", 1), ("e", 0), ("f", 1)]
+    assert [one.path for one in refused] == ["a/d", "a/d/f", "a/passwd"]
+
+
+def test_to_save_what_can_be_saved_older_states_stand_in_for_what_is_behind_the_damage_of_a_catalogue():
+    refused = []
+    below = catalogue([TOP, record("a"), record("b")], "17_0")
+    whole = b"".join(map(encode, [TOP, record("a", begin=512), record("b", begin=1024)]))
+    for damaged, levels in ((whole[:-30], [1, 1, 0]), (b"", [0, 0, 0]), (whole[:-1] + b"x", [1, 1, 0])):
+        refused.clear()
+        assert [one.level for one in final_state([below, stored(damaged, "18_1")], refused.append)] == levels
+        assert all("18_1" in str(one) for one in refused)
+        assert len(refused) == (damaged != b"")
+
+
 def _naive(levels):
     """The same by the words of the format, path by path; None where the chain is refused."""
     kinds = [{member.name: member.kind for member in level} for level in levels]

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Callable, NamedTuple
 
+from ..repository.errors import DamagedArchive
 from ..system.file_names import shown
 from .errors import DamagedCatalogue
 from .external_sort import ExternalSort
@@ -27,6 +28,8 @@ _LEAST_READ_BYTES = 1 << 12
 _END = b"\0\0"
 #: The digits of where a link begins.
 _PLACE = 20
+#: Is told of what is damaged, in place of an end of the work.
+Refused = Callable[[DamagedArchive], None]
 _NO_LINK: tuple[bytes | None, bytes] = (None, b"")
 
 
@@ -56,8 +59,8 @@ class Planned(NamedTuple):
 class _Cursor:
     """Where the merge is in the catalogue of one level."""
 
-    def __init__(self, level: int, where: str, batches: Iterator[Batch]) -> None:
-        self.level, self.where, self._batches = level, where, batches
+    def __init__(self, level: int, batches: Iterator[Batch], refused: Refused | None) -> None:
+        self.level, self._batches, self._refused = level, batches, refused
         self.keys: Sequence[bytes] = ()
         self.members: Sequence[Member] = ()
         self.position = 0
@@ -67,7 +70,13 @@ class _Cursor:
         if position < len(self.keys):
             self.position = position
             return True
-        batch = next(self._batches, None)
+        try:
+            batch = next(self._batches, None)
+        except DamagedArchive as problem:
+            if self._refused is None:
+                raise
+            self._refused(problem)
+            batch = None
         if batch is None:
             return False
         self.keys, self.members = batch
@@ -75,21 +84,23 @@ class _Cursor:
         return True
 
 
-def final_state(chain: Sequence[Catalogue]) -> Iterator[Planned]:
+def final_state(chain: Sequence[Catalogue], refused: Refused | None = None) -> Iterator[Planned]:
     """The last state of each path, in the order of a catalogue; the chain has its lowest level first.
 
-    Raises DamagedCatalogue for what no writer makes: a parent that is no folder, an odd record, another order.
+    Raises DamagedCatalogue for what no writer makes: a parent that is no folder, an odd record, another order; and DamagedArchive. With
+    `refused` (to save what can be saved) it is called with these errors instead: a member that is refused is left out, and of a
+    catalogue that is damaged what comes behind the damage, so that older states of these names stand in.
     """
     with ExitStack() as stack:
         each = max(_LEAST_READ_BYTES, min(_MOST_READ_BYTES, _READ_BYTES // max(1, len(chain))))
         heap: list[tuple[bytes, int, _Cursor]] = []
         for level, one in enumerate(chain):
-            cursor = _Cursor(level, one.where, read_records(stack.enter_context(one.open()), one.where, each))
+            cursor = _Cursor(level, _batches(stack, one, each), refused)
             if cursor.advance(0):
                 # The newest one of a name comes first.
                 heap.append((cursor.keys[0], -level, cursor))
         heapq.heapify(heap)
-        way = _Way([one.where for one in chain])
+        way = _Way([one.where for one in chain], refused)
         while heap:
             key, _level, cursor = heap[0]
             begin = cursor.position
@@ -116,6 +127,10 @@ def final_state(chain: Sequence[Catalogue]) -> Iterator[Planned]:
                 yield Planned(newest, level)
 
 
+def _batches(stack: ExitStack, catalogue: Catalogue, read_bytes: int) -> Iterator[Batch]:
+    yield from read_records(stack.enter_context(catalogue.open()), catalogue.where, read_bytes)
+
+
 def _forward(heap: list[tuple[bytes, int, _Cursor]], cursor: _Cursor, position: int) -> None:
     """Move the first cursor of the heap on."""
     if cursor.advance(position):
@@ -131,8 +146,8 @@ class _Way:
     lower levels have below it does not count.
     """
 
-    def __init__(self, wheres: Sequence[str]) -> None:
-        self._wheres = wheres
+    def __init__(self, wheres: Sequence[str], refused: Refused | None) -> None:
+        self._wheres, self._refused = wheres, refused
         #: Key, the beginning of all keys below it, and floor, of the folder that the last member is or lies in, and of those above.
         self._above: list[tuple[bytes, bytes, int]] = [(b"", b"", -1)]
         self._current, self._floor = b"", -1
@@ -160,11 +175,11 @@ class _Way:
         DamagedCatalogue if a parent is no folder.
         """
         if not key and (floor >= 0 or member.kind != FOLDER):
-            raise self._no_folder(key, key, max(level, floor))
+            return self._refuse(key, key, max(level, floor))
         if self._hidden and key.startswith(self._hidden):
             if level < self._hidden_floor:
                 return False
-            raise self._no_folder(key, self._hidden[:-1], level)
+            return self._refuse(key, self._hidden[:-1], level)
         self._hidden = b""
         parent = key.rpartition(b"\0")[0]
         if parent != self._current:
@@ -175,7 +190,7 @@ class _Way:
             return False
         if parent != self._current or level == self._floor:
             missing = parent if parent == self._current else _below(self._current, parent)
-            raise self._no_folder(key, missing, level)
+            return self._refuse(key, missing, level)
         if member.kind == FOLDER:
             if key:
                 self._current, self._floor = key, max(self._floor, floor)
@@ -184,15 +199,20 @@ class _Way:
         self._hidden, self._hidden_floor = key + b"\0", level
         return member.kind != GONE
 
-    def _no_folder(self, key: bytes, above: bytes, level: int) -> DamagedCatalogue:
+    def _refuse(self, key: bytes, above: bytes, level: int) -> bool:
+        """Refuse a member because of what is above it: False, or DamagedCatalogue is raised."""
         path, folder = (
             shown(one.replace(b"\0", b"/").decode("utf-8", "surrogateescape")) or "." for one in (key, above)
         )
-        return DamagedCatalogue(
+        problem = DamagedCatalogue(
             f"Level {level} ({self._wheres[level]}) is refused: it has {path[:200]}, and {folder[:200]} is no folder then. "
             "To extract it could change files elsewhere.",
             path,
         )
+        if self._refused is None:
+            raise problem
+        self._refused(problem)
+        return False
 
 
 def _below(current: bytes, parent: bytes) -> bytes:
