@@ -106,7 +106,7 @@ def test_what_was_handed_on_stays_as_it_is(identity):
     """The receiver may keep what it gets, and send it later."""
     stored, copies = [], []
     with age.Sealer(lambda piece: (stored.append(piece), copies.append(bytes(piece))), [identity.recipient]) as sealer:
-        for _ in range(5):
+        for _time in range(5):
             sealer.write(os.urandom(20 * CHUNK))
     assert [bytes(piece) for piece in stored] == copies
 
@@ -122,7 +122,7 @@ def test_a_buffer_that_is_used_again_changes_nothing(identity):
 
 
 def test_two_seals_of_the_same_have_nothing_in_common(identity):
-    one, other = (age.sealed(b"the same", [identity.recipient]) for _ in range(2))
+    one, other = (age.sealed(b"the same", [identity.recipient]) for _time in range(2))
     assert age.head_bytes(one) == age.head_bytes(other)
     assert one[age.head_bytes(one) :] != other[age.head_bytes(other) :]
     assert one.splitlines()[1] != other.splitlines()[1]
@@ -197,7 +197,7 @@ def test_a_range_that_a_storage_cut_off_is_refused(identity):
 
 def test_a_chunk_of_another_place_or_object_is_refused(identity):
     plain = plain_of(4 * CHUNK)
-    stored, foreign = (age.sealed(plain, [identity.recipient]) for _ in range(2))
+    stored, foreign = (age.sealed(plain, [identity.recipient]) for _time in range(2))
     head = age.head_bytes(stored)
     one, two = slice(head, head + SEALED), slice(head + SEALED, head + 2 * SEALED)
     swapped = stored[:head] + stored[two] + stored[one] + stored[two.stop :]
@@ -213,7 +213,7 @@ def test_a_chunk_of_another_place_or_object_is_refused(identity):
 
 
 def test_a_header_of_another_object_does_not_open_this_one(identity):
-    one, other = (age.sealed(plain_of(10), [identity.recipient]) for _ in range(2))
+    one, other = (age.sealed(plain_of(10), [identity.recipient]) for _time in range(2))
     head = age.head_bytes(one)
     with pytest.raises(Damaged):
         age.opened(other[:head] + one[head:], [identity])

@@ -61,7 +61,7 @@ def test_no_character_of_a_line_can_be_changed():
 
 
 def test_two_codes_of_the_same_have_salts_of_their_own_and_no_key_that_encrypts():
-    one, other = (code_line(MESSAGE, WORDS, 1000).split() for _ in range(2))
+    one, other = (code_line(MESSAGE, WORDS, 1000).split() for _time in range(2))
     assert one[3] != other[3]
     assert one[4] != other[4]
     assert len(bytes.fromhex(one[3])) != cfb.SALT_BYTES

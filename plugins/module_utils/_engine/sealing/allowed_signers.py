@@ -152,7 +152,7 @@ def _signer(line: str) -> Signer | None:
         return None
     if len(line) > ssh_keys.LINE_LIMIT:
         raise ValueError(f"it has more than {ssh_keys.LINE_LIMIT} characters")
-    principals, _, rest = line.replace("\t", " ").partition(" ")
+    principals, _space, rest = line.replace("\t", " ").partition(" ")
     if not rest or principals.startswith('"'):
         raise ValueError("it is not a name, options and a public key")
     options = ""

@@ -90,8 +90,8 @@ def public_key(line: str) -> PublicKey:
     """The key of a line such as ``ssh-ed25519 AAAA... comment``. Raises UnusableKey and MissingLibrary."""
     if len(line) > LINE_LIMIT or "\n" in line.strip():
         raise UnusableKey("A public key of SSH is one line, of at most 16 KiB; this is more.")
-    kind, _, rest = line.strip().partition(" ")
-    encoded, _, comment = rest.strip().partition(" ")
+    kind, _space, rest = line.strip().partition(" ")
+    encoded, _space, comment = rest.strip().partition(" ")
     _refuse_kind(kind)
     try:
         blob = base64.b64decode(encoded, validate=True)
