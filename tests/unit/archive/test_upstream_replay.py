@@ -116,28 +116,31 @@ def _remove(tree: Path) -> None:
     shutil.rmtree(tree)
 
 
-def test_a_folder_that_takes_the_place_of_one_that_is_gone_is_followed(tmp_path):
-    """tar itself refuses to rename over a folder with something in it, so upstream's own restore fails."""
-    levels = (
-        (
-            folder(".", "Da", "Db"),
-            folder("./a", "Yf"),
-            folder("./b", "Yg"),
-            member("./a/f", content=b"f"),
-            member("./b/g"),
-        ),
+NEW_PLACE = (
+    # A folder is where one with other files was.
+    (
+        (folder(".", "Da", "Db"), folder("./a", "Yf"), folder("./b", "Yg"), member("./a/f"), member("./b/g")),
         (folder(".", "Db", "R./a", "T./b"), folder("./b", "Nf")),
-    )
+        ["b", "b/f"],
+    ),
+    # A new folder has the inode of one that is gone, so that tar takes it for that one; a file had its name.
+    (
+        (folder(".", "Da", "Yb"), folder("./a", "Yf"), member("./b"), member("./a/f")),
+        (folder(".", "Db", "R./a", "T./b"), folder("./b", "Yg"), member("./b/g")),
+        ["b", "b/g"],
+    ),
+)
+
+
+@pytest.mark.parametrize(("level_0", "level_1", "expected"), NEW_PLACE)
+def test_a_folder_in_the_place_of_something_else_is_followed(tmp_path, level_0, level_1, expected):
+    """tar itself does not rename over a file, nor over a folder with something in it, so upstream's own restore fails."""
     (tmp_path / "tree").mkdir()
     (tmp_path / "beside").mkdir()
     with Replay(str(tmp_path / "tree"), str(tmp_path / "beside")) as replay:
-        for members in levels:
+        for members in (level_0, level_1):
             replay.level(Level("it", iter([archive(*members)])))
         met = replay.finish()
     assert (met.not_restored, met.unreadable) == ([], [])
-    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == [
-        "beside",
-        "tree",
-        "tree/b",
-        "tree/b/f",
-    ]
+    assert [str(path.relative_to(tmp_path / "tree")) for path in sorted((tmp_path / "tree").rglob("*"))] == expected
+    assert os.listdir(tmp_path / "beside") == []
