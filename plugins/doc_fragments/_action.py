@@ -196,6 +196,7 @@ options:
   exclude:
     description:
       - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
+      - A restore leaves out of the backup what matches.
     type: list
     elements: str
   incremental:
@@ -394,6 +395,23 @@ options:
       - Only root and the user who runs this may be able to read or write it.
       - Backups of this release are not encrypted, and a backup with this option is refused.
     type: path
+  exclude:
+    description:
+      - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
+      - A restore leaves out of the backup what matches.
+    type: list
+    elements: str
+  include:
+    description:
+      - Restore only what matches this pattern, with all that is below it.
+      - 'A pattern is one of O(exclude): C(*.conf) and C(etc/ssh) match at any depth, C(./etc) only at the top of what
+        was backed up. A path from the root of the host that was backed up, such as C(/etc/ssh), is one inside the
+        backup.'
+      - Folders above it are made where they are missing, and stay as they are where they exist. If nothing matches,
+        nothing is restored, and that is an error.
+      - Backups of earlier releases and of OpenStack's Freezer are restored as a whole only.
+    type: list
+    elements: str
   mode:
     description:
       - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'

@@ -67,6 +67,16 @@ EXAMPLES = r"""
     restore_from_date: "2026-11-22T20:00:00"
     overwrite: true
 
+- name: Restore one folder, without its public keys
+  become: true
+  freezer.backup.restore:
+    restore_abs_path: /root/found
+    backup_name: etc
+    storage: local
+    container: /srv/backups
+    include: /etc/ssh
+    exclude: "*.pub"
+
 - name: Restore what the agent of OpenStack's Freezer left, encrypted
   become: true
   freezer.backup.restore:
@@ -186,6 +196,11 @@ counts:
   returned: for files; in check mode if the target is not empty
   type: dict
   sample: {files: 812, directories: 96, symbolic_links: 14}
+selected:
+  description: How many paths of the backup O(include) and O(exclude) select, folders among them.
+  returned: with one of them; in check mode as well
+  type: int
+  sample: 7
 restored_bytes:
   description: The size of the contents of these files, measured as RV(freezer.backup.backup#module:source_bytes) is.
   returned: for files; in check mode if the target is not empty

@@ -126,9 +126,7 @@ def test_two_levels_and_a_restore_of_each_are_bit_for_bit(call, source, place, t
     ("words", "document", "key"),
     [
         (["-F", "/etc/ssh"], None, "--path-to-backup"),
-        (["--exclude", "*.log"], None, "--exclude"),
         (["--stdin"], {"path_to_backup": "/etc/ssh"}, "path_to_backup"),
-        (["--stdin"], {"exclude": "*.log", "action": "restore"}, "exclude"),
     ],
 )
 def test_a_restore_of_a_part_is_refused_in_the_words_that_were_typed(

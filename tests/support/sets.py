@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import ONLY_OF_BACKUPS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tree_comparison
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
@@ -81,7 +80,7 @@ class Set:
 
 def to_restore(action: Mapping[str, Any], target: Path, **options: Any) -> dict[str, Any]:
     """The action that restores what an action for backups has made; what a backup reads has no place in it."""
-    ours = {key: value for key, value in action.items() if key not in ONLY_OF_BACKUPS}
+    ours = {key: value for key, value in action.items() if key not in ("path_to_backup", "exclude")}
     return {**ours, "restore_abs_path": str(target), **options}
 
 

@@ -262,12 +262,7 @@ def test_an_action_admin_is_a_valid_set_of_options_for_prune_and_for_no_other(ho
         (
             "restore",
             {"path_to_backup": "/etc/ssh"},
-            "path_to_backup says what a backup reads, and a restore brings back all",
-        ),
-        (
-            "restore",
-            {"exclude": ["*.log"]},
-            "exclude says what a backup reads, and a restore brings back all of it; leave it",
+            "path_to_backup says what a backup reads, and a restore has no use for it",
         ),
         ("verify", {}, "There is no"),
         ("restore", {"restore_abs_path": None}, "restore_abs_path is missing: say which folder to restore into."),

@@ -95,8 +95,8 @@ def test_defaults_of_a_module_mean_the_same_as_nothing(verb):
         ("backup", {"command": "true"}, "freezer.backup.backup does not take command, which is for an action exec"),
         (
             "restore",
-            {"exclude": ["a"]},
-            "exclude says what a backup reads, and a restore brings back all of it; leave it out",
+            {"path_to_backup": "/etc"},
+            "path_to_backup says what a backup reads, and a restore has no use for it; leave it out",
         ),
     ],
 )

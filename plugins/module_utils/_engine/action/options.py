@@ -53,7 +53,7 @@ _ACCESS = ("cloud", "osrc")
 _SOME_CLOUD = {"OS_CLOUD": "of the node"}
 
 #: Keys that say what a backup reads, and that a restore must not be given.
-ONLY_OF_BACKUPS = ("path_to_backup", "exclude")
+ONLY_OF_BACKUPS = ("path_to_backup",)
 
 
 @dataclass
@@ -87,6 +87,7 @@ class Options:
     engine_name: str = "tar"
     exclude: list[str] = field(default_factory=list)
     hostname: str | None = None
+    include: list[str] = field(default_factory=list)
     incremental: bool = True
     init: bool = False
     insecure: bool = False
@@ -153,31 +154,14 @@ class Options:
     def refuse_for(self, work: str) -> None:
         """Raise OptionError for what does not belong to this work, or cannot be done by it.
 
-        It looks at what is given only: what is missing may be for a node to say, and `lacking` tells that.
-        """
-        given = [name for name in RETENTION_KEYS if getattr(self, name) is not None]
-        if work in ("backup", "restore") and given:
-            raise OptionError(f"{given[0]} belongs to an action admin of its own, and not to a {work}.")
-        if work == "backup":
-            self._refuse_level()
-            fault = deadline_fault(self.deadline_seconds)
-            if fault:
-                raise OptionError(fault)
-        given = [name for name in ONLY_OF_BACKUPS if getattr(self, name)]
-        if work == "restore" and given:
-            # No release can restore a part of a backup so far.
-            raise OptionError(
-                f"{given[0]} says what a backup reads, and a restore brings back all of it; leave it out, restore into a new "
-                "folder, and take from there what you need."
-            )
-        for name in ("hostname", "backup_name") if work != "info" else ():
+    def refuse_part(self) -> None:
+        """Raise OptionError if a restore is given what a backup reads: it may be meant for a part of it."""
+        for name in ONLY_OF_BACKUPS:
             if getattr(self, name):
-                check_name(name, getattr(self, name))
-                if work == "backup":
-                    check_text(name, getattr(self, name))
-        self._refuse_relative_paths()
-        if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
-            self.locations(_SOME_CLOUD)
+                raise OptionError(
+                    f"{name} says what a backup reads, and a restore has no use for it; leave it out, and name what is to be "
+                    "restored with include. Nothing was done."
+                )
 
     def refuse_encryption(self) -> None:
         """Raise OptionError if a backup is to be encrypted: what was meant to be sealed must not be written in the clear."""

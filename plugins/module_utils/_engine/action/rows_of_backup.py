@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS
 from ..repository.compressions import COMPRESSIONS, LEVELS
 from . import values
-from .row import ADMIN, BACKUP, CLOUDS, EACH, FILES, Row
+from .row import ADMIN, BACKUP, CLOUDS, EACH, FILES, RESTORE, Row
 
 DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
 
@@ -25,7 +25,8 @@ READ: Sequence[Row] = (
         media=(FILES,), is_path=True),
     Row("exclude", values.texts, "PATTERN",
         "Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).", repeated=True,
-        line="backup: leave this out; can be repeated", default=(), verbs=BACKUP, media=(FILES,)),
+        more="A restore leaves out of the backup what matches.",
+        line="backup, restore: leave this out; can be repeated", default=(), verbs=(*BACKUP, *RESTORE), media=(FILES,)),
     Row("dereference_symlink", values.Choice("none", "soft", "hard", "all"), "WHICH",
         "Store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both (V(all)) or neither (V(none)).",
         default="none", verbs=BACKUP, media=(FILES,)),

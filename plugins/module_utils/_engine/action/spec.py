@@ -113,6 +113,15 @@ GROUPS: Mapping[str, Sequence[Row]] = {
     "restore and verify": (
         Row("restore_abs_path", values.text, "PATH", "The folder to restore into; it is made when it is missing.",
             line="restore: the folder to restore into", verbs=RESTORE, media=(FILES,), is_path=True),
+        Row("include", values.texts, "PATTERN",
+            "Restore only what matches this pattern, with all that is below it.", repeated=True,
+            more="A pattern is one of O(exclude): C(*.conf) and C(etc/ssh) match at any depth, C(./etc) only at the top of what "
+                 "was backed up. A path from the root of the host that was backed up, such as C(/etc/ssh), is one inside the "
+                 "backup.\n"
+                 "Folders above it are made where they are missing, and stay as they are where they exist. If nothing matches, "
+                 "nothing is restored, and that is an error.\n"
+                 "Backups of earlier releases and of OpenStack's Freezer are restored as a whole only.",
+            line="restore: only this; can be repeated", default=(), verbs=RESTORE, media=(FILES,)),
         Row("restore_from_date", values.end_of, "DATE",
             "Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all "
             "of that day), V(yesterday 18:00), V(3 days ago).",

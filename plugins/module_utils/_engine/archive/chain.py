@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
 from ..progress import Progress
 from ..repository.backup_set import StoredBackup
-from ..repository.errors import DamagedArchive
+from ..repository.errors import ArchiveError, DamagedArchive
 from ..repository.public_manifest import PublicManifest
 from ..repository.trees import LEAF_BYTES
 from ..repository.verified import BackupObjects
@@ -23,6 +24,7 @@ from .open_backup import OpenBackup, open_backup
 from .plan import final_state
 from .records import GONE, encode, read_records
 from .sealed import Sealing
+from .selection import Selected, Selection
 
 _STEP_BYTES = 8 * LEAF_BYTES
 
@@ -33,22 +35,53 @@ def is_first_version(chain: Sequence[StoredBackup]) -> bool:
 
 
 def extract(
-    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, folder: str, beside: str, progress: Progress
+    storage: Storage,
+    chain: Sequence[StoredBackup],
+    sealing: Sealing,
+    folder: str,
+    beside: str,
+    progress: Progress,
+    selection: Selection | None = None,
 ) -> Extracted:
-    """Bring the final state of a chain into an empty folder; `beside` is another one, for what is in between.
+    """Bring the final state of a chain, or a part of it, into an empty folder; `beside` is another one, for what is in between.
 
     Both are on one file system, and only this user can enter them. Raises DamagedArchive, StorageError, OSError, or ArchiveError
-    if tar failed; the folder is then of no use.
+    if tar failed, or nothing is selected; the folder is then of no use.
     """
-    if is_first_version(chain):
+    if selection is None and is_first_version(chain):
         return replay_chain(storage, chain, folder, progress)
     with ExitStack() as stack:
         levels = [stack.enter_context(open_backup(storage, one, sealing)) for one in chain]
         scratch = stack.enter_context(scratch_folder())
         stored = [StoredLevel(level.catalogue, level.data) for level in levels]
         extraction = stack.enter_context(Extraction(stored, scratch))
-        extraction.take(final_state([level.catalogue for level in levels]))
-        return extraction.into(folder, beside, lambda content_bytes: progress.advance(done_bytes=content_bytes))
+        plan = final_state([level.catalogue for level in levels])
+        selected = None if selection is None else Selected(selection)
+        extraction.take(plan if selected is None else selected.of(plan))
+        if selected is not None and not selected.count:
+            raise _nothing_selected(chain[-1], selected)
+        met = extraction.into(folder, beside, lambda content_bytes: progress.advance(done_bytes=content_bytes))
+        if selected is not None:
+            met.selected, met.above = selected.count, frozenset(map(os.fsdecode, selected.above))
+            met.warnings += [f"include {pattern} selects nothing in this backup." for pattern in selected.missing]
+        return met
+
+
+def no_part(why: str) -> ArchiveError:
+    """The error for a backup of which no part can be restored."""
+    return ArchiveError(
+        f"This backup {why}, and can be restored as a whole only; leave out include and exclude, restore it into a new folder, "
+        "and take from there what you need. Nothing was restored."
+    )
+
+
+def _nothing_selected(backup: StoredBackup, selected: Selected) -> ArchiveError:
+    if not selected.missing:
+        return ArchiveError(f"exclude leaves nothing of {backup.folder} to restore; nothing was restored.")
+    return ArchiveError(
+        f"include {', '.join(selected.missing)} selects nothing in {backup.folder}; list what is in it, and give a path or a "
+        "pattern of that. Nothing was restored."
+    )
 
 
 def check_stored(storage: Storage, one: StoredBackup, progress: Progress) -> None:

@@ -34,6 +34,10 @@ class Extracted:
     not_restored: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     unreadable: list[dict[str, str]] = field(default_factory=list)
+    #: How many paths were selected, where not all are.
+    selected: int | None = None
+    #: The folders above them (relative names) that were not selected themselves.
+    above: frozenset[str] = frozenset()
 
 
 class _LineCounter(threading.Thread):

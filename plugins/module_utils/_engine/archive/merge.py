@@ -14,7 +14,7 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -115,8 +115,9 @@ class _Later:
 class Merge:
     """Moves the entries of one folder into another one, which is open."""
 
-    def __init__(self, placed: Placed, path: str, top: int) -> None:
-        self._placed = placed
+    def __init__(self, placed: Placed, path: str, top: int, above: Collection[str] = ()) -> None:
+        """`above` are folders (relative names) that keep their attributes where the target has them."""
+        self._placed, self._above = placed, above
         self._top = _Folder(top, (), path, shared=False)
         #: The current path, for the message of an error.
         self.at = path
@@ -207,6 +208,9 @@ class Merge:
                 self._placed.not_restored.append({"path": shown(self.at), "message": message})
 
     def _folder_over(self, here: str, target: _Folder, name: str) -> None:
+        if os.path.join(*target.names, name) in self._above:
+            self._into_folder(here, target, name)
+            return
         with _enter(target, name) as folder:
             unlike = same_file(here, target.entry(name), owner=os.geteuid() == 0)
             present, wanted = attributes(target.entry(name)), attributes(here)
@@ -221,6 +225,16 @@ class Merge:
             self._replaced(target, name)
         else:
             self._placed.equal += 1
+
+    def _into_folder(self, here: str, target: _Folder, name: str) -> None:
+        """Move what is in a staged folder into one of the target, which stays as it is otherwise."""
+        with _enter(target, name) as folder:
+            mode = stat.S_IMODE(os.fstat(folder.descriptor).st_mode)
+            let_owner_in(opened(folder.descriptor))
+            let_owner_in(here)
+            self._folder(here, folder)
+            if stat.S_IMODE(os.fstat(folder.descriptor).st_mode) != mode:
+                os.chmod(opened(folder.descriptor), mode)
 
     @contextmanager
     def _again(self, folder: _Folder) -> Iterator[_Folder]:

@@ -13,7 +13,7 @@ import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from ..repository.errors import ArchiveError
@@ -143,8 +143,10 @@ class Staging:
             finally:
                 os.close(lock)
 
-    def place(self, with_root: bool) -> Placed:
+    def place(self, with_root: bool, above: Collection[str] = ()) -> Placed:
         """Move the tree into the target. With `with_root` the target also gets the attributes of the tree's top, at the end.
+
+        `above` are folders (relative names) that keep their attributes where the target has them.
 
         Raises ArchiveError: before anything is moved, if the target has a folder where the backup has a file or a link, or if
         others may write to a folder that gets entries; later, if that changes meanwhile or the target cannot be written to,
@@ -157,7 +159,7 @@ class Staging:
                 f"{', '.join(shown(path) for path in in_the_way[:3])}. Move them away; nothing was changed."
             )
         placed = self._placed
-        merge = Merge(placed, self._target, self._top)
+        merge = Merge(placed, self._target, self._top, above)
         try:
             with open_folder(self.tree) as wanted:
                 merge.tree(self.tree)

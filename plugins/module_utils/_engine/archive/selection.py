@@ -1,12 +1,14 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""A part of a restore plan: by patterns, or all at one path."""
+"""A part of a restore plan: by patterns, or all at one path; and what a part consists of."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Callable
 
+from ..system.file_names import shown
 from .patterns import matcher
 from .plan import Planned
 from .records import FOLDER, order_key
@@ -21,6 +23,12 @@ class Selection:
     def __init__(self, include: Sequence[bytes] = (), exclude: Sequence[bytes] = ()) -> None:
         self._include: Callable[[bytes], bool] | None = matcher(include) if include else None
         self._exclude: Callable[[bytes], bool] | None = matcher(exclude) if exclude else None
+
+        self._patterns = list(include)
+
+    def parts(self) -> dict[str, Callable[[bytes], bool]]:
+        """Each `include` pattern as text, with a function that tells whether a name matches it."""
+        return {shown(os.fsdecode(one)): matcher([one]) for one in self._patterns}
 
     def wants(self, name: bytes) -> bool:
         """Whether a name is wanted by itself. The folder that was backed up is never excluded."""
@@ -45,6 +53,35 @@ class Selection:
                 yield one
             elif one.member.kind == FOLDER:
                 above.append((name + b"/" if name else b"", one._replace(wanted=False)))
+
+
+class Selected:
+    """What a selection has chosen of a plan: counted while the plan streams by."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection = selection
+        self._missing = selection.parts()
+        self.count = 0
+        #: The folders above what is wanted, which are not wanted themselves.
+        self.above: set[bytes] = set()
+
+    def of(self, plan: Iterable[Planned]) -> Iterator[Planned]:
+        """The selected part of a plan, as `Selection.of` gives it."""
+        for one in self._selection.of(plan):
+            if one.wanted:
+                self.count += 1
+                if self._missing:
+                    name = one.member.name
+                    for found in [pattern for pattern, matches in self._missing.items() if matches(name)]:
+                        del self._missing[found]
+            else:
+                self.above.add(one.member.name)
+            yield one
+
+    @property
+    def missing(self) -> list[str]:
+        """The `include` patterns that have selected nothing, after the plan has streamed by."""
+        return list(self._missing)
 
 
 def at(plan: Iterable[Planned], path: bytes) -> Iterator[Planned]:

@@ -319,6 +319,7 @@ def _restore(result: Result) -> Report:
     if result["outcome"] == "planned":
         what = "would be restored" if result["changed"] else "stands there already"
         report = Report(f"Nothing was written. {_who(result)} {what}.", facts=facts)
+        report.facts += _selected(result)
         # Into an empty folder nothing but new files can come.
         report.facts.append(
             ("would write", _written(result) if "counts" in result else "all of it, and replace nothing")
@@ -333,6 +334,7 @@ def _restore(result: Result) -> Report:
     report = Report(f"Restored {_who(result)}{ending}", good=ending == ".", facts=facts)
     report.facts += [
         ("levels", _levels(result)),
+        *_selected(result),
         ("wrote", _written(result)),
     ]
     _add_replaced(report, result, "Replaced")
@@ -340,9 +342,13 @@ def _restore(result: Result) -> Report:
     report.add_paths("could not be restored whole", result["not_restored_count"], result["not_restored"])
     report.add_paths("could not be read when the backup was made", result["unreadable_count"], result["unreadable"])
     if result["remarks"]:
-        title = "Remarks" if "format" in result else "tar's remarks"
-        report.concerns.append(Concern(title, len(result["remarks"]), list(result["remarks"])))
+        report.concerns.append(Concern("Remarks", len(result["remarks"]), list(result["remarks"])))
     return report
+
+
+def _selected(result: Result) -> list[tuple[str, str]]:
+    """How much of the backup a restore of a part is about."""
+    return [("selected", counted(result["selected"], "path"))] if "selected" in result else []
 
 
 def _folder(result: Result) -> str:

@@ -45,6 +45,8 @@ from .wording import as_typed
 
 #: Options that name a file with what a run needs to know, which lies beside the file that names it.
 _READ_FILES = frozenset(row.name for row in BY_NAME.values() if row.is_path and row.metavar == "FILE")
+#: What the file of a backup says of it, and a restore by the same file has no use for.
+_OF_ITS_BACKUP = (*ONLY_OF_BACKUPS, "exclude")
 #: What ``proxy`` says for none at all.
 NO_PROXY = "none"
 #: Options that can be empty on the command line: no pattern, no proxy, no snapshot.
@@ -77,8 +79,8 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
     if config:
         file = _canonical(read_ini(str(config)), f"The file {config}")
         if command_line.get("action") == "restore" and file.get("action") != "restore":
-            # The file is that of a backup, and says for it what a restore must not be given.
-            file = {key: value for key, value in file.items() if key not in ONLY_OF_BACKUPS}
+            # The file is that of a backup, and says what that reads.
+            file = {key: value for key, value in file.items() if key not in _OF_ITS_BACKUP}
         layers.append(file)
     typed = {key: value for key, value in command_line.items() if key not in flags.COMMAND_LINE_KEYS}
     for key, value in typed.items():

@@ -13,6 +13,7 @@ from ...archive import chain as chains
 from ...archive import restore_target, tree_comparison
 from ...archive.extract import Extracted
 from ...archive.sealed import Sealing
+from ...archive.selection import Selection
 from ...archive.written import LISTED_AT_MOST, Placed
 from ...progress import Progress
 from ...repository.backup_set import StoredBackup
@@ -26,7 +27,7 @@ class Levels(Protocol):
 
     @property
     def whole_folder(self) -> bool:
-        """Whether it is of a folder, and not of a single file. Raises DamagedArchive or StorageError."""
+        """Whether it is of a folder, its own attributes included, and not of a single file. Raises DamagedArchive or StorageError."""
 
     @property
     def stored_bytes(self) -> int: ...
@@ -52,16 +53,20 @@ class Levels(Protocol):
 class OwnLevels:
     """A chain of one of the formats of this software."""
 
-    def __init__(self, storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing) -> None:
-        self._storage, self._chain, self._sealing = storage, chain, sealing
-        self.whole_folder = chain[-1].known.single_file is None
+    def __init__(
+        self, storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, selection: Selection | None = None
+    ) -> None:
+        """With a selection, a part of the chain's last state."""
+        self._storage, self._chain, self._sealing, self._selection = storage, chain, sealing, selection
+        with_top = selection is None or selection.wants(b"")
+        self.whole_folder = with_top and chain[-1].known.single_file is None
         self.stored_bytes = sum(one.manifest.stored_bytes for one in chain)
         self.progress_bytes = sum(one.known.source_bytes for one in chain)
         # Of each level as much as is in it is unpacked; version 1 may not know how much that is.
         self.unpacked_bytes = max(one.known.stream_bytes or one.manifest.stored_bytes for one in chain)
 
     def extract(self, folder: str, beside: str, progress: Progress) -> Extracted:
-        return chains.extract(self._storage, self._chain, self._sealing, folder, beside, progress)
+        return chains.extract(self._storage, self._chain, self._sealing, folder, beside, progress, self._selection)
 
     def check(self, check: str, progress: Progress) -> None:
         if check == "segments":
@@ -78,7 +83,7 @@ def restore_into(levels: Levels, target: str, progress: Progress) -> tuple[Extra
     try:
         with restore_target.staging(target, with_root=whole_folder) as stage:
             met = levels.extract(stage.tree, stage.beside, progress)
-            return met, stage.place(with_root=whole_folder)
+            return met, stage.place(with_root=whole_folder, above=met.above)
     finally:
         progress.end()
 
@@ -95,28 +100,30 @@ def prove(levels: Levels, check: str, compare_to: str | None, progress: Progress
         progress.end()
 
 
-def _restore_aside(levels: Levels, scratch: str, progress: Progress) -> str:
-    """Restore the tree below a scratch folder; returns its path."""
+def _restore_aside(levels: Levels, scratch: str, progress: Progress) -> tuple[str, Extracted]:
+    """Restore the tree below a scratch folder; returns its path, and what was met."""
     target = os.path.join(scratch, "tree")
     with restore_target.staging(target, with_root=True) as stage:
-        levels.extract(stage.tree, stage.beside, progress)
+        met = levels.extract(stage.tree, stage.beside, progress)
         stage.place(with_root=True)
-    return target
+    return target, met
 
 
 def _need_room_for(levels: Levels) -> None:
     need_room(levels.unpacked_bytes, "a scratch copy to compare with")
 
 
-def would_place(levels: Levels, target: str, progress: Progress) -> Placed:
+def would_place(levels: Levels, target: str, progress: Progress) -> tuple[Extracted, Placed]:
     """The changes that a restore into a target with files would make; files that are only there do not count."""
     _need_room_for(levels)
     placed = Placed()
     with scratch_folder() as scratch:
-        restored = _restore_aside(levels, scratch, progress)
+        restored, met = _restore_aside(levels, scratch, progress)
         found = tree_comparison.compare(restored, target, owner=os.geteuid() == 0)
-        if not levels.whole_folder and found.unlike.pop("", None) is None:
-            found.equal -= 1  # the folder around a single file is not restored
+        # The folder around a single file is not restored, and folders above a part only where they are missing.
+        for path in {*met.above, *([] if levels.whole_folder else [""])} - set(found.only_left):
+            if found.unlike.pop(path, None) is None:
+                found.equal -= 1
         new = set(found.only_left)
         # A restore counts a new folder once, with all its contents.
         placed.created = sum(os.path.dirname(path) not in new for path in new)
@@ -124,7 +131,7 @@ def would_place(levels: Levels, target: str, progress: Progress) -> Placed:
         placed.replaced_paths = [shown(path) or "." for path in list(found.unlike)[:LISTED_AT_MOST]]
         for path in filter(None, (*found.only_left, *found.unlike)):
             placed.written.add(os.lstat(os.path.join(restored, path)))
-    return placed
+    return met, placed
 
 
 def _compare(levels: Levels, folder: str | None, progress: Progress) -> list[str]:
@@ -132,5 +139,5 @@ def _compare(levels: Levels, folder: str | None, progress: Progress) -> list[str
         raise OptionError(f"compare_to {shown(folder)} is not a folder.")
     _need_room_for(levels)
     with scratch_folder() as scratch:
-        restored = _restore_aside(levels, scratch, progress)
+        restored, _met = _restore_aside(levels, scratch, progress)
         return [] if folder is None else tree_comparison.differences(folder, restored, os.geteuid() == 0, "the backup")

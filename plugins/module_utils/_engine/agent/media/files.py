@@ -10,6 +10,7 @@ from typing import Any
 from ...action.options import Options
 from ...archive import restore_target
 from ...archive.open_backup import with_details
+from ...archive.selection import Selection
 from ...archive.written import Placed
 from ...consistency.source import Consistent
 from ...progress import Progress
@@ -18,7 +19,7 @@ from ...repository.errors import ArchiveError
 from ...storage.choose import storage_for
 from ...system.file_names import shown
 from .. import results
-from . import file_copies, upstream_copies
+from . import file_copies, parts, upstream_copies
 from .base import Copy, Medium
 from .copied_files import CopiedFiles, Tree
 
@@ -66,18 +67,20 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         target, storage = self._target(), copy.backup_set.storage
         is_empty = self._refuse_full()
         about = {"restore_abs_path": shown(target)}
-        if dry_run and is_empty:
+        part = parts.selection(self.options, copy)
+        if dry_run and is_empty and part is None:
             return {**about, "changed": True, "outcome": "planned"}
-        levels = self._levels(copy)
+        levels = self._levels(copy, part)
         if dry_run:
-            would = file_copies.would_place(levels, target, progress)
-            return {**about, **_placed(would), "outcome": "planned"}
+            met, would = file_copies.would_place(levels, target, progress)
+            return {**about, **_placed(would), **parts.counted(met), "outcome": "planned"}
         met, placed = file_copies.restore_into(levels, target, progress)
         not_restored = met.not_restored + placed.not_restored
         unreadable = [*([] if upstream_copies.is_upstreams(copy) else copy.stored.known.unreadable), *met.unreadable]
         return {
             **about,
             **_placed(placed),
+            **parts.counted(met),
             "outcome": "partial" if not_restored else "success",
             "not_restored_count": len(not_restored),
             "not_restored": not_restored[: results.LISTED_AT_MOST],
@@ -90,10 +93,10 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         """Check sizes and hashes, or read the chain through tar, or restore it into a scratch folder."""
         return file_copies.prove(self._levels(copy), check, compare_to, progress)
 
-    def _levels(self, copy: Copy[Any]) -> file_copies.Levels:
+    def _levels(self, copy: Copy[Any], selection: Selection | None = None) -> file_copies.Levels:
         if upstream_copies.is_upstreams(copy):
             return upstream_copies.UpstreamLevels(copy, self.options.encrypt_pass_file)
-        return file_copies.OwnLevels(copy.backup_set.storage, copy.chain, self.sealing)
+        return file_copies.OwnLevels(copy.backup_set.storage, copy.chain, self.sealing, selection)
 
     def describe(self, stored: Any) -> dict[str, Any]:
         """Host, name, id, level, time, and whether upstream's agent made it."""
