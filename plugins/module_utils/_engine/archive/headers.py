@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 
 from ..system.file_names import shown
 
@@ -114,6 +115,38 @@ def read_records(block: bytes, begin: int, size: int) -> dict[bytes, bytes]:
         found[key] = block[equals + 1 : behind - 1]
         position = behind
     return found
+
+
+def written(fields: Fields) -> bytes:
+    """A header with these fields, as `fields_at` reads it."""
+    name, ids, size, mtime, kind, link, owners, device = fields
+    plain = _STRUCT.pack(name, ids, size, mtime, b" " * 6, b"  ", kind, link, _MAGIC, owners, device, _NOTHING)
+    return plain[:_SUM] + b"%06o\0 " % sum(plain) + plain[_BEHIND_SUM:]
+
+
+def written_records(records: Mapping[bytes, bytes]) -> bytes:
+    """An extended header with these records, its own header included."""
+    body = b"".join(_record(key, value) for key, value in records.items())
+    ids = b"0000644\0" + 2 * b"0000000\0"
+    head: Fields = (
+        b"./PaxHeaders/x",
+        ids,
+        b"%011o\0" % len(body),
+        b"0" * 11 + b"\0",
+        ord("x"),
+        b"",
+        b"",
+        2 * b"0000000\0",
+    )
+    return written(head) + body + bytes(padded(len(body)) - len(body))
+
+
+def _record(key: bytes, value: bytes) -> bytes:
+    rest = b" %b=%b\n" % (key, value)
+    length = len(rest) + 1
+    while len(b"%d" % length) + len(rest) != length:
+        length = len(b"%d" % length) + len(rest)
+    return b"%d%b" % (length, rest)
 
 
 class SparseMap:

@@ -97,6 +97,11 @@ class MemberStream:
         #: The bytes of content of the last member that are still to come.
         self._to_come = 0
 
+    @property
+    def unread_bytes(self) -> int:
+        """The bytes at the end of what was read that are the beginning of a header."""
+        return self._begun_bytes
+
     def check(self, block: bytes) -> int:
         """Read the next block; returns the number of its bytes that are contents of files.
 

@@ -1,0 +1,109 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the blocks of large files into the holes that tar has made of them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+
+from ..repository.errors import DamagedArchive
+from ..system.file_names import shown
+from .block_maps import BLOCK_BYTES, IN_BLOCKS, IN_MEMBER, ZEROS, Entry, digest_of, size_of_block
+from .records import Member
+from .streams import Stream
+
+_CAPABILITY = "security.capability"
+_FILE = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+#: Of a level of the chain, and whether the stream of blocks is meant, the stream.
+StreamOf = Callable[[int, bool], Stream]
+
+
+def needs_blocks(entries: Iterator[Entry], level: int) -> bool:
+    """Whether a file is a hole in the tar stream of its level, and its content has to be put together."""
+    return any(one.place == IN_BLOCKS or (one.place != ZEROS and one.level != level) for one in entries)
+
+
+def put_blocks(
+    folder: int,
+    member: Member,
+    level: int,
+    entries: Sequence[Entry],
+    stream_of: StreamOf,
+    advance: Callable[[int], None],
+) -> None:
+    """Write the content of a file below an open folder that only this user can enter.
+
+    Its mode, capabilities and time stay. `advance` is told of bytes. Raises DamagedArchive, StorageError or OSError.
+    """
+    descriptor = os.open(member.name, _FILE, dir_fd=folder)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != member.size_bytes:
+            raise _damage(member, "is not the hole that it should be")
+        capability = _capability(descriptor)
+        for (of_level, in_blocks), group in groupby(_numbered(entries, level, member), _source):
+            _write(descriptor, member, stream_of(of_level, in_blocks), list(group), advance)
+        # Writing takes rights of a program away.
+        os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
+        if capability is not None:
+            os.setxattr(descriptor, _CAPABILITY, capability)
+        os.utime(descriptor, ns=(found.st_atime_ns, member.mtime_ns))
+    finally:
+        os.close(descriptor)
+
+
+def _capability(descriptor: int) -> bytes | None:
+    try:
+        return os.getxattr(descriptor, _CAPABILITY)
+    except OSError:
+        return None
+
+
+def _numbered(entries: Sequence[Entry], level: int, member: Member) -> list[tuple[int, Entry]]:
+    """What is to be written, in the order of levels and streams, so that each is read once."""
+    found = []
+    for number, entry in enumerate(entries):
+        if entry.place == IN_MEMBER:
+            raise _damage(member, f"has a block in its member of level {level}, which is a hole")
+        if entry.place != ZEROS:
+            found.append((number, entry))
+    return sorted(found, key=lambda one: (one[1].level, one[1].place, one[1].offset))
+
+
+def _source(one: tuple[int, Entry]) -> tuple[int, bool]:
+    return one[1].level, one[1].place == IN_BLOCKS
+
+
+def _write(
+    descriptor: int,
+    member: Member,
+    stream: Stream,
+    blocks: Sequence[tuple[int, Entry]],
+    advance: Callable[[int], None],
+) -> None:
+    sizes = [size_of_block(number, member.size_bytes) for number, _entry in blocks]
+    ranges = ((entry.offset, entry.offset + size) for (_number, entry), size in zip(blocks, sizes))
+    with stream.read(ranges) as pieces:
+        waiting = bytearray()
+        for (number, entry), size in zip(blocks, sizes):
+            while len(waiting) < size:
+                waiting += next(pieces, None) or _ends(member)
+            content = memoryview(waiting)[:size]
+            if digest_of(content) != entry.digest:
+                raise _damage(member, f"has another block {number} than its map says")
+            os.pwrite(descriptor, content, number * BLOCK_BYTES)
+            content.release()
+            del waiting[:size]
+            advance(size)
+
+
+def _ends(member: Member) -> bytes:
+    raise _damage(member, "ends before its last block")
+
+
+def _damage(member: Member, what: str) -> DamagedArchive:
+    return DamagedArchive(f"{shown(os.fsdecode(member.name))} {what}.")
