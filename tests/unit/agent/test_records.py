@@ -83,9 +83,7 @@ def test_a_record_stays_short_enough_for_a_request(some):
     ids=str,
 )
 def test_one_builder_makes_the_record_of_every_medium(action, mode, engine):
-    manifest = SimpleNamespace(
-        backup_id="b", hostname="web", backup_name="daily", timestamp=12, began=11, level=1, consistency="app"
-    )
+    manifest = SimpleNamespace(backup_id="b", hostname="web", backup_name="daily", timestamp=12, began=11, level=1)
     made = Made(
         manifest=manifest,
         outcome="success",
@@ -94,6 +92,7 @@ def test_one_builder_makes_the_record_of_every_medium(action, mode, engine):
         cli=None,
         path="/etc",
         source_bytes=(1 << 20) + 1,
+        consistency="app",
         stored_bytes=None,
         time_started=11.2,
         time_ended=13.7,
@@ -153,7 +152,7 @@ def test_a_link_to_what_does_not_answer_does_not_hold_up_a_backup(tmp_path, monk
     monkeypatch.setattr(os, "stat", hanging)
     with BrokenLinks(patience_seconds=0.05) as links:
         links.begin(str(tmp_path))
-        links.see(b'lrwxrwxrwx root/root 0 2026-11-22 08:30:00.5 "./silent" -> "gone"\n')
+        links.see("./silent")
         names, count = links.found()
     answered.set()
     assert (names, count) == ([], None)

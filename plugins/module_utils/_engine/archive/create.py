@@ -229,7 +229,7 @@ def _store_tree(
         if plan.links is not None:
             plan.links.begin(plan.source.folder)
         archiver = stack.enter_context(_start_tar(plan, snar))
-        errors = tar.TarErrors(archiver.stderr)
+        errors = tar.TarErrors(archiver.stderr, without_links=plan.source.private is not None)
         _widen(archiver.stdout)
         members = MemberStream(plan.folder, see)
         length = compress_stream(_Checked(archiver.stdout, members, progress), plan.codec, segments.write)
@@ -279,6 +279,7 @@ def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tu
 
 def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
     started = time.time()
+    tar_version = tar.version()
     with (
         _without_remains(plan.folder, fan_out),
         CatalogueWriter(plan.folder, work) as catalogue,
@@ -316,7 +317,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             new.store(f"catalogue{suffix}", map(plan.codec.frame, catalogue.records()))
         new.store(f"snar{suffix}", map(plan.codec.frame, _snar_blocks(plan, snar)))
         new.store("frames", [pack_frames(tree.frames)])
-        details = _details(plan, tree, catalogue, more)
+        details = _details(plan, tree, tar_version, catalogue, more)
         new.store("details.json", [_bounded(details.to_bytes(), MOST_DETAILS_BYTES, "exclude unreadable paths")])
         new.store_leaves()
         return _commit(plan, new, details, started), census
@@ -359,7 +360,9 @@ def _complete(plan: ArchivePlan, gone: Gone) -> None:
         gone.complete(one.member for one in final_state(chain))
 
 
-def _details(plan: ArchivePlan, tree: _Tree, catalogue: CatalogueWriter, more: dict[str, Any]) -> Details:
+def _details(
+    plan: ArchivePlan, tree: _Tree, tar_version: str, catalogue: CatalogueWriter, more: dict[str, Any]
+) -> Details:
     single = plan.source.single_file
     return Details(
         backup_id=plan.backup_id,
@@ -376,7 +379,7 @@ def _details(plan: ArchivePlan, tree: _Tree, catalogue: CatalogueWriter, more: d
         block_hash="sha256",
         source_bytes=catalogue.content_bytes,
         counts=catalogue.counts,
-        tar={"version": tar.version(), "exit_status": tree.status},
+        tar={"version": tar_version, "exit_status": tree.status},
         host=_host(),
         consistency=plan.consistency,
         unreadable=tree.messages.unreadable,

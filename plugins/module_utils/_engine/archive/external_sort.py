@@ -48,7 +48,7 @@ class ExternalSort:
             self._spill()
 
     def sorted(self) -> Iterator[bytes]:
-        """All of them, in order. Raises OSError."""
+        """All of them, in order, as often as it is asked for. Raises OSError."""
         self._items.sort()
         if not self._runs:
             return iter(self._items)
@@ -72,17 +72,18 @@ class ExternalSort:
             run.write(pack(len(item)))
             run.write(item)
         run.flush()
-        run.seek(0)
         self._runs.append(run)
 
 
 def _read_run(run: BinaryIO) -> Iterator[bytes]:
     rest = b""
+    at = 0
     unpack, header = _LENGTH.unpack_from, _LENGTH.size
     while True:
-        block = os.read(run.fileno(), _READ_BYTES)
+        block = os.pread(run.fileno(), _READ_BYTES, at)
         if not block:
             break
+        at += len(block)
         rest += block
         position, end = 0, len(rest)
         while position + header <= end:

@@ -98,20 +98,28 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
         _feed(reader, storage, backup, progress)
         status = reader.wait()
         errors.join()
-    messages = errors.messages
+    return outcome(backup.folder, folder, status, errors.messages, lambda _names: plain_stream(storage, backup))
+
+
+def outcome(where: str, folder: str, status: int | None, messages: tar.TarMessages, again: mend.Again) -> Extracted:
+    """What is to be told of a tar that has extracted a level into a folder and ended with this status.
+
+    For a user who is not root the files that tar could not finish are finished. Raises ArchiveError if tar failed, and what
+    `again` raises.
+    """
     not_restored, empty = messages.not_restored, []
     if os.geteuid() != 0:
         empty = mend.left_empty(folder, messages) if status != 0 else []
         closed = empty + mend.without_attributes(folder, not_restored)
         if empty:
-            messages = mend.write_again(storage, backup, folder, empty)
+            messages = mend.write_again(again, folder, empty)
         if closed:
             not_restored = mend.others(not_restored, closed)
-            not_restored += mend.set_attributes(storage, backup, folder, closed)
+            not_restored += mend.set_attributes(again, folder, closed)
     unexplained = messages.unknown + [f"{entry['path']}: {entry['message']}" for entry in messages.unreadable]
     if status != 0 and (unexplained or not (messages.not_restored or empty)):
         said = "; ".join(unexplained[:3]) or f"status {status}"
-        raise ArchiveError(f"tar could not restore {backup.folder}: {said}.")
+        raise ArchiveError(f"tar could not restore {where}: {said}.")
     return Extracted(not_restored, unexplained)
 
 

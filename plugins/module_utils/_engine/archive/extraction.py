@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Callable
 
-from ..repository.errors import ArchiveError
 from ..system import process
 from . import tar
 from .external_sort import ExternalSort
-from .extract import Extracted
-from .feed import feed
+from .extract import Extracted, outcome
+from .feed import END, feed
 from .joining import join
 from .plan import Catalogue, HardLinks, Planned
 from .records import FIELDS, FOLDER, Member, encode
@@ -97,14 +97,28 @@ class Extraction:
                 pass  # tar has ended: its status and its messages give the reason
             status = reader.wait()
             errors.join()
-        messages = errors.messages
-        met.not_restored += messages.not_restored
-        unexplained = messages.unknown + [f"{entry['path']}: {entry['message']}" for entry in messages.unreadable]
-        met.warnings += unexplained
-        if status != 0 and (unexplained or not messages.not_restored):
-            said = "; ".join(unexplained[:3]) or f"status {status}"
-            raise ArchiveError(f"tar could not restore {where}: {said}.")
+        told = outcome(where, folder, status, errors.messages, lambda names: self._again(number, names))
+        met.not_restored += told.not_restored
+        met.warnings += told.warnings
         for_links.remove(folder)
+
+    @contextmanager
+    def _again(self, number: int, names: Sequence[bytes]) -> Iterator[Iterator[bytes]]:
+        """An archive with some members of a level, which have been compared with the catalogue before."""
+        wanted = {name.removeprefix(b"./") for name in names}
+        members = [member for _why, member in _members(self._sorts[number].sorted()) if member.name in wanted]
+        with self._levels[number].stream.read([(member.begin, member.end) for member in members]) as blocks:
+            yield chain(blocks, (END,))
+
+
+def _members(items: Iterable[bytes]) -> Iterator[tuple[bytes, Member]]:
+    """The members of sorted items, each once, and why they are extracted."""
+    last: Member | None = None
+    for item in items:
+        member = Member(*item[_PLACE + 1 :].split(b"\0", FIELDS)[:FIELDS])
+        if member != last:  # else the plan has it as well, and that item comes first
+            yield item[_PLACE : _PLACE + 1], member
+        last = member
 
 
 class _ForLinks:
@@ -116,13 +130,8 @@ class _ForLinks:
 
     def watch(self, items: Iterable[bytes]) -> Iterator[Member]:
         """The members of sorted items, each once."""
-        last: Member | None = None
-        for item in items:
-            member = Member(*item[_PLACE + 1 :].split(b"\0", FIELDS)[:FIELDS])
-            if member == last:
-                continue  # the plan has it as well, and that item comes first
-            last = member
-            if item[_PLACE : _PLACE + 1] == _FOR_LINKS:
+        for why, member in _members(items):
+            if why == _FOR_LINKS:
                 self._names.append(member.name)
             elif member.kind == FOLDER:
                 self._folders.add(member.name)

@@ -15,7 +15,7 @@ from .records import HARD_LINK, Member
 from .streams import Stream
 
 #: How tar ends an archive.
-_END = bytes(2 * BLOCK)
+END = bytes(2 * BLOCK)
 
 
 class Sink(Protocol):
@@ -85,7 +85,7 @@ def feed(
         for block in blocks:
             advance(comparison.stream.check(block))
             sink.write(block)
-    comparison.stream.check(_END)
+    comparison.stream.check(END)
     comparison.finish()
-    sink.write(_END)
+    sink.write(END)
     return comparison.stream.members

@@ -15,15 +15,15 @@ import stat
 import tarfile
 import tempfile
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from contextlib import AbstractContextManager
+from typing import Any, Callable, cast
 
-from ..repository.backup_set import StoredBackup
-from ..storage.base import Storage
 from ..system import file_names, process
 from . import tar
-from .plain_stream import plain_stream
 
 _KEYWORD = "SCHILY.xattr."
+#: An archive with these members (``./...``), and perhaps others, read again.
+Again = Callable[[Sequence[bytes]], AbstractContextManager[Iterator[bytes]]]
 
 
 def left_empty(folder: str, messages: tar.TarMessages) -> list[bytes]:
@@ -65,7 +65,7 @@ def _is_read_only(path: bytes) -> bool:
     return stat.S_ISREG(found.st_mode) and not found.st_mode & stat.S_IWUSR
 
 
-def write_again(storage: Storage, backup: StoredBackup, folder: str, names: Sequence[bytes]) -> tar.TarMessages:
+def write_again(again: Again, folder: str, names: Sequence[bytes]) -> tar.TarMessages:
     """Extract these members again, over the files that exist; returns tar's message if it failed, else empty."""
     for name in names:
         path = os.path.join(os.fsencode(folder), name)
@@ -77,7 +77,7 @@ def write_again(storage: Storage, backup: StoredBackup, folder: str, names: Sequ
         with tar.start(argv, process.PIPE, process.DISCARD, pass_fds=[listed.fileno()]) as writer:
             errors = tar.TarErrors(writer.stderr)
             sink = writer.stdin
-            with plain_stream(storage, backup) as blocks:
+            with again(names) as blocks:
                 try:
                     for block in blocks:
                         sink.write(block)
@@ -106,11 +106,11 @@ class _Blocks(io.RawIOBase):
         return size
 
 
-def set_attributes(storage: Storage, backup: StoredBackup, folder: str, names: Sequence[bytes]) -> list[dict[str, str]]:
+def set_attributes(again: Again, folder: str, names: Sequence[bytes]) -> list[dict[str, str]]:
     """Set the extended attributes of these files from the archive; returns those that could not be set."""
     wanted = {os.fsdecode(name) for name in names}
     not_restored = []
-    with plain_stream(storage, backup) as blocks:
+    with again(names) as blocks:
         stream = io.BufferedReader(cast(io.RawIOBase, _Blocks(blocks)))
         with tarfile.open(fileobj=stream, mode="r|", encoding="utf-8", errors="surrogateescape") as archive:
             for member in archive:
