@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.codec import codec_for
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.compress import compress_stream
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.compress import Compressor
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.frame_writer import FrameWriter, NewObjects
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.frames import (
     FrameTable,
@@ -44,7 +43,9 @@ class StoredStream:
         self.path = container / folder
         new = NewObjects(FanOut([self.storage]), folder, self.sealing)
         with FrameWriter(new, "data", ".x", segment_bytes) as writer:
-            assert compress_stream(io.BytesIO(plain), self.codec, writer.write) == len(plain)
+            with Compressor(self.codec, writer.write) as packed:
+                packed.write(plain)
+                packed.finish()
             writer.finish()
         self.names = [one.name for one in new.objects]
         self.packed_frames = pack_frames(writer.frames)

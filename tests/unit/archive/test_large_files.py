@@ -93,8 +93,7 @@ class Chain:
         self.levels.append(level)
         return level
 
-    def known(self, name: bytes, size: int) -> list | None:
-        del size
+    def known(self, name: bytes) -> list | None:
         for level in reversed(self.levels):
             member, map_begin = level.members.get(os.fsdecode(name), (None, None))
             if member is not None:

@@ -12,11 +12,13 @@ from itertools import groupby
 from ..repository.errors import DamagedArchive
 from ..system.file_names import shown
 from .block_maps import BLOCK_BYTES, IN_BLOCKS, IN_MEMBER, ZEROS, Entry, digest_of, size_of_block
+from .merge import opened
 from .records import Member
 from .streams import Stream
 
 _CAPABILITY = "security.capability"
-_FILE = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK
 
 #: Of a level of the chain, and whether the stream of blocks is meant, the stream.
 StreamOf = Callable[[int, bool], Stream]
@@ -39,9 +41,15 @@ def put_blocks(
 
     Its mode, capabilities and time stay. `advance` is told of bytes. Raises DamagedArchive, StorageError or OSError.
     """
-    descriptor = os.open(member.name, _FILE, dir_fd=folder)
+    place = os.open(member.name, _PLACE, dir_fd=folder)
     try:
-        found = os.fstat(descriptor)
+        found = os.fstat(place)
+        if os.geteuid() != 0 and stat.S_ISREG(found.st_mode):
+            os.chmod(opened(place), stat.S_IMODE(found.st_mode) | stat.S_IRUSR | stat.S_IWUSR)
+        descriptor = os.open(opened(place), _FILE)
+    finally:
+        os.close(place)
+    try:
         if not stat.S_ISREG(found.st_mode) or found.st_size != member.size_bytes:
             raise _damage(member, "is not the hole that it should be")
         capability = _capability(descriptor)

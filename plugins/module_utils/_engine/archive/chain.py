@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from ..progress import Progress
 from ..repository.backup_set import StoredBackup
@@ -19,6 +20,7 @@ from ..system.scratch import scratch_folder
 from .catalogue_writer import CatalogueWriter
 from .extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .extraction import Extraction, StoredLevel
+from .known_maps import KnownMaps
 from .member_stream import MemberStream
 from .open_backup import OpenBackup, open_backup
 from .plan import final_state
@@ -53,8 +55,9 @@ def extract(
     with ExitStack() as stack:
         levels = [stack.enter_context(open_backup(storage, one, sealing)) for one in chain]
         scratch = stack.enter_context(scratch_folder())
-        stored = [StoredLevel(level.catalogue, level.data) for level in levels]
-        extraction = stack.enter_context(Extraction(stored, scratch))
+        stored = [_stored(level) for level in levels]
+        maps = stack.enter_context(KnownMaps([partial(open_backup, storage, one, sealing) for one in chain], scratch))
+        extraction = stack.enter_context(Extraction(stored, scratch, maps))
         plan = final_state([level.catalogue for level in levels])
         selected = None if selection is None else Selected(selection)
         extraction.take(plan if selected is None else selected.of(plan))
@@ -65,6 +68,10 @@ def extract(
             met.selected, met.above = selected.count, frozenset(map(os.fsdecode, selected.above))
             met.warnings += [f"include {pattern} selects nothing in this backup." for pattern in selected.missing]
         return met
+
+
+def _stored(level: OpenBackup) -> StoredLevel:
+    return StoredLevel(level.catalogue, level.data, level.blocks if level.manifest.segments("blocks") else None)
 
 
 def no_part(why: str) -> ArchiveError:
@@ -137,6 +144,9 @@ def _check_level(level: OpenBackup, progress: Progress) -> None:
                 raise DamagedArchive(f"The stream of {level.folder} is not what its catalogue says.")
     if writer.counts != level.details.counts:
         raise DamagedArchive(f"{level.folder} has other members than its details say.")
+    with level.blocks.read() as blocks:
+        for block in blocks:
+            progress.advance(done_bytes=len(block))
     with level.plain("snar") as snar:
         while snar.read(LEAF_BYTES):
             pass

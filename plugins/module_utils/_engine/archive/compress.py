@@ -52,57 +52,30 @@ class Compressor:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Add bytes. Raises what `write` raises."""
+        self.size += len(data)
+        if len(data) == CHUNK_BYTES and isinstance(data, bytes) and not self._chunk:
+            self._submit(data)  # as almost always: nothing is copied
+            return
         rest = memoryview(data)
-        self.size += len(rest)
         while rest:
             room = CHUNK_BYTES - len(self._chunk)
             self._chunk += rest[:room]
             rest = rest[room:]
             if len(self._chunk) == CHUNK_BYTES:
-                self._submit()
+                self._submit_filled()
 
     def finish(self) -> None:
         """Pass on what is left."""
         if self._chunk:
-            self._submit()
+            self._submit_filled()
         while self._waiting:
             self._write(self._waiting.popleft().result())
 
-    def _submit(self) -> None:
+    def _submit_filled(self) -> None:
         chunk, self._chunk = bytes(self._chunk), bytearray()
+        self._submit(chunk)
+
+    def _submit(self, chunk: bytes) -> None:
         self._waiting.append(self._pool.submit(self._codec.frame, chunk))
         if len(self._waiting) >= self._threads + _CHUNKS_WAITING:
             self._write(self._waiting.popleft().result())
-
-
-def _read_chunk(pipe: Readable) -> bytes:
-    """The next CHUNK_BYTES, fewer only at the end: frames of equal size compress best."""
-    chunk = pipe.read(CHUNK_BYTES)
-    return chunk or b""
-
-
-def compress_stream(pipe: Readable, codec: Codec, write: Callable[[bytes], None]) -> int:
-    """Send everything from a buffered pipe through a codec to `write`.
-
-    Returns the number of bytes read. An error of `write` ends the work and is raised.
-    """
-    total = 0
-    waiting: deque[Future[bytes]] = deque()
-    threads = workers()
-    with ThreadPoolExecutor(max_workers=threads, thread_name_prefix="compress") as pool:
-        try:
-            while True:
-                chunk = _read_chunk(pipe)
-                if not chunk:
-                    break
-                total += len(chunk)
-                waiting.append(pool.submit(codec.frame, chunk))
-                del chunk
-                if len(waiting) >= threads + _CHUNKS_WAITING:
-                    write(waiting.popleft().result())
-            while waiting:
-                write(waiting.popleft().result())
-        finally:
-            for future in waiting:
-                future.cancel()
-    return total

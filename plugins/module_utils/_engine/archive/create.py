@@ -4,14 +4,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, Any, Callable
+from functools import partial
+from typing import Any, Callable
 
 from ..progress import Progress
 from ..repository.backup_set import StoredBackup
@@ -23,28 +24,29 @@ from ..repository.segments import READ_BYTES, FanOut
 from ..repository.stored_set import MANIFEST_NAME, NAMES_OF_A_BACKUP
 from ..storage.base import Storage
 from ..storage.errors import StorageError
-from ..system import file_names, process
+from ..system import file_names
 from ..system.scratch import scratch_folder
 from ..system.undo import on_failure
 from . import tar
+from .block_maps import BLOCK_BYTES
 from .catalogue_writer import CatalogueWriter
 from .census import Census
 from .codec import Codec
-from .compress import compress_stream
 from .errors import UnsafeArchive
-from .frame_writer import FrameWriter, NewObjects
+from .frame_writer import NewObjects
 from .frames import FRAME_BYTES, pack_frames
 from .gone import Gone, ParentNames, sockets
+from .known_maps import KnownMaps
+from .large_files import LEAST_BYTES
 from .leave_out import and_also, wider
 from .links import BrokenLinks
-from .member_stream import FoundMember, MemberStream
+from .member_stream import FoundMember
 from .open_backup import OpenBackup, open_backup
 from .plan import final_state
 from .sealed import Sealing
 from .snar import CLOCK_TICK_NANOSECONDS, CannotContinue, Unpacked, set_moment, settle
+from .store_tree import Reading, See, Tree, store_tree
 
-_F_SETPIPE_SZ = 1031  # linux/fcntl.h; the name is in Python's fcntl from 3.10 on
-_PIPE_BYTES = 1 << 20
 #: The attempts for a level 0 in which paths are replaced that are not another user's.
 _TRIES = 4
 
@@ -77,8 +79,16 @@ class ArchivePlan:
     left_out: Sequence[dict[str, str]] = ()
     #: Names (``./...``) that are left out because they were replaced in earlier attempts.
     given_up: Sequence[str] = ()
+    #: The size from which on blocks of files are kept, in bytes.
+    least_block_file: int = LEAST_BYTES
     #: Finds broken symbolic links meanwhile.
     links: BrokenLinks | None = None
+
+    def reading(self) -> Reading:
+        """What of this concerns the reading of the source."""
+        return Reading(
+            self.source, self.folder, self.level, self.codec, self.segment_bytes, self.least_block_file, self.links
+        )
 
     @property
     def parent(self) -> StoredBackup | None:
@@ -99,33 +109,6 @@ class Replaced(CannotContinue):
             f"{file_names.shown(path)} was moved, replaced or changed while it was read, or can be reached in two ways"
         )
         self.path = path
-
-
-class _Checked:
-    """The output of tar, each member of which is seen before its bytes go on."""
-
-    def __init__(self, pipe: IO[bytes], members: MemberStream, progress: Progress) -> None:
-        self._pipe, self._members, self._progress = pipe, members, progress
-
-    def read(self, size: int) -> bytes:
-        """The next bytes, `size` of them except at the end. Raises UnsafeArchive."""
-        block = self._pipe.read(size)
-        before = self._members.members
-        content_bytes = self._members.check(block) if block else 0
-        self._progress.advance(done_bytes=content_bytes, done_files=self._members.members - before)
-        return block
-
-
-def _start_tar(plan: ArchivePlan, snar: str) -> process.Program:
-    argv = tar.create_argv(plan.source, snar, None, increment=plan.parent is not None)
-    return tar.start(argv, pass_fds=[] if plan.source.private is None else [plan.source.private])
-
-
-def _widen(pipe: IO[bytes]) -> None:
-    try:
-        fcntl.fcntl(pipe.fileno(), _F_SETPIPE_SZ, _PIPE_BYTES)
-    except OSError:
-        pass  # the user's pipe quota is used up: only slower
 
 
 @dataclass(frozen=True)
@@ -208,39 +191,6 @@ def _told_of_unsafe(plan: ArchivePlan) -> Iterator[None]:
         raise ArchiveError(f"tar wrote an archive of {plan.path} that a restore would refuse: {problem}") from problem
 
 
-@dataclass(frozen=True)
-class _Tree:
-    """What became of the source: tar's messages and exit status, the frames, and the sizes of stream and contents in bytes."""
-
-    messages: tar.TarMessages
-    status: int
-    frames: Sequence[Sequence[int]]
-    stream_bytes: int
-
-
-def _store_tree(
-    plan: ArchivePlan, new: NewObjects, snar: str, see: Callable[[FoundMember], None], progress: Progress
-) -> _Tree:
-    """Run tar, and store its output as segments, committed."""
-    with ExitStack() as stack:
-        stack.enter_context(_told_of_unsafe(plan))
-        suffix = PACKED_SUFFIXES[plan.codec.name]
-        segments = stack.enter_context(FrameWriter(new, "data", suffix, plan.segment_bytes))
-        if plan.links is not None:
-            plan.links.begin(plan.source.folder)
-        archiver = stack.enter_context(_start_tar(plan, snar))
-        errors = tar.TarErrors(archiver.stderr, without_links=plan.source.private is not None)
-        _widen(archiver.stdout)
-        members = MemberStream(plan.folder, see)
-        length = compress_stream(_Checked(archiver.stdout, members, progress), plan.codec, segments.write)
-        errors.join()
-        status = archiver.wait() or 0
-        if status in (0, 1):
-            members.finish()
-        segments.finish()
-        return _Tree(errors.messages, status, segments.frames, length)
-
-
 def create_archive(plan: ArchivePlan, fan_out: FanOut, progress: Progress) -> tuple[StoredBackup, Census]:
     """Write one backup to all working storages of the fan-out, manifest last; also return the census.
 
@@ -284,6 +234,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         _without_remains(plan.folder, fan_out),
         CatalogueWriter(plan.folder, work) as catalogue,
         ParentNames(work) as names,
+        ExitStack() as stack,
     ):
         plan = _without_what_is_left_out(plan, work)
         snar = os.path.join(work, "snar")
@@ -297,7 +248,11 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
 
         gone = Gone(plan.folder, names, report, above.unread)
         new = NewObjects(fan_out, plan.folder, plan.sealing)
-        tree = _store_tree(plan, new, snar, _seen_by(plan, catalogue, census, gone), progress)
+        maps = stack.enter_context(tempfile.TemporaryFile(dir=work))
+        known = stack.enter_context(KnownMaps([partial(_opened, plan, one) for one in plan.chain], work))
+        see = _seen_by(plan, catalogue, census, gone)
+        with _told_of_unsafe(plan):
+            tree = store_tree(plan.reading(), new, snar, see, known, maps, progress)
         messages = tree.messages
         more = plan.confirm() if plan.confirm is not None else {}
         _check_tree(plan, tree, catalogue)
@@ -315,22 +270,23 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
         suffix = PACKED_SUFFIXES[plan.codec.name]
         with _told_of_unsafe(plan):
             new.store(f"catalogue{suffix}", map(plan.codec.frame, catalogue.records()))
+        if tree.any_maps:
+            maps.seek(0)
+            new.store(f"maps{suffix}", map(plan.codec.frame, iter(lambda: maps.read(READ_BYTES), b"")))
         new.store(f"snar{suffix}", map(plan.codec.frame, _snar_blocks(plan, snar)))
-        new.store("frames", [pack_frames(tree.frames)])
+        new.store("frames", [pack_frames([*tree.frames, *tree.block_frames])])
         details = _details(plan, tree, tar_version, catalogue, more)
         new.store("details.json", [_bounded(details.to_bytes(), MOST_DETAILS_BYTES, "exclude unreadable paths")])
         new.store_leaves()
         return _commit(plan, new, details, started), census
 
 
-def _seen_by(
-    plan: ArchivePlan, catalogue: CatalogueWriter, census: Census, gone: Gone
-) -> Callable[[FoundMember], None]:
+def _seen_by(plan: ArchivePlan, catalogue: CatalogueWriter, census: Census, gone: Gone) -> See:
     """What is done with every member of the stream."""
     links = plan.links
 
-    def see(found: FoundMember) -> None:
-        catalogue.add(found)
+    def see(found: FoundMember, map_begin: int | None) -> None:
+        catalogue.add(found, map_begin)
         if found.kind == b"d":
             census.see(found)
             if plan.parent is not None:
@@ -341,7 +297,7 @@ def _seen_by(
     return see
 
 
-def _check_tree(plan: ArchivePlan, tree: _Tree, catalogue: CatalogueWriter) -> None:
+def _check_tree(plan: ArchivePlan, tree: Tree, catalogue: CatalogueWriter) -> None:
     """Raise ArchiveError if tar failed, or stored nothing."""
     if tree.status not in (0, 1):
         said = "; ".join(tree.messages.unknown[:3]) or f"status {tree.status}"
@@ -361,7 +317,7 @@ def _complete(plan: ArchivePlan, gone: Gone) -> None:
 
 
 def _details(
-    plan: ArchivePlan, tree: _Tree, tar_version: str, catalogue: CatalogueWriter, more: dict[str, Any]
+    plan: ArchivePlan, tree: Tree, tar_version: str, catalogue: CatalogueWriter, more: dict[str, Any]
 ) -> Details:
     single = plan.source.single_file
     return Details(
@@ -373,9 +329,9 @@ def _details(
         codec=plan.codec.name,
         codec_level=plan.codec.level,
         stream_bytes=tree.stream_bytes,
-        block_stream_bytes=0,
+        block_stream_bytes=tree.block_stream_bytes,
         frame_bytes=FRAME_BYTES,
-        block_bytes=FRAME_BYTES,
+        block_bytes=BLOCK_BYTES,
         block_hash="sha256",
         source_bytes=catalogue.content_bytes,
         counts=catalogue.counts,

@@ -15,18 +15,22 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Callable
 
+from ..repository.errors import DamagedArchive
 from ..system import process
 from . import tar
+from .block_restore import needs_blocks, put_blocks
 from .external_sort import ExternalSort
 from .extract import Extracted, outcome
 from .feed import END, feed
 from .joining import join
+from .known_maps import KnownMaps
 from .plan import Catalogue, HardLinks, Planned
 from .records import FIELDS, FOLDER, Member, encode
 from .streams import Stream
 
 #: The digits of the place of a member, which items are sorted by.
 _PLACE = 20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLANNED, _FOR_LINKS = b"0", b"1"
 
 
@@ -36,13 +40,16 @@ class StoredLevel:
 
     catalogue: Catalogue
     stream: Stream
+    #: The stream of blocks of large files, for a level that has any.
+    blocks: Stream | None = None
 
 
 class Extraction:
     """The members of a plan, sorted for each level by where they are in its stream. A context, with files in `scratch`."""
 
-    def __init__(self, levels: Sequence[StoredLevel], scratch: str) -> None:
-        self._levels, self._scratch = levels, scratch
+    def __init__(self, levels: Sequence[StoredLevel], scratch: str, maps: KnownMaps | None = None) -> None:
+        """`maps` are those of the chain, if it has any."""
+        self._levels, self._scratch, self._maps = levels, scratch, maps
         self._stack = ExitStack()
         self._sorts: dict[int, ExternalSort] = {}
         self._links = HardLinks([level.catalogue for level in levels], scratch)
@@ -100,6 +107,7 @@ class Extraction:
         told = outcome(where, folder, status, errors.messages, lambda names: self._again(number, names))
         met.not_restored += told.not_restored
         met.warnings += told.warnings
+        self._fill(number, folder, for_links.with_maps, advance)
         for_links.remove(folder)
 
     @contextmanager
@@ -109,6 +117,27 @@ class Extraction:
         members = [member for _why, member in _members(self._sorts[number].sorted()) if member.name in wanted]
         with self._levels[number].stream.read([(member.begin, member.end) for member in members]) as blocks:
             yield chain(blocks, (END,))
+
+    def _fill(self, number: int, folder: str, members: Sequence[Member], advance: Callable[[int], None]) -> None:
+        """Put the content of large files into the holes that tar has made of them."""
+        if not members or self._maps is None:
+            return
+        descriptor = os.open(folder, _FOLDER)
+        try:
+            for member in members:
+                entries = self._maps.entries(number, int(member.map), member.size_bytes)
+                if needs_blocks(iter(entries), number):
+                    put_blocks(descriptor, member, number, entries, self._stream, advance)
+        finally:
+            os.close(descriptor)
+
+    def _stream(self, number: int, in_blocks: bool) -> Stream:
+        level = self._levels[number]
+        if not in_blocks:
+            return level.stream
+        if level.blocks is None:
+            raise DamagedArchive(f"{level.catalogue.where} has no blocks of large files, and a map refers to them.")
+        return level.blocks
 
 
 def _members(items: Iterable[bytes]) -> Iterator[tuple[bytes, Member]]:
@@ -127,10 +156,14 @@ class _ForLinks:
     def __init__(self) -> None:
         self._names: list[bytes] = []
         self._folders: set[bytes] = set()
+        #: Members with a map.
+        self.with_maps: list[Member] = []
 
     def watch(self, items: Iterable[bytes]) -> Iterator[Member]:
         """The members of sorted items, each once."""
         for why, member in _members(items):
+            if member.map:
+                self.with_maps.append(member)
             if why == _FOR_LINKS:
                 self._names.append(member.name)
             elif member.kind == FOLDER:

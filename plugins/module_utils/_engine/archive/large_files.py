@@ -56,7 +56,7 @@ class LargeFiles:
     def __init__(
         self,
         level: int,
-        known: Callable[[bytes, int], Sequence[Entry] | None],
+        known: Callable[[bytes], Sequence[Entry] | None],
         store: Callable[[memoryview], int],
         maps: BinaryIO,
         least_bytes: int = LEAST_BYTES,
@@ -84,7 +84,7 @@ class LargeFiles:
             return found._replace(begin=begin), None
         stored = number(found.records[b"size"]) if b"size" in found.records else octal(found.fields[2])
         content = found.begin + found.length - padded(stored)
-        known = self._known(found.name, found.size)
+        known = self._known(found.name)
         hole = b"" if known is None else _hole(found)
         is_sparse = b"GNU.sparse.major" in found.records
         blocks = _Blocks(
@@ -112,11 +112,12 @@ class LargeFiles:
         data = memoryview(self._held + block if self._held else block)
         first = self._position
         limit = first + len(data) - unread_bytes
-        passed: list[bytes] = []
+        passed: list[memoryview | bytes] = []
         while self._position < limit:
-            passed += map(bytes, self._step(data, first, limit))
+            passed += self._step(data, first, limit)
+        whole = len(passed) == 1 and not self._held and len(passed[0]) == len(block)
         self._held = bytes(data[limit - first :])
-        return passed
+        return [block] if whole else list(map(bytes, passed))  # what is inside of a large file is not copied
 
     def _step(self, data: memoryview, first: int, limit: int) -> Iterator[memoryview | bytes]:
         at = self._position

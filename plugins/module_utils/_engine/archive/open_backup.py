@@ -18,6 +18,7 @@ from ..repository.errors import DamagedArchive
 from ..repository.public_manifest import PublicManifest
 from ..repository.verified import BackupObjects
 from ..storage.base import Storage
+from .block_maps import BLOCK_BYTES
 from .codec import Codec, codec_for
 from .frames import FRAME_BYTES, FrameTable, unpack_frames
 from .plan import Catalogue
@@ -68,6 +69,8 @@ class OpenBackup:
         """The details. Raises DamagedArchive, StorageError, or ArchiveError without the key."""
         where = f"details.json of {self.folder}"
         found = parse_details(self._whole("details.json", MOST_DETAILS_BYTES), self.manifest.backup_id, where)
+        if (found.block_bytes, found.block_hash) != (BLOCK_BYTES, "sha256"):
+            raise DamagedArchive(f"{where} say that files have other blocks than this release reads; use a newer one.")
         if found.frame_bytes != FRAME_BYTES:
             raise DamagedArchive(
                 f"{where} say that frames have {found.frame_bytes} bytes, which this release does not read."
