@@ -143,7 +143,11 @@ options:
 options:
   action:
     description:
-      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
+      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
+        V(admin) or V(exec).'
+      - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
+        matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
+        and a folder.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [backup]
@@ -196,7 +200,7 @@ options:
   exclude:
     description:
       - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
-      - A restore leaves out of the backup what matches.
+      - A restore, and a list of what is in a backup, leave out what matches.
     type: list
     elements: str
   incremental:
@@ -369,7 +373,10 @@ options:
 options:
   action:
     description:
-      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
+      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
+        V(admin) or V(exec).'
+      - V(info) lists backups, V(list) what is in one of them, V(find) where O(include) matches in all of them,
+        V(history) one path in each of them, and V(diff) what changed between two, or a backup and a folder.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [restore]
@@ -398,17 +405,17 @@ options:
   exclude:
     description:
       - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
-      - A restore leaves out of the backup what matches.
+      - A restore, and a list of what is in a backup, leave out what matches.
     type: list
     elements: str
   include:
     description:
-      - Restore only what matches this pattern, with all that is below it.
+      - Restore, list or find only what matches this pattern, with all that is below it.
       - 'A pattern is one of O(exclude): C(*.conf) and C(etc/ssh) match at any depth, C(./etc) only at the top of what
         was backed up. A path from the root of the host that was backed up, such as C(/etc/ssh), is one inside the
         backup.'
-      - Folders above it are made where they are missing, and stay as they are where they exist. If nothing matches,
-        nothing is restored, and that is an error.
+      - For a restore, folders above it are made where they are missing, and stay as they are where they exist. If
+        nothing matches, nothing is restored, and that is an error.
       - Backups of earlier releases and of OpenStack's Freezer are restored as a whole only.
     type: list
     elements: str
@@ -483,7 +490,11 @@ options:
 options:
   action:
     description:
-      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
+      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
+        V(admin) or V(exec).'
+      - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
+        matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
+        and a folder.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [verify]
@@ -524,7 +535,8 @@ options:
       - Implies O(check=restore).
       - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes of a snapshot of
         it are compared.
-      - In documents and modules the path has to be absolute.
+      - 'With V(diff) nothing is restored: what the backup says of each path, its size and time among that, is compared
+        with this folder.'
     type: path
   encrypt_pass_file:
     description:
@@ -582,7 +594,11 @@ options:
 options:
   action:
     description:
-      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).'
+      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
+        V(admin) or V(exec).'
+      - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
+        matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
+        and a folder.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [admin]

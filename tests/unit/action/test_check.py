@@ -45,7 +45,10 @@ IMPOSSIBLE = [
     ({"action": "exec"}, "An exec needs either command, a text or a list of words, or script"),
     ({"action": "exec", "script": "relative"}, "script has to be the absolute path of a file"),
     ({"action": "exec", "command": "a 'b"}, "command cannot be split into words"),
-    ({"action": "fly"}, "action is 'fly'; it must be one of backup, restore, verify, info, admin, exec (in"),
+    (
+        {"action": "fly"},
+        "action is 'fly'; it must be one of backup, restore, verify, info, list, find, history, diff, admin, exec (in",
+    ),
 ]
 
 

@@ -294,7 +294,8 @@ def test_what_is_to_go_can_be_said_with_upstreams_names(settings):
 
 def test_an_action_that_is_none_is_refused(settings):
     with pytest.raises(
-        UsageError, match=r"^There is no action 'copy'; use backup, restore, verify, info, admin and exec\.$"
+        UsageError,
+        match=r"^There is no action 'copy'; use backup, restore, verify, info, list, find, history, diff, admin and exec\.$",
     ):
         settings("--action copy")
 

@@ -118,6 +118,7 @@ class Options:
     one_file_system: bool | None = None
     osrc: str | None = None
     overwrite: bool = False
+    path: str | None = None
     path_to_backup: str | None = None
     postgresql_conf: str | None = None
     proxy: str | None = None
@@ -127,6 +128,7 @@ class Options:
     restore_abs_path: str | None = None
     restore_as: str | None = None
     restore_from_date: float | None = None
+    since_backup_id: str | None = None
     snapshot: str = ""
     storage: str | None = None
     storages: list[dict[str, Any]] = field(default_factory=list)

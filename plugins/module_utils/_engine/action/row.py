@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..documents.verbs import ACTIONS
+from ..documents.action import ACTIONS, READ_ACTIONS
 from . import values
 
 FILES = "fs"
@@ -17,9 +17,11 @@ CLOUDS = ("nova", "cinder", "cindernative")
 ALL_MEDIA = (FILES, *CLOUDS)
 
 BACKUP, FIND = ("backup",), ("restore", "verify")
+#: What looks into backups, and which of it into one.
+READ, LOOK = READ_ACTIONS, ("list", "diff")
 RESTORE, VERIFY, ADMIN, EXEC = ("restore",), ("verify",), ("admin",), ("exec",)
 #: All that have to do with backups.
-EACH = ("backup", "restore", "verify", "info", "admin")
+EACH = ("backup", "restore", "verify", "info", *READ_ACTIONS, "admin")
 WORK = ("backup", "restore", "verify", "admin")
 
 

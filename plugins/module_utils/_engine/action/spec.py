@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from . import rows_of_backup, values
-from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, RESTORE, VERIFY, WORK, Row
+from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, LOOK, READ, RESTORE, VERIFY, WORK, Row
 
 #: The container of Freezer's agents. The prefix `freezer_` is no part of a name that is given: that one is taken as it is.
 DEFAULT_CONTAINER = "freezer_backups"
@@ -25,9 +25,12 @@ MODULES: Mapping[str, str] = {"backup": "backup", "restore": "restore", "verify"
 GROUPS: Mapping[str, Sequence[Row]] = {
     "what to do": (
         Row("action", None, "ACTION",
-            "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(admin) or V(exec).",
+            "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff), V(admin) or "
+            "V(exec).",
+            more="V(info) lists backups, V(list) what is in one of them, V(find) where O(include) matches in all of them, V(history) "
+                 "one path in each of them, and V(diff) what changed between two, or a backup and a folder.",
             of_modules="The module accepts the action that it carries out, because documents have it.",
-            line="backup (the default), restore, verify, info, admin, exec"),
+            line="backup (the default), restore, verify, info, list, find, history, diff, admin, exec"),
         Row("dry_run", values.switch, "", "Return what would be done, and change nothing.",
             of_modules="It is the same as check mode of Ansible.",
             line="return what would be done, and change nothing", default=False, is_repeated_by_record=False),
@@ -114,23 +117,28 @@ GROUPS: Mapping[str, Sequence[Row]] = {
         Row("restore_abs_path", values.text, "PATH", "The folder to restore into; it is made when it is missing.",
             line="restore: the folder to restore into", verbs=RESTORE, media=(FILES,), is_path=True),
         Row("include", values.texts, "PATTERN",
-            "Restore only what matches this pattern, with all that is below it.", repeated=True,
+            "Restore, list or find only what matches this pattern, with all that is below it.", repeated=True,
             more="A pattern is one of O(exclude): C(*.conf) and C(etc/ssh) match at any depth, C(./etc) only at the top of what "
                  "was backed up. A path from the root of the host that was backed up, such as C(/etc/ssh), is one inside the "
                  "backup.\n"
-                 "Folders above it are made where they are missing, and stay as they are where they exist. If nothing matches, "
+                 "For a restore, folders above it are made where they are missing, and stay as they are where they exist. If nothing matches, "
                  "nothing is restored, and that is an error.\n"
                  "Backups of earlier releases and of OpenStack's Freezer are restored as a whole only.",
-            line="restore: only this; can be repeated", default=(), verbs=RESTORE, media=(FILES,)),
+            line="restore, list, find: only this; can be repeated", default=(), verbs=(*RESTORE, "list", "find"), media=(FILES,)),
+        Row("path", values.text, "PATH", "The file or folder in a backup to list, to follow or to compare, with all that is below it.",
+            more="It is relative to what was backed up, or a path from the root of the host that was backed up.",
+            line="list, history, diff: a file or folder in the backup", verbs=("list", "history", "diff"), media=(FILES,)),
+        Row("since_backup_id", values.text, "ID", "The older one of two backups to compare, by its id or the first 4 digits or more.",
+            otherwise="the backup before", verbs=("diff",), media=(FILES,)),
         Row("restore_from_date", values.end_of, "DATE",
             "Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all "
             "of that day), V(yesterday 18:00), V(3 days ago).",
             more="Without a time zone it is the local time of the host.",
-            line="restore, verify: as it was then (yesterday 18:00)", verbs=FIND),
+            line="restore, verify, list: as it was then (yesterday 18:00)", verbs=(*FIND, *LOOK)),
         Row("backup_id", values.text, "ID",
             "The backup with this id, or the only one whose id begins with these digits (4 or more).",
             more="Without it and O(restore_from_date) it is the newest one.",
-            line="restore, verify: its id, or the first 4 digits or more", excludes=("restore_from_date",), verbs=FIND),
+            line="restore, verify, list: its id, or its first 4 digits or more", excludes=("restore_from_date",), verbs=(*FIND, *LOOK)),
         Row("overwrite", values.switch, "", "Restore into a folder that is not empty.",
             more="Files of the backup replace files of the same name; equal files are not touched, and other files stay.",
             line="restore: also into a folder that is not empty", default=False, verbs=RESTORE),
@@ -138,7 +146,7 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             "The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.",
             more="Only root and the user who runs this may be able to read or write it.\n"
                  "Backups of this release are not encrypted, and a backup with this option is refused.",
-            verbs=(*BACKUP, *FIND), media=(FILES,), is_path=True),
+            verbs=(*BACKUP, *FIND, *READ), media=(FILES,), is_path=True),
         Row("check", values.Choice("segments", "stream", "restore"), "HOW",
             "How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and lets "
             "tar read it, V(restore) also restores it into a scratch folder.",
@@ -155,8 +163,10 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             "extended attributes.",
             more="Implies O(check=restore).\n"
                  "For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes "
-                 "of a snapshot of it are compared.",
-            verbs=VERIFY, is_path=True, path_media=(FILES,)),
+                 "of a snapshot of it are compared.\n"
+                 "With V(diff) nothing is restored: what the backup says of each path, its size and time among that, is compared "
+                 "with this folder.",
+            verbs=(*VERIFY, "diff"), is_path=True),
     ),
     "admin: which backups stay (what they are built on stays too, and the newest one)": (
         Row("remove_older_than", values.number, "DAYS",

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from .kind import ID_SCHEMA, Kind
-from .verbs import ACTIONS
+
+ACTIONS = ("backup", "restore", "verify", "info", "list", "find", "history", "diff", "admin", "exec")
+#: Those that look into backups of files.
+READ_ACTIONS = ("list", "find", "history", "diff")
+
+#: What an ``exec`` runs.
+EXEC_KEYS = frozenset({"command", "script", "arguments"})
 
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 

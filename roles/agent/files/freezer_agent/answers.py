@@ -18,7 +18,7 @@ from .errors import UsageError
 
 
 class Answer:
-    """A place for one JSON document."""
+    """A place for one JSON document, or for lines that are one each."""
 
     def __init__(self, descriptor: int, name: str, own: bool) -> None:
         self._descriptor = descriptor
@@ -27,10 +27,17 @@ class Answer:
 
     def write(self, document: Mapping[str, Any]) -> None:
         """Write the document, and nothing else before or after it. Raises OSError."""
-        text = json.dumps(document, indent=2) + "\n"
+        self.append(json.dumps(document, indent=2) + "\n")
+        self.close()
+
+    def append(self, text: str) -> None:
+        """Write some lines of it, which are ASCII. Raises OSError."""
         rest = text.encode("ascii")
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
+
+    def close(self) -> None:
+        """Nothing more comes."""
         if self._own:
             os.close(self._descriptor)
 

@@ -6,16 +6,13 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError, parse_options
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import (
-    ALIASES,
-    NODE_KEYS,
-    OPTION_KEYS,
-)
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, UnknownOption
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES, OPTION_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import READ_ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import (
     give_stdout_up,
@@ -32,6 +29,9 @@ from .log_file import LogFile
 from .output import Output, say_error
 from .settings import Settings, read_settings
 from .wording import as_typed
+
+if TYPE_CHECKING:
+    from .reports import Report
 
 
 class Run:
@@ -101,7 +101,11 @@ class Run:
             options = parse_options(settings.options)
             options.refuse_for(settings.action)
             _tell_chosen(output, options.chosen())
-        result = _ask_engine(settings, output, record)
+        result = (
+            self._read(settings, output, metadata)
+            if settings.action in READ_ACTIONS
+            else _ask_engine(settings, output, record)
+        )
         if settings.action == "info":
             _tell_chosen(output, result.get("chosen", ()))
         for sentence in result.get("warnings", ()):
@@ -109,12 +113,11 @@ class Run:
         signals.release()
         nothing = _nothing_found(settings, result) if settings.action == "info" else ""
         if settings.action != "info":
-            from .reports import report_on
-
-            output.report(report_on(settings.action, result, settings.options.get("compare_to")))
+            output.report(_report_on(settings, result))
         elif settings.metadata_out != "-" and not nothing:
             output.listing(result)
-        missing = "" if metadata is None else self._not_written(metadata, settings.action, result)
+        if metadata is not None and settings.action not in READ_ACTIONS:
+            metadata.write(result.get("metadata", result))
         if self._result is not None:
             self._result.write(result)
         if nothing:
@@ -140,6 +143,18 @@ class Run:
                 done = f" The backup {result['backup_id']} itself is there."
             return f"The result could not be written to {metadata.describe()}: {problem.strerror}.{done}"
         return ""
+
+    def _read(self, settings: Settings, output: Output, metadata: Answer | None) -> Mapping[str, Any]:
+        """Look into backups; what is found is written while it is found."""
+        from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.contents import read_contents
+
+        from .contents import Lines
+
+        lines = Lines(settings.action, None if settings.metadata_out == "-" else sys.stdout, metadata)
+        try:
+            return read_contents(settings.options, settings.action, lines.show)
+        finally:
+            lines.finish()
 
     def _failed(self, sentence: str, status: int) -> int:
         sentence = self._said(sentence)
@@ -175,6 +190,16 @@ def _nothing_found(settings: Settings, result: Mapping[str, Any]) -> str:
     named = f" called {asked['backup_name']}" if asked["backup_name"] else ""
     of_host = f" of host {asked['hostname']}" if asked["hostname"] else ""
     return f"There is no backup{named}{of_host}. Without --backup-name and --hostname the list has all that there are."
+
+
+def _report_on(settings: Settings, result: Mapping[str, Any]) -> Report:
+    if settings.action in READ_ACTIONS:
+        from .contents import report_on_contents
+
+        return report_on_contents(result)
+    from .reports import report_on
+
+    return report_on(settings.action, result, settings.options.get("compare_to"))
 
 
 def _ask_engine(settings: Settings, output: Output, record: Progress | None) -> Mapping[str, Any]:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from ...action.options import Options
@@ -16,6 +17,7 @@ from ...consistency.source import Consistent
 from ...progress import Progress
 from ...repository.backup_set import BackupSet, contents
 from ...repository.errors import ArchiveError
+from ...storage.base import Storage
 from ...storage.choose import storage_for
 from ...system.file_names import shown
 from .. import results
@@ -122,10 +124,8 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         backups: list[dict[str, Any]] = []
         incomplete: list[str] = []
         damaged: list[str] = []
-        for kind, container in options.locations():
-            storage = self._storage_for(kind, container, options.access(kind, container))
-            self.containers.check(storage)
-            found = contents(storage, self._may_be_meant)
+        for storage in self.storages():
+            found = contents(storage, self.may_be_meant)
             surveys = list(found.orphans.values())
             for (hostname, backup_name), survey in found.sets.items():
                 if options.backup_name in (None, backup_name) and options.hostname in (None, hostname):
@@ -140,7 +140,14 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
             damaged += theirs["damaged"]
         return {"backups": backups, "incomplete": incomplete, "damaged": damaged}
 
-    def _may_be_meant(self, folder: str) -> bool:
+    def storages(self) -> Iterator[Storage]:
+        """The storages of the action, each checked. Raises OptionError or StorageError."""
+        for kind, container in self.options.places():
+            storage = self._storage_for(kind, container, self.options.access(kind, container))
+            self.containers.check(storage)
+            yield storage
+
+    def may_be_meant(self, folder: str) -> bool:
         """Whether the name of a set's folder matches the host and the name of the action."""
         host, name = self.options.hostname, self.options.backup_name
         return (host is None or folder.startswith(f"{host}_")) and (name is None or folder.endswith(f"_{name}"))
