@@ -1,19 +1,10 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Archives that GNU tar's writer would not make, in place of those of a chain that it did."""
+"""Archives that GNU tar's writer would not make."""
 
 from __future__ import annotations
 
 import tarfile
-from dataclasses import replace
-from typing import Any
-
-from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import (
-    Parent,
-    digest,
-    parse_manifest,
-)
-from ansible_collections.freezer.backup.tests.support.sets import Result, Set
 
 
 def member(
@@ -71,37 +62,6 @@ def archive(*members: bytes) -> bytes:
     """A whole stream of these members."""
     stream = b"".join(members) + bytes(1024)
     return stream + bytes(-len(stream) % 131072)
-
-
-def put(
-    some: Set,
-    result: Result,
-    stream: bytes,
-    members: int,
-    parent: Result | None = None,
-    stored: bytes | None = None,
-    **fields: Any,
-) -> None:
-    """Put a stream in the place of the one of a backup (codec none), with a manifest that fits in every regard.
-
-    `stored` is what the stream is stored as, and `fields` are those of the manifest that are to be something else.
-
-    This is what an attacker of the storage, or a tar that was deceived when it wrote, can make.
-    """
-    path = some.folder_of(result) / "manifest.json"
-    manifest = parse_manifest(path.read_bytes(), "it")
-    segment = manifest.segments[0]
-    data = stream if stored is None else stored
-    (path.parent / segment.name).write_bytes(data)
-    manifest.segments = [replace(segment, bytes=len(data), sha256=digest(data))]
-    manifest.stream_bytes = len(stream)
-    manifest.counts = {**dict.fromkeys(manifest.counts, 0), "files": members}
-    if parent is not None:
-        above = (some.folder_of(parent) / "manifest.json").read_bytes()
-        assert manifest.parent is not None
-        manifest.parent = Parent(manifest.parent.folder, manifest.parent.backup_id, digest(above))
-    manifest = replace(manifest, **fields)
-    path.write_bytes(manifest.to_bytes())
 
 
 def _record(key: str, value: str) -> bytes:

@@ -157,6 +157,10 @@ class BackupSet(StoredSet[StoredBackup]):
                     f"{links[0].folder} is of level {links[0].manifest.level} and continues {found.folder}, which is not of the "
                     "level below."
                 )
+            if type(found.manifest) is not type(links[0].manifest):
+                raise DamagedArchive(
+                    f"{links[0].folder} continues {found.folder}, which has another version of the archive format."
+                )
             links.insert(0, found)
         if links[0].manifest.level != 0:
             raise DamagedArchive(f"{links[0].folder} is of level {links[0].manifest.level} and continues nothing.")

@@ -1,6 +1,9 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Chains that would write, delete or move outside of the folder that they are restored into are refused before they do."""
+"""Chains of version 1 that would write, delete or move outside of the folder that they are restored into are refused before.
+
+What version 2 does about the same attacks is in test_hostile_chains.py.
+"""
 
 from __future__ import annotations
 
@@ -16,18 +19,17 @@ from ansible_collections.freezer.backup.tests.support.hostile_archives import (
     folder,
     link,
     member,
-    put,
     sparse,
     with_sum,
 )
-from ansible_collections.freezer.backup.tests.support.sets import Set
 from ansible_collections.freezer.backup.tests.support.trees import write
+from ansible_collections.freezer.backup.tests.support.version_1 import FirstSet, put
 
 
 @pytest.fixture
 def attacked(tmp_path):
     """A chain of two levels, a folder outside of everything, and a way to give each level other members."""
-    some = Set(tmp_path, max_level=5, compression="none")
+    some = FirstSet(tmp_path, max_level=5, compression="none")
     outside = tmp_path / "outside"
     write(outside / "passwd", b"root")
     write(outside / "sub" / "precious", b"precious")
@@ -73,7 +75,7 @@ def test_a_file_behind_a_link_of_the_level_below_is_refused_with_what_to_do(atta
     target = attacked.new_target()
     assert attacked.restore(target, backup_id=first["backup_id"])["outcome"] == "success"
     assert os.readlink(target / "a") == str(attacked.outside)
-    assert attacked.backup(no_incremental=True)["level"] == 0
+    assert attacked.backup_of_this_release(no_incremental=True)["level"] == 0
     assert attacked.restore()["outcome"] == "success"
 
 
@@ -206,7 +208,7 @@ def test_a_level_without_the_end_that_tar_writes_is_refused(attacked):
 
 def test_what_stands_in_the_place_of_a_link_by_right_is_restored(tmp_path):
     """A folder, and a folder again, in one chain of real backups: the checks are no obstacle."""
-    some = Set(tmp_path, max_level=9)
+    some = FirstSet(tmp_path, max_level=9)
     outside = tmp_path / "outside"
     write(outside / "passwd", b"root")
     write(some.source / "a" / "passwd", b"first")
