@@ -145,3 +145,22 @@ def test_leaves_of_another_content_are_not_believed(tmp_path):
     (stored.folder / "leaves").write_bytes(other.leaves())
     with pytest.raises(DamagedArchive, match="not what was written"):
         stored.read(0, 0, 100)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_an_object_that_goes_on_behind_its_end_is_damage_where_its_end_is_read(tmp_path, size):
+    stored = Stored(tmp_path, [size])
+    with open(stored.path(0), "ab") as more:
+        more.write(b"x")
+    with pytest.raises(DamagedArchive, match=f"has more than the {size} bytes"):
+        stored.read(0, 0, size)
+    if size > LEAF_BYTES:
+        assert stored.read(0, 0, 5) == stored.content[0][:5]
+
+
+def test_an_object_of_no_bytes_has_to_be_there(tmp_path):
+    stored = Stored(tmp_path, [0, 5])
+    assert stored.read(0, 0, 0) == b""
+    stored.path(0).unlink()
+    with pytest.raises(DamagedArchive, match="is missing"):
+        stored.read(0, 0, 0)

@@ -100,7 +100,7 @@ def check_stored(storage: Storage, one: StoredBackup, progress: Progress) -> Non
     with BackupObjects(storage, one.folder, one.manifest.objects) as objects:
         for entry in one.manifest.objects:
             stored = objects.object(entry.name)
-            for begin in range(0, entry.bytes, _STEP_BYTES):
+            for begin in range(0, max(1, entry.bytes), _STEP_BYTES):
                 end = min(entry.bytes, begin + _STEP_BYTES)
                 stored.read(begin, end)
                 progress.advance(done_bytes=end - begin)
@@ -147,9 +147,11 @@ def _check_level(level: OpenBackup, progress: Progress) -> None:
     with level.blocks.read() as blocks:
         for block in blocks:
             progress.advance(done_bytes=len(block))
-    with level.plain("snar") as snar:
-        while snar.read(LEAF_BYTES):
-            pass
+    for stem in ("maps", "snar"):
+        if level.manifest.side(stem) is not None:
+            with level.plain(stem) as plain:
+                while plain.read(LEAF_BYTES):
+                    pass
 
 
 def _are_equal(records: Iterable[bytes], blocks: Iterable[bytes]) -> bool:

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 from ..repository.backup_set import StoredBackup
 from ..repository.details import MOST_DETAILS_BYTES, Details, parse_details
 from ..repository.errors import DamagedArchive
-from ..repository.public_manifest import PublicManifest
+from ..repository.public_manifest import PACKED_SUFFIXES, PublicManifest
 from ..repository.verified import BackupObjects
 from ..storage.base import Storage
 from .block_maps import BLOCK_BYTES
@@ -75,6 +75,8 @@ class OpenBackup:
             raise DamagedArchive(
                 f"{where} say that frames have {found.frame_bytes} bytes, which this release does not read."
             )
+        if PACKED_SUFFIXES[found.codec] != self.manifest.packed_suffix:
+            raise DamagedArchive(f"{where} say {found.codec}, and the names of the objects another compression.")
         return found
 
     @cached_property

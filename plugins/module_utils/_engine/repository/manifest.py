@@ -235,7 +235,7 @@ def _check_version(version: Any, where: str) -> None:
     shape.whole(0, 1 << 31)(version)
     if version != FORMAT_VERSION:
         raise DamagedArchive(
-            f"{where} has the archive format version {version!r}, and this release reads {FORMAT_VERSION}; "
+            f"{where} has the archive format version {version!r}, and this release reads 1 and 2; "
             "use the release that wrote it, or a newer one."
         )
 

@@ -119,7 +119,7 @@ class VerifiedObject:
         """The bytes from `begin` up to `end`. Raises DamagedArchive or StorageError; ValueError beyond the object."""
         if not 0 <= begin <= end <= self.size:
             raise ValueError(f"{self.entry.name} has no bytes from {begin} to {end}")
-        if begin == end:
+        if begin == end and self.size:
             return b""
         if self._ranges is None:
             self._ranges = self._objects.open_ranges(self.entry.name)
@@ -129,8 +129,13 @@ class VerifiedObject:
         if self._last[0] == first:
             parts.append(self._last[1])
             first += 1
-        if first < beyond:
-            block = self._ranges.read(first * LEAF_BYTES, min(beyond * LEAF_BYTES, self.size) - first * LEAF_BYTES)
+        if first < beyond or not self.size:
+            wanted = min(beyond * LEAF_BYTES, self.size) - first * LEAF_BYTES
+            # At the end one byte more, which is not there.
+            at_end = beyond * LEAF_BYTES >= self.size
+            block = self._ranges.read(first * LEAF_BYTES, wanted + at_end)
+            if len(block) > wanted:
+                raise DamagedArchive(f"{self.where()} has more than the {self.size} bytes that were written.")
             self._check(first, beyond, block)
             parts.append(block)
             cut = (beyond - 1 - first) * LEAF_BYTES

@@ -11,7 +11,7 @@ from typing import Protocol
 from ...action.options import OptionError
 from ...archive import chain as chains
 from ...archive import restore_target, tree_comparison
-from ...archive.extract import Extracted
+from ...archive.extract import Extracted, check_side_objects
 from ...archive.sealed import Sealing
 from ...archive.selection import Selection
 from ...archive.written import LISTED_AT_MOST, Placed
@@ -30,11 +30,8 @@ class Levels(Protocol):
         """Whether it is of a folder, its own attributes included, and not of a single file. Raises DamagedArchive or StorageError."""
 
     @property
-    def stored_bytes(self) -> int: ...
-
-    @property
     def progress_bytes(self) -> int:
-        """What `extract`, and the check of a stream, tell progress in all."""
+        """What `extract` tells progress in all."""
 
     @property
     def unpacked_bytes(self) -> int:
@@ -47,7 +44,13 @@ class Levels(Protocol):
         """
 
     def check(self, check: str, progress: Progress) -> None:
-        """Check what is stored (``segments``), or read it as a restore does (``stream``). Raises DamagedArchive."""
+        """Check what is stored (``segments``), read it as a restore does (``stream``), or what `extract` leaves out (``restore``).
+
+        Raises DamagedArchive or StorageError.
+        """
+
+    def check_bytes(self, check: str) -> int:
+        """What `check` tells progress in all."""
 
 
 class OwnLevels:
@@ -60,7 +63,6 @@ class OwnLevels:
         self._storage, self._chain, self._sealing, self._selection = storage, chain, sealing, selection
         with_top = selection is None or selection.wants(b"")
         self.whole_folder = with_top and chain[-1].known.single_file is None
-        self.stored_bytes = sum(one.manifest.stored_bytes for one in chain)
         self.progress_bytes = sum(one.known.source_bytes for one in chain)
         # Of each level as much as is in it is unpacked; version 1 may not know how much that is.
         self.unpacked_bytes = max(one.known.stream_bytes or one.manifest.stored_bytes for one in chain)
@@ -72,8 +74,16 @@ class OwnLevels:
         if check == "segments":
             for one in self._chain:
                 chains.check_stored(self._storage, one, progress)
+        elif check == "restore" and chains.is_first_version(self._chain):
+            for one in self._chain:
+                check_side_objects(self._storage, one)
         else:
             chains.check_content(self._storage, self._chain, self._sealing, progress)
+
+    def check_bytes(self, check: str) -> int:
+        if check == "segments":
+            return sum(one.manifest.stored_bytes for one in self._chain)
+        return 0 if check == "restore" and chains.is_first_version(self._chain) else self.progress_bytes
 
 
 def restore_into(levels: Levels, target: str, progress: Progress) -> tuple[Extracted, Placed]:
@@ -90,12 +100,11 @@ def restore_into(levels: Levels, target: str, progress: Progress) -> tuple[Extra
 
 def prove(levels: Levels, check: str, compare_to: str | None, progress: Progress) -> list[str]:
     """Read a chain as `check` says; the differences from the folder `compare_to`, if given. Raises DamagedArchive."""
-    progress.begin("verify", levels.stored_bytes if check == "segments" else levels.progress_bytes)
+    restored = check == "restore"
+    progress.begin("verify", levels.check_bytes(check) + (levels.progress_bytes if restored else 0))
     try:
-        if check == "restore":
-            return _compare(levels, compare_to, progress)
         levels.check(check, progress)
-        return []
+        return _compare(levels, compare_to, progress) if restored else []
     finally:
         progress.end()
 

@@ -53,9 +53,8 @@ class UpstreamLevels:
         self._storage: Storage = copy.backup_set.storage
         self._chain: list[UpstreamBackup] = list(copy.chain)
         self._pass_file = pass_file
-        self.stored_bytes = sum(one.manifest.stored_bytes for one in self._chain)
         #: The size of the files is known at the end only.
-        self.progress_bytes = self.unpacked_bytes = self.stored_bytes
+        self.progress_bytes = self.unpacked_bytes = sum(one.manifest.stored_bytes for one in self._chain)
 
     @cached_property
     def _passphrase(self) -> Passphrase | None:
@@ -78,12 +77,14 @@ class UpstreamLevels:
             return replay.finish()
 
     def check(self, check: str, progress: Progress) -> None:
-        """Read every stream to its end, since nothing else shows whether it is whole."""
-        del check
-        for one in self._chain:
+        """Read every stream to its end, since nothing else shows whether it is whole. A restore does that itself."""
+        for one in self._chain if check != "restore" else ():
             with self._opened(one, progress) as level:
                 for _member in level:
                     pass
+
+    def check_bytes(self, check: str) -> int:
+        return 0 if check == "restore" else self.progress_bytes
 
     @contextmanager
     def _opened(self, one: UpstreamBackup, progress: Progress) -> Iterator[Level]:
