@@ -120,15 +120,12 @@ def catalogue_of(stream: bytes) -> tuple[bytes, dict[str, int]]:
 def claims(members: Sequence[bytes], said: Iterable[Member], in_order: bool = True) -> bytes:
     """A catalogue that an attacker made up: what is said of each member of a stream, in the order of the stream.
 
-    What is said of names that are gone comes behind. The order is that of a catalogue if `in_order`.
+    A member of no bytes is none: what is said of it is stored as it is. The order is that of a catalogue if `in_order`.
     """
     records, begin = [], 0
-    for number, one in enumerate(said):
-        if number < len(members):
-            length = len(members[number])
-            one = one._replace(offset=b"%d" % begin, length=b"%d" % length)
-            begin += length
-        records.append(one)
+    for member, one in zip(members, said, strict=True):
+        records.append(one._replace(offset=b"%d" % begin, length=b"%d" % len(member)) if member else one)
+        begin += len(member)
     if in_order:
         records.sort(key=lambda one: order_key(one.name))
     return b"".join(map(encode, records))

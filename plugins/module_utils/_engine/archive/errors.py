@@ -6,6 +6,9 @@ from __future__ import annotations
 
 from ..repository.errors import DamagedArchive
 
+#: What to do about a level that is refused.
+INSTEAD = "Restore an earlier backup (backup_id or restore_from_date), and take a new full one (no_incremental)."
+
 
 class UnsafeArchive(DamagedArchive):
     """An archive has a member that would be extracted outside of its folder, or that this software does not write.

@@ -9,6 +9,7 @@ from typing import Callable, Protocol
 
 from ..repository.errors import DamagedArchive
 from .catalogue_writer import relative
+from .errors import INSTEAD
 from .headers import BLOCK
 from .member_stream import FoundMember, MemberStream, told
 from .records import HARD_LINK, Member
@@ -41,7 +42,7 @@ class _Comparison:
 
     def _see(self, found: FoundMember) -> None:
         if self._next == len(self._expected):
-            raise DamagedArchive(f"{self._where} has {told(found.name)} where its catalogue has nothing.")
+            raise DamagedArchive(f"{self._where} has {told(found.name)} where its catalogue has nothing. {INSTEAD}")
         member = self._expected[self._next]
         self._next += 1
         link = relative(found.link) if found.kind == HARD_LINK else found.link
@@ -53,13 +54,13 @@ class _Comparison:
         ):
             raise DamagedArchive(
                 f"{self._where} has {told(found.name)} where its catalogue has {told(member.name)}, or differs in kind, link or "
-                "size."
+                f"size. {INSTEAD}"
             )
 
     def finish(self) -> None:
         self.stream.finish()
         if self._next < len(self._expected):
-            raise DamagedArchive(f"{self._where} ends before {told(self._expected[self._next].name)}.")
+            raise DamagedArchive(f"{self._where} ends before {told(self._expected[self._next].name)}. {INSTEAD}")
 
 
 def feed(

@@ -12,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from typing import Callable, NamedTuple
 
 from ..system.file_names import shown
-from .errors import UnsafeArchive
+from .errors import INSTEAD, UnsafeArchive
 from .headers import (
     BLOCK,
     MOST_EXTENDED,
@@ -122,8 +122,7 @@ class MemberStream:
     def refusal(self, why: str, path: bytes | None = None) -> UnsafeArchive:
         """The error for a stream that tar must not get; `path` is the path in the way, if there is one."""
         return UnsafeArchive(
-            f"{self._where} is refused: {why}. To extract it could change files anywhere on this host. Restore an earlier "
-            "backup (backup_id or restore_from_date), and take a new full one (no_incremental).",
+            f"{self._where} is refused: {why}. To extract it could change files anywhere on this host. {INSTEAD}",
             None if path is None else path.decode("utf-8", "surrogateescape"),
         )
 

@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple
 
 from ..repository.errors import DamagedArchive
 from ..system.file_names import shown
-from .errors import DamagedCatalogue
+from .errors import INSTEAD, DamagedCatalogue
 from .external_sort import ExternalSort
 from .records import FOLDER, GONE, HARD_LINK, Batch, Member, Readable, order_key, read_records
 
@@ -206,7 +206,7 @@ class _Way:
         )
         problem = DamagedCatalogue(
             f"Level {level} ({self._wheres[level]}) is refused: it has {path[:200]}, and {folder[:200]} is no folder then. "
-            "To extract it could change files elsewhere.",
+            f"To extract it could change files elsewhere. {INSTEAD}",
             path,
         )
         if self._refused is None:
@@ -287,7 +287,7 @@ class HardLinks:
         )
         return DamagedCatalogue(
             f"Level {level} ({self._chain[level].where}) is refused: it has {path[:200]} as a link to {target[:200]}, and no "
-            "such file before it.",
+            f"such file before it. {INSTEAD}",
             path,
         )
 

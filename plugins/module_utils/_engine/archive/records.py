@@ -15,7 +15,7 @@ from operator import lt
 from typing import Callable, NamedTuple, Protocol
 
 from ..system.file_names import shown
-from .errors import DamagedCatalogue
+from .errors import INSTEAD, DamagedCatalogue
 
 FIELDS = 13
 #: The most bytes of a name, and of what a link holds.
@@ -199,7 +199,8 @@ class _Refused:
         path = None if name is None else name[:MOST_NAME_BYTES].decode("utf-8", "surrogateescape")
         about = "" if path is None else f" ({shown(path)[:200] or '.'})"
         return DamagedCatalogue(
-            f"The catalogue of {self._where} has {what}{about}. Its writer does not store this: the backup is damaged.",
+            f"The catalogue of {self._where} has {what}{about}. Its writer does not store this: the backup is damaged. "
+            f"{INSTEAD}",
             path,
         )
 
