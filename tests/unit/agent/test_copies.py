@@ -126,3 +126,14 @@ def test_of_several_errors_the_one_of_a_storage_that_cannot_be_read_is_told(two)
     two.places[0].rename(two.places[0].with_name("c1.away"))
     with pytest.raises(FreezerError, match="/c1 was used from this host before"):
         two.restore()
+
+
+@pytest.mark.parametrize("name", ["details.json", "catalogue", "frames", "data.000000"])
+def test_a_copy_of_which_a_part_is_damaged_is_named_and_the_other_one_restored(two, name):
+    for path in two.places[0].glob(f"*/*/{name}*"):
+        path.write_bytes(b"damaged")
+    content, remarks = two.restored()
+    assert content == b"old"
+    assert name in remarks[0]
+    with pytest.raises(DamagedArchive, match=name):
+        two.verify()

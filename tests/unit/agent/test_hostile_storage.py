@@ -4,31 +4,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import socket
 import tracemalloc
-import zlib
 
 import pytest
+import zstandard
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.run_records import RunRecords
-from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
+    ArchiveError,
+    DamagedArchive,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import (
     MOST_MANIFEST_BYTES,
     parse_manifest,
     with_digest,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.public_manifest import parse_public
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import OddObject, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences
 from ansible_collections.freezer.backup.tests.support.trees import write
+from ansible_collections.freezer.backup.tests.support.version_1 import FirstSet, forged
+from ansible_collections.freezer.backup.tests.support.version_2 import forge
 
 #: A value of a manifest in a place, and what stands there in its stead. Its own SHA-256 is made right again.
-ODD_VALUES = [
+ODD_IN_ANY_MANIFEST = [
     (("timestamp",), "soon"),
     (("timestamp",), 1.5),
     (("timestamp",), None),
@@ -38,12 +43,6 @@ ODD_VALUES = [
     (("timestamp",), 10**400),
     (("level",), "0"),
     (("level",), 10**9),
-    (("source_bytes",), "many"),
-    (("source_bytes",), [[]]),
-    (("stream_bytes",), {}),
-    (("counts",), None),
-    (("counts",), {"files": "x"}),
-    (("counts",), [1]),
     (("backup_id",), 5),
     (("backup_id",), "../../x"),
     (("backup_id",), "\x1b[2J" + 28 * "0"),
@@ -54,12 +53,42 @@ ODD_VALUES = [
     (("hostname",), "another"),
     (("backup_name",), ["tree"]),
     (("backup_name",), "tree/../../x"),
-    (("path",), 7),
-    (("path",), "\ud800"),
-    (("real_path",), {}),
     (("parent",), "1_0"),
     (("parent",), {"folder": "../../etc", "backup_id": 32 * "0", "manifest_sha256": 64 * "0"}),
     (("parent",), {"folder": "1_7", "backup_id": 32 * "0", "manifest_sha256": 64 * "0"}),
+    (("outcome",), "splendid"),
+    (("sealing",), 5),
+    (("time_started",), float("nan")),
+    (("time_ended",), float("inf")),
+    (("time_ended",), "x"),
+    (("a new field",), 1),
+]
+#: What both the manifest of version 1 and the details of version 2 say.
+ODD_DETAILS = [
+    (("path",), 7),
+    (("path",), "\ud800"),
+    (("real_path",), {}),
+    (("single_file",), "a/b"),
+    (("source_bytes",), "many"),
+    (("source_bytes",), [[]]),
+    (("stream_bytes",), {}),
+    (("counts",), None),
+    (("counts",), {"files": "x"}),
+    (("counts",), [1]),
+    (("selection",), []),
+    (("selection", "exclude"), "x"),
+    (("codec",), "rot13"),
+    (("codec",), []),
+    (("unreadable",), [{"path": 5, "message": "x"}]),
+    (("unreadable",), [{"path": "\ud800", "message": "x"}]),
+    (("warnings",), 1),
+    (("tar",), "1.34"),
+    (("host",), {}),
+    (("hold",), 5),
+    (("snapshot",), [{}]),
+    (("a new field",), 1),
+]
+ODD_IN_VERSION_1 = [
     (("segments",), {}),
     (("segments",), []),
     (("segments",), [5]),
@@ -70,38 +99,33 @@ ODD_VALUES = [
     (("segments", 0, "sha256"), None),
     (("catalogue",), None),
     (("snar", "bytes"), 10**19),
-    (("selection",), []),
-    (("selection", "exclude"), "x"),
-    (("codec",), "rot13"),
-    (("codec",), []),
-    (("outcome",), "splendid"),
-    (("unreadable",), [{"path": 5, "message": "x"}]),
-    (("unreadable",), [{"path": "\ud800", "message": "x"}]),
-    (("warnings",), 1),
-    (("tar",), "1.34"),
-    (("host",), {}),
-    (("hold",), 5),
-    (("snapshot",), [{}]),
-    (("time_started",), float("nan")),
-    (("time_ended",), float("inf")),
-    (("time_ended",), "x"),
-    (("a new field",), 1),
 ]
-
-
-def set_in(document, path, value):
-    for name in path[:-1]:
-        document = document[name]
-    document[path[-1]] = value
-
-
-def forged(stored, path, value):
-    """A manifest with another value, and with the right SHA-256 of itself."""
-    document = json.loads(stored)
-    head = {name: document.pop(name) for name in ("format", "format_version")}
-    document.pop("self_sha256")
-    set_in(document, path, value)
-    return with_digest(head, document)
+ODD_IN_VERSION_2 = [
+    (("objects",), {}),
+    (("objects",), []),
+    (("objects",), [5]),
+    (("objects", 0, "bytes"), "1"),
+    (("objects", 0, "bytes"), -1),
+    (("objects", 0, "bytes"), 10**19),
+    (("objects", 0, "name"), "../../x"),
+    (("objects", 0, "name"), "snar.zst"),
+    (("objects", 0, "name"), "data.000001.zst"),
+    (("objects", 0, "tree"), None),
+    (("objects", 0, "tree"), 64 * "A"),
+    (("objects", 0, "sha256"), 64 * "0"),
+    (("sealing",), {"method": "rot13", "key_id": None}),
+    (("sealing",), {"method": "age", "key_id": 32 * "0"}),
+]
+ODD_IN_DETAILS = [
+    *ODD_DETAILS,
+    (("backup_id",), 32 * "0"),
+    (("stream_bytes",), None),
+    (("block_stream_bytes",), -1),
+    (("frame_bytes",), 1 << 40),
+    (("block_bytes",), 0),
+    (("block_hash",), "md5"),
+    (("codec",), "gzip"),
+]
 
 
 def fifo(path):
@@ -154,6 +178,12 @@ def many_digits(path):
         file.write(b'{"format": ' + b"1" * 4_000_000 + b"}")
 
 
+def set_in(document, path, value):
+    for name in path[:-1]:
+        document = document[name]
+    document[path[-1]] = value
+
+
 ODD_OBJECTS = [
     fifo,
     listening_socket,
@@ -171,7 +201,7 @@ ODD_OBJECTS = [
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     """Level 0, level 1 and a second level 0 of one set, and one backup of another; never changed by a test."""
-    some = Set(tmp_path_factory.mktemp("stored"), max_level=1)
+    some = Set(tmp_path_factory.mktemp("stored"), max_level=1, compression="zstd")
     write(some.source / "file", b"content")
     some.backup()
     write(some.source / "second", b"more")
@@ -228,7 +258,9 @@ def test_what_is_no_regular_file_is_damage_to_one_backup_and_hangs_nothing(copy,
     assert_only_one_is_damaged(copy, stored)
 
 
-@pytest.mark.parametrize(("path", "value"), [ODD_VALUES[0], ODD_VALUES[20], ODD_VALUES[22], ODD_VALUES[12]])
+@pytest.mark.parametrize(
+    ("path", "value"), [ODD_IN_ANY_MANIFEST[0], ODD_IN_ANY_MANIFEST[5], ODD_IN_ANY_MANIFEST[17], ODD_IN_VERSION_2[5]]
+)
 def test_odd_values_in_a_manifest_are_damage_to_one_backup(copy, stored, path, value):
     manifest = newest_manifest(copy)
     manifest.write_bytes(forged(manifest.read_bytes(), path, value))
@@ -236,18 +268,54 @@ def test_odd_values_in_a_manifest_are_damage_to_one_backup(copy, stored, path, v
     assert_only_one_is_damaged(copy, stored)
 
 
-@pytest.mark.parametrize(("path", "value"), ODD_VALUES, ids=lambda part: ascii(part)[:40])
+@pytest.mark.parametrize(("path", "value"), ODD_IN_ANY_MANIFEST + ODD_IN_VERSION_2, ids=lambda part: ascii(part)[:40])
 def test_a_manifest_whose_values_are_not_those_of_its_format_is_refused_in_a_sentence(copy, path, value):
     manifest = newest_manifest(copy)
     changed = forged(manifest.read_bytes(), path, value)
     if path == ("hostname",) and value == "another":
-        parse_manifest(changed, "it")  # whole by itself, and not the one of this folder
+        parse_public(changed, "it")  # whole by itself, and not the one of this folder
     else:
         with pytest.raises(ArchiveError, match=r"^it is not a manifest of a backup \(.*\)\.$"):
-            parse_manifest(changed, "it")
+            parse_public(changed, "it")
     manifest.write_bytes(changed)
     found = copy.info(backup_name=None, hostname=None)
     assert (len(found["backups"]), len(found["damaged"])) == (3, 1)
+
+
+@pytest.fixture(scope="module")
+def manifest_1(tmp_path_factory):
+    """The stored manifest of a backup of version 1."""
+    some = FirstSet(tmp_path_factory.mktemp("first"))
+    write(some.source / "file")
+    return (some.folder_of(some.backup()) / "manifest.json").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("path", "value"), ODD_IN_ANY_MANIFEST + ODD_DETAILS + ODD_IN_VERSION_1, ids=lambda part: ascii(part)[:40]
+)
+def test_a_manifest_of_version_1_whose_values_are_not_those_of_its_format_is_refused_in_a_sentence(
+    manifest_1, path, value
+):
+    changed = forged(manifest_1, path, value)
+    if path == ("hostname",) and value == "another":
+        parse_manifest(changed, "it")
+    else:
+        with pytest.raises(ArchiveError, match=r"^it is (not a manifest of a backup \(.*\)|sealed, and .*)\.$"):
+            parse_manifest(changed, "it")
+
+
+@pytest.mark.parametrize(("path", "value"), ODD_IN_DETAILS, ids=lambda part: ascii(part)[:40])
+def test_odd_details_are_damage_to_one_backup(copy, stored, path, value):
+    copy.options["path_to_backup"] = str(stored.source)
+    others = {one["backup_id"] for one in copy.info(backup_name=None, hostname=None)["backups"][1:]}
+    forge(newest_manifest(copy).parent, lambda forgery: set_in(forgery.details, path, value))
+    found = copy.info(backup_name=None, hostname=None)
+    assert others <= {one["backup_id"] for one in found["backups"]}
+    assert len(found["damaged"]) == 1
+    assert "details" in found["damaged"][0]
+    for refused in (attempt(copy.restore), attempt(copy.verify)):
+        assert isinstance(refused[1], DamagedArchive), refused
+    assert copy.backup(max_level=3)["level"] == 0
 
 
 def test_a_forged_set_of_the_same_folder_does_not_take_it_away(copy, stored):
@@ -276,7 +344,7 @@ def test_a_folder_of_the_end_of_time_leaves_room_for_new_backups(copy, stored):
 
 
 @pytest.mark.parametrize("odd", [fifo, link_without_end, folder, link_to_a_file], ids=lambda odd: odd.__name__)
-@pytest.mark.parametrize("name", ["data.000000", "snar.gz", "catalogue.gz"])
+@pytest.mark.parametrize("name", ["data.000000.zst", "snar.zst", "catalogue.zst", "frames", "details.json", "leaves"])
 def test_an_odd_segment_is_damage_that_is_named(copy, stored, name, odd):
     copy.options["path_to_backup"] = str(stored.source)
     path = newest_manifest(copy).with_name(name)
@@ -284,9 +352,28 @@ def test_an_odd_segment_is_damage_that_is_named(copy, stored, name, odd):
     odd(str(path))
     with no_hang(30):
         _result, problem = attempt(copy.verify, check="segments")
-        assert isinstance(problem, ArchiveError)
-        assert name in str(problem)
+        if name != "leaves":  # those can be made anew
+            assert isinstance(problem, ArchiveError)
+            assert name in str(problem)
+        assert attempt(copy.restore)[1] is None or name not in ("leaves", "snar.zst")
         assert copy.backup(max_level=3)["outcome"] == "success"
+
+
+@pytest.mark.parametrize("odd", [fifo, link_without_end, folder, link_to_a_file], ids=lambda odd: odd.__name__)
+@pytest.mark.parametrize("name", ["data.000000", "snar.gz", "catalogue.gz"])
+def test_an_odd_segment_of_version_1_is_damage_that_is_named(tmp_path, name, odd):
+    some = FirstSet(tmp_path)
+    write(some.source / "file")
+    path = some.folder_of(some.backup()) / name
+    path.unlink()
+    odd(str(path))
+    with no_hang(30):
+        for check in ("segments", "stream", "restore"):
+            _result, problem = attempt(some.verify, check=check)
+            assert isinstance(problem, DamagedArchive)
+            assert name in str(problem)
+        assert (attempt(some.restore)[1] is None) == (name != "data.000000")
+        assert some.backup_of_this_release(max_level=3)["outcome"] == "success"
 
 
 @pytest.mark.parametrize("odd", [fifo, link_to_a_file, link_without_end], ids=lambda odd: odd.__name__)
@@ -345,13 +432,10 @@ def test_a_folder_of_a_backup_that_is_a_link_is_damage_and_what_it_leads_to_stay
 
 def with_snar(some, head, byte, mebibytes):
     """Put another snapshot file into the newest backup, with the right hashes; its size."""
-    manifest = newest_manifest(some)
-    squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
+    squeeze = zstandard.ZstdCompressor().compressobj()
     packed = squeeze.compress(head) + b"".join(squeeze.compress(byte * (1 << 20)) for _mebibyte in range(mebibytes))
     packed += squeeze.flush()
-    manifest.with_name("snar.gz").write_bytes(packed)
-    facts = {"name": "snar.gz", "bytes": len(packed), "sha256": hashlib.sha256(packed).hexdigest()}
-    manifest.write_bytes(forged(manifest.read_bytes(), ("snar",), facts))
+    forge(newest_manifest(some).parent, lambda forgery: forgery.objects.update({"snar.zst": packed}))
     return len(packed)
 
 

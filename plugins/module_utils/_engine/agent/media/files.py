@@ -16,9 +16,10 @@ from ...archive.written import Placed
 from ...consistency.source import Consistent
 from ...progress import Progress
 from ...repository.backup_set import BackupSet, contents
-from ...repository.errors import ArchiveError
+from ...repository.errors import ArchiveError, DamagedArchive, DamagedBackup
 from ...storage.base import Storage
 from ...storage.choose import storage_for
+from ...storage.errors import StorageError
 from ...system.file_names import shown
 from .. import results
 from . import file_copies, parts, upstream_copies
@@ -43,7 +44,10 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         found = upstream_copies.newest_of(super().find, one, self.wanted_id)
         if upstream_copies.is_upstreams(found):
             return found
-        return Copy(one, [with_details(one.storage, level, self.sealing) for level in found.chain])
+        try:
+            return Copy(one, [with_details(one.storage, level, self.sealing) for level in found.chain])
+        except DamagedArchive as problem:
+            raise DamagedBackup(str(problem), found.stored.manifest.timestamp) from problem
 
     def check_target(self) -> None:
         """Raises OptionError or ArchiveError, the latter also for one that is not empty, unless ``overwrite``."""
@@ -131,7 +135,11 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
                 if options.backup_name in (None, backup_name) and options.hostname in (None, hostname):
                     surveys.append(survey)
             for survey in surveys:
-                backups += [results.listed(storage, with_details(storage, one, self.sealing)) for one in survey.backups]
+                for one in survey.backups:
+                    try:
+                        backups.append(results.listed(storage, with_details(storage, one, self.sealing)))
+                    except (DamagedArchive, StorageError) as problem:
+                        damaged.append(str(problem))
                 incomplete += survey.incomplete
                 damaged += survey.damaged
             theirs = upstream_copies.listed(storage, options.hostname, options.backup_name)
