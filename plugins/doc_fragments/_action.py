@@ -396,6 +396,13 @@ options:
         increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
         the result gives the reason.
     type: str
+  delete:
+    description:
+      - Remove from the folder what the backup does not have.
+      - 'With O(include) and O(exclude) only what they select. What the backup left out stays: what its O(exclude)
+        matches, what it could not read, other file systems, sockets and containers of backups.'
+    type: bool
+    default: false
   encrypt_pass_file:
     description:
       - The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.
@@ -434,6 +441,14 @@ options:
       - The id of the network for a restored server.
       - The default is the former networks of the server.
     type: str
+  only_changed:
+    description:
+      - Restore only paths whose kind, size, time, mode, owner or target is another one than in the backup.
+      - 'The other files are not read, neither in the backup nor in the folder: their contents and extended attributes
+        are taken to be the same. Hard links are compared by their contents.'
+      - It needs O(overwrite=true) where the folder is not empty.
+    type: bool
+    default: false
   overwrite:
     description:
       - Restore into a folder that is not empty.
@@ -484,6 +499,11 @@ options:
         description:
           - As O(osrc), for this storage alone.
         type: path
+  undo_folder:
+    description:
+      - A new folder on the same file system that gets what is replaced and removed, below the names that it had.
+      - It stays until it is removed. It is not made if nothing is replaced or removed.
+    type: path
 """
 
     VERIFY = r"""

@@ -11,8 +11,8 @@ short_description: Restore a backup into a folder, a new server or a new volume
 description:
   - Verifies the hash of every segment, replays the chain of the backup into a staging folder inside the target, and moves
     the complete tree to its place. A restore that fails leaves the target as it was.
-  - Files that were deleted before the backup are not restored. Files of the target that are not in the backup are never
-    deleted.
+  - Files that were deleted before the backup are not restored. Files of the target that are not in the backup stay, unless
+    O(delete=true).
   - The target, every folder above it, and every folder in it that gets files must belong to root or to the user who
     restores, and other users must not have write access. As root restore into a new folder and move it to its place, for example into
     a home.
@@ -76,6 +76,19 @@ EXAMPLES = r"""
     container: /srv/backups
     include: /etc/ssh
     exclude: "*.pub"
+
+- name: Make a folder again what it was on Sunday, and keep what that takes away
+  become: true
+  freezer.backup.restore:
+    restore_abs_path: /srv/app
+    backup_name: app
+    storage: local
+    container: /srv/backups
+    restore_from_date: "2026-11-22T20:00:00"
+    overwrite: true
+    only_changed: true
+    delete: true
+    undo_folder: /srv/app-before-restore
 
 - name: Restore what the agent of OpenStack's Freezer left, encrypted
   become: true
@@ -213,6 +226,28 @@ replaced_paths:
   type: list
   elements: str
   sample: [hosts]
+created_paths:
+  description: The first 200 created paths, or of those that would be created; of a new folder only itself.
+  returned: for files; in check mode if the target is not empty
+  type: list
+  elements: str
+  sample: [ssh/keys]
+removed:
+  description: How many paths were removed with O(delete), or would be.
+  returned: for files; in check mode if the target is not empty
+  type: int
+  sample: 0
+removed_paths:
+  description: The first 200 of them.
+  returned: for files; in check mode if the target is not empty
+  type: list
+  elements: str
+  sample: []
+undo_folder:
+  description: The folder with what was replaced or removed.
+  returned: with O(undo_folder), if something was replaced or removed
+  type: str
+  sample: /srv/undo
 created:
   description: The number of created paths; a new folder counts once, with all its contents.
   returned: for files; in check mode if the target is not empty

@@ -125,7 +125,7 @@ def test_without_an_id_the_description_says_which_one_is_meant(api, module):
         (
             "action",
             {"action_id": "etc", "freezer_action": {"action": "fly"}},
-            "action is 'fly'; it must be one of backup, restore, verify, info, admin, exec (in freezer_action.action).",
+            "action is 'fly'; it must be one of backup, restore, verify, info, list, find, history, diff, admin, exec (in freezer_action.action).",
         ),
         (
             "job",

@@ -81,6 +81,7 @@ class Options:
     compression_level: int | None = None
     container: str | None = None
     deadline_seconds: float = DEFAULT_DEADLINE_SECONDS
+    delete: bool = False
     dereference_symlink: str = "none"
     dry_run: bool = False
     encrypt_pass_file: str | None = None
@@ -116,6 +117,7 @@ class Options:
     nova_restore_network: str | None = None
     #: None: without a snapshot no, with one yes, because it holds no others.
     one_file_system: bool | None = None
+    only_changed: bool = False
     osrc: str | None = None
     overwrite: bool = False
     path: str | None = None
@@ -135,6 +137,7 @@ class Options:
     sync: bool = False
     #: Seconds that a cloud may be silent.
     timeout: float | None = None
+    undo_folder: str | None = None
 
     @property
     def host(self) -> str:

@@ -26,7 +26,7 @@ READ: Sequence[Row] = (
     Row("exclude", values.texts, "PATTERN",
         "Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).", repeated=True,
         more="A restore, and a list of what is in a backup, leave out what matches.",
-        line="backup, restore: leave this out; can be repeated", default=(), verbs=(*BACKUP, *RESTORE, "list"), media=(FILES,)),
+        line="backup, restore: leave this out (repeatable)", default=(), verbs=(*BACKUP, *RESTORE, "list"), media=(FILES,)),
     Row("dereference_symlink", values.Choice("none", "soft", "hard", "all"), "WHICH",
         "Store what symbolic links point to (V(soft)), every hard link as a file of its own (V(hard)), both (V(all)) or neither (V(none)).",
         default="none", verbs=BACKUP, media=(FILES,)),

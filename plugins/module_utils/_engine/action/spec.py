@@ -124,24 +124,38 @@ GROUPS: Mapping[str, Sequence[Row]] = {
                  "For a restore, folders above it are made where they are missing, and stay as they are where they exist. If nothing matches, "
                  "nothing is restored, and that is an error.\n"
                  "Backups of earlier releases and of OpenStack's Freezer are restored as a whole only.",
-            line="restore, list, find: only this; can be repeated", default=(), verbs=(*RESTORE, "list", "find"), media=(FILES,)),
+            line="restore, list, find: only this (repeatable)", default=(), verbs=(*RESTORE, "list", "find"), media=(FILES,)),
         Row("path", values.text, "PATH", "The file or folder in a backup to list, to follow or to compare, with all that is below it.",
             more="It is relative to what was backed up, or a path from the root of the host that was backed up.",
-            line="list, history, diff: a file or folder in the backup", verbs=("list", "history", "diff"), media=(FILES,)),
+            line="list, history, diff: what in the backup", verbs=("list", "history", "diff"), media=(FILES,)),
         Row("since_backup_id", values.text, "ID", "The older one of two backups to compare, by its id or the first 4 digits or more.",
             otherwise="the backup before", verbs=("diff",), media=(FILES,)),
         Row("restore_from_date", values.end_of, "DATE",
             "Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all "
             "of that day), V(yesterday 18:00), V(3 days ago).",
             more="Without a time zone it is the local time of the host.",
-            line="restore, verify, list: as it was then (yesterday 18:00)", verbs=(*FIND, *LOOK)),
+            line="as it was then (yesterday 18:00)", verbs=(*FIND, *LOOK)),
         Row("backup_id", values.text, "ID",
             "The backup with this id, or the only one whose id begins with these digits (4 or more).",
             more="Without it and O(restore_from_date) it is the newest one.",
-            line="restore, verify, list: its id, or its first 4 digits or more", excludes=("restore_from_date",), verbs=(*FIND, *LOOK)),
+            line="its id, or the first 4 digits or more", excludes=("restore_from_date",), verbs=(*FIND, *LOOK)),
         Row("overwrite", values.switch, "", "Restore into a folder that is not empty.",
             more="Files of the backup replace files of the same name; equal files are not touched, and other files stay.",
             line="restore: also into a folder that is not empty", default=False, verbs=RESTORE),
+        Row("only_changed", values.switch, "",
+            "Restore only paths whose kind, size, time, mode, owner or target is another one than in the backup.",
+            more="The other files are not read, neither in the backup nor in the folder: their contents and extended attributes are taken to "
+                 "be the same. Hard links are compared by their contents.\n"
+                 "It needs O(overwrite=true) where the folder is not empty.",
+            default=False, verbs=RESTORE, media=(FILES,)),
+        Row("delete", values.switch, "", "Remove from the folder what the backup does not have.",
+            more="With O(include) and O(exclude) only what they select. What the backup left out stays: what its O(exclude) matches, what "
+                 "it could not read, other file systems, sockets and containers of backups.",
+            default=False, verbs=RESTORE, media=(FILES,)),
+        Row("undo_folder", values.text, "PATH",
+            "A new folder on the same file system that gets what is replaced and removed, below the names that it had.",
+            more="It stays until it is removed. It is not made if nothing is replaced or removed.",
+            verbs=RESTORE, media=(FILES,), is_path=True),
         Row("encrypt_pass_file", values.text, "FILE",
             "The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.",
             more="Only root and the user who runs this may be able to read or write it.\n"

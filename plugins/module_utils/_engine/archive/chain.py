@@ -20,11 +20,12 @@ from ..system.scratch import scratch_folder
 from .catalogue_writer import CatalogueWriter
 from .extract import Extracted, check_segments, check_side_objects, check_stream, replay_chain
 from .extraction import Extraction, StoredLevel
+from .in_place import Narrowing
 from .known_maps import KnownMaps
 from .member_stream import MemberStream
 from .open_backup import OpenBackup, open_backup
-from .plan import final_state
-from .records import GONE, encode, read_records
+from .plan import Catalogue, Planned, final_state
+from .records import GONE, HARD_LINK, encode, read_records
 from .sealed import Sealing
 from .selection import Selected, Selection
 
@@ -44,13 +45,15 @@ def extract(
     beside: str,
     progress: Progress,
     selection: Selection | None = None,
+    narrowing: Narrowing | None = None,
 ) -> Extracted:
     """Bring the final state of a chain, or a part of it, into an empty folder; `beside` is another one, for what is in between.
 
+    With `narrowing` only what differs from the folder that it compares with.
     Both are on one file system, and only this user can enter them. Raises DamagedArchive, StorageError, OSError, or ArchiveError
     if tar failed, or nothing is selected; the folder is then of no use.
     """
-    if selection is None and is_first_version(chain):
+    if selection is None and narrowing is None and is_first_version(chain):
         return replay_chain(storage, chain, folder, progress)
     with ExitStack() as stack:
         levels = [stack.enter_context(open_backup(storage, one, sealing)) for one in chain]
@@ -58,16 +61,51 @@ def extract(
         stored = [_stored(level) for level in levels]
         maps = stack.enter_context(KnownMaps([partial(open_backup, storage, one, sealing) for one in chain], scratch))
         extraction = stack.enter_context(Extraction(stored, scratch, maps))
-        plan = final_state([level.catalogue for level in levels])
         selected = None if selection is None else Selected(selection)
-        extraction.take(plan if selected is None else selected.of(plan))
-        if selected is not None and not selected.count:
-            raise _nothing_selected(chain[-1], selected)
+        extraction.take(_part([level.catalogue for level in levels], selected, narrowing))
+        _refuse_nothing(chain[-1], selected)
         met = extraction.into(folder, beside, lambda content_bytes: progress.advance(done_bytes=content_bytes))
-        if selected is not None:
-            met.selected, met.above = selected.count, frozenset(map(os.fsdecode, selected.above))
-            met.warnings += [f"include {pattern} selects nothing in this backup." for pattern in selected.missing]
+        _tell_selected(met, selected)
         return met
+
+
+def compare(
+    storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, selection: Selection | None, narrowing: Narrowing
+) -> Extracted:
+    """Compare the final state of a chain, or a part of it, with a folder; nothing is extracted.
+
+    Raises DamagedArchive, StorageError, OSError, or ArchiveError if nothing is selected.
+    """
+    with ExitStack() as stack:
+        levels = [stack.enter_context(open_backup(storage, one, sealing)) for one in chain]
+        selected = None if selection is None else Selected(selection)
+        for _planned in _part([level.catalogue for level in levels], selected, narrowing):
+            pass
+    _refuse_nothing(chain[-1], selected)
+    met = Extracted()
+    _tell_selected(met, selected)
+    return met
+
+
+def _part(catalogues: Sequence[Catalogue], selected: Selected | None, narrowing: Narrowing | None) -> Iterable[Planned]:
+    plan: Iterable[Planned] = final_state(catalogues)
+    if selected is not None:
+        plan = selected.of(plan)
+    if narrowing is None:
+        return plan
+    linked = {(one.level, one.member.link) for one in final_state(catalogues) if one.member.kind == HARD_LINK}
+    return narrowing.of(plan, linked)
+
+
+def _tell_selected(met: Extracted, selected: Selected | None) -> None:
+    if selected is not None:
+        met.selected, met.above = selected.count, frozenset(map(os.fsdecode, selected.above))
+        met.warnings += [f"include {pattern} selects nothing in this backup." for pattern in selected.missing]
+
+
+def _refuse_nothing(backup: StoredBackup, selected: Selected | None) -> None:
+    if selected is not None and not selected.count:
+        raise _nothing_selected(backup, selected)
 
 
 def _stored(level: OpenBackup) -> StoredLevel:
@@ -77,8 +115,8 @@ def _stored(level: OpenBackup) -> StoredLevel:
 def no_part(why: str) -> ArchiveError:
     """The error for a backup of which no part can be restored."""
     return ArchiveError(
-        f"This backup {why}, and can be restored as a whole only; leave out include and exclude, restore it into a new folder, "
-        "and take from there what you need. Nothing was restored."
+        f"This backup {why}, and can be restored as a whole only; leave out include, exclude, only_changed and delete, restore it "
+        "into a new folder, and take from there what you need. Nothing was restored."
     )
 
 

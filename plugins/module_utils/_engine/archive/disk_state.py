@@ -49,10 +49,12 @@ def state_of_folder(
     unreadable: Callable[[bytes, OSError], None],
     one_file_system: bool = True,
     excluded: Callable[[bytes], bool] = lambda _name: False,
+    linked: Callable[[bytes], None] = lambda _name: None,
 ) -> Iterator[Planned]:
     """What is in an open folder, of the level 0. Sockets and what is `excluded` (by its relative name) are left out.
 
-    Hard links are files by themselves, and owners have numbers only. A folder is opened below its open parent, never through a
+    Hard links are files by themselves, and owners have numbers only; `linked` is called with the name of a file with several links
+    before it is yielded. A folder is opened below its open parent, never through a
     link, and one of another file system is not entered. `unreadable` is called with what could not be looked at or entered. Every
     folder above the current path is open: a tree that is deeper than a process may open files is unreadable from there on.
     Raises OSError if the top cannot be listed.
@@ -81,6 +83,8 @@ def state_of_folder(
             except OSError as problem:
                 unreadable(name, problem)
                 continue
+            if found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode):
+                linked(name)
             yield Planned(_member(name, found, link), 0)
             if stat.S_ISDIR(found.st_mode) and not (one_file_system and found.st_dev != device):
                 try:

@@ -17,6 +17,7 @@ import stat
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Callable
 
 from ..repository.errors import ArchiveError
 from ..system import process, trust
@@ -79,7 +80,7 @@ def conflicts(staged: str, target: str, depth: int = 0) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _Folder:
+class Folder:
     """An open folder of the target."""
 
     descriptor: int
@@ -105,30 +106,38 @@ class _Folder:
 class _Later:
     """The attributes that a folder gets at the end; until then no other user can enter it."""
 
-    folder: _Folder
+    folder: Folder
     inode: tuple[int, int]
     present: dict[str, bytes]
     found: os.stat_result
     wanted: dict[str, bytes]
 
 
+#: Moves an entry of a folder away.
+Keep = Callable[[Folder, str], None]
+
+
 class Merge:
     """Moves the entries of one folder into another one, which is open."""
 
-    def __init__(self, placed: Placed, path: str, top: int, above: Collection[str] = ()) -> None:
-        """`above` are folders (relative names) that keep their attributes where the target has them."""
-        self._placed, self._above = placed, above
-        self._top = _Folder(top, (), path, shared=False)
+    def __init__(
+        self, placed: Placed, path: str, top: int, above: Collection[str] = (), keep: Keep | None = None
+    ) -> None:
+        """`above` are folders (relative names) that keep their attributes where the target has them. `keep` moves an entry
+        away, in place of its loss.
+        """
+        self._placed, self._above, self._keep = placed, above, keep
+        self.top = Folder(top, (), path, shared=False)
         #: The current path, for the message of an error.
         self.at = path
         #: The place in the target of the first link of files with several links, or of an equal file. None if another
         #: user may exchange it: the other links are then taken from the staged tree.
-        self._kept: dict[tuple[int, int], tuple[_Folder, str] | None] = {}
+        self._kept: dict[tuple[int, int], tuple[Folder, str] | None] = {}
         self._later: list[_Later] = []
 
     def tree(self, staged: str) -> None:
         """Move all entries of the staged tree. After an OSError or ArchiveError the entries moved so far stay."""
-        self._folder(staged, self._top)
+        self._folder(staged, self.top)
 
     def finish(self) -> None:
         """Set the attributes of existing folders as in the backup. Raises OSError, ArchiveError."""
@@ -139,18 +148,21 @@ class Merge:
                     raise OSError(errno.EAGAIN, _MEANWHILE, folder.path)
                 set_attributes(opened(folder.descriptor), folder.path, one.present, one.found, one.wanted, self._placed)
 
-    def _folder(self, staged: str, target: _Folder) -> None:
+    def _folder(self, staged: str, target: Folder) -> None:
         for name in sorted(os.listdir(staged)):
             self.at = os.path.join(target.path, name)
             self._entry(os.path.join(staged, name), target, name)
 
-    def _entry(self, here: str, target: _Folder, name: str) -> None:
+    def _entry(self, here: str, target: Folder, name: str) -> None:
         found, there = os.lstat(here), target.look(name)
         linked = found.st_nlink > 1 and not stat.S_ISDIR(found.st_mode)
         if there is None:
-            self._placed.written.add_tree(here, found)
+            if self._placed.written.add_tree(here, found):
+                self._join_links(here, target, name)
             self._put(here, target, name, found if linked else None)
             self._placed.created += 1
+            if len(self._placed.created_paths) < LISTED_AT_MOST:
+                self._placed.created_paths.append(shown(os.path.join(*target.names, name)))
         elif stat.S_ISDIR(found.st_mode) and stat.S_ISDIR(there.st_mode):
             self._folder_over(here, target, name)
         elif self._equal(here, target, name, found, there, linked):
@@ -158,14 +170,55 @@ class Merge:
                 self._kept.setdefault(_inode(found), (target, name))
             self._placed.equal += 1
         else:
-            if stat.S_ISDIR(found.st_mode) or (linked and self._kept.get(_inode(found)) is not None):
+            if self._keep is not None:
+                self._keep(target, name)
+            elif stat.S_ISDIR(found.st_mode) or (linked and self._kept.get(_inode(found)) is not None):
                 os.unlink(name, dir_fd=target.descriptor)
             self._placed.written.add(found)
             self._put(here, target, name, found if linked else None)
             self._replaced(target, name)
 
+    def _join_links(self, staged: str, target: Folder, name: str) -> None:
+        """Before a new folder is moved: link the files in it to other links that are in the target already, or remember them."""
+        pending = [(staged, (*target.names, name))]
+        new = set()
+        while pending:
+            folder, names = pending.pop()
+            if trust.others_may_change(folder, os.lstat(folder)) is not None or len(names) > MERGED_DEPTH:
+                continue  # another user could exchange what is in it before the next link is made
+            with open_folder(folder):
+                for entry in sorted(os.listdir(folder)):
+                    here = os.path.join(folder, entry)
+                    found = os.lstat(here)
+                    inode = _inode(found)
+                    if stat.S_ISDIR(found.st_mode):
+                        pending.append((here, (*names, entry)))
+                    elif found.st_nlink > 1 and inode not in self._kept:
+                        above = os.path.join(self.top.path, *names)
+                        self._kept[inode] = (Folder(-1, names, above, shared=False), entry)
+                        new.add(inode)
+                    elif found.st_nlink > 1 and inode not in new:
+                        self._link_anew(here, self._kept[inode])
+
+    def _link_anew(self, here: str, kept: tuple[Folder, str] | None) -> None:
+        """Replace a staged file by a link to one that is in the target already."""
+        if kept is None:
+            return
+        beside = f"{here}{STAGING_PREFIX}"
+        with self._again(kept[0]) as folder:
+            there = folder.look(kept[1])
+            if there is None or os.path.samestat(there, os.lstat(here)):
+                return
+            try:
+                os.link(kept[1], beside, src_dir_fd=folder.descriptor, follow_symlinks=False)
+            except OSError as problem:
+                if problem.errno != errno.EXDEV:
+                    raise
+                return  # a file system that is mounted in the target
+        os.rename(beside, here)
+
     def _equal(
-        self, here: str, target: _Folder, name: str, found: os.stat_result, there: os.stat_result, linked: bool
+        self, here: str, target: Folder, name: str, found: os.stat_result, there: os.stat_result, linked: bool
     ) -> bool:
         if linked != (there.st_nlink > 1):
             return False
@@ -184,7 +237,7 @@ class Merge:
                     return False
         return not same_file(here, target.entry(name), owner=os.geteuid() == 0)
 
-    def _put(self, here: str, target: _Folder, name: str, linked: os.stat_result | None) -> None:
+    def _put(self, here: str, target: Folder, name: str, linked: os.stat_result | None) -> None:
         """Move a file into the target, or link it to one of its links that is there already."""
         first = None if linked is None else self._kept.get(_inode(linked))
         if first is not None:
@@ -207,11 +260,11 @@ class Merge:
                 )
                 self._placed.not_restored.append({"path": shown(self.at), "message": message})
 
-    def _folder_over(self, here: str, target: _Folder, name: str) -> None:
+    def _folder_over(self, here: str, target: Folder, name: str) -> None:
         if os.path.join(*target.names, name) in self._above:
             self._into_folder(here, target, name)
             return
-        with _enter(target, name) as folder:
+        with enter(target, name) as folder:
             unlike = same_file(here, target.entry(name), owner=os.geteuid() == 0)
             present, wanted = attributes(target.entry(name)), attributes(here)
             let_owner_in(opened(folder.descriptor))
@@ -226,9 +279,9 @@ class Merge:
         else:
             self._placed.equal += 1
 
-    def _into_folder(self, here: str, target: _Folder, name: str) -> None:
+    def _into_folder(self, here: str, target: Folder, name: str) -> None:
         """Move what is in a staged folder into one of the target, which stays as it is otherwise."""
-        with _enter(target, name) as folder:
+        with enter(target, name) as folder:
             mode = stat.S_IMODE(os.fstat(folder.descriptor).st_mode)
             let_owner_in(opened(folder.descriptor))
             let_owner_in(here)
@@ -237,15 +290,15 @@ class Merge:
                 os.chmod(opened(folder.descriptor), mode)
 
     @contextmanager
-    def _again(self, folder: _Folder) -> Iterator[_Folder]:
+    def _again(self, folder: Folder) -> Iterator[Folder]:
         """A folder that was entered before, opened again in the same way, because not all can stay open."""
         with ExitStack() as way:
-            last = self._top
+            last = self.top
             for name in folder.names:
-                last = way.enter_context(_enter(last, name))
+                last = way.enter_context(enter(last, name))
             yield last
 
-    def _replaced(self, target: _Folder, name: str) -> None:
+    def _replaced(self, target: Folder, name: str) -> None:
         self._placed.replaced += 1
         if len(self._placed.replaced_paths) < LISTED_AT_MOST:
             self._placed.replaced_paths.append(shown(os.path.join(*target.names, name)))
@@ -256,7 +309,7 @@ def _inode(found: os.stat_result) -> tuple[int, int]:
 
 
 @contextmanager
-def _enter(above: _Folder, name: str) -> Iterator[_Folder]:
+def enter(above: Folder, name: str) -> Iterator[Folder]:
     """Open a folder below an open one. Raises OSError, and ArchiveError if others may exchange entries in it."""
     path = os.path.join(above.path, name)
     if len(above.names) >= MERGED_DEPTH:
@@ -274,7 +327,7 @@ def _enter(above: _Folder, name: str) -> Iterator[_Folder]:
                 f"Files restored so far stay. {_what_is_safe()}"
             )
         shared = trust.others_may_change(path, found, opened(descriptor)) is not None
-        yield _Folder(descriptor, (*above.names, name), path, shared)
+        yield Folder(descriptor, (*above.names, name), path, shared)
     finally:
         os.close(descriptor)
 
@@ -324,7 +377,7 @@ def open_folder(folder: str) -> Iterator[os.stat_result]:
     os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
-def _move(source: str, target: _Folder, name: str) -> bool:
+def _move(source: str, target: Folder, name: str) -> bool:
     """Rename over any file in an open folder; across file systems copy beside it first. True if it was copied."""
     try:
         _rename(source, target.descriptor, name)
@@ -353,7 +406,7 @@ def _rename(source: str, target: int, name: str) -> None:
         os.close(folder)
 
 
-def _copy_over(source: str, target: _Folder, name: str) -> None:
+def _copy_over(source: str, target: Folder, name: str) -> None:
     """Copy to another file system, completely or not at all."""
     # In a private folder: the copy may belong to another user, who must not access it before it is complete.
     beside = f"{STAGING_PREFIX}{secrets.token_hex(4)}"

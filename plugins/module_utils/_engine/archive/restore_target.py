@@ -15,13 +15,14 @@ import secrets
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from typing import Callable
 
 from ..repository.errors import ArchiveError
 from ..system import trust
 from ..system.file_names import shown
 from ..system.removal import remove_tree
 from ..system.undo import on_failure
-from .merge import STAGING_PREFIX, Merge, conflicts, let_owner_in, not_safe, open_folder, set_attributes
+from .merge import STAGING_PREFIX, Folder, Keep, Merge, conflicts, let_owner_in, not_safe, open_folder, set_attributes
 from .tree_comparison import attributes
 from .written import Placed
 
@@ -78,6 +79,21 @@ class Staging:
                 os.mkdir(self.beside, 0o700)
             except OSError as problem:
                 raise ArchiveError(f"{shown(target)} cannot be written to: {problem.strerror}.") from problem
+
+    @property
+    def top(self) -> int:
+        """The target, open."""
+        return self._top
+
+    @property
+    def name(self) -> str:
+        """The name of the staging folder in the target."""
+        return os.path.basename(self._folder)
+
+    @property
+    def target(self) -> str:
+        """The real path of the target."""
+        return self._target
 
     def _check_what_is_open(self) -> None:
         """Check the open folder again: another user may have exchanged it since the first check."""
@@ -143,10 +159,17 @@ class Staging:
             finally:
                 os.close(lock)
 
-    def place(self, with_root: bool, above: Collection[str] = ()) -> Placed:
+    def place(
+        self,
+        with_root: bool,
+        above: Collection[str] = (),
+        keep: Keep | None = None,
+        then: Callable[[Folder, Placed], None] | None = None,
+    ) -> Placed:
         """Move the tree into the target. With `with_root` the target also gets the attributes of the tree's top, at the end.
 
-        `above` are folders (relative names) that keep their attributes where the target has them.
+        `above` are folders (relative names) that keep their attributes where the target has them. `keep` moves away what is
+        replaced. `then` is called with the open target when all is in its place, before folders get their attributes.
 
         Raises ArchiveError: before anything is moved, if the target has a folder where the backup has a file or a link, or if
         others may write to a folder that gets entries; later, if that changes meanwhile or the target cannot be written to,
@@ -159,10 +182,12 @@ class Staging:
                 f"{', '.join(shown(path) for path in in_the_way[:3])}. Move them away; nothing was changed."
             )
         placed = self._placed
-        merge = Merge(placed, self._target, self._top, above)
+        merge = Merge(placed, self._target, self._top, above, keep)
         try:
             with open_folder(self.tree) as wanted:
                 merge.tree(self.tree)
+            if then is not None:
+                then(merge.top, placed)
             merge.finish()
         except OSError as problem:
             raise ArchiveError(

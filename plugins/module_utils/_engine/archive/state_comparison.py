@@ -56,13 +56,13 @@ def compare(
             yield Difference(other.member.name, ADDED, None, other)
             other = next(theirs, None)
         elif one is not None and other is not None:
-            fields = _fields(one, other, owner, shared_levels)
+            fields = fields_that_differ(one, other, owner, shared_levels)
             if fields:
                 yield Difference(one.member.name, CHANGED, one, other, fields)
             one, other = next(ours, None), next(theirs, None)
 
 
-def _fields(left: Planned, right: Planned, owner: bool, shared_levels: int) -> tuple[str, ...]:
+def fields_that_differ(left: Planned, right: Planned, owner: bool, shared_levels: int = 0) -> tuple[str, ...]:
     one, other = left.member, right.member
     if left.level == right.level < shared_levels:
         return ()  # the same member

@@ -33,16 +33,21 @@ class Written:
         if kind == "files":
             self.content_bytes += found.st_size
 
-    def add_tree(self, path: str, found: os.stat_result) -> None:
-        """Count a path and all below it. Raises OSError."""
+    def add_tree(self, path: str, found: os.stat_result) -> bool:
+        """Count a path and all below it; returns whether a file below it has several links. Raises OSError."""
+        has_links = False
         self.add(found)
         pending = [path] if stat.S_ISDIR(found.st_mode) else []
         while pending:
             with os.scandir(pending.pop()) as entries:
                 for entry in entries:
-                    self.add(os.lstat(entry.path))
+                    found = os.lstat(entry.path)
+                    self.add(found)
                     if entry.is_dir(follow_symlinks=False):
                         pending.append(entry.path)
+                    elif found.st_nlink > 1:
+                        has_links = True
+        return has_links
 
     def _add(self, kind: str) -> None:
         self.counts[kind] = self.counts.get(kind, 0) + 1
@@ -69,7 +74,14 @@ class Placed:
     equal: int = 0
     #: Everything that was written, also below new folders.
     written: Written = field(default_factory=Written)
+    #: The first created paths, relative to the target.
+    created_paths: list[str] = field(default_factory=list)
+    #: Paths that the backup does not have, and that were removed; and the first of them.
+    removed: int = 0
+    removed_paths: list[str] = field(default_factory=list)
     #: The first replaced paths, relative to the target; the target itself, ".", comes first.
     replaced_paths: list[str] = field(default_factory=list)
+    #: The folder with what was replaced and removed, if there was anything.
+    undo_folder: str | None = None
     #: Folders of another user, whose contents are restored, but not their own mode, owner and time.
     not_restored: list[dict[str, str]] = field(default_factory=list)

@@ -369,6 +369,12 @@ def _add_replaced(report: Report, result: Result, title: str) -> None:
     if count:
         report.facts.append(("replaced", counted(count, "path")))
         report.concerns.append(Concern(title, count, paths))
+    if result.get("removed"):
+        would = "Would be removed" if result["outcome"] == "planned" else "Removed"
+        report.facts.append((would.lower().split()[-1], counted(result["removed"], "path")))
+        report.concerns.append(Concern(would, result["removed"], list(result["removed_paths"])))
+    if "undo_folder" in result:
+        report.facts.append(("kept in", result["undo_folder"]))
     if result.get("equal"):
         report.facts.append(("as it was", counted(result["equal"], "path")))
 

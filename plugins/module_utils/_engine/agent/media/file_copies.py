@@ -6,19 +6,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Protocol
 
 from ...action.options import OptionError
 from ...archive import chain as chains
 from ...archive import restore_target, tree_comparison
 from ...archive.extract import Extracted, check_side_objects
+from ...archive.in_place import InPlace, Narrowing
+from ...archive.merge import STAGING_PREFIX, Folder
+from ...archive.removing import Undo, remove
 from ...archive.sealed import Sealing
 from ...archive.selection import Selection
 from ...archive.written import LISTED_AT_MOST, Placed
 from ...progress import Progress
 from ...repository.backup_set import StoredBackup
 from ...storage.base import Storage
+from ...storage.container import MARKER_NAME
 from ...system.file_names import shown
+from ...system.mounts import is_below
 from ...system.scratch import need_room, scratch_folder
 
 
@@ -67,8 +74,14 @@ class OwnLevels:
         # Of each level as much as is in it is unpacked; version 1 may not know how much that is.
         self.unpacked_bytes = max(one.known.stream_bytes or one.manifest.stored_bytes for one in chain)
 
-    def extract(self, folder: str, beside: str, progress: Progress) -> Extracted:
-        return chains.extract(self._storage, self._chain, self._sealing, folder, beside, progress, self._selection)
+    def extract(self, folder: str, beside: str, progress: Progress, narrowing: Narrowing | None = None) -> Extracted:
+        return chains.extract(
+            self._storage, self._chain, self._sealing, folder, beside, progress, self._selection, narrowing
+        )
+
+    def compare(self, narrowing: Narrowing) -> Extracted:
+        """Compare the state with a folder by what the catalogues say. Raises DamagedArchive, StorageError or ArchiveError."""
+        return chains.compare(self._storage, self._chain, self._sealing, self._selection, narrowing)
 
     def check(self, check: str, progress: Progress) -> None:
         if check == "segments":
@@ -96,6 +109,91 @@ def restore_into(levels: Levels, target: str, progress: Progress) -> tuple[Extra
             return met, stage.place(with_root=whole_folder, above=met.above)
     finally:
         progress.end()
+
+
+@dataclass(frozen=True)
+class InPlaceRestore:
+    """A restore over files that are there already."""
+
+    how: InPlace
+    #: A new folder for what is replaced and removed.
+    undo_folder: str | None = None
+    #: Paths that are no part of the target, such as containers below it.
+    hidden: Sequence[str] = ()
+
+    def check(self, target: str) -> None:
+        """Raise OptionError if something would be removed from a container of backups. `target` is a real path."""
+        if self.how.removable is None:
+            return
+        containers = [os.path.realpath(path) for path in self.hidden]
+        if os.path.lexists(os.path.join(target, MARKER_NAME)) or any(is_below(target, one) for one in containers):
+            raise OptionError(
+                f"{shown(target)} is a container of backups, or in one, and with delete they would be removed. Nothing was restored."
+            )
+
+    def hidden_in(self, target: str, *more: str) -> list[str]:
+        """The relative names of what is hidden in a target (a real path)."""
+        found = [name for name in os.listdir(target) if name.startswith(STAGING_PREFIX)]
+        inside = (os.path.relpath(os.path.realpath(path), target) for path in (*self.hidden, *more))
+        return [*found, *(name for name in inside if name.partition("/")[0] not in ("..", "."))]
+
+
+def restore_in_place(
+    levels: OwnLevels, target: str, in_place: InPlaceRestore, progress: Progress
+) -> tuple[Extracted, Placed]:
+    """Restore what differs from a target, and remove what the backup does not have, as `in_place` says.
+
+    The target is unchanged if this fails before anything is moved. Raises FreezerError.
+    """
+    progress.begin("restore", None)
+    try:
+        with ExitStack() as stack:
+            stage = stack.enter_context(restore_target.staging(target, with_root=levels.whole_folder))
+            in_place.check(stage.target)
+            undo = None
+            if in_place.undo_folder is not None:
+                undo = Undo(in_place.undo_folder, stage.top)
+                stack.callback(undo.close)
+            hidden = in_place.hidden_in(stage.target, *([] if undo is None else [undo.real]))
+            narrowing = stack.enter_context(Narrowing(stage.top, in_place.how, hidden))
+            met = levels.extract(stage.tree, stage.beside, progress, narrowing)
+
+            def remove_rest(top: Folder, placed: Placed) -> None:
+                remove(narrowing.removed(), top, placed, undo, MARKER_NAME)
+
+            placed = stage.place(
+                levels.whole_folder, above=met.above, keep=None if undo is None else undo.take, then=remove_rest
+            )
+            placed.equal += narrowing.found.skipped
+            placed.undo_folder = in_place.undo_folder if undo is not None and undo.has_any else None
+            return met, placed
+    finally:
+        progress.end()
+
+
+def would_change(levels: OwnLevels, target: str, in_place: InPlaceRestore) -> tuple[Extracted, Placed]:
+    """The changes that `restore_in_place` would make, by what the catalogues say. Raises FreezerError."""
+    with ExitStack() as stack:
+        real = restore_target.check_target(target)
+        in_place.check(real)
+        if not os.path.isdir(real):
+            real = stack.enter_context(scratch_folder())
+        top = os.open(real, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        stack.callback(os.close, top)
+        narrowing = stack.enter_context(Narrowing(top, in_place.how, in_place.hidden_in(real)))
+        met = levels.compare(narrowing)
+    found = narrowing.found
+    placed = Placed(
+        created=found.created,
+        replaced=found.replaced,
+        equal=found.equal,
+        created_paths=found.created_paths,
+        replaced_paths=found.replaced_paths,
+        removed=found.removed,
+        removed_paths=found.removed_paths,
+    )
+    placed.written.counts, placed.written.content_bytes = found.counts, found.content_bytes
+    return met, placed
 
 
 def prove(levels: Levels, check: str, compare_to: str | None, progress: Progress) -> list[str]:
@@ -135,7 +233,8 @@ def would_place(levels: Levels, target: str, progress: Progress) -> tuple[Extrac
                 found.equal -= 1
         new = set(found.only_left)
         # A restore counts a new folder once, with all its contents.
-        placed.created = sum(os.path.dirname(path) not in new for path in new)
+        highest = [path for path in found.only_left if os.path.dirname(path) not in new]
+        placed.created, placed.created_paths = len(highest), [shown(path) for path in highest[:LISTED_AT_MOST]]
         placed.replaced, placed.equal = len(found.unlike), found.equal
         placed.replaced_paths = [shown(path) or "." for path in list(found.unlike)[:LISTED_AT_MOST]]
         for path in filter(None, (*found.only_left, *found.unlike)):

@@ -74,13 +74,20 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         is_empty = self._refuse_full()
         about = {"restore_abs_path": shown(target)}
         part = parts.selection(self.options, copy)
-        if dry_run and is_empty and part is None:
+        if dry_run and is_empty and part is None and not parts.wants_in_place(self.options):
             return {**about, "changed": True, "outcome": "planned"}
         levels = self._levels(copy, part)
+        in_place = parts.in_place(self.options, copy, part)
         if dry_run:
-            met, would = file_copies.would_place(levels, target, progress)
+            if in_place is not None and isinstance(levels, file_copies.OwnLevels):
+                met, would = file_copies.would_change(levels, target, in_place)
+            else:
+                met, would = file_copies.would_place(levels, target, progress)
             return {**about, **_placed(would), **parts.counted(met), "outcome": "planned"}
-        met, placed = file_copies.restore_into(levels, target, progress)
+        if in_place is not None and isinstance(levels, file_copies.OwnLevels):
+            met, placed = file_copies.restore_in_place(levels, target, in_place, progress)
+        else:
+            met, placed = file_copies.restore_into(levels, target, progress)
         not_restored = met.not_restored + placed.not_restored
         unreadable = [*([] if upstream_copies.is_upstreams(copy) else copy.stored.known.unreadable), *met.unreadable]
         return {
@@ -164,11 +171,15 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
 def _placed(done: Placed) -> dict[str, Any]:
     """The changes that a restore made in its target, or would make."""
     return {
-        "changed": bool(done.created or done.replaced),
+        "changed": bool(done.created or done.replaced or done.removed),
         "created": done.created,
         "replaced": done.replaced,
         "equal": done.equal,
         "counts": done.written.counts,
         "restored_bytes": done.written.content_bytes,
         "replaced_paths": done.replaced_paths,
+        "created_paths": done.created_paths,
+        "removed": done.removed,
+        "removed_paths": done.removed_paths,
+        **({} if done.undo_folder is None else {"undo_folder": shown(done.undo_folder)}),
     }
