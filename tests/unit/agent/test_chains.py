@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -17,11 +18,11 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.
     DamagedArchive,
     ForeignBackup,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import parse_manifest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import remember, write
+from ansible_collections.freezer.backup.tests.support.version_2 import read_manifest
 
 
 @pytest.fixture
@@ -76,12 +77,13 @@ def test_after_the_newest_level_is_lost_the_one_before_is_continued(chain):
     assert differences(some.source, target) == []
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "snar.gz"])
+@pytest.mark.parametrize("stem", ["manifest", "snar", "details"])
 @pytest.mark.parametrize("level", [0, 1, 2])
-def test_after_damage_of_what_a_level_is_built_on_the_next_backup_is_full(chain, level, name):
+def test_after_damage_of_what_a_level_is_built_on_the_next_backup_is_full(chain, level, stem):
     some, results = chain
-    damage(some.folder_of(results[level]) / name)
-    if name == "snar.gz" and level < 2:
+    (path,) = some.folder_of(results[level]).glob(f"{stem}*")
+    damage(path)
+    if stem != "manifest" and level < 2:
         assert some.backup()["level"] == 3  # only the newest one is needed to go on
     else:
         assert_full_backup_that_restores(some, "cannot be continued")
@@ -114,8 +116,8 @@ def test_a_parent_that_was_made_again_at_the_same_place_is_noticed(chain):
     """The same folder name and the same data, but another manifest: the chain keeps its hash."""
     some, results = chain
     folder = some.folder_of(results[1])
-    manifest = parse_manifest((folder / "manifest.json").read_bytes(), "it")
-    manifest.time_ended += 1
+    manifest = read_manifest(folder)
+    manifest = replace(manifest, time_ended=manifest.time_ended + 1)
     (folder / "manifest.json").write_bytes(manifest.to_bytes())
     with pytest.raises(DamagedArchive, match="is not the one that .* continues"):
         some.restore()
@@ -126,8 +128,7 @@ def test_a_parent_that_was_made_again_at_the_same_place_is_noticed(chain):
 def test_a_chain_that_leaves_a_level_out_or_has_one_twice_is_refused(chain, level):
     some, results = chain
     folder = some.folder_of(results[2])
-    manifest = parse_manifest((folder / "manifest.json").read_bytes(), "it")
-    manifest.level = level
+    manifest = replace(read_manifest(folder), level=level)
     (folder / "manifest.json").write_bytes(manifest.to_bytes())
     os.rename(folder, folder.with_name(f"{results[2]['timestamp']}_{level}"))
     with pytest.raises(DamagedArchive, match="not of the level below|not a manifest of a backup|is of level 0"):
