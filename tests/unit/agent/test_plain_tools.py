@@ -98,31 +98,48 @@ def test_a_short_pipe_is_enough_for_ordinary_trees(tmp_path, tools):
 
 
 @pytest.mark.usefixtures("tiny_segments")
-def test_the_hashes_of_the_manifest_are_those_of_sha256sum(tmp_path, tools):
+def test_the_hashes_of_the_manifest_are_those_that_split_and_openssl_make(tmp_path, tools):
     some = Set(tmp_path, max_segment_size="1k")
-    write(some.source / "file", b"content" * 1000)
+    write(some.source / "file", b"content" * 400_000)
     folder = some.folder_of(some.backup(compression="none"))
     manifest = json.loads((folder / "manifest.json").read_bytes())
-    objects = [*manifest["segments"], manifest["catalogue"], manifest["snar"]]
-    (tmp_path / "sums").write_text("".join(f"{one['sha256']}  {one['name']}\n" for one in objects))
-    shell(f"sha256sum --check --strict --quiet '{tmp_path}/sums'", tools, folder)
-    for one in objects:
-        assert (folder / one["name"]).stat().st_size == one["bytes"]
+    names = [one["name"] for one in manifest["objects"]]
+    assert names == ["data.000000", "data.000001", "data.000002", "catalogue", "snar", "frames", "details.json"]
+    leaf = "split -b 1M --filter='openssl dgst -sha256 -binary'"
+    shell(
+        f"for name in {' '.join(names)}; do {leaf} $name; done | cmp - leaves\n"
+        f"for name in {' '.join(names)}; do {leaf} $name | openssl dgst -sha256 -r; done > '{tmp_path}/trees'",
+        tools,
+        folder,
+    )
+    made = [line.split()[0] for line in (tmp_path / "trees").read_text().splitlines()]
+    assert made == [one["tree"] for one in manifest["objects"]]
+    assert [(folder / name).stat().st_size for name in names] == [one["bytes"] for one in manifest["objects"]]
     stored = (folder / "manifest.json").read_bytes()
     zeroed = re.sub(rb'("self_sha256": ")[0-9a-f]{64}', rb"\g<1>" + b"0" * 64, stored)
     assert hashlib.sha256(zeroed).hexdigest() == manifest["self_sha256"]
 
 
-def test_snapshot_file_and_catalogue_are_what_tar_and_zcat_read(tmp_path, tools):
-    some = Set(tmp_path)
-    write(some.source / "a b" / "file", b"content")
+@pytest.mark.parametrize(("compression", "suffix"), [("zstd", ".zst"), ("gzip", ".gz"), ("none", "")])
+def test_snapshot_file_and_catalogue_are_what_tar_and_xargs_read(tmp_path, tools, compression, suffix):
+    some = Set(tmp_path, max_level=3, compression=compression)
+    write(some.source / "a b" / "file\nnamed 'so'", b"content", 0o640)
+    write(some.source / "gone")
+    tick()
+    some.backup()
+    (some.source / "gone").unlink()
     folder = some.folder_of(some.backup())
-    shell(f"zcat '{folder}/catalogue.gz' > catalogue; zcat '{folder}/snar.gz' > snar; cp snar snar2", tools, tmp_path)
-    assert [line.split('"')[1] for line in (tmp_path / "catalogue").read_text().splitlines()] == [
-        "./",
-        "./a b/",
-        "./a b/file",
-    ]
+    decompress = DECOMPRESS[compression]
+    record = "%s %s %s:%s %s:%s %s %s @%s+%s %s[%s] -> %s\\036"
+    shell(
+        f"{decompress} < '{folder}/catalogue{suffix}' | xargs -0 -n 13 printf '{record}' > catalogue\n"
+        f"{decompress} < '{folder}/snar{suffix}' > snar",
+        tools,
+        tmp_path,
+    )
+    records = (tmp_path / "catalogue").read_text().split("\x1e")[:-1]
+    assert [re.sub(r".*?\[(.*)\].*", r"\1", one, flags=re.DOTALL) for one in records] == ["", "a b", "gone"]
+    assert [one[:6] for one in records] == ["d 0755", "d 0755", "x  : :"[:6]]
     tick()
     shell(f"tar -cf 1.tar -g snar -C '{some.source}' . && tar -tf 1.tar > listed", tools, tmp_path)
     assert (tmp_path / "listed").read_text().split("\n") == ["./", "./a b/", ""]
