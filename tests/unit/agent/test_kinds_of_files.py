@@ -13,9 +13,9 @@ import subprocess
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
-from ansible_collections.freezer.backup.tests.support.catalogues import catalogue
 from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
+from ansible_collections.freezer.backup.tests.support.tar_chains import members_of
 from ansible_collections.freezer.backup.tests.support.trees import (
     NASTY_NAMES,
     access_acl,
@@ -25,6 +25,7 @@ from ansible_collections.freezer.backup.tests.support.trees import (
     open_for_removal,
     write,
 )
+from ansible_collections.freezer.backup.tests.support.version_2 import Forgery
 
 
 @pytest.fixture
@@ -99,18 +100,16 @@ def test_a_source_in_a_folder_with_a_name_that_is_no_utf8_is_backed_up(tmp_path)
 
 def test_the_archive_lists_nasty_names_as_they_are(everything):
     result = everything.backup()
-    listed = list(catalogue(everything.container / result["metadata"]["folder"]))
-    names = {os.fsencode(entry.name) for entry in listed}
-    assert {b"./files/" + name for name in NASTY_NAMES} <= names
-    assert {b"./folders/" + name + b"/" for name in NASTY_NAMES} <= names
-    targets = {os.fsencode(entry.name): entry.target for entry in listed if entry.type == "l"}
-    assert {name: os.fsencode(targets[b"./links/" + name] or "") for name in NASTY_NAMES} == {
-        name: name for name in NASTY_NAMES
-    }
-    sizes = {entry.name: entry.size for entry in listed}
-    assert sizes["./huge hole"] == (5 << 30) + 4
+    listed = members_of(Forgery(everything.container / result["metadata"]["folder"]).side("catalogue"))
+    names = {entry.name for entry in listed}
+    assert {b"files/" + name for name in NASTY_NAMES} <= names
+    assert {b"folders/" + name for name in NASTY_NAMES} <= names
+    targets = {entry.name: entry.link for entry in listed if entry.kind == b"l"}
+    assert {name: targets[b"links/" + name] for name in NASTY_NAMES} == {name: name for name in NASTY_NAMES}
+    sizes = {entry.name: entry.size_bytes for entry in listed}
+    assert sizes[b"huge hole"] == (5 << 30) + 4
     assert len(listed) == sum(result["counts"].values())
-    assert result["source_bytes"] == sum(entry.size for entry in listed if entry.type == "-")
+    assert result["source_bytes"] == sum(entry.size_bytes for entry in listed if entry.kind == b"-")
 
 
 def test_sockets_are_named_in_the_result_and_not_archived(one_set):
