@@ -14,13 +14,21 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from ..system.file_names import shown
-from .catalogue import KINDS
 from .errors import UnsafeArchive
 from .external_sort import ExternalSort
 from .headers import Strange, octal
 from .member_stream import FoundMember, told
 from .records import FOLDER, GONE, HARD_LINK, MOST_NAME_BYTES, order_key
 
+KINDS = {
+    "-": "files",
+    "d": "directories",
+    "l": "symbolic_links",
+    "h": "hard_links",
+    "p": "fifos",
+    "b": "devices",
+    "c": "devices",
+}
 TOP = b"."
 _BELOW = b"./"
 #: What ends the key of an item: no key has it, because no part of a name is empty.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""Write a stream as numbered segments to several storages at once, and read it again, verified."""
+"""Write objects to several storages at once, and read the segments of version 1, verified."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import BinaryIO, Callable, Protocol
 from ..storage.base import Buffer, ObjectWriter, Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
 from ..system.undo import on_failure
-from .errors import ArchiveError, DamagedArchive
+from .errors import DamagedArchive
 from .manifest import StoredObject
 
 READ_BYTES = 1 << 20
@@ -105,71 +105,6 @@ class FannedObject:
         """Remove uncommitted bytes."""
         for writer in self._writers.values():
             writer.discard()
-
-
-class SegmentWriter:
-    """Cuts a stream into objects of at most `segment_bytes`, named ``<stem>.000000`` and so on.
-
-    A full segment is made durable by a thread of its own while the next one fills. A context: when it is left, the thread has
-    ended and the segment that is being written is forgotten; the committed ones are the caller's to remove.
-    """
-
-    def __init__(self, fan_out: FanOut, folder: str, stem: str, segment_bytes: int) -> None:
-        self._fan_out = fan_out
-        self._folder = folder
-        self._stem = stem
-        self._segment_bytes = segment_bytes
-        self._current: FannedObject | None = None
-        self._started = 0
-        self._commits: list[Future[StoredObject]] = []
-        self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
-
-    def __enter__(self) -> SegmentWriter:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._committer.shutdown(wait=True)
-        if self._current is not None:
-            self._current.discard()
-            self._current = None
-
-    def write(self, data: Buffer) -> None:
-        """Add bytes to the stream. Raises StorageError when no storage is left."""
-        rest = memoryview(data)
-        while rest:
-            if self._current is None:
-                if self._started == MOST_SEGMENTS:
-                    raise ArchiveError(
-                        f"A backup has at most {MOST_SEGMENTS} segments, and this one needs more of {self._segment_bytes} bytes each: "
-                        "choose a larger max_segment_size."
-                    )
-                self._current = FannedObject(self._fan_out, self._folder, f"{self._stem}.{self._started:06d}")
-                self._started += 1
-            room = self._segment_bytes - self._current.size
-            self._current.write(rest[:room])
-            rest = rest[room:]
-            if self._current.size == self._segment_bytes:
-                self._commit_current()
-
-    def _commit_current(self) -> None:
-        if self._current is None:
-            return
-        full, self._current = self._current, None
-        self._commits.append(self._committer.submit(_committed, full))
-        if len(self._commits) > COMMITS_IN_FLIGHT:
-            self._commits[-1 - COMMITS_IN_FLIGHT].result()
-
-    def finish(self) -> list[StoredObject]:
-        """Commit the rest and wait until everything is durable. Raises StorageError when no storage is left."""
-        self._commit_current()
-        return [commit.result() for commit in self._commits]
-
-
-def _committed(full: FannedObject) -> StoredObject:
-    with full:
-        return full.commit()
 
 
 def open_verified(storage: Storage, folder: str, wanted: StoredObject) -> BinaryIO:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import threading
@@ -17,16 +18,20 @@ _READ_BYTES = 1 << 20
 
 
 def filtered(argv: Sequence[str], data: bytes, most_bytes: int) -> bytes:
-    """What a program makes of some bytes, and no more than so many of it. Raises HostError if it fails."""
-    given, made = os.memfd_create("given"), os.memfd_create("made")
+    """What a program makes of some bytes. Raises HostError if it fails, or has more than `most_bytes` to write."""
+    given, made = os.memfd_create("given"), os.memfd_create("made", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
+        # A few bytes can be made into more than there is memory: beyond this size the kernel takes nothing.
+        os.ftruncate(made, most_bytes)
+        fcntl.fcntl(made, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
         with open(given, "wb", closefd=False) as sink:
             sink.write(data)
         os.lseek(given, 0, os.SEEK_SET)
         with process.Program(argv, stdin=given, stdout=made) as program:
             if program.wait() != 0:
                 raise HostError(f"{argv[0]} failed: {program.said()}.")
-        return os.pread(made, most_bytes, 0)
+        # The place in the file is that of the program as well.
+        return os.pread(made, os.lseek(made, 0, os.SEEK_CUR), 0)
     finally:
         os.close(given)
         os.close(made)
