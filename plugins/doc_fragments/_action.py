@@ -458,8 +458,10 @@ options:
   restore_abs_path:
     description:
       - The folder to restore into; it is made when it is missing.
-      - In documents and modules the path has to be absolute.
+      - 'C(freezer-agent) at a shell takes C(-) as well: the one file that O(include) selects is then written to
+        standard output.'
     type: path
+    aliases: [target]
   restore_as:
     description:
       - The name of the new server or volume that a restore makes.

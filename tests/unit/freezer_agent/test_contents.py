@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.answers import answer_to_path
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.contents import Lines, report_on_contents
+from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.reports import report_on
 
 BACKUP = {
     "hostname": "web1",
@@ -113,3 +114,11 @@ def test_what_was_not_read_is_shown_and_the_summary_is_not_good():
     )
     assert not report.good
     assert "    Not searched: x" in report.lines(5)
+
+
+def test_a_file_that_was_written_to_a_pipe_is_summed_up():
+    result = {**BACKUP, "path": "dump.sql", "restored_bytes": 2048, "outcome": "success", "remarks": []}
+    assert report_on("restore", result).title == "Wrote dump.sql of etc of web1, 2.00 KiB."
+    assert report_on("restore", {**result, "outcome": "planned"}).title.startswith(
+        "Nothing was written. Would write dump.sql"
+    )

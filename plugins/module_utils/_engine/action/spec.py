@@ -115,7 +115,8 @@ GROUPS: Mapping[str, Sequence[Row]] = {
     "backup: how it is stored": rows_of_backup.STORED,
     "restore and verify": (
         Row("restore_abs_path", values.text, "PATH", "The folder to restore into; it is made when it is missing.",
-            line="restore: the folder to restore into", verbs=RESTORE, media=(FILES,), is_path=True),
+            more="C(freezer-agent) at a shell takes C(-) as well: the one file that O(include) selects is then written to standard output.",
+            line="restore: the folder to restore into", aliases=("target",), verbs=RESTORE, media=(FILES,), is_path=True),
         Row("include", values.texts, "PATTERN",
             "Restore, list or find only what matches this pattern, with all that is below it.", repeated=True,
             more="A pattern is one of O(exclude): C(*.conf) and C(etc/ssh) match at any depth, C(./etc) only at the top of what "

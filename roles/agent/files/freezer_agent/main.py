@@ -101,11 +101,12 @@ class Run:
             options = parse_options(settings.options)
             options.refuse_for(settings.action)
             _tell_chosen(output, options.chosen())
-        result = (
-            self._read(settings, output, metadata)
-            if settings.action in READ_ACTIONS
-            else _ask_engine(settings, output, record)
-        )
+        if settings.action in READ_ACTIONS:
+            result = self._read(settings, output, metadata)
+        elif settings.action == "restore" and command_line.get("restore_abs_path") == "-":
+            result = _to_standard_output(settings, output, record)
+        else:
+            result = _ask_engine(settings, output, record)
         if settings.action == "info":
             _tell_chosen(output, result.get("chosen", ()))
         for sentence in result.get("warnings", ()):
@@ -190,6 +191,20 @@ def _nothing_found(settings: Settings, result: Mapping[str, Any]) -> str:
     named = f" called {asked['backup_name']}" if asked["backup_name"] else ""
     of_host = f" of host {asked['hostname']}" if asked["hostname"] else ""
     return f"There is no backup{named}{of_host}. Without --backup-name and --hostname the list has all that there are."
+
+
+def _to_standard_output(settings: Settings, output: Output, record: Progress | None) -> Mapping[str, Any]:
+    """Restore one file to standard output."""
+    from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.restore_file import restore_file
+
+    if settings.metadata_out == "-":
+        raise UsageError(
+            "--metadata-out - and --restore-abs-path - cannot share standard output; name a file for one of them."
+        )
+    if os.isatty(sys.stdout.fileno()):
+        raise UsageError("The file would be written to a terminal; redirect standard output to a file or a pipe.")
+    with output.progress(record) as progress:
+        return restore_file(settings.options, sys.stdout.fileno(), progress)
 
 
 def _report_on(settings: Settings, result: Mapping[str, Any]) -> Report:

@@ -310,6 +310,8 @@ def _stored(result: Result) -> str:
 
 
 def _restore(result: Result) -> Report:
+    if "path" in result:
+        return _restored_file(result)
     facts = [
         ("id", result["backup_id"]),
         ("backup", _which(result)),
@@ -341,6 +343,15 @@ def _restore(result: Result) -> Report:
     report.facts.append(("time", duration(result["duration_seconds"])))
     report.add_paths("could not be restored whole", result["not_restored_count"], result["not_restored"])
     report.add_paths("could not be read when the backup was made", result["unreadable_count"], result["unreadable"])
+    if result["remarks"]:
+        report.concerns.append(Concern("Remarks", len(result["remarks"]), list(result["remarks"])))
+    return report
+
+
+def _restored_file(result: Result) -> Report:
+    verb = "Nothing was written. Would write" if result["outcome"] == "planned" else "Wrote"
+    report = Report(f"{verb} {result['path']} of {_who(result)}, {size(result['restored_bytes'])}.")
+    report.facts = [("id", result["backup_id"]), ("backup", _which(result))]
     if result["remarks"]:
         report.concerns.append(Concern("Remarks", len(result["remarks"]), list(result["remarks"])))
     return report

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ...action.options import Options
+from ...action.options import OptionError, Options
 from ...archive import restore_target
 from ...archive.open_backup import with_details
 from ...archive.selection import Selection
@@ -55,7 +55,12 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         self._refuse_full()
 
     def _target(self) -> str:
-        return os.path.abspath(self.options.need("restore_abs_path", "say which folder to restore into"))
+        given = self.options.need("restore_abs_path", "say which folder to restore into")
+        if given == "-":
+            raise OptionError(
+                "restore_abs_path - is for freezer-agent at a shell; name a folder. Nothing was restored."
+            )
+        return os.path.abspath(given)
 
     def restore(self, copy: Copy[BackupSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
         """The target becomes visible as a whole. Raises ArchiveError for one that is not empty, unless ``overwrite``."""

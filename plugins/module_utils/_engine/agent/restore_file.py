@@ -1,0 +1,76 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""A restore of one file to a pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from ..action.options import OptionError, parse_options
+from ..archive.one_file import OneFile
+from ..progress import Progress
+from ..repository.errors import DamagedArchive
+from ..storage.errors import StorageError
+from .choosing import Chosen
+from .conduct import readable_errors, run_verb
+from .media.base import Copy
+from .media.by_name import medium_of
+from .media.files import Files
+from .media.parts import selection
+from .verb import choose, described
+
+
+def restore_file(
+    action: Mapping[str, Any], descriptor: int, progress: Progress | None = None, dry_run: bool = False
+) -> dict[str, Any]:
+    """Write the content of the one file that ``include`` selects to a descriptor.
+
+    Raises FreezerError; some of the content may be written then.
+    """
+    medium = medium_of(parse_options(action))
+    if not isinstance(medium, Files):
+        raise OptionError("restore_abs_path - is for a file of a backup, and not for a server or a volume.")
+    if not medium.options.include:
+        raise OptionError("include is missing: say which file to write to standard output.")
+
+    def work(files: Files, shown: Progress, dry: bool) -> dict[str, Any]:
+        files.options.refuse_for("restore")
+        chosen = choose(files)
+        chosen.refuse_older(files.options)
+        started = time.time()
+        with ExitStack() as stack:
+            copy, file, remarks = _first_whole(files, chosen, stack)
+            result = {**described(files, copy), "path": file.name, "restored_bytes": file.size, "remarks": remarks}
+            if dry:
+                return {**result, "changed": True, "outcome": "planned"}
+            shown.begin("restore", file.size)
+            try:
+                file.write(descriptor, lambda content_bytes: shown.advance(done_bytes=content_bytes))
+            finally:
+                shown.end()
+        duration = round(time.time() - started, 3)
+        return {**result, "changed": True, "outcome": "success", "duration_seconds": duration}
+
+    with readable_errors("restore"):
+        return run_verb("restore", work, medium, progress, dry_run)
+
+
+def _first_whole(files: Files, chosen: Chosen[Copy[Any]], stack: ExitStack) -> tuple[Copy[Any], OneFile, list[str]]:
+    """The file in the first copy in which it can be found. Once its content is being written there is no other way."""
+    remarks = list(chosen.remarks())
+    for copy in chosen.copies:
+        part = selection(files.options, copy)
+        if part is None:
+            raise OptionError("include is missing: say which file to write to standard output.")
+        try:
+            file = stack.enter_context(OneFile(copy.backup_set.storage, copy.chain, files.sealing, part))
+        except (DamagedArchive, StorageError) as problem:
+            if copy is chosen.copies[-1]:
+                raise
+            remarks.append(f"{problem} The next storage was taken.")
+        else:
+            break
+    return copy, file, remarks
