@@ -473,6 +473,15 @@ options:
         day), V(yesterday 18:00), V(3 days ago).'
       - Without a time zone it is the local time of the host.
     type: str
+  salvage:
+    description:
+      - Restore what is whole of a damaged backup.
+      - What is damaged is left out and listed in RV(ignore:not_restored), and the outcome is V(partial). A level of
+        which nothing can be read counts as if it had changed nothing, so older states stand in for what it has.
+        Manifests have to be whole.
+      - Everything that is wanted is read twice.
+    type: bool
+    default: false
   storages:
     description:
       - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.

@@ -130,6 +130,7 @@ class Options:
     restore_abs_path: str | None = None
     restore_as: str | None = None
     restore_from_date: float | None = None
+    salvage: bool = False
     since_backup_id: str | None = None
     snapshot: str = ""
     storage: str | None = None
@@ -167,6 +168,12 @@ class Options:
                     f"{name} says what a backup reads, and a restore has no use for it; leave it out, and name what is to be "
                     "restored with include. Nothing was done."
                 )
+
+    def refuse_salvage(self) -> None:
+        """Raise OptionError for a salvage in place: what is damaged would count as what the backup does not have."""
+        for name in ("only_changed", "delete", "undo_folder"):
+            if self.salvage and getattr(self, name):
+                raise OptionError(f"salvage cannot be combined with {name}; remove one of them.")
 
     def refuse_encryption(self) -> None:
         """Raise OptionError if a backup is to be encrypted: what was meant to be sealed must not be written in the clear."""
@@ -215,6 +222,7 @@ class Options:
             self.refuse_deadline()
         if work == "restore":
             self.refuse_part()
+            self.refuse_salvage()
         if work != "info":
             self.refuse_names()
         if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):

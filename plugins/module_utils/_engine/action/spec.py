@@ -153,6 +153,12 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             more="With O(include) and O(exclude) only what they select. What the backup left out stays: what its O(exclude) matches, what "
                  "it could not read, other file systems, sockets and containers of backups.",
             default=False, verbs=RESTORE, media=(FILES,)),
+        Row("salvage", values.switch, "", "Restore what is whole of a damaged backup.",
+            more="What is damaged is left out and listed in RV(ignore:not_restored), and the outcome is V(partial). A level of which nothing "
+                 "can be read counts as if it had changed nothing, so older states stand in for what it has. Manifests have to "
+                 "be whole.\n"
+                 "Everything that is wanted is read twice.",
+            default=False, verbs=RESTORE, media=(FILES,)),
         Row("undo_folder", values.text, "PATH",
             "A new folder on the same file system that gets what is replaced and removed, below the names that it had.",
             more="It stays until it is removed. It is not made if nothing is replaced or removed.",

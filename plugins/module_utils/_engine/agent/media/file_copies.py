@@ -17,6 +17,7 @@ from ...archive.extract import Extracted, check_side_objects
 from ...archive.in_place import InPlace, Narrowing
 from ...archive.merge import STAGING_PREFIX, Folder
 from ...archive.removing import Undo, remove
+from ...archive.salvage import Salvage
 from ...archive.sealed import Sealing
 from ...archive.selection import Selection
 from ...archive.written import LISTED_AT_MOST, Placed
@@ -97,6 +98,25 @@ class OwnLevels:
         if check == "segments":
             return sum(one.manifest.stored_bytes for one in self._chain)
         return 0 if check == "restore" and chains.is_first_version(self._chain) else self.progress_bytes
+
+
+class SalvagedLevels(OwnLevels):
+    """What is whole of a chain of version 2. Levels whose details are damaged have none."""
+
+    def __init__(
+        self, storage: Storage, chain: Sequence[StoredBackup], sealing: Sealing, selection: Selection | None = None
+    ) -> None:
+        self._storage, self._chain, self._sealing, self._selection = storage, chain, sealing, selection
+        known = [one.details for one in chain if one.details is not None]
+        with_top = selection is None or selection.wants(b"")
+        self.whole_folder = with_top and all(one.single_file is None for one in known)
+        self.progress_bytes = sum(one.source_bytes for one in known)
+        self.unpacked_bytes = max((one.stream_bytes or 0 for one in known), default=0)
+
+    def extract(self, folder: str, beside: str, progress: Progress, narrowing: Narrowing | None = None) -> Extracted:
+        del narrowing  # refused together
+        with Salvage(self._storage, self._chain, self._sealing) as salvage:
+            return salvage.extract(folder, beside, self._selection, progress)
 
 
 def restore_into(levels: Levels, target: str, progress: Progress) -> tuple[Extracted, Placed]:

@@ -44,6 +44,8 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         found = upstream_copies.newest_of(super().find, one, self.wanted_id)
         if upstream_copies.is_upstreams(found):
             return found
+        if self.options.salvage:
+            return Copy(one, [parts.details_if_whole(one.storage, level, self.sealing) for level in found.chain])
         try:
             return Copy(one, [with_details(one.storage, level, self.sealing) for level in found.chain])
         except DamagedArchive as problem:
@@ -94,7 +96,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         else:
             met, placed = file_copies.restore_into(levels, target, progress)
         not_restored = met.not_restored + placed.not_restored
-        unreadable = [*([] if upstream_copies.is_upstreams(copy) else copy.stored.known.unreadable), *met.unreadable]
+        unreadable = [*parts.unreadable(copy), *met.unreadable]
         return {
             **about,
             **_placed(placed),
@@ -114,7 +116,8 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
     def _levels(self, copy: Copy[Any], selection: Selection | None = None) -> file_copies.Levels:
         if upstream_copies.is_upstreams(copy):
             return upstream_copies.UpstreamLevels(copy, self.options.encrypt_pass_file)
-        return file_copies.OwnLevels(copy.backup_set.storage, copy.chain, self.sealing, selection)
+        kind = file_copies.SalvagedLevels if self.options.salvage else file_copies.OwnLevels
+        return kind(copy.backup_set.storage, copy.chain, self.sealing, selection)
 
     def describe(self, stored: Any) -> dict[str, Any]:
         """Host, name, id, level, time, and whether upstream's agent made it."""

@@ -12,9 +12,14 @@ from ...action.options import OptionError, Options
 from ...archive import chain as chains
 from ...archive.extract import Extracted
 from ...archive.in_place import InPlace
+from ...archive.open_backup import with_details
 from ...archive.patterns import matcher
+from ...archive.sealed import Sealing
 from ...archive.selection import Selection
 from ...repository.backup_set import StoredBackup
+from ...repository.errors import DamagedArchive
+from ...storage.base import Storage
+from ...storage.errors import StorageError
 from ...system.file_names import shown
 from .base import Copy
 from .file_copies import InPlaceRestore
@@ -23,10 +28,32 @@ from .upstream_copies import is_upstreams
 
 def selection(options: Options, copy: Copy[Any]) -> Selection | None:
     """What of a backup is to be restored; None for all of it. Raises ArchiveError where no part can be."""
+    if options.salvage:
+        _need_catalogues(copy)
     if not (options.include or options.exclude):
         return None
     _need_catalogues(copy)
-    return Selection(patterns(options.include, copy.stored), patterns(options.exclude, copy.stored))
+    known = next((one for one in reversed(copy.chain) if one.details is not None), None)
+    if known is None:
+        raise DamagedArchive(
+            f"The details of {copy.stored.folder} and of all levels below it are damaged; nothing was restored."
+        )
+    return Selection(patterns(options.include, known), patterns(options.exclude, known))
+
+
+def details_if_whole(storage: Storage, backup: StoredBackup, sealing: Sealing) -> StoredBackup:
+    """The same backup with its details, or without them if they are damaged. Raises ArchiveError without the key."""
+    try:
+        return with_details(storage, backup, sealing)
+    except (DamagedArchive, StorageError):
+        return backup
+
+
+def unreadable(copy: Copy[Any]) -> list[dict[str, str]]:
+    """What could not be read when a backup was made, as far as its details are there."""
+    if is_upstreams(copy) or copy.stored.details is None:
+        return []
+    return list(copy.stored.known.unreadable)
 
 
 def _need_catalogues(copy: Copy[Any]) -> None:
