@@ -138,9 +138,71 @@ def test_a_restore_of_a_part_is_refused_in_the_words_that_were_typed(
     for more in ([], ["--dry-run"]):
         ran = call("--action", "restore", *place, "--restore-abs-path", target, *words, *more, **given)
         assert (ran.returncode, target.exists()) == (2, False)
-        assert f"freezer-agent: {key} says what a backup reads, and a restore brings back all of it" in ran.stderr
+        assert f"freezer-agent: {key} says what a backup reads, and a restore has no use for it" in ran.stderr
     ran = call("--action", "restore", *place)
     assert "freezer-agent: --restore-abs-path is missing" in ran.stderr
+
+
+def test_what_is_in_backups_is_told_in_lines_for_people_and_for_programs(call, source, place, tmp_path):
+    first = metadata_of(call("-F", source, *place, "--max-level", 3, "--metadata-out", "-"))
+    (source / "sub" / "added").write_text("five")
+    (source / "with space").unlink()
+    second = metadata_of(call("-F", source, *place, "--max-level", 3, "--metadata-out", "-"))
+
+    listed = call("--action", "list", *place, "--path", "sub")
+    assert [line.split()[5] for line in listed.stdout.splitlines()] == [
+        "sub", "sub/added", "sub/dangling", "sub/empty", "sub/hard", "sub/link",
+    ]  # fmt: skip
+    assert "6 paths in etc of " in listed.stderr
+    every = call("--action", "list", *place, "--metadata-out", "-", "--quiet")
+    paths = [json.loads(line)["path"] for line in every.stdout.splitlines()]
+    assert {"new\nline", "-dash", "\\xff\\xfe"} <= set(paths)
+    found = call(
+        "--action",
+        "find",
+        "--storage",
+        "local",
+        "--container",
+        tmp_path / "store",
+        "--include",
+        "with*",
+        "--include",
+        "added",
+    )
+    assert [line.split()[0] for line in found.stdout.splitlines()] == [first["backup_id"][:8], second["backup_id"][:8]]
+    history = call("--action", "history", *place, "--path", source / "with space")
+    assert [line[:1] + line.split("etc ")[1][:1] for line in history.stdout.splitlines()] == ["*-", "*("]
+    changes = call("--action", "diff", *place)
+    assert {"+ sub/added", "- with space"} <= set(changes.stdout.splitlines())
+    assert call("--action", "diff", *place, "--compare-to", source).stdout == ""
+    for words, said in (
+        (["list", *place, "--path", "typo"], "has nothing at typo"),
+        (["find", *place, "--include", "typo"], "that could be searched has typo"),
+    ):
+        missed = call("--action", *words)
+        assert (missed.returncode, missed.stdout) == (1, "")
+        assert said in missed.stderr
+    asked = call("--action", "history", *place)
+    assert (asked.returncode, "--path is missing" in asked.stderr) == (2, True)
+
+
+def test_a_job_gets_the_result_of_a_list_and_no_lines(call, source, place):
+    assert call("-F", source, *place).returncode == 0
+    ran = call("--stdin", *place, "--result-fd", "1", "--quiet", input=json.dumps({"action": "list", "path": "sub"}))
+    assert json.loads(ran.stdout)["entries_count"] == 5
+
+
+def test_one_file_is_written_to_standard_output_and_nothing_else_is(call, source, place, tmp_path):
+    assert call("-F", source, *place).returncode == 0
+    ran = call("--action", "restore", *place, "--include", "./sub/hard", "--target", "-")
+    assert (ran.returncode, ran.stdout) == (0, "one")
+    assert "Wrote sub/hard of etc of " in ran.stderr
+    both = call("--action", "restore", *place, "--include", "./sub/hard", "--target", "-", "--metadata-out", "-")
+    assert (both.returncode, both.stdout) == (2, "")
+    document = json.dumps({"action": "restore", "include": "./sub/hard", "restore_abs_path": "-"})
+    ran = call("--stdin", *place, input=document)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert not (tmp_path / "-").exists()
 
 
 def test_the_restore_example_of_the_readme_takes_the_state_of_that_date(call, source, tmp_path):

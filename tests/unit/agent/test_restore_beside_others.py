@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, restore_target
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, removing, restore_target
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system import trust
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY
-from ansible_collections.freezer.backup.tests.support.sets import Set, differences
+from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import write
 
@@ -224,3 +224,28 @@ def test_another_user_who_races_a_restore_over_a_folder_for_all_gets_nothing_out
                 attacker.stdout.close()
             assert "The restore stopped at" in stopped
             assert _state(outside) == before
+
+
+@pytest.mark.parametrize("undo", [False, True])
+def test_a_folder_that_is_exchanged_for_a_link_while_it_is_removed_leads_nowhere_else(
+    shared, tmp_path, monkeypatch, undo
+):
+    some, target, outside = shared
+    folder = target / "tmp" / "own"
+    for name in ("deep/passwd", "passwd", "a"):
+        write(folder / name, b"own")
+    before = _state(outside)
+    real, exchanged = removing.let_owner_in, []
+
+    def entered(path):
+        real(path)
+        if not exchanged and os.path.samefile(path, folder):
+            exchanged.append(path)
+            _exchange(folder, outside)
+
+    monkeypatch.setattr(removing, "let_owner_in", entered)
+    more = {"undo_folder": str(tmp_path / "undo")} if undo else {}
+    result, problem = attempt(some.restore, target, overwrite=True, delete=True, **more)
+    assert exchanged
+    assert _state(outside) == before
+    assert problem is None or "It was replaced during the restore" in str(problem), (result, problem)

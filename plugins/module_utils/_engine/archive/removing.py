@@ -20,6 +20,8 @@ from ..system.file_names import shown
 from .merge import Folder, enter, let_owner_in, opened
 from .written import LISTED_AT_MOST, Placed
 
+#: Something else is in a folder, or mounted on it, or it is none any more.
+_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY, errno.ENOTDIR, errno.ELOOP, errno.ENOENT)
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -165,9 +167,9 @@ def _remove_folder(name: str, top: Folder, placed: Placed, undo: Undo | None) ->
             else:
                 os.rmdir(last, dir_fd=folder.descriptor)
         except OSError as problem:
-            if problem.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY):
+            if problem.errno not in _STAYS:
                 raise
-            return  # something else is in it, or mounted on it
+            return
     _removed(name, placed)
 
 

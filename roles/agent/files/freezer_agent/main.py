@@ -151,7 +151,9 @@ class Run:
 
         from .contents import Lines
 
-        lines = Lines(settings.action, None if settings.metadata_out == "-" else sys.stdout, metadata)
+        # What comes with a result is a program, as a scheduler is: the result has the first entries, and its log needs none.
+        for_people = settings.metadata_out != "-" and self._result is None
+        lines = Lines(settings.action, sys.stdout if for_people else None, metadata)
         try:
             return read_contents(settings.options, settings.action, lines.show)
         finally:
