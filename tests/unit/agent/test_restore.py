@@ -14,7 +14,7 @@ from datetime import datetime
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, restore_target
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import merge, moving, restore_target
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system import trust
@@ -271,11 +271,11 @@ def test_across_file_systems_files_are_copied_whole(saved, tmp_path, monkeypatch
 
 
 def test_a_copy_across_file_systems_that_fails_leaves_no_half_file(saved, tmp_path, monkeypatch):
-    def rename(_source, _destination, **_folder):
+    def rename(_source, _target, _name):
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     target = saved.new_target()
-    monkeypatch.setattr(merge.os, "rename", rename)
+    monkeypatch.setattr(moving, "_rename", rename)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (tmp_path / "bin").mkdir()
     for name in ("tar", "rm"):

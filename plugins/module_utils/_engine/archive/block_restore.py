@@ -12,9 +12,9 @@ from itertools import groupby
 from ..repository.errors import DamagedArchive
 from ..system.file_names import shown
 from .block_maps import BLOCK_BYTES, IN_BLOCKS, IN_MEMBER, ZEROS, Entry, digest_of, size_of_block
-from .merge import opened
 from .records import Member
 from .streams import Stream
+from .target_folder import opened
 
 _CAPABILITY = "security.capability"
 _PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -3,16 +3,14 @@
 """Merge a staged tree into a folder that is not empty.
 
 A check of the target beforehand is not enough: in a folder with the sticky bit other users can make entries, and exchange
-their own, at any time. So each folder of the target is opened below its open parent, never through a link, is checked when it
-is open, and every operation in it uses its descriptor. The staged tree is in a folder that only this user can enter, so
-there paths are safe.
+their own, at any time. So its folders are used as `target_folder` says. The staged tree is in a folder that only this user can
+enter, so there paths are safe.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,36 +18,23 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..repository.errors import ArchiveError
-from ..system import process, trust
+from ..system import trust
 from ..system.file_names import shown
-from ..system.removal import make_writable
+from .moving import move
+from .target_folder import (
+    MEANWHILE,
+    MERGED_DEPTH,
+    STAGING_PREFIX,
+    Folder,
+    enter,
+    let_owner_in,
+    not_safe,
+    open_folder,
+    opened,
+    set_attributes,
+)
 from .tree_comparison import attributes, same_file
 from .written import LISTED_AT_MOST, Placed
-
-STAGING_PREFIX = ".freezer-restore-"
-#: The most levels of a tree that can be merged: each level takes an open folder and a frame of Python's stack.
-MERGED_DEPTH = 200
-# This needs no right to read: folders are entered, not listed.
-_ENTRY_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_MEANWHILE = "It was replaced during the restore"
-
-
-def opened(descriptor: int) -> str:
-    """A path to the object that a descriptor has open, for calls that take no descriptor."""
-    return f"/proc/self/fd/{descriptor}"
-
-
-def not_safe(target: str, obstacle: str) -> ArchiveError:
-    """The error for a target that is refused before anything is written."""
-    return ArchiveError(
-        f"Nothing was restored into {shown(target)}: {obstacle}, so another user could redirect files "
-        f"during the restore. {_what_is_safe()}"
-    )
-
-
-def _what_is_safe() -> str:
-    owner = "root" if os.geteuid() == 0 else "this user"
-    return f"Restore into a new folder that only {owner} may write to, and move it to its place afterwards."
 
 
 def conflicts(staged: str, target: str, depth: int = 0) -> Iterator[str]:
@@ -77,29 +62,6 @@ def conflicts(staged: str, target: str, depth: int = 0) -> Iterator[str]:
             yield from conflicts(here, there, depth + 1)
         else:
             yield there
-
-
-@dataclass(frozen=True)
-class Folder:
-    """An open folder of the target."""
-
-    descriptor: int
-    #: The names from the top to this folder, and its path for messages.
-    names: tuple[str, ...]
-    path: str
-    #: Whether other users may make entries in it, and exchange their own.
-    shared: bool
-
-    def entry(self, name: str) -> str:
-        """A path to an entry, for calls that take no descriptor and follow no links."""
-        return f"{opened(self.descriptor)}/{name}"
-
-    def look(self, name: str) -> os.stat_result | None:
-        """The present status of an entry."""
-        try:
-            return os.stat(name, dir_fd=self.descriptor, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
 
 
 @dataclass
@@ -145,7 +107,7 @@ class Merge:
             self.at = one.folder.path
             with self._again(one.folder) as folder:
                 if _inode(os.fstat(folder.descriptor)) != one.inode:
-                    raise OSError(errno.EAGAIN, _MEANWHILE, folder.path)
+                    raise OSError(errno.EAGAIN, MEANWHILE, folder.path)
                 set_attributes(opened(folder.descriptor), folder.path, one.present, one.found, one.wanted, self._placed)
 
     def _folder(self, staged: str, target: Folder) -> None:
@@ -250,7 +212,7 @@ class Merge:
                     follow_symlinks=False,
                 )
             return
-        copied = _move(here, target, name)
+        copied = move(here, target, name)
         if linked is not None:
             others = target.shared and not trust.is_own(linked)
             self._kept[_inode(linked)] = None if others else (target, name)
@@ -306,148 +268,3 @@ class Merge:
 
 def _inode(found: os.stat_result) -> tuple[int, int]:
     return found.st_dev, found.st_ino
-
-
-@contextmanager
-def enter(above: Folder, name: str) -> Iterator[Folder]:
-    """Open a folder below an open one. Raises OSError, and ArchiveError if others may exchange entries in it."""
-    path = os.path.join(above.path, name)
-    if len(above.names) >= MERGED_DEPTH:
-        raise OSError(errno.ELOOP, "It is too deep for a restore over existing files", path)
-    try:
-        descriptor = os.open(name, _ENTRY_FLAGS | os.O_DIRECTORY, dir_fd=above.descriptor)
-    except (NotADirectoryError, FileNotFoundError):
-        raise OSError(errno.EAGAIN, _MEANWHILE, path) from None
-    try:
-        found = os.fstat(descriptor)
-        obstacle = trust.others_may_exchange(path, found, opened(descriptor))
-        if obstacle is not None:
-            raise ArchiveError(
-                f"The restore stopped at {shown(path)}: {obstacle}, so another user could redirect files. "
-                f"Files restored so far stay. {_what_is_safe()}"
-            )
-        shared = trust.others_may_change(path, found, opened(descriptor)) is not None
-        yield Folder(descriptor, (*above.names, name), path, shared)
-    finally:
-        os.close(descriptor)
-
-
-def set_attributes(
-    target: int | str,
-    name: str,
-    present: dict[str, bytes],
-    found: os.stat_result,
-    wanted: dict[str, bytes],
-    placed: Placed,
-) -> None:
-    """Copy owner, mode, attributes and time to an open folder, through its descriptor or a path to that."""
-    try:
-        if os.geteuid() == 0:
-            os.chown(target, found.st_uid, found.st_gid)
-        os.chmod(target, stat.S_IMODE(found.st_mode))
-        for key in present.keys() - wanted.keys():
-            os.removexattr(target, key)
-        for key, value in wanted.items():
-            if present.get(key) != value:
-                os.setxattr(target, key, value)
-        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
-    except OSError as problem:
-        if problem.errno not in (errno.EPERM, errno.EACCES, errno.ENOTSUP):
-            raise
-        placed.not_restored.append({"path": shown(name), "message": f"Cannot set attributes: {problem.strerror}"})
-
-
-def let_owner_in(folder: str) -> None:
-    """Give this user access to a folder of this user's; the path must not have a link of others."""
-    mode = stat.S_IMODE(os.stat(folder).st_mode)
-    if os.geteuid() != 0 and mode & stat.S_IRWXU != stat.S_IRWXU:
-        try:
-            os.chmod(folder, mode | stat.S_IRWXU)
-        except PermissionError:
-            pass  # another user's folder: later errors in it are reported
-
-
-@contextmanager
-def open_folder(folder: str) -> Iterator[os.stat_result]:
-    """Let the owner move entries out of a staged folder, and restore its mode and time afterwards."""
-    found = os.lstat(folder)
-    let_owner_in(folder)
-    yield found
-    os.chmod(folder, stat.S_IMODE(found.st_mode))
-    os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
-
-
-def _move(source: str, target: Folder, name: str) -> bool:
-    """Rename over any file in an open folder; across file systems copy beside it first. True if it was copied."""
-    try:
-        _rename(source, target.descriptor, name)
-    except OSError as problem:
-        if problem.errno != errno.EXDEV:
-            raise
-        _copy_over(source, target, name)
-        return True
-    return False
-
-
-def _rename(source: str, target: int, name: str) -> None:
-    mode = os.lstat(source).st_mode
-    if os.geteuid() == 0 or not stat.S_ISDIR(mode) or mode & stat.S_IWUSR:
-        os.rename(source, name, dst_dir_fd=target)
-        return
-    # Moving a folder writes its own "..", so its owner has to be let in.
-    folder = os.open(source, _ENTRY_FLAGS)
-    try:
-        os.chmod(opened(folder), stat.S_IMODE(mode) | stat.S_IRWXU)
-        try:
-            os.rename(source, name, dst_dir_fd=target)
-        finally:
-            os.chmod(opened(folder), stat.S_IMODE(mode))
-    finally:
-        os.close(folder)
-
-
-def _copy_over(source: str, target: Folder, name: str) -> None:
-    """Copy to another file system, completely or not at all."""
-    # In a private folder: the copy may belong to another user, who must not access it before it is complete.
-    beside = f"{STAGING_PREFIX}{secrets.token_hex(4)}"
-    os.mkdir(beside, 0o700, dir_fd=target.descriptor)
-    try:
-        descriptor = os.open(beside, _ENTRY_FLAGS | os.O_DIRECTORY, dir_fd=target.descriptor)
-        try:
-            if not trust.is_own(os.fstat(descriptor)):
-                raise OSError(errno.EAGAIN, _MEANWHILE)
-            folder = opened(descriptor)
-            try:
-                _copy(source, folder, os.path.join(target.path, name))
-                _rename(f"{folder}/copy", target.descriptor, name)
-            finally:
-                _clear(folder)
-        finally:
-            os.close(descriptor)
-    finally:
-        os.rmdir(beside, dir_fd=target.descriptor)
-
-
-def _copy(source: str, folder: str, path: str) -> None:
-    """Copy to the name "copy" in a folder."""
-    mode = os.lstat(source).st_mode
-    if stat.S_ISDIR(mode):
-        let_owner_in(source)
-    copy = ["cp", "--archive", "--sparse=always", "--no-target-directory", "--", source, "copy"]
-    done = process.run(copy, cwd=folder)
-    if done.status != 0:
-        raise ArchiveError(f"{shown(path)} cannot be copied to its file system: {done.first_words}.")
-    if stat.S_ISDIR(mode):
-        os.chmod(f"{folder}/copy", stat.S_IMODE(mode))
-
-
-def _clear(folder: str) -> None:
-    """Remove the leftovers of a failed copy."""
-    copied = f"{folder}/copy"
-    if os.path.lexists(copied):
-        if stat.S_ISDIR(os.lstat(copied).st_mode):
-            let_owner_in(copied)
-            make_writable(copied)
-        done = process.run(["rm", "-rf", "--", "copy"], cwd=folder)
-        if done.status != 0:
-            raise ArchiveError(f"A temporary copy of the restore cannot be removed: {done.first_words}.")

@@ -17,7 +17,7 @@ from ..errors import OptionError
 from ..repository.errors import ArchiveError
 from ..system import trust
 from ..system.file_names import shown
-from .merge import Folder, enter, let_owner_in, opened
+from .target_folder import Folder, enter, let_owner_in, opened
 from .written import LISTED_AT_MOST, Placed
 
 #: Something else is in a folder, or mounted on it, or it is none any more.

@@ -22,7 +22,8 @@ from ..system import trust
 from ..system.file_names import shown
 from ..system.removal import remove_tree
 from ..system.undo import on_failure
-from .merge import STAGING_PREFIX, Folder, Keep, Merge, conflicts, let_owner_in, not_safe, open_folder, set_attributes
+from .merge import Keep, Merge, conflicts
+from .target_folder import STAGING_PREFIX, Folder, let_owner_in, not_safe, open_folder, set_attributes
 from .tree_comparison import attributes
 from .written import Placed
 

@@ -15,11 +15,11 @@ from ...archive import chain as chains
 from ...archive import restore_target, tree_comparison
 from ...archive.extract import Extracted, check_side_objects
 from ...archive.in_place import InPlace, Narrowing
-from ...archive.merge import STAGING_PREFIX, Folder
 from ...archive.removing import Undo, remove
 from ...archive.salvage import Salvage
 from ...archive.sealed import Sealing
 from ...archive.selection import Selection
+from ...archive.target_folder import STAGING_PREFIX, Folder
 from ...archive.written import LISTED_AT_MOST, Placed
 from ...progress import Progress
 from ...repository.backup_set import StoredBackup
