@@ -31,6 +31,7 @@ from .member_stream import FoundMember
 #: The files of which blocks are kept, unless told otherwise, in bytes.
 LEAST_BYTES = 64 << 20
 _ZEROS = bytes(BLOCK_BYTES)
+_ENTRIES_AT_ONCE = 1 << 14
 _SPARSE = (b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize")
 
 
@@ -236,8 +237,20 @@ class _Blocks:
             missing = offset - here
             if missing <= 0:
                 return
+            if not self._block and missing >= BLOCK_BYTES:
+                self._skip(missing // BLOCK_BYTES)
+                continue
             self._block += _ZEROS[: min(missing, BLOCK_BYTES - len(self._block))]
             self._flush_full()
+
+    def _skip(self, blocks: int) -> None:
+        """Whole blocks of a hole, of which a file may have millions."""
+        entry = b"".join(_packed([ZERO]))
+        rest = min(blocks, self._count - self._next)
+        self._next += blocks
+        while rest > 0:
+            self._maps.write(entry * min(rest, _ENTRIES_AT_ONCE))
+            rest -= _ENTRIES_AT_ONCE
 
     def _flush_full(self) -> None:
         if len(self._block) == BLOCK_BYTES:
