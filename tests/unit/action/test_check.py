@@ -83,6 +83,11 @@ UNKNOWN = [
     ({"mode": "mysql"}, "snapshot is not given, so the node has to say it, or the agent refuses this (in"),
     ({"container": ""}, "container is not given, so the node has to say it, or the agent refuses this (in"),
     ({"backup_name": None}, "backup_name is not given, so the node has to say it, or the agent refuses this (in"),
+    ({"action": "list", "backup_name": None}, "backup_name is not given, so the node has to say it, or the agent refuses this (in"),
+    ({"action": "find"}, "include is not given, so the node has to say it, or the agent refuses this (in"),
+    ({"action": "history"}, "path is not given, so the node has to say it, or the agent refuses this (in"),
+    ({"action": "restore", "restore_abs_path": "/x", "path_to_backup": None, "salvage": True, "delete": True},
+     "refuses this: salvage cannot be combined with delete"),
 ]  # fmt: skip
 
 

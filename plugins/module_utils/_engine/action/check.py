@@ -140,7 +140,9 @@ def _about_the_whole(what: str, known: Mapping[str, Any], names: Mapping[str, An
         return [f"The agent of a node refuses this in a job: {INIT_IS_THE_NODES} (in {place})."]
     # Without a storage it is the node's, as Freezer's documents have it; without a name nothing is found again.
     missing = list(options.lacking(what))
-    if what in ("backup", "restore", "verify", "admin") and not {"backup_name", *_OF_CLOUDS} & set(names):
+    if what in ("backup", "restore", "verify", "list", "diff", "admin") and not {"backup_name", *_OF_CLOUDS} & set(
+        names
+    ):
         missing.append("backup_name")
     return [
         f"{name} is not given, so the node has to say it, or the agent refuses this (in {place})." for name in missing

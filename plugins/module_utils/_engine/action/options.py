@@ -237,6 +237,10 @@ class Options:
             found["snapshot"] = (
                 f"The mode {self.mode} quiesces the database only for as long as a snapshot takes; set snapshot."
             )
+        if work == "find" and not self.include:
+            found["include"] = "include is missing: say what to find, such as '*.conf' or /etc/hosts."
+        if work == "history" and not self.path:
+            found["path"] = "path is missing: say which file or folder to follow through the backups."
         return found
 
     def locations(self, environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:

@@ -83,6 +83,8 @@ def read_contents(action: Mapping[str, Any], what: str, show: Show | None = None
 
         def work(files: Files, _progress: Progress, _dry_run: bool) -> dict[str, Any]:
             files.options.refuse_for(what)
+            for sentence in files.options.lacking(what).values():
+                raise OptionError(sentence)
             about = works[what](files, entries)
             problems = about.pop("not_read", [])
             return {
@@ -147,8 +149,6 @@ def _need_path(given: str, backup: StoredBackup) -> bytes:
 
 def _find(files: Files, entries: _Entries) -> dict[str, Any]:
     options = files.options
-    if not options.include:
-        raise OptionError("include is missing: say what to find, such as '*.conf' or /etc/hosts.")
 
     def search(one: SearchedSet) -> None:
         wanted = patterns(options.include, with_details(one.storage, one.chains[-1][-1], files.sealing))
@@ -162,7 +162,7 @@ def _find(files: Files, entries: _Entries) -> dict[str, Any]:
 
 
 def _history(files: Files, entries: _Entries) -> dict[str, Any]:
-    given = files.options.need("path", "say which file or folder to follow through the backups")
+    given = str(files.options.path)
 
     def search(one: SearchedSet) -> None:
         path = path_in(given, with_details(one.storage, one.chains[-1][-1], files.sealing))
