@@ -144,13 +144,19 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin) or V(exec).'
+        V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
         matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
         and a folder.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [backup]
+  allow_keys_in_source:
+    description:
+      - Back up also if O(encrypt_pass_file) or O(signing_key) lies in what is backed up.
+      - A key that is only in the backup that it opens is lost, and one in a backup that is not encrypted is everyone's.
+    type: bool
+    default: false
   always_level:
     description:
       - Once this level is reached, every backup has it, each on the newest backup of the level below.
@@ -193,10 +199,29 @@ options:
     default: none
   encrypt_pass_file:
     description:
-      - The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.
+      - The file whose first line is the passphrase of encrypted backups, also of those by the agent of OpenStack's
+        Freezer.
       - Only root and the user who runs this may be able to read or write it.
-      - Backups of this release are not encrypted, and a backup with this option is refused.
     type: path
+  encryption:
+    description:
+      - 'How new backups are encrypted: V(age) as files of C(age) for a key pair of the set, V(aes-256-cfb) as files of
+        C(openssl enc).'
+      - The default is V(age) with O(encrypt_pass_file) or O(encryption_recipients), else V(none).
+      - V(aes-256-cfb) needs the passphrase of O(encrypt_pass_file) for each backup. With V(age) the host keeps the
+        public half of the pair, and the container has the secret half, encrypted for the passphrase and for
+        O(encryption_recipients).
+      - It needs the Python library C(cryptography).
+    type: str
+    choices: [age, aes-256-cfb, none]
+  encryption_recipients:
+    description:
+      - 'Public keys whose owners can open the backups: C(age1...) of C(age-keygen), or a line C(ssh-ed25519 ...) or
+        C(ssh-rsa ...).'
+      - They count when the key pair of a set is made, with its first encrypted backup; later C(freezer-agent --action
+        key) changes who can open it.
+    type: list
+    elements: str
   exclude:
     description:
       - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
@@ -326,6 +351,15 @@ options:
       - Make a full backup so many days after the last full one.
     type: float
     aliases: [restart_always_backup]
+  signing_key:
+    description:
+      - The private key of SSH (C(ssh-ed25519)) that new backups are signed with, or V(none).
+      - The default is a key that is made in the state folder of the host, C(/var/lib/freezer-backup/signing_key).
+      - The path has to be absolute. C(ssh-keygen -Y verify) checks the signatures, with the namespace
+        C(freezer-backup).
+      - With V(none), and where C(cryptography) is not installed, a passphrase stands in for the key if there is one. It
+        always does with O(encryption=aes-256-cfb).
+    type: str
   snapshot:
     description:
       - Read a snapshot of the LVM volume that the path is on, and remove it afterwards.
@@ -374,7 +408,7 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin) or V(exec).'
+        V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(include) matches in all of them,
         V(history) one path in each of them, and V(diff) what changed between two, or a backup and a folder.
       - The module accepts the action that it carries out, because documents have it.
@@ -405,9 +439,9 @@ options:
     default: false
   encrypt_pass_file:
     description:
-      - The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.
+      - The file whose first line is the passphrase of encrypted backups, also of those by the agent of OpenStack's
+        Freezer.
       - Only root and the user who runs this may be able to read or write it.
-      - Backups of this release are not encrypted, and a backup with this option is refused.
     type: path
   exclude:
     description:
@@ -415,6 +449,11 @@ options:
       - A restore, and a list of what is in a backup, leave out what matches.
     type: list
     elements: str
+  identity_file:
+    description:
+      - 'The file with a secret key that opens encrypted backups: one of C(age-keygen), or a private key of SSH.'
+      - Only root and the user who runs this may be able to read or write it.
+    type: path
   include:
     description:
       - Restore, list or find only what matches this pattern, with all that is below it.
@@ -510,6 +549,13 @@ options:
         description:
           - As O(osrc), for this storage alone.
         type: path
+  trusted_signers:
+    description:
+      - The file with the keys that are believed, in the form of C(allowed_signers) of OpenSSH; the name of a line is
+        that of the host.
+      - With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote
+        them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.
+    type: path
   undo_folder:
     description:
       - A new folder on the same file system that gets what is replaced and removed, below the names that it had.
@@ -522,7 +568,7 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin) or V(exec).'
+        V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
         matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
         and a folder.
@@ -571,9 +617,14 @@ options:
     type: path
   encrypt_pass_file:
     description:
-      - The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.
+      - The file whose first line is the passphrase of encrypted backups, also of those by the agent of OpenStack's
+        Freezer.
       - Only root and the user who runs this may be able to read or write it.
-      - Backups of this release are not encrypted, and a backup with this option is refused.
+    type: path
+  identity_file:
+    description:
+      - 'The file with a secret key that opens encrypted backups: one of C(age-keygen), or a private key of SSH.'
+      - Only root and the user who runs this may be able to read or write it.
     type: path
   mode:
     description:
@@ -619,6 +670,13 @@ options:
         description:
           - As O(osrc), for this storage alone.
         type: path
+  trusted_signers:
+    description:
+      - The file with the keys that are believed, in the form of C(allowed_signers) of OpenSSH; the name of a line is
+        that of the host.
+      - With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote
+        them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.
+    type: path
 """
 
     PRUNE = r"""
@@ -626,7 +684,7 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin) or V(exec).'
+        V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
         matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
         and a folder.

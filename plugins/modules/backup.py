@@ -23,6 +23,7 @@ author:
 requirements:
   - GNU tar 1.27 or later
   - zstandard (Python) or zstd, for O(compression=zstd)
+  - cryptography (Python), for O(encryption), and for the signature of the host
   - root and lvm2 for O(snapshot=lvm), and btrfs-progs where the file system is btrfs
   - mariadb or mysql, psql, or PyMongo or mongosh, for O(mode) other than V(fs)
 extends_documentation_fragment:
@@ -55,6 +56,15 @@ EXAMPLES = r"""
     storage: local
     container: /srv/backups
     max_level: 6
+
+- name: Back up, encrypted for the key of an administrator, who alone can restore
+  freezer.backup.backup:
+    path_to_backup: /srv/app
+    backup_name: app
+    storage: local
+    container: /srv/backups
+    encryption_recipients:
+      - age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
 
 - name: Back up to two folders at once, at most one backup in twelve hours
   freezer.backup.backup:
@@ -233,6 +243,32 @@ compression:
   returned: when a backup of files was made
   type: str
   sample: zstd
+encrypted:
+  description: Whether the backup is encrypted.
+  returned: when a backup of files was made
+  type: bool
+  sample: true
+encryption:
+  description: How it is encrypted, V(age), V(aes-256-cfb) or V(none).
+  returned: when a backup of files was made
+  type: str
+  sample: age
+key_id:
+  description: The id of the key pair that it is encrypted for, V(null) without one.
+  returned: when a backup of files was made
+  type: str
+  sample: d5190978f6334e06e5dfb213c1c7a7dd
+signed_by:
+  description:
+    - Who signs the backup, the fingerprint of the key or V(passphrase); V(null) for a backup that is not signed.
+  returned: when a backup of files was made
+  type: str
+  sample: SHA256:4ReLiePEy9my4xN5yXq3u4cnActYRirwIPCmADzC/Ag
+signed_by_reason:
+  description: Why that is V(null), if it is.
+  returned: when a backup of files was made
+  type: str
+  sample: null
 consistency:
   description:
     - What was consistent. V(crash) is nothing; V(fs) is the file system, in a snapshot; V(app) is the application as well.

@@ -26,6 +26,7 @@ author:
 requirements:
   - GNU tar 1.27 or later
   - zstandard (Python) or zstd, for backups that were compressed with zstd
+  - cryptography (Python), for encrypted backups and for O(trusted_signers)
 extends_documentation_fragment:
   - freezer.backup._action
   - freezer.backup._action.restore
@@ -172,6 +173,32 @@ container:
   returned: success
   type: str
   sample: /srv/backups
+encrypted:
+  description: Whether the backup is encrypted.
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: bool
+  sample: true
+encryption:
+  description: How it is encrypted, V(age), V(aes-256-cfb) or V(none).
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: str
+  sample: age
+key_id:
+  description: The id of the key pair that it is encrypted for, V(null) without one.
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: str
+  sample: d5190978f6334e06e5dfb213c1c7a7dd
+signed_by:
+  description:
+    - Who has signed the backup, the fingerprint of a key that is believed or V(passphrase); V(null) if that was not checked.
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: str
+  sample: SHA256:4ReLiePEy9my4xN5yXq3u4cnActYRirwIPCmADzC/Ag
+signed_by_reason:
+  description: Why that is V(null), if it is.
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: str
+  sample: null
 restored_server:
   description: The name of the new server.
   returned: with O(nova_inst_id)

@@ -19,6 +19,7 @@ author:
 requirements:
   - GNU tar 1.27 or later
   - zstandard (Python) or zstd, for backups that were compressed with zstd
+  - cryptography (Python), for encrypted backups and for O(trusted_signers)
 extends_documentation_fragment:
   - freezer.backup._action
   - freezer.backup._action.verify
@@ -113,6 +114,32 @@ container:
   returned: success
   type: str
   sample: /srv/backups
+encrypted:
+  description: Whether the backup is encrypted.
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: bool
+  sample: true
+encryption:
+  description: How it is encrypted, V(age), V(aes-256-cfb) or V(none).
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: str
+  sample: age
+key_id:
+  description: The id of the key pair that it is encrypted for, V(null) without one.
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: str
+  sample: d5190978f6334e06e5dfb213c1c7a7dd
+signed_by:
+  description:
+    - Who has signed the backup, the fingerprint of a key that is believed or V(passphrase); V(null) if that was not checked.
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: str
+  sample: SHA256:4ReLiePEy9my4xN5yXq3u4cnActYRirwIPCmADzC/Ag
+signed_by_reason:
+  description: Why that is V(null), if it is.
+  returned: for files, unless the agent of OpenStack's Freezer made the backup
+  type: str
+  sample: null
 check:
   description: The check that was made.
   returned: success
@@ -124,8 +151,10 @@ format:
   type: str
   sample: freezer
 remarks:
-  description: What could not be proven of a backup that the agent of OpenStack's Freezer has made.
-  returned: for such a backup
+  description:
+    - What could not be proven of a backup that the agent of OpenStack's Freezer has made, and what is missing or was replaced of what
+      this host has written.
+  returned: if there are any
   type: list
   elements: str
   sample: []

@@ -324,8 +324,6 @@ WAITING = [
     (STORAGES, "freezer-agent --config /home/user/job1.ini", LIMITED, "storage has to be one of local, swift"),
     (STORAGES, "$ freezer-agent --config /home/user/job2.ini --upload-limit 1k", UNLIMITED, "--upload-limit"),
     (STORAGES, "freezer-agent --config /tmp/freezer_job_x21aj29", UNLIMITED, "storage has to be one of local, swift"),
-    (ARCHIVE, "freezer-agent --stdin", BACKUP_ACTION, "encrypt_pass_file"),
-    (ARCHIVE, "freezerc -F /etc -N etc --encrypt-pass-file private_key_file", None, "--encrypt-pass-file"),
     (ARCHIVE, "freezerc -F /etc -N etc --compression zlib", None, "--compression has to be one of zstd, gzip, none"),
     (ARCHIVE, "freezerc -F /etc -N etc --compression bzip2", None, "--compression has to be one of zstd, gzip, none"),
     (ARCHIVE, "freezerc -F /etc -N etc --compression xz", None, "--compression has to be one of zstd, gzip, none"),
@@ -407,9 +405,10 @@ def test_a_command_asks_for_what_the_readme_says(command, action, asked, places)
     ("document", "action", "asked", "places"),
     [
         (
-            {key: value for key, value in BACKUP_ACTION.items() if key != "encrypt_pass_file"},
+            BACKUP_ACTION,
             "backup",
             {
+                "encrypt_pass_file": "private_key_file",
                 "path_to_backup": "/home/tylerdurden/project_mayhem",
                 "backup_name": "project_mayhem_backup",
                 "max_level": 6,

@@ -13,7 +13,11 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action import options, spec, values
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import ALL_MEDIA
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS, EXEC_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
+    ACTIONS,
+    EXEC_KEYS,
+    OWN_ACTIONS,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.http.connection import TIMEOUT_SECONDS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.lvm.snapshots import DEFAULT_SIZE
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import flags
@@ -62,7 +66,7 @@ def test_the_options_are_those_of_the_table():
 @pytest.mark.parametrize("row", list(spec.rows()), ids=lambda row: row.name)
 def test_a_row_names_actions_and_media_that_there_are(row):
     assert row.verbs
-    assert set(row.verbs) <= set(ACTIONS)
+    assert set(row.verbs) <= {*ACTIONS, *OWN_ACTIONS}
     assert row.media
     assert set(row.media) <= set(ALL_MEDIA)
     assert not row.names or tuple(row.media) == (row.names,)

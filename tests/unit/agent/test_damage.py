@@ -18,6 +18,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.errors impo
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import parse_manifest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.public_manifest import parse_public
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.stored_set import SIGNATURE_NAME
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified import LEAVES_NAME
 from ansible_collections.freezer.backup.tests.support.guards import no_hang
 from ansible_collections.freezer.backup.tests.support.hostile_archives import archive, folder, member
@@ -37,8 +38,8 @@ NEEDED_TO_RESTORE = {
     1: ("data.", "manifest.json"),
     2: ("manifest.json", "catalogue", "frames", "details.json"),
 }
-#: What is no part of a backup, or can be made anew from the rest.
-SPARE = (".lock", ".freezer-backup", LEAVES_NAME)
+#: What is no part of a backup, or can be made anew from the rest; signatures have tests of their own.
+SPARE = (".lock", ".freezer-backup", LEAVES_NAME, SIGNATURE_NAME)
 
 
 @pytest.fixture(scope="module", params=["zstd", "gzip", "none", "version 1"])

@@ -25,7 +25,7 @@ from ansible_collections.freezer.backup.tests.support.stored_streams import Stor
 
 def _for_key_pair():
     identity = X25519Identity.generate()
-    return ForKeyPair(identity.recipient, identity)
+    return ForKeyPair(identity.recipient, [identity])
 
 
 SEALINGS = {"age": _for_key_pair, "aes-256-cfb": lambda: WithPassphrase(Passphrase(b"correct horse"))}
@@ -80,11 +80,11 @@ def test_a_sealed_stream_comes_back_whole_and_in_parts(container, kind, size):
 def test_a_sealed_stream_is_not_opened_without_the_secret_half_or_with_another_one(container):
     ours, other = X25519Identity.generate(), X25519Identity.generate()
     backup = StoredStream(container, b"secret" * 1000, sealing=ForKeyPair(ours.recipient))
-    for sealing in (ForKeyPair(ours.recipient), ForKeyPair(other.recipient, other)):
+    for sealing in (ForKeyPair(ours.recipient), ForKeyPair(other.recipient, [other])):
         backup.sealing = sealing
         with pytest.raises(SealingError, match="key"):
             backup.read()
-    backup.sealing = ForKeyPair(ours.recipient, ours)
+    backup.sealing = ForKeyPair(ours.recipient, [ours])
     assert backup.read() == b"secret" * 1000
 
 

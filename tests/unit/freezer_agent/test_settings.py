@@ -167,12 +167,46 @@ def test_where_snapshots_are_mounted_can_be_said_below_our_folder_and_by_the_nod
         assert read.warnings == ()
 
 
-def test_a_cloud_that_is_typed_takes_the_place_of_the_openrc_file_of_a_file(settings):
-    file = "[default]\nosrc = /root/openrc\nrestore_from_date = 2026-11-22\n"
-    assert settings("--cloud home --backup-id abcd", file).options == {"cloud": "home", "backup_id": "abcd"}
-    assert settings("", file, {"cloud": ""}).options["osrc"] == "/root/openrc"
-    with pytest.raises(OptionError, match="^osrc cannot be combined with cloud"):
-        parse_options(settings("--cloud home --osrc /root/openrc").options)
+@pytest.mark.parametrize(
+    "of_node", ["encryption = age", "encrypt_pass_file = /root/pass", "encryption_recipients = age1a"]
+)
+def test_a_document_does_not_weaken_what_the_node_encrypts_for(settings, of_node):
+    document = {
+        "path_to_backup": "/srv",
+        "encryption": "none",
+        "encrypt-pass-file": "/etc/known",
+        "encryption_recipients": ["age1thief"],
+    }
+    read = settings("", f"[default]\n{of_node}\n", document)
+    name, _equals, value = of_node.partition(" = ")
+    assert {key: read.options.get(key) for key in ("encryption", "encrypt_pass_file", "encryption_recipients")} == {
+        "encryption": None,
+        "encrypt_pass_file": None,
+        "encryption_recipients": None,
+        name: value,
+    }
+    assert [warning.partition(" ")[0] for warning in read.warnings] == [
+        "encrypt_pass_file",
+        "encryption",
+        "encryption_recipients",
+    ]
+    assert "this node says what its backups are encrypted for" in read.warnings[0]
+    assert "thief" not in str(read)
+    alone = settings(document=document)
+    assert (alone.options["encrypt_pass_file"], alone.warnings) == ("/etc/known", ())
+
+
+def test_a_document_names_no_key_that_signs_opens_or_is_believed(settings):
+    keys = ("identity_file", "signing_key", "trusted_signers", "allow_keys_in_source", "new_pass_file")
+    read = settings("--trusted-signers /etc/signers", None, {"path_to_backup": "/srv", **dict.fromkeys(keys, "/tmp/x")})
+    assert read.options == {"path_to_backup": "/srv", "trusted_signers": "/etc/signers"}
+    assert len(read.warnings) == len(keys)
+
+
+def test_keys_are_changed_at_a_command_line_only(settings):
+    assert settings("--action key --key add -N etc").options == {"key": "add", "backup_name": "etc"}
+    with pytest.raises(UsageError, match="An action key is done by the command line alone, so nothing was done"):
+        settings(document={"action": "key", "backup_name": "etc"})
 
 
 def test_a_spelling_does_not_decide_who_wins(settings):
@@ -295,7 +329,7 @@ def test_what_is_to_go_can_be_said_with_upstreams_names(settings):
 def test_an_action_that_is_none_is_refused(settings):
     with pytest.raises(
         UsageError,
-        match=r"^There is no action 'copy'; use backup, restore, verify, info, list, find, history, diff, admin and exec\.$",
+        match=r"^There is no action 'copy'; use backup, restore, verify, info, list, find, history, diff, admin, exec and key\.$",
     ):
         settings("--action copy")
 

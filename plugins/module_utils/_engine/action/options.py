@@ -52,6 +52,9 @@ _ACCESS = ("cloud", "osrc")
 #: An environment that has credentials, for a check of locations that does not depend on where it is made.
 _SOME_CLOUD = {"OS_CLOUD": "of the node"}
 
+#: What public keys begin with that backups can be encrypted for.
+_PUBLIC_KEYS = ("age1", "ssh-ed25519 ", "ssh-rsa ")
+
 #: Keys that say what a backup reads, and that a restore must not be given.
 ONLY_OF_BACKUPS = ("path_to_backup",)
 
@@ -63,6 +66,7 @@ class Options:
     The defaults are those of the table, which a test compares.
     """
 
+    allow_keys_in_source: bool = False
     always_level: int | None = None
     backup_id: str | None = None
     backup_media: str = "fs"
@@ -85,9 +89,13 @@ class Options:
     dereference_symlink: str = "none"
     dry_run: bool = False
     encrypt_pass_file: str | None = None
+    #: None: age if there is a key.
+    encryption: str | None = None
+    encryption_recipients: list[str] = field(default_factory=list)
     engine_name: str = "tar"
     exclude: list[str] = field(default_factory=list)
     hostname: str | None = None
+    identity_file: str | None = None
     include: list[str] = field(default_factory=list)
     incremental: bool = True
     init: bool = False
@@ -97,6 +105,7 @@ class Options:
     keep_monthly: int | None = None
     keep_weekly: int | None = None
     keep_yearly: int | None = None
+    key: str = "list"
     lvm_auto_snap: str | None = None
     lvm_dirmount: str | None = None
     lvm_snapname: str | None = None
@@ -111,6 +120,7 @@ class Options:
     mode: str = "fs"
     mongodb_conf: str | None = None
     mysql_conf: str | None = None
+    new_pass_file: str | None = None
     no_incremental: bool = False
     nova_inst_id: str | None = None
     nova_inst_name: str | None = None
@@ -132,12 +142,15 @@ class Options:
     restore_from_date: float | None = None
     salvage: bool = False
     since_backup_id: str | None = None
+    #: None: the one of the state folder; "none": no key.
+    signing_key: str | None = None
     snapshot: str = ""
     storage: str | None = None
     storages: list[dict[str, Any]] = field(default_factory=list)
     sync: bool = False
     #: Seconds that a cloud may be silent.
     timeout: float | None = None
+    trusted_signers: str | None = None
     undo_folder: str | None = None
 
     @property
@@ -149,6 +162,13 @@ class Options:
     def wants_snapshot(self) -> bool:
         """Whether a snapshot is to be read: upstream's older documents name a volume or a path and say no more."""
         return bool(self.snapshot or self.lvm_srcvol or self.lvm_auto_snap)
+
+    @property
+    def sealed_with(self) -> str | None:
+        """The method that a new backup is encrypted with; None for none."""
+        if self.encryption is None and (self.encrypt_pass_file or self.encryption_recipients):
+            return "age"
+        return None if self.encryption in (None, "none") else self.encryption
 
     def need(self, name: str, why: str) -> str:
         """The value of a text option. Raises OptionError if it is not given."""
@@ -175,12 +195,22 @@ class Options:
             if self.salvage and getattr(self, name):
                 raise OptionError(f"salvage cannot be combined with {name}; remove one of them.")
 
-    def refuse_encryption(self) -> None:
-        """Raise OptionError if a backup is to be encrypted: what was meant to be sealed must not be written in the clear."""
-        if self.encrypt_pass_file:
+    def refuse_keys(self) -> None:
+        """Raise OptionError for keys that do not go together, or are none. No message repeats one: it may be a secret."""
+        if self.encryption_recipients and self.encryption == "aes-256-cfb":
             raise OptionError(
-                "encrypt_pass_file asks for an encrypted backup, and this release writes none: it opens those of the agent "
-                "of OpenStack's Freezer. Nothing was done."
+                "encryption_recipients cannot be combined with encryption aes-256-cfb, which knows a passphrase only; use age, or "
+                "leave the recipients out. Nothing was done."
+            )
+        for number, text in enumerate(self.encryption_recipients, 1):
+            if not text.strip().startswith(_PUBLIC_KEYS):
+                raise OptionError(
+                    f"encryption_recipients has no public key in place {number}: it takes age1... of age-keygen -y, ssh-ed25519 ... "
+                    "or ssh-rsa ..., and never a secret key. Nothing was done."
+                )
+        if self.signing_key not in (None, "none") and not os.path.isabs(str(self.signing_key)):
+            raise OptionError(
+                "signing_key has to be the absolute path of a private key of SSH, or none. Nothing was done."
             )
 
     def refuse_level(self) -> None:
@@ -217,7 +247,7 @@ class Options:
         if work in ("backup", "restore"):
             self.refuse_retention(work)
         if work == "backup":
-            self.refuse_encryption()
+            self.refuse_keys()
             self.refuse_level()
             self.refuse_deadline()
         if work == "restore":
@@ -241,6 +271,14 @@ class Options:
             found["include"] = "include is missing: say what to find, such as '*.conf' or /etc/hosts."
         if work == "history" and not self.path:
             found["path"] = "path is missing: say which file or folder to follow through the backups."
+        if work == "backup" and self.sealed_with and not self.encrypt_pass_file:
+            if self.encryption == "aes-256-cfb":
+                found["encrypt_pass_file"] = "encrypt_pass_file is missing: encryption aes-256-cfb needs a passphrase."
+            elif not self.encryption_recipients:
+                found["encrypt_pass_file"] = (
+                    "encrypt_pass_file is missing, and encryption_recipients too: nothing could open a backup that is encrypted for "
+                    "no passphrase and no public key."
+                )
         return found
 
     def locations(self, environ: Mapping[str, str] | None = None) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..documents.action import ACTIONS, READ_ACTIONS
+from ..documents.action import ACTIONS, OWN_ACTIONS, READ_ACTIONS
 from . import values
 
 FILES = "fs"
@@ -20,8 +20,9 @@ BACKUP, FIND = ("backup",), ("restore", "verify")
 #: What looks into backups, and which of it into one.
 READ, LOOK = READ_ACTIONS, ("list", "diff")
 RESTORE, VERIFY, ADMIN, EXEC = ("restore",), ("verify",), ("admin",), ("exec",)
+KEY = ("key",)
 #: All that have to do with backups.
-EACH = ("backup", "restore", "verify", "info", *READ_ACTIONS, "admin")
+EACH = ("backup", "restore", "verify", "info", *READ_ACTIONS, "admin", "key")
 WORK = ("backup", "restore", "verify", "admin")
 
 
@@ -64,7 +65,7 @@ class Row:
     #: Options that ask for the same in another way, so that only one of them can be given.
     excludes: Sequence[str] = ()
     #: Which actions take it, and for which media.
-    verbs: Sequence[str] = ACTIONS
+    verbs: Sequence[str] = (*ACTIONS, *OWN_ACTIONS)
     media: Sequence[str] = ALL_MEDIA
     #: The medium whose thing its value names.
     names: str = ""

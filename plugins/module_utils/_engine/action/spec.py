@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from . import rows_of_backup, values
-from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, LOOK, READ, RESTORE, VERIFY, WORK, Row
+from . import rows_of_backup, rows_of_keys, values
+from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, LOOK, RESTORE, VERIFY, WORK, Row
 
 #: The container of Freezer's agents. The prefix `freezer_` is no part of a name that is given: that one is taken as it is.
 DEFAULT_CONTAINER = "freezer_backups"
@@ -25,12 +25,12 @@ MODULES: Mapping[str, str] = {"backup": "backup", "restore": "restore", "verify"
 GROUPS: Mapping[str, Sequence[Row]] = {
     "what to do": (
         Row("action", None, "ACTION",
-            "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff), V(admin) or "
-            "V(exec).",
+            "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff), V(admin), V(key) "
+            "or V(exec).",
             more="V(info) lists backups, V(list) what is in one of them, V(find) where O(include) matches in all of them, V(history) "
                  "one path in each of them, and V(diff) what changed between two, or a backup and a folder.",
             of_modules="The module accepts the action that it carries out, because documents have it.",
-            line="backup (the default), restore, verify, info, list, find, history, diff, admin, exec"),
+            line="backup (the default), restore, verify, info, list, find, history, diff, admin, key, exec"),
         Row("dry_run", values.switch, "", "Return what would be done, and change nothing.",
             of_modules="It is the same as check mode of Ansible.",
             line="return what would be done, and change nothing", default=False, is_repeated_by_record=False),
@@ -163,11 +163,6 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             "A new folder on the same file system that gets what is replaced and removed, below the names that it had.",
             more="It stays until it is removed. It is not made if nothing is replaced or removed.",
             verbs=RESTORE, media=(FILES,), is_path=True),
-        Row("encrypt_pass_file", values.text, "FILE",
-            "The file whose first line is the passphrase of a backup that the agent of OpenStack's Freezer has encrypted.",
-            more="Only root and the user who runs this may be able to read or write it.\n"
-                 "Backups of this release are not encrypted, and a backup with this option is refused.",
-            verbs=(*BACKUP, *FIND, *READ), media=(FILES,), is_path=True),
         Row("check", values.Choice("segments", "stream", "restore"), "HOW",
             "How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and lets "
             "tar read it, V(restore) also restores it into a scratch folder.",
@@ -189,6 +184,8 @@ GROUPS: Mapping[str, Sequence[Row]] = {
                  "with this folder.",
             verbs=(*VERIFY, "diff"), is_path=True),
     ),
+    "encryption and signatures": rows_of_keys.SEALING,
+    "key: who can open the backups of a set": rows_of_keys.KEYS,
     "admin: which backups stay (what they are built on stays too, and the newest one)": (
         Row("remove_older_than", values.number, "DAYS",
             "Remove backups that are older than so many days, unless another rule keeps them.", short="-R",

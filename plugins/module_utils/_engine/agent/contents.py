@@ -22,6 +22,7 @@ from ..archive.selection import Selection, at
 from ..progress import Progress
 from ..repository.backup_set import StoredBackup, contents
 from ..repository.errors import ArchiveError, DamagedArchive
+from ..sealing.errors import SealingError
 from ..storage.errors import StorageError
 from ..system.file_names import shown
 from .conduct import readable_errors, run_verb
@@ -134,7 +135,7 @@ def _catalogues(files: Files, storage: Any, chain: Any) -> Any:
         raise ArchiveError(
             "The agent of OpenStack's Freezer stored no list of what is in a backup; restore it, and look at that."
         )
-    return catalogues(storage, chain, files.sealing)
+    return catalogues(storage, chain, files.sealing_of(storage, chain[-1]))
 
 
 def _need_path(given: str, backup: StoredBackup) -> bytes:
@@ -151,8 +152,8 @@ def _find(files: Files, entries: _Entries) -> dict[str, Any]:
     options = files.options
 
     def search(one: SearchedSet) -> None:
-        wanted = patterns(options.include, with_details(one.storage, one.chains[-1][-1], files.sealing))
-        backups = [(chain[-1], catalogues(one.storage, chain, files.sealing)) for chain in one.chains]
+        wanted = patterns(options.include, _newest_of(files, one))
+        backups = _backups_of(files, one)
         for backup, planned in finding.find(backups, wanted):
             entries.add({**described(backup), **_entry(planned.member, planned.level)})
 
@@ -165,10 +166,10 @@ def _history(files: Files, entries: _Entries) -> dict[str, Any]:
     given = str(files.options.path)
 
     def search(one: SearchedSet) -> None:
-        path = path_in(given, with_details(one.storage, one.chains[-1][-1], files.sealing))
+        path = path_in(given, _newest_of(files, one))
         if path is None:
             return
-        backups = [(chain[-1], catalogues(one.storage, chain, files.sealing)) for chain in one.chains]
+        backups = _backups_of(files, one)
         versions = list(finding.history(backups, path))
         if all(version.planned is None for _backup, version in versions):
             return
@@ -184,6 +185,19 @@ def _history(files: Files, entries: _Entries) -> dict[str, Any]:
     return {"path": given, **about}
 
 
+def _newest_of(files: Files, one: SearchedSet) -> StoredBackup:
+    """The newest backup of a set, with its details."""
+    newest = one.chains[-1][-1]
+    return with_details(one.storage, newest, files.sealing_of(one.storage, newest))
+
+
+def _backups_of(files: Files, one: SearchedSet) -> list[tuple[StoredBackup, Any]]:
+    """Each backup of a set with the catalogues of its chain."""
+    return [
+        (chain[-1], catalogues(one.storage, chain, files.sealing_of(one.storage, chain[-1]))) for chain in one.chains
+    ]
+
+
 def _search(files: Files, search: Callable[[SearchedSet], None]) -> dict[str, Any]:
     """Look into all sets that an action names, in each storage; a backup that several of them have counts once."""
     searched: set[str] = set()
@@ -197,7 +211,7 @@ def _search(files: Files, search: Callable[[SearchedSet], None]) -> dict[str, An
                 continue
             try:
                 search(SearchedSet(one.storage, one.hostname, one.backup_name, new, ()))
-            except (ArchiveError, StorageError) as problem:
+            except (ArchiveError, StorageError, SealingError) as problem:
                 problems.append(f"Not all of {one.describe()} was searched: {problem}")
                 continue
             backups += len(new)

@@ -65,8 +65,9 @@ def _first_whole(files: Files, chosen: Chosen[Copy[Any]], stack: ExitStack) -> t
         part = selection(files.options, copy)
         if part is None:
             raise OptionError("include is missing: say which file to write to standard output.")
+        storage = copy.backup_set.storage
         try:
-            file = stack.enter_context(OneFile(copy.backup_set.storage, copy.chain, files.sealing, part))
+            file = stack.enter_context(OneFile(storage, copy.chain, files.sealing_of_data(storage, copy.stored), part))
         except (DamagedArchive, StorageError) as problem:
             if copy is chosen.copies[-1]:
                 raise

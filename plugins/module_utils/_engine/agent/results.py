@@ -16,7 +16,7 @@ from ..archive.census import Census
 from ..repository.backup_set import BackupSet, StoredBackup
 from ..repository.levels import LevelPlan
 from ..repository.manifest import Manifest
-from ..repository.public_manifest import PublicManifest
+from ..repository.public_manifest import PACKED_SUFFIXES, PublicManifest
 from ..repository.segments import FanOut
 from ..repository.stored_set import StoredSet
 from ..storage.base import Storage
@@ -121,13 +121,18 @@ def done(
     problems: Sequence[str],
     containers: UsedContainers,
     seen: Seen,
+    sealed: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The result of a backup: outcome, locations, sizes, what could not be read, and what went wrong beside it."""
+    """The result of a backup: outcome, locations, sizes, what could not be read, and what went wrong beside it.
+
+    `sealed` has the keys that say how it is encrypted and who signed it.
+    """
     manifest, details = stored.manifest, stored.known
     made = _made(options, stored, fan_out, seen)
     left_out = [one for one in details.warnings if one["kind"] == "other_file_system"]
     return {
         **made.result(),
+        **sealed,
         "storages": storages(sets, manifest, fan_out, containers),
         "counts": details.counts,
         "compression": details.codec,
@@ -141,7 +146,7 @@ def done(
         "remarks": details.warnings[:LISTED_AT_MOST],
         "left_out_count": len(left_out),
         "left_out": left_out[:LISTED_AT_MOST],
-        "metadata": made.record(options, _own_record(options, stored, seen)),
+        "metadata": made.record(options, _own_record(options, stored, seen, sealed)),
     }
 
 
@@ -204,7 +209,7 @@ def _made(options: Options, stored: StoredBackup, fan_out: FanOut, seen: Seen) -
     )
 
 
-def _own_record(options: Options, stored: StoredBackup, seen: Seen) -> dict[str, Any]:
+def _own_record(options: Options, stored: StoredBackup, seen: Seen, sealed: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a record that only backups of files have."""
     details = stored.known
     return {
@@ -223,27 +228,34 @@ def _own_record(options: Options, stored: StoredBackup, seen: Seen) -> dict[str,
         "vol_snap_path": shown(seen.snapshot_path),
         "unreadable_count": len(details.unreadable),
         "source_protected": seen.protected,
+        **{key: sealed[key] for key in ("encrypted", "encryption", "key_id", "signed_by")},
         "manifest_sha256": stored.manifest_sha256,
         "folder": stored.folder,
     }
 
 
 def listed(storage: Storage, stored: StoredBackup) -> dict[str, Any]:
-    """One backup as a line of a list."""
-    manifest, details = stored.manifest, stored.known
+    """One backup as a line of a list; null for what is sealed and was not opened."""
+    manifest, details = stored.manifest, stored.details
     return {
         "backup_id": manifest.backup_id,
         "hostname": manifest.hostname,
         "backup_name": manifest.backup_name,
         "level": manifest.level,
         "timestamp": manifest.began,
-        "path_to_backup": details.path,
+        "path_to_backup": details.path if details else None,
         "outcome": manifest.outcome,
-        "source_bytes": details.source_bytes,
+        "source_bytes": details.source_bytes if details else None,
         "stored_bytes": manifest.stored_bytes,
-        "compression": details.codec,
+        "compression": details.codec if details else _codec_in(manifest),
         "parent_backup_id": manifest.parent.backup_id if manifest.parent else None,
         "storage": storage.kind,
         "container": storage.container,
         "folder": stored.folder,
     }
+
+
+def _codec_in(manifest: Manifest | PublicManifest) -> str | None:
+    """The compression that the names of objects tell of."""
+    suffix = manifest.packed_suffix if isinstance(manifest, PublicManifest) else None
+    return next((name for name, end in PACKED_SUFFIXES.items() if end == suffix), None)

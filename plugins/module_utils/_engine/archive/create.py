@@ -21,7 +21,7 @@ from ..repository.errors import ArchiveError, DamagedArchive
 from ..repository.manifest import MOST_MANIFEST_BYTES, Parent, digest, folder_name
 from ..repository.public_manifest import PACKED_SUFFIXES, PublicManifest, parse_public
 from ..repository.segments import READ_BYTES, FanOut
-from ..repository.stored_set import MANIFEST_NAME, NAMES_OF_A_BACKUP
+from ..repository.stored_set import MANIFEST_NAME, NAMES_OF_A_BACKUP, SIGNATURE_NAME
 from ..storage.base import Storage
 from ..storage.errors import StorageError
 from ..system import file_names
@@ -71,6 +71,8 @@ class ArchivePlan:
     segment_bytes: int
     consistency: str
     sealing: Sealing
+    #: Returns what says who wrote it, for the bytes of the manifest; None for a backup that is not signed.
+    sign: Callable[[bytes], bytes] | None = None
     #: The point in time of the source, in nanoseconds since 1970; None for a live source.
     moment_ns: int | None = None
     #: Called after the source was read. Raises if the snapshot was incomplete; returns fields of the manifest.
@@ -373,6 +375,9 @@ def _commit(plan: ArchivePlan, new: NewObjects, details: Details, started: float
     )
     stored = _bounded(manifest.to_bytes(), MOST_MANIFEST_BYTES, "choose a larger max_segment_size")
     parse_public(stored, "The new manifest")  # refuses a manifest that readers would refuse
+    if plan.sign is not None:
+        signature = plan.sign(stored)
+        new.fan_out.each(lambda storage: storage.put(f"{plan.folder}/{SIGNATURE_NAME}", signature))
     new.fan_out.each(lambda storage: storage.put(f"{plan.folder}/{MANIFEST_NAME}", stored))
     return StoredBackup(manifest, plan.folder, digest(stored), details)
 

@@ -23,7 +23,7 @@ class _Sealed:
     def __init__(self, fan_out: FanOut, folder: str, name: str, sealing: Sealing) -> None:
         self.hash = TreeHash()
         self._object = FannedObject(fan_out, folder, name, self.hash)
-        self._seal: Seal = sealing.seal(self._object.write)
+        self._seal: Seal = sealing.seal(self._object.write, name)
         #: Before it is sealed.
         self.plain_bytes = 0
 

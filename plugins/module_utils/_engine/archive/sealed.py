@@ -40,8 +40,8 @@ class Sealing(ABC):
     suffix: str
 
     @abstractmethod
-    def seal(self, write: Callable[[Buffer], object]) -> Seal:
-        """Begin a new object, whose sealed bytes go to `write`."""
+    def seal(self, write: Callable[[Buffer], object], name: str) -> Seal:
+        """Begin a new object, whose sealed bytes go to `write`; `name` is the one that it is stored under."""
 
     @abstractmethod
     def open(self, stored: VerifiedObject) -> Opened:
@@ -77,7 +77,8 @@ class Unsealed(Sealing):
 
     suffix = ""
 
-    def seal(self, write: Callable[[Buffer], object]) -> Seal:
+    def seal(self, write: Callable[[Buffer], object], name: str) -> Seal:
+        del name
         return _Through(write)
 
     def open(self, stored: VerifiedObject) -> Opened:

@@ -4,28 +4,28 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Callable
 
 from ..repository.errors import DamagedArchive
 from ..repository.public_manifest import SealedWith
+from ..repository.set_keys import key_id_of
 from ..repository.verified import VerifiedObject
 from ..sealing import age, openssl
+from ..sealing.age_header import Stanza
 from ..sealing.errors import Damaged
-from ..sealing.identities import X25519Identity
+from ..sealing.identities import Identity
 from ..sealing.passphrase import Passphrase
-from ..sealing.recipients import X25519Recipient
+from ..sealing.recipients import X25519, X25519Recipient
 from ..storage.base import Buffer
 from .sealed import Opened, Seal, Sealing
 
 _HEAD_BYTES = 4096
 
 
-def key_id_of(recipient: X25519Recipient) -> str:
-    """The id of a key pair: the first 32 hexadecimal digits of the SHA-256 of its public half, as it is written."""
-    return hashlib.sha256(str(recipient).encode("ascii")).hexdigest()[:32]
+#: The objects that a level above needs of the one below it.
+_FOR_NEXT_LEVEL = ("details.json.", "snar.", "catalogue.", "maps.")
 
 
 @contextmanager
@@ -36,16 +36,31 @@ def _damage() -> Iterator[None]:
         raise DamagedArchive(str(problem)) from problem
 
 
+class FileKeys(Identity):
+    """The keys of single objects, by what tells their headers apart: they open these objects, and nothing else."""
+
+    def __init__(self, known: Mapping[str, bytes] | None = None) -> None:
+        self.known = dict(known or {})
+
+    def unwrap(self, stanza: Stanza) -> bytes | None:
+        return self.known.get(stanza.arguments[0]) if stanza.kind == X25519 and stanza.arguments else None
+
+
 class ForKeyPair(Sealing):
-    """Objects are files in the format of age for one recipient; without the secret half they cannot be opened."""
+    """Objects are files in the format of age for one recipient. One of `identities` opens what is read."""
 
     suffix = ".age"
 
-    def __init__(self, recipient: X25519Recipient, identity: X25519Identity | None = None) -> None:
-        self._recipient, self._identities = recipient, [] if identity is None else [identity]
+    def __init__(self, recipient: X25519Recipient, identities: Sequence[Identity] = ()) -> None:
+        self._recipient, self._identities = recipient, identities
+        #: The keys of the new objects that the next level needs, which a host without the secret half keeps for it.
+        self.kept = FileKeys()
 
-    def seal(self, write: Callable[[Buffer], object]) -> Seal:
-        return age.Sealer(write, [self._recipient])
+    def seal(self, write: Callable[[Buffer], object], name: str) -> Seal:
+        sealer = age.Sealer(write, [self._recipient])
+        if name.startswith(_FOR_NEXT_LEVEL):
+            self.kept.known[sealer.share] = sealer.file_key
+        return sealer
 
     def open(self, stored: VerifiedObject) -> Opened:
         return _AgeObject(stored, self._identities)
@@ -55,7 +70,7 @@ class ForKeyPair(Sealing):
 
 
 class _AgeObject(Opened):
-    def __init__(self, stored: VerifiedObject, identities: Sequence[X25519Identity]) -> None:
+    def __init__(self, stored: VerifiedObject, identities: Sequence[Identity]) -> None:
         self._stored = stored
         size = _HEAD_BYTES
         with _damage():
@@ -79,7 +94,8 @@ class WithPassphrase(Sealing):
     def __init__(self, passphrase: Passphrase) -> None:
         self._passphrase = passphrase
 
-    def seal(self, write: Callable[[Buffer], object]) -> Seal:
+    def seal(self, write: Callable[[Buffer], object], name: str) -> Seal:
+        del name
         return openssl.CfbSealer(write, self._passphrase)
 
     def open(self, stored: VerifiedObject) -> Opened:

@@ -16,6 +16,9 @@ ACTIONS = ("backup", "restore", "verify", "info", "list", "find", "history", "di
 #: Those that look into backups of files.
 READ_ACTIONS = ("list", "find", "history", "diff")
 
+#: What the agent does besides, for a person at its host: no document asks for it.
+OWN_ACTIONS = ("key",)
+
 #: What an ``exec`` runs.
 EXEC_KEYS = frozenset({"command", "script", "arguments"})
 

@@ -27,5 +27,9 @@ class DamagedBackup(DamagedArchive):
         self.timestamp = timestamp
 
 
+class UnbelievedBackup(DamagedBackup):
+    """A backup is not signed, or not by one who is believed."""
+
+
 class ForeignBackup(ArchiveError):
     """A folder belongs to another backup set."""

@@ -20,6 +20,8 @@ from .shape import LATEST_SECONDS
 from .survey import Kept, Survey
 
 MANIFEST_NAME = "manifest.json"
+#: Written before it.
+SIGNATURE_NAME = "manifest.json.sig"
 #: A backup that is begun again takes the next name: so many at most.
 NAMES_OF_A_BACKUP = 40
 

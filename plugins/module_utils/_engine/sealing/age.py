@@ -39,6 +39,8 @@ class Sealer:
         new_key, nonce = os.urandom(age_header.FILE_KEY_BYTES), os.urandom(NONCE_BYTES)
         #: Header and nonce, as they were written: what a reader needs before it can open parts of the object.
         self.head = _header(recipients, new_key) + nonce
+        #: The key of this object, for who has to open it again without a key of a recipient.
+        self.file_key = new_key
         self.plain_bytes = 0
         self.stored_bytes = 0
         self._cipher = ChunkCipher(new_key, nonce)
@@ -47,6 +49,11 @@ class Sealer:
         self._waiting = bytearray()
         self._finished = False
         self._hand_on(memoryview(self.head))
+
+    @property
+    def share(self) -> str:
+        """What tells the first stanza of this object from all others: the public share, which is used once."""
+        return age_header.parsed(self.head[:-NONCE_BYTES]).stanzas[0].arguments[0]
 
     def write(self, plain: bytes | bytearray | memoryview) -> None:
         """Seal more. It keeps nothing of ``plain`` but a copy of the last bytes."""

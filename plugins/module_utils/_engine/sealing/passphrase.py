@@ -8,11 +8,10 @@ It is the first line of the file, as `openssl enc -pass file:` takes it: without
 from __future__ import annotations
 
 import os
-import stat
 
-from ..system import trust
 from ..system.file_names import shown
 from .errors import UnusableKey
+from .secret_file import opened_file
 
 #: What `openssl enc -pass file:` reads of a line, in bytes.
 LIMIT = 1023
@@ -55,39 +54,12 @@ def read_passphrase(path: str, option: str = "encrypt_pass_file") -> Passphrase:
     ``option`` names the file to the reader of a message. Raises UnusableKey if it cannot be read, is no regular file,
     belongs to another user, others may read it, or its first line is no passphrase.
     """
-    name = f"The file {shown(path)} ({option})"
-    try:
-        # A FIFO would wait for a writer; what is looked at is what was opened, whatever the name leads to by then.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except (OSError, ValueError) as error:
-        raise UnusableKey(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
-    try:
-        _refuse_shared(os.fstat(descriptor), name)
+    with opened_file(path, option, "the passphrase into the first line") as descriptor:
         line = _first_line(descriptor)
-    except OSError as error:
-        raise UnusableKey(f"{name} cannot be read: {error.strerror}.") from error
-    finally:
-        os.close(descriptor)
     try:
         return Passphrase(line)
     except UnusableKey as error:
-        raise UnusableKey(f"{name} cannot be used. {error}") from None
-
-
-def _refuse_shared(found: os.stat_result, name: str) -> None:
-    if not stat.S_ISREG(found.st_mode):
-        raise UnusableKey(f"{name} is no regular file; put the passphrase into the first line of one.")
-    if not trust.is_own(found):
-        raise UnusableKey(
-            f"{name} belongs to the user with the number {found.st_uid}, who can change it; give it to root or to the user "
-            "who runs this (chown)."
-        )
-    # With an ACL these bits are what it grants at most.
-    if stat.S_IMODE(found.st_mode) & 0o077:
-        raise UnusableKey(
-            f"{name} has the mode {stat.S_IMODE(found.st_mode):04o}: others than its owner can get at it; "
-            "take their rights away (chmod 600)."
-        )
+        raise UnusableKey(f"The file {shown(path)} ({option}) cannot be used. {error}") from None
 
 
 def _first_line(descriptor: int) -> bytes:

@@ -143,6 +143,16 @@ def private_key(data: bytes, what: str, passphrase: bytes | None = None) -> Priv
     return PrivateKey(key, public_key(line))
 
 
+def new_private_key() -> bytes:
+    """The file of a new private key of the kind ssh-ed25519, without a passphrase. Raises MissingLibrary."""
+    serialization = primitives("serialization")
+    key = primitives("asymmetric.ed25519").Ed25519PrivateKey.generate()
+    written: bytes = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    return written
+
+
 def _refuse_slow(data: bytes) -> None:
     """Raise ValueError for a key whose passphrase would take hours, as that of a damaged file can."""
     encoded = b"".join(data.partition(_BEGIN)[2].partition(b"-----END")[0].split())

@@ -9,21 +9,15 @@ is told that this is right (``init``).
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-import pwd
 import re
-import secrets
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from ..system.undo import on_failure
 from .base import Storage
 from .errors import ObjectMissing, OddObject, StorageError
-from .folders import open_regular
+from .state_file import StateFile, default_state_folder, in_json
 
 MARKER_NAME = ".freezer-backup"
 _FORMAT = "freezer-backup-container"
@@ -33,22 +27,6 @@ _KNOWN_BYTES = 4 << 20
 #: Of one name of a container: the longest path of Linux and a word before it, in JSON's ASCII.
 _NAME_BYTES = 32 << 10
 _ID = re.compile(r"[0-9a-f]{32}")
-#: Where another folder than the default one has what this host remembers.
-STATE_VARIABLE = "FREEZER_BACKUP_STATE"
-
-
-def default_state_folder() -> str:
-    """Where root keeps what a host remembers, or where this user does."""
-    named = os.environ.get(STATE_VARIABLE)
-    if named:
-        return named
-    if os.geteuid() == 0:
-        return "/var/lib/freezer-backup"
-    try:
-        home = pwd.getpwuid(os.geteuid()).pw_dir
-    except KeyError:
-        home = os.path.expanduser("~")
-    return os.path.join(home, ".local", "state", "freezer-backup")
 
 
 class KnownContainers:
@@ -59,8 +37,12 @@ class KnownContainers:
     """
 
     def __init__(self, folder: str | None = None) -> None:
-        self._folder = folder or default_state_folder()
-        self._path = os.path.join(self._folder, "known_containers.json")
+        self._file = StateFile(
+            folder or default_state_folder(),
+            "known_containers.json",
+            _KNOWN_BYTES,
+            "it is not known which containers were used",
+        )
 
     def get(self, identity: str) -> str | None:
         """The id that a container had when it was written to the last time; None if it never was from here."""
@@ -77,77 +59,36 @@ class KnownContainers:
 
     def remember(self, identities: Sequence[str], container_id: str) -> None:
         """Keep the id of a container, by each of its names. It is on disk when this returns."""
+        path = self._file.path
         for name in identities:
-            if len(_in_json({name: container_id})) > _NAME_BYTES:
-                raise StorageError(f"{self._path} has no room for a container of such a long name.")
+            if len(in_json({name: container_id})) > _NAME_BYTES:
+                raise StorageError(f"{path} has no room for a container of such a long name.")
         try:
-            os.makedirs(self._folder, mode=0o700, exist_ok=True)
-            with self._locked():
+            with self._file.locked():
                 known = self._read()
                 new = dict.fromkeys(identities, container_id)
                 if list(known.items())[-len(new) :] == list(new.items()):
                     return
-                self._write({**{name: found for name, found in known.items() if name not in new}, **new})
+                self._file.write(_fitting({**{name: found for name, found in known.items() if name not in new}, **new}))
         except OSError as problem:
-            raise StorageError(f"{self._path} cannot be written: {problem.strerror or problem}.") from problem
-
-    def _write(self, known: dict[str, str]) -> None:
-        content = _in_json(known)
-        if len(content) > _KNOWN_BYTES:
-            kept, room = [], _KNOWN_BYTES
-            for name, found in reversed(list(known.items())):
-                room -= len(_in_json({name: found}))
-                if room < 0:
-                    break
-                kept.append((name, found))
-            content = _in_json(dict(reversed(kept)))
-        partial = f"{self._path}.{secrets.token_hex(4)}.partial"
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with on_failure(lambda: _unlink(partial)):
-            with open(descriptor, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(partial, self._path)
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        descriptor = open_regular(f"{self._path}.lock", os.O_RDWR | os.O_CREAT)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+            raise StorageError(f"{path} cannot be written: {problem.strerror or problem}.") from problem
 
     def _read(self) -> dict[str, str]:
-        try:
-            with os.fdopen(open_regular(self._path), "rb") as file:
-                found = os.fstat(file.fileno())
-                if found.st_uid not in (0, os.geteuid()) or found.st_mode & 0o022:
-                    raise StorageError(
-                        f"{self._path} can be written by others, so nothing in it is believed; remove it."
-                    )
-                known = json.loads(file.read(_KNOWN_BYTES))
-            if not isinstance(known, dict):
-                raise ValueError
-        except (FileNotFoundError, NotADirectoryError):
-            return {}
-        except (ValueError, RecursionError):
-            raise StorageError(
-                f"{self._path} is not what was written, so it is not known which containers were used; remove it."
-            ) from None
-        except OSError as problem:
-            raise StorageError(f"{self._path} cannot be read: {problem.strerror or problem}.") from problem
-        return {name: found for name, found in known.items() if isinstance(found, str)}
+        return {name: found for name, found in self._file.read().items() if isinstance(found, str)}
 
 
-def _unlink(path: str) -> None:
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-
-
-def _in_json(known: dict[str, str]) -> bytes:
-    return json.dumps(known, indent=1).encode("ascii")
+def _fitting(known: dict[str, str]) -> bytes:
+    """The file with the newest of these that it has room for."""
+    content = in_json(known)
+    if len(content) > _KNOWN_BYTES:
+        kept, room = [], _KNOWN_BYTES
+        for name, found in reversed(list(known.items())):
+            room -= len(in_json({name: found}))
+            if room < 0:
+                break
+            kept.append((name, found))
+        content = in_json(dict(reversed(kept)))
+    return content
 
 
 def check(storage: Storage, init: bool, known: KnownContainers) -> None:

@@ -26,6 +26,10 @@ class Containers:
         """Raise StorageError if a container that was used from here is gone, or is another one. Writes nothing."""
         container.check(storage, self._init, self._known)
 
+    def id_of(self, storage: Storage) -> str | None:
+        """The id of a container that was used from here; None for another one. Raises StorageError."""
+        return self._known.any_of(storage.identities())
+
     def lost(self, storages: Iterable[Storage]) -> dict[Storage, StorageError]:
         """Those that a backup cannot go to, and why. Writes nothing. Raises StorageError if that is all of them."""
         asked, found = 0, {}

@@ -18,8 +18,7 @@ from typing import Any, NoReturn
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import is_same
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import Row
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS
-from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import AnsweringParser
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS, OWN_ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import closest, did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
@@ -102,7 +101,7 @@ def _add(group: Any, flag: Row, names: Sequence[str], said: str) -> None:
         action: Any = "append" if flag.repeated else _Store
         added = group.add_argument(*names, action=action, metavar=flag.metavar, **common)
         # What shells complete the value with.
-        added.words = ACTIONS if flag.name == "action" else flag.choices
+        added.words = (*ACTIONS, *OWN_ACTIONS) if flag.name == "action" else flag.choices
     else:
         added = group.add_argument(*names, action="store_const", const=True, **common)
     # What the manual says further.
@@ -221,8 +220,8 @@ def _about_unknown(unknown: Sequence[str], arguments: Sequence[str], parser: arg
         before = arguments[place - 1] if place else ""
         # Not the word itself: it may be somebody's password.
         named = f"The word after {before.partition('=')[0]}" if before.startswith("-") else f"Word {place + 1}"
-        close = closest(word, ACTIONS)
-        hint = f" Did you mean --action {close}?" if close else ""
+        close = difflib.get_close_matches(word, (*ACTIONS, *OWN_ACTIONS), n=1, cutoff=0.7)
+        hint = f" Did you mean --action {close[0]}?" if close else ""
         glued = f"--{before.rpartition('--')[2]}"
         if not before.startswith("-") and glued in parser._option_string_actions:
             hint = f" Is a space missing before {glued}?"

@@ -214,6 +214,10 @@ def _report_on(settings: Settings, result: Mapping[str, Any]) -> Report:
         from .contents import report_on_contents
 
         return report_on_contents(result)
+    if settings.action == "key":
+        from .reports_on_keys import report_on_keys
+
+        return report_on_keys(result)
     from .reports import report_on
 
     return report_on(settings.action, result, settings.options.get("compare_to"))
@@ -230,6 +234,8 @@ def _ask_engine(settings: Settings, output: Output, record: Progress | None) -> 
 
     if settings.action == "info":
         return agent.info(settings.options)
+    if settings.action == "key":
+        return agent.key(settings.options)
     works: dict[str, Callable[[dict[str, Any], Progress], dict[str, Any]]] = {
         "backup": agent.backup,
         "restore": agent.restore,

@@ -250,6 +250,7 @@ def _backup(result: Result) -> Report:
         ("stored", _stored(result)),
         ("time", duration(result["duration_seconds"])),
         ("consistency", _consistency(result)),
+        *_sealed(result),
     ]
     if result["source_protected"] is False:
         why = _said(result["source_protected_reason"])
@@ -273,6 +274,18 @@ def _backup(result: Result) -> Report:
             Concern("Beside the backup", len(result["problems"]), list(map(_said, result["problems"])))
         )
     return report
+
+
+def _sealed(result: Result) -> list[tuple[str, str]]:
+    """How a backup is encrypted, and who has signed it."""
+    facts = []
+    if result.get("encrypted"):
+        pair = f", key pair {result['key_id']}" if result["key_id"] else ""
+        facts.append(("encrypted", f"{result['encryption']}{pair}"))
+    if "signed_by" in result:
+        reason = as_typed(str(result["signed_by_reason"]), OPTION_KEYS)
+        facts.append(("signed by", result["signed_by"] or f"not checked: {reason}"))
+    return facts
 
 
 def _since_parent(result: Result) -> list[tuple[str, str]]:
@@ -338,6 +351,7 @@ def _restore(result: Result) -> Report:
         ("levels", _levels(result)),
         *_selected(result),
         ("wrote", _written(result)),
+        *_sealed(result),
     ]
     _add_replaced(report, result, "Replaced")
     report.facts.append(("time", duration(result["duration_seconds"])))
@@ -403,6 +417,7 @@ def _verify(result: Result) -> Report:
         ("levels", _levels(result)),
         ("stored", size(result["stored_bytes"])),
         ("checked", (_CHECKED_OF_FREEZER if "format" in result else _CHECKED)[check]),
+        *_sealed(result),
         ("time", duration(result["duration_seconds"])),
     ]
     if not same:

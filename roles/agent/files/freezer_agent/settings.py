@@ -36,7 +36,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec
     OPTION_KEYS,
     excluded_by,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS, OWN_ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.mounts import is_below
 
 from . import flags
@@ -51,8 +51,11 @@ _OF_ITS_BACKUP = (*ONLY_OF_BACKUPS, "exclude")
 NO_PROXY = "none"
 #: Options that can be empty on the command line: no pattern, no proxy, no snapshot.
 _EMPTY_IS_MEANT = frozenset({"exclude", "proxy", "snapshot", "lvm_auto_snap"})
+#: Options of a document that count only where the node itself has none of them.
+_FOR_ENCRYPTION = ("encryption", "encrypt_pass_file", "encryption_recipients")
 _SECTIONS = ("default", "DEFAULT", "action")
 _STORAGE = "storage:"
+_ALL_ACTIONS = (*ACTIONS, *OWN_ACTIONS)
 _DOCUMENT = "The document on standard input"
 #: How upstream's scheduler writes Python's own values into the files of its agent.
 _PYTHON_WORDS = {"None": None, "False": False, "True": True}
@@ -104,6 +107,8 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
         document = {key: value for key, value in document.items() if key not in NODE_KEYS}
         if is_given("init", document.get("init")) and value_of("init", document["init"]):
             raise UsageError(f"{_DOCUMENT} has init, so nothing was done: {INIT_IS_THE_NODES}.")
+        document, unused = _sealed_as_the_node_says(document, [*layers, typed])
+        warnings += unused
         of_node = [layer["lvm_dirmount"] for layer in (*layers, typed) if "lvm_dirmount" in layer]
         document, moved = _mounted_where_the_node_allows(document, of_node)
         warnings += moved
@@ -122,6 +127,10 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
         merged["container"] = _from_here("container", at_shell)
     merged.update(_paths_from_here(merged, set(merged) - (set(document) - set(typed))))
     settings = _settings(merged, tuple(sorted(warnings)))
+    if settings.action in OWN_ACTIONS and command_line.get("stdin"):
+        raise UsageError(
+            f"An action {settings.action} is done by the command line alone, so nothing was done; leave --stdin out."
+        )
     if not command_line.get("stdin"):
         # Beside a document the command line is the node's, for actions of every kind.
         told = [as_typed(sentence, typed) for sentence in passed_over(settings.action, typed)]
@@ -134,21 +143,21 @@ def read_settings(command_line: Mapping[str, Any], stdin: IO[str]) -> Settings:
     return settings
 
 
-def _paths_from_here(options: Mapping[str, Any], of_node: Collection[str]) -> dict[str, str]:
-    """The relative paths among those options that the node says, as absolute ones: they are from the current folder."""
-    media = {medium for medium, keys in CLOUD_MEDIA.items() if any(map(options.get, keys))} or {FILES}
-    paths = {row.name for row in BY_NAME.values() if row.is_path and media <= set(row.path_media)}
-    relative = (name for name in paths & set(of_node) if not os.path.isabs(str(options[name])))
-    return {name: _from_here(name, options[name]) for name in relative if isinstance(options[name], str)}
+def _sealed_as_the_node_says(
+    document: dict[str, Any], of_node: Sequence[Mapping[str, Any]]
+) -> tuple[dict[str, Any], list[str]]:
+    """A document that does not say what backups are encrypted for where the node does, and what to warn of.
 
-
-def _from_here(name: str, path: str) -> str:
-    try:
-        return os.path.abspath(path)
-    except FileNotFoundError:
-        raise UsageError(
-            f"{name} is a path from the current folder, which has been removed; go to another folder, or give an absolute path."
-        ) from None
+    Else who can write documents could have them written in the clear, or for a key of their own.
+    """
+    if not any(key in layer for layer in of_node for key in _FOR_ENCRYPTION):
+        return document, []
+    warnings = [
+        f"{key} of the document on standard input is not used: this node says what its backups are encrypted for."
+        for key in _FOR_ENCRYPTION
+        if is_given(key, document.get(key)) and all(layer.get(key) != document[key] for layer in of_node)
+    ]
+    return {key: value for key, value in document.items() if key not in _FOR_ENCRYPTION}, warnings
 
 
 def _mounted_where_the_node_allows(
@@ -200,8 +209,8 @@ def _canonical(given: Mapping[str, Any], whose: str) -> dict[str, Any]:
 def _settings(merged: dict[str, Any], warnings: tuple[str, ...]) -> Settings:
     own = {key: merged.pop(key) for key in flags.OWN_KEYS if key in merged}
     action = str(own.get("action") or "backup")
-    if action not in ACTIONS:
-        raise UsageError(f"There is no action {action!r}; use {_listed(ACTIONS)}.")
+    if action not in _ALL_ACTIONS:
+        raise UsageError(f"There is no action {action!r}; use {_listed(_ALL_ACTIONS)}.")
     return Settings(
         action=action,
         options=merged,

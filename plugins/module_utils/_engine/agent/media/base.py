@@ -91,6 +91,11 @@ class Medium(Copied[OneSet, Source]):
     def describe_proof(self, copy: Copy[OneSet]) -> dict[str, Any]:
         """The keys of a result about a proof: ``stored_bytes`` and the medium's own."""
 
+    def describe_author(self, copy: Copy[OneSet]) -> dict[str, Any]:
+        """The keys of a result that say who has signed a copy, for media that have signatures."""
+        del copy
+        return {}
+
     @abstractmethod
     def list(self) -> dict[str, list[Any]]:
         """The ``backups``, and what is ``incomplete`` or ``damaged``."""

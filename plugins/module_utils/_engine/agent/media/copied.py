@@ -39,6 +39,9 @@ class HostContainers(Protocol):
     def check(self, storage: Any) -> None:
         """Raise StorageError if a container is gone, or is another one."""
 
+    def id_of(self, storage: Any) -> str | None:
+        """The id of a container that was used from here; None for another one. Raises StorageError."""
+
     def lost(self, storages: Iterable[Any]) -> dict[Any, StorageError]:
         """The storages that a backup cannot be written to, with the reasons. Raises StorageError if these are all."""
 

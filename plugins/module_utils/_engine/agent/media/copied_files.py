@@ -18,7 +18,6 @@ from ...archive.codec import Codec, codec_for
 from ...archive.create import ArchivePlan, create_archive
 from ...archive.links import BrokenLinks
 from ...archive.scan import expected_size
-from ...archive.sealed import Sealing, Unsealed
 from ...archive.snar import CannotContinue
 from ...archive.tar import Source, below
 from ...consistency.live import Live
@@ -28,12 +27,16 @@ from ...repository.levels import LevelPlan
 from ...repository.names import check_as_written_here
 from ...repository.segments import FanOut
 from ...repository.stored_set import next_timestamp
+from ...sealing.errors import NoKeyFits
 from ...storage.base import Storage
 from ...storage.containers import Containers
 from ...system.file_names import shown
 from .. import results
 from . import file_levels
 from .copied import Copied, Run
+from .held_keys import HeldKeys, left_out_of
+from .sealed_sets import described
+from .writing_keys import WritingKeys
 
 #: From a kind of storage, a container and the access to a cloud to the storage.
 StorageFor = Callable[[str, str, Mapping[str, Any]], Storage]
@@ -55,7 +58,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
         super().__init__(options, Containers(options.init))
         self._storage_for = storage_for
         self._consistency = consistency
-        self.sealing: Sealing = Unsealed()
+        self._held = HeldKeys(options)
 
     def source(self) -> Tree:
         """Raises OptionError if ``path_to_backup`` cannot be read, or its backup could not be told from another one."""
@@ -66,6 +69,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
             check_as_written_here("hostname", self.options.host)
             check_as_written_here("backup_name", name)
         source, path = self._read()
+        self._held.refuse_inside(source)
         return Tree(source, path, codec_for(self.options.compression, self.options.compression_level))
 
     def _name(self) -> str:
@@ -95,6 +99,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
             inside = below(path, container)
             if inside is not None:
                 own_output.append(inside)
+        own_output += left_out_of(path)
         one_file_system = self._consistency.one_file_system(options, path)
         return Source(path, None, options.dereference_symlink, one_file_system, exclude, own_output), path
 
@@ -114,14 +119,17 @@ class CopiedFiles(Copied[BackupSet, Tree]):
     def plan(self, source: Tree, sets: Sequence[BackupSet], now: float) -> dict[str, Any]:
         """With the level and the reason for it."""
         self._consistency.check(self.options, source.source, sets[0].folder)
-        level, parent = file_levels.plan_backup(self.options, sets, source.source, source.path, self.sealing, now)
+        keys = WritingKeys(self.options, self._held, self.containers, sets, plans=True)
+        level, parent = file_levels.plan_backup(self.options, sets, source.source, source.path, keys, now)
         return results.described(self.options, source.path, level, parent)
 
     def store(self, run: Run[BackupSet], source: Tree) -> dict[str, Any]:
         """Archive a consistent source."""
         options, sets = self.options, run.working
         timestamp, ahead = next_timestamp(sets, run.started)
-        level, parent = file_levels.plan_backup(options, sets, source.source, source.path, self.sealing, run.started)
+        keys = WritingKeys(options, self._held, run.containers, sets, plans=False)
+        keys.look_back()
+        level, parent = file_levels.plan_backup(options, sets, source.source, source.path, keys, run.started)
         with ExitStack() as stack:
             held = stack.enter_context(self._consistency.read(options, source.source, sets[0].folder))
             links = stack.enter_context(BrokenLinks())
@@ -133,7 +141,8 @@ class CopiedFiles(Copied[BackupSet, Tree]):
                 backup_id=uuid.uuid4().hex,
                 timestamp=timestamp,
                 level=level.level,
-                sealing=self.sealing,
+                sealing=keys.sealing,
+                sign=keys.sign,
                 chain=[] if parent is None else sets[0].chain(parent),
                 storage=sets[0].storage,
                 set_folder=sets[0].folder,
@@ -145,11 +154,15 @@ class CopiedFiles(Copied[BackupSet, Tree]):
                 left_out=held.left_out,
                 links=links,
             )
+            keys.store(run.fan_out)
             try:
                 stored, census = _create(plan, run.fan_out, run.progress)
-            except CannotContinue as obstacle:
+            except (CannotContinue, NoKeyFits) as obstacle:
+                if parent is None:
+                    raise
                 level, parent = LevelPlan(0, None, str(obstacle)), None
                 stored, census = _create(replace(plan, level=0, chain=[]), run.fan_out, run.progress)
+            keys.remember(run.fan_out, stored)
             read_from = os.path.normpath(os.path.join(held.source.folder, held.source.single_file or ""))
             seen = results.Seen(
                 read_from if held.snapshot else "",
@@ -159,8 +172,9 @@ class CopiedFiles(Copied[BackupSet, Tree]):
                 unprotected_reason=held.protection.reason,
             )
         result = results.described(options, source.path, level, parent)
-        problems = [*ahead, *held.problems]
-        result.update(results.done(options, stored, run.sets, run.fan_out, problems, run.containers, seen))
+        problems = [*ahead, *held.problems, *keys.problems]
+        sealed = {**described(stored), **keys.signed_by()}
+        result.update(results.done(options, stored, run.sets, run.fan_out, problems, run.containers, seen, sealed))
         result.update(results.counted(stored, census))
         said = (result["reason"], seen.excluded_said(), results.left_out_said(result))
         return {**result, "reason": "; ".join(filter(None, said))}

@@ -22,8 +22,10 @@ from ...repository.errors import ArchiveError, DamagedArchive, ForeignBackup
 from ...repository.levels import LevelPlan, LevelPolicy, plan_level
 from ...repository.manifest import Manifest
 from ...repository.public_manifest import PublicManifest
+from ...sealing.errors import SealingError
 from ...storage.errors import StorageError
 from ...system.file_names import shown
+from .writing_keys import WritingKeys
 
 _READ_BYTES = 1 << 20
 
@@ -51,11 +53,11 @@ def newest(backup_set: BackupSet) -> StoredBackup | None:
 
 
 def plan_backup(
-    options: Options, sets: Sequence[BackupSet], source: Source, path: str, sealing: Sealing, now: float
+    options: Options, sets: Sequence[BackupSet], source: Source, path: str, keys: WritingKeys, now: float
 ) -> tuple[LevelPlan[Manifest | PublicManifest], StoredBackup | None]:
     """The level of the next backup and the backup that it continues, the same one in every storage.
 
-    `path` is the path to back up, `now` is in seconds since 1970. Raises ForeignBackup if the folder of the backup
+    `path` is the path to back up, `now` is in seconds since 1970; `keys` say what the backup is sealed for. Raises ForeignBackup if the folder of the backup
     belongs to another set.
     """
     policy = LevelPolicy(options.max_level, options.always_level, options.restart_always_level, options.no_incremental)
@@ -77,10 +79,11 @@ def plan_backup(
         return plan, None
     parent = next(backup for backup in earlier if backup.manifest is plan.parent)
     try:
-        parent = with_details(sets[0].storage, parent, sealing)
-        obstacle = _other_format(parent, sealing) or _blind_to_changes(parent.known, source, path)
-        obstacle = obstacle or _broken(sets[0], parent, sealing)
-    except (ArchiveError, StorageError) as problem:
+        obstacle = _other_format(parent, keys) or keys.why_not_continued(sets[0], parent)
+        if obstacle is None:
+            parent = with_details(sets[0].storage, parent, keys.sealing)
+            obstacle = _blind_to_changes(parent.known, source, path) or _broken(sets[0], parent, keys.sealing)
+    except (ArchiveError, StorageError, SealingError) as problem:
         obstacle = f"the earlier backups cannot be continued: {problem}"
     return _full(obstacle) if obstacle else (plan, parent)
 
@@ -89,12 +92,12 @@ def _full(reason: str) -> tuple[LevelPlan[Manifest | PublicManifest], None]:
     return LevelPlan(0, None, reason), None
 
 
-def _other_format(parent: StoredBackup, sealing: Sealing) -> str | None:
+def _other_format(parent: StoredBackup, keys: WritingKeys) -> str | None:
     """The reason why a level of this release cannot be put on the parent."""
     if not isinstance(parent.manifest, PublicManifest):
         return "the earlier backups have the format of an earlier release"
-    if sealing.describe() != parent.manifest.sealing:
-        return "the earlier backups are sealed in another way"
+    if keys.sealing.describe() != parent.manifest.sealing:
+        return keys.obstacle or "the earlier backups are encrypted in another way"
     return None
 
 

@@ -11,12 +11,15 @@ from typing import Any
 from ...action.options import OptionError, Options
 from ...archive import restore_target
 from ...archive.open_backup import with_details
+from ...archive.sealed import Sealing
 from ...archive.selection import Selection
 from ...archive.written import Placed
 from ...consistency.source import Consistent
 from ...progress import Progress
-from ...repository.backup_set import BackupSet, contents
-from ...repository.errors import ArchiveError, DamagedArchive, DamagedBackup
+from ...repository.backup_set import BackupSet, StoredBackup, contents
+from ...repository.errors import ArchiveError, DamagedArchive, DamagedBackup, UnbelievedBackup
+from ...repository.signatures import Author
+from ...sealing.errors import SealingError
 from ...storage.base import Storage
 from ...storage.choose import storage_for
 from ...storage.errors import StorageError
@@ -25,6 +28,8 @@ from .. import results
 from . import file_copies, parts, upstream_copies
 from .base import Copy, Medium
 from .copied_files import CopiedFiles, Tree
+from .reading_keys import ReadingKeys
+from .sealed_sets import described
 
 
 class Files(CopiedFiles, Medium[BackupSet, Tree]):
@@ -32,6 +37,10 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options, storage_for, Consistent())
+        self._keys = ReadingKeys(options, self._held, self.containers)
+        self._authors: dict[BackupSet, Author] = {}
+        #: What this host remembers otherwise of the backups that were found, as sentences.
+        self._odd: list[str] = []
 
     def lists_containers(self) -> bool:
         """Whether neither a name, a host nor a container is given."""
@@ -44,12 +53,33 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         found = upstream_copies.newest_of(super().find, one, self.wanted_id)
         if upstream_copies.is_upstreams(found):
             return found
-        if self.options.salvage:
-            return Copy(one, [parts.details_if_whole(one.storage, level, self.sealing) for level in found.chain])
+        if self.wanted_id is None and self.options.restore_from_date is None:
+            self._odd += self._keys.remarks(one)
+        # Before anything of it is opened.
+        self._authors[one] = self._author(one, found.stored)
         try:
-            return Copy(one, [with_details(one.storage, level, self.sealing) for level in found.chain])
+            sealing = self.sealing_of(one.storage, found.stored)
+            read = parts.details_if_whole if self.options.salvage else with_details
+            return Copy(one, [read(one.storage, level, sealing) for level in found.chain])
         except DamagedArchive as problem:
             raise DamagedBackup(str(problem), found.stored.manifest.timestamp) from problem
+
+    def _author(self, one: BackupSet, backup: StoredBackup) -> Author:
+        """Who has written a backup. A salvage takes what is not proven too, unless signers are named."""
+        try:
+            return self._keys.author(one.storage, backup)
+        except UnbelievedBackup as problem:
+            if not self.options.salvage or self.options.trusted_signers:
+                raise
+            return Author(None, str(problem))
+
+    def sealing_of_data(self, storage: Storage, backup: StoredBackup) -> Sealing:
+        """How all of a backup is sealed. Raises SealingError without the right key, DamagedArchive, StorageError."""
+        return self._keys.sealing(storage, backup)
+
+    def sealing_of(self, storage: Storage, backup: StoredBackup) -> Sealing:
+        """How details and catalogues of a backup are sealed. Raises SealingError without the right key, ArchiveError, StorageError."""
+        return self._keys.sealing_of_details(storage, backup)
 
     def check_target(self) -> None:
         """Raises OptionError or ArchiveError, the latter also for one that is not empty, unless ``overwrite``."""
@@ -81,9 +111,10 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         is_empty = self._refuse_full()
         about = {"restore_abs_path": shown(target)}
         part = parts.selection(self.options, copy)
+        # Also a dry run refuses what has no key.
+        levels = self._levels(copy, part)
         if dry_run and is_empty and part is None and not parts.wants_in_place(self.options):
             return {**about, "changed": True, "outcome": "planned"}
-        levels = self._levels(copy, part)
         in_place = parts.in_place(self.options, copy, part)
         if dry_run:
             if in_place is not None and isinstance(levels, file_copies.OwnLevels):
@@ -104,24 +135,39 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
             "outcome": "partial" if not_restored else "success",
             "not_restored_count": len(not_restored),
             "not_restored": not_restored[: results.LISTED_AT_MOST],
-            "remarks": [*upstream_copies.remarks(copy), *met.warnings],
+            "remarks": [*self._remarks(copy), *met.warnings],
             "unreadable_count": len(unreadable),
             "unreadable": unreadable[: results.LISTED_AT_MOST],
         }
 
     def prove(self, copy: Copy[BackupSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
         """Check sizes and hashes, or read the chain through tar, or restore it into a scratch folder."""
+        if not upstream_copies.is_upstreams(copy):
+            for level in copy.chain[:-1]:
+                self._keys.check_signature(copy.backup_set.storage, level)
         return file_copies.prove(self._levels(copy), check, compare_to, progress)
 
     def _levels(self, copy: Copy[Any], selection: Selection | None = None) -> file_copies.Levels:
         if upstream_copies.is_upstreams(copy):
             return upstream_copies.UpstreamLevels(copy, self.options.encrypt_pass_file)
         kind = file_copies.SalvagedLevels if self.options.salvage else file_copies.OwnLevels
-        return kind(copy.backup_set.storage, copy.chain, self.sealing, selection)
+        storage = copy.backup_set.storage
+        return kind(storage, copy.chain, self.sealing_of_data(storage, copy.stored), selection)
 
     def describe(self, stored: Any) -> dict[str, Any]:
         """Host, name, id, level, time, and whether upstream's agent made it."""
-        return {**super().describe(stored), **upstream_copies.described(stored)}
+        own = {} if upstream_copies.is_upstream(stored) else described(stored)
+        return {**super().describe(stored), **own, **upstream_copies.described(stored)}
+
+    def describe_author(self, copy: Copy[Any]) -> dict[str, Any]:
+        """Who has signed it, or why that is not known."""
+        author = self._authors.get(copy.backup_set)
+        if author is None or upstream_copies.is_upstreams(copy):
+            return {}
+        return {"signed_by": author.signed_by, "signed_by_reason": author.reason}
+
+    def _remarks(self, copy: Copy[Any]) -> list[str]:
+        return [*upstream_copies.remarks(copy), *self._odd]
 
     def prove_twin(self, copy: Copy[BackupSet], check: str, progress: Progress) -> None:
         """As `prove` does, without a comparison."""
@@ -129,7 +175,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
 
     def describe_proof(self, copy: Copy[BackupSet]) -> dict[str, Any]:
         """The size of the chain."""
-        said = upstream_copies.remarks(copy)
+        said = self._remarks(copy)
         stored_bytes = sum(one.manifest.stored_bytes for one in copy.chain)
         return {"stored_bytes": stored_bytes, **({"remarks": said} if said else {})}
 
@@ -152,7 +198,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
             for survey in surveys:
                 for one in survey.backups:
                     try:
-                        backups.append(results.listed(storage, with_details(storage, one, self.sealing)))
+                        backups.append(self._line(storage, one))
                     except (DamagedArchive, StorageError) as problem:
                         damaged.append(str(problem))
                 incomplete += survey.incomplete
@@ -162,6 +208,14 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
             incomplete += theirs["incomplete"]
             damaged += theirs["damaged"]
         return {"backups": backups, "incomplete": incomplete, "damaged": damaged}
+
+    def _line(self, storage: Storage, backup: StoredBackup) -> dict[str, Any]:
+        """One backup as a line of a list, without what cannot be opened here. Raises DamagedArchive or StorageError."""
+        try:
+            backup = with_details(storage, backup, self.sealing_of(storage, backup))
+        except (SealingError, UnbelievedBackup):
+            pass  # the key of another backup, or none
+        return {**results.listed(storage, backup), **described(backup)}
 
     def storages(self) -> Iterator[Storage]:
         """The storages of the action, each checked. Raises OptionError or StorageError."""

@@ -50,6 +50,11 @@ class _NoContainers:
     def check(self, storage: Any) -> None:
         """Do nothing."""
 
+    def id_of(self, storage: Any) -> str | None:
+        """None is known."""
+        del storage
+        return None
+
     def lost(self, storages: Iterable[Any]) -> dict[Any, StorageError]:
         """No storage is lost."""
         del storages

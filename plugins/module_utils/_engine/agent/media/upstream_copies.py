@@ -31,9 +31,14 @@ _NOT_PROVEN = (
 )
 
 
-def is_upstreams(copy: Copy[Any]) -> bool:
+def is_upstream(stored: Any) -> bool:
     """Whether upstream's agent made a backup."""
-    return isinstance(copy.stored, UpstreamBackup)
+    return isinstance(stored, UpstreamBackup)
+
+
+def is_upstreams(copy: Copy[Any]) -> bool:
+    """The same of a copy."""
+    return is_upstream(copy.stored)
 
 
 def described(stored: Any) -> dict[str, Any]:

@@ -1,0 +1,328 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a new backup is sealed for, and who signs it.
+
+A set has one key pair, which is made with its first sealed backup. From then on its public half is the one that this host
+remembers, whatever a container says. A host that has forgotten it takes it from the secret half, if it has the passphrase that opens
+that; else it makes a new pair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Callable
+
+from ...action.options import OptionError, Options
+from ...archive.sealed import Sealing, Unsealed
+from ...archive.sealings import FileKeys, ForKeyPair, WithPassphrase
+from ...repository.backup_set import BackupSet, StoredBackup
+from ...repository.errors import ArchiveError
+from ...repository.segments import FanOut
+from ...repository.set_keys import (
+    FOLDER,
+    FOR_PASSPHRASE,
+    SecretHalf,
+    key_id_of,
+    key_ids,
+    open_secret,
+    read_forms,
+    read_public,
+    write_pair,
+)
+from ...repository.signatures import KeySigner, ManifestSigner, Trust
+from ...sealing.age_header import Stanza
+from ...sealing.errors import SealingError
+from ...sealing.identities import Identity, X25519Identity
+from ...sealing.recipients import X25519Recipient
+from ...storage.base import Storage
+from ...storage.errors import StorageError
+from ...system.file_names import shown
+from .copied import HostContainers
+from .held_keys import HeldKeys
+from .known_sets import KnownLevel, KnownSet, KnownSets
+from .sealed_sets import what_is_missing
+
+#: A passphrase is tried with so many pairs of a container at most: each takes a second.
+_MOST_TRIED = 4
+Forms = dict[str, bytes]
+
+
+class _WhenNeeded(Identity):
+    """A secret key that is opened with the first object that needs it."""
+
+    def __init__(self, open_: Callable[[], X25519Identity]) -> None:
+        self._open = open_
+        self._identity: X25519Identity | None = None
+
+    def unwrap(self, stanza: Stanza) -> bytes | None:
+        if self._identity is None:
+            self._identity = self._open()
+        return self._identity.unwrap(stanza)
+
+
+class WritingKeys:
+    """The keys of one backup. Nothing is written before `store`, nor on this host if it `plans` only.
+
+    Making it raises OptionError, and SealingError for keys that cannot be used.
+    """
+
+    def __init__(
+        self, options: Options, held: HeldKeys, containers: HostContainers, sets: Sequence[BackupSet], plans: bool
+    ) -> None:
+        self._options, self._held, self._containers, self._sets = options, held, containers, sets
+        #: What went wrong or is odd, as sentences.
+        self.problems: list[str] = []
+        #: Why backups that are there are not continued.
+        self.obstacle: str | None = None
+        self._known = {one.storage: self._remembered(one) for one in sets}
+        self._forms: dict[Storage, Forms] = {}
+        self._unread: dict[Storage, StorageError] = {}
+        self._recipient: X25519Recipient | None = None
+        self._recipients: list[str] | None = None
+        self._new: SecretHalf | None = None
+        #: The storages whose public half is another one.
+        self._repaired: set[Storage] = set()
+        self._checked_pass_file: list[int] | None = None
+        self.sealing: Sealing = self._sealing()
+        self.signer: ManifestSigner | None
+        self.signer, self.unsigned_because = held.signer(makes=not plans)
+
+    @property
+    def sign(self) -> Callable[[bytes], bytes] | None:
+        """What signs a manifest."""
+        return None if self.signer is None else self.signer.sign
+
+    def signed_by(self) -> dict[str, str | None]:
+        """The keys of a result that say who signs the backup."""
+        signer = self.signer.name if self.signer is not None else None
+        return {"signed_by": signer, "signed_by_reason": self.unsigned_because}
+
+    # ------------------------------------------------------------------ what is sealed for
+
+    def _sealing(self) -> Sealing:
+        missing = self._options.lacking("backup").get("encrypt_pass_file")
+        if missing:
+            raise OptionError(missing)
+        method = self._options.sealed_with
+        if method is None:
+            return Unsealed()
+        if method == "aes-256-cfb" and self._held.passphrase is not None:
+            return WithPassphrase(self._held.passphrase)
+        self._recipient = recipient = self._known_pair() or self._opened_pair() or self._new_pair()
+        known = [one.file_keys for one in self._known.values() if one is not None]
+        identities: list[Identity] = [FileKeys({share: key for keys in known for share, key in keys.items()})]
+        if self._held.passphrase is not None:
+            identities.append(_WhenNeeded(lambda: self._secret(recipient)))
+        return ForKeyPair(self._recipient, identities)
+
+    def _remembered(self, one: BackupSet) -> KnownSet | None:
+        try:
+            container_id = self._containers.id_of(one.storage)
+            return KnownSets().get(container_id, one.folder) if container_id else None
+        except StorageError as problem:
+            self.problems.append(str(problem))
+            return None
+
+    def _known_pair(self) -> X25519Recipient | None:
+        """The public half that this host remembers, if a container has the secret one still."""
+        texts = dict.fromkeys(known.recipient for known in self._known.values() if known and known.recipient)
+        for text in texts:
+            recipient = X25519Recipient(text)
+            self._read_forms(recipient)
+            if self._unread or any(self._forms.values()):
+                self._check_pair(recipient)
+                return recipient
+            folder, where = self._sets[0].folder, self._sets[0].storage.describe()
+            self.problems.append(
+                f"The secret half of the key pair {key_id_of(recipient)} of {folder} is gone from {where}, so what was "
+                "encrypted for it cannot be opened any more; put a copy of it back. This backup got a new pair."
+            )
+            self.obstacle = "the secret half of the key pair of the earlier backups is gone"
+        return None
+
+    def _read_forms(self, recipient: X25519Recipient) -> None:
+        for one in self._sets:
+            try:
+                self._forms[one.storage] = read_forms(one.storage, one.folder, key_id_of(recipient))
+            except StorageError as problem:
+                self._forms[one.storage] = {}
+                self._unread[one.storage] = problem
+
+    def _check_pair(self, recipient: X25519Recipient) -> None:
+        """Compare what the containers have of the pair with what this host remembers; differences become problems."""
+        for one in self._sets:
+            known, forms = self._known[one.storage], self._forms[one.storage]
+            if known is None or known.recipient != str(recipient) or not forms:
+                continue
+            where = f"{one.folder}/{FOLDER}/{key_id_of(recipient)} of {one.storage.describe()}"
+            try:
+                public = read_public(one.storage, one.folder, key_id_of(recipient))
+            except StorageError:
+                continue
+            if public != str(recipient):
+                self._repaired.add(one.storage)
+                if public is not None:
+                    self.problems.append(
+                        f"{where} says that the public half is {shown(public)[:80]}, which was not believed: this host remembers "
+                        "another one, has encrypted for that, and has put it back there."
+                    )
+            changed = sorted(name for name, sha256 in known.forms.items() if sha256 != _sha256(forms.get(name)))
+            if changed:
+                self.problems.append(
+                    f"{' and '.join(changed)} of {where} changed since this host wrote there last. If that was no action key of "
+                    "yours, put a copy back: without it the backups cannot be opened."
+                )
+        known = next(one for one in self._known.values() if one is not None and one.recipient == str(recipient))
+        self._check_options(recipient, known)
+
+    def _check_options(self, recipient: X25519Recipient, known: KnownSet) -> None:
+        """Say it if the passphrase or the recipients of the action cannot open the backup."""
+        self._recipients = None if known.recipients is None else list(known.recipients)
+        change = "freezer-agent with action key and key add changes that."
+        if known.recipients is not None and not set(map(str, self._held.recipients)) <= set(known.recipients):
+            self.problems.append(
+                "encryption_recipients names public keys that the key pair of this set is not sealed for, so their owners cannot "
+                f"open the backup; {change}"
+            )
+        self._checked_pass_file = list(known.pass_file) if known.pass_file is not None else None
+        now = self._held.pass_file()
+        if now is None or now == self._checked_pass_file:
+            return
+        try:
+            self._secret(recipient)
+            self._checked_pass_file = now
+        except (SealingError, ArchiveError):
+            self.problems.append(
+                "The passphrase of encrypt_pass_file does not open the key pair of this set, so the backup can be opened with the "
+                f"former passphrase or another key only; {change}"
+            )
+
+    def _secret(self, recipient: X25519Recipient) -> X25519Identity:
+        """The secret half, which the passphrase opens. Raises SealingError or DamagedArchive."""
+        one = next((one for one in self._sets if self._forms.get(one.storage)), self._sets[0])
+        return self._opened(one, key_id_of(recipient), self._forms.get(one.storage, {})).identity
+
+    def _opened(self, one: BackupSet, key_id: str, forms: Forms) -> SecretHalf:
+        only = {name: stored for name, stored in forms.items() if name == FOR_PASSPHRASE}
+        where = f"{one.folder}/{FOLDER}/{key_id} of {one.storage.describe()}"
+        return open_secret(only, key_id, self._held.passphrase, [], where)
+
+    def _opened_pair(self) -> X25519Recipient | None:
+        """The pair in a container whose secret half the passphrase opens: only a holder of it can have made that."""
+        there = False
+        for one in self._sets:
+            try:
+                ids = key_ids(one.storage, one.folder)
+            except StorageError:
+                continue
+            there = there or bool(ids)
+            if self._held.passphrase is None:
+                continue
+            for key_id in ids[:_MOST_TRIED]:
+                try:
+                    secret = self._opened(one, key_id, read_forms(one.storage, one.folder, key_id))
+                except (SealingError, ArchiveError, StorageError):
+                    continue
+                self._recipients = None if secret.recipients is None else list(secret.recipients)
+                self._checked_pass_file = self._held.pass_file()
+                self._read_forms(secret.identity.recipient)
+                return secret.identity.recipient
+        if there and self.obstacle is None:
+            self.obstacle = (
+                "this host does not know the key pair of the earlier backups"
+                if self._held.passphrase is None
+                else "this host does not know the key pair of the earlier backups, and encrypt_pass_file does not open it"
+            )
+        return None
+
+    def _new_pair(self) -> X25519Recipient:
+        self._new = SecretHalf(X25519Identity.generate())
+        self._recipients = [str(one) for one in self._held.recipients]
+        self._checked_pass_file = self._held.pass_file()
+        return self._new.identity.recipient
+
+    # ------------------------------------------------------------------ what is continued
+
+    def why_not_continued(self, one: BackupSet, parent: StoredBackup) -> str | None:
+        """Why a backup is not continued: nobody who is believed has written it, and a level on it would speak for it.
+
+        Raises ArchiveError, SealingError or StorageError.
+        """
+        known = self._known[one.storage]
+        if known is not None and parent.manifest_sha256 in known.manifests:
+            return None
+        own = self.signer.public if isinstance(self.signer, KeySigner) else None
+        if Trust(None, own, self._held.passphrase).author(one.storage, parent).signed_by is not None:
+            return None
+        if self.signer is None and (known is None or not known.levels):
+            return None
+        return "the newest backup was not written by this host, as far as it knows"
+
+    def look_back(self) -> None:
+        """Say it if the backup that this host has written last is gone or was replaced."""
+        for one in self._sets:
+            known = self._known[one.storage]
+            if known is None:
+                continue
+            try:
+                missing = what_is_missing(one, known)
+            except StorageError:
+                continue
+            if missing is not None:
+                self.problems.append(missing)
+
+    # ------------------------------------------------------------------ what is kept
+
+    def store(self, fan_out: FanOut) -> None:
+        """Put the pair where it is missing, before anything is sealed for it. Raises StorageError if no storage is left."""
+        if self._recipient is None:
+            return
+        recipient, folder = self._recipient, self._sets[0].folder
+        if self._new is not None:
+            whole = self._new.sealed(self._held.passphrase, self._held.recipients)
+            self._new, self._forms = None, {}
+        else:
+            whole = max(self._forms.values(), key=len, default={})
+
+        def put(storage: Storage) -> None:
+            if storage in self._unread:
+                raise self._unread[storage]
+            forms = self._forms.get(storage)
+            if not forms:
+                write_pair(storage, folder, recipient, whole)
+                self._forms[storage] = whole
+            elif storage in self._repaired:
+                write_pair(storage, folder, recipient, {})
+
+        fan_out.each(put)
+
+    def remember(self, fan_out: FanOut, stored: StoredBackup) -> None:
+        """Keep what the next backup has to know, on this host."""
+        kept = self.sealing.kept.known if isinstance(self.sealing, ForKeyPair) else {}
+        level = KnownLevel(
+            stored.manifest.folder, stored.manifest_sha256, {share: key.hex() for share, key in kept.items()}
+        )
+        for one in self._sets:
+            if one.storage not in fan_out.working():
+                continue
+            try:
+                container_id = self._containers.id_of(one.storage)
+                if container_id is None:
+                    continue  # what could not be remembered of the container was told already
+                known = (self._known[one.storage] or KnownSet()).with_level(level, stored.manifest.level == 0)
+                if self._recipient is not None:
+                    known = KnownSet(
+                        str(self._recipient),
+                        {name: _sha256(form) for name, form in self._forms.get(one.storage, {}).items()},
+                        self._recipients,
+                        self._checked_pass_file,
+                        known.levels,
+                    )
+                KnownSets().put(container_id, one.folder, known)
+            except StorageError as problem:
+                self.problems.append(f"What the next backup has to know was not remembered: {problem}")
+
+
+def _sha256(stored: bytes | None) -> str:
+    return hashlib.sha256(stored or b"").hexdigest()

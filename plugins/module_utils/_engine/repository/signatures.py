@@ -1,0 +1,162 @@
+# Copyright (c) 2026 The freezer.backup authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who wrote a backup: what stands beside its manifest, and whether a reader believes it.
+
+A manifest has the hashes of all objects and of its parent's manifest, so the one of the newest level stands for the chain.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..sealing import passphrase_code, ssh_signature
+from ..sealing.errors import MissingLibrary, NotBelieved
+from ..sealing.passphrase import Passphrase
+from ..sealing.ssh_keys import PrivateKey, PublicKey
+from ..storage.base import Storage
+from ..storage.errors import ObjectMissing, OddObject
+from .backup_set import StoredBackup
+from .errors import DamagedArchive, UnbelievedBackup
+from .manifest import digest
+from .public_manifest import PublicManifest
+from .stored_set import MANIFEST_NAME, SIGNATURE_NAME, read_manifest
+
+#: Who has signed where a passphrase stands in for a key.
+BY_PASSPHRASE = "passphrase"
+
+
+class ManifestSigner(ABC):
+    """Signs the manifests of new backups."""
+
+    #: What a result says of it: the fingerprint of a key, or BY_PASSPHRASE.
+    name: str
+
+    @abstractmethod
+    def sign(self, manifest: bytes) -> bytes:
+        """What is stored beside a manifest. Raises SealingError."""
+
+
+class KeySigner(ManifestSigner):
+    """Signs with a private key of SSH of the kind ssh-ed25519."""
+
+    def __init__(self, key: PrivateKey) -> None:
+        self._key = key
+        self.public = key.public
+        self.name = key.public.fingerprint
+
+    def sign(self, manifest: bytes) -> bytes:
+        return ssh_signature.sign(manifest, self._key).encode("ascii")
+
+
+class PassphraseSigner(ManifestSigner):
+    """Puts the code of a passphrase in the place of a signature."""
+
+    name = BY_PASSPHRASE
+
+    def __init__(self, passphrase: Passphrase) -> None:
+        self._passphrase = passphrase
+
+    def sign(self, manifest: bytes) -> bytes:
+        return passphrase_code.code_line(manifest, self._passphrase).encode("ascii")
+
+
+class Signer(Protocol):
+    """One whose signature is believed."""
+
+    @property
+    def key(self) -> PublicKey: ...
+
+
+class Signers(Protocol):
+    """Those whose signatures are believed, as `sealing.allowed_signers` has them."""
+
+    def verify(
+        self, message: bytes, signature: bytes, subject: str, at: float, *, principal: str | None = None
+    ) -> Signer:
+        """The signer of a message at a time, in seconds since 1970. Raises NotBelieved."""
+
+
+@dataclass(frozen=True)
+class Author:
+    """Who has signed, as a result has it; else None, and the reason as a part of a sentence."""
+
+    signed_by: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whom a reader believes: a holder of the passphrase, and the keys of `signers`, or without those its own one.
+
+    With `signers` everything else is refused; without, only what is proven to be wrong.
+    """
+
+    signers: Signers | None = None
+    own_key: PublicKey | None = None
+    passphrase: Passphrase | None = None
+    #: The SHA-256 of the manifests that this host remembers to have written.
+    own_manifests: frozenset[str] = frozenset()
+
+    def author(self, storage: Storage, backup: StoredBackup) -> Author:
+        """Who has signed a backup. Raises UnbelievedBackup for what a configured trust refuses, StorageError."""
+        where = f"{backup.folder} of {storage.describe()}"
+        try:
+            return self._author(storage, backup, where)
+        except (NotBelieved, MissingLibrary) as problem:
+            raise UnbelievedBackup(str(problem), backup.manifest.timestamp) from problem
+
+    def _author(self, storage: Storage, backup: StoredBackup, where: str) -> Author:
+        manifest = backup.manifest
+        signature, method = None, None
+        if isinstance(manifest, PublicManifest):
+            signature = _read(storage, backup)
+            method = manifest.sealing.method if manifest.sealing else None
+        if method == "aes-256-cfb" and (signature is None or not passphrase_code.is_code_line(signature)):
+            raise NotBelieved(
+                f"{where} has no code of its passphrase, which every backup has that is sealed with aes-256-cfb: it was changed "
+                "after it was written. Use another copy of it."
+            )
+        if signature is None:
+            if self.signers is not None:
+                raise NotBelieved(
+                    f"{where} is not signed, and trusted_signers says that backups have to be. Choose another backup or "
+                    "another copy of it; if it is to be read all the same, leave trusted_signers out."
+                )
+            return Author(None, "it is not signed")
+        stored = read_manifest(storage, f"{backup.folder}/{MANIFEST_NAME}")
+        if digest(stored) != backup.manifest_sha256:
+            raise DamagedArchive(f"The manifest of {where} has changed while it was read.")
+        subject = f"The manifest of {where}"
+        if passphrase_code.is_code_line(signature):
+            return self._by_passphrase(stored, signature, subject)
+        if self.signers is not None:
+            signer = self.signers.verify(stored, signature, subject, manifest.time_ended, principal=manifest.hostname)
+            return Author(signer.key.fingerprint)
+        if self.own_key is not None:
+            key = ssh_signature.verified(stored, signature, subject)
+            if key.blob == self.own_key.blob or backup.manifest_sha256 in self.own_manifests:
+                return Author(key.fingerprint)
+        return Author(None, "it is signed by a key that is not known here, and trusted_signers names none to believe")
+
+    def _by_passphrase(self, stored: bytes, line: bytes, subject: str) -> Author:
+        if self.passphrase is not None:
+            passphrase_code.check(stored, line, self.passphrase, subject)
+            return Author(BY_PASSPHRASE)
+        if self.signers is not None:
+            raise NotBelieved(
+                f"{subject} is signed with a passphrase, and by none of trusted_signers. Give the passphrase "
+                "(encrypt_pass_file), or leave trusted_signers out."
+            )
+        return Author(None, "it is signed with a passphrase, which was not given (encrypt_pass_file)")
+
+
+def _read(storage: Storage, backup: StoredBackup) -> bytes | None:
+    """What stands beside a manifest; None if nothing does. Raises NotBelieved for what can be none, StorageError."""
+    try:
+        return storage.read(f"{backup.folder}/{SIGNATURE_NAME}", ssh_signature.LIMIT)
+    except ObjectMissing:
+        return None
+    except OddObject as problem:
+        raise NotBelieved(f"{problem} So it is no signature.") from problem
