@@ -264,11 +264,11 @@ def test_incomplete_backups_are_removed_unless_they_are_too_young_or_being_writt
 PAUSE = """
 import os, signal
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
-plain = create._store_tree
+plain = create.store_tree
 def paused(*arguments):
     os.kill(os.getpid(), signal.SIGSTOP)
     return plain(*arguments)
-create._store_tree = paused
+create.store_tree = paused
 """
 
 
