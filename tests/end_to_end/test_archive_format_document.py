@@ -13,13 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.details import Details
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import (
     Manifest,
     Parent,
     StoredObject,
 )
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.public_manifest import (
+    PublicManifest,
+    SealedWith,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified import StoredTree
+from ansible_collections.freezer.backup.tests.support.version_1 import FirstSet
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/archive-format-1.md"
 DECOMPRESS = {"zstd": "| zstd -dc |", "gzip": "| gzip -dc |", "none": "|"}
@@ -48,18 +54,8 @@ class Shell:
 
 def _backup(source: Path, container: Path, codec: str) -> str:
     """Another backup of a folder, up to level 2; returns the name of its folder."""
-    result = agent.backup(
-        {
-            "path_to_backup": str(source),
-            "storage": "local",
-            "container": str(container),
-            "hostname": "web1",
-            "backup_name": "etc",
-            "compression": codec,
-            "max_level": 2,
-            "max_segment_size": "64K",
-        }
-    )
+    some = FirstSet(source.parent, container=str(container), hostname="web1", backup_name="etc")
+    result = some.backup(compression=codec, max_level=2, max_segment_size=65536)
     return os.path.basename(result["storages"][0]["folder"])
 
 
@@ -165,3 +161,12 @@ def test_the_document_explains_every_field_of_the_manifest() -> None:
     for described in (Manifest, Parent, StoredObject):
         written |= {field.name for field in fields(described)}
     assert explained == written
+
+
+def test_the_document_of_version_2_explains_every_field_of_manifest_and_details() -> None:
+    document = DOCUMENT.with_name("archive-format.md").read_text()
+    explained = set(re.findall(r"`(\w+)`", document))
+    written = {"format", "format_version", "self_sha256"}
+    for described in (PublicManifest, StoredTree, SealedWith, Parent, Details):
+        written |= {field.name for field in fields(described)}
+    assert written - explained == set()

@@ -347,11 +347,11 @@ def test_verify_tells_a_good_backup_from_a_changed_source_and_from_damage(call, 
     different = call("--action", "verify", *place, "--compare-to", source)
     assert different.returncode == 1
     assert "-dash" in different.stderr
-    segment = tmp_path / "store" / metadata["folder"] / "data.000000"
+    (segment,) = (tmp_path / "store" / metadata["folder"]).glob("data.000000*")
     segment.write_bytes(segment.read_bytes()[:-1] + b"\0")
     damaged = call("--action", "verify", *place, "--check", "segments")
     assert damaged.returncode == 1
-    assert "its SHA-256 differs" in damaged.stderr
+    assert "is not what was written" in damaged.stderr
 
 
 def test_a_dry_run_writes_nothing(call, source, place, tmp_path):
@@ -445,7 +445,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(call, source, place, tmp_path
 def wait_for_segment(process: subprocess.Popen[bytes], store: Path) -> None:
     """Returns when the first segment has been stored."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not list(store.glob("*/*/data.000000")):
+    while not list(store.glob("*/*/data.000000*")):
         assert process.poll() is None, "it ended before it could be disturbed"
         assert time.monotonic() < deadline
         time.sleep(0.01)

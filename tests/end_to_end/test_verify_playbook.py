@@ -29,7 +29,7 @@ class Kept:
         return {"action": "backup", "backup_name": name, "path_to_backup": str(self.data), **place, **keys}
 
     def damage(self, name: str) -> None:
-        (segment,) = self.container.glob(f"*_{name}/*/data.000000")
+        (segment,) = self.container.glob(f"*_{name}/*/data.000000*")
         segment.write_bytes(b"\0" + segment.read_bytes()[1:])
 
 

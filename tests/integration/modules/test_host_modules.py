@@ -201,7 +201,7 @@ def test_a_proof_fails_when_the_folder_is_another(host):
 
 def test_a_proof_fails_when_a_segment_is_damaged(host):
     result = host.run("backup")
-    segment = host.container / result["storages"][0]["folder"] / "data.000000"
+    (segment,) = (host.container / result["storages"][0]["folder"]).glob("data.000000*")
     written = segment.read_bytes()
     segment.write_bytes(written[:-1] + bytes([written[-1] ^ 1]))
     assert "is not what was written" in host.sentence("verify", check="segments")
