@@ -16,6 +16,8 @@ from .._engine.documents.verbs import ACTIONS, EXEC_KEYS
 from .._engine.errors import OptionError
 
 _PREFIX = "freezer.backup."
+#: Paths of keys, which Ansible takes for the keys themselves by their names.
+_NO_SECRETS = frozenset({"signing_key"})
 #: What Ansible makes of a value; the engine reads all else of it, such as the unit of a size.
 _TYPES: dict[Any, str] = {
     values.whole: "int",
@@ -49,6 +51,8 @@ def _argument(row: Row) -> dict[str, Any]:
         argument["choices"] = list(row.choices)
     if row.is_declared and row.typed_default is not None:
         argument["default"] = row.typed_default
+    if row.name in _NO_SECRETS:
+        argument["no_log"] = False
     if row.aliases:
         argument["aliases"] = list(row.aliases)
     return argument
