@@ -8,8 +8,9 @@ import os
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import chain
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
+from ansible_collections.freezer.backup.tests.support.golden_version_1 import HOST, NAMES, unpack
 from ansible_collections.freezer.backup.tests.support.sets import Set, tick
 from ansible_collections.freezer.backup.tests.support.trees import write
 
@@ -100,12 +101,23 @@ def test_folders_above_a_part_keep_their_attributes_in_the_target_and_get_those_
     assert (fresh / "etc").stat().st_mode & 0o777 == 0o750
 
 
-def test_a_part_of_a_backup_of_an_earlier_release_is_refused(saved, monkeypatch):
-    monkeypatch.setattr(chain, "is_first_version", lambda _chain: True)
-    target = saved.new_target()
+@pytest.mark.parametrize("option", ["include", "exclude", "only_changed", "delete", "salvage"])
+def test_a_part_of_a_backup_of_an_earlier_release_is_refused(tmp_path, option):
+    action = {
+        "storage": "local",
+        "container": str(unpack(tmp_path)),
+        "hostname": HOST,
+        "backup_name": NAMES[0],
+        "init": True,
+    }
+    target = tmp_path / "target"
     with pytest.raises(ArchiveError, match=r"was made by an earlier release, and can be restored as a whole only"):
-        saved.restore(target, include=["etc"])
+        agent.restore({**action, "restore_abs_path": str(target), option: "*.conf" if "clude" in option else True})
     assert not target.exists()
+    with pytest.raises(ArchiveError, match="was made by an earlier release, which stored no list"):
+        agent.read_contents(action, "list")
+    with pytest.raises(ArchiveError, match="that could be searched has"):
+        agent.read_contents({**action, "include": "*"}, "find")
 
 
 def test_of_a_single_file_its_path_on_the_host_is_its_name(tmp_path):
