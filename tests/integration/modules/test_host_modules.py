@@ -13,6 +13,7 @@ import pytest
 from support.modules import MASKS, run_module
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
+from ansible_collections.freezer.backup.tests.support.key_files import AgeKey, State, signers_file
 from ansible_collections.freezer.backup.tests.support.upstream_backups import pass_file, unpack
 
 
@@ -218,6 +219,22 @@ def test_what_an_old_freezer_left_is_proven_and_restored(host):
     assert (restored["format"], restored["changed"]) == ("freezer", True)
     assert (host.target / "changes").read_text() == "third\n"
     assert "is not removed" in host.sentence("prune", keep_last=1, backup_name="sealed", hostname="web1")
+
+
+@pytest.mark.usefixtures("own_tmp")
+def test_modules_encrypt_for_a_key_and_believe_the_signers_of_a_list(host, tmp_path, monkeypatch):
+    state = State(tmp_path / "state", monkeypatch)
+    key = AgeKey(tmp_path, "key")
+    made = host.run("backup", encryption_recipients=[key.public])
+    assert (made["encrypted"], made["encryption"]) == (True, "age")
+    assert "give a secret key (identity_file)" in host.sentence("verify")
+    name = made["hostname"]
+    signers = signers_file(tmp_path, f"{name} {(state.folder / 'signing_key.pub').read_text().strip()}")
+    opened = {"identity_file": key.file, "trusted_signers": signers}
+    assert host.run("verify", **opened)["signed_by"] == made["signed_by"]
+    assert host.run("restore", **opened)["key_id"] == made["key_id"]
+    host.run("backup", signing_key="none")
+    assert "is not signed, and trusted_signers says" in host.sentence("verify", **opened)
 
 
 def test_prune_removes_what_no_rule_keeps_and_the_second_time_nothing(host):
