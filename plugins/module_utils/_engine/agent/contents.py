@@ -158,7 +158,7 @@ def _find(files: Files, entries: _Entries) -> dict[str, Any]:
             entries.add({**described(backup), **_entry(planned.member, planned.level)})
 
     about = _search(files, search)
-    _need_any(files, entries, ", ".join(options.include))
+    _need_any(files, entries, ", ".join(options.include), about["not_read"])
     return about
 
 
@@ -181,7 +181,7 @@ def _history(files: Files, entries: _Entries) -> dict[str, Any]:
             entries.add({**described(backup), "present": planned is not None, "is_changed": version.changed, **state})
 
     about = _search(files, search)
-    _need_any(files, entries, given)
+    _need_any(files, entries, given, about["not_read"])
     return {"path": given, **about}
 
 
@@ -219,12 +219,13 @@ def _search(files: Files, search: Callable[[SearchedSet], None]) -> dict[str, An
     return {"backups_count": backups, "not_read": problems}
 
 
-def _need_any(files: Files, entries: _Entries, what: str) -> None:
+def _need_any(files: Files, entries: _Entries, what: str, problems: list[str]) -> None:
     if not entries.count:
         options = files.options
         of_name = f" of {options.backup_name}" if options.backup_name else ""
+        beside = f" {problems[0]}" if problems else ""
         of_host = f" of host {options.hostname}" if options.hostname else ""
-        raise ArchiveError(f"No backup{of_name}{of_host} that could be searched has {what}.")
+        raise ArchiveError(f"No backup{of_name}{of_host} that could be searched has {what}.{beside}")
 
 
 # ---------------------------------------------------------------- two states
