@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
     ArchiveError,
     DamagedArchive,
 )
 from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
+from ansible_collections.freezer.backup.tests.support.key_files import quick_scrypt
 from ansible_collections.freezer.backup.tests.support.sets import Set, tick
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import RandomTree, write
@@ -229,12 +230,16 @@ def test_prune_of_a_name_that_only_upstream_has_removes_nothing_and_says_why(fou
     assert listed(container) == before
 
 
-def test_a_backup_that_is_meant_to_be_encrypted_is_refused(found, tmp_path):
+def test_a_new_backup_beside_them_is_encrypted_with_the_same_passphrase(tmp_path, monkeypatch):
+    quick_scrypt(monkeypatch)
     write(tmp_path / "source" / "file")
-    with pytest.raises(
-        OptionError, match="encrypt_pass_file asks for an encrypted backup, and this release writes none"
-    ):
-        agent.backup(found("sealed", path_to_backup=str(tmp_path / "source")))
+    container = unpack(tmp_path)
+    place = {"storage": "local", "container": str(container), "hostname": HOST, "backup_name": "sealed"}
+    sealed = {**place, "encrypt_pass_file": pass_file(tmp_path)}
+    assert agent.backup({**sealed, "path_to_backup": str(tmp_path / "source")})["encryption"] == "age"
+    restored = agent.restore({**sealed, "restore_abs_path": str(tmp_path / "restored")})
+    assert (restored["encryption"], restored.get("format")) == ("age", None)
+    assert os.listdir(tmp_path / "restored") == ["file"]
 
 
 def test_a_copy_that_is_damaged_gives_way_to_one_that_is_whole(found, container, tmp_path):
