@@ -202,6 +202,7 @@ options:
       - The file whose first line is the passphrase of encrypted backups, also of those by the agent of OpenStack's
         Freezer.
       - Only root and the user who runs this may be able to read or write it.
+      - In documents and modules the path has to be absolute.
     type: path
   encryption:
     description:
@@ -442,6 +443,7 @@ options:
       - The file whose first line is the passphrase of encrypted backups, also of those by the agent of OpenStack's
         Freezer.
       - Only root and the user who runs this may be able to read or write it.
+      - In documents and modules the path has to be absolute.
     type: path
   exclude:
     description:
@@ -453,6 +455,7 @@ options:
     description:
       - 'The file with a secret key that opens encrypted backups: one of C(age-keygen), or a private key of SSH.'
       - Only root and the user who runs this may be able to read or write it.
+      - In documents and modules the path has to be absolute.
     type: path
   include:
     description:
@@ -499,6 +502,7 @@ options:
       - The folder to restore into; it is made when it is missing.
       - 'C(freezer-agent) at a shell takes C(-) as well: the one file that O(include) selects is then written to
         standard output.'
+      - In documents and modules the path has to be absolute.
     type: path
     aliases: [target]
   restore_as:
@@ -555,11 +559,13 @@ options:
         that of the host.
       - With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote
         them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.
+      - In documents and modules the path has to be absolute.
     type: path
   undo_folder:
     description:
       - A new folder on the same file system that gets what is replaced and removed, below the names that it had.
       - It stays until it is removed. It is not made if nothing is replaced or removed.
+      - In documents and modules the path has to be absolute.
     type: path
 """
 
@@ -614,17 +620,20 @@ options:
         it are compared.
       - 'With V(diff) nothing is restored: what the backup says of each path, its size and time among that, is compared
         with this folder.'
+      - In documents and modules the path has to be absolute.
     type: path
   encrypt_pass_file:
     description:
       - The file whose first line is the passphrase of encrypted backups, also of those by the agent of OpenStack's
         Freezer.
       - Only root and the user who runs this may be able to read or write it.
+      - In documents and modules the path has to be absolute.
     type: path
   identity_file:
     description:
       - 'The file with a secret key that opens encrypted backups: one of C(age-keygen), or a private key of SSH.'
       - Only root and the user who runs this may be able to read or write it.
+      - In documents and modules the path has to be absolute.
     type: path
   mode:
     description:
@@ -676,6 +685,7 @@ options:
         that of the host.
       - With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote
         them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.
+      - In documents and modules the path has to be absolute.
     type: path
 """
 

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action import options, spec, values
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import ALL_MEDIA
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import (
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import (
     ACTIONS,
     EXEC_KEYS,
     OWN_ACTIONS,

@@ -29,10 +29,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import StoredObject
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.segments import (
     FanOut,
-    VerifiedStream,
     open_verified,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified import BackupObjects
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified_stream import VerifiedStream
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage, fails

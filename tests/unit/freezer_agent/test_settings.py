@@ -209,6 +209,14 @@ def test_keys_are_changed_at_a_command_line_only(settings):
         settings(document={"action": "key", "backup_name": "etc"})
 
 
+def test_a_cloud_that_is_typed_takes_the_place_of_the_openrc_file_of_a_file(settings):
+    file = "[default]\nosrc = /root/openrc\nrestore_from_date = 2026-11-22\n"
+    assert settings("--cloud home --backup-id abcd", file).options == {"cloud": "home", "backup_id": "abcd"}
+    assert settings("", file, {"cloud": ""}).options["osrc"] == "/root/openrc"
+    with pytest.raises(OptionError, match="^osrc cannot be combined with cloud"):
+        parse_options(settings("--cloud home --osrc /root/openrc").options)
+
+
 def test_a_spelling_does_not_decide_who_wins(settings):
     assert settings("-F /b", "[default]\nfile-to-backup = /a\n").options == {"path_to_backup": "/b"}
     assert settings("--src-file /b", "[default]\npath_to_backup = /a\n").options == {"path_to_backup": "/b"}

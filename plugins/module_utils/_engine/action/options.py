@@ -180,40 +180,57 @@ class Options:
     def refuse_for(self, work: str) -> None:
         """Raise OptionError for what does not belong to this work, or cannot be done by it.
 
-    def refuse_part(self) -> None:
-        """Raise OptionError if a restore is given what a backup reads: it may be meant for a part of it."""
+        It looks at what is given only: what is missing may be for a node to say, and `lacking` tells that.
+        """
+        given = [name for name in RETENTION_KEYS if getattr(self, name) is not None]
+        if work in ("backup", "restore") and given:
+            raise OptionError(f"{given[0]} belongs to an action admin of its own, and not to a {work}.")
+        if work == "backup":
+            self._refuse_keys()
+            self._refuse_level()
+            fault = deadline_fault(self.deadline_seconds)
+            if fault:
+                raise OptionError(fault)
+        if work == "restore":
+            self._refuse_for_restore()
+        for name in ("hostname", "backup_name") if work != "info" else ():
+            if getattr(self, name):
+                check_name(name, getattr(self, name))
+                if work == "backup":
+                    check_text(name, getattr(self, name))
+        self._refuse_relative_paths()
+        if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
+            self.locations(_SOME_CLOUD)
+
+    def _refuse_for_restore(self) -> None:
+        """Raise OptionError for what a backup reads, and for a salvage in place: damage would count as what is gone."""
         for name in ONLY_OF_BACKUPS:
             if getattr(self, name):
                 raise OptionError(
                     f"{name} says what a backup reads, and a restore has no use for it; leave it out, and name what is to be "
-                    "restored with include. Nothing was done."
+                    "restored with include."
                 )
-
-    def refuse_salvage(self) -> None:
-        """Raise OptionError for a salvage in place: what is damaged would count as what the backup does not have."""
         for name in ("only_changed", "delete", "undo_folder"):
             if self.salvage and getattr(self, name):
                 raise OptionError(f"salvage cannot be combined with {name}; remove one of them.")
 
-    def refuse_keys(self) -> None:
+    def _refuse_keys(self) -> None:
         """Raise OptionError for keys that do not go together, or are none. No message repeats one: it may be a secret."""
         if self.encryption_recipients and self.encryption == "aes-256-cfb":
             raise OptionError(
                 "encryption_recipients cannot be combined with encryption aes-256-cfb, which knows a passphrase only; use age, or "
-                "leave the recipients out. Nothing was done."
+                "leave the recipients out."
             )
         for number, text in enumerate(self.encryption_recipients, 1):
             if not text.strip().startswith(_PUBLIC_KEYS):
                 raise OptionError(
                     f"encryption_recipients has no public key in place {number}: it takes age1... of age-keygen -y, ssh-ed25519 ... "
-                    "or ssh-rsa ..., and never a secret key. Nothing was done."
+                    "or ssh-rsa ..., and never a secret key."
                 )
         if self.signing_key not in (None, "none") and not os.path.isabs(str(self.signing_key)):
-            raise OptionError(
-                "signing_key has to be the absolute path of a private key of SSH, or none. Nothing was done."
-            )
+            raise OptionError("signing_key has to be the absolute path of a private key of SSH, or none.")
 
-    def refuse_level(self) -> None:
+    def _refuse_level(self) -> None:
         """Raise OptionError for a compression level that the compression does not have."""
         if self.compression_level is None or self.compression == "none":
             return
@@ -225,38 +242,13 @@ class Options:
                 f"compression_level has to be between 1 and {best}{with_name}, and is {self.compression_level}."
             )
 
-    def refuse_deadline(self) -> None:
-        """Raise OptionError for a deadline that nothing can be held for."""
-        if not 0 < self.deadline_seconds <= MOST_DEADLINE_SECONDS:
-            raise OptionError(
-                f"deadline_seconds has to be above 0 and at most {MOST_DEADLINE_SECONDS:.0f}, and is "
-                f"{self.deadline_seconds:g}."
-            )
-
-    def refuse_names(self) -> None:
-        """Raise OptionError for a name of a host or of backups that no folder of a container can have."""
-        for name in ("hostname", "backup_name"):
-            if getattr(self, name):
-                check_name(name, getattr(self, name))
-
-    def refuse_for(self, work: str) -> None:
-        """Raise OptionError for what does not belong to this work, or cannot be done by it.
-
-        It looks at what is given only: what is missing may be for a node to say, and `lacking` tells that.
-        """
-        if work in ("backup", "restore"):
-            self.refuse_retention(work)
-        if work == "backup":
-            self.refuse_keys()
-            self.refuse_level()
-            self.refuse_deadline()
-        if work == "restore":
-            self.refuse_part()
-            self.refuse_salvage()
-        if work != "info":
-            self.refuse_names()
-        if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
-            self.places(_SOME_CLOUD)
+    def _refuse_relative_paths(self) -> None:
+        """Raise OptionError for a path that would be another one from another folder."""
+        names = [row.name for row in BY_NAME.values() if row.is_path and self.backup_media in row.path_media]
+        for given in (vars(self), *self.storages):
+            for name in names:
+                if given.get(name) and not os.path.isabs(str(given[name])):
+                    raise OptionError(f"{name} has to be an absolute path, and is {quoted(given[name])}.")
 
     def lacking(self, work: str) -> dict[str, str]:
         """The options that this work needs and that are not given, each with the sentence of the refusal."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..documents.action import ACTIONS, OWN_ACTIONS, READ_ACTIONS
+from ..documents.verbs import ACTIONS, OWN_ACTIONS, READ_ACTIONS
 from . import values
 
 FILES = "fs"

@@ -182,7 +182,7 @@ GROUPS: Mapping[str, Sequence[Row]] = {
                  "of a snapshot of it are compared.\n"
                  "With V(diff) nothing is restored: what the backup says of each path, its size and time among that, is compared "
                  "with this folder.",
-            verbs=(*VERIFY, "diff"), is_path=True),
+            verbs=(*VERIFY, "diff"), is_path=True, path_media=(FILES,)),
     ),
     "encryption and signatures": rows_of_keys.SEALING,
     "key: who can open the backups of a set": rows_of_keys.KEYS,

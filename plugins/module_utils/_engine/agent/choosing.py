@@ -107,6 +107,7 @@ def described(medium: Medium[Any, Any], copy: Copy[Any]) -> dict[str, Any]:
     ]
     return {
         **medium.describe(copy.stored),
+        **medium.describe_author(copy),
         "chain": chain,
         "storage": place["storage"],
         "container": place["container"],

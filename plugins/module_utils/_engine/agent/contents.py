@@ -25,6 +25,8 @@ from ..repository.errors import ArchiveError, DamagedArchive
 from ..sealing.errors import SealingError
 from ..storage.errors import StorageError
 from ..system.file_names import shown
+from .choosing import choose
+from .choosing import described as chosen_described
 from .conduct import readable_errors, run_verb
 from .media.base import Copy
 from .media.by_name import medium_of
@@ -33,8 +35,6 @@ from .media.files import Files
 from .media.parts import patterns
 from .media.upstream_copies import is_upstreams
 from .results import LISTED_AT_MOST
-from .verb import choose
-from .verb import described as chosen_described
 
 #: Is given each entry when it is found. There may be millions, and none is kept.
 Show = Callable[[dict[str, Any]], None]

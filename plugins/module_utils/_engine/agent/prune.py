@@ -58,7 +58,7 @@ def _prune(medium: Medium[Any, Any], progress: Progress, dry_run: bool) -> dict[
     scratch += consistent.leftover_snapshots(dry_run)
     if not (anything or failures):
         looked_in = ", ".join(backup_set.storage.container for backup_set, _plan in pruned)
-        raise FreezerError(
+        raise NoBackup(
             f"There is no backup of {pruned[0][0].folder} in {looked_in}, so nothing was removed.{medium.left_alone()}"
         )
     return {

@@ -14,13 +14,12 @@ from ..archive.one_file import OneFile
 from ..progress import Progress
 from ..repository.errors import DamagedArchive
 from ..storage.errors import StorageError
-from .choosing import Chosen
+from .choosing import Chosen, choose, described
 from .conduct import readable_errors, run_verb
 from .media.base import Copy
 from .media.by_name import medium_of
 from .media.files import Files
 from .media.parts import selection
-from .verb import choose, described
 
 
 def restore_file(
@@ -58,7 +57,7 @@ def restore_file(
         return run_verb("restore", work, medium, progress, dry_run)
 
 
-def _first_whole(files: Files, chosen: Chosen[Copy[Any]], stack: ExitStack) -> tuple[Copy[Any], OneFile, list[str]]:
+def _first_whole(files: Files, chosen: Chosen, stack: ExitStack) -> tuple[Copy[Any], OneFile, list[str]]:
     """The file in the first copy in which it can be found. Once its content is being written there is no other way."""
     remarks = list(chosen.remarks())
     for copy in chosen.copies:

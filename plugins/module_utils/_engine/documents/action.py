@@ -11,16 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .kind import ID_SCHEMA, Kind
-
-ACTIONS = ("backup", "restore", "verify", "info", "list", "find", "history", "diff", "admin", "exec")
-#: Those that look into backups of files.
-READ_ACTIONS = ("list", "find", "history", "diff")
-
-#: What the agent does besides, for a person at its host: no document asks for it.
-OWN_ACTIONS = ("key",)
-
-#: What an ``exec`` runs.
-EXEC_KEYS = frozenset({"command", "script", "arguments"})
+from .verbs import ACTIONS
 
 _TEXT_OR_NULL = {"type": ["string", "null"]}
 

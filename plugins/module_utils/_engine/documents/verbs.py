@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
-ACTIONS = ("backup", "restore", "verify", "info", "admin", "exec")
+ACTIONS = ("backup", "restore", "verify", "info", "list", "find", "history", "diff", "admin", "exec")
+#: Those that look into backups of files.
+READ_ACTIONS = ("list", "find", "history", "diff")
+
+#: What the agent does besides, for a person at its host: no document asks for it.
+OWN_ACTIONS = ("key",)
 
 #: What an ``exec`` runs.
 EXEC_KEYS = frozenset({"command", "script", "arguments"})

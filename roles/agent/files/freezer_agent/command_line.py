@@ -18,7 +18,8 @@ from typing import Any, NoReturn
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import is_same
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import Row
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS, OWN_ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS, OWN_ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import AnsweringParser
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import closest, did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
@@ -220,8 +221,8 @@ def _about_unknown(unknown: Sequence[str], arguments: Sequence[str], parser: arg
         before = arguments[place - 1] if place else ""
         # Not the word itself: it may be somebody's password.
         named = f"The word after {before.partition('=')[0]}" if before.startswith("-") else f"Word {place + 1}"
-        close = difflib.get_close_matches(word, (*ACTIONS, *OWN_ACTIONS), n=1, cutoff=0.7)
-        hint = f" Did you mean --action {close[0]}?" if close else ""
+        close = closest(word, (*ACTIONS, *OWN_ACTIONS))
+        hint = f" Did you mean --action {close}?" if close else ""
         glued = f"--{before.rpartition('--')[2]}"
         if not before.startswith("-") and glued in parser._option_string_actions:
             hint = f" Is a space missing before {glued}?"

@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import OptionError, parse_options
-from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import ALIASES, OPTION_KEYS
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import READ_ACTIONS
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import (
+    ALIASES,
+    NODE_KEYS,
+    OPTION_KEYS,
+)
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import READ_ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, UnknownOption
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import (
     give_stdout_up,
@@ -117,8 +122,9 @@ class Run:
             output.report(_report_on(settings, result))
         elif settings.metadata_out != "-" and not nothing:
             output.listing(result)
+        missing = ""
         if metadata is not None and settings.action not in READ_ACTIONS:
-            metadata.write(result.get("metadata", result))
+            missing = self._not_written(metadata, settings.action, result)
         if self._result is not None:
             self._result.write(result)
         if nothing:

@@ -36,7 +36,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec
     OPTION_KEYS,
     excluded_by,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.action import ACTIONS, OWN_ACTIONS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.verbs import ACTIONS, OWN_ACTIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.mounts import is_below
 
 from . import flags
@@ -158,6 +158,23 @@ def _sealed_as_the_node_says(
         if is_given(key, document.get(key)) and all(layer.get(key) != document[key] for layer in of_node)
     ]
     return {key: value for key, value in document.items() if key not in _FOR_ENCRYPTION}, warnings
+
+
+def _paths_from_here(options: Mapping[str, Any], of_node: Collection[str]) -> dict[str, str]:
+    """The relative paths among those options that the node says, as absolute ones: they are from the current folder."""
+    media = {medium for medium, keys in CLOUD_MEDIA.items() if any(map(options.get, keys))} or {FILES}
+    paths = {row.name for row in BY_NAME.values() if row.is_path and media <= set(row.path_media)}
+    relative = (name for name in paths & set(of_node) if not os.path.isabs(str(options[name])))
+    return {name: _from_here(name, options[name]) for name in relative if isinstance(options[name], str)}
+
+
+def _from_here(name: str, path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        raise UsageError(
+            f"{name} is a path from the current folder, which has been removed; go to another folder, or give an absolute path."
+        ) from None
 
 
 def _mounted_where_the_node_allows(

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from ...action.options import OptionError, Options
+from ...action.options import Options
 from ...archive import restore_target
 from ...archive.open_backup import with_details
 from ...archive.sealed import Sealing
@@ -87,15 +87,10 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         self._refuse_full()
 
     def _target(self) -> str:
-        given = self.options.need("restore_abs_path", "say which folder to restore into")
-        if given == "-":
-            raise OptionError(
-                "restore_abs_path - is for freezer-agent at a shell; name a folder. Nothing was restored."
-            )
-        return os.path.abspath(given)
+        return os.path.abspath(self.options.need("restore_abs_path", "say which folder to restore into"))
 
-    def restore(self, copy: Copy[BackupSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
-        """The target becomes visible as a whole. Raises ArchiveError for one that is not empty, unless ``overwrite``."""
+    def _refuse_full(self) -> bool:
+        """Whether the target is empty. Raises ArchiveError if it is not, unless ``overwrite``."""
         target = self._target()
         is_empty = restore_target.is_empty(target)
         if not (self.options.overwrite or is_empty):
@@ -107,7 +102,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
 
     def restore(self, copy: Copy[BackupSet], progress: Progress, dry_run: bool) -> dict[str, Any]:
         """The target becomes visible as a whole. Raises ArchiveError for one that is not empty, unless ``overwrite``."""
-        target, storage = self._target(), copy.backup_set.storage
+        target = self._target()
         is_empty = self._refuse_full()
         about = {"restore_abs_path": shown(target)}
         part = parts.selection(self.options, copy)
@@ -190,6 +185,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         incomplete: list[str] = []
         damaged: list[str] = []
         for storage in self.storages():
+            self.containers.check(storage)
             found = contents(storage, self.may_be_meant)
             surveys = list(found.orphans.values())
             for (hostname, backup_name), survey in found.sets.items():
@@ -219,7 +215,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
 
     def storages(self) -> Iterator[Storage]:
         """The storages of the action, each checked. Raises OptionError or StorageError."""
-        for kind, container in self.options.places():
+        for kind, container in self.options.locations():
             storage = self._storage_for(kind, container, self.options.access(kind, container))
             self.containers.check(storage)
             yield storage

@@ -81,7 +81,7 @@ def in_place(options: Options, copy: Copy[Any], part: Selection | None) -> InPla
                 "delete is for a backup of a folder, and this one has a single file; nothing was restored."
             )
         removable = _removable(copy.chain, part)
-    containers = [container for kind, container in options.places() if kind == "local"]
+    containers = [container for kind, container in options.locations() if kind == "local"]
     undo = None if options.undo_folder is None else os.path.abspath(options.undo_folder)
     return InPlaceRestore(InPlace(options.only_changed, removable), undo, containers)
 
