@@ -97,7 +97,7 @@ def test_a_dry_run_writes_nothing(saved, tmp_path):
 
 def test_modules_and_jobs_cannot_write_to_standard_output(saved):
     action = {key: value for key, value in saved.options.items() if key != "path_to_backup"}
-    with pytest.raises(OptionError, match="restore_abs_path - is for freezer-agent at a shell"):
+    with pytest.raises(OptionError, match="restore_abs_path has to be an absolute path, and is '-'"):
         restore({**action, "restore_abs_path": "-", "include": "large"})
 
 

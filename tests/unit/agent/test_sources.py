@@ -286,10 +286,10 @@ def test_min_age_keeps_from_making_backups_too_often_but_not_because_of_a_wrong_
 
 def test_a_backup_from_which_all_is_excluded_fails_and_stores_nothing(one_set):
     write(one_set.source / "file")
-    with pytest.raises(FreezerError, match="Nothing of .*/source was stored.*all of it is left out with exclude"):
+    with pytest.raises(FreezerError, match="Nothing of .*/source was stored.*exclude leaves out all of it"):
         one_set.backup(exclude=["*"])
     assert one_set.backup_folders() == []
-    with pytest.raises(FreezerError, match="all of it is left out with exclude"):
+    with pytest.raises(FreezerError, match="exclude leaves out all of it"):
         one_set.backup(path_to_backup=str(one_set.source / "file"), exclude=["file"])
     assert one_set.backup_folders() == []
 

@@ -40,7 +40,11 @@ def declared_by(option):
 
 @pytest.mark.parametrize("verb", spec.MODULES)
 def test_a_module_documents_what_it_declares(verb):
-    assert {name: declared_by(option) for name, option in documented_by(verb).items()} == action_spec(verb)
+    # Whether an option is a secret is not documented.
+    declared = {
+        name: {key: option[key] for key in option if key != "no_log"} for name, option in action_spec(verb).items()
+    }
+    assert {name: declared_by(option) for name, option in documented_by(verb).items()} == declared
 
 
 @pytest.mark.parametrize("verb", spec.MODULES)
