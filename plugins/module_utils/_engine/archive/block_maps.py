@@ -86,8 +86,9 @@ class PlainMaps:
         """The entries of the map of a file of so many bytes, which begins there. Raises DamagedArchive."""
         count = block_count(size)
         end = begin + _COUNT.size + count * _ENTRY.size
-        head = os.pread(self._file.fileno(), _COUNT.size, begin)
-        if end > self._size or _COUNT.unpack(head)[0] != count:
+        # Beyond what a file can have, the system would refuse to read.
+        head = os.pread(self._file.fileno(), _COUNT.size, begin) if end <= self._size else b""
+        if not head or _COUNT.unpack(head)[0] != count:
             raise self._odd()
         position = begin + _COUNT.size
         while position < end:

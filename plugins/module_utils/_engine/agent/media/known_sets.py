@@ -66,6 +66,8 @@ class KnownSet:
         return replace(self, levels=[*before[-_MOST_LEVELS:], level])
 
 
+#: What stat(2) gives: an inode has 64 bits, and a time may be before 1970.
+_STAT = (-(1 << 63), (1 << 64) - 1)
 _SHAPE = shape.record(
     {
         "container_id": shape.text(64),
@@ -73,7 +75,7 @@ _SHAPE = shape.record(
         "recipient": shape.optional(shape.text(128, r"age1[a-z0-9]+")),
         "forms": shape.mapping_of(shape.SHA256),
         "recipients": shape.optional(shape.list_of(shape.text(16_384))),
-        "pass_file": shape.optional(shape.list_of(shape.whole())),
+        "pass_file": shape.optional(shape.list_of(shape.whole(*_STAT))),
         "levels": shape.list_of(
             shape.record(
                 {
