@@ -54,6 +54,18 @@ def test_memory_stays_bounded_for_a_hole_of_six_gibibytes(tmp_path):
     assert (result["source_bytes"], result["peak_bytes"] < BOUND_BYTES) == (6 << 30, True)
 
 
+def test_a_backup_of_more_segments_than_a_process_may_have_files_open_is_restored(tmp_path):
+    some = Set(tmp_path, compression="none", max_segment_size="64K")
+    with open(some.source / "big", "wb") as big:
+        for _count in range(60):
+            big.write(os.urandom(1 << 20))
+    some.backup()
+    few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))"
+    target = some.new_target()
+    assert agent_process.run("restore", some.action_to_restore(target), before=few)["outcome"] == "success"
+    assert differences(some.source, target) == []
+
+
 @pytest.mark.rounds
 def test_memory_stays_bounded_for_many_files(tmp_path):
     some = Set(tmp_path, max_level=3)

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -17,6 +16,9 @@ from .trees import DIGEST_BYTES, LEAF_BYTES, TreeHash, leaf, leaf_count, tree_of
 LEAVES_NAME = "leaves"
 #: The most bytes of one request that makes leaves anew.
 _STEP_BYTES = 8 << 20
+#: The objects of one backup that are open at a time: a process may have a thousand files open, and a backup has more segments.
+#: One of them is the leaves, which are needed whenever another object is begun.
+_MOST_OPEN = 3
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class BackupObjects:
         for one in objects:
             self._first_leaf[one.name] = first
             first += leaf_count(one.bytes)
-        self._leaves: RangeReader | None = None
         self._no_leaves = False
-        self._open = ExitStack()
+        #: By name, the one that was used last at the end.
+        self._open: dict[str, RangeReader] = {}
 
     def __enter__(self) -> BackupObjects:
         return self
@@ -49,7 +51,8 @@ class BackupObjects:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
+        while self._open:
+            self._open.popitem()[1].close()
 
     def describe(self, name: str) -> str:
         """How messages name an object."""
@@ -59,16 +62,22 @@ class BackupObjects:
         """One of the objects. Raises KeyError for a name that the manifest does not have."""
         return VerifiedObject(self, self._objects[name])
 
-    def open_ranges(self, name: str) -> RangeReader:
-        """An object, for parts of it, until this context ends. Raises DamagedArchive if it is missing, or StorageError."""
-        try:
-            return self._open.enter_context(self._storage.ranges(f"{self._folder}/{name}"))
-        except ObjectMissing:
-            raise DamagedArchive(f"{self.describe(name)} is missing.") from None
-        except OddObject as problem:
-            raise DamagedArchive(str(problem)) from problem
+    def ranges(self, name: str) -> RangeReader:
+        """An object, for parts of it, until others are asked for. Raises DamagedArchive if it is missing, or StorageError."""
+        found = self._open.pop(name, None)
+        if found is None:
+            try:
+                found = self._storage.ranges(f"{self._folder}/{name}")
+            except ObjectMissing:
+                raise DamagedArchive(f"{self.describe(name)} is missing.") from None
+            except OddObject as problem:
+                raise DamagedArchive(str(problem)) from problem
+        self._open[name] = found
+        while len(self._open) > _MOST_OPEN:
+            self._open.pop(next(iter(self._open))).close()
+        return found
 
-    def leaves_of(self, one: StoredTree, ranges: RangeReader) -> bytes:
+    def leaves_of(self, one: StoredTree) -> bytes:
         """The leaves of an object, from ``leaves``, or made from the object where those are missing or wrong.
 
         Raises DamagedArchive if the object is not what was written, or StorageError.
@@ -77,7 +86,7 @@ class BackupObjects:
         found = self._stored_leaves(DIGEST_BYTES * self._first_leaf[one.name], size)
         if len(found) == size and tree_of(found) == one.tree:
             return found
-        whole = TreeHash()
+        whole, ranges = TreeHash(), self.ranges(one.name)
         for begin in range(0, one.bytes, _STEP_BYTES):
             whole.update(ranges.read(begin, min(_STEP_BYTES, one.bytes - begin)))
         if whole.hexdigest() != one.tree:
@@ -88,9 +97,7 @@ class BackupObjects:
         if self._no_leaves:
             return b""
         try:
-            if self._leaves is None:
-                self._leaves = self.open_ranges(LEAVES_NAME)
-            return self._leaves.read(begin, size)
+            return self.ranges(LEAVES_NAME).read(begin, size)
         except (DamagedArchive, StorageError):
             self._no_leaves = True  # a storage that is away says so when the object itself is read
             return b""
@@ -101,8 +108,7 @@ class VerifiedObject:
 
     def __init__(self, objects: BackupObjects, entry: StoredTree) -> None:
         self._objects, self.entry = objects, entry
-        self._ranges: RangeReader | None = None
-        self._leaves = b""
+        self._leaves: bytes | None = None
         #: The last block that was read: parts that follow each other begin in it.
         self._last: tuple[int, bytes] = (-1, b"")
 
@@ -121,9 +127,9 @@ class VerifiedObject:
             raise ValueError(f"{self.entry.name} has no bytes from {begin} to {end}")
         if begin == end and self.size:
             return b""
-        if self._ranges is None:
-            self._ranges = self._objects.open_ranges(self.entry.name)
-            self._leaves = self._objects.leaves_of(self.entry, self._ranges)
+        if self._leaves is None:
+            self._objects.ranges(self.entry.name)  # that it is missing says more than what its leaves are
+            self._leaves = self._objects.leaves_of(self.entry)
         first, beyond = begin // LEAF_BYTES, leaf_count(end)
         parts = []
         if self._last[0] == first:
@@ -133,21 +139,21 @@ class VerifiedObject:
             wanted = min(beyond * LEAF_BYTES, self.size) - first * LEAF_BYTES
             # At the end one byte more, which is not there.
             at_end = beyond * LEAF_BYTES >= self.size
-            block = self._ranges.read(first * LEAF_BYTES, wanted + at_end)
+            block = self._objects.ranges(self.entry.name).read(first * LEAF_BYTES, wanted + at_end)
             if len(block) > wanted:
                 raise DamagedArchive(f"{self.where()} has more than the {self.size} bytes that were written.")
-            self._check(first, beyond, block)
+            self._check(first, beyond, block, self._leaves)
             parts.append(block)
             cut = (beyond - 1 - first) * LEAF_BYTES
             self._last = (beyond - 1, block[cut:])
         skip = begin % LEAF_BYTES
         return b"".join(parts)[skip : skip + end - begin]
 
-    def _check(self, first: int, beyond: int, block: bytes) -> None:
+    def _check(self, first: int, beyond: int, block: bytes, leaves: bytes) -> None:
         view = memoryview(block)
         for number in range(first, beyond):
             at = (number - first) * LEAF_BYTES
-            expected = self._leaves[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]
+            expected = leaves[number * DIGEST_BYTES : (number + 1) * DIGEST_BYTES]
             if leaf(view[at : at + LEAF_BYTES]) != expected:
                 raise DamagedArchive(
                     f"{self.where()} is not what was written (the SHA-256 of its MiB {number + 1} differs)."
