@@ -48,16 +48,16 @@ class ModuleDocFragment:
 
 def fragments() -> str:
     """The file as the table has it."""
-    specs = {verb: action_spec(verb) for verb in MODULES}
+    specs = {module: action_spec(verb) for verb, module in MODULES.items()}
     first, *others = specs.values()
     common = {name: option for name, option in first.items() if all(other.get(name) == option for other in others)}
     # What names options that some modules lack is each module's own, so that none is called another module's there.
     while foreign := [name for name in common if not _named(name) <= set(common)]:
         common = {name: option for name, option in common.items() if name not in foreign}
     parts = [_part("DOCUMENTATION", common, common)]
-    for verb, spec in specs.items():
+    for module, spec in specs.items():
         own = {name: option for name, option in spec.items() if name not in common}
-        parts.append(_part(MODULES[verb].upper(), own, spec))
+        parts.append(_part(module.upper(), own, spec))
     return _HEAD + "\n".join(parts)
 
 

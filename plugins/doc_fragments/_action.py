@@ -39,11 +39,6 @@ options:
       - The default is E(OS_CLOUD), or E(OS_AUTH_URL) and the variables that belong to it, if O(osrc) is not given.
       - It needs the Python library openstacksdk on the host. For O(osrc) and E(OS_AUTH_URL) keystoneauth1 is enough.
     type: str
-  cloud_timeout_seconds:
-    description:
-      - The longest wait for each operation of the cloud.
-    type: float
-    default: 21600
   container:
     description:
       - 'The container of the backups: for O(storage=local) the path of a folder, for O(storage=swift) the name of a
@@ -174,6 +169,11 @@ options:
       - With O(max_level) so many increments follow each full backup. Cinder builds an increment on the volume's newest
         backup; if that has another name than O(backup_name), the backup is full, and the result gives the reason.
     type: str
+  cloud_timeout_seconds:
+    description:
+      - The longest wait for each operation of the cloud.
+    type: float
+    default: 21600
   compression:
     description:
       - How new backups are compressed.
@@ -431,6 +431,11 @@ options:
         increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
         the result gives the reason.
     type: str
+  cloud_timeout_seconds:
+    description:
+      - The longest wait for each operation of the cloud.
+    type: float
+    default: 21600
   delete:
     description:
       - Remove from the folder what the backup does not have.
@@ -611,6 +616,11 @@ options:
         increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
         the result gives the reason.
     type: str
+  cloud_timeout_seconds:
+    description:
+      - The longest wait for each operation of the cloud.
+    type: float
+    default: 21600
   compare_to:
     description:
       - 'Restore into a scratch folder and compare that with this folder: names, contents, modes, owners, times, links
@@ -708,6 +718,11 @@ options:
         increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
         the result gives the reason.
     type: str
+  cloud_timeout_seconds:
+    description:
+      - The longest wait for each operation of the cloud.
+    type: float
+    default: 21600
   keep_daily:
     description:
       - Keep the newest backup of each of so many days that have any.
@@ -783,4 +798,132 @@ options:
         description:
           - As O(osrc), for this storage alone.
         type: path
+"""
+
+    BACKUP_CONTENTS_INFO = r"""
+options:
+  action:
+    description:
+      - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
+        V(admin), V(key) or V(exec).'
+      - V(info) lists backups, V(list) what is in one of them, V(find) where O(include) matches in all of them,
+        V(history) one path in each of them, and V(diff) what changed between two, or a backup and a folder.
+      - The module accepts the action that it carries out, because documents have it.
+    type: str
+    choices: [list, find, history, diff]
+  backup_id:
+    description:
+      - The backup with this id, or the only one whose id begins with these digits (4 or more).
+      - Without it and O(restore_from_date) it is the newest one.
+    type: str
+  cindernative_vol_id:
+    description:
+      - The id of a volume that Cinder itself backs up into its backup store; no storage and no container is needed.
+      - With O(freezer.backup.backup#module:max_level) so many increments follow each full backup. Cinder builds an
+        increment on the volume's newest backup; if that has another name than O(backup_name), the backup is full, and
+        the result gives the reason.
+    type: str
+  compare_to:
+    description:
+      - 'Restore into a scratch folder and compare that with this folder: names, contents, modes, owners, times, links
+        and extended attributes.'
+      - Implies O(freezer.backup.verify#module:check=restore).
+      - For O(cinder_vol_id) and O(cindernative_vol_id) it is the id or the name of a volume; the bytes of a snapshot of
+        it are compared.
+      - 'With V(diff) nothing is restored: what the backup says of each path, its size and time among that, is compared
+        with this folder.'
+      - In documents and modules the path has to be absolute.
+    type: path
+  encrypt_pass_file:
+    description:
+      - The file whose first line is the passphrase of encrypted backups, also of those by the agent of OpenStack's
+        Freezer.
+      - Only root and the user who runs this may be able to read or write it.
+      - In documents and modules the path has to be absolute.
+    type: path
+  exclude:
+    description:
+      - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
+      - A restore, and a list of what is in a backup, leave out what matches.
+    type: list
+    elements: str
+  identity_file:
+    description:
+      - 'The file with a secret key that opens encrypted backups: one of C(age-keygen), or a private key of SSH.'
+      - Only root and the user who runs this may be able to read or write it.
+      - In documents and modules the path has to be absolute.
+    type: path
+  include:
+    description:
+      - Restore, list or find only what matches this pattern, with all that is below it.
+      - 'A pattern is one of O(exclude): C(*.conf) and C(etc/ssh) match at any depth, C(./etc) only at the top of what
+        was backed up. A path from the root of the host that was backed up, such as C(/etc/ssh), is one inside the
+        backup.'
+      - For a restore, folders above it are made where they are missing, and stay as they are where they exist. If
+        nothing matches, nothing is restored, and that is an error.
+      - Backups of earlier releases and of OpenStack's Freezer are restored as a whole only.
+    type: list
+    elements: str
+  mode:
+    description:
+      - 'What kind of data is backed up: V(fs) is files, the others a database that is running.'
+      - The database is quiesced while the snapshot is made, so it needs O(freezer.backup.backup#module:snapshot=lvm),
+        and O(freezer.backup.backup#module:path_to_backup) has to have all of its files. V(mongo) is V(mongodb).
+      - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
+      - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
+    type: str
+    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    default: fs
+  path:
+    description:
+      - The file or folder in a backup to list, to follow or to compare, with all that is below it.
+      - It is relative to what was backed up, or a path from the root of the host that was backed up.
+    type: str
+  restore_from_date:
+    description:
+      - 'Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all of that
+        day), V(yesterday 18:00), V(3 days ago).'
+      - Without a time zone it is the local time of the host.
+    type: str
+  since_backup_id:
+    description:
+      - The older one of two backups to compare, by its id or the first 4 digits or more.
+      - The default is the backup before.
+    type: str
+  storages:
+    description:
+      - Several storages at once, in place of O(storage) and O(container). The source is read and compressed once.
+      - M(freezer.backup.restore) reads from the first storage that has the backup. Without O(backup_id) it fails if one
+        of them cannot be read or is damaged, because that one may have a newer backup.
+      - M(freezer.backup.verify) fails if one of them does not have the backup.
+    type: list
+    elements: dict
+    suboptions:
+      storage:
+        description:
+          - As O(storage), for this storage alone.
+        type: str
+        choices: [local, swift]
+        required: true
+      container:
+        description:
+          - As O(container), for this storage alone.
+        type: str
+        required: true
+      cloud:
+        description:
+          - As O(cloud), for this storage alone.
+        type: str
+      osrc:
+        description:
+          - As O(osrc), for this storage alone.
+        type: path
+  trusted_signers:
+    description:
+      - The file with the keys that are believed, in the form of C(allowed_signers) of OpenSSH; the name of a line is
+        that of the host.
+      - With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote
+        them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.
+      - In documents and modules the path has to be absolute.
+    type: path
 """

@@ -11,9 +11,17 @@ from typing import Any
 from .._engine.action import values
 from .._engine.action.options import ONLY_OF_BACKUPS, is_given, parse_options
 from .._engine.action.row import Row
-from .._engine.action.spec import ALIASES, BY_NAME, LOCATION_KEYS, MODULES, names_of_module, rows_of_module
+from .._engine.action.spec import (
+    ALIASES,
+    BY_NAME,
+    LOCATION_KEYS,
+    MODULES,
+    names_of_module,
+    rows_of_module,
+    verbs_of_module,
+)
 from .._engine.documents.verbs import ACTIONS, EXEC_KEYS
-from .._engine.errors import OptionError
+from .._engine.errors import OptionError, in_a_row
 
 _PREFIX = "freezer.backup."
 #: Paths of keys, which Ansible takes for the keys themselves by their names.
@@ -34,7 +42,7 @@ def action_spec(verb: str) -> dict[str, Any]:
     The fragment freezer.backup._action documents them; tools/fragments.py writes it from this.
     """
     spec = {row.name: _argument(row) for row in rows_of_module(verb)}
-    spec["action"]["choices"] = [verb]
+    spec["action"]["choices"] = verbs_of_module(verb)
     locations = {name: _argument(BY_NAME[name]) for name in LOCATION_KEYS}
     for name in ("storage", "container"):
         locations[name]["required"] = True
@@ -68,7 +76,7 @@ def foreign_options(verb: str, given: Mapping[str, Any]) -> dict[str, str]:
     found = {}
     for key, value in given.items():
         name = ALIASES.get(key, key)
-        takers = [f"{_PREFIX}{module}" for other, module in MODULES.items() if name in names[other]]
+        takers = list(dict.fromkeys(f"{_PREFIX}{MODULES[other]}" for other in MODULES if name in names[other]))
         if name in EXEC_KEYS and is_given(name, value):
             found[key] = (
                 f"{_PREFIX}{MODULES[verb]} does not take {key}, which is for an action exec, and no module of this "
@@ -79,11 +87,11 @@ def foreign_options(verb: str, given: Mapping[str, Any]) -> dict[str, str]:
         found[key] = ""
         if is_given(name, value):
             found[key] = _about_part(verb, name, value) or (
-                f"{_PREFIX}{MODULES[verb]} does not take {key}, which is for {' and '.join(takers)}; leave it out. "
+                f"{_PREFIX}{MODULES[verb]} does not take {key}, which is for {in_a_row(takers)}; leave it out. "
                 "Nothing was done."
             )
     what = given.get("action")
-    if what in ACTIONS and what != verb:
+    if what in ACTIONS and what not in verbs_of_module(verb):
         instead = f"use {_PREFIX}{MODULES[what]}" if what in MODULES else "no module of this collection does that"
         found["action"] = f"action is {what}, and {_PREFIX}{MODULES[verb]} was called; {instead}. Nothing was done."
     return found

@@ -13,6 +13,7 @@ from ansible.module_utils.basic import _load_params
 
 from .._engine.action.options import option_name, refuse_twice
 from .._engine.action.spec import CLOUD_MEDIA, EXCLUSIVE
+from .._engine.documents.verbs import READ_ACTIONS
 from .._engine.errors import FreezerError, NoBackup, OptionError
 from .action_specs import action_spec, foreign_options
 from .masking import DiscreetModule
@@ -51,7 +52,7 @@ def run_on_host(
     module = DiscreetModule(
         argument_spec={**spec, **{name: {"type": "raw"} for name in foreign}},
         # What a cloud is asked for has a name of its own. The engine says which storage and container it can choose.
-        required_one_of=[] if any(foreign.values()) else [("backup_name", *_CLOUD_KEYS)],
+        required_one_of=[] if any(foreign.values()) or verb in READ_ACTIONS else [("backup_name", *_CLOUD_KEYS)],
         mutually_exclusive=[pair for pair in _EXCLUSIVE if set(pair) <= set(spec)],
         supports_check_mode=True,
     )
@@ -84,7 +85,8 @@ def run_on_host(
         module.warn(f"Left alone, with all that it may be built on: {sentence}")
     after = {key: result[key] for key in shown if key in result}
     plain = {"before": {} if result["changed"] else after, "after": after}
-    result["diff"] = diff_of(result) if diff_of else plain
+    if verb not in READ_ACTIONS:
+        result["diff"] = diff_of(result) if diff_of else plain
     module.exit_json(**result)
 
 
@@ -105,4 +107,5 @@ def _partial_sentence(result: dict[str, Any]) -> str:
         if result.get(key):
             first = result[key][0]
             parts.append(f"{result[key + '_count']} paths {words}, the first: {first['path']}: {first['message']}")
+    parts += result.get("not_read", [])[:1]
     return "The outcome is partial. " + " ".join(parts)

@@ -54,6 +54,16 @@ class Host:
         assert "Traceback" not in message
         return message
 
+    def look(self, **options: Any) -> dict[str, Any]:
+        """Run backup_contents_info, which has to succeed, and writes nothing in check mode or without."""
+        before = self.everything()
+        result, again = (
+            self.attempt("backup_contents_info", check_mode=check_mode, **options) for check_mode in (True, False)
+        )
+        assert not result["failed"], result["msg"]
+        assert (result["entries"], result["changed"], self.everything()) == (again["entries"], False, before)
+        return result
+
     def everything(self) -> dict[str, tuple[int, int]]:
         found = (Path(folder) / name for folder, folders, files in os.walk(self.top) for name in [*folders, *files])
         return {str(path): (path.lstat().st_mtime_ns, path.lstat().st_ino) for path in found}
@@ -96,6 +106,46 @@ def test_a_backup_that_is_young_enough_is_not_repeated(host):
     assert second["diff"]["before"] == second["diff"]["after"]
     assert second["backup_id"] == first["backup_id"]
     assert host.run("backup", min_age=0)["changed"]
+
+
+def test_what_is_in_backups_is_told_without_a_restore(host):
+    host.run("backup")
+    (host.data / "folder" / "file").write_text("second")
+    (host.data / "new").write_text("")
+    last = host.run("backup", max_level=3)
+    found = host.look()
+    assert [(one["path"], one["kind"]) for one in found["entries"]] == [
+        (".", "folder"), ("folder", "folder"), ("folder/file", "file"), ("new", "file"),
+    ]  # fmt: skip
+    assert (found["backup_id"], found["entries_count"], found["outcome"]) == (last["backup_id"], 4, "success")
+    found = host.look(action="find", include=["file"], backup_name=None)
+    assert [(one["path"], one["size"]) for one in found["entries"]] == [("folder/file", 5), ("folder/file", 6)]
+    found = host.look(action="history", path="new")
+    assert sorted(one["present"] for one in found["entries"]) == [False, True]
+    found = host.look(action="diff")
+    assert {(one["path"], one["change"]) for one in found["entries"]} == {("folder/file", "changed"), ("new", "added")}
+    (host.data / "new").unlink()
+    found = host.look(action="diff", compare_to=str(host.data))
+    assert [(one["path"], one["change"]) for one in found["entries"]] == [("new", "removed")]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"path": "nowhere"}, "has nothing at nowhere"),
+        ({"action": "find"}, "include is missing: say what to find"),
+        ({"action": "history"}, "path is missing: say which file or folder to follow"),
+        ({"action": "diff"}, "There is no backup before"),
+        ({"action": "restore"}, "action is restore, and freezer.backup.backup_contents_info was called; use freezer.backup.restore"),
+        ({"keep_last": 1}, "does not take keep_last, which is for freezer.backup.prune"),
+        ({"action": "find", "include": ["x"], "compare_to": "/etc"}, "compare_to is for verify and diff"),
+        ({"backup_id": "abcd1234"}, "abcd1234"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_told_of_backups_is_a_sentence(host, options, sentence):
+    host.run("backup")
+    assert sentence in host.sentence("backup_contents_info", **options)
 
 
 def test_dry_run_does_as_check_mode(host):
@@ -237,6 +287,7 @@ def test_modules_encrypt_for_a_key_and_believe_the_signers_of_a_list(host, tmp_p
     assert "is not signed, and trusted_signers says" in host.sentence("verify", **opened)
 
 
+@pytest.mark.usefixtures("own_tmp")
 def test_prune_removes_what_no_rule_keeps_and_the_second_time_nothing(host):
     backups = [host.attempt("backup") for _number in range(3)]
     folders = [result["storages"][0]["folder"] for result in backups]

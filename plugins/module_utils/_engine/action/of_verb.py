@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..errors import OptionError, in_a_row
 from .options import ONLY_OF_BACKUPS, is_given, option_name, refuse_twice
-from .spec import BY_NAME, RETENTION_KEYS, names_of_module
+from .spec import BY_NAME, RETENTION_KEYS, rows_of_module
 
 
 def taken_by_module(verb: str, action: Mapping[str, Any]) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def taken_by_module(verb: str, action: Mapping[str, Any]) -> dict[str, Any]:
     What is not given, and what means something to other verbs only, is left out; what no verb knows is not, so that the
     module refuses it. Raises OptionError for an option that is there twice, with different values.
     """
-    own = names_of_module(verb)
+    own = {row.name for row in rows_of_module(verb) if verb in row.verbs}
     found = {}
     refuse_twice(action)
     for key, value in action.items():
@@ -36,7 +37,16 @@ def passed_over(work: str, names: Iterable[str]) -> list[str]:
 
     There is none for what `refuse_for` refuses.
     """
+    return [f"{said}, and passes over it." for said in _foreign(work, names)]
+
+
+def refuse_foreign(work: str, names: Iterable[str]) -> None:
+    """Raise OptionError for an option that means something to other verbs only."""
+    for said in _foreign(work, names):
+        raise OptionError(f"{said}; leave it out.")
+
+
+def _foreign(work: str, names: Iterable[str]) -> list[str]:
     refused = {"backup": RETENTION_KEYS, "restore": (*RETENTION_KEYS, *ONLY_OF_BACKUPS)}.get(work, ())
     known = [BY_NAME[name] for name in names if name in BY_NAME and name not in refused]
-    foreign = [row for row in known if work not in row.verbs]
-    return [f"{row.name} is for {' and '.join(row.verbs)}; this is {work}, and passes over it." for row in foreign]
+    return [f"{row.name} is for {in_a_row(row.verbs)}; this is {work}" for row in known if work not in row.verbs]

@@ -13,13 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from ..documents.verbs import READ_ACTIONS
 from . import rows_of_backup, rows_of_keys, values
 from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, LOOK, RESTORE, VERIFY, WORK, Row
 
 #: The container of Freezer's agents. The prefix `freezer_` is no part of a name that is given: that one is taken as it is.
 DEFAULT_CONTAINER = "freezer_backups"
 #: The module of the collection that does what an action asks for. The others have none.
-MODULES: Mapping[str, str] = {"backup": "backup", "restore": "restore", "verify": "verify", "admin": "prune"}
+MODULES: Mapping[str, str] = {
+    "backup": "backup",
+    "restore": "restore",
+    "verify": "verify",
+    "admin": "prune",
+    **dict.fromkeys(READ_ACTIONS, "backup_contents_info"),
+}
 
 #: The options by groups, as the help shows them. Those of the last group have no flags.
 GROUPS: Mapping[str, Sequence[Row]] = {
@@ -303,6 +310,11 @@ UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
 _OF_DOCUMENTS = ("action", "log_file")
 
 
+def verbs_of_module(verb: str) -> list[str]:
+    """The verbs of the module for a verb."""
+    return [other for other, module in MODULES.items() if module == MODULES[verb]]
+
+
 def names_of_module(verb: str) -> set[str]:
     """The names of the options of the module for a verb."""
     return {row.name for row in rows_of_module(verb)}
@@ -310,6 +322,9 @@ def names_of_module(verb: str) -> set[str]:
 
 def rows_of_module(verb: str) -> list[Row]:
     """What the module for a verb takes, by name."""
+    verbs = set(verbs_of_module(verb))
     return [
-        row for row in BY_NAME.values() if verb in row.verbs and (row.parser is not None or row.name in _OF_DOCUMENTS)
+        row
+        for row in BY_NAME.values()
+        if not verbs.isdisjoint(row.verbs) and (row.parser is not None or row.name in _OF_DOCUMENTS)
     ]

@@ -8,6 +8,7 @@ import importlib
 import re
 import sys
 
+from ..errors import in_a_row
 from .streams import open_standard_streams
 
 PACKAGE = "freezer-backup"
@@ -21,9 +22,8 @@ def start(command: str, extra: str, module: str) -> int:
     open_standard_streams()
     missing = missing_libraries(extra)
     if missing:
-        names = " and ".join([", ".join(missing[:-1]), missing[-1]] if missing[1:] else missing)
         verb = "are" if missing[1:] else "is"
-        sys.stderr.write(f"{command}: {names} {verb} missing; install {PACKAGE}[{extra}].\n")
+        sys.stderr.write(f"{command}: {in_a_row(missing)} {verb} missing; install {PACKAGE}[{extra}].\n")
         return 1
     status: int = importlib.import_module(module).main()
     return status
