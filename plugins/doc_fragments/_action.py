@@ -55,14 +55,6 @@ options:
       - It is the same as check mode of Ansible.
     type: bool
     default: false
-  engine_name:
-    description:
-      - The engine of the archive.
-      - Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.
-    type: str
-    choices: [tar, nova]
-    default: tar
-    aliases: [engine]
   hostname:
     description:
       - The host of the backup.
@@ -158,6 +150,12 @@ options:
       - The value V(1) makes differential backups.
     type: int
     aliases: [always_backup_level]
+  block_level_size:
+    description:
+      - The size from which on an increment has only the blocks of a file that differ (1 MiB each), in bytes or with a
+        suffix K, M or G.
+    type: str
+    default: 64M
   cindernative_backup_container:
     description:
       - The container that Cinder puts its backup into.
@@ -223,6 +221,16 @@ options:
         key) changes who can open it.
     type: list
     elements: str
+  engine_name:
+    description:
+      - The engine of the archive.
+      - 'V(rsync), of Freezer''s documents, is the same as V(tar): both keep blocks of large files, see
+        O(block_level_size).'
+      - Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.
+    type: str
+    choices: [tar, rsync, nova]
+    default: tar
+    aliases: [engine]
   exclude:
     description:
       - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
@@ -450,6 +458,16 @@ options:
       - Only root and the user who runs this may be able to read or write it.
       - In documents and modules the path has to be absolute.
     type: path
+  engine_name:
+    description:
+      - The engine of the archive.
+      - 'V(rsync), of Freezer''s documents, is the same as V(tar): both keep blocks of large files, see
+        O(freezer.backup.backup#module:block_level_size).'
+      - Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.
+    type: str
+    choices: [tar, rsync, nova]
+    default: tar
+    aliases: [engine]
   exclude:
     description:
       - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).
@@ -639,6 +657,16 @@ options:
       - Only root and the user who runs this may be able to read or write it.
       - In documents and modules the path has to be absolute.
     type: path
+  engine_name:
+    description:
+      - The engine of the archive.
+      - 'V(rsync), of Freezer''s documents, is the same as V(tar): both keep blocks of large files, see
+        O(freezer.backup.backup#module:block_level_size).'
+      - Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.
+    type: str
+    choices: [tar, rsync, nova]
+    default: tar
+    aliases: [engine]
   identity_file:
     description:
       - 'The file with a secret key that opens encrypted backups: one of C(age-keygen), or a private key of SSH.'
@@ -723,6 +751,16 @@ options:
       - The longest wait for each operation of the cloud.
     type: float
     default: 21600
+  engine_name:
+    description:
+      - The engine of the archive.
+      - 'V(rsync), of Freezer''s documents, is the same as V(tar): both keep blocks of large files, see
+        O(freezer.backup.backup#module:block_level_size).'
+      - Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.
+    type: str
+    choices: [tar, rsync, nova]
+    default: tar
+    aliases: [engine]
   keep_daily:
     description:
       - Keep the newest backup of each of so many days that have any.
@@ -841,6 +879,16 @@ options:
       - Only root and the user who runs this may be able to read or write it.
       - In documents and modules the path has to be absolute.
     type: path
+  engine_name:
+    description:
+      - The engine of the archive.
+      - 'V(rsync), of Freezer''s documents, is the same as V(tar): both keep blocks of large files, see
+        O(freezer.backup.backup#module:block_level_size).'
+      - Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.
+    type: str
+    choices: [tar, rsync, nova]
+    default: tar
+    aliases: [engine]
   exclude:
     description:
       - Leave out paths that match this pattern, in the form of GNU tar's C(--exclude).

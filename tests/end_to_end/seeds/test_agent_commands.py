@@ -45,6 +45,12 @@ SNAPSHOT = {"lvm_srcvol": "/dev/mysqlvg/mysqlvol", "lvm_dirmount": "/var/snapsho
 #: Command, action, what is given besides, and where it goes.
 COMMANDS = [
     (
+        "freezerc -F /etc -N etc --engine rsync",
+        "backup",
+        {"path_to_backup": "/etc", "backup_name": "etc", "engine_name": "rsync"},
+        DEFAULT,
+    ),
+    (
         """$ sudo freezerc --file-to-backup /data/dir/to/backup
             --container freezer_new-data-backup --backup-name my-backup-name""",
         "backup",
@@ -327,7 +333,6 @@ WAITING = [
     (ARCHIVE, "freezerc -F /etc -N etc --compression zlib", None, "--compression has to be one of zstd, gzip, none"),
     (ARCHIVE, "freezerc -F /etc -N etc --compression bzip2", None, "--compression has to be one of zstd, gzip, none"),
     (ARCHIVE, "freezerc -F /etc -N etc --compression xz", None, "--compression has to be one of zstd, gzip, none"),
-    (ARCHIVE, "freezerc -F /etc -N etc --engine rsync", None, "--engine-name has to be one of tar, nova"),
     (
         WINDOWS,
         """> freezerc --action backup --mode fs --backup-name testwindows

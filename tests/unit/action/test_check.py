@@ -71,7 +71,7 @@ UNKNOWN = [
     ({"invented": {"a": [1]}}, "The option 'invented' is not known to this release (in freezer_action)."),
     ({"storage": "s3"}, "The agent of this release has no storage s3, agents of Freezer do (in freezer_action.storage)."),
     ({"storage": "ssh", "ssh_key": "/k"}, "The agent of this release cannot do what ssh_key asks for, agents of Freezer can"),
-    ({"engine": "rsync"}, "The agent of this release has no engine rsync"),
+    ({"engine": "rsyncv2"}, "The agent of this release has no engine rsyncv2"),
     ({"compression": "bzip2"}, "The agent of this release has no compression bzip2"),
     ({"encryption": "age"}, "encrypt_pass_file is not given, so the node has to say it, or the agent refuses this (in"),
     ({"encryption_recipients": "age1x", "encryption": "aes-256-cfb"}, "refuses this: encryption_recipients cannot be combined with encryption aes-256-cfb"),

@@ -157,7 +157,7 @@ def test_a_deadline_that_nothing_can_be_held_for_is_refused_at_the_door(seconds)
         ({"overwrite": "maybe"}, "overwrite has to be true or false, and is 'maybe'"),
         ({"compression": "lzma"}, "compression has to be one of zstd, gzip, none"),
         ({"mode": "oracle"}, "mode has to be one of fs, mysql"),
-        ({"engine_name": "rsync"}, "engine_name has to be one of tar, nova"),
+        ({"engine_name": "rsyncv2"}, "engine_name has to be one of tar, rsync, nova"),
         ({"storage": "ftp"}, "storage has to be one of"),
         ({"dereference_symlink": "yes"}, "dereference_symlink has to be one of none, soft, hard, all"),
         ({"restore_from_date": "tomorrow"}, "restore_from_date has to be a date such as"),

@@ -23,7 +23,7 @@ from ..system.meant import did_you_mean
 from . import values
 from .locations import NO_CONTAINER, Location, locate
 from .medium import medium_of
-from .rows_of_backup import DEFAULT_SEGMENT_BYTES
+from .rows_of_backup import DEFAULT_BLOCK_LEVEL_BYTES, DEFAULT_SEGMENT_BYTES
 from .spec import (
     ALIASES,
     BY_NAME,
@@ -71,6 +71,8 @@ class Options:
     backup_id: str | None = None
     backup_media: str = "fs"
     backup_name: str | None = None
+    #: Bytes.
+    block_level_size: int = DEFAULT_BLOCK_LEVEL_BYTES
     check: str = "stream"
     cinder_vol_id: str | None = None
     cinder_vol_name: str | None = None

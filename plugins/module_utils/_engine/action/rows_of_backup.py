@@ -12,6 +12,7 @@ from . import values
 from .row import ADMIN, BACKUP, CLOUDS, EACH, FILES, RESTORE, Row
 
 DEFAULT_SEGMENT_BYTES = 64 * 1024 * 1024
+DEFAULT_BLOCK_LEVEL_BYTES = 64 * 1024 * 1024
 
 
 def _levels_of(compression: str) -> str:
@@ -126,7 +127,11 @@ STORED: Sequence[Row] = (
         "The size of a stored segment in bytes, or with a suffix K, M or G (powers of 1024); at least "
         f"V({values.LEAST_SEGMENT_BYTES // 1024}K).",
         short="-M", aliases=("max_seg_size",), default=DEFAULT_SEGMENT_BYTES, verbs=BACKUP),
-    Row("engine_name", values.Choice("tar", "nova"), "ENGINE", "The engine of the archive.",
-        more="Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.", short="-e",
+    Row("block_level_size", values.size, "SIZE",
+        "The size from which on an increment has only the blocks of a file that differ (1 MiB each), in bytes or with a suffix K, M or G.",
+        default=DEFAULT_BLOCK_LEVEL_BYTES, verbs=BACKUP),
+    Row("engine_name", values.Choice("tar", "rsync", "nova"), "ENGINE", "The engine of the archive.",
+        more="V(rsync), of Freezer's documents, is the same as V(tar): both keep blocks of large files, see O(block_level_size).\n"
+             "Freezer's documents have V(nova) for a server, which O(nova_inst_id) names.", short="-e",
         spelling="engine", aliases=("engine",), default="tar", verbs=EACH),
 )  # fmt: skip

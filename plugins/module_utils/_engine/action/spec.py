@@ -302,7 +302,7 @@ UPSTREAM_KEYS = frozenset(
 #: Values that only agents of Freezer know, by their option.
 UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
     "compression": ("bzip2", "xz"),
-    "engine_name": ("rsync", "rsyncv2", "osbrick", "glance"),
+    "engine_name": ("rsyncv2", "osbrick", "glance"),
     "storage": ("s3", "ssh", "ftp", "ftps"),
 }
 

@@ -37,7 +37,6 @@ from .frame_writer import NewObjects
 from .frames import FRAME_BYTES, pack_frames
 from .gone import Gone, ParentNames, sockets
 from .known_maps import KnownMaps
-from .large_files import LEAST_BYTES
 from .leave_out import and_also, wider
 from .links import BrokenLinks
 from .member_stream import FoundMember
@@ -69,6 +68,8 @@ class ArchivePlan:
     set_folder: str
     codec: Codec
     segment_bytes: int
+    #: The size from which on blocks of files are kept, in bytes.
+    least_block_file: int
     consistency: str
     sealing: Sealing
     #: Returns what says who wrote it, for the bytes of the manifest; None for a backup that is not signed.
@@ -81,8 +82,6 @@ class ArchivePlan:
     left_out: Sequence[dict[str, str]] = ()
     #: Names (``./...``) that are left out because they were replaced in earlier attempts.
     given_up: Sequence[str] = ()
-    #: The size from which on blocks of files are kept, in bytes.
-    least_block_file: int = LEAST_BYTES
     #: Finds broken symbolic links meanwhile.
     links: BrokenLinks | None = None
 

@@ -28,8 +28,6 @@ from .block_maps import (
 from .headers import BLOCK, number, octal, padded, written, written_records
 from .member_stream import FoundMember
 
-#: The files of which blocks are kept, unless told otherwise, in bytes.
-LEAST_BYTES = 64 << 20
 _ZEROS = bytes(BLOCK_BYTES)
 _ENTRIES_AT_ONCE = 1 << 14
 _SPARSE = (b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize")
@@ -60,7 +58,7 @@ class LargeFiles:
         known: Callable[[bytes], Sequence[Entry] | None],
         store: Callable[[memoryview], int],
         maps: BinaryIO,
-        least_bytes: int = LEAST_BYTES,
+        least_bytes: int,
     ) -> None:
         self._level, self._known, self._store, self._maps = level, known, store, maps
         self._least_bytes = least_bytes

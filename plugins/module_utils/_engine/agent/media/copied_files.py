@@ -148,6 +148,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
                 set_folder=sets[0].folder,
                 codec=source.codec,
                 segment_bytes=options.max_segment_size,
+                least_block_file=options.block_level_size,
                 consistency=held.consistency,
                 moment_ns=held.moment_ns,
                 confirm=held.confirm,
