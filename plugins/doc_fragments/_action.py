@@ -176,11 +176,14 @@ options:
     description:
       - How new backups are compressed.
       - The default is V(zstd), or V(gzip) where the host has neither Python's C(zstandard) nor the program C(zstd).
+      - V(compatible) is V(gzip), which the oldest tools read. V(zlib) is V(gzip), and V(lzma) is V(xz). V(bzip2) and
+        V(xz) take many times the time of V(zstd), and a Python that was built with C(bz2) or C(lzma).
     type: str
-    choices: [zstd, gzip, none]
+    choices: [zstd, gzip, bzip2, xz, none, compatible, zlib, lzma]
   compression_level:
     description:
-      - 'The level of O(compression), 1 to 19 for V(zstd) (default: 3) and 1 to 9 for V(gzip) (default: 6).'
+      - 'The level of O(compression), 1 to 19 for V(zstd) (default: 3), 1 to 9 for V(gzip) (default: 6), 1 to 9 for
+        V(bzip2) (default: 9), 1 to 9 for V(xz) (default: 6).'
     type: int
   deadline_seconds:
     description:
@@ -312,7 +315,7 @@ options:
       - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
       - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
     type: str
-    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    choices: [fs, mysql, postgresql, mongodb, nova, cinder, cindernative, mongo]
     default: fs
   mongodb_conf:
     description:
@@ -499,7 +502,7 @@ options:
       - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
       - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
     type: str
-    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    choices: [fs, mysql, postgresql, mongodb, nova, cinder, cindernative, mongo]
     default: fs
   nova_restore_network:
     description:
@@ -681,7 +684,7 @@ options:
       - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
       - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
     type: str
-    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    choices: [fs, mysql, postgresql, mongodb, nova, cinder, cindernative, mongo]
     default: fs
   restore_from_date:
     description:
@@ -795,7 +798,7 @@ options:
       - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
       - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
     type: str
-    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    choices: [fs, mysql, postgresql, mongodb, nova, cinder, cindernative, mongo]
     default: fs
   remove_before_date:
     description:
@@ -920,7 +923,7 @@ options:
       - With a server or a volume of a cloud it is quiesced until the cloud has taken its snapshot.
       - V(nova), V(cinder) and V(cindernative) mean the same as the option that names the server or the volume.
     type: str
-    choices: [fs, mysql, postgresql, mongodb, mongo, nova, cinder, cindernative]
+    choices: [fs, mysql, postgresql, mongodb, nova, cinder, cindernative, mongo]
     default: fs
   path:
     description:

@@ -259,6 +259,16 @@ COMMANDS = [
         },
         [("local", "/local_backup_storage/")],
     ),
+    *(
+        # The README names them in sentences only: "zlib, bzip2, xz/lzma" and "gzip, bzip2, xz".
+        (
+            f"freezerc -F /etc -N etc --compression {name}",
+            "backup",
+            {"path_to_backup": "/etc", "backup_name": "etc", "compression": meant},
+            DEFAULT,
+        )
+        for name, meant in {"zlib": "gzip", "gzip": "gzip", "bzip2": "bzip2", "xz": "xz", "lzma": "xz"}.items()
+    ),
 ]
 NO_SPACE = """$ sudo freezerc --lvm-srcvol /dev/mysqlvg/mysqlvol
             --lvm-dirmount /var/snapshot-backup
@@ -305,7 +315,7 @@ SCHEDULED_ACTION = {
     "log_file": "/home/me/.freezer/freezer.log",
 }
 
-ARCHIVE, STORAGES, WINDOWS = "the archive issue", "the storages issue", "an agent for Windows"
+STORAGES, WINDOWS = "the storages issue", "an agent for Windows"
 SSH = "--storage ssh --ssh-username ubuntu --ssh-key ~/.ssh/id_rsa\n           --ssh-host 8.8.8.8"
 #: What waits for what: the command, a file or a document for it, and what the sentence says. Where the README names an
 #: option or a value only in a sentence, the shortest command has it.
@@ -330,9 +340,6 @@ WAITING = [
     (STORAGES, "freezer-agent --config /home/user/job1.ini", LIMITED, "storage has to be one of local, swift"),
     (STORAGES, "$ freezer-agent --config /home/user/job2.ini --upload-limit 1k", UNLIMITED, "--upload-limit"),
     (STORAGES, "freezer-agent --config /tmp/freezer_job_x21aj29", UNLIMITED, "storage has to be one of local, swift"),
-    (ARCHIVE, "freezerc -F /etc -N etc --compression zlib", None, "--compression has to be one of zstd, gzip, none"),
-    (ARCHIVE, "freezerc -F /etc -N etc --compression bzip2", None, "--compression has to be one of zstd, gzip, none"),
-    (ARCHIVE, "freezerc -F /etc -N etc --compression xz", None, "--compression has to be one of zstd, gzip, none"),
     (
         WINDOWS,
         """> freezerc --action backup --mode fs --backup-name testwindows

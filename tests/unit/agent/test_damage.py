@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.frames import unpack_frames
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.compressions import COMPRESSIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import parse_manifest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.public_manifest import parse_public
@@ -309,7 +310,7 @@ def test_a_stream_of_version_1_is_read_no_further_than_the_manifest_says(tmp_pat
 def whole(tmp_path_factory):
     """Backups of version 2 with several frames, by their compression; never changed by a test."""
     made = {}
-    for compression in ("zstd", "gzip", "none"):
+    for compression in COMPRESSIONS:
         made[compression] = some = Set(tmp_path_factory.mktemp(compression), compression=compression)
         write(some.source / "file", random.Random(1).randbytes(1_500_000) + b"x" * 1_500_000)
         some.backup()
@@ -383,7 +384,7 @@ OTHER_PARTS = {
 @pytest.mark.parametrize(
     ("compression", "change"),
     [
-        *((compression, name) for compression in ("zstd", "gzip", "none") for name in OTHER_FRAMES),
+        *((compression, name) for compression in COMPRESSIONS for name in OTHER_FRAMES),
         *(("gzip", name) for name in OTHER_PARTS),
     ],
 )

@@ -12,6 +12,7 @@ import subprocess
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.compressions import COMPRESSIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
@@ -36,7 +37,7 @@ def everything(tmp_path):
     open_for_removal(tmp_path)
 
 
-@pytest.mark.parametrize("compression", ["zstd", "gzip", "none"])
+@pytest.mark.parametrize("compression", COMPRESSIONS)
 def test_everything_comes_back_as_it_was(everything, compression):
     result = everything.backup(compression=compression)
     assert (result["outcome"], result["unreadable"]) == ("success", [])

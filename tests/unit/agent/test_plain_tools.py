@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The freezer.backup authors
 # SPDX-License-Identifier: Apache-2.0
-"""The archive outlives the software: cat, zstd or gzip, and GNU tar restore it, level by level."""
+"""The archive outlives the software: cat, zstd (or gzip, bzip2, xz), and GNU tar restore it, level by level."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import subprocess
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import codec
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.compressions import COMPRESSIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.public_manifest import PACKED_SUFFIXES
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.trees import make_everything, open_for_removal, remember, write
 
-DECOMPRESS = {"zstd": "zstd -d", "gzip": "gzip -d", "none": "cat"}
+DECOMPRESS = {"zstd": "zstd -d", "gzip": "gzip -d", "bzip2": "bzip2 -d", "xz": "xz -d", "none": "cat"}
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def shell(command, tools, folder):
     )
 
 
-@pytest.mark.parametrize("compression", ["zstd", "gzip", "none"])
+@pytest.mark.parametrize("compression", DECOMPRESS)
 def test_three_levels_of_everything_restore_with_a_pipe_of_standard_programs(tmp_path, tools, compression):
     some = Set(tmp_path, compression=compression, max_level=5, max_segment_size="100k")
     make_everything(some.source)
@@ -78,6 +80,16 @@ def test_three_levels_of_everything_restore_with_a_pipe_of_standard_programs(tmp
         assert differences(copy, target) == []
     for top in (some.source, target, *copies):
         open_for_removal(top)
+
+
+def test_what_is_compatible_restores_with_the_oldest_pipe(tmp_path, tools):
+    """No option of tar but those of any tar, and gzip, which every system has."""
+    some = Set(tmp_path, compression="compatible")
+    write(some.source / "folder" / "file", b"one" * 1_000_000)
+    result = some.backup()
+    assert result["compression"] == "gzip"
+    shell(f"mkdir r; cat '{some.folder_of(result)}'/data.* | gzip -d | tar -xf - -C r", tools, tmp_path)
+    assert differences(some.source, tmp_path / "r") == []
 
 
 def test_a_short_pipe_is_enough_for_ordinary_trees(tmp_path, tools):
@@ -120,7 +132,7 @@ def test_the_hashes_of_the_manifest_are_those_that_split_and_openssl_make(tmp_pa
     assert hashlib.sha256(zeroed).hexdigest() == manifest["self_sha256"]
 
 
-@pytest.mark.parametrize(("compression", "suffix"), [("zstd", ".zst"), ("gzip", ".gz"), ("none", "")])
+@pytest.mark.parametrize(("compression", "suffix"), PACKED_SUFFIXES.items())
 def test_snapshot_file_and_catalogue_are_what_tar_and_xargs_read(tmp_path, tools, compression, suffix):
     some = Set(tmp_path, max_level=3, compression=compression)
     write(some.source / "a b" / "file\nnamed 'so'", b"content", 0o640)
@@ -194,7 +206,7 @@ def test_without_library_and_program_gzip_is_taken_and_zstd_is_refused_in_a_sent
 
 def test_levels_of_different_compression_make_one_chain(tmp_path):
     some = Set(tmp_path, max_level=5)
-    for number, compression in enumerate(["none", "gzip", "zstd"]):
+    for number, compression in enumerate(COMPRESSIONS):
         write(some.source / f"file {number}", b"x" * 1000 * number)
         assert some.backup(compression=compression)["level"] == number
     target = some.new_target()

@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.compressions import COMPRESSIONS
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import RandomTree, remember
@@ -32,7 +33,7 @@ def test_every_level_of_a_randomly_changing_tree_restores_to_what_was_there(tmp_
         ]
     )
     (tmp_path / "source").mkdir()
-    some = Set(tmp_path, **options, compression=choose.choice(["zstd", "gzip", "none"]), max_segment_size="4k")
+    some = Set(tmp_path, **options, compression=choose.choice(COMPRESSIONS), max_segment_size="4k")
     some.source.rmdir()
     tree = RandomTree(some.source, tmp_path / "outside", seed)
     backups = []

@@ -16,6 +16,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.fra
     unpack_frames,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.sealings import ForKeyPair, WithPassphrase
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.compressions import COMPRESSIONS
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.errors import SealingError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.identities import X25519Identity
@@ -45,7 +46,7 @@ def container(tmp_path):
     return tmp_path / "container"
 
 
-@pytest.mark.parametrize("codec", ["zstd", "gzip", "none"])
+@pytest.mark.parametrize("codec", COMPRESSIONS)
 @pytest.mark.parametrize("size", [0, 1, FRAME_BYTES, FRAME_BYTES + 1, 5 * FRAME_BYTES + 17])
 def test_a_stream_comes_back_whole(container, codec, size):
     plain = content(size)
@@ -157,7 +158,7 @@ def test_a_table_of_another_stream_is_damage(size):
         FrameTable([[5, 5]], size)
 
 
-@pytest.mark.parametrize("codec", ["zstd", "gzip", "none"])
+@pytest.mark.parametrize("codec", COMPRESSIONS)
 def test_a_frame_that_holds_more_or_less_than_it_should_is_damage(container, codec):
     backup = StoredStream(container, content(FRAME_BYTES + 5), codec)
     for size in (FRAME_BYTES + 4, FRAME_BYTES + 6):

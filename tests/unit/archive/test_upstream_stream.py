@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import upstream_stream as room
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import decompressors as room
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.upstream_stream import upstream_stream
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.upstream_tar import Level
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress

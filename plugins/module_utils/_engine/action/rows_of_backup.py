@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, MOST_DEADLINE_SECONDS
-from ..repository.compressions import COMPRESSIONS, LEVELS
+from ..repository.compressions import COMPATIBLE, COMPRESSIONS, LEVELS
 from . import values
 from .row import ADMIN, BACKUP, CLOUDS, EACH, FILES, RESTORE, Row
 
@@ -46,7 +46,7 @@ CONSISTENCY: Sequence[Row] = (
              "Freezer has it.\n"
              "Needs root and lvm2 on the host, and free extents in the volume group or space in the thin pool.",
         line="backup: read a snapshot of the LVM volume", default="", verbs=BACKUP, media=(FILES,)),
-    Row("mode", values.Mode("fs", "mysql", "postgresql", "mongodb", "mongo", *CLOUDS), "MODE",
+    Row("mode", values.Choice("fs", "mysql", "postgresql", "mongodb", *CLOUDS, mongo="mongodb"), "MODE",
         "What kind of data is backed up: V(fs) is files, the others a database that is running.",
         more="The database is quiesced while the snapshot is made, so it needs O(snapshot=lvm), and "
              "O(path_to_backup) has to have all of its files. V(mongo) is V(mongodb).\n"
@@ -118,11 +118,13 @@ LEVELS_OF_BACKUPS: Sequence[Row] = (
 )  # fmt: skip
 
 STORED: Sequence[Row] = (
-    Row("compression", values.Choice(*COMPRESSIONS), "CODEC", "How new backups are compressed.",
-        otherwise="V(zstd), or V(gzip) where the host has neither Python's C(zstandard) nor the program C(zstd)",
+    Row("compression", values.Choice(*COMPRESSIONS, compatible=COMPATIBLE, zlib="gzip", lzma="xz"), "CODEC", "How new backups are compressed.",
+        more=f"V(compatible) is V({COMPATIBLE}), which the oldest tools read. V(zlib) is V(gzip), and V(lzma) is V(xz). "
+             "V(bzip2) and V(xz) take many times the time of V(zstd), and a Python that was built with C(bz2) or C(lzma).",
+        otherwise=f"V(zstd), or V({COMPATIBLE}) where the host has neither Python's C(zstandard) nor the program C(zstd)",
         verbs=BACKUP, media=(FILES,)),
     Row("compression_level", values.whole, "N",
-        f"The level of O(compression), {' and '.join(map(_levels_of, LEVELS))}.", verbs=BACKUP, media=(FILES,)),
+        f"The level of O(compression), {', '.join(map(_levels_of, LEVELS))}.", verbs=BACKUP, media=(FILES,)),
     Row("max_segment_size", values.size, "SIZE",
         "The size of a stored segment in bytes, or with a suffix K, M or G (powers of 1024); at least "
         f"V({values.LEAST_SEGMENT_BYTES // 1024}K).",

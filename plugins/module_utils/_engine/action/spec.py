@@ -301,7 +301,6 @@ UPSTREAM_KEYS = frozenset(
 )  # fmt: skip
 #: Values that only agents of Freezer know, by their option.
 UPSTREAM_VALUES: Mapping[str, tuple[str, ...]] = {
-    "compression": ("bzip2", "xz"),
     "engine_name": ("rsyncv2", "osbrick", "glance"),
     "storage": ("s3", "ssh", "ftp", "ftps"),
 }

@@ -150,23 +150,15 @@ def storages(value: Any) -> list[dict[str, Any]]:
 
 
 class Choice:
-    """One of several words."""
+    """One of several words; some of them may be other names of others."""
 
-    def __init__(self, *choices: str) -> None:
-        self.choices = choices
+    def __init__(self, *choices: str, **meanings: str) -> None:
+        self.choices, self._meanings = (*choices, *meanings), meanings
 
     def __call__(self, value: Any) -> str:
         if value not in self.choices:
             raise ValueError("one of " + ", ".join(self.choices))
-        return str(value)
-
-
-class Mode(Choice):
-    """What the data belongs to, with the older name of one."""
-
-    def __call__(self, value: Any) -> str:
-        found = super().__call__(value)
-        return "mongodb" if found == "mongo" else found
+        return self._meanings.get(value, str(value))
 
 
 def snapshot(value: Any) -> str:

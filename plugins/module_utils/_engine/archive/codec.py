@@ -3,23 +3,23 @@
 """Compression: every chunk becomes a frame of its own, so that several threads can compress and any tool can read.
 
 Frames of zstd and members of gzip may follow each other in one stream: ``zstd -d`` (RFC 8878, section 3) and
-``gzip -d`` (RFC 1952, section 2.2) read the whole as one. Where Python has no zstandard, the ``zstd`` program is
-a filter between tar and the segments.
+``gzip -d`` (RFC 1952, section 2.2) read the whole as one, and so do ``bzip2 -d`` and ``xz -d``. Where Python has no
+zstandard, the ``zstd`` program is run for each frame.
 """
 
 from __future__ import annotations
 
-import gzip
 import io
 import shutil
 import threading
-import zlib
-from typing import BinaryIO, Protocol, cast
+from collections.abc import Mapping
+from typing import Any, BinaryIO, Callable, cast
 
-from ..repository.compressions import COMPRESSIONS, LEVELS
+from ..repository.compressions import COMPATIBLE, COMPRESSIONS, LEVELS
 from ..repository.errors import ArchiveError
 from ..system.errors import HostError
 from ..system.filters import FilterReader, filtered
+from .decompressors import GZIP_WRAPPER, Undecodable, UnpackedReader, Unpacking, module_for
 
 try:
     import zstandard
@@ -30,7 +30,10 @@ _DECOMPRESS = ("zstd", "--decompress", "--quiet", "--stdout")
 _READ_BYTES = 1 << 20
 #: Of a small frame, which may be larger than what is in it.
 _MARGIN_BYTES = 4096
-_GZIP_WRAPPER = 16 + zlib.MAX_WBITS
+#: A frame has no more than that to refer to (docs/archive-format.md).
+_XZ_DICTIONARY_BYTES = 1 << 20
+#: Of a decompressor of xz with such a dictionary, with what it needs besides.
+_XZ_MEMORY_BYTES = 2 << 20
 
 
 class Codec:
@@ -54,42 +57,48 @@ class Codec:
         return stored
 
 
-class _Decompressor(Protocol):
-    """What zlib, bz2 and lzma have in common."""
+class _OfPython(Codec):
+    """A compression of Python's standard library: gzip, bzip2 or xz."""
 
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    decode_errors = (Undecodable,)
 
-
-def _whole(decompressor: _Decompressor, frame: bytes, size: int) -> bytes:
-    """All that is in a frame, which has to be one and nothing else. Raises EOFError."""
-    found = decompressor.decompress(frame, size + 1)
-    if not decompressor.eof or decompressor.unused_data:
-        raise EOFError("a frame that does not end where it should")
-    return found
-
-
-class Gzip(Codec):
-    """zlib of the standard library, so that every Python can write and read it."""
-
-    name = "gzip"
-    decode_errors = (EOFError, gzip.BadGzipFile, zlib.error)
-
-    def __init__(self, level: int) -> None:
-        self.level = level
+    def __init__(self, name: str, level: int) -> None:
+        self.name, self.level = name, level
+        self._frame = _FRAMES[name](module_for(name), level)
+        self._unpacking = Unpacking(name, _XZ_MEMORY_BYTES)
 
     def frame(self, chunk: bytes) -> bytes:
-        squeeze = zlib.compressobj(self.level, zlib.DEFLATED, _GZIP_WRAPPER)
-        return squeeze.compress(chunk) + squeeze.flush()
+        return self._frame(chunk)
 
     def plain(self, frame: bytes, size: int) -> bytes:
-        return _whole(zlib.decompressobj(_GZIP_WRAPPER), frame, size)
+        return self._unpacking.whole(frame, size)
 
     def reader(self, stored: BinaryIO) -> BinaryIO:
-        return cast(BinaryIO, gzip.GzipFile(fileobj=stored, mode="rb"))
+        return cast(BinaryIO, io.BufferedReader(UnpackedReader(self._unpacking, stored), _READ_BYTES))
+
+
+_Frame = Callable[[bytes], bytes]
+
+
+def _gzip(zlib: Any, level: int) -> _Frame:
+    def frame(chunk: bytes) -> bytes:
+        squeeze = zlib.compressobj(level, zlib.DEFLATED, GZIP_WRAPPER)
+        return cast(bytes, squeeze.compress(chunk) + squeeze.flush())
+
+    return frame
+
+
+def _bzip2(bz2: Any, level: int) -> _Frame:
+    return lambda chunk: cast(bytes, bz2.compress(chunk, level))
+
+
+def _xz(lzma: Any, level: int) -> _Frame:
+    # The dictionaries of the levels are larger than a frame, and cost up to 90 MiB for each thread.
+    filters = [{"id": lzma.FILTER_LZMA2, "preset": level, "dict_size": _XZ_DICTIONARY_BYTES}]
+    return lambda chunk: cast(bytes, lzma.compress(chunk, lzma.FORMAT_XZ, filters=filters))
+
+
+_FRAMES: Mapping[str, Callable[[Any, int], _Frame]] = {"gzip": _gzip, "bzip2": _bzip2, "xz": _xz}
 
 
 class Zstd(Codec):
@@ -145,13 +154,13 @@ class ZstdProgram(Codec):
 
 
 def codec_for(name: str | None = None, level: int | None = None) -> Codec:
-    """The codec with this name; without a name zstd if the host has it, else gzip.
+    """The codec with this name; without a name zstd if the host has it, else the compatible one.
 
-    `level` is the codec's own (zstd 1 to 19, gzip 1 to 9; by default 3 and 6). Raises ArchiveError if the
-    name or the level is unknown, or if zstd is asked for and neither library nor program is there.
+    `level` is the codec's own; LEVELS has their range and what is usual. Raises ArchiveError if the name or the level is
+    unknown, or if the host lacks what the codec needs.
     """
     if name is None:
-        name = "zstd" if zstandard is not None or shutil.which("zstd") else "gzip"
+        name = "zstd" if zstandard is not None or shutil.which("zstd") else COMPATIBLE
     if name not in COMPRESSIONS:
         raise ArchiveError(f"There is no compression {name!r}; use one of {', '.join(COMPRESSIONS)}.")
     if name == "none":
@@ -161,13 +170,13 @@ def codec_for(name: str | None = None, level: int | None = None) -> Codec:
         level = usual
     if not 1 <= level <= best:
         raise ArchiveError(f"The compression level {level} of {name} is not between 1 and {best}.")
-    if name == "gzip":
-        return Gzip(level)
+    if name != "zstd":
+        return _OfPython(name, level)
     if zstandard is not None:
         return Zstd(level)
     if shutil.which("zstd"):
         return ZstdProgram(level)
     raise ArchiveError(
         "Neither Python's zstandard library nor the zstd program is on this host; "
-        "install one of them, or make new backups with compression gzip."
+        f"install one of them, or make new backups with compression {COMPATIBLE}."
     )

@@ -8,11 +8,9 @@ the compression say that the bytes are those that were written; an attacker can 
 
 from __future__ import annotations
 
-import importlib
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ..progress import Progress
 from ..repository.errors import ArchiveError, DamagedArchive
@@ -22,11 +20,11 @@ from ..sealing.openssl import HEAD_BYTES, fitting_derivation, open_stream
 from ..sealing.passphrase import Passphrase
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject, StorageError
+from .decompressors import Undecodable, Unpacking
 
 _SEALED = b"Salted__"
 _BEGINNINGS = {"gzip": b"\x1f\x8b\x08", "bzip2": b"BZh", "xz": b"\xfd7zXZ\0"}
 _LONGEST_BEGINNING = max(len(beginning) for beginning in _BEGINNINGS.values())
-_GZIP_WRAPPER = 16 + zlib.MAX_WBITS
 #: The most memory of a decompressor; ``xz -9`` needs 65 MiB.
 _MOST_MEMORY = 256 << 20
 
@@ -108,59 +106,9 @@ def _opened(
     return open_stream(counted, passphrase, derivation, where), found[0]
 
 
-class _Unzip:
-    """gzip with the interface of the other decompressors."""
-
-    def __init__(self) -> None:
-        self._one = zlib.decompressobj(_GZIP_WRAPPER)
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._one.decompress(self._one.unconsumed_tail + data, max_length)
-
-    @property
-    def eof(self) -> bool:
-        return self._one.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._one.unused_data
-
-
-def _decompressor(compression: str) -> tuple[Any, tuple[type[Exception], ...]]:
-    """What makes a decompressor, and its errors. Raises ArchiveError where Python lacks it."""
-    if compression == "gzip":
-        return _Unzip, (zlib.error,)
-    name = {"bzip2": "bz2", "xz": "lzma"}[compression]
-    try:
-        module = importlib.import_module(name)
-    except ImportError:
-        raise ArchiveError(
-            f"The Python of this host has no module {name}, which {compression} needs; use another Python."
-        ) from None
-    if name == "bz2":
-        return module.BZ2Decompressor, (OSError, EOFError)
-    return (lambda: module.LZMADecompressor(module.FORMAT_XZ, memlimit=_MOST_MEMORY)), (module.LZMAError, EOFError)
-
-
 def _unpacked(pieces: Iterator[bytes], compression: str, where: str) -> Iterator[bytes]:
-    """The decompressed blocks, each of 1 MiB at most, so that a small stored piece cannot fill the memory."""
-    make, errors = _decompressor(compression)
-    one = make()
-    for piece in pieces:
-        if one.eof:
-            one = make()
-        while True:
-            try:
-                block = one.decompress(piece, READ_BYTES)
-            except errors as problem:
-                raise DamagedArchive(f"{where} is damaged: it does not decompress ({problem}).") from problem
-            if block:
-                yield block
-            piece = b""
-            if one.eof and one.unused_data:
-                # Compressors with several threads write several streams behind each other.
-                one, piece = make(), one.unused_data
-            elif one.eof or len(block) < READ_BYTES:
-                break
-    if not one.eof:
-        raise DamagedArchive(f"{where} is damaged: it ends too early.")
+    """The decompressed blocks. Raises DamagedArchive, and ArchiveError where Python lacks the compression."""
+    try:
+        yield from Unpacking(compression, _MOST_MEMORY).blocks(pieces)
+    except Undecodable as problem:
+        raise DamagedArchive(f"{where} is damaged: it does not decompress ({problem}).") from problem

@@ -15,5 +15,7 @@ class Levels(NamedTuple):
     usual: int
 
 
-LEVELS: Mapping[str, Levels] = {"zstd": Levels(19, 3), "gzip": Levels(9, 6)}
+LEVELS: Mapping[str, Levels] = {"zstd": Levels(19, 3), "gzip": Levels(9, 6), "bzip2": Levels(9, 9), "xz": Levels(9, 6)}
 COMPRESSIONS = (*LEVELS, "none")
+#: What every tar, shell and Python of the last decades reads. The option `compression` has the name ``compatible`` for it.
+COMPATIBLE = "gzip"

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from . import shape
+from .compressions import COMPRESSIONS
 from .errors import DamagedArchive
 from .manifest import DETAILS_SHAPE
 
 MOST_DETAILS_BYTES = 64 << 20
 BLOCK_HASHES = ("sha256", "blake3")
-CODECS = ("zstd", "gzip", "bzip2", "xz", "none")
 _MOST_FRAME = 1 << 24
 
 
@@ -55,7 +55,7 @@ _SHAPE = shape.record(
     {
         **DETAILS_SHAPE,
         "backup_id": shape.UUID,
-        "codec": shape.one_of(*CODECS),
+        "codec": shape.one_of(*COMPRESSIONS),
         "stream_bytes": shape.whole(),
         "block_stream_bytes": shape.whole(),
         "frame_bytes": shape.whole(1, _MOST_FRAME),
