@@ -7,8 +7,6 @@ from __future__ import annotations
 import io
 import os
 import subprocess
-import sys
-from typing import NamedTuple
 
 import pytest
 
@@ -23,25 +21,15 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.rec
     ScryptRecipient,
     recipient,
 )
-from ansible_collections.freezer.backup.tests.support import labs
-from ansible_collections.freezer.backup.tests.support.role_runs import do_without
+from ansible_collections.freezer.backup.tests.support.age_program import at_a_terminal, programs
 
 PLAIN = os.urandom(3 * 65_536 + 17)
 SIZES = [0, 1, 65_535, 65_536, 65_537, 131_072, len(PLAIN)]
 
 
-class Programs(NamedTuple):
-    age: str
-    keygen: str
-
-
 @pytest.fixture(scope="module")
 def age_programs():
-    try:
-        variables = labs.start("age")
-    except labs.LabUnavailable as reason:
-        do_without(reason)
-    return Programs(variables["FREEZER_TEST_AGE"], variables["FREEZER_TEST_AGE_KEYGEN"])
+    return programs()
 
 
 @pytest.fixture(params=["age", "ssh-ed25519", "ssh-rsa"])
@@ -60,15 +48,6 @@ def key(request, age_programs, tmp_path):
 
 def said(argv, data):
     return subprocess.run(argv, input=data, capture_output=True, check=True).stdout
-
-
-def at_a_terminal(argv, typed):
-    """Run a program that asks its terminal for a passphrase."""
-    spawn = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
-    done = subprocess.run(
-        [sys.executable, "-c", spawn, *argv], input=typed, capture_output=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stdout
 
 
 def test_age_opens_what_we_seal(age_programs, key):
@@ -118,8 +97,8 @@ def test_a_passphrase_opens_in_both_directions(age_programs, tmp_path):
     words = Passphrase(b"six words of a test")
     (tmp_path / "ours.age").write_bytes(age.sealed(b"secret half", [ScryptRecipient(words, work=10)]))
     argv = [age_programs.age, "-d", "-o", tmp_path / "ours", tmp_path / "ours.age"]
-    at_a_terminal(argv, words.reveal() + b"\n")
+    assert at_a_terminal(argv, words.reveal() + b"\n").returncode == 0
     assert (tmp_path / "ours").read_bytes() == b"secret half"
     argv = [age_programs.age, "-p", "-o", tmp_path / "theirs.age", tmp_path / "ours"]
-    at_a_terminal(argv, (words.reveal() + b"\n") * 2)
+    assert at_a_terminal(argv, (words.reveal() + b"\n") * 2).returncode == 0
     assert age.opened((tmp_path / "theirs.age").read_bytes(), [ScryptIdentity(words)]) == b"secret half"
