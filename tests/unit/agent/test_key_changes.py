@@ -6,11 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
     ArchiveError,
@@ -21,6 +24,8 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.arm
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.errors import SealingError, UnusableKey
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.identities import ScryptIdentity
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.passphrase import Passphrase
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
+from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage
 from ansible_collections.freezer.backup.tests.support.key_files import (
     PASSPHRASE,
     AgeKey,
@@ -188,3 +193,43 @@ def test_a_form_for_recipients_that_another_made_is_not_taken_over(one, person, 
     (folder / "recipients.age").write_bytes(age.sealed(forged, [X25519Recipient(public), thief.identity.recipient]))
     with pytest.raises(DamagedArchive, match=r"recipients.age of .* is not what was written"):
         do(one, "add", encryption_recipients=[person.public])
+
+
+def _killed_at(one: Set, commit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill a backup in the moment in which an object would get its name."""
+    child = os.fork()
+    if child == 0:
+        kill = {("commit", commit): lambda _operation: os.kill(os.getpid(), signal.SIGKILL)}
+        storage = FaultyStorage(LocalStorage(str(one.container)), kill)
+        monkeypatch.setattr(files, "storage_for", lambda _kind, _container, _access: storage)
+        try:
+            one.backup()
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("commit", [1, 2, 3, 4])
+def test_a_pair_that_was_being_made_when_a_backup_was_killed_is_no_obstacle_and_who_cannot_open_it_is_named(
+    tmp_path, monkeypatch, commit
+):
+    """The form for the passphrase comes first, then that for recipients, the public half, and a segment."""
+    quick_scrypt(monkeypatch)
+    State(tmp_path / "state", monkeypatch)
+    reader, more = AgeKey(tmp_path, "reader"), AgeKey(tmp_path, "more")
+    one = Set(tmp_path, max_level=9, encrypt_pass_file=pass_file(tmp_path), encryption_recipients=[reader.public])
+    (one.source / "file").write_text("content")
+    _killed_at(one, commit, monkeypatch)
+    result = one.backup()
+    assert (result["level"], result["outcome"]) == (0, "success")
+    # Killed between the two forms: the passphrase opens the pair that is there, and that is told at once.
+    assert ["is not sealed for" in said for said in result["problems"]] == ([True] if commit == 2 else [])
+    (pair,) = (one.set_folder / ".keys").iterdir()
+    assert pair.name == result["key_id"]
+    added = do(one, "add", encryption_recipients=[reader.public, more.public])
+    assert (added["outcome"], added["changed"]) == ("success", True)
+    one.options["encryption_recipients"].append(more.public)
+    for key in (reader, more):
+        restored = one.restore(encrypt_pass_file=None, identity_file=key.file)
+        assert restored["outcome"] == "success"
+    assert one.backup()["problems"] == []

@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import signal
 import tempfile
 import threading
@@ -19,13 +21,23 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support import agent_process
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage
+from ansible_collections.freezer.backup.tests.support.key_files import AgeKey, pass_file, quick_scrypt
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import remember, write
 
 pytestmark = pytest.mark.rounds
 
-ROUNDS = rounds(4)
+ROUNDS = rounds(3)
+#: Lines for a process of its own: what it needs is loaded, and then a file says so.
+_READY = """
+from pathlib import Path
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import files
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository import set_keys
+Path({path!r}).touch()
+"""
+_QUICK_SCRYPT = "import functools; set_keys.ScryptRecipient = functools.partial(set_keys.ScryptRecipient, work=4)"
 
 
 def fill(some, seed):
@@ -55,39 +67,159 @@ def assert_gone(pids):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("compression", ["zstd", "none"])
-def test_a_backup_killed_at_any_moment_leaves_the_last_one_whole_and_the_next_run_succeeds(tmp_path, compression):
-    some = Set(tmp_path, max_level=1000, compression=compression, max_segment_size="256k")
+@pytest.fixture
+def work(tmp_path, monkeypatch):
+    """A temporary folder of the test's own, here and in processes that it starts."""
+    folder = tmp_path / "tmp"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+class Backup:
+    """A backup in a process of its own, which can be ended in the midst of its work."""
+
+    def __init__(self, some, **options):
+        self._ready = some.folder / "ready"
+        self._ready.unlink(missing_ok=True)
+        lines = _READY.format(path=str(self._ready)) + _QUICK_SCRYPT
+        self.process = agent_process.start("backup", {**some.options, **options}, before=lines)
+        while not self._ready.exists():
+            assert self.process.poll() is None
+            time.sleep(0.001)
+        self._began = time.monotonic()
+
+    def seconds(self):
+        """How long it works if nothing ends it."""
+        said, _complained = self.process.communicate(timeout=100)
+        assert json.loads(said)["outcome"] == "success"
+        return time.monotonic() - self._began
+
+
+def end_at(process, seconds, victim):
+    """Kill the agent, its tar or both of them at that time; a tar that is gone already ends nothing."""
+    time.sleep(seconds)
+    children = agent_process.descendants(process.pid)
+    tars = [pid for pid in children if name_of(pid) == "tar"]
+    if "tar" in victim:
+        for pid in tars:
+            os.kill(pid, signal.SIGKILL)
+    if "agent" in victim:
+        process.kill()
+    said, complained = process.communicate(timeout=100)
+    assert_gone(children)
+    if "agent" not in victim:
+        # It has found out by itself, and tells it; or tar had done its work.
+        assert complained == b"", complained.decode("utf-8", "replace")
+        assert (process.returncode == 0) == ("error" not in json.loads(said))
+    return process.returncode
+
+
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def assert_prune_takes_every_orphan(some, work, backups):
+    """What is left is the backups, the lock and the key pair, and nothing in the temporary folder."""
+    result = some.prune(keep_last=len(backups))
+    listed = some.info()
+    assert (listed["incomplete"], listed["damaged"], leftovers(work)) == ([], [], [])
+    assert [one["backup_id"] for one in listed["backups"]] == backups
+    assert some.backup_folders() == sorted(one["folder"].rpartition("/")[2] for one in listed["backups"])
+    assert set(os.listdir(some.set_folder)) - set(some.backup_folders()) <= {".lock", ".keys"}
+    for one in listed["backups"]:
+        names = os.listdir(some.container / one["folder"])
+        assert not [name for name in names if name.startswith(".")]
+    return result
+
+
+@pytest.mark.parametrize("kind", ["zstd", "none", "sealed"])
+def test_a_backup_killed_at_any_moment_leaves_the_last_one_whole_and_the_next_run_succeeds(tmp_path, work, kind):
+    """The agent is killed, or tar alone, or both; prune then takes all that is not a backup."""
+    key = AgeKey(tmp_path, "identity")
+    some = Set(tmp_path, max_level=1000, compression="zstd" if kind == "sealed" else kind, max_segment_size="256k")
+    opens = {"identity_file": key.file} if kind == "sealed" else {}
+    if kind == "sealed":
+        some.options["encryption_recipients"] = [key.public]
     fill(some, 0)
-    began = time.monotonic()
-    last = agent_process.run("backup", some.options)
-    duration = time.monotonic() - began
+    duration = Backup(some).seconds()
+    (last,) = some.info()["backups"]
     copy = tmp_path / "copy 0"
     remember(some.source, copy)
+    made, killed, orphans = [last["backup_id"]], 0, 0
     for number in range(ROUNDS):
         fill(some, number * 1000)
-        process = agent_process.start("backup", some.options)
-        moment = random.Random(f"{number} {compression}").uniform(duration * 0.2, duration)
-        assert_gone(kill_after(process, moment))
+        chosen = random.Random(f"{number} {kind}")
+        victim = chosen.choice([("agent",), ("agent",), ("tar",), ("agent", "tar")])
+        status = end_at(Backup(some).process, chosen.uniform(0, duration * 0.9), victim)
+        killed += status != 0
         listed = some.info()
         assert listed["damaged"] == []
         newest = listed["backups"][0]
         if newest["backup_id"] == last["backup_id"]:
             target = some.new_target()
-            some.restore(target)
+            assert some.restore(target, **opens)["backup_id"] == last["backup_id"]
             assert differences(copy, target) == []
+            shutil.rmtree(target)
         else:  # it was quicker than the killer: then it is whole
+            shutil.rmtree(copy)
             copy = tmp_path / f"copy {number + 1}"
             remember(some.source, copy)
             last = newest
-        assert some.verify()["outcome"] == "success"
+            made.insert(0, last["backup_id"])
+        assert some.verify(**opens)["outcome"] == "success"
         for name in listed["incomplete"]:
             assert not (some.container / name / "manifest.json").exists()
+        orphans += len(listed["incomplete"]) + len(leftovers(work))
+        if number % 10 == 9 or number == ROUNDS - 1:
+            assert_prune_takes_every_orphan(some, work, made)
     result = some.backup()
     assert result["outcome"] == "success"
     target = some.new_target()
-    some.restore(target)
+    some.restore(target, **opens)
     assert differences(some.source, target) == []
+    print(f"{kind}: {ROUNDS} rounds, {killed} ended early, {orphans} orphans seen, {len(made)} backups made")
+
+
+@pytest.mark.parametrize("held", ["passphrase", "recipients"])
+def test_a_first_backup_killed_at_any_moment_leaves_nothing_sealed_for_a_key_that_is_not_there(
+    tmp_path, work, monkeypatch, held
+):
+    """The pair of a set is made by its first backup: each round is a new set."""
+    quick_scrypt(monkeypatch)
+    key = AgeKey(tmp_path, "identity")
+    passphrase = pass_file(tmp_path)
+    seals = {"passphrase": {"encrypt_pass_file": passphrase}, "recipients": {"encryption_recipients": [key.public]}}
+    opens = {"passphrase": {}, "recipients": {"identity_file": key.file}}
+    duration, pairs = None, 0
+    for number in range(max(2, ROUNDS // 4)):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        some = Set(folder, max_level=9, **seals[held])
+        write(some.source / "file", random.Random(number).randbytes(300_000))
+        if duration is None:
+            duration = Backup(some, backup_name="first").seconds()
+        end_at(Backup(some).process, random.Random(f"{number} {held}").uniform(0, duration), ("agent",))
+        made = some.info()["backups"] if some.container.exists() else []
+        for level in range(2):
+            result = some.backup()
+            assert (result["outcome"], result["problems"]) == ("success", [])
+            assert result["level"] == level + len(made)
+            target = some.new_target()
+            some.restore(target, **opens[held])
+            assert differences(some.source, target) == []
+        pairs += len(list((some.set_folder / ".keys").iterdir())) - 1
+        assert (some.set_folder / ".keys" / result["key_id"] / "public").exists()
+        listed = some.info()
+        assert_prune_takes_every_orphan(some, work, [one["backup_id"] for one in listed["backups"]])
+        assert some.restore(**opens[held])["outcome"] == "success"
+        shutil.rmtree(folder)
+    print(f"{held}: {pairs} pairs were made twice")
+    assert held == "recipients" or not pairs
 
 
 def test_a_half_backup_is_listed_as_incomplete_and_nothing_else_sees_it(tmp_path, monkeypatch):

@@ -73,7 +73,23 @@ def _folder(set_folder: str, key_id: str) -> str:
 
 def key_ids(storage: Storage, set_folder: str) -> list[str]:
     """The ids of all pairs of a set. Raises StorageError."""
-    return sorted(name for name in storage.children(f"{set_folder}/{FOLDER}") if _KEY_ID.fullmatch(name))
+    return [key_id for key_id, is_begun in _folders(storage, set_folder) if is_begun]
+
+
+def remove_unfinished(storage: Storage, set_folder: str) -> None:
+    """Remove the folders in which a killed run has stored no part of a pair, so that nothing was sealed for it.
+
+    The caller has locked the set. Raises StorageError.
+    """
+    for key_id, is_begun in _folders(storage, set_folder):
+        if not is_begun:
+            storage.delete_folder(_folder(set_folder, key_id))
+
+
+def _folders(storage: Storage, set_folder: str) -> list[tuple[str, bool]]:
+    """The names of the folders of pairs, each with whether anything is stored in it."""
+    names = sorted(name for name in storage.children(f"{set_folder}/{FOLDER}") if _KEY_ID.fullmatch(name))
+    return [(name, bool(storage.children(_folder(set_folder, name)))) for name in names]
 
 
 def read_forms(storage: Storage, set_folder: str, key_id: str) -> dict[str, bytes]:

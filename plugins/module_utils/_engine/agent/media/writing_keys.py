@@ -28,6 +28,7 @@ from ...repository.set_keys import (
     open_secret,
     read_forms,
     read_public,
+    remove_unfinished,
     write_pair,
 )
 from ...repository.signatures import KeySigner, ManifestSigner, Trust
@@ -45,6 +46,7 @@ from .sealed_sets import what_is_missing
 
 #: A passphrase is tried with so many pairs of a container at most: each takes a second.
 _MOST_TRIED = 4
+_CHANGE = "freezer-agent with action key and key add changes that."
 Forms = dict[str, bytes]
 
 
@@ -178,13 +180,7 @@ class WritingKeys:
 
     def _check_options(self, recipient: X25519Recipient, known: KnownSet) -> None:
         """Say it if the passphrase or the recipients of the action cannot open the backup."""
-        self._recipients = None if known.recipients is None else list(known.recipients)
-        change = "freezer-agent with action key and key add changes that."
-        if known.recipients is not None and not set(map(str, self._held.recipients)) <= set(known.recipients):
-            self.problems.append(
-                "encryption_recipients names public keys that the key pair of this set is not sealed for, so their owners cannot "
-                f"open the backup; {change}"
-            )
+        self._take_recipients(known.recipients)
         self._checked_pass_file = list(known.pass_file) if known.pass_file is not None else None
         now = self._held.pass_file()
         if now is None or now == self._checked_pass_file:
@@ -195,7 +191,16 @@ class WritingKeys:
         except (SealingError, ArchiveError):
             self.problems.append(
                 "The passphrase of encrypt_pass_file does not open the key pair of this set, so the backup can be opened with the "
-                f"former passphrase or another key only; {change}"
+                f"former passphrase or another key only; {_CHANGE}"
+            )
+
+    def _take_recipients(self, known: Sequence[str] | None) -> None:
+        """Keep what the pair is sealed for, as far as that is known, and say it if the recipients of the action are not among them."""
+        self._recipients = None if known is None else list(known)
+        if known is not None and not set(map(str, self._held.recipients)) <= set(known):
+            self.problems.append(
+                "encryption_recipients names public keys that the key pair of this set is not sealed for, so their owners cannot "
+                f"open the backup; {_CHANGE}"
             )
 
     def _secret(self, recipient: X25519Recipient) -> X25519Identity:
@@ -204,9 +209,9 @@ class WritingKeys:
         return self._opened(one, key_id_of(recipient), self._forms.get(one.storage, {})).identity
 
     def _opened(self, one: BackupSet, key_id: str, forms: Forms) -> SecretHalf:
-        only = {name: stored for name, stored in forms.items() if name == FOR_PASSPHRASE}
         where = f"{one.folder}/{FOLDER}/{key_id} of {one.storage.describe()}"
-        return open_secret(only, key_id, self._held.passphrase, [], where)
+        # The form for recipients opens nothing here, and says who they are.
+        return open_secret(forms if FOR_PASSPHRASE in forms else {}, key_id, self._held.passphrase, [], where)
 
     def _opened_pair(self) -> X25519Recipient | None:
         """The pair in a container whose secret half the passphrase opens: only a holder of it can have made that."""
@@ -224,7 +229,7 @@ class WritingKeys:
                     secret = self._opened(one, key_id, read_forms(one.storage, one.folder, key_id))
                 except (SealingError, ArchiveError, StorageError):
                     continue
-                self._recipients = None if secret.recipients is None else list(secret.recipients)
+                self._take_recipients(secret.recipients)
                 self._checked_pass_file = self._held.pass_file()
                 self._read_forms(secret.identity.recipient)
                 return secret.identity.recipient
@@ -290,6 +295,7 @@ class WritingKeys:
                 raise self._unread[storage]
             forms = self._forms.get(storage)
             if not forms:
+                remove_unfinished(storage, folder)
                 write_pair(storage, folder, recipient, whole)
                 self._forms[storage] = whole
             elif storage in self._repaired:
