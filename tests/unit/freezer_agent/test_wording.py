@@ -8,6 +8,7 @@ import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import OPTION_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import printable
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent import wording
 
 
@@ -44,8 +45,8 @@ def test_durations_are_short(seconds, text):
 
 
 def test_names_cannot_control_a_terminal_or_forge_a_line_of_a_log():
-    assert wording.printable("plain é 漢") == "plain é 漢"
-    assert wording.printable("a\x1b[2Jb\nc\udcff\u202e") == "a\\x1b[2Jb\\nc\\udcff\\u202e"
+    assert printable("plain é 漢") == "plain é 漢"
+    assert printable("a\x1b[2Jb\nc\udcff\u202e") == "a\\x1b[2Jb\\nc\\udcff\\u202e"
 
 
 def test_a_moment_is_what_restore_from_date_takes():

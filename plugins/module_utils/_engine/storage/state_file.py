@@ -11,6 +11,7 @@ import os
 import pwd
 import secrets
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 from ..system.undo import on_failure
@@ -19,11 +20,22 @@ from .folders import open_regular
 
 #: Where another folder than the default one has what this host remembers.
 STATE_VARIABLE = "FREEZER_BACKUP_STATE"
+_ELSEWHERE: ContextVar[str | None] = ContextVar("the state folder of what is under way", default=None)
+
+
+@contextlib.contextmanager
+def remembering_in(folder: str) -> Iterator[None]:
+    """Work as one who remembers what is in a folder, and nothing else. Other threads are not meant."""
+    token = _ELSEWHERE.set(folder)
+    try:
+        yield
+    finally:
+        _ELSEWHERE.reset(token)
 
 
 def default_state_folder() -> str:
     """Where root keeps what a host remembers, or where this user does."""
-    named = os.environ.get(STATE_VARIABLE)
+    named = _ELSEWHERE.get() or os.environ.get(STATE_VARIABLE)
     if named:
         return named
     if os.geteuid() == 0:

@@ -17,6 +17,15 @@ def shown(name: str) -> str:
         return plain.replace(b"\\", b"\\x5c").decode("utf-8", "backslashreplace")
 
 
+def printable(text: str) -> str:
+    """Text that cannot move a cursor or begin a new line: file names may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
+    )
+
+
 def names_behind(text: str) -> list[bytes]:
     """The file names that ``shown`` may have given this text: it is one itself, or the escapes are bytes."""
     name = os.fsencode(text)

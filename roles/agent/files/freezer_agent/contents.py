@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import IO, Any
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import printable
+
 from .answers import Answer
 from .reports import Concern, Report
-from .wording import counted, moment, printable
+from .wording import counted, moment
 
 Entry = Mapping[str, Any]
 

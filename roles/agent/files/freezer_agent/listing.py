@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .wording import moment, printable, size
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import printable
+
+from .wording import moment, size
 
 Backup = Mapping[str, Any]
 

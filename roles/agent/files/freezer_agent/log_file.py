@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 from datetime import datetime
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import printable
+
 from .errors import UsageError
-from .wording import printable
 
 
 class LogFile:

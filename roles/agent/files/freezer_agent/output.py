@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.progress import Progress
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import printable
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import (
     give_stdout_up,
     say,
@@ -26,7 +27,6 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.system.stre
 from .log_file import LogFile
 from .progress_lines import ProgressLines, Several
 from .reports import Report
-from .wording import printable
 
 if TYPE_CHECKING:
     from rich.console import Console

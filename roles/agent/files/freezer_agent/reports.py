@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.spec import OPTION_KEYS, RETENTION_KEYS
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import printable
 
-from .wording import as_typed, counted, duration, moment, printable, size
+from .wording import as_typed, counted, duration, moment, size
 
 Result = Mapping[str, Any]
 

@@ -11,15 +11,6 @@ from datetime import datetime
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
-def printable(text: str) -> str:
-    """Text that cannot move a cursor or begin a new line: file names may hold anything."""
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii") for char in text
-    )
-
-
 def as_typed(text: str, keys: Iterable[str]) -> str:
     """A sentence of the engine with the names of options as flags: ``backup_id`` is ``--backup-id`` at a shell.
 

@@ -74,9 +74,7 @@ class HeldKeys:
         if options.signing_key == "none":
             reason = "signing_key is none"
         elif options.signing_key:
-            path = options.signing_key
-            stored = read_file(path, "signing_key", "a private key of SSH into the first lines", ssh_keys.FILE_LIMIT)
-            return KeySigner(_signing(stored, f"The file {shown(path)} (signing_key)")), None
+            return KeySigner(named_signing_key(options.signing_key)), None
         else:
             try:
                 return KeySigner(own_signing_key(makes)), None
@@ -112,6 +110,11 @@ def left_out_of(folder: str) -> list[str]:
     return [name for name in found if name is not None]
 
 
+def named_signing_key(path: str) -> PrivateKey:
+    """That of ``signing_key``. Raises UnusableKey or MissingLibrary."""
+    return _signing(_read_signing(path), f"The file {shown(path)} (signing_key)")
+
+
 def own_signing_key(makes: bool) -> PrivateKey:
     """The key of the state folder; a missing one is made, or if not so another one that is forgotten again.
 
@@ -142,9 +145,11 @@ def own_public_key() -> PublicKey | None:
 
 
 def _read_own(path: str) -> PrivateKey:
-    return _signing(
-        read_file(path, "signing_key", "a private key of SSH into the first lines", ssh_keys.FILE_LIMIT), path
-    )
+    return _signing(_read_signing(path), path)
+
+
+def _read_signing(path: str) -> bytes:
+    return read_file(path, "signing_key", "a private key of SSH into the first lines", ssh_keys.FILE_LIMIT)
 
 
 def _signing(stored: bytes, what: str) -> PrivateKey:
