@@ -110,9 +110,9 @@ def test_a_snapshot_is_backed_up_under_the_users_path_and_increments_continue_ac
     assert second["counts"]["files"] < 4, "an increment that reads everything is none"
     restored = some.restore()
     assert guest.run(f"diff -r --exclude=lost+found /srv/data {restored}") == ""
-    manifest = json.loads(guest.run("cat /root/backups/*_data/*_1/manifest.json"))
-    assert (manifest["path"], manifest["real_path"]) == ("/srv/data", "/srv/data")
-    assert manifest["snapshot"]["volume"] == "data/srv"
+    details = json.loads(guest.run("cat /root/backups/*_data/*_1/details.json"))
+    assert (details["path"], details["real_path"]) == ("/srv/data", "/srv/data")
+    assert details["snapshot"]["volume"] == "data/srv"
     # Without a snapshot the same chain goes on: the path is the same.
     guest.run("echo third >/srv/data/app/a")
     third = some.good(snapshot=False)
