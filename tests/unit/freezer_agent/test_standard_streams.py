@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.freezer.backup.tests.support.agent_process import IMPORT_ROOT
 
-_PROGRAMS = "ansible_collections.freezer.backup.roles.{0}.files.freezer_{0}.main"
+_PROGRAMS = "ansible_collections.freezer.backup.roles.{0}.files.freezer_{0}.{1}"
 _UNWRITTEN = "Standard output could not be written: No space left on device.\n"
 
 
@@ -39,10 +39,10 @@ class Place(NamedTuple):
         return [*(self.folder / "container" / "host_tree").glob("*/manifest.json")]
 
 
-def run(program: str, words: str, redirected: str, unbuffered: bool = False) -> Ended:
+def run(program: str, words: str, redirected: str, unbuffered: bool = False, module: str = "main") -> Ended:
     """A program in a shell that has closed or redirected some of its streams."""
     environ = {**os.environ, "PYTHONPATH": IMPORT_ROOT, "PYTHONUNBUFFERED": "1" if unbuffered else ""}
-    line = f"exec {sys.executable} -m {_PROGRAMS.format(program)} {words} {redirected}"
+    line = f"exec {sys.executable} -m {_PROGRAMS.format(program, module)} {words} {redirected}"
     done = subprocess.run(
         ["sh", "-c", line], check=False, capture_output=True, text=True, timeout=60, env=environ, input=""
     )
@@ -74,6 +74,13 @@ def test_a_result_that_standard_output_has_no_room_for_is_a_failure(place):
     for words, unbuffered in (("--help", True), ("--version", False)):
         assert run("agent", words, ">/dev/full", unbuffered) == (1, f"freezer-agent: {_UNWRITTEN}")
     assert run("scheduler", "job-list --help", ">/dev/full") == (1, f"freezer-scheduler: {_UNWRITTEN}")
+    assert run("api", "--help", ">/dev/full") == (1, f"freezer-api: {_UNWRITTEN}")
+
+
+@pytest.mark.parametrize("unbuffered", [False, True])
+@pytest.mark.parametrize("words", ["--help", "policy list"])
+def test_what_freezer_manage_cannot_write_is_a_failure(words, unbuffered):
+    assert run("api", words, ">/dev/full", unbuffered, "manage") == (1, f"freezer-manage: {_UNWRITTEN}")
 
 
 @pytest.mark.parametrize(("where", "named"), [("/dev/full", "/dev/full"), ("- >/dev/full", "standard output")])

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from ..errors import quoted
 from ..system.undo import on_failure
 from .errors import StorageError
 from .folders import open_regular
@@ -34,9 +35,11 @@ def remembering_in(folder: str) -> Iterator[None]:
 
 
 def default_state_folder() -> str:
-    """Where root keeps what a host remembers, or where this user does."""
+    """Where root keeps what a host remembers, or where this user does. Raises StorageError for a relative path."""
     named = _ELSEWHERE.get() or os.environ.get(STATE_VARIABLE)
     if named:
+        if not os.path.isabs(named):
+            raise StorageError(f"{STATE_VARIABLE} has to be the absolute path of a folder, and is {quoted(named)}.")
         return named
     if os.geteuid() == 0:
         return "/var/lib/freezer-backup"
@@ -75,7 +78,10 @@ class StateFile:
         except (ValueError, RecursionError):
             raise StorageError(f"{self.path} is not what was written, so {self._lost}; remove it.") from None
         except OSError as problem:
-            raise StorageError(f"{self.path} cannot be read: {problem.strerror or problem}.") from problem
+            raise StorageError(
+                f"{self.path} cannot be read: {problem.strerror or problem}. Make it a file of this user's, or name another folder "
+                f"in the environment variable {STATE_VARIABLE}."
+            ) from problem
         return known
 
     def locked(self) -> contextlib.AbstractContextManager[None]:

@@ -20,8 +20,10 @@ class AnsweringParser(argparse.ArgumentParser):
     def _print_message(self, message: str, file: Any = None) -> None:
         if not message:
             return
+        stream = file or sys.stderr
         try:
-            (file or sys.stderr).write(message)
+            stream.write(message)
+            stream.flush()
         except BrokenPipeError:
             raise
         except OSError as problem:

@@ -8,17 +8,16 @@ import fcntl
 import os
 import re
 import stat
-import tempfile
 
 from . import removal, trust
-from .scratch import PREFIX
+from .scratch import PREFIX, temporary_folder
 
 _NAME = re.compile(re.escape(PREFIX) + "[a-z0-9_]{8}")
 
 
 def leftovers(min_age: float, now: float) -> list[str]:
     """Scratch folders of this user that no process uses any more, and that are at least so old, in seconds."""
-    folder = tempfile.gettempdir()
+    folder = temporary_folder()
     found: list[str] = []
     if trust.own_way(os.path.join(folder, PREFIX))[1] is not None:
         return found  # what is looked at here could be something else when it is removed

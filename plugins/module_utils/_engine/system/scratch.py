@@ -41,7 +41,7 @@ def scratch_folder() -> Iterator[str]:
 
 def _make() -> tuple[str, int]:
     while True:
-        path = tempfile.mkdtemp(prefix=PREFIX)
+        path = tempfile.mkdtemp(prefix=PREFIX, dir=temporary_folder())
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
@@ -63,9 +63,20 @@ def _refuse_of_others(path: str) -> None:
         )
 
 
+def temporary_folder() -> str:
+    """The folder for temporary files. Raises HostError if there is none."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        raise HostError(
+            "There is no folder for temporary files in which this user can write, or it is full; name one in the environment "
+            "variable TMPDIR."
+        ) from None
+
+
 def need_room(bytes_needed: int, why: str) -> None:
     """Raise HostError if the temporary folder certainly cannot hold so much."""
-    folder = tempfile.gettempdir()
+    folder = temporary_folder()
     found = os.statvfs(folder)
     free = found.f_frsize * (found.f_bfree if os.geteuid() == 0 else found.f_bavail)
     if free < bytes_needed:

@@ -7,7 +7,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import open_standard_streams
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.errors import HostError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import (
+    give_stdout_up,
+    open_standard_streams,
+)
 
 from .access.policy import PolicyError
 from .access.strategy import AuthError
@@ -27,10 +31,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Checked here, so that one sentence is printed, and not one by every worker.
         check(settings)
         listener = listen(settings)
+    except BrokenPipeError:  # the reader of the help has seen enough
+        give_stdout_up()
+        return 1
     except OSError as error:
         print(f"freezer-api: the log cannot be written to {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
-    except (ConfigError, AuthError, PolicyError, StoreError) as error:
+    except (ConfigError, AuthError, HostError, PolicyError, StoreError) as error:
         print(f"freezer-api: {error}", file=sys.stderr)
         return 1
     Server(settings, listener).run()

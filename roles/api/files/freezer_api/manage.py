@@ -10,9 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.documents.account import ROLES
 from ansible_collections.freezer.backup.plugins.module_utils._engine.elasticsearch.own_mappings import PLURALS
-from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import parse_arguments
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import (
+    AnsweringParser,
+    parse_arguments,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
-from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import open_standard_streams
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.errors import HostError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.streams import (
+    give_stdout_up,
+    open_standard_streams,
+    status_after_output,
+    unwritten,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
 
 from .access.policy import PolicyError
@@ -70,24 +79,32 @@ db copy has rejected documents; 1 failed; 2 the command line is wrong. Without -
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; its exit status."""
     open_standard_streams()
-    parser = build_parser()
-    flags = parse_arguments(parser, arguments, intermixed=True)
-    command = _COMMANDS.get(tuple(flags.command[:2]))
-    flags.arguments = flags.command[2:]
-    if command is None or (flags.arguments and command not in _WITH_NAME):
-        known = ", ".join(" ".join(words) for words in _COMMANDS)
-        parser.error(f"say what to do: {known}")
+    return status_after_output("freezer-manage", _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
+        parser = build_parser()
+        flags = parse_arguments(parser, arguments, intermixed=True)
+        command = _COMMANDS.get(tuple(flags.command[:2]))
+        flags.arguments = flags.command[2:]
+        if command is None or (flags.arguments and command not in _WITH_NAME):
+            known = ", ".join(" ".join(words) for words in _COMMANDS)
+            parser.error(f"say what to do: {known}")
         configuration = read_files(flags.config_file, flags.config_dir)
         override(configuration.options, "--store", flags.store, "connection", "database")
         override(configuration.options, "--htpasswd", flags.htpasswd, "http_basic_auth_user_file")
         flags.options, flags.files = configuration.options, configuration.files
         return command(flags)
-    except (AuthError, ConfigError, PolicyError, StoreError) as error:
+    except (AuthError, ConfigError, HostError, PolicyError, StoreError) as error:
         print(f"freezer-manage: {error}", file=sys.stderr)
-    except BrokenPipeError:
-        # The reader of the output has closed the pipe.
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader of the output has seen enough
+        give_stdout_up()
+    except OSError as error:
+        # What has no name is standard output.
+        give_stdout_up()
+        about = unwritten(error) if error.filename is None else f"{error.filename}: {error.strerror}."
+        print(f"freezer-manage: {about}", file=sys.stderr)
     except KeyboardInterrupt:
         print("freezer-manage: interrupted", file=sys.stderr)
     return 1
@@ -95,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of freezer-manage."""
-    parser = argparse.ArgumentParser(
+    parser = AnsweringParser(
         prog="freezer-manage",
         description="Administer the store and the accounts of freezer-api, and show its policies.",
         usage="freezer-manage COMMAND [options]",

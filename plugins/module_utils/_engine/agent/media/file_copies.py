@@ -237,7 +237,7 @@ def _restore_aside(levels: Levels, scratch: str, progress: Progress) -> tuple[st
 
 
 def _need_room_for(levels: Levels) -> None:
-    need_room(levels.unpacked_bytes, "a scratch copy to compare with")
+    need_room(levels.unpacked_bytes, "a scratch copy")
 
 
 def would_place(levels: Levels, target: str, progress: Progress) -> tuple[Extracted, Placed]:

@@ -18,7 +18,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.http.unix_s
     is_unix,
     path_of,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import parse_arguments
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.command_lines import (
+    AnsweringParser,
+    parse_arguments,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.completion import PrintCompletion
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.meant import did_you_mean
 from ansible_collections.freezer.backup.plugins.module_utils._engine.version import VERSION
@@ -210,7 +213,7 @@ def override(options: cfg.ConfigOpts, flag: str, value: str | None, name: str, s
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of freezer-api."""
-    parser = argparse.ArgumentParser(
+    parser = AnsweringParser(
         prog="freezer-api",
         description="Serve the Freezer REST API: clients, jobs, actions, sessions and backups, v1 and v2.",
     )
