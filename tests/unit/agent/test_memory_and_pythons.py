@@ -18,6 +18,7 @@ from ansible_collections.freezer.backup.tests.support.soak import SOAK
 from ansible_collections.freezer.backup.tests.support.trees import make_everything, open_for_removal, write
 
 BOUND_BYTES = 96 << 20
+RESTORE_BOUND_BYTES = 128 << 20
 # Not ru_maxrss: that of a process begins with the memory of whoever started it.
 PEAK = """
 import re, resource
@@ -64,6 +65,35 @@ def test_a_backup_of_more_segments_than_a_process_may_have_files_open_is_restore
     target = some.new_target()
     assert agent_process.run("restore", some.action_to_restore(target), before=few)["outcome"] == "success"
     assert differences(some.source, target) == []
+
+
+def test_memory_stays_bounded_for_a_sparse_file_of_a_tebibyte_and_its_map(tmp_path):
+    some = Set(tmp_path, max_level=3)
+    sparse = some.source / "sparse"
+    written = {0: b"first", 300 << 30: os.urandom(3 << 20), (1 << 40) - 7: b"the end"}
+    sparse.touch()
+    os.truncate(sparse, 1 << 40)
+    for level in range(2):
+        for place, content in written.items():
+            _write_at(sparse, place, content)
+        result = agent_process.run("backup", some.options, after=PEAK)
+        assert (result["level"], result["peak_bytes"] < BOUND_BYTES) == (level, True)
+        written[700 << 30] = b"between"
+    target = some.new_target()
+    result = agent_process.run("restore", some.action_to_restore(target), after=PEAK)
+    assert max(result["peak_bytes"], result["peak_of_a_child_bytes"]) < RESTORE_BOUND_BYTES
+    restored = target / "sparse"
+    assert (restored.stat().st_size, restored.stat().st_blocks < 16 << 11) == (1 << 40, True)
+    with open(restored, "rb") as file:
+        for place, content in written.items():
+            file.seek(place)
+            assert file.read(len(content)) == content
+
+
+def _write_at(path: Path, place: int, content: bytes) -> None:
+    with open(path, "r+b") as file:
+        file.seek(place)
+        file.write(content)
 
 
 @pytest.mark.rounds

@@ -137,7 +137,7 @@ class Chain:
             folder = os.open(target, os.O_RDONLY)
             try:
                 with OpenStreams(stored) as stream_of:
-                    put_blocks(folder, planned, of.number, entries, stream_of, lambda _bytes: None)
+                    put_blocks(folder, planned, of.number, entries, stream_of, str(self.work), lambda _bytes: None)
             finally:
                 os.close(folder)
         return target / name

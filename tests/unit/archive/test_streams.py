@@ -139,7 +139,7 @@ def write_frames(storages, frames=FRAMES, segment_bytes=1000, finish=True):
             writer.write(frame)
         if finish:
             writer.finish()
-    return new, writer.frames
+    return new, list(map(list, writer.frames))
 
 
 def read_all(storage, objects):

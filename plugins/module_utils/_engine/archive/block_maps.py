@@ -8,8 +8,8 @@ import hashlib
 import os
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import BinaryIO, NamedTuple, overload
 
 from ..repository.errors import DamagedArchive
 
@@ -19,7 +19,7 @@ ZEROS, IN_DATA, IN_BLOCKS, IN_MEMBER = range(4)
 _COUNT = struct.Struct(">Q")
 _ENTRY = struct.Struct(">BHQ32s")
 _NO_HASH = bytes(32)
-_BATCH = 1 << 14
+_BATCH = 1 << 12
 #: The most bytes of plain maps: those of 16 TiB of files, and as much again for each byte of the stored object.
 _FREE_BYTES = 1 << 30
 _MOST_RATIO = 50
@@ -82,22 +82,24 @@ class PlainMaps:
     def __exit__(self, *_problem: object) -> None:
         self._file.close()
 
-    def entries(self, begin: int, size: int) -> Iterator[Entry]:
-        """The entries of the map of a file of so many bytes, which begins there. Raises DamagedArchive."""
+    def entries(self, begin: int, size: int) -> FileMap:
+        """The map of a file of so many bytes, which begins there. Raises DamagedArchive."""
         count = block_count(size)
-        end = begin + _COUNT.size + count * _ENTRY.size
+        first = begin + _COUNT.size
         # Beyond what a file can have, the system would refuse to read.
-        head = os.pread(self._file.fileno(), _COUNT.size, begin) if end <= self._size else b""
-        if not head or _COUNT.unpack(head)[0] != count:
+        is_inside = first + count * _ENTRY.size <= self._size
+        if not is_inside or _COUNT.unpack(os.pread(self._file.fileno(), _COUNT.size, begin))[0] != count:
             raise self._odd()
-        position = begin + _COUNT.size
-        while position < end:
-            piece = os.pread(self._file.fileno(), min(end - position, _BATCH * _ENTRY.size), position)
-            position += len(piece)
-            for entry in map(Entry._make, _ENTRY.iter_unpack(piece)):
-                if not self._is_possible(entry):
-                    raise self._odd()
-                yield entry
+        return FileMap(count, lambda number, most: self._batch(first + number * _ENTRY.size, min(most, count - number)))
+
+    def _batch(self, position: int, count: int) -> Sequence[Entry]:
+        piece = os.pread(self._file.fileno(), count * _ENTRY.size, position)
+        if piece.count(0) == len(piece):
+            return [ZERO] * count  # as most of a large hole is
+        entries = list(map(Entry._make, _ENTRY.iter_unpack(piece)))
+        if not all(map(self._is_possible, entries)):
+            raise self._odd()
+        return entries
 
     def _is_possible(self, entry: Entry) -> bool:
         place, level, offset, digest = entry
@@ -109,3 +111,29 @@ class PlainMaps:
 
     def _odd(self) -> DamagedArchive:
         return DamagedArchive(f"A map of {self._where} is none.")
+
+
+class FileMap(Sequence[Entry]):
+    """The map of one file, of which a part is in memory. It is read in its order; reading raises DamagedArchive."""
+
+    def __init__(self, count: int, read: Callable[[int, int], Sequence[Entry]]) -> None:
+        """`read` gives the entries from a number on, at most so many."""
+        self._count, self._read = count, read
+        self._first = 0
+        self._batch: Sequence[Entry] = ()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, number: int) -> Entry: ...
+    @overload
+    def __getitem__(self, number: slice) -> Sequence[Entry]: ...
+    def __getitem__(self, number: int | slice) -> Entry | Sequence[Entry]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(self._count))]
+        if not 0 <= number < self._count:
+            raise IndexError(number)
+        if not self._first <= number < self._first + len(self._batch):
+            self._first, self._batch = number, self._read(number, _BATCH)
+        return self._batch[number - self._first]

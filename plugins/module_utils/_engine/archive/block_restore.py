@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+import struct
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby, tee
+from typing import NamedTuple
 
 from ..repository.errors import DamagedArchive
 from ..system.file_names import shown
 from .block_maps import BLOCK_BYTES, IN_BLOCKS, IN_MEMBER, ZEROS, Entry, digest_of, size_of_block
+from .external_sort import ExternalSort
 from .records import Member
 from .streams import Stream
 from .target_folder import opened
@@ -23,6 +26,17 @@ _FILE = os.O_WRONLY | os.O_CLOEXEC | os.O_NONBLOCK
 #: Of a level of the chain, and whether the stream of blocks is meant, the stream.
 StreamOf = Callable[[int, bool], Stream]
 
+#: Level, place and offset of a block, by which they sort; its number in the file, and its hash.
+_WANTED = struct.Struct(">HBQQ32s")
+
+
+class _Wanted(NamedTuple):
+    level: int
+    place: int
+    offset: int
+    number: int
+    digest: bytes
+
 
 def needs_blocks(entries: Iterator[Entry], level: int) -> bool:
     """Whether a file is a hole in the tar stream of its level, and its content has to be put together."""
@@ -33,13 +47,14 @@ def put_blocks(
     folder: int,
     member: Member,
     level: int,
-    entries: Sequence[Entry],
+    entries: Iterable[Entry],
     stream_of: StreamOf,
+    scratch: str,
     advance: Callable[[int], None],
 ) -> None:
     """Write the content of a file below an open folder that only this user can enter.
 
-    Its mode, capabilities and time stay. `advance` is told of bytes. Raises DamagedArchive, StorageError or OSError.
+    Its mode, capabilities and time stay. `scratch` is a folder of this user only, `advance` is told of bytes. Raises DamagedArchive, StorageError or OSError.
     """
     place = os.open(member.name, _PLACE, dir_fd=folder)
     try:
@@ -53,8 +68,9 @@ def put_blocks(
         if not stat.S_ISREG(found.st_mode) or found.st_size != member.size_bytes:
             raise _damage(member, "is not the hole that it should be")
         capability = _capability(descriptor)
-        for (of_level, in_blocks), group in groupby(_numbered(entries, level, member), _source):
-            _write(descriptor, member, stream_of(of_level, in_blocks), list(group), advance)
+        with ExternalSort(scratch) as sort:
+            for (of_level, in_blocks), group in groupby(_sorted(entries, level, member, sort), _source):
+                _write(descriptor, member, stream_of(of_level, in_blocks), group, advance)
         # Writing takes rights of a program away.
         os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
         if capability is not None:
@@ -71,39 +87,36 @@ def _capability(descriptor: int) -> bytes | None:
         return None
 
 
-def _numbered(entries: Sequence[Entry], level: int, member: Member) -> list[tuple[int, Entry]]:
-    """What is to be written, in the order of levels and streams, so that each is read once."""
-    found = []
-    for number, entry in enumerate(entries):
-        if entry.place == IN_MEMBER:
+def _sorted(entries: Iterable[Entry], level: int, member: Member, sort: ExternalSort) -> Iterator[_Wanted]:
+    """What is to be written, in the order of levels and streams, so that each is read once. A map may have millions of entries."""
+    for number, (place, of_level, offset, digest) in enumerate(entries):
+        if place == IN_MEMBER:
             raise _damage(member, f"has a block in its member of level {level}, which is a hole")
-        if entry.place != ZEROS:
-            found.append((number, entry))
-    return sorted(found, key=lambda one: (one[1].level, one[1].place, one[1].offset))
+        if place != ZEROS:
+            sort.add(_WANTED.pack(of_level, place, offset, number, digest))
+    return (_Wanted(*_WANTED.unpack(item)) for item in sort.sorted())
 
 
-def _source(one: tuple[int, Entry]) -> tuple[int, bool]:
-    return one[1].level, one[1].place == IN_BLOCKS
+def _source(one: _Wanted) -> tuple[int, bool]:
+    return one.level, one.place == IN_BLOCKS
 
 
 def _write(
-    descriptor: int,
-    member: Member,
-    stream: Stream,
-    blocks: Sequence[tuple[int, Entry]],
-    advance: Callable[[int], None],
+    descriptor: int, member: Member, stream: Stream, blocks: Iterable[_Wanted], advance: Callable[[int], None]
 ) -> None:
-    sizes = [size_of_block(number, member.size_bytes) for number, _entry in blocks]
-    ranges = ((entry.offset, entry.offset + size) for (_number, entry), size in zip(blocks, sizes))
+    # What is read ahead of the blocks that are written is a few MiB.
+    ahead, blocks = tee(blocks)
+    ranges = ((one.offset, one.offset + size_of_block(one.number, member.size_bytes)) for one in ahead)
     with stream.read(ranges) as pieces:
         waiting = bytearray()
-        for (number, entry), size in zip(blocks, sizes):
+        for one in blocks:
+            size = size_of_block(one.number, member.size_bytes)
             while len(waiting) < size:
                 waiting += next(pieces, None) or _ends(member)
             content = memoryview(waiting)[:size]
-            if digest_of(content) != entry.digest:
-                raise _damage(member, f"has another block {number} than its map says")
-            os.pwrite(descriptor, content, number * BLOCK_BYTES)
+            if digest_of(content) != one.digest:
+                raise _damage(member, f"has another block {one.number} than its map says")
+            os.pwrite(descriptor, content, one.number * BLOCK_BYTES)
             content.release()
             del waiting[:size]
             advance(size)

@@ -248,7 +248,7 @@ def _create_with(work: str, plan: ArchivePlan, fan_out: FanOut, progress: Progre
             census.gone(name, was_folder)
 
         gone = Gone(plan.folder, names, report, above.unread)
-        new = NewObjects(fan_out, plan.folder, plan.sealing)
+        new = NewObjects(fan_out, plan.folder, plan.sealing, work)
         maps = stack.enter_context(tempfile.TemporaryFile(dir=work))
         known = stack.enter_context(KnownMaps([partial(_opened, plan, one) for one in plan.chain], work))
         see = _seen_by(plan, catalogue, census, gone)

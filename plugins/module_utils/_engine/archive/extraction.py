@@ -127,7 +127,7 @@ class Extraction:
             for member in members:
                 entries = self._maps.entries(number, int(member.map), member.size_bytes)
                 if needs_blocks(iter(entries), number):
-                    put_blocks(descriptor, member, number, entries, self._stream, advance)
+                    put_blocks(descriptor, member, number, entries, self._stream, self._scratch, advance)
         finally:
             os.close(descriptor)
 

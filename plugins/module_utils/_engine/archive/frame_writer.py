@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from array import array
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import TracebackType
+from typing import IO
 
 from ..repository.errors import ArchiveError
 from ..repository.segments import COMMITS_IN_FLIGHT, MOST_SEGMENTS, FannedObject, FanOut
@@ -15,6 +20,8 @@ from ..repository.trees import TreeHash
 from ..repository.verified import LEAVES_NAME, StoredTree
 from ..storage.base import Buffer
 from .sealed import Seal, Sealing
+
+_LEAVES_IN_MEMORY = 1 << 20
 
 
 class _Sealed:
@@ -43,15 +50,27 @@ class _Sealed:
 class NewObjects:
     """The objects of one new backup, in the order in which the manifest has them."""
 
-    def __init__(self, fan_out: FanOut, folder: str, sealing: Sealing) -> None:
+    def __init__(self, fan_out: FanOut, folder: str, sealing: Sealing, scratch: str | None = None) -> None:
+        """`scratch` is a folder for hashes that take much memory; without one they are in the temporary folder of the host."""
         self.fan_out, self.folder, self.sealing = fan_out, folder, sealing
         self.objects: list[StoredTree] = []
-        self._leaves: list[bytes] = []
+        self._scratch = scratch
+        self._leaves = self.leaves_file()
+
+    def leaves_file(self) -> tempfile.SpooledTemporaryFile[bytes]:
+        """An empty file for leaves, of which a backup of a TiB has 32 MiB."""
+        return tempfile.SpooledTemporaryFile(_LEAVES_IN_MEMORY, dir=self._scratch)
 
     def add(self, entry: StoredTree, leaves: bytes) -> None:
         """Put the next object in its place."""
         self.objects.append(entry)
-        self._leaves.append(leaves)
+        self._leaves.write(leaves)
+
+    def add_all(self, entries: Iterable[StoredTree], leaves: IO[bytes]) -> None:
+        """Put the next objects in their places, with the leaves of all of them."""
+        self.objects += entries
+        leaves.seek(0)
+        shutil.copyfileobj(leaves, self._leaves)
 
     def store(self, name: str, blocks: Iterable[Buffer]) -> StoredTree:
         """Write one object, whose name gets the suffix of the sealing. Raises StorageError if no storage is left."""
@@ -72,9 +91,10 @@ class NewObjects:
 
     def store_leaves(self) -> None:
         """Write ``leaves``, once all objects are there. Raises StorageError if no storage is left."""
-        with FannedObject(self.fan_out, self.folder, LEAVES_NAME) as target:
-            for one in self._leaves:
-                target.write(one)
+        with self._leaves, FannedObject(self.fan_out, self.folder, LEAVES_NAME) as target:
+            self._leaves.seek(0)
+            for block in iter(lambda: self._leaves.read(_LEAVES_IN_MEMORY), b""):
+                target.write(block)
             target.commit()
 
 
@@ -88,10 +108,12 @@ class FrameWriter:
     def __init__(self, new: NewObjects, stem: str, suffix: str, segment_bytes: int) -> None:
         self._new, self._stem, self._suffix, self._segment_bytes = new, stem, suffix, segment_bytes
         self._current: _Sealed | None = None
-        self._commits: list[Future[tuple[StoredTree, bytes]]] = []
+        self._commits: deque[Future[tuple[StoredTree, bytes]]] = deque()
+        self._done: list[StoredTree] = []
+        self._leaves = new.leaves_file()
         self._committer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commit")
         #: The compressed size of each frame of each segment.
-        self.frames: list[list[int]] = []
+        self.frames: list[array[int]] = []
 
     def __enter__(self) -> FrameWriter:
         return self
@@ -100,6 +122,7 @@ class FrameWriter:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._committer.shutdown(wait=True)
+        self._leaves.close()
         if self._current is not None:
             self._current.discard()
             self._current = None
@@ -116,7 +139,7 @@ class FrameWriter:
                 )
             name = f"{self._stem}.{len(self.frames):06d}{self._suffix}{self._new.sealing.suffix}"
             self._current = _Sealed(self._new.fan_out, self._new.folder, name, self._new.sealing)
-            self.frames.append([])
+            self.frames.append(array("I"))
         self._current.write(frame)
         self.frames[-1].append(len(frame))
 
@@ -126,13 +149,19 @@ class FrameWriter:
         full, self._current = self._current, None
         self._commits.append(self._committer.submit(_committed, full))
         if len(self._commits) > COMMITS_IN_FLIGHT:
-            self._commits[-1 - COMMITS_IN_FLIGHT].result()
+            self._take_commit()
+
+    def _take_commit(self) -> None:
+        entry, leaves = self._commits.popleft().result()
+        self._done.append(entry)
+        self._leaves.write(leaves)
 
     def finish(self) -> None:
         """Commit the rest, wait until everything is durable, and add the segments. Raises StorageError."""
         self._commit_current()
-        for commit in self._commits:
-            self._new.add(*commit.result())
+        while self._commits:
+            self._take_commit()
+        self._new.add_all(self._done, self._leaves)
 
 
 def _committed(full: _Sealed) -> tuple[StoredTree, bytes]:

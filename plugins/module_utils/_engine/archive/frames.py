@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import struct
+import sys
+from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -29,7 +31,7 @@ class FrameTable:
         self.frame_count = self._first[-1]
         if self.frame_count != -(-stream_bytes // FRAME_BYTES):
             raise DamagedArchive(f"A stream of {stream_bytes} bytes cannot have {self.frame_count} frames.")
-        self._starts = [[0, *accumulate(one)] for one in segments]
+        self._starts = [array("Q", accumulate(one, initial=0)) for one in segments]
 
     @property
     def segment_count(self) -> int:
@@ -61,23 +63,31 @@ class FrameTable:
 
 def pack_frames(segments: Sequence[Sequence[int]]) -> bytes:
     """The object ``frames`` for segments with frames of these compressed sizes."""
-    return b"".join(struct.pack(f">{len(one) + 1}I", len(one), *one) for one in segments)
+    return b"".join(part for one in segments for part in (_NUMBER.pack(len(one)), _big_endian(array("I", one))))
 
 
-def unpack_frames(stored: bytes, segments: int, where: str) -> list[tuple[int, ...]]:
+def unpack_frames(stored: bytes, segments: int, where: str) -> list[Sequence[int]]:
     """The compressed sizes of the frames of so many segments. Raises DamagedArchive."""
-    found = []
+    found: list[Sequence[int]] = []
     position = 0
     for _segment in range(segments):
         count = _NUMBER.unpack_from(stored, position)[0] if position + 4 <= len(stored) else 0
         position += 4
         if count == 0 or position + 4 * count > len(stored):
             raise DamagedArchive(f"{where} does not say where its frames begin.")
-        sizes = struct.unpack_from(f">{count}I", stored, position)
-        if not all(0 < size <= MOST_FRAME_BYTES for size in sizes):
+        sizes = array("I", stored[position : position + 4 * count])
+        if sys.byteorder == "little":
+            sizes.byteswap()
+        if not 0 < min(sizes) <= max(sizes) <= MOST_FRAME_BYTES:
             raise DamagedArchive(f"{where} has a frame of an impossible size.")
         found.append(sizes)
         position += 4 * count
     if position != len(stored):
         raise DamagedArchive(f"{where} has more than the frames of {segments} segments.")
     return found
+
+
+def _big_endian(sizes: array[int]) -> bytes:
+    if sys.byteorder == "little":
+        sizes.byteswap()
+    return sizes.tobytes()

@@ -53,14 +53,14 @@ class KnownMaps:
         at = self._files.get(relative(name))
         return None if at is None else self.entries(*at)
 
-    def entries(self, level: int, map_begin: int, size: int) -> list[Entry]:
+    def entries(self, level: int, map_begin: int, size: int) -> Sequence[Entry]:
         """The entries of the map of a file of so many bytes, which begins there."""
         if level not in self._maps:
             opened = self.level(level)
             with opened.plain("maps") as source:
                 maps = PlainMaps(source, opened.stored_bytes("maps"), self._scratch, opened.folder, level)
             self._maps[level] = self._stack.enter_context(maps)
-        return list(self._maps[level].entries(map_begin, size))
+        return self._maps[level].entries(map_begin, size)
 
     def level(self, number: int) -> OpenBackup:
         """One level, opened."""

@@ -8,8 +8,11 @@ and the blocks that differ go to a stream of their own; every other file passes 
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 from .block_maps import (
@@ -28,7 +31,8 @@ from .block_maps import (
 from .headers import BLOCK, number, octal, padded, written, written_records
 from .member_stream import FoundMember
 
-_ZEROS = bytes(BLOCK_BYTES)
+_ZEROS = memoryview(bytes(BLOCK_BYTES))
+_NOTHING = memoryview(b"")
 _ENTRIES_AT_ONCE = 1 << 14
 _SPARSE = (b"GNU.sparse.major", b"GNU.sparse.minor", b"GNU.sparse.name", b"GNU.sparse.realsize")
 
@@ -162,7 +166,7 @@ def _hole(found: FoundMember) -> bytes:
 
 
 class _Blocks:
-    """The blocks of one file as its content passes by."""
+    """The blocks of one file as its content passes by. Nothing of it is copied: a block is in the pieces that it came in."""
 
     def __init__(
         self,
@@ -178,10 +182,10 @@ class _Blocks:
         self._store, self._maps = store, maps
         self._count = block_count(size)
         self.map_bytes = sum(map(len, pack_map([ZERO], 1))) + (self._count - 1) * len(next(_packed([ZERO])))
-        self._next = 0
-        self._block = bytearray()
-        self._begun: bytearray | None = bytearray() if is_sparse else None
-        self._regions: deque[tuple[int, int]] = deque() if is_sparse else deque([(0, size)])
+        #: The number of the current block, its bytes so far, their hash, and the bytes themselves if they may be stored.
+        self._next, self._filled, self._hash = 0, 0, hashlib.sha256()
+        self._pieces: list[memoryview] = []
+        self._regions = _Regions(size, is_sparse)
 
     def begin(self) -> None:
         """Begin the map, behind that of the file before it."""
@@ -189,57 +193,42 @@ class _Blocks:
 
     def add(self, content: memoryview) -> None:
         """The next bytes of the member's content."""
-        if self._begun is not None:
-            self._begun += content
-            behind = self._read_regions(self._begun)
-            if behind is None:
+        content = self._regions.behind_map(content)
+        while content:
+            region = self._regions.next()
+            if region is None:
                 return
-            content, self._begun = memoryview(bytes(self._begun[behind:])), None
-        while content and self._regions:
-            offset, length = self._regions[0]
+            offset, length = region
             self._fill_to(offset)
-            part = content[: min(length, BLOCK_BYTES - len(self._block))]
-            self._block += part
+            part = content[: min(length, BLOCK_BYTES - self._filled)]
+            self._append(part)
+            self._regions.took(len(part))
             content = content[len(part) :]
-            if len(part) == length:
-                self._regions.popleft()
-            else:
-                self._regions[0] = (offset + len(part), length - len(part))
-            self._flush_full()
 
     def finish(self) -> None:
         """No more comes."""
         self._fill_to(self._size)
-        if self._block:
+        if self._filled:
             self._emit()
 
-    def _read_regions(self, begun: bytearray) -> int | None:
-        """Read the map of a sparse file; where its data begin, or None if it is not all there. Its form was checked before."""
-        lines = bytes(begun).split(b"\n")
-        if len(lines) < 2 or len(lines) - 1 < 1 + 2 * int(lines[0]):
-            return None
-        numbers = [int(line) for line in lines[1 : 1 + 2 * int(lines[0])]]
-        regions = zip(numbers[::2], numbers[1::2])
-        # A file that grew has regions beyond its size.
-        self._regions.extend(
-            (offset, min(length, self._size - offset)) for offset, length in regions if offset < self._size
-        )
-        map_bytes = sum(len(line) + 1 for line in lines[: 1 + len(numbers)])
-        behind = padded(map_bytes)
-        return behind if len(begun) >= behind else None
+    def _append(self, part: memoryview) -> None:
+        self._hash.update(part)
+        self._filled += len(part)
+        if self._known is not None:
+            self._pieces.append(part)
+        if self._filled == BLOCK_BYTES:
+            self._emit()
 
     def _fill_to(self, offset: int) -> None:
         """Zeros up to a place in the file."""
         while True:
-            here = self._next * BLOCK_BYTES + len(self._block)
-            missing = offset - here
+            missing = offset - self._next * BLOCK_BYTES - self._filled
             if missing <= 0:
                 return
-            if not self._block and missing >= BLOCK_BYTES:
+            if not self._filled and missing >= BLOCK_BYTES:
                 self._skip(missing // BLOCK_BYTES)
                 continue
-            self._block += _ZEROS[: min(missing, BLOCK_BYTES - len(self._block))]
-            self._flush_full()
+            self._append(_ZEROS[: min(missing, BLOCK_BYTES - self._filled)])
 
     def _skip(self, blocks: int) -> None:
         """Whole blocks of a hole, of which a file may have millions."""
@@ -250,22 +239,17 @@ class _Blocks:
             self._maps.write(entry * min(rest, _ENTRIES_AT_ONCE))
             rest -= _ENTRIES_AT_ONCE
 
-    def _flush_full(self) -> None:
-        if len(self._block) == BLOCK_BYTES:
-            self._emit()
-
     def _emit(self) -> None:
-        number_, block = self._next, self._block
-        self._next, self._block = self._next + 1, bytearray()
+        number_, filled, digest, pieces = self._next, self._filled, self._hash.digest(), self._pieces
+        self._next, self._filled, self._hash, self._pieces = self._next + 1, 0, hashlib.sha256(), []
         if number_ >= self._count:
             return
-        for packed in _packed([self._entry(number_, block)]):
+        for packed in _packed([self._entry(number_, filled, digest, pieces)]):
             self._maps.write(packed)
 
-    def _entry(self, number_: int, block: bytearray) -> Entry:
-        if len(block) != size_of_block(number_, self._size) or block == _ZEROS[: len(block)]:
+    def _entry(self, number_: int, filled: int, digest: bytes, pieces: Sequence[memoryview]) -> Entry:
+        if filled != size_of_block(number_, self._size) or digest == _digest_of_zeros(filled):
             return ZERO
-        digest = digest_of(block)
         if self._known is None:
             if self._content is None:
                 return Entry(IN_MEMBER, self._level, 0, digest)
@@ -273,7 +257,82 @@ class _Blocks:
         before = self._known[number_] if number_ < len(self._known) else ZERO
         if before.digest == digest and before.place not in (ZEROS, IN_MEMBER):
             return before
-        return Entry(IN_BLOCKS, self._level, self._store(memoryview(block)), digest)
+        begins = [self._store(piece) for piece in pieces]
+        return Entry(IN_BLOCKS, self._level, begins[0], digest)
+
+
+class _Regions:
+    """Where the data of a file are in it, in its order: all of a usual file; of a sparse one as the map before its content says.
+
+    The form of that map was checked before. It may have millions of lines.
+    """
+
+    def __init__(self, size: int, is_sparse: bool) -> None:
+        self._size = size
+        #: Offset and length of each, one after the other, and how many of these numbers are behind.
+        self._numbers = array("q", [] if is_sparse else [0, size])
+        self._done = 0
+        #: The lines of the map still to come (at first the one with the number of regions), and the bytes of it so far.
+        self._lines = 1 if is_sparse else 0
+        self._has_count = not is_sparse
+        self._map_bytes = 0
+        self._rest = b""
+        #: The bytes between the map and the content.
+        self._padding = 0
+
+    def behind_map(self, content: memoryview) -> memoryview:
+        """What of some bytes of the member is content, and not the map before it."""
+        if self._lines:
+            given = self._rest + content
+            position = self._read(given)
+            self._rest = given[position:]
+            if self._lines:
+                return _NOTHING
+            content, self._rest = memoryview(self._rest), b""
+            self._padding = padded(self._map_bytes) - self._map_bytes
+        if self._padding:
+            skipped = min(self._padding, len(content))
+            self._padding -= skipped
+            content = content[skipped:]
+        return content
+
+    def next(self) -> tuple[int, int] | None:
+        """Where the next data are, and how many bytes; None if there are no more in the file."""
+        while self._done < len(self._numbers):
+            offset, length = self._numbers[self._done : self._done + 2]
+            # A file that grew has regions beyond its size.
+            length = min(length, self._size - offset)
+            if length > 0:
+                return offset, length
+            self._done += 2
+        return None
+
+    def took(self, size: int) -> None:
+        """So many bytes of the next data have come."""
+        self._numbers[self._done] += size
+        self._numbers[self._done + 1] -= size
+
+    def _read(self, given: bytes) -> int:
+        """Read whole lines of the map; where they end."""
+        position = 0
+        while self._lines:
+            end = given.find(b"\n", position)
+            if end < 0:
+                break
+            value = int(given[position:end])
+            if self._has_count:
+                self._numbers.append(value)
+                self._lines -= 1
+            else:
+                self._has_count, self._lines = True, 2 * value
+            self._map_bytes += end + 1 - position
+            position = end + 1
+        return position
+
+
+@lru_cache(maxsize=8)
+def _digest_of_zeros(size: int) -> bytes:
+    return digest_of(_ZEROS[:size])
 
 
 def _packed(entries: Iterable[Entry]) -> Iterator[bytes]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -121,7 +121,7 @@ class OpenBackup:
         table = FrameTable(sizes[first : first + len(names[stem])], length)
         return Stream(self._objects, names[stem], table, self.codec, self._sealing)
 
-    def _frames(self, segments: int) -> list[tuple[int, ...]]:
+    def _frames(self, segments: int) -> list[Sequence[int]]:
         return unpack_frames(self._whole("frames", _MOST_FRAMES_BYTES), segments, self.folder)
 
     def _whole(self, stem: str, most_bytes: int) -> bytes:

@@ -22,7 +22,7 @@ from ..storage.base import Storage
 from ..storage.errors import StorageError
 from ..system.file_names import shown
 from ..system.scratch import scratch_folder
-from .block_maps import IN_BLOCKS, IN_DATA, size_of_block
+from .block_maps import IN_BLOCKS, IN_DATA, Entry, size_of_block
 from .codec import codec_for
 from .errors import DamagedCatalogue
 from .extract import Extracted
@@ -182,14 +182,16 @@ class Salvage:
             return True
         try:
             entries = self._maps.entries(one.level, int(member.map), member.size_bytes)
+            return all(self._block_is_whole(entry, number, member) for number, entry in enumerate(entries))
         except (DamagedArchive, StorageError):
             return False
-        for number, entry in enumerate(entries):
-            stream = self._frames.get((entry.level, entry.place == IN_BLOCKS))
-            end = entry.offset + size_of_block(number, member.size_bytes)
-            if entry.place in (IN_DATA, IN_BLOCKS) and (stream is None or not stream.are_whole(entry.offset, end)):
-                return False
-        return True
+
+    def _block_is_whole(self, entry: Entry, number: int, member: Member) -> bool:
+        if entry.place not in (IN_DATA, IN_BLOCKS):
+            return True
+        stream = self._frames.get((entry.level, entry.place == IN_BLOCKS))
+        end = entry.offset + size_of_block(number, member.size_bytes)
+        return stream is not None and stream.are_whole(entry.offset, end)
 
     def _set_attributes(self, folder: str) -> None:
         """Give folders whose members are damaged what the catalogue says; the deepest ones first."""
