@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import random
@@ -14,8 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import copied_files
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create, tar
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import tar
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.member_stream import MemberStream
 from ansible_collections.freezer.backup.tests.support import mutations
 from ansible_collections.freezer.backup.tests.support.forged_parts import forge_something
@@ -54,9 +52,8 @@ class Chains:
     def __init__(self, folder: Path, encryption: str, patch: pytest.MonkeyPatch) -> None:
         self.state = State(folder / "state", patch)
         key = AgeKey(folder, "identity")
-        small = functools.partial(create.ArchivePlan, least_block_file=1 << 20)
-        patch.setattr(copied_files, "ArchivePlan", small)
-        self.some = Set(folder, max_level=2, compression="none" if encryption == "none" else "zstd")
+        codec = "none" if encryption == "none" else "zstd"
+        self.some = Set(folder, max_level=2, compression=codec, block_level_size=1 << 20)
         self.copies: dict[str, Path] = {}
         self.earlier: list[mutations.State] = []
         self._folder = folder

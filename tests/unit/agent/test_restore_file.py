@@ -5,14 +5,11 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import copied_files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.restore import restore
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.restore_file import restore_file
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.create import ArchivePlan
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.sets import Set, tick
@@ -101,9 +98,8 @@ def test_modules_and_jobs_cannot_write_to_standard_output(saved):
         restore({**action, "restore_abs_path": "-", "include": "large"})
 
 
-def test_a_file_that_was_stored_by_its_blocks_is_put_together(tmp_path, monkeypatch):
-    monkeypatch.setattr(copied_files, "ArchivePlan", partial(ArchivePlan, least_block_file=2 * MEBIBYTE))
-    some = Set(tmp_path, max_level=5)
+def test_a_file_that_was_stored_by_its_blocks_is_put_together(tmp_path):
+    some = Set(tmp_path, max_level=5, block_level_size=2 * MEBIBYTE)
     write(some.source / "image", os.urandom(4 * MEBIBYTE))
     tick()
     some.backup()

@@ -6,12 +6,9 @@ from __future__ import annotations
 
 import os
 import random
-from functools import partial
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import copied_files
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.create import ArchivePlan
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
     ArchiveError,
@@ -116,9 +113,8 @@ def test_where_nothing_is_whole_nothing_is_restored(saved):
         saved.restore(target, salvage=True, delete=True)
 
 
-def test_a_large_file_with_a_damaged_block_is_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(copied_files, "ArchivePlan", partial(ArchivePlan, least_block_file=2 * MEBIBYTE))
-    some = Set(tmp_path, max_level=5, compression="none")
+def test_a_large_file_with_a_damaged_block_is_left_out(tmp_path):
+    some = Set(tmp_path, max_level=5, compression="none", block_level_size=2 * MEBIBYTE)
     write(some.source / "image", os.urandom(4 * MEBIBYTE))
     write(some.source / "other", b"other")
     tick()

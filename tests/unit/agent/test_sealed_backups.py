@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
 import shutil
@@ -15,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import copied_files
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing import age
@@ -127,10 +125,9 @@ def test_a_host_without_any_secret_half_goes_on_with_its_chain(for_key):
     assert differences(one.source, target) == []
 
 
-def test_a_host_without_any_secret_half_stores_the_changed_blocks_of_a_large_file(for_key, monkeypatch):
+def test_a_host_without_any_secret_half_stores_the_changed_blocks_of_a_large_file(for_key):
     one, key = for_key
-    small = functools.partial(create.ArchivePlan, least_block_file=2 << 20)
-    monkeypatch.setattr(copied_files, "ArchivePlan", small)
+    one.options["block_level_size"] = 2 << 20
     large = bytearray(os.urandom(4 << 20))
     (one.source / "large").write_bytes(large)
     one.backup()
