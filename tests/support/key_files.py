@@ -59,7 +59,7 @@ def signers_file(folder: Path, *lines: str, name: str = "allowed_signers") -> st
 
 
 def quick_scrypt(patch: pytest.MonkeyPatch) -> None:
-    """Seal for passphrases with little work: the usual takes a second and 256 MiB."""
+    """Seal for passphrases with little work: the usual takes a tenth of a second each time."""
     patch.setattr(set_keys, "ScryptRecipient", functools.partial(ScryptRecipient, work=4))
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.tests.support import agent_process
+from ansible_collections.freezer.backup.tests.support.key_files import pass_file
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences
 from ansible_collections.freezer.backup.tests.support.soak import SOAK
 from ansible_collections.freezer.backup.tests.support.trees import make_everything, open_for_removal, write
@@ -45,6 +46,18 @@ def test_memory_stays_bounded_for_data_of_hundreds_of_megabytes(tmp_path, compre
         result = agent_process.run(work, some.action_to_restore(target), after=PEAK)
         assert max(result["peak_bytes"], result["peak_of_a_child_bytes"]) < BOUND_BYTES
     assert differences(some.source, target) == []
+
+
+@pytest.mark.parametrize("encryption", ["age", "aes-256-cfb"])
+def test_memory_stays_bounded_with_a_passphrase(tmp_path, encryption):
+    """What makes a passphrase expensive to try out takes memory; the program age takes 256 MiB for it."""
+    some = Set(tmp_path, max_level=1, encryption=encryption, encrypt_pass_file=pass_file(tmp_path))
+    environment = {"FREEZER_BACKUP_STATE": str(tmp_path / "state")}
+    for work in ("backup", "backup", "verify", "restore", "info"):
+        write(some.source / work, os.urandom(2_000_000))
+        action = some.action_to_restore(some.new_target()) if work == "restore" else some.options
+        result = agent_process.run(work, action, after=PEAK, env=environment)
+        assert result["peak_bytes"] < BOUND_BYTES, work
 
 
 def test_memory_stays_bounded_for_a_hole_of_six_gibibytes(tmp_path):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -90,6 +91,31 @@ def test_each_level_is_encrypted_for_the_pair_of_its_set_and_restores(sealed):
     assert differences(sealed.source, target) == []
     proof = sealed.verify(compare_to=str(sealed.source))
     assert (proof["outcome"], proof["encryption"]) == ("success", "age")
+
+
+def test_of_a_passphrase_each_key_is_derived_once_and_no_two_objects_have_one(tmp_path, state, monkeypatch):
+    """Each costs a fifth of a second, because ``openssl enc -d`` has to be able to open each object by itself."""
+    derive, derived = hashlib.pbkdf2_hmac, []
+
+    def quickly(digest, secret, salt, _iterations, size):
+        derived.append(bytes(salt))
+        return derive(digest, secret, salt, 1, size)
+
+    monkeypatch.setattr(hashlib, "pbkdf2_hmac", quickly)
+    one = Set(tmp_path, max_level=9, encryption="aes-256-cfb", encrypt_pass_file=pass_file(tmp_path))
+    change(one)
+    folder = one.folder_of(one.backup())
+    heads = {path.read_bytes()[:16] for path in folder.glob("*.enc")}
+    assert len(heads) == len(list(folder.glob("*.enc")))
+    assert {head[8:] for head in heads} < set(derived)
+    assert len(derived) == len(heads) + 1, "one for the code in place of a signature"
+    for level in range(3):
+        change(one, level)
+        assert one.backup()["level"] == level + 1
+    for work in (one.verify, lambda: one.restore(one.new_target())):
+        derived.clear()
+        work()
+        assert len(derived) == len(set(derived)) <= 24
 
 
 def test_the_host_keeps_the_public_half_and_the_container_the_secret_one_encrypted(sealed, state):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Callable
 
@@ -22,7 +23,8 @@ from ..storage.base import Buffer
 from .sealed import Opened, Seal, Sealing
 
 _HEAD_BYTES = 4096
-
+#: The object that is written behind all others.
+_LAST = "details.json"
 
 #: The objects that a level above needs of the one below it.
 _FOR_NEXT_LEVEL = ("details.json.", "snar.", "catalogue.", "maps.")
@@ -93,10 +95,19 @@ class WithPassphrase(Sealing):
 
     def __init__(self, passphrase: Passphrase) -> None:
         self._passphrase = passphrase
+        #: The salt of the next object, whose key a thread derives: without it nothing is read meanwhile.
+        self._next: Future[bytes] | None = None
+        self._deriving = ThreadPoolExecutor(max_workers=1, thread_name_prefix="derive")
 
     def seal(self, write: Callable[[Buffer], object], name: str) -> Seal:
-        del name
-        return openssl.CfbSealer(write, self._passphrase)
+        salt = self._next.result() if self._next is not None else openssl.new_salt()
+        self._next = None if name.startswith(_LAST) else self._deriving.submit(self._derived)
+        return openssl.CfbSealer(write, self._passphrase, salt=salt)
+
+    def _derived(self) -> bytes:
+        salt = openssl.new_salt()
+        openssl.USUAL_DERIVATION.key_and_iv(self._passphrase, salt)
+        return salt
 
     def open(self, stored: VerifiedObject) -> Opened:
         return _CfbObject(stored, self._passphrase)

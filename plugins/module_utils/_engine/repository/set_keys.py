@@ -18,7 +18,7 @@ from ..sealing import age
 from ..sealing.errors import Damaged, SealingError, UnusableKey
 from ..sealing.identities import Identity, ScryptIdentity, X25519Identity
 from ..sealing.passphrase import Passphrase
-from ..sealing.recipients import USUAL_WORK, Recipient, ScryptRecipient, X25519Recipient
+from ..sealing.recipients import Recipient, ScryptRecipient, X25519Recipient
 from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject
 from .errors import DamagedArchive
@@ -29,8 +29,8 @@ FORMS = (FOR_PASSPHRASE, FOR_RECIPIENTS)
 #: Of a form: the largest header of age, with as many recipients inside.
 MOST_FORM_BYTES = 256 * 1024
 _PUBLIC_BYTES = 4096
-#: Of a form that another may have put there: four times what is written, which is a GiB of memory.
-_MOST_WORK = USUAL_WORK + 2
+#: Of a form that another may have put there: what age itself writes, which is 256 MiB of memory.
+_MOST_WORK = 18
 _KEY_ID = re.compile(r"[0-9a-f]{32}")
 _RECIPIENT = "# recipient: "
 

@@ -44,7 +44,7 @@ class Derivation(NamedTuple):
         length = _KEY_BYTES + BLOCK_BYTES
         derived, block = b"", b""
         if self.iterations:
-            derived = hashlib.pbkdf2_hmac("sha256", passphrase.reveal(), salt, self.iterations, length)
+            derived = passphrase.derived(salt, self.iterations, length)
         while len(derived) < length:
             block = hashlib.new(self.digest, block + passphrase.reveal() + salt, usedforsecurity=False).digest()
             derived += block
@@ -58,14 +58,25 @@ OPENSSL_DERIVATION = Derivation(10_000)
 OLD_DERIVATIONS = (Derivation(0, "sha256"), Derivation(0, "md5"))
 
 
+def new_salt() -> bytes:
+    """A salt for one object. Two objects with the same one would show which of their first bytes differ, and how."""
+    return os.urandom(SALT_BYTES)
+
+
 class CfbSealer:
     """Encrypts what is written to it, and hands stored pieces to ``write``."""
 
-    def __init__(self, write: Callable[[bytes], object], passphrase: Passphrase, iterations: int = ITERATIONS) -> None:
-        """Write the head. Raises MissingLibrary."""
+    def __init__(
+        self,
+        write: Callable[[bytes], object],
+        passphrase: Passphrase,
+        iterations: int = ITERATIONS,
+        salt: bytes | None = None,
+    ) -> None:
+        """Write the head. ``salt`` is one of ``new_salt`` that no other object has. Raises MissingLibrary."""
         if not 1 <= iterations <= _MOST_ITERATIONS:
             raise ValueError(f"iterations are 1 to {_MOST_ITERATIONS}")
-        salt = os.urandom(SALT_BYTES)
+        salt = salt or new_salt()
         key, iv = Derivation(iterations).key_and_iv(passphrase, salt)
         self.head = _MAGIC + salt
         self.plain_bytes = 0

@@ -7,6 +7,7 @@ It is the first line of the file, as `openssl enc -pass file:` takes it: without
 
 from __future__ import annotations
 
+import hashlib
 import os
 
 from ..system.file_names import shown
@@ -17,12 +18,14 @@ from .secret_file import opened_file
 LIMIT = 1023
 #: Of PBKDF2-HMAC-SHA256 in what is written: a fifth of a second for a key, and for each try of a thief.
 ITERATIONS = 600_000
+#: Of derived keys that are remembered: those of a chain of a hundred levels. Each has a hundred bytes or so.
+_MOST_DERIVED = 1000
 
 
 class Passphrase:
     """A passphrase. What shows, compares or logs this object gets nothing of it."""
 
-    __slots__ = ("_secret",)
+    __slots__ = ("_derived", "_secret")
 
     def __init__(self, secret: bytes) -> None:
         """``secret`` is the passphrase itself. Raises UnusableKey if it is empty, too long, or no program could be given it."""
@@ -36,6 +39,17 @@ class Passphrase:
                 "plain text whose lines end as on Unix."
             )
         self._secret = secret
+        self._derived: dict[tuple[bytes, int, int], bytes] = {}
+
+    def derived(self, salt: bytes, iterations: int, size: int) -> bytes:
+        """So many bytes of PBKDF2-HMAC-SHA256 with this salt; remembered, because each costs a fifth of a second. Thread-safe."""
+        wanted = (salt, iterations, size)
+        found = self._derived.get(wanted)
+        if found is None:
+            found = hashlib.pbkdf2_hmac("sha256", self._secret, salt, iterations, size)
+            if len(self._derived) < _MOST_DERIVED:
+                self._derived[wanted] = found
+        return found
 
     def reveal(self) -> bytes:
         """The passphrase itself, for what derives keys from it."""

@@ -9,7 +9,6 @@ object which the same passphrase encrypts 8, so that the two never have one key.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import re
@@ -53,7 +52,7 @@ def check(message: bytes, line: bytes, passphrase: Passphrase, what: str, purpos
 
 
 def _code(message: bytes, passphrase: Passphrase, iterations: int, salt: bytes, purpose: str) -> str:
-    key = hashlib.pbkdf2_hmac("sha256", passphrase.reveal(), salt, iterations, 32)
+    key = passphrase.derived(salt, iterations, 32)
     over = hmac.new(key, f"freezer-backup {purpose}\n".encode("ascii"), "sha256")
     over.update(message)
     return over.hexdigest()
