@@ -131,10 +131,10 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin), V(key) or V(exec).'
+        V(mount), V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
         matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
-        and a folder.
+        and a folder. V(mount) shows one as a file system until it is unmounted.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [backup]
@@ -420,9 +420,10 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin), V(key) or V(exec).'
+        V(mount), V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(include) matches in all of them,
-        V(history) one path in each of them, and V(diff) what changed between two, or a backup and a folder.
+        V(history) one path in each of them, and V(diff) what changed between two, or a backup and a folder. V(mount)
+        shows one as a file system until it is unmounted.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [restore]
@@ -600,10 +601,10 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin), V(key) or V(exec).'
+        V(mount), V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
         matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
-        and a folder.
+        and a folder. V(mount) shows one as a file system until it is unmounted.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [verify]
@@ -735,10 +736,10 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin), V(key) or V(exec).'
+        V(mount), V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(freezer.backup.restore#module:include)
         matches in all of them, V(history) one path in each of them, and V(diff) what changed between two, or a backup
-        and a folder.
+        and a folder. V(mount) shows one as a file system until it is unmounted.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [admin]
@@ -846,9 +847,10 @@ options:
   action:
     description:
       - 'What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff),
-        V(admin), V(key) or V(exec).'
+        V(mount), V(admin), V(key) or V(exec).'
       - V(info) lists backups, V(list) what is in one of them, V(find) where O(include) matches in all of them,
-        V(history) one path in each of them, and V(diff) what changed between two, or a backup and a folder.
+        V(history) one path in each of them, and V(diff) what changed between two, or a backup and a folder. V(mount)
+        shows one as a file system until it is unmounted.
       - The module accepts the action that it carries out, because documents have it.
     type: str
     choices: [list, find, history, diff]

@@ -20,6 +20,7 @@ _LAB_OF = {
     "hosts": "containers",
     "keystone": "openstack",
     "inside": "machines",
+    "libfuse": "fuse",
     "nova_lab": "openstack",
     "opensearch": "elasticsearch",
     "others": "collections",

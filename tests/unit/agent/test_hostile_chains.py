@@ -18,6 +18,7 @@ from ansible_collections.freezer.backup.tests.support.hostile_archives import (
     sparse,
     with_sum,
 )
+from ansible_collections.freezer.backup.tests.support.mounts import opened, paths_in
 from ansible_collections.freezer.backup.tests.support.sets import Set
 from ansible_collections.freezer.backup.tests.support.tar_chains import record
 from ansible_collections.freezer.backup.tests.support.trees import write
@@ -74,7 +75,24 @@ def assert_refused(some, match=r"\.$"):
         some.verify(check="stream")
     assert state(some.outside) == before
     assert some.verify(check="segments")["outcome"] == "success"
+    assert_not_all_is_shown(some)
     return str(refusal.value)
+
+
+def assert_not_all_is_shown(some):
+    """A mount is refused as well, or what lies is an error there: nothing of it is given out in the name of something else."""
+    told = []
+    try:
+        with opened(some.options, told.append) as tree:
+            for path in paths_in(tree):
+                try:
+                    tree.attributes(path)
+                    tree.read(path, 0, 1 << 20)
+                except OSError:
+                    continue
+    except DamagedArchive:
+        return
+    assert told
 
 
 def test_a_file_behind_a_link_of_the_level_below_is_refused_with_what_to_do(attacked):
@@ -357,3 +375,26 @@ def test_what_stands_in_the_place_of_a_link_by_right_is_restored(tmp_path):
     some.restore(target)
     assert (target / "a" / "passwd").read_bytes() == b"third"
     assert (outside / "passwd").read_bytes() == b"root"
+
+
+@pytest.mark.parametrize(
+    ("lie", "why"),
+    [
+        (lambda: (member("./b", content=MINE), record("b", size=b"3")), "b with another size than its catalogue"),
+        (lambda: (member("./b", content=MINE), record("b", size=b"9999")), "b with another size than its catalogue"),
+        (
+            lambda: (sparse("./b", "2 512 512 0 512", bytes(1024)), record("b", size=b"1024")),
+            "a map of its holes that is out of order",
+        ),
+        (lambda: (member("./b", content=MINE), record("b", size=b"4", map=b"0")), "has no maps"),
+    ],
+    ids=["less", "more", "order", "map"],
+)
+def test_a_mount_gives_nothing_out_of_a_file_whose_catalogue_or_map_lies(attacked, lie, why):
+    attacked.become([TOP, attacked.link], [TOP, lie()])
+    told = []
+    with opened(attacked.options, told.append) as tree:
+        with pytest.raises(OSError, match="Input/output error"):
+            tree.read(b"b", 0, 512)
+    assert len(told) == 1
+    assert why in told[0]

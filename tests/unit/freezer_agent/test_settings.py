@@ -203,10 +203,14 @@ def test_a_document_names_no_key_that_signs_opens_or_is_believed(settings):
     assert len(read.warnings) == len(keys)
 
 
-def test_keys_are_changed_at_a_command_line_only(settings):
-    assert settings("--action key --key add -N etc").options == {"key": "add", "backup_name": "etc"}
-    with pytest.raises(UsageError, match="An action key is done by the command line alone, so nothing was done"):
-        settings(document={"action": "key", "backup_name": "etc"})
+@pytest.mark.parametrize(
+    ("action", "words", "options"),
+    [("key", "--key add", {"key": "add"}), ("mount", "--mount-point /mnt", {"mount_point": "/mnt"})],
+)
+def test_what_a_person_at_the_host_does_is_asked_for_at_a_command_line_only(settings, action, words, options):
+    assert settings(f"--action {action} {words} -N etc").options == {**options, "backup_name": "etc"}
+    with pytest.raises(UsageError, match=f"An action {action} is done by the command line alone, so nothing was done"):
+        settings(document={"action": action, "backup_name": "etc"})
 
 
 def test_a_cloud_that_is_typed_takes_the_place_of_the_openrc_file_of_a_file(settings):
@@ -337,7 +341,7 @@ def test_what_is_to_go_can_be_said_with_upstreams_names(settings):
 def test_an_action_that_is_none_is_refused(settings):
     with pytest.raises(
         UsageError,
-        match=r"^There is no action 'copy'; use backup, restore, verify, info, list, find, history, diff, admin, exec and key\.$",
+        match=r"^There is no action 'copy'; use backup, restore, verify, info, list, find, history, diff, admin, exec, key and mount\.$",
     ):
         settings("--action copy")
 

@@ -121,6 +121,7 @@ class Options:
     min_age: float | None = None
     mode: str = "fs"
     mongodb_conf: str | None = None
+    mount_point: str | None = None
     mysql_conf: str | None = None
     new_pass_file: str | None = None
     no_incremental: bool = False

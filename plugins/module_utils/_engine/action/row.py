@@ -20,9 +20,9 @@ BACKUP, FIND = ("backup",), ("restore", "verify")
 #: What looks into backups, and which of it into one.
 READ, LOOK = READ_ACTIONS, ("list", "diff")
 RESTORE, VERIFY, ADMIN, EXEC = ("restore",), ("verify",), ("admin",), ("exec",)
-KEY = ("key",)
+KEY, MOUNT = ("key",), ("mount",)
 #: All that have to do with backups.
-EACH = ("backup", "restore", "verify", "info", *READ_ACTIONS, "admin", "key")
+EACH = ("backup", "restore", "verify", "info", *READ_ACTIONS, "admin", "key", "mount")
 WORK = ("backup", "restore", "verify", "admin")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from . import values
-from .row import BACKUP, FILES, FIND, KEY, LOOK, READ, Row
+from .row import BACKUP, FILES, FIND, KEY, LOOK, MOUNT, READ, Row
 
 METHODS = ("age", "aes-256-cfb", "none")
 #: Of encryption_recipients, in the action key: what stands for the passphrase among those that are removed.
@@ -24,7 +24,7 @@ SEALING: Sequence[Row] = (
     Row("encrypt_pass_file", values.text, "FILE",
         "The file whose first line is the passphrase of encrypted backups, also of those by the agent of OpenStack's Freezer.",
         more="Only root and the user who runs this may be able to read or write it.",
-        line="the file with the passphrase of encrypted backups", verbs=(*BACKUP, *FIND, "info", *READ, *KEY), media=(FILES,), is_path=True),
+        line="the file with the passphrase of encrypted backups", verbs=(*BACKUP, *FIND, "info", *READ, *MOUNT, *KEY), media=(FILES,), is_path=True),
     Row("encryption_recipients", values.texts, "KEY",
         "Public keys whose owners can open the backups: C(age1...) of C(age-keygen), or a line C(ssh-ed25519 ...) or C(ssh-rsa ...).",
         more="They count when the key pair of a set is made, with its first encrypted backup; later C(freezer-agent --action key) "
@@ -33,7 +33,7 @@ SEALING: Sequence[Row] = (
     Row("identity_file", values.text, "FILE",
         "The file with a secret key that opens encrypted backups: one of C(age-keygen), or a private key of SSH.",
         more="Only root and the user who runs this may be able to read or write it.",
-        verbs=(*FIND, "info", *READ, *KEY), media=(FILES,), is_path=True, of_node=True),
+        verbs=(*FIND, "info", *READ, *MOUNT, *KEY), media=(FILES,), is_path=True, of_node=True),
     Row("signing_key", values.text, "PATH",
         "The private key of SSH (C(ssh-ed25519)) that new backups are signed with, or V(none).",
         more="The path has to be absolute. C(ssh-keygen -Y verify) checks the signatures, with the namespace C(freezer-backup).\n"
@@ -45,7 +45,7 @@ SEALING: Sequence[Row] = (
         "The file with the keys that are believed, in the form of C(allowed_signers) of OpenSSH; the name of a line is that of the host.",
         more="With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote them, and "
              "RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.",
-        verbs=(*FIND, *LOOK), media=(FILES,), is_path=True, of_node=True),
+        verbs=(*FIND, *LOOK, *MOUNT), media=(FILES,), is_path=True, of_node=True),
     Row("allow_keys_in_source", values.switch, "",
         "Back up also if O(encrypt_pass_file) or O(signing_key) lies in what is backed up.",
         more="A key that is only in the backup that it opens is lost, and one in a backup that is not encrypted is everyone's.",

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from ..documents.verbs import READ_ACTIONS
 from . import rows_of_backup, rows_of_keys, values
-from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, LOOK, RESTORE, VERIFY, WORK, Row
+from .row import ADMIN, ALL_MEDIA, BACKUP, CLOUDS, EACH, EXEC, FILES, FIND, LOOK, MOUNT, RESTORE, VERIFY, WORK, Row
 
 #: The container of Freezer's agents. The prefix `freezer_` is no part of a name that is given: that one is taken as it is.
 DEFAULT_CONTAINER = "freezer_backups"
@@ -32,12 +32,13 @@ MODULES: Mapping[str, str] = {
 GROUPS: Mapping[str, Sequence[Row]] = {
     "what to do": (
         Row("action", None, "ACTION",
-            "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff), V(admin), V(key) "
-            "or V(exec).",
+            "What to do: V(backup) (the default), V(restore), V(verify), V(info), V(list), V(find), V(history), V(diff), V(mount), "
+            "V(admin), V(key) or V(exec).",
             more="V(info) lists backups, V(list) what is in one of them, V(find) where O(include) matches in all of them, V(history) "
-                 "one path in each of them, and V(diff) what changed between two, or a backup and a folder.",
+                 "one path in each of them, and V(diff) what changed between two, or a backup and a folder. V(mount) shows one as a file "
+                 "system until it is unmounted.",
             of_modules="The module accepts the action that it carries out, because documents have it.",
-            line="backup (the default), restore, verify, info, list, find, history, diff, admin, key, exec"),
+            line="backup (default), restore, verify, info, list, find, history, diff, mount, admin, key, exec"),
         Row("dry_run", values.switch, "", "Return what would be done, and change nothing.",
             of_modules="It is the same as check mode of Ansible.",
             line="return what would be done, and change nothing", default=False, is_repeated_by_record=False),
@@ -142,11 +143,11 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             "Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all "
             "of that day), V(yesterday 18:00), V(3 days ago).",
             more="Without a time zone it is the local time of the host.",
-            line="as it was then (yesterday 18:00)", verbs=(*FIND, *LOOK)),
+            line="as it was then (yesterday 18:00)", verbs=(*FIND, *LOOK, *MOUNT)),
         Row("backup_id", values.text, "ID",
             "The backup with this id, or the only one whose id begins with these digits (4 or more).",
             more="Without it and O(restore_from_date) it is the newest one.",
-            line="its id, or the first 4 digits or more", excludes=("restore_from_date",), verbs=(*FIND, *LOOK)),
+            line="its id, or the first 4 digits or more", excludes=("restore_from_date",), verbs=(*FIND, *LOOK, *MOUNT)),
         Row("overwrite", values.switch, "", "Restore into a folder that is not empty.",
             more="Files of the backup replace files of the same name; equal files are not touched, and other files stay.",
             line="restore: also into a folder that is not empty", default=False, verbs=RESTORE),
@@ -190,6 +191,10 @@ GROUPS: Mapping[str, Sequence[Row]] = {
                  "With V(diff) nothing is restored: what the backup says of each path, its size and time among that, is compared "
                  "with this folder.",
             verbs=(*VERIFY, "diff"), is_path=True, path_media=(FILES,)),
+    ),
+    "mount": (
+        Row("mount_point", values.text, "PATH", "The empty folder of the user's own at which a backup is mounted.",
+            verbs=MOUNT, media=(FILES,), is_path=True, of_node=True),
     ),
     "encryption and signatures": rows_of_keys.SEALING,
     "key: who can open the backups of a set": rows_of_keys.KEYS,

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Callable, TypeVar
 
 from ..action.options import Options
 from ..errors import FreezerError, NoBackup
@@ -16,6 +16,7 @@ from ..storage.errors import StorageError
 from .media.base import Copy, Medium
 
 _NONE = -1.0
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,21 @@ def choose(medium: Medium[Any, Any]) -> Chosen:
             older = f"In {copy.backup_set.storage.describe()} the newest matching backup is {manifest.backup_id} of {_said(manifest)}."
             without.append(_Without(ArchiveError(older), manifest.timestamp))
     return Chosen(copies, newest, without)
+
+
+def first_whole(chosen: Chosen, read: Callable[[Copy[Any]], _Read]) -> tuple[Copy[Any], _Read, list[str]]:
+    """The first copy that can be read, what `read` gives of it, and a sentence for each storage that was passed over.
+
+    Raises what the last one raises.
+    """
+    remarks = list(chosen.remarks())
+    for copy in chosen.copies[:-1]:
+        try:
+            return copy, read(copy), remarks
+        except (DamagedArchive, StorageError) as problem:
+            remarks.append(f"{problem} The next storage was taken.")
+    last = chosen.copies[-1]
+    return last, read(last), remarks
 
 
 def described(medium: Medium[Any, Any], copy: Copy[Any]) -> dict[str, Any]:

@@ -10,9 +10,7 @@ from typing import Any
 
 from ..action.options import parse_options
 from ..progress import Progress
-from ..repository.errors import DamagedArchive
-from ..storage.errors import StorageError
-from .choosing import choose, described
+from .choosing import choose, described, first_whole
 from .conduct import readable_errors, run_verb
 from .media.base import Medium
 from .media.by_name import medium_of
@@ -36,16 +34,7 @@ def _restore(medium: Medium[Any, Any], progress: Progress, dry_run: bool) -> dic
     chosen = choose(medium)
     chosen.refuse_older(options)
     started = time.time()
-    remarks: list[Any] = list(chosen.remarks())
-    for copy in chosen.copies:
-        try:
-            made = medium.restore(copy, progress, dry_run)
-        except (DamagedArchive, StorageError) as problem:
-            if copy is chosen.copies[-1]:
-                raise
-            remarks.append(f"{problem} The next storage was taken.")
-        else:
-            break
+    copy, made, remarks = first_whole(chosen, lambda one: medium.restore(one, progress, dry_run))
     return {
         **described(medium, copy),
         **made,

@@ -12,9 +12,7 @@ from typing import Any
 from ..action.options import OptionError, parse_options
 from ..archive.one_file import OneFile
 from ..progress import Progress
-from ..repository.errors import DamagedArchive
-from ..storage.errors import StorageError
-from .choosing import Chosen, choose, described
+from .choosing import choose, described, first_whole
 from .conduct import readable_errors, run_verb
 from .media.base import Copy
 from .media.by_name import medium_of
@@ -41,7 +39,7 @@ def restore_file(
         chosen.refuse_older(files.options)
         started = time.time()
         with ExitStack() as stack:
-            copy, file, remarks = _first_whole(files, chosen, stack)
+            copy, file, remarks = first_whole(chosen, lambda one: _found(files, one, stack))
             result = {**described(files, copy), "path": file.name, "restored_bytes": file.size, "remarks": remarks}
             if dry:
                 return {**result, "changed": True, "outcome": "planned"}
@@ -57,20 +55,10 @@ def restore_file(
         return run_verb("restore", work, medium, progress, dry_run)
 
 
-def _first_whole(files: Files, chosen: Chosen, stack: ExitStack) -> tuple[Copy[Any], OneFile, list[str]]:
-    """The file in the first copy in which it can be found. Once its content is being written there is no other way."""
-    remarks = list(chosen.remarks())
-    for copy in chosen.copies:
-        part = selection(files.options, copy)
-        if part is None:
-            raise OptionError("include is missing: say which file to write to standard output.")
-        storage = copy.backup_set.storage
-        try:
-            file = stack.enter_context(OneFile(storage, copy.chain, files.sealing_of_data(storage, copy.stored), part))
-        except (DamagedArchive, StorageError) as problem:
-            if copy is chosen.copies[-1]:
-                raise
-            remarks.append(f"{problem} The next storage was taken.")
-        else:
-            break
-    return copy, file, remarks
+def _found(files: Files, copy: Copy[Any], stack: ExitStack) -> OneFile:
+    """The file in one copy. Once its content is being written there is no other way."""
+    part = selection(files.options, copy)
+    if part is None:
+        raise OptionError("include is missing: say which file to write to standard output.")
+    storage = copy.backup_set.storage
+    return stack.enter_context(OneFile(storage, copy.chain, files.sealing_of_data(storage, copy.stored), part))

@@ -25,16 +25,18 @@ class Sink(Protocol):
     def write(self, data: bytes, /) -> object: ...
 
 
-class _Comparison:
-    """Compares the members of a stream with those that were asked for."""
+class Comparison:
+    """Compares the members of a stream with those that were asked for. `found` is the last one that was met."""
 
     def __init__(self, where: str) -> None:
         self.stream = MemberStream(where, self._see)
         self._where = where
+        self.found: FoundMember | None = None
         self._expected: list[Member] = []
         self._next = 0
 
     def expect(self, member: Member) -> None:
+        """Another member that has to come next."""
         if self._next > 1000:
             del self._expected[: self._next]
             self._next = 0
@@ -56,8 +58,10 @@ class _Comparison:
                 f"{self._where} has {told(found.name)} where its catalogue has {told(member.name)}, or differs in kind, link or "
                 f"size. {INSTEAD}"
             )
+        self.found = found
 
     def finish(self) -> None:
+        """Raise DamagedArchive unless all of them have come, and the end of the archive."""
         self.stream.finish()
         if self._next < len(self._expected):
             raise DamagedArchive(f"{self._where} ends before {told(self._expected[self._next].name)}. {INSTEAD}")
@@ -75,7 +79,7 @@ def feed(
     `where` is the name of the level in messages; `advance` is told of the bytes of content. Raises DamagedArchive before
     anything is written that is not the member of the catalogue, StorageError, and what `sink` raises.
     """
-    comparison = _Comparison(where)
+    comparison = Comparison(where)
 
     def ranges() -> Iterator[tuple[int, int]]:
         for member in members:

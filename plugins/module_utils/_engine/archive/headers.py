@@ -165,7 +165,8 @@ class SparseMap:
         self._to_come = 1
         self._map_bytes = 0
         self._offset = 0
-        self._data_bytes = 0
+        #: The bytes of all regions.
+        self.data_bytes = 0
         self._padded_bytes = 0
 
     def complete(self, content: bytes) -> bool:
@@ -187,7 +188,7 @@ class SparseMap:
             return False
         self._rest = b""
         of_map = padded(self._map_bytes)
-        if of_map + self._data_bytes != self._size or of_map + self._padded_bytes != padded(self._size):
+        if of_map + self.data_bytes != self._size or of_map + self._padded_bytes != padded(self._size):
             raise Strange("a map of its holes that does not fit its size")
         return True
 
@@ -203,5 +204,5 @@ class SparseMap:
         else:
             if self._offset + value > _MOST:
                 raise Strange("a map of its holes that leads beyond any file")
-            self._data_bytes += value
+            self.data_bytes += value
             self._padded_bytes += padded(value)

@@ -28,7 +28,7 @@ from .block_maps import (
     pack_map,
     size_of_block,
 )
-from .headers import BLOCK, number, octal, padded, written, written_records
+from .headers import BLOCK, padded, written, written_records
 from .member_stream import FoundMember
 
 _ZEROS = memoryview(bytes(BLOCK_BYTES))
@@ -85,16 +85,14 @@ class LargeFiles:
         begin = found.begin - self._left_out
         if found.kind != b"-" or found.size < self._least_bytes:
             return found._replace(begin=begin), None
-        stored = number(found.records[b"size"]) if b"size" in found.records else octal(found.fields[2])
-        content = found.begin + found.length - padded(stored)
+        stored, content = found.stored, found.content
         known = self._known(found.name)
         hole = b"" if known is None else _hole(found)
-        is_sparse = b"GNU.sparse.major" in found.records
         blocks = _Blocks(
             found.size,
-            is_sparse,
+            found.is_sparse,
             self._level,
-            None if is_sparse else content - self._left_out,
+            None if found.is_sparse else content - self._left_out,
             known,
             self._store,
             self._maps,

@@ -65,6 +65,21 @@ class FoundMember(NamedTuple):
     fields: Fields
     records: dict[bytes, bytes]
 
+    @property
+    def stored(self) -> int:
+        """The bytes of content that follow its headers in the stream: without holes, and with the map of a sparse file."""
+        return number(self.records[b"size"]) if b"size" in self.records else octal(self.fields[2])
+
+    @property
+    def content(self) -> int:
+        """Where these bytes begin."""
+        return self.begin + self.length - padded(self.stored)
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether its content begins with a map."""
+        return b"GNU.sparse.major" in self.records
+
 
 def told(name: bytes) -> str:
     """A name in a message."""

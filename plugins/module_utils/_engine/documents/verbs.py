@@ -9,7 +9,7 @@ ACTIONS = ("backup", "restore", "verify", "info", "list", "find", "history", "di
 READ_ACTIONS = ("list", "find", "history", "diff")
 
 #: What the agent does besides, for a person at its host: no document asks for it.
-OWN_ACTIONS = ("key",)
+OWN_ACTIONS = ("key", "mount")
 
 #: What an ``exec`` runs.
 EXEC_KEYS = frozenset({"command", "script", "arguments"})

@@ -110,6 +110,8 @@ class Run:
             result = self._read(settings, output, metadata)
         elif settings.action == "restore" and command_line.get("restore_abs_path") == "-":
             result = _to_standard_output(settings, output, record)
+        elif settings.action == "mount":
+            result = _mount(settings, output)
         else:
             result = _ask_engine(settings, output, record)
         if settings.action == "info":
@@ -215,6 +217,15 @@ def _to_standard_output(settings: Settings, output: Output, record: Progress | N
         return restore_file(settings.options, sys.stdout.fileno(), progress)
 
 
+def _mount(settings: Settings, output: Output) -> Mapping[str, Any]:
+    """Mount a backup until it is unmounted, or a signal ends that."""
+    from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.mount import mount
+
+    from .reports_on_mounts import mounted
+
+    return mount(settings.options, lambda about: output.tell(mounted(about)), output.error)
+
+
 def _report_on(settings: Settings, result: Mapping[str, Any]) -> Report:
     if settings.action in READ_ACTIONS:
         from .contents import report_on_contents
@@ -224,6 +235,10 @@ def _report_on(settings: Settings, result: Mapping[str, Any]) -> Report:
         from .reports_on_keys import report_on_keys
 
         return report_on_keys(result)
+    if settings.action == "mount":
+        from .reports_on_mounts import report_on_mount
+
+        return report_on_mount(result)
     from .reports import report_on
 
     return report_on(settings.action, result, settings.options.get("compare_to"))
