@@ -12,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from _pytest.mark.expression import Expression
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.details import Details
@@ -170,3 +171,19 @@ def test_the_document_of_version_2_explains_every_field_of_manifest_and_details(
     for described in (PublicManifest, StoredTree, SealedWith, Parent, Details):
         written |= {field.name for field in fields(described)}
     assert written - explained == set()
+
+
+def test_every_row_of_the_threat_model_names_tests_that_there_are() -> None:
+    checkout = DOCUMENT.parents[1]
+    text = DOCUMENT.with_name("archive-format.md").read_text().partition("### Who can do what")[2]
+    rows = [line for line in text.splitlines() if line.startswith("| **")]
+    assert len(rows) == 11
+    for row in rows:
+        named = re.findall(r'`(\S*test_\w+\.py)(?: -k (\w+|"[^"]+"))?`', row.split("|")[4])
+        assert named, row
+        for path, words in named:
+            file = checkout / (path if "/" in path else f"tests/unit/agent/{path}")
+            there = re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)
+            expression = Expression.compile(words.strip('"') or "test_")
+            chosen = [name for name in there if expression.evaluate(lambda word, name=name: word in name)]
+            assert chosen, (path, words)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import signal
+import shutil
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,24 @@ def test_a_recipient_that_is_removed_opens_nothing_any_more(one, person):
     with pytest.raises(UnusableKey, match="give its passphrase"):
         one.restore(encrypt_pass_file=None, identity_file=person.file)
     assert one.restore()["outcome"] == "success"
+
+
+def test_who_kept_a_copy_of_the_secret_half_opens_later_backups_too_after_the_key_was_removed(one, person):
+    """As the threat model says: another key pair is what keeps them out."""
+    do(one, "add", encryption_recipients=[person.public])
+    (folder,) = (one.set_folder / ".keys").iterdir()
+    kept = (folder / "recipients.age").read_bytes()
+    do(one, "remove", encryption_recipients=[person.public])
+    tick()
+    (one.source / "more").write_text("x")
+    one.backup()
+    copy = one.folder / "old copy of the container"
+    shutil.copytree(one.container, copy)
+    (copy / "host_tree" / ".keys" / folder.name / "recipients.age").write_bytes(kept)
+    way = {"encrypt_pass_file": None, "identity_file": person.file}
+    assert one.restore(**way, container=str(copy), init=True)["level"] == 1
+    with pytest.raises(UnusableKey):
+        one.restore(**way)
 
 
 def test_a_new_passphrase_takes_the_place_of_the_one_before(one):
