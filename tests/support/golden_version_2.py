@@ -50,6 +50,8 @@ class Golden(NamedTuple):
 SETS = (
     Golden("zstd", 5, signed_by="key"),
     Golden("gzip", 5, compression="gzip"),
+    Golden("bzip2", 2, compression="bzip2"),
+    Golden("xz", 2, signed_by="key", compression="xz"),
     Golden("none", 3, signed_by="passphrase", compression="none"),
     Golden("file", 2, is_file=True),
     Golden("age", 5, "age", "key", forms=("passphrase.age", "recipients.age")),

@@ -7,8 +7,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import shutil
+import signal
 from pathlib import Path
 
 import pytest

@@ -8,7 +8,6 @@ The threat model of docs/archive-format.md has the lists that these tests compar
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
 import json
 import os
@@ -20,8 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import copied_files
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.create import ArchivePlan
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing import age
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.errors import SealingError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.identities import ScryptIdentity
@@ -63,14 +60,19 @@ FIELDS = [
 @pytest.fixture
 def state(tmp_path, monkeypatch) -> State:
     quick_scrypt(monkeypatch)
-    monkeypatch.setattr(copied_files, "ArchivePlan", functools.partial(ArchivePlan, least_block_file=2 * MEBIBYTE))
     return State(tmp_path / "state", monkeypatch)
 
 
 @pytest.fixture
 def one(tmp_path, state) -> Set:
     """A tree with what an observer could look for, and the same content again and again."""
-    found = Set(tmp_path, max_level=9, encrypt_pass_file=pass_file(tmp_path), exclude=["*hidden-pattern*"])
+    found = Set(
+        tmp_path,
+        max_level=9,
+        encrypt_pass_file=pass_file(tmp_path),
+        exclude=["*hidden-pattern*"],
+        block_level_size=2 << 20,
+    )
     write(found.source / "payroll" / "ministry\nWeihnachten", b"the content of a file\n" * 100)
     write(found.source / "payroll" / "the same", b"the content of a file\n" * 100)
     write(found.source / "hidden-pattern.txt", b"left out")
