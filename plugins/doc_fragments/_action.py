@@ -615,8 +615,8 @@ options:
     type: str
   check:
     description:
-      - 'How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and lets tar read
-        it, V(restore) also restores it into a scratch folder.'
+      - 'How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and compares each
+        member with the catalogue, V(restore) also restores it into a scratch folder.'
       - V(segments) checks all stored objects and the chain of manifests. V(restore) has to fit into the host's
         temporary folder.
       - For an image of a server or a volume V(segments) checks the size of all objects, V(stream) also their SHA-256.

@@ -122,7 +122,7 @@ class Chain:
                 if parent is not None:
                     gone.see(found)
 
-            argv = create_argv(self.source, str(snar), None, increment=parent is not None)
+            argv = create_argv(self.source, str(snar), increment=parent is not None)
             done = subprocess.run(
                 argv, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C", "TZ": "UTC"}
             )

@@ -85,7 +85,7 @@ class Chain:
         self.levels: list[Level] = []
 
     def tar(self) -> bytes:
-        argv = create_argv(Source(str(self.top)), str(self.work / "snar"), None, increment=bool(self.levels))
+        argv = create_argv(Source(str(self.top)), str(self.work / "snar"), increment=bool(self.levels))
         return subprocess.run(argv, check=True, capture_output=True).stdout
 
     def write(self, piece_bytes: int = 70_001) -> Level:

@@ -112,7 +112,7 @@ def test_everything_is_below_the_root():
 
 def test_nothing_that_a_user_names_is_taken_for_an_option():
     source = Source("-folder", "-file", exclude=["--checkpoint-action=exec=sh", "-x"], own_output=["./-out"])
-    argv = create_argv(source, "/snar", 5)
+    argv = create_argv(source, "/snar")
     assert argv[-2:] == ["--", "./-file"]
     assert "--directory=-folder" in argv
     assert "--exclude=--checkpoint-action=exec=sh" in argv
@@ -123,5 +123,5 @@ def test_members_are_written_into_the_folder_that_is_named():
     """tar takes a folder for the names that come after it on its command line, and for no others."""
     argv = extract_members_argv("/folder", 5)
     assert argv.index("--directory=/folder") < argv.index("--files-from=/dev/fd/5")
-    argv = create_argv(Source("/folder"), "/snar", 5)
+    argv = create_argv(Source("/folder"), "/snar")
     assert argv.index("--directory=/folder") < argv.index("--")

@@ -172,8 +172,8 @@ GROUPS: Mapping[str, Sequence[Row]] = {
             more="It stays until it is removed. It is not made if nothing is replaced or removed.",
             verbs=RESTORE, media=(FILES,), is_path=True),
         Row("check", values.Choice("segments", "stream", "restore"), "HOW",
-            "How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and lets "
-            "tar read it, V(restore) also restores it into a scratch folder.",
+            "How a backup is proven: V(segments) compares sizes and hashes, V(stream) also decompresses it and compares "
+            "each member with the catalogue, V(restore) also restores it into a scratch folder.",
             more="V(segments) checks all stored objects and the chain of manifests. V(restore) has to fit into the "
                  "host's temporary folder.\n"
                  "For an image of a server or a volume V(segments) checks the size of all objects, V(stream) also "

@@ -77,7 +77,7 @@ def store_tree(
         large = LargeFiles(reading.level, known.of_file, store, maps, reading.least_block_file)
         if reading.links is not None:
             reading.links.begin(reading.source.folder)
-        argv = tar.create_argv(reading.source, snar, None, increment=reading.level > 0)
+        argv = tar.create_argv(reading.source, snar, increment=reading.level > 0)
         private = reading.source.private
         archiver = stack.enter_context(tar.start(argv, pass_fds=[] if private is None else [private]))
         errors = tar.TarErrors(archiver.stderr, without_links=private is not None)

@@ -232,13 +232,11 @@ class Source:
         }
 
 
-def create_argv(source: Source, snar: str, index_descriptor: int | None, increment: bool = False) -> list[str]:
-    """The command that writes an archive to standard output, and the list of its members to a descriptor, if there is one."""
+def create_argv(source: Source, snar: str, increment: bool = False) -> list[str]:
+    """The command that writes an archive to standard output."""
     argv = ["tar", "--create", "--file=-", *COMMON, "--sparse", *ATTRIBUTES]
     argv += ["--pax-option=delete=atime,delete=ctime", "--no-check-device", "--ignore-failed-read"]
     argv += [f"--listed-incremental={snar}"]
-    if index_descriptor is not None:
-        argv += ["-vv", "--full-time", "--utc", f"--index-file=/dev/fd/{index_descriptor}"]
     if increment:
         argv.append("--check-links")
     argv += DEREFERENCE[source.dereference]
