@@ -11,8 +11,9 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.tests.support.golden_version_1 import HOST, NAMES, unpack
+from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
 from ansible_collections.freezer.backup.tests.support.sets import Set, tick
-from ansible_collections.freezer.backup.tests.support.trees import write
+from ansible_collections.freezer.backup.tests.support.trees import open_for_removal, write
 
 
 @pytest.fixture
@@ -127,3 +128,36 @@ def test_of_a_single_file_its_path_on_the_host_is_its_name(tmp_path):
     target = some.new_target()
     assert some.restore(target, include=[str(some.source / "one")])["selected"] == 1
     assert files(target) == ["one"]
+
+
+def _restore_links_without_their_first_names(folder):
+    some = Set(folder)
+    for name in ("closed/first", "closed/second", "open/first"):
+        write(some.source / name, name.encode())
+    os.link(some.source / "closed" / "first", some.source / "closed" / "third")
+    os.link(some.source / "open" / "first", some.source / "linked")
+    for name, mode in (("closed", 0o500), ("open", 0o755)):
+        (some.source / name).chmod(mode)
+        os.utime(some.source / name, (1_000_000_000, 1_000_000_000))
+    try:
+        some.backup()
+        target = some.new_target()
+        some.restore(target, exclude=["first"])
+        return {
+            path.relative_to(target).as_posix(): (oct(path.stat().st_mode & 0o777), int(path.stat().st_mtime))
+            for path in (target / "closed", target / "open")
+        }, files(target)
+    finally:
+        open_for_removal(folder)
+
+
+@pytest.mark.parametrize("user", ["root", "another"])
+def test_a_file_that_only_gives_a_link_its_content_leaves_no_trace_in_its_folder(tmp_path, user):
+    """It is extracted, because the link leads to it, and removed: also from a folder that its owner may not write to."""
+    if user == "root":
+        folders, left = _restore_links_without_their_first_names(tmp_path)
+    else:
+        with folder_without_root() as folder:
+            folders, left = without_root(_restore_links_without_their_first_names, folder)
+    assert left == ["closed/second", "closed/third", "linked"]
+    assert folders == {"closed": ("0o500", 1_000_000_000), "open": ("0o755", 1_000_000_000)}

@@ -27,6 +27,7 @@ from .known_maps import KnownMaps
 from .plan import Catalogue, HardLinks, Planned
 from .records import FIELDS, FOLDER, Member, encode
 from .streams import Stream
+from .target_folder import open_below
 
 #: The digits of the place of a member, which items are sorted by.
 _PLACE = 20
@@ -172,13 +173,20 @@ class _ForLinks:
 
     def remove(self, folder: str) -> None:
         """Remove them, and the folders that tar has made for them and that are in no plan. Raises OSError."""
-        for name in self._names:
-            path = os.path.join(os.fsencode(folder), name)
-            os.unlink(path)
-            above = os.path.dirname(name)
-            while above and above not in self._folders:
-                try:
-                    os.rmdir(os.path.join(os.fsencode(folder), above))
-                except OSError:
-                    break  # it has other files
-                above = os.path.dirname(above)
+        if not self._names:
+            return
+        top = os.open(folder, _FOLDER)
+        try:
+            for name in self._names:
+                above = os.path.dirname(name)
+                with open_below(top, above) as descriptor:
+                    os.unlink(os.path.basename(name), dir_fd=descriptor)
+                while above and above not in self._folders:
+                    name, above = above, os.path.dirname(above)
+                    with open_below(top, above) as descriptor:
+                        try:
+                            os.rmdir(os.path.basename(name), dir_fd=descriptor)
+                        except OSError:
+                            break  # it has other files
+        finally:
+            os.close(top)

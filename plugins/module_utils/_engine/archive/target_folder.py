@@ -12,7 +12,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from ..repository.errors import ArchiveError
@@ -131,8 +131,31 @@ def let_owner_in(folder: str) -> None:
 @contextmanager
 def open_folder(folder: str) -> Iterator[os.stat_result]:
     """Let the owner move entries out of a staged folder, and restore its mode and time afterwards."""
-    found = os.lstat(folder)
+    found = os.stat(folder)
     let_owner_in(folder)
     yield found
     os.chmod(folder, stat.S_IMODE(found.st_mode))
     os.utime(folder, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+@contextmanager
+def open_below(top: int, path: bytes) -> Iterator[int]:
+    """A folder of a staged tree, below its open top, so that entries can be removed: modes and times stay as they are.
+
+    The path may be longer than any that a call takes. Raises OSError.
+    """
+    with ExitStack() as changed:
+        descriptor = os.dup(top)
+        try:
+            for name in filter(None, path.split(b"/")):
+                deeper = os.open(name, ENTRY_FLAGS | os.O_DIRECTORY, dir_fd=descriptor)
+                os.close(descriptor)
+                descriptor = deeper
+                if os.geteuid() != 0 and os.fstat(descriptor).st_mode & stat.S_IRWXU != stat.S_IRWXU:
+                    kept = os.dup(descriptor)
+                    changed.callback(os.close, kept)
+                    changed.enter_context(open_folder(opened(kept)))
+            with open_folder(opened(descriptor)):
+                yield descriptor
+        finally:
+            os.close(descriptor)
