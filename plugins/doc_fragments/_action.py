@@ -524,6 +524,16 @@ options:
       - Files of the backup replace files of the same name; equal files are not touched, and other files stay.
     type: bool
     default: false
+  recorded_manifests:
+    description:
+      - 'The backups that are on record with an API: of each its id, a colon, and the SHA-256 of its manifest
+        (C(manifest_sha256) of the record).'
+      - 'With it a backup that is on record is refused if its manifest is another one, whoever has signed it. One that
+        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), by this host
+        itself, or with the passphrase.'
+      - A restore in a job that the playbook C(freezer.backup.run_job) runs gets it from the records of the API.
+    type: list
+    elements: str
   restore_abs_path:
     description:
       - The folder to restore into; it is made when it is missing.
@@ -687,6 +697,16 @@ options:
     type: str
     choices: [fs, mysql, postgresql, mongodb, nova, cinder, cindernative, mongo]
     default: fs
+  recorded_manifests:
+    description:
+      - 'The backups that are on record with an API: of each its id, a colon, and the SHA-256 of its manifest
+        (C(manifest_sha256) of the record).'
+      - 'With it a backup that is on record is refused if its manifest is another one, whoever has signed it. One that
+        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), by this host
+        itself, or with the passphrase.'
+      - A restore in a job that the playbook C(freezer.backup.run_job) runs gets it from the records of the API.
+    type: list
+    elements: str
   restore_from_date:
     description:
       - 'Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all of that
@@ -932,6 +952,16 @@ options:
       - The file or folder in a backup to list, to follow or to compare, with all that is below it.
       - It is relative to what was backed up, or a path from the root of the host that was backed up.
     type: str
+  recorded_manifests:
+    description:
+      - 'The backups that are on record with an API: of each its id, a colon, and the SHA-256 of its manifest
+        (C(manifest_sha256) of the record).'
+      - 'With it a backup that is on record is refused if its manifest is another one, whoever has signed it. One that
+        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), by this host
+        itself, or with the passphrase.'
+      - A restore in a job that the playbook C(freezer.backup.run_job) runs gets it from the records of the API.
+    type: list
+    elements: str
   restore_from_date:
     description:
       - 'Take the newest backup that began at or before this time: V(2026-11-22T08:30:00), V(2026-11-22) (all of that

@@ -14,6 +14,8 @@ description:
   - A scheduler of the host leaves the job alone meanwhile. A job that was stopped is stopped again afterwards.
   - Requests to the API come from the controller, which needs the Python libraries for that. Calendar fields need APScheduler 3
     there.
+  - A restore of files gets the records of the API for its host and name (O(freezer.backup.restore#module:recorded_manifests)). A backup with
+    another manifest than on record is refused, and so is one on no record that nobody has signed who is believed.
   - Only the actions C(backup), C(restore) and C(admin) are run. A job with another action is refused, and nothing is done.
   - The playbook C(freezer.backup.run_job) finds the host of a job and runs it with this.
 author:

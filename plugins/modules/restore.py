@@ -194,6 +194,11 @@ signed_by:
   returned: for files, unless the agent of OpenStack's Freezer made the backup
   type: str
   sample: SHA256:4ReLiePEy9my4xN5yXq3u4cnActYRirwIPCmADzC/Ag
+is_recorded:
+  description: Whether the manifest is the one on record; not so if the backup is on no record, and is signed by one who is believed.
+  returned: with O(recorded_manifests), for files
+  type: bool
+  sample: true
 signed_by_reason:
   description: Why that is V(null), if it is.
   returned: for files, unless the agent of OpenStack's Freezer made the backup

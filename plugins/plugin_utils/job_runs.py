@@ -14,14 +14,17 @@ from typing import Any
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.of_job import actions_of, bare_action
 from ansible_collections.freezer.backup.plugins.module_utils._engine.action.options import parse_options
-from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.action.row import FILES
+from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import Registry
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.jobs import (
     existing_job,
     record_status,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import ensure_backup_record
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.recorded import recorded_manifests
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.sessions import act
+from ansible_collections.freezer.backup.plugins.module_utils._engine.http.errors import RestError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule import states
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.due_times import DueTimes, anchor_of
 from ansible_collections.freezer.backup.plugins.module_utils._engine.schedule.errors import MissingScheduler
@@ -204,7 +207,7 @@ class _JobRunner:
     def _attempt(self) -> None:
         run, action = self._run, self._actions[self._run.index]
         name = described(action, run.index)
-        outcome = self._recorded(self._around.perform(bare_action(action)))
+        outcome = self._recorded(self._performed(bare_action(action)))
         if self._around.check_mode:
             outcome = self._foretold(bare_action(action), outcome)
         said = f": {outcome.message}" if outcome.message else ""
@@ -215,6 +218,26 @@ class _JobRunner:
             self._around.sleep(0.0 if self._around.check_mode else seconds)
         else:
             self._around.tell(f"{name}: {outcome.result}{said}")
+
+    def _performed(self, what: Mapping[str, Any]) -> Outcome:
+        """One attempt at an action."""
+        try:
+            what = self._with_records(what)
+        except OptionError:
+            pass  # the attempt says what is wrong with it
+        except RestError as error:
+            return Outcome(FAIL, f"what is on record of its backups cannot be read: {str(error).rstrip('.')}.")
+        return self._around.perform(what)
+
+    def _with_records(self, what: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A restore of files gets what the API has on record, so that nothing else is restored unnoticed. Raises RestError."""
+        options = parse_options(what)
+        if what.get("action") != "restore" or options.backup_media != FILES or not options.backup_name:
+            return what
+        if options.recorded_manifests:
+            return what
+        known = recorded_manifests(self._registry, options.backup_name, options.hostname, options.backup_id)
+        return {**what, "recorded_manifests": known} if known else what
 
     def _foretold(self, what: Mapping[str, Any], outcome: Outcome) -> Outcome:
         """In check mode: an action that fails for want of a backup that an action before it would make does not fail.

@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 from support.ansible_command import handed_on_by, run_ansible, start_playbook
 
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import ensure_backup_record
 from ansible_collections.freezer.backup.tests.support.scheduler_process import Scheduler, wait_for
 
 
@@ -400,3 +402,23 @@ def test_a_host_that_cannot_be_reached_is_a_failed_job(runner, tmp_path):
     assert result.returncode != 0
     assert "Job nightly failed: Action 1 (backup of etc): " in result.stdout
     assert runner.schedule()["result"] == "fail"
+
+
+def test_a_job_restores_only_what_is_on_record_or_signed_by_its_host(runner, tmp_path, monkeypatch):
+    """One who can write to the container puts a newer backup there, or another one in the place of one that is on record."""
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(tmp_path / "state"))
+    made = agent.backup(runner.backup("etc", max_level=0))
+    ensure_backup_record(runner.registry, made["metadata"], made["backup_id"], "present", False)
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(tmp_path / "state of another"))
+    (runner.data / "file").write_text("of another")
+    put = agent.backup(runner.backup("etc", max_level=0))
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(tmp_path / "state"))
+    runner.store(runner.restore("etc"))
+    succeeded, output = runner.run()
+    assert not succeeded
+    assert f"{put['storages'][0]['folder']} of local storage {runner.container} is on no record of the API" in output
+    assert not runner.restored.exists()
+    runner.store({**runner.restore("etc"), "backup_id": made["backup_id"]})
+    succeeded, output = runner.run()
+    assert succeeded, output
+    assert (runner.restored / "file").read_text() == "first"

@@ -296,3 +296,57 @@ def test_of_two_copies_the_one_that_is_signed_is_restored(one, state, tmp_path):
     assert "is not signed" in restored["remarks"][0]
     with pytest.raises(FreezerError, match="is not signed"):
         agent.verify(action)
+
+
+def on_record(*results: dict) -> list[str]:
+    """The option recorded_manifests, from the records of backups."""
+    return [f"{one['metadata']['backup_id']}:{one['metadata']['manifest_sha256']}" for one in results]
+
+
+def put_by_another(one: Set, state: State, monkeypatch, **options) -> dict:
+    """A newer backup of the same name, by one who can write to the container and has none of the keys of this host."""
+    tick()
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(state.folder) + "-of-another")
+    made = one.backup(**options)
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(state.folder))
+    return made
+
+
+def test_a_manifest_that_is_not_the_one_on_record_is_refused_whoever_signed_it(one, state):
+    first = one.backup()
+    assert one.restore(recorded_manifests=on_record(first))["is_recorded"] is True
+    assert one.verify(recorded_manifests=on_record(first))["is_recorded"] is True
+    assert "is_recorded" not in one.verify()
+    other = [f"{first['backup_id']}:{'0' * 64}"]
+    for verb in (one.restore, one.verify):
+        with pytest.raises(
+            UnbelievedBackup, match=rf"{first['storages'][0]['folder']} of local .* is not the one that is on record"
+        ):
+            verb(recorded_manifests=other)
+
+
+@pytest.mark.parametrize("signing_key", [None, "none"])
+def test_a_backup_on_no_record_is_refused_unless_its_signer_is_believed(one, state, tmp_path, monkeypatch, signing_key):
+    first = one.backup()
+    records = on_record(first)
+    put = put_by_another(one, state, monkeypatch, signing_key=signing_key)
+    with pytest.raises(
+        UnbelievedBackup, match=rf"{put['storages'][0]['folder']} of local .* is on no record of the API"
+    ):
+        one.restore(recorded_manifests=records)
+    with pytest.raises(UnbelievedBackup, match="is on no record"):
+        one.restore(recorded_manifests=records, salvage=True)
+    older = one.restore(recorded_manifests=records, backup_id=first["backup_id"])
+    assert (older["backup_id"], older["is_recorded"]) == (first["backup_id"], True)
+    change(one, 7)
+    own = one.backup()
+    assert own["level"] == 0
+    result = one.restore(recorded_manifests=records)
+    assert (result["backup_id"], result["is_recorded"]) == (own["backup_id"], False)
+
+
+@pytest.mark.parametrize("text", ["x", "0" * 32, f"{'0' * 32}:{'0' * 63}", f"{'g' * 32}:{'0' * 64}"])
+def test_a_record_that_is_none_is_an_error_of_the_option(one, text):
+    one.backup()
+    with pytest.raises(OptionError, match="recorded_manifests has"):
+        one.restore(recorded_manifests=[text])

@@ -15,9 +15,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.errors impo
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
     ArchiveError,
     DamagedArchive,
+    UnbelievedBackup,
 )
 from ansible_collections.freezer.backup.tests.support.guards import folder_without_root, without_root
-from ansible_collections.freezer.backup.tests.support.key_files import quick_scrypt
+from ansible_collections.freezer.backup.tests.support.key_files import SigningKey, quick_scrypt, signers_file
 from ansible_collections.freezer.backup.tests.support.sets import Set, tick
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import RandomTree, write
@@ -409,3 +410,12 @@ def test_random_trees_of_upstreams_tar_restore_to_what_was_there_or_it_is_told(t
             is_told = any(path == one or path.startswith(one + "/") for one in told)
             assert restored.get(path, [])[:length] == entry[:length] or is_told, (path, tree.log)
         assert set(restored) <= set(state), tree.log
+
+
+def test_it_is_refused_where_the_action_says_what_is_believed(found, tmp_path):
+    """It is not signed: one who writes to a container could put one there as the newest backup."""
+    signers = signers_file(tmp_path, f"{HOST} {SigningKey(tmp_path, 'key').public.line}")
+    for named in ({"recorded_manifests": [f"{'0' * 32}:{'0' * 64}"]}, {"trusted_signers": signers}):
+        for verb in (agent.verify, agent.restore):
+            with pytest.raises(UnbelievedBackup, match="by the agent of OpenStack's Freezer, which signs nothing"):
+                verb(found("gzip", restore_abs_path=str(tmp_path / "target"), **named))

@@ -137,6 +137,7 @@ class Options:
     path_to_backup: str | None = None
     postgresql_conf: str | None = None
     proxy: str | None = None
+    recorded_manifests: list[str] = field(default_factory=list)
     remove_before_date: float | None = None
     remove_older_than: float | None = None
     restart_always_level: float | None = None

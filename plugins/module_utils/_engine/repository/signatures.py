@@ -7,10 +7,13 @@ A manifest has the hashes of all objects and of its parent's manifest, so the on
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from ..errors import OptionError, quoted
 from ..sealing import passphrase_code, ssh_signature
 from ..sealing.errors import MissingLibrary, NotBelieved
 from ..sealing.passphrase import Passphrase
@@ -25,6 +28,7 @@ from .stored_set import MANIFEST_NAME, SIGNATURE_NAME, read_manifest
 
 #: Who has signed where a passphrase stands in for a key.
 BY_PASSPHRASE = "passphrase"
+_ON_RECORD = re.compile(r"([0-9a-f]{32}):([0-9a-f]{64})")
 
 
 class ManifestSigner(ABC):
@@ -84,13 +88,30 @@ class Author:
 
     signed_by: str | None
     reason: str | None = None
+    #: Whether the manifest is that of the record; None where no records were given.
+    is_recorded: bool | None = None
+
+
+def recorded(texts: Iterable[str]) -> dict[str, str] | None:
+    """The SHA-256 of manifests by the ids of their backups, from ``recorded_manifests``; None without any. Raises OptionError."""
+    found = {}
+    for text in texts:
+        match = _ON_RECORD.fullmatch(text)
+        if match is None:
+            raise OptionError(
+                f"recorded_manifests has {quoted(text)}; it takes the id of a backup, a colon, and the SHA-256 of its manifest, in "
+                "hexadecimal digits."
+            )
+        found[match[1]] = match[2]
+    return found or None
 
 
 @dataclass(frozen=True)
 class Trust:
     """Whom a reader believes: a holder of the passphrase, and the keys of `signers`, or without those its own one.
 
-    With `signers` everything else is refused; without, only what is proven to be wrong.
+    With `signers` everything else is refused; without, only what is proven to be wrong. With `records`, the SHA-256 of manifests by the
+    ids of backups, so is what is neither on record nor signed by one who is believed.
     """
 
     signers: Signers | None = None
@@ -98,14 +119,34 @@ class Trust:
     passphrase: Passphrase | None = None
     #: The SHA-256 of the manifests that this host remembers to have written.
     own_manifests: frozenset[str] = frozenset()
+    records: Mapping[str, str] | None = None
 
     def author(self, storage: Storage, backup: StoredBackup) -> Author:
         """Who has signed a backup. Raises UnbelievedBackup for what a configured trust refuses, StorageError."""
         where = f"{backup.folder} of {storage.describe()}"
         try:
-            return self._author(storage, backup, where)
+            is_recorded = self._is_recorded(backup, where)
+            author = self._author(storage, backup, where)
+            if is_recorded is False and author.signed_by is None:
+                raise NotBelieved(
+                    f"{where} is on no record of the API (recorded_manifests), and {author.reason}. Choose a backup that is on record; "
+                    "if this one is right, name its signer with trusted_signers."
+                )
+            return replace(author, is_recorded=is_recorded)
         except (NotBelieved, MissingLibrary) as problem:
             raise UnbelievedBackup(str(problem), backup.manifest.timestamp) from problem
+
+    def _is_recorded(self, backup: StoredBackup, where: str) -> bool | None:
+        """Whether a backup is on record with its manifest. Raises NotBelieved for another manifest."""
+        if self.records is None:
+            return None
+        known = self.records.get(backup.manifest.backup_id)
+        if known not in (None, backup.manifest_sha256):
+            raise NotBelieved(
+                f"The manifest of {where} is not the one that is on record with the API (recorded_manifests): it was replaced after it was "
+                "recorded. Use another copy of it, or another backup."
+            )
+        return known is not None
 
     def _author(self, storage: Storage, backup: StoredBackup, where: str) -> Author:
         manifest = backup.manifest

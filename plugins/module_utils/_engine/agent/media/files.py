@@ -52,6 +52,13 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         """With the details of each level; also among what upstream's agent left there, by the same name of the same host."""
         found = upstream_copies.newest_of(super().find, one, self.wanted_id)
         if upstream_copies.is_upstreams(found):
+            if self._believes_only():
+                raise UnbelievedBackup(
+                    f"{found.stored.folder} of {one.storage.describe()} looks like one by the agent of OpenStack's Freezer, which signs "
+                    "nothing, and trusted_signers or recorded_manifests says what is believed. Choose another backup; if it is to be read "
+                    "all the same, leave them out.",
+                    found.manifest.timestamp,
+                )
             return found
         if self.wanted_id is None and self.options.restore_from_date is None:
             self._odd += self._keys.remarks(one)
@@ -69,9 +76,13 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         try:
             return self._keys.author(one.storage, backup)
         except UnbelievedBackup as problem:
-            if not self.options.salvage or self.options.trusted_signers:
+            if not self.options.salvage or self._believes_only():
                 raise
             return Author(None, str(problem))
+
+    def _believes_only(self) -> bool:
+        """Whether the action says whom it believes."""
+        return bool(self.options.trusted_signers or self.options.recorded_manifests)
 
     def sealing_of_data(self, storage: Storage, backup: StoredBackup) -> Sealing:
         """How all of a backup is sealed. Raises SealingError without the right key, DamagedArchive, StorageError."""
@@ -159,7 +170,8 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         author = self._authors.get(copy.backup_set)
         if author is None or upstream_copies.is_upstreams(copy):
             return {}
-        return {"signed_by": author.signed_by, "signed_by_reason": author.reason}
+        about: dict[str, Any] = {"signed_by": author.signed_by, "signed_by_reason": author.reason}
+        return about if author.is_recorded is None else {**about, "is_recorded": author.is_recorded}
 
     def _remarks(self, copy: Copy[Any]) -> list[str]:
         return [*upstream_copies.remarks(copy), *self._odd]

@@ -13,7 +13,7 @@ from ...errors import FreezerError
 from ...repository.backup_set import BackupSet, StoredBackup
 from ...repository.errors import DamagedArchive
 from ...repository.set_keys import FOLDER, SecretHalf, key_id_of, open_secret, read_forms
-from ...repository.signatures import Author, Trust
+from ...repository.signatures import Author, Trust, recorded
 from ...sealing import allowed_signers
 from ...sealing.allowed_signers import AllowedSigners
 from ...sealing.errors import SealingError, UnusableKey
@@ -66,7 +66,8 @@ class ReadingKeys:
         """Who has written a backup. Raises UnbelievedBackup, DamagedArchive, SealingError or StorageError."""
         known = self.known(storage, backup.folder.partition("/")[0])
         remembered = known.manifests if known else frozenset()
-        trust = Trust(self._signers, own_public_key(), self._held.passphrase, remembered)
+        records = recorded(self._options.recorded_manifests)
+        trust = Trust(self._signers, own_public_key(), self._held.passphrase, remembered, records)
         return trust.author(storage, backup)
 
     def check_signature(self, storage: Storage, backup: StoredBackup) -> None:
