@@ -136,16 +136,15 @@ problems:
   sample: []
 """
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.freezer.backup.plugins.module_utils import _python  # noqa: F401  # pylint: disable=unused-import
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.recovery_kit import recovery_kit
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.module_utils._module.masking import DiscreetModule
 
 
 def main() -> None:
     """Gather on the host; the action plugin does the rest on the controller."""
-    module = AnsibleModule(
+    module = DiscreetModule(
         argument_spec={
             "backups": {"type": "list", "elements": "dict", "required": True},
             "folder": {"type": "path", "required": True},
