@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         # pytest itself still outlives its terminal.
         signal.signal(signal.SIGHUP, lambda _number, _frame: None)
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(Path(__file__).parents[1] / "build/hypothesis"))
     # What this host knows of containers is that of the tests of this run, in whatever process they work.
     if "FREEZER_BACKUP_STATE" not in os.environ:
         folder = tempfile.mkdtemp(prefix="freezer-backup-state-")

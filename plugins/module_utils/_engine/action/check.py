@@ -162,16 +162,22 @@ def action_schema() -> dict[str, Any]:
     texts = {key: {**schema_of(values.text), "not": {"enum": [True, False]}} for key in ("container", "cloud", "osrc")}
     schemas["storages"]["items"] = {"type": "object", "properties": {"storage": storage, **texts}}
     schemas.update({alias: schemas[name] for alias, name in ALIASES.items()})
+    demanding = [what for what in ACTIONS if what in (*NEEDED, "exec")]
+    others = [what for what in ACTIONS if what not in demanding]
     return {
         "type": "object",
         "properties": {"action": {"enum": list(ACTIONS)}, "freezer_action": {"not": {}}, **schemas},
-        "anyOf": [_branch(what) for what in ACTIONS],
+        "anyOf": [*(_branch(what) for what in demanding), {**_named(others), "required": ["action"]}],
     }
+
+
+def _named(kinds: Sequence[str]) -> dict[str, Any]:
+    return {"properties": {"action": {"enum": list(kinds)}}}
 
 
 def _branch(what: str) -> dict[str, Any]:
     """One kind of action with what it needs. Without ``action`` it is a backup."""
-    said: dict[str, Any] = {"properties": {"action": {"enum": [what]}}}
+    said = _named([what])
     if what != "backup":
         said["required"] = ["action"]
     if what == "exec":
@@ -191,6 +197,5 @@ def _branch(what: str) -> dict[str, Any]:
     if what in NEEDED:
         options = NEEDED[what][0]
         names = [*options, *(alias for alias, name in ALIASES.items() if name in options)]
-        filled = {"type": ["string", "number"], "pattern": r"^[^\u0000]+$"}
-        said["anyOf"] = [{"properties": {name: filled}, "required": [name]} for name in names]
+        said["not"] = {"properties": {name: {"enum": [None, "", False]} for name in names}}
     return said

@@ -40,7 +40,8 @@ _MEMORY_BYTES = 8 << 20
 _HOLD_SECONDS = 120.0
 LOCK_NAME = ".lock"
 STREAM_NAME = "data"
-_SEGMENT = re.compile(r"data\.[0-9]{6,}")
+#: Not those that are sealed: joined they are nothing that a program opens.
+_SEGMENT = re.compile(r"data\.[0-9]{6,}(\.(zst|gz|bz2|xz))?")
 _MANIFEST_NAME = "manifest.json"
 
 
