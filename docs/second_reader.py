@@ -96,14 +96,14 @@ def wrapping_keys(kind, arguments, secrets, passphrase):
             shared = secret.exchange(X25519PublicKey.from_public_bytes(share))
             yield hkdf(shared, share + own, b"age-encryption.org/v1/X25519")
     elif kind == b"scrypt" and passphrase:
-        work, salt = 1 << int(arguments[1]), b"age-encryption.org/v1/scrypt" + unbase64(arguments[0])
-        need(work <= 1 << 20, "a passphrase asks for too much work")
-        yield hashlib.scrypt(passphrase, salt=salt, n=work, r=8, p=1, maxmem=work * 1100 + MIB, dklen=32)
+        salt, work = b"age-encryption.org/v1/scrypt" + unbase64(arguments[0]), int(arguments[1])
+        need(0 < work <= 20, "a passphrase asks for too much work")
+        yield hashlib.scrypt(passphrase, salt=salt, n=1 << work, r=8, p=1, maxmem=(1100 << work) + MIB, dklen=32)
 
 
 def open_age(stored, secrets, passphrase=None):
-    header, _, rest = stored.partition(b"\n---")
-    code, _, payload = rest.partition(b"\n")
+    header, rest = stored.split(b"\n---", 1)
+    code, payload = rest.split(b"\n", 1)
     for stanza in header.split(b"\n-> ")[1:]:
         line, *body = stanza.split(b"\n")
         kind, *arguments = line.split(b" ")
@@ -115,6 +115,7 @@ def open_age(stored, secrets, passphrase=None):
             made = hmac.digest(hkdf(key, b"", b"header"), header + b"\n---", "sha256")
             need(hmac.compare_digest(made, unbase64(code.strip())), "a changed header")
             opener, chunks = ChaCha20Poly1305(hkdf(key, payload[:16], b"payload")), range(16, len(payload), 65552)
+            need(chunks, "an end before the first chunk")
             return b"".join(
                 opener.decrypt(number.to_bytes(11, "big") + bytes([at == chunks[-1]]), payload[at : at + 65552], None)
                 for number, at in enumerate(chunks)
@@ -152,7 +153,8 @@ def is_proven(manifest, signature, passphrase, signer):
         need(public == base64.b64decode(signer.split()[1]), "another key has signed it")
         parts = space, reserved, algorithm, hashlib.new(algorithm.decode(), manifest).digest()
         message = b"SSHSIG" + b"".join(struct.pack(">I", len(part)) + part for part in parts)
-        Ed25519PublicKey.from_public_bytes([*strings(public)][1]).verify([*strings(signed)][1], message)
+        (_kind, key), (_kind, code) = strings(public), strings(signed)
+        Ed25519PublicKey.from_public_bytes(key).verify(code, message)
     else:
         return False
     return True
@@ -164,9 +166,9 @@ def is_proven(manifest, signature, passphrase, signer):
 class Stream(io.RawIOBase):
     """The tar stream or the block stream of a level: the frames that are asked for."""
 
-    def __init__(self, level, segments, table, size):
+    def __init__(self, level, stem, table, size):
         self.level, self.frames, self.size, self.at = level, [], size, 0
-        for segment in segments:
+        for segment in (name for name in level.objects if name.startswith(stem)):
             (count,) = struct.unpack(">I", table.read(4))
             lengths = struct.unpack(f">{count}I", table.read(4 * count))
             self.frames += [(segment, sum(lengths[:number]), length) for number, length in enumerate(lengths)]
@@ -174,10 +176,8 @@ class Stream(io.RawIOBase):
     @functools.lru_cache(4)  # noqa: B019
     def frame(self, number):
         segment, begin, length = self.frames[number]
-        plain, whole = (
-            self.level.unpack(self.level.opened(segment)[begin : begin + length]),
-            self.level.details["frame_bytes"],
-        )
+        plain = self.level.unpack(self.level.opened(segment)[begin : begin + length])
+        whole = self.level.details["frame_bytes"]
         need(len(plain) == min(whole, self.size - number * whole), f"frame {number} has another size")
         return plain
 
@@ -211,11 +211,8 @@ class Level:
         need(os.path.basename(folder) == f"{manifest['timestamp']}_{manifest['level']}", "the folder of another backup")
         self.number, sealing = manifest["level"], manifest["sealing"] or {"method": None}
         if continued:  # the level above has the hash of this manifest, so that what proves it proves this one
-            is_continued = hashlib.sha256(stored).hexdigest(), self.number
-            need(
-                is_continued == (continued.manifest["parent"]["manifest_sha256"], continued.number - 1),
-                "another level is continued",
-            )
+            is_parent = hashlib.sha256(stored).hexdigest() == continued.manifest["parent"]["manifest_sha256"]
+            need(is_parent and self.number == continued.number - 1, "another level is continued")
         elif not is_proven(stored, read(f"{folder}/manifest.json.sig"), arguments.passphrase, arguments.signer):
             need(not arguments.signer and sealing["method"] != "aes-256-cfb", "nobody who is believed has proven it")
             print("nobody has proven who wrote it", file=sys.stderr)
@@ -230,12 +227,8 @@ class Level:
         need(self.details["backup_id"] == manifest["backup_id"], "the details of another backup")
         self.unpack = CODECS[self.details["codec"]]
         table = io.BytesIO(self.opened(self.named("frames")))
-        self.data = Stream(
-            self, [one for one in self.objects if one.startswith("data.")], table, self.details["stream_bytes"]
-        )
-        self.blocks = Stream(
-            self, [one for one in self.objects if one.startswith("blocks.")], table, self.details["block_stream_bytes"]
-        )
+        self.data = Stream(self, "data.", table, self.details["stream_bytes"])
+        self.blocks = Stream(self, "blocks.", table, self.details["block_stream_bytes"])
         self.maps = self.unpack(self.opened(maps)) if (maps := self.named("maps")) else b""
         fields = self.unpack(self.opened(self.named("catalogue"))).split(b"\0")
         found = [Record(self, fields[at : at + 13]) for at in range(0, len(fields) - 1, 13)]
@@ -258,9 +251,8 @@ class Record:
     """What a catalogue says of one path."""
 
     def __init__(self, level, fields):
-        self.kind, mode, self.uid, self.gid, _, _, self.size, mtime, self.offset, _, self.map, self.name, self.link = (
-            fields
-        )
+        self.kind, mode, self.uid, self.gid, _owner, _group, self.size, mtime = fields[:8]
+        self.offset, _length, self.map, self.name, self.link = fields[8:]
         need(not self.name or not {b"", b".", b".."} & {*self.name.split(b"/")}, "a name that leads elsewhere")
         self.level, self.mode, self.mtime = level, int(mode or b"0", 8), int(Decimal(mtime.decode() or 0) * 10**9)
 
@@ -277,7 +269,7 @@ class Record:
         count = -(-size // block) if self.map else 0
         begin = int(self.map or 0) + 8
         entries = [*struct.iter_unpack(">BHQ32s", self.level.maps[begin : begin + 43 * count])]
-        if not count or any(place == 3 for place, *_ in entries):
+        if not count or any(entry[0] == 3 for entry in entries):
             tar, header = self.member()
             yield from iter(functools.partial(tar.extractfile(header).read, block), b"")
             return
@@ -299,7 +291,7 @@ def final_state(levels):
     last = {name: record for level in levels for name, record in level.records.items()}
     no_folder = {name: level.number for level in levels for name, one in level.records.items() if one.kind != b"d"}
     for name in sorted(last, key=lambda name: name.replace(b"/", b"\0")):
-        above = [name[:at] for at, byte in enumerate(name) if byte == ord("/")] + [b""] * (name != b"" in last)
+        above = [name[:at] for at, byte in enumerate(name) if byte == ord("/")] + [b""] * (name != b"" and b"" in last)
         if last[name].kind != b"x" and all(no_folder.get(one, -1) <= last[name].level.number for one in above):
             need(all(one in last and last[one].kind == b"d" for one in above), f"{name} is below what is no folder")
             yield last[name]
