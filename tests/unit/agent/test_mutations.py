@@ -79,6 +79,8 @@ class Chains:
         if encryption == "age":
             self.reads["identity_file"] = key.file
         self.whole = mutations.read(self.some.container)
+        assert any("/maps" in name for name in self.whole)
+        assert any("/blocks." in name for name in self.whole)
 
     def _change(self, number: int) -> None:
         source = self.some.source

@@ -14,6 +14,7 @@ from ..errors import FreezerError, OptionError
 from ..progress import Progress
 from ..system import process
 from ..system.errors import HostError
+from ..system.scratch import is_full, is_in_temporary_folder, no_room
 from .media.copied import Copied
 
 _HIGHEST_NICENESS = -20
@@ -31,6 +32,8 @@ def readable_errors(work: str) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
+        if is_full(problem) and is_in_temporary_folder(problem):
+            raise FreezerError(f"The {work} failed: {no_room(problem)}") from problem
         raise FreezerError(f"The {work} failed: {problem}.") from problem
 
 

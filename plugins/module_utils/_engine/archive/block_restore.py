@@ -116,10 +116,21 @@ def _write(
             content = memoryview(waiting)[:size]
             if digest_of(content) != one.digest:
                 raise _damage(member, f"has another block {one.number} than its map says")
-            os.pwrite(descriptor, content, one.number * BLOCK_BYTES)
+            _write_all(descriptor, content, one.number * BLOCK_BYTES, member)
             content.release()
             del waiting[:size]
             advance(size)
+
+
+def _write_all(descriptor: int, content: memoryview, place: int, member: Member) -> None:
+    """A disk without room for all of it takes a part, and says so with the next one only. Raises OSError with the name."""
+    rest = content
+    try:
+        while rest:
+            done = os.pwrite(descriptor, rest, place)
+            rest, place = rest[done:], place + done
+    except OSError as problem:
+        raise OSError(problem.errno, problem.strerror, shown(os.fsdecode(member.name))) from problem
 
 
 def _ends(member: Member) -> bytes:

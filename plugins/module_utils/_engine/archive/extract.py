@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -22,6 +23,10 @@ from . import mend, tar
 from .gate import Gate
 from .plain_stream import plain_stream
 from .tree_comparison import attributes
+
+#: How tar says that nothing more can be written.
+_NO_ROOM = ("No space left on device", "Disk quota exceeded")
+_SHORT, _LEAST_ROOM = "Wrote only ", 1 << 20
 
 
 @dataclass
@@ -104,8 +109,8 @@ def replay(storage: Storage, backup: StoredBackup, folder: str, progress: Progre
 def outcome(where: str, folder: str, status: int | None, messages: tar.TarMessages, again: mend.Again) -> Extracted:
     """What is to be told of a tar that has extracted a level into a folder and ended with this status.
 
-    For a user who is not root the files that tar could not finish are finished. Raises ArchiveError if tar failed, and what
-    `again` raises.
+    For a user who is not root the files that tar could not finish are finished. Raises ArchiveError if tar failed, OSError if
+    there was no room, and what `again` raises.
     """
     not_restored, empty = messages.not_restored, []
     if os.geteuid() != 0:
@@ -116,11 +121,27 @@ def outcome(where: str, folder: str, status: int | None, messages: tar.TarMessag
         if closed:
             not_restored = mend.others(not_restored, closed)
             not_restored += mend.set_attributes(again, folder, closed)
+    full = status != 0 and _said_of_room(messages, folder)
+    if full:
+        # What else it says comes of that.
+        raise OSError(errno.ENOSPC, full, folder)
     unexplained = messages.unknown + [f"{entry['path']}: {entry['message']}" for entry in messages.unreadable]
     if status != 0 and (unexplained or not (messages.not_restored or empty)):
         said = "; ".join(unexplained[:3]) or f"status {status}"
         raise ArchiveError(f"tar could not restore {where}: {said}.")
     return Extracted(not_restored, unexplained)
+
+
+def _said_of_room(messages: tar.TarMessages, folder: str) -> str | None:
+    """What tar says, as the system does, if there was no room in a folder."""
+    errors = [*messages.unknown, *(entry["message"] for entry in (*messages.unreadable, *messages.not_restored))]
+    for text in errors:
+        if text.endswith(_NO_ROOM):
+            return text.rpartition(": ")[2]
+    # Of a file that has room for a part of a block it tells no reason.
+    found = os.statvfs(folder)
+    is_full = found.f_bavail * found.f_frsize < _LEAST_ROOM
+    return _NO_ROOM[0] if is_full and any(_SHORT in text for text in errors) else None
 
 
 def _make_ready(folder: str) -> None:

@@ -132,5 +132,8 @@ class OneFile:
         with open(os.path.join(os.fsencode(tree), member.name), "rb") as file:
             while block := file.read(_COPIED_BYTES):
                 rest = memoryview(block)
-                while rest:
-                    rest = rest[os.write(descriptor, rest) :]
+                try:
+                    while rest:
+                        rest = rest[os.write(descriptor, rest) :]
+                except OSError as problem:
+                    raise OSError(problem.errno, problem.strerror, self.name) from problem

@@ -21,6 +21,7 @@ from ..repository.errors import ArchiveError
 from ..system import trust
 from ..system.file_names import shown
 from ..system.removal import remove_tree
+from ..system.scratch import is_full, is_in_temporary_folder
 from ..system.undo import on_failure
 from .merge import Keep, Merge, conflicts
 from .target_folder import STAGING_PREFIX, Folder, let_owner_in, not_safe, open_folder, set_attributes
@@ -235,8 +236,19 @@ class Staging:
 
 @contextmanager
 def staging(target: str, with_root: bool) -> Iterator[Staging]:
-    """A staging folder for a target, as a context; without an error the placed files stay."""
+    """A staging folder for a target, as a context; without an error the placed files stay.
+
+    Raises ArchiveError if there is no room in the target, before anything is placed.
+    """
     stage = Staging(target)
     with on_failure(lambda: stage.close(placed=False, with_root=with_root)):
-        yield stage
+        try:
+            yield stage
+        except OSError as problem:
+            if not is_full(problem) or is_in_temporary_folder(problem):
+                raise
+            raise ArchiveError(
+                f"There is no room for the backup in {shown(stage.target)} ({problem.strerror}), so nothing was restored. Make room "
+                "there, or choose another folder."
+            ) from problem
     stage.close(placed=True, with_root=with_root)

@@ -8,6 +8,7 @@ leftover (`leftovers`).
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import tempfile
@@ -72,6 +73,27 @@ def temporary_folder() -> str:
             "There is no folder for temporary files in which this user can write, or it is full; name one in the environment "
             "variable TMPDIR."
         ) from None
+
+
+def is_full(problem: OSError) -> bool:
+    """Whether an error says that there is no room where something was to be written."""
+    return problem.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_in_temporary_folder(problem: OSError) -> bool:
+    """Whether an error is about files there. Those that have no name fail without one, and no other files of ours do."""
+    name, folder = problem.filename, temporary_folder()
+    if not isinstance(name, str):
+        return name is None
+    return folder in (name, os.path.dirname(name)) or name.startswith(os.path.join(folder, PREFIX))
+
+
+def no_room(problem: OSError) -> str:
+    """What to say of a full temporary folder."""
+    return (
+        f"the temporary folder {shown(temporary_folder())} has no room left ({problem.strerror}). Make room in it, or name "
+        "another folder in the environment variable TMPDIR."
+    )
 
 
 def need_room(bytes_needed: int, why: str) -> None:
