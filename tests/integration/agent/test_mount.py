@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import stat
+import subprocess
 import sys
 import time
 from functools import partial
@@ -149,12 +150,25 @@ def test_a_mount_ends_by_a_signal_or_when_it_is_unmounted(one_file, libfuse, tmp
     assert str(mount.path) not in [one.point for one in mounts.read_mounts()]
 
 
+def test_what_a_killed_mount_has_left_is_named_with_what_to_do(run, libfuse, one_file, tmp_path):
+    with mounted(libfuse, one_file.options, tmp_path / "left") as mount:
+        mount.end(signal.SIGKILL)
+    status, said = run(point=mount.path)
+    assert status == 1
+    assert (
+        f"what a process that was killed has mounted; take it away first: {fuse.unmounting(str(mount.path))}." in said
+    )
+    subprocess.run(fuse.unmounting(str(mount.path)).split(), check=True)
+    status, said = run("--dry-run", point=mount.path)
+    assert status == 0, said
+
+
 @pytest.mark.rounds
 def test_a_signal_at_any_time_leaves_nothing_mounted(one_file, libfuse, tmp_path):
     choice = random.Random(1)
     point = tmp_path / "mount"
     point.mkdir()
-    for _round in range(rounds(3)):
+    for _round in range(rounds(2)):
         process = begin(libfuse, one_file.options, point)
         began = time.monotonic()
         while not os.path.ismount(point) and process.poll() is None and time.monotonic() - began < 60:
@@ -201,12 +215,13 @@ def run(libfuse, one_file, tmp_path, capfd, monkeypatch):
     monkeypatch.setenv("FUSE_LIBRARY_PATH", libfuse)
 
     def call(*words: str, options: dict[str, str] | None = None, point: Path | None = None) -> tuple[int, str]:
+        mounts_before = mounts.read_mounts()
         if point is None:
             point = tmp_path / "mount"
             point.mkdir(exist_ok=True)
         action = one_file.options if options is None else options
         status = Run().go(["--action", "mount", *arguments(action), "--mount-point", str(point), *words], Signals())
-        assert not os.path.ismount(point)
+        assert [one.point for one in mounts.read_mounts() if one not in mounts_before] == []
         out, err = capfd.readouterr()
         assert (out, "Traceback" in err) == ("", False)
         return status, err

@@ -45,7 +45,8 @@ def test_any_bytes_of_any_file_are_those_of_the_source(some):
     sparse(some.source / "only a hole", 2 * MEBIBYTE)
     sparse(some.source / "sparse blocks", 6 * MEBIBYTE, *regions, (5 * MEBIBYTE + 9, b"behind"))
     tick()
-    some.backup()
+    first = some.backup()["backup_id"]
+    before = (some.source / "blocks").read_bytes()
     for name in ("blocks", "sparse blocks"):
         with open(some.source / name, "rb+") as file:
             file.seek(2 * MEBIBYTE - 3)
@@ -60,6 +61,8 @@ def test_any_bytes_of_any_file_are_those_of_the_source(some):
                 size = choice.choice([1, 512, 4096, 131_072, 2 * MEBIBYTE])
                 assert tree.read(name, begin, size) == content[begin : begin + size], name
             assert tree.status(name)["st_size"] == len(content)
+    with opened({**some.options, "backup_id": first}) as tree:
+        assert tree.read(b"blocks", 0, 6 * MEBIBYTE) == before
 
 
 def test_a_file_that_is_read_from_one_end_to_the_other_has_each_frame_unpacked_once(some, monkeypatch):

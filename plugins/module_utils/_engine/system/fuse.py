@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import shlex
 import signal
 import sys
 from abc import ABC, abstractmethod
@@ -65,6 +66,11 @@ class FileSystem(ABC):
         """The extended attributes of a path."""
 
 
+def unmounting(point: str) -> str:
+    """The command by which this user takes a mount away."""
+    return f"{'umount' if os.geteuid() == 0 else 'fusermount3 -u'} {shlex.quote(point)}"
+
+
 def mount_point(path: str) -> str:
     """The real path of an empty folder of this user. Raises HostError if it is something else, or others could exchange it."""
     try:
@@ -74,7 +80,7 @@ def mount_point(path: str) -> str:
     except OSError as problem:
         if problem.errno == errno.ENOTCONN:
             raise HostError(
-                f"At {shown(path)} is still mounted what a process that was killed has mounted; take it away first: umount {shown(path)}."
+                f"At {shown(path)} is still mounted what a process that was killed has mounted; take it away first: {unmounting(path)}."
             ) from None
         raise HostError(f"{shown(path)} is no folder to mount at: {problem.strerror or problem}.") from None
     if os.path.ismount(real):

@@ -223,6 +223,7 @@ def _mount(settings: Settings, output: Output) -> Mapping[str, Any]:
 
     from .reports_on_mounts import mounted
 
+    _note_start(settings, output)
     return mount(settings.options, lambda about: output.tell(mounted(about)), output.error)
 
 
@@ -263,10 +264,14 @@ def _ask_engine(settings: Settings, output: Output, record: Progress | None) -> 
         "verify": agent.verify,
         "admin": agent.prune,
     }
-    name = settings.options.get("backup_name")
-    output.note(f"{settings.action} of {name}: started" if name else f"{settings.action}: started")
+    _note_start(settings, output)
     with output.progress(record) as progress:
         return works[settings.action](settings.options, progress)
+
+
+def _note_start(settings: Settings, output: Output) -> None:
+    name = settings.options.get("backup_name")
+    output.note(f"{settings.action} of {name}: started" if name else f"{settings.action}: started")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import shlex
+from ansible_collections.freezer.backup.plugins.module_utils._engine.system.fuse import unmounting
 
 from .reports import Concern, Report, Result
 from .wording import counted, duration, moment
@@ -19,7 +19,7 @@ def mounted(result: Result) -> str:
     point = result["mount_point"]
     return (
         f"Level {result['level']} of {moment(result['timestamp'])} of {_what(result)} is mounted read-only at {point}. "
-        f"Ctrl-C, or umount {shlex.quote(point)}, ends it."
+        f"Ctrl-C, or {unmounting(point)}, ends it."
     )
 
 
