@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.ide
     X25519Identity,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.passphrase import Passphrase
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
 from ansible_collections.freezer.backup.tests.support.key_files import (
     PASSPHRASE,
     AgeKey,
@@ -116,6 +118,35 @@ def test_of_a_passphrase_each_key_is_derived_once_and_no_two_objects_have_one(tm
         derived.clear()
         work()
         assert len(derived) == len(set(derived)) <= 24
+
+
+def test_a_list_reads_of_each_backup_only_what_it_shows(sealed, monkeypatch):
+    for level in range(3):
+        change(sealed, level)
+        sealed.backup()
+    sealed.backup(encryption="aes-256-cfb", backup_name="other")
+    read: Counter[str] = Counter()
+    storage_open = LocalStorage.open
+
+    def watched(storage, name, *rest):
+        read[os.path.basename(name)] += 1
+        return storage_open(storage, name, *rest)
+
+    monkeypatch.setattr(LocalStorage, "open", watched)
+    place = {key: sealed.options[key] for key in ("storage", "container")}
+    listed = agent.info({**place, "encrypt_pass_file": sealed.options["encrypt_pass_file"]})["backups"]
+    assert {one["path_to_backup"] for one in listed if one["encryption"] == "age"} == {str(sealed.source)}
+    assert [one["path_to_backup"] for one in listed if one["encryption"] != "age"] == [None]
+    assert read.pop(".freezer-backup") <= 2
+    assert read == {"manifest.json": 4, "details.json.age": 3}
+    read.clear()
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(sealed.source.parent / "of another host"))
+    agent.info({**place, "encrypt_pass_file": sealed.options["encrypt_pass_file"]})
+    assert {name: read[name] for name in ("details.json.age", "passphrase.age", "leaves")} == {
+        "details.json.age": 3,
+        "passphrase.age": 1,
+        "leaves": 0,
+    }
 
 
 def test_the_host_keeps_the_public_half_and_the_container_the_secret_one_encrypted(sealed, state):

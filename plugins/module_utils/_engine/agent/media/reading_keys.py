@@ -36,6 +36,8 @@ class ReadingKeys:
         self._options, self._held, self._containers = options, held, containers
         #: By storage and key id, also what came of an attempt: each takes a second with a passphrase.
         self._secrets: dict[tuple[Storage, str, str], SecretHalf | FreezerError] = {}
+        #: By storage and set: a list asks for each backup.
+        self._known: dict[tuple[Storage, str], KnownSet | None] = {}
 
     def sealing(self, storage: Storage, backup: StoredBackup) -> Sealing:
         """How the objects of a backup are sealed. Raises SealingError without the right key, DamagedArchive, StorageError."""
@@ -55,7 +57,7 @@ class ReadingKeys:
     def sealing_of_details(self, storage: Storage, backup: StoredBackup) -> Sealing:
         """The same for details only, which a host can open of what it has written last itself. Also raises UnbelievedBackup."""
         sealed = sealed_with(backup)
-        known = self.known(storage, backup.folder.partition("/")[0]) if sealed and sealed.key_id else None
+        known = self._known_of(storage, backup) if sealed and sealed.key_id else None
         if known is not None and known.recipient and backup.manifest_sha256 in known.manifests:
             return ForKeyPair(X25519Recipient(known.recipient), [FileKeys(known.file_keys)])
         if sealed is not None and sealed.key_id is None:
@@ -64,7 +66,7 @@ class ReadingKeys:
 
     def author(self, storage: Storage, backup: StoredBackup) -> Author:
         """Who has written a backup. Raises UnbelievedBackup, DamagedArchive, SealingError or StorageError."""
-        known = self.known(storage, backup.folder.partition("/")[0])
+        known = self._known_of(storage, backup)
         remembered = known.manifests if known else frozenset()
         records = recorded(self._options.recorded_manifests)
         trust = Trust(self._signers, own_public_key(), self._held.passphrase, remembered, records)
@@ -96,6 +98,13 @@ class ReadingKeys:
             return KnownSets().get(container_id, set_folder) if container_id else None
         except StorageError:
             return None
+
+    def _known_of(self, storage: Storage, backup: StoredBackup) -> KnownSet | None:
+        """What this host remembered of the set of a backup when it was asked for first."""
+        place = (storage, backup.folder.partition("/")[0])
+        if place not in self._known:
+            self._known[place] = self.known(*place)
+        return self._known[place]
 
     def secret(self, storage: Storage, set_folder: str, key_id: str) -> SecretHalf:
         """The secret half of a pair. Raises SealingError without the right key, DamagedArchive, StorageError."""
