@@ -30,11 +30,13 @@ from ...repository.stored_set import next_timestamp
 from ...sealing.errors import NoKeyFits
 from ...storage.base import Storage
 from ...storage.containers import Containers
+from ...storage.kept_objects import KeptObjects
 from ...system.file_names import shown
 from .. import results
 from . import file_levels
 from .copied import Copied, Run
 from .held_keys import HeldKeys, left_out_of
+from .kept_levels import is_kept, keep_only
 from .sealed_sets import described
 from .writing_keys import WritingKeys
 
@@ -104,13 +106,16 @@ class CopiedFiles(Copied[BackupSet, Tree]):
         return Source(path, None, options.dereference_symlink, one_file_system, exclude, own_output), path
 
     def sets(self, source: Tree | None = None, any_name: bool = False) -> list[BackupSet]:
-        """Raises OptionError without ``backup_name``."""
-        del source, any_name
+        """Those for a backup of a `source` keep on this host what the next level needs. Raises OptionError without ``backup_name``."""
+        del any_name
         name, options = self._name(), self.options
-        return [
-            BackupSet(self._storage_for(kind, container, options.access(kind, container)), options.host, name)
+        storages = [
+            self._storage_for(kind, container, options.access(kind, container))
             for kind, container in options.locations()
         ]
+        if source is not None:
+            storages = [KeptObjects(one, is_kept) for one in storages]
+        return [BackupSet(one, options.host, name) for one in storages]
 
     def newest(self, one: BackupSet) -> StoredBackup | None:
         """The newest backup that could be continued."""
@@ -164,6 +169,7 @@ class CopiedFiles(Copied[BackupSet, Tree]):
                 level, parent = LevelPlan(0, None, str(obstacle)), None
                 stored, census = _create(replace(plan, level=0, chain=[]), run.fan_out, run.progress)
             keys.remember(run.fan_out, stored)
+            keep_only(sets, [*(plan.chain if stored.manifest.level else []), stored])
             read_from = os.path.normpath(os.path.join(held.source.folder, held.source.single_file or ""))
             seen = results.Seen(
                 read_from if held.snapshot else "",

@@ -20,13 +20,14 @@ from ...sealing.recipients import Recipient, recipient
 from ...sealing.secret_file import read_file
 from ...sealing.ssh_keys import PrivateKey, PublicKey
 from ...storage.errors import StorageError
+from ...storage.kept_objects import FOLDER as COPIES
 from ...storage.state_file import default_state_folder, locked, write_whole
 from ...system.file_names import shown
 from .known_sets import FOLDER
 
 SIGNING_KEY = "signing_key"
-#: What the state folder has that no backup has: the key that signs, and keys of objects.
-_SECRETS = (SIGNING_KEY, FOLDER)
+#: What the state folder has that no backup has: the key that signs, keys of objects, and copies of objects of backups.
+_LEFT_OUT = (SIGNING_KEY, FOLDER, COPIES)
 
 
 class HeldKeys:
@@ -104,9 +105,9 @@ class HeldKeys:
 
 
 def left_out_of(folder: str) -> list[str]:
-    """The names, as tar has them, of the secrets of the state folder that are below a folder which is backed up."""
+    """The names, as tar has them, of secrets and copies in the state folder, if they are below a folder which is backed up."""
     state = default_state_folder()
-    found = (below(folder, os.path.join(state, name)) for name in _SECRETS)
+    found = (below(folder, os.path.join(state, name)) for name in _LEFT_OUT)
     return [name for name in found if name is not None]
 
 

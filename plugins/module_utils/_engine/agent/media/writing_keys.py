@@ -292,6 +292,8 @@ class WritingKeys:
 
         def put(storage: Storage) -> None:
             if storage in self._unread:
+                if self._wrote_pair_to(storage):
+                    return
                 raise self._unread[storage]
             forms = self._forms.get(storage)
             if not forms:
@@ -302,6 +304,11 @@ class WritingKeys:
                 write_pair(storage, folder, recipient, {})
 
         fan_out.each(put)
+
+    def _wrote_pair_to(self, storage: Storage) -> bool:
+        """Whether this host remembers to have put the pair there. What lies in a storage that it cannot read is not known otherwise."""
+        known = self._known[storage]
+        return known is not None and known.recipient == str(self._recipient) and bool(known.forms)
 
     def remember(self, fan_out: FanOut, stored: StoredBackup) -> None:
         """Keep what the next backup has to know, on this host."""
@@ -318,9 +325,10 @@ class WritingKeys:
                     continue  # what could not be remembered of the container was told already
                 known = (self._known[one.storage] or KnownSet()).with_level(level, stored.manifest.level == 0)
                 if self._recipient is not None:
+                    forms = {name: _sha256(form) for name, form in self._forms.get(one.storage, {}).items()}
                     known = KnownSet(
                         str(self._recipient),
-                        {name: _sha256(form) for name, form in self._forms.get(one.storage, {}).items()},
+                        dict(known.forms) if one.storage in self._unread else forms,
                         self._recipients,
                         self._checked_pass_file,
                         known.levels,
