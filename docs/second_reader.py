@@ -301,16 +301,16 @@ def restore(levels, target):
     """Restore the last of the levels into a new folder, in which nobody else can do anything before all is in its place."""
     os.mkdir(target, 0o700)
     records, first_paths = list(final_state(levels)), {}
+    # A hard link leads to a file or a symbolic link of its level, which may be gone or have changed in a later one.
+    meant = [(one, one.level.records[one.link] if one.kind == b"h" else one) for one in records]
     # Symbolic links come last: until then there is none that a path could lead through.
-    for record in sorted(records, key=lambda record: b"d-hpbcl".index(record.kind)):
-        path, kind = os.path.join(os.fsencode(target), record.name), record.kind
-        if kind == b"h":  # to a file of its level, which may be gone or have changed in a later one
-            record = record.level.records[record.link]
-            need(record.kind == b"-", "a hard link to what is no file")
-        if kind in (b"-", b"h"):
-            if (first := first_paths.setdefault(record, path)) != path:
-                os.link(first, path)
-                continue
+    for named, record in sorted(meant, key=lambda pair: b"d-pbcl".index(pair[1].kind)):
+        path, kind = os.path.join(os.fsencode(target), named.name), record.kind
+        need(named is record or kind in (b"-", b"l"), "a hard link to what has none")
+        if (first := first_paths.setdefault(record, path)) != path:
+            os.link(first, path, follow_symlinks=False)
+            continue
+        if kind == b"-":
             with open(path, "xb") as file:
                 for block in record.content(levels):
                     file.write(block) if block.strip(b"\0") else file.seek(len(block), os.SEEK_CUR)

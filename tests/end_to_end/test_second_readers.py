@@ -25,7 +25,11 @@ from ansible_collections.freezer.backup.tests.support.golden_version_2 import (
     expected,
     listed,
 )
-from ansible_collections.freezer.backup.tests.support.trees import open_for_removal
+from ansible_collections.freezer.backup.tests.support.key_files import AgeKey, State
+from ansible_collections.freezer.backup.tests.support.random_large_files import MEBIBYTE, RandomLargeFiles
+from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
+from ansible_collections.freezer.backup.tests.support.soak import rounds
+from ansible_collections.freezer.backup.tests.support.trees import RandomTree, open_for_removal, remember
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 READER = DOCS / "second_reader.py"
@@ -129,8 +133,8 @@ def test_the_second_reader_refuses_what_was_changed(golden, reader, tmp_path, mo
 class Shell:
     """Runs the commands of the page as they stand there, but for the values of the first lines."""
 
-    def __init__(self, golden: Unpacked, folder: Path) -> None:
-        self._golden, self._folder = golden, folder
+    def __init__(self, folder: Path) -> None:
+        self._script = folder / "restore.sh"
         taken = re.search(r"^```text\n(sed .*) >restore.sh\n```$", PAGE.read_text(), re.MULTILINE)
         assert taken is not None
         self._commands = subprocess.run(
@@ -138,31 +142,41 @@ class Shell:
         ).stdout
         self._env = {**os.environ, "PATH": f"{Path(programs().age).parent}:{os.environ['PATH']}"}
 
-    def __call__(self, one: Golden, level: int, target: Path) -> subprocess.CompletedProcess[bytes]:
-        folder = self._golden.folder_of(one, level)
-        values = dict.fromkeys(("identity", "passphrase_file", "allowed_signers"), "")
-        values |= {"set": str(folder.parent), "backup": folder.name, "host": HOST}
-        values |= {"target": str(target), "scratch": f"{target}.scratch"}
-        if "recipients.age" in one.forms:
-            values["identity"] = self._golden.key("identity")
-        if one.signed_by == "passphrase":
-            values["passphrase_file"] = self._golden.key("passphrase")
-        if one.signed_by == "key":
-            values["allowed_signers"] = self._golden.key("allowed_signers")
+    def golden(self, golden: Unpacked, one: Golden, level: int, target: Path) -> subprocess.CompletedProcess[bytes]:
+        """Restore a golden backup."""
+        keys = {"identity": "identity"} if "recipients.age" in one.forms else {}
+        keys |= {"passphrase": {"passphrase_file": "passphrase"}, "key": {"allowed_signers": "allowed_signers"}}.get(
+            one.signed_by, {}
+        )
+        typed = f"{PASSPHRASE}\n".encode() if one.forms == ("passphrase.age",) else None
+        given = {setting: golden.key(name) for setting, name in keys.items()}
+        return self(golden.folder_of(one, level), target, typed, host=HOST, **given)
+
+    def __call__(
+        self, backup: Path, target: Path, typed: bytes | None = None, **given: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Restore the backup in a folder; `typed` is what its user types, and `given` are the other values."""
+        values = dict.fromkeys(("identity", "passphrase_file", "allowed_signers", "host"), "")
+        values |= {
+            "set": str(backup.parent),
+            "backup": backup.name,
+            "target": str(target),
+            "scratch": f"{target}.scratch",
+        }
+        values |= given
         setting = re.compile(r"^(\w+)=[^ ]* +# .*$", re.MULTILINE)
         assert sorted(setting.findall(self._commands)) == sorted(values)
-        script = self._folder / "restore.sh"
-        script.write_text(setting.sub(lambda line: f"{line[1]}='{values[line[1]]}'", self._commands))
-        argv = ["bash", str(script)]
-        if one.forms == ("passphrase.age",):
-            return at_a_terminal(argv, f"{PASSPHRASE}\n".encode(), self._env)
+        self._script.write_text(setting.sub(lambda line: f"{line[1]}='{values[line[1]]}'", self._commands))
+        argv = ["bash", str(self._script)]
+        if typed is not None:
+            return at_a_terminal(argv, typed, self._env)
         return subprocess.run(argv, capture_output=True, check=False, env=self._env)
 
 
 @pytest.mark.parametrize("one", SETS, ids=named)
 def test_the_commands_of_the_page_restore_every_golden_chain(golden, tmp_path, one):
     target = tmp_path / "restored"
-    done = Shell(golden, tmp_path)(one, one.levels - 1, target)
+    done = Shell(tmp_path).golden(golden, one, one.levels - 1, target)
     assert done.returncode == 0, done.stdout + done.stderr
     assert restored(one, target) == expected(one, one.levels - 1)
     assert not (tmp_path / "restored.scratch").exists()
@@ -174,15 +188,43 @@ def test_the_commands_of_the_page_restore_nothing_of_what_was_changed(tmp_path, 
     one = next(one for one in SETS if one.name == name)
     copy = Unpacked(tmp_path)
     spoil(next(copy.folder_of(one, 1).parent.glob(changed)))
-    done = Shell(copy, tmp_path)(one, 1, tmp_path / "restored")
+    done = Shell(tmp_path).golden(copy, one, 1, tmp_path / "restored")
     assert done.returncode != 0
     assert not (tmp_path / "restored").exists()
 
 
 def test_shellcheck_has_nothing_to_say_of_the_page(golden, tmp_path):
-    Shell(golden, tmp_path)(SETS[0], 0, tmp_path / "restored")
+    Shell(tmp_path).golden(golden, SETS[0], 0, tmp_path / "restored")
     shellcheck = Path(sys.executable).with_name("shellcheck")
     # The page reads fields of a catalogue that it does not use.
     argv = [shellcheck, "--shell=bash", "--exclude=SC2034", tmp_path / "restore.sh"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.rounds
+@pytest.mark.parametrize("seed", range(5, 5 + rounds(2)))
+def test_both_restore_five_levels_of_trees_and_large_files_that_change_at_random(tmp_path, monkeypatch, reader, seed):
+    State(tmp_path / "state", monkeypatch)
+    codec, key, opens = ("zstd", "gzip", "none")[seed % 3], AgeKey(tmp_path, "identity"), {}
+    some = Set(tmp_path, max_level=9, block_level_size=MEBIBYTE, compression=codec)
+    if seed % 2:
+        some.options["encryption_recipients"] = [key.public]
+        opens = {"identity": key.file}
+    some.source.rmdir()
+    tree = RandomTree(some.source, tmp_path / "outside", seed)
+    large = RandomLargeFiles(some.source / "large files", seed)
+    for level in range(5):
+        if level:
+            tick()
+            tree.mutate()
+            large.mutate()
+        backup, copy, target = some.folder_of(some.backup()), tmp_path / f"copy {level}", tmp_path / f"restored {level}"
+        remember(some.source, copy)
+        given = [f"--{name}={value}" for name, value in opens.items()]
+        monkeypatch.setattr(sys, "argv", ["second_reader", str(backup), str(target), *given])
+        reader.main()
+        assert differences(copy, target) == [], tree.log
+    done = Shell(tmp_path)(backup, tmp_path / "by the page", **opens)
+    assert done.returncode == 0, done.stderr
+    assert differences(copy, tmp_path / "by the page") == [], tree.log
