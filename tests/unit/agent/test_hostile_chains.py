@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import random
 import tarfile
 
 import pytest
@@ -19,7 +20,8 @@ from ansible_collections.freezer.backup.tests.support.hostile_archives import (
     with_sum,
 )
 from ansible_collections.freezer.backup.tests.support.mounts import opened, paths_in
-from ansible_collections.freezer.backup.tests.support.sets import Set
+from ansible_collections.freezer.backup.tests.support.sets import Set, attempt
+from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.tar_chains import record
 from ansible_collections.freezer.backup.tests.support.trees import write
 from ansible_collections.freezer.backup.tests.support.version_2 import Forgery, catalogue_of, claims, forge
@@ -356,6 +358,47 @@ def test_a_catalogue_that_says_something_else_than_the_stream_is_no_proof(attack
     else:
         with pytest.raises(DamagedArchive, match="is not what its catalogue says|other members than its details say"):
             attacked.verify()
+
+
+@pytest.mark.rounds
+def test_whatever_two_levels_bring_at_random_behind_links_nothing_outside_changes(attacked):
+    names = ["a", "a/b", "a/passwd", "a/sub", "a/sub/precious", "b", "b/passwd", "b/a", "passwd"]
+    target_of = [str(attacked.outside), f"{attacked.outside}/passwd", "../outside", "b", "a", ".", "/"]
+    before = state(attacked.outside)
+    refused = 0
+    for number in range(rounds(10)):
+        chosen = random.Random(number)
+
+        def one(name, chosen=chosen):
+            kind = chosen.choice("-dlhx")
+            if kind == "-":
+                return file(f"./{name}")
+            if kind == "d":
+                return folder(f"./{name}", chosen.choice([None, "Ypasswd Rsub Tmoved"])), record(name, "d")
+            if kind == "x":
+                return b"", record(name, "x")
+            to = chosen.choice(target_of if kind == "l" else [*target_of, *names])
+            if kind == "l":
+                return link(f"./{name}", to), record(name, "l", to)
+            return member(f"./{name}", tarfile.LNKTYPE, linked=f"./{to}"), record(name, "h", to)
+
+        levels = []
+        for level in range(2):
+            picked = chosen.sample(names, chosen.randint(1, 6))
+            members = [one(name) for name in picked]
+            levels.append([TOP, *(pair for pair in members if level or pair[0])])
+        attacked.become(*levels, in_order=chosen.random() < 0.9)
+        target = attacked.new_target()
+        restored, problem = attempt(attacked.restore, target)
+        _proof, other = attempt(attacked.verify, check="restore")
+        assert state(attacked.outside) == before, levels
+        assert not (attacked.folder / "moved").exists()
+        for said in filter(None, (problem, other)):
+            assert str(said)[-1] == ".", (levels, str(said))
+        if restored is None:
+            refused += 1
+            assert not target.exists(), levels
+    assert refused
 
 
 def test_what_stands_in_the_place_of_a_link_by_right_is_restored(tmp_path):

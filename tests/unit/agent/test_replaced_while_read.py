@@ -36,7 +36,8 @@ def assert_restores(some):
     assert differences(some.source, target) == []
 
 
-def test_what_is_hidden_while_folders_are_written_and_back_for_its_files_makes_a_new_level_0(moving):
+@pytest.mark.parametrize("_again", range(rounds(1)))
+def test_what_is_hidden_while_folders_are_written_and_back_for_its_files_makes_a_new_level_0(moving, _again):
     """Level 0 has P/a, a link to a folder of root's; level 1 would have P/a/passwd and no folder P/a."""
     os.symlink(moving.outside, moving.source / "P" / "a")
     assert moving.backup()["level"] == 0
@@ -68,7 +69,8 @@ def test_what_is_hidden_until_a_level_is_done_is_read_by_the_next_one_although_i
     assert_restores(moving)
 
 
-def test_a_folder_that_becomes_a_link_during_level_0_is_stored_as_what_it_is_now(moving):
+@pytest.mark.parametrize("_again", range(rounds(1)))
+def test_a_folder_that_becomes_a_link_during_level_0_is_stored_as_what_it_is_now(moving, _again):
     write(moving.source / "P" / "a" / "passwd", b"mine")
     moving.between(f"mv P ../hidden; ln -s {shlex.quote(str(moving.outside))} P")
     result = moving.backup()

@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,43 @@ os.mkdir(folder + "/x")
 while not os.path.lexists(f"{folder}/x/{first}") and time.time() < end: pass
 exchange(-100, (folder + "/x").encode(), -100, (folder + "/z").encode(), 2)
 """
+
+
+#: It makes what the restore would make, a link or a folder of its own, and takes over what it can.
+_MAKER = """
+import glob, os, sys
+folder, outside = sys.argv[1:]
+target = folder + "/new"
+print("ready", flush=True)
+while True:
+    for make, take in ((lambda: os.symlink(outside, target), os.unlink), (lambda: os.mkdir(target, 0o777), os.rmdir)):
+        try:
+            make()
+            take(target)
+        except OSError:
+            pass
+    for name in glob.glob(folder + "/new/.freezer-restore-*") + [target]:
+        try:
+            os.rename(name, folder + "/mine")
+            os.symlink(outside, name)
+        except OSError:
+            pass
+"""
+
+
+@contextmanager
+def _another_user(program, *arguments):
+    """A program of another user while the body runs, from the moment on in which it is ready."""
+    user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    python = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable
+    attacker = subprocess.Popen([python, "-c", program, *arguments], stdout=subprocess.PIPE, cwd="/", **user)
+    try:
+        assert attacker.stdout.read(6) == b"ready\n"
+        yield
+    finally:
+        attacker.kill()
+        attacker.wait()
+        attacker.stdout.close()
 
 
 @pytest.fixture
@@ -204,26 +242,44 @@ def test_another_user_who_races_a_restore_over_a_folder_for_all_gets_nothing_out
                     os.chown(path, NOBODY, NOBODY)
                 some.backup(max_level=0)
             before = _state(outside)
-            user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-            program = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable
-            attacker = subprocess.Popen(
-                [program, "-c", _ATTACKER, target / "tmp", outside, "b00000", "a00000"],
-                stdout=subprocess.PIPE,
-                cwd="/",
-                **user,
-            )
             stopped = "The restore stopped at"
             try:
-                assert attacker.stdout.read(6) == b"ready\n"
-                some.restore(target, overwrite=True)
+                with _another_user(_ATTACKER, target / "tmp", outside, "b00000", "a00000"):
+                    some.restore(target, overwrite=True)
             except ArchiveError as problem:
                 stopped = str(problem)
-            finally:
-                attacker.kill()
-                attacker.wait()
-                attacker.stdout.close()
             assert "The restore stopped at" in stopped
             assert _state(outside) == before
+
+
+def test_another_user_who_makes_the_target_first_gets_neither_the_files_nor_a_folder_of_roots():
+    """In a folder for all, with the sticky bit: as what is there, as a link to a folder of root's, or in between."""
+    with tempfile.TemporaryDirectory(prefix="freezer-test-") as name:
+        top = Path(name)
+        top.chmod(0o755)
+        some, _target, outside = _shared(top)
+        shared = top / "shared"
+        shared.mkdir()
+        shared.chmod(0o1777)
+        before = _state(outside)
+        restored = 0
+        with _another_user(_MAKER, shared, outside):
+            for _round in range(ROUNDS):
+                _result, problem = attempt(some.restore, shared / "new")
+                if problem is None:
+                    restored += 1
+                    found = os.lstat(shared / "new")
+                    assert stat.S_ISDIR(found.st_mode)
+                    if os.geteuid() == 0:
+                        assert found.st_uid == 0
+                    assert differences(some.source, shared / "new") == []
+                    shutil.rmtree(shared / "new")
+                else:
+                    assert str(problem)[-1] == "."
+                assert _state(outside) == before
+        print(f"{restored} of {ROUNDS} restored")
+        mine = shared / "mine"
+        assert mine.is_symlink() or not mine.exists() or not list(mine.rglob("passwd"))
 
 
 @pytest.mark.parametrize("undo", [False, True])
