@@ -32,7 +32,13 @@ def playbook(tmp_path: Path) -> str:
 def test_a_host_that_has_everything_is_left_alone(playbook, mode):
     # What this machine has for sure, since the tests run: GNU tar, and Python with the libraries.
     ran = run_ansible(
-        "ansible-playbook", playbook, *mode, agent_zstd="false", agent_clouds="true", agent_named_clouds="true"
+        "ansible-playbook",
+        playbook,
+        *mode,
+        agent_zstd="false",
+        agent_clouds="true",
+        agent_named_clouds="true",
+        agent_encryption="true",
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert " changed=0 " in ran.stdout
@@ -45,7 +51,7 @@ def test_an_unknown_value_is_refused_before_anything_is_done(playbook):
     assert "agent_zstd" in ran.stdout + ran.stderr
 
 
-def test_a_python_that_cannot_have_the_libraries_for_clouds_is_named(playbook, tmp_path):
+def test_a_python_that_cannot_have_the_libraries_is_named(playbook, tmp_path):
     venv.create(tmp_path / "bare", symlinks=True)
     python = tmp_path / "bare/bin/python"
     ran = run_ansible(
@@ -53,9 +59,13 @@ def test_a_python_that_cannot_have_the_libraries_for_clouds_is_named(playbook, t
         playbook,
         agent_zstd="false",
         agent_named_clouds="true",
+        agent_encryption="true",
         ansible_python_interpreter=str(python),
     )
     assert ran.returncode != 0
     said = " ".join((ran.stdout + ran.stderr).split())
-    assert f"{python}, which runs the modules on this host, has no keystoneauth1 and no openstacksdk" in said
+    assert (
+        f"{python}, which runs the modules on this host, has no keystoneauth1 and no openstacksdk and no cryptography"
+        in said
+    )
     assert "No module named pip. Install it there, or set agent_clouds" in said

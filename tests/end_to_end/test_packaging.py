@@ -163,6 +163,7 @@ def test_an_execution_environment_gets_what_the_collection_uses_there(archive, t
     assert {re.split("[<>=]", line)[0] for line in python} == {
         "apscheduler",
         "bcrypt",
+        "cryptography",
         "jmespath",
         "keystoneauth1",
         "openstacksdk",

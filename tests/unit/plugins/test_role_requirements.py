@@ -62,7 +62,15 @@ def test_every_library_that_a_program_imports_is_installed_and_no_other(role):
 def test_the_role_agent_takes_the_ranges_of_pyproject():
     variables = yaml.safe_load((ROOT / "roles/agent/vars/main.yml").read_text())
     ranges = [name + versions for name, versions in variables["agent_library_ranges"].items()]
-    assert ranges == PROJECT["optional-dependencies"]["openstack"]
+    extras = PROJECT["optional-dependencies"]
+    assert ranges == [*extras["openstack"], *(one for one in extras["agent"] if one.startswith("cryptography"))]
+
+
+def test_the_role_agent_knows_packages_for_all_that_it_installs():
+    for path in (ROOT / "roles/agent/vars").glob("*.yml"):
+        if path.name != "main.yml":
+            packages = yaml.safe_load(path.read_text())["agent_packages"]
+            assert {"tar", "zstd", "zstandard", "keystoneauth1", "openstacksdk", "cryptography"} == set(packages), path
 
 
 def _package(requirement: str) -> str:
