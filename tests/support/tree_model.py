@@ -68,13 +68,18 @@ def _escaped(name: bytes) -> bytes:
     return b"".join(b"\\" + bytes([one]) if one in b"\\*?[]" else bytes([one]) for one in name)
 
 
+def literally(name: bytes) -> str:
+    """The pattern that selects one path."""
+    return os.fsdecode(b"./" + _escaped(name))
+
+
 def a_pattern(choose: random.Random, names: list[bytes]) -> Pattern:
     """A pattern of one of the kinds that are documented, which selects some of these names."""
     name = choose.choice([one for one in names if one])
     parts = name.split(b"/")
     how = choose.randrange(5)
     if how == 0:  # at the top of what was backed up, with all that is below it
-        return os.fsdecode(b"./" + _escaped(name)), lambda one: one == name or one.startswith(name + b"/")
+        return literally(name), lambda one: one == name or one.startswith(name + b"/")
     if how == 1:  # a name at any depth, with all that is below it
         base = parts[-1]
         return os.fsdecode(_escaped(base)), lambda one: base in one.split(b"/")

@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
+import tempfile
 
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.contents import read_contents
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.restore_file import restore_file
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import shown
 from ansible_collections.freezer.backup.tests.support.key_files import AgeKey
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences
 from ansible_collections.freezer.backup.tests.support.soak import rounds
-from ansible_collections.freezer.backup.tests.support.tree_model import a_pattern, model_of, restored_part
+from ansible_collections.freezer.backup.tests.support.tree_model import a_pattern, literally, model_of, restored_part
 from ansible_collections.freezer.backup.tests.support.trees import RandomTree, remember
 from ansible_collections.freezer.backup.tests.support.version_2 import read_manifest
 
@@ -70,11 +73,16 @@ class Levels:
         (parent,) = [one["parent_backup_id"] for one, _copy in self.backups if one["backup_id"] == backup_id]
         return backup_id if parent is None else self.root(parent)
 
+    @property
+    def action(self):
+        """What reads the backups."""
+        named = {key: self.some.options[key] for key in ("storage", "container", "backup_name", "hostname")}
+        return {**named, **self.opens}
+
     def look(self, what, **options):
         """Every entry that is told, and the result."""
-        named = {key: self.some.options[key] for key in ("storage", "container", "backup_name", "hostname")}
         entries = []
-        result = read_contents({**named, **self.opens, **options}, what, entries.append)
+        result = read_contents({**self.action, **options}, what, entries.append)
         assert result["outcome"] == "success"
         return entries, result
 
@@ -93,6 +101,7 @@ def test_every_level_of_a_randomly_changing_tree_restores_to_what_was_there(tmp_
     choose = random.Random(f"parts {seed}")
     names = sorted({name for model in made.models.values() for name in model})
     assert_parts_restore(made, choose, names)
+    assert_one_file_is_given_out(made, choose)
     assert_it_is_found(made, choose, names)
     assert_differences_are_told(made, choose)
 
@@ -125,6 +134,21 @@ def assert_parts_restore(made, choose, names):
         entries, _result = made.look("list", backup_id=backup_id, **asked)
         wanted = sorted(path_of(name) for name, itself in expected.items() if itself)
         assert sorted(one["path"] for one in entries) == wanted, (asked, made.log)
+
+
+def assert_one_file_is_given_out(made, choose):
+    """The content of one path of one backup, for a pipe, and nothing else."""
+    backup_id, model = choose.choice(list(made.models.items()))
+    names = sorted(name for name, entry in model.items() if entry.kind == "file")
+    if not names:
+        return
+    name = choose.choice(names)
+    action = {**made.action, "backup_id": backup_id, "include": [literally(name)]}
+    with tempfile.TemporaryFile() as file:
+        result = restore_file(action, file.fileno())
+        file.seek(0)
+        assert hashlib.file_digest(file, "sha256").hexdigest() == model[name].content, (name, made.log)
+    assert (result["path"], result["restored_bytes"]) == (path_of(name), model[name].size), (name, made.log)
 
 
 def like(entry, wanted):
