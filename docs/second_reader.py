@@ -171,7 +171,10 @@ class Stream(io.RawIOBase):
         for segment in (name for name in level.objects if name.startswith(stem)):
             (count,) = struct.unpack(">I", table.read(4))
             lengths = struct.unpack(f">{count}I", table.read(4 * count))
-            self.frames += [(segment, sum(lengths[:number]), length) for number, length in enumerate(lengths)]
+            begin = 0
+            for length in lengths:
+                self.frames.append((segment, begin, length))
+                begin += length
 
     @functools.lru_cache(4)  # noqa: B019
     def frame(self, number):
@@ -334,7 +337,10 @@ def set_attributes(path, record):
         os.chown(path, int(record.uid), int(record.gid), follow_symlinks=False)
     for key, value in record.member()[1].pax_headers.items() if record.kind in (b"-", b"d") else ():
         if key.startswith("SCHILY.xattr."):
-            os.setxattr(path, os.fsencode(key[13:]), os.fsencode(value))
+            try:
+                os.setxattr(path, os.fsencode(key[13:]), os.fsencode(value))
+            except OSError as problem:  # only root may set some, and not every file system has them
+                print(f"not restored: {key[13:]} of {problem.filename} ({problem.strerror})", file=sys.stderr)
     if record.kind != b"l":
         os.chmod(path, record.mode)
     os.utime(path, ns=(record.mtime, record.mtime), follow_symlinks=False)

@@ -190,7 +190,7 @@ def test_the_commands_of_the_page_restore_nothing_of_what_was_changed(tmp_path, 
     spoil(next(copy.folder_of(one, 1).parent.glob(changed)))
     done = Shell(tmp_path).golden(copy, one, 1, tmp_path / "restored")
     assert done.returncode != 0
-    assert not (tmp_path / "restored").exists()
+    assert not list(tmp_path.glob("restored*"))
 
 
 def test_shellcheck_has_nothing_to_say_of_the_page(golden, tmp_path):

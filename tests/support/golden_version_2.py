@@ -119,7 +119,8 @@ def listed(top: Path | str) -> Listing:
         if stat.S_ISREG(about.st_mode):
             with open(path, "rb") as file:
                 entry += [about.st_size, hashlib.file_digest(file, "sha256").hexdigest()]
-            entry.append({attribute: os.getxattr(path, attribute).hex() for attribute in sorted(os.listxattr(path))})
+            names = [name for name in sorted(os.listxattr(path)) if name.startswith("user.")]  # not those of the host
+            entry.append({name: os.getxattr(path, name).hex() for name in names})
             if about.st_nlink > 1:
                 inodes.setdefault(about.st_ino, []).append(name)
         found[name] = entry

@@ -220,19 +220,14 @@ def test_who_reads_a_container_that_is_sealed_with_age_sees_what_the_threat_mode
 
 
 def test_who_reads_a_container_that_is_sealed_with_a_passphrase_sees_no_more_either(one):
-    given = {"encryption": "aes-256-cfb", "compression": "gzip", "no_incremental": True}
-    folders = [one.folder_of(one.backup(**given)) for _again in range(2)]
-    payloads, salts = [], set()
-    for folder in folders:
-        manifest = check_manifest(folder, "aes-256-cfb", None, None)
-        check_objects(folder, manifest, ".gz", ".enc")
-        for entry in manifest["objects"]:
-            payloads.append(payloads_of_openssl((folder / entry["name"]).read_bytes()))
-            salts.add(payloads[-1][:8])
-        code = (folder / "manifest.json.sig").read_text()
-        assert re.fullmatch("hmac-sha256 pbkdf2-sha256 600000 [0-9a-f]{32} [0-9a-f]{64}\n", code)
-        salts.add(code.split()[3])
-    assert len(salts) == len(payloads) + len(folders)
+    """One backup, because each object is a fifth of a second of work."""
+    folder = one.folder_of(one.backup(encryption="aes-256-cfb", compression="none"))
+    manifest = check_manifest(folder, "aes-256-cfb", None, None)
+    check_objects(folder, manifest, "", ".enc")
+    payloads = [payloads_of_openssl((folder / entry["name"]).read_bytes()) for entry in manifest["objects"]]
+    assert len({payload[:8] for payload in payloads}) == len(payloads) == 6  # the salts
+    code = (folder / "manifest.json.sig").read_text()
+    assert re.fullmatch("hmac-sha256 pbkdf2-sha256 600000 [0-9a-f]{32} [0-9a-f]{64}\n", code)
     check_random(payloads)
     assert not (one.set_folder / ".keys").exists()
     check_names_and_bytes(one.container, SECRETS)
