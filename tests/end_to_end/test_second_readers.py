@@ -30,6 +30,7 @@ from ansible_collections.freezer.backup.tests.support.random_large_files import 
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import RandomTree, open_for_removal, remember
+from ansible_collections.freezer.backup.tests.support.version_2 import forge
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 READER = DOCS / "second_reader.py"
@@ -128,6 +129,33 @@ def test_the_second_reader_refuses_what_was_changed(golden, reader, tmp_path, mo
     monkeypatch.setattr(sys, "argv", ["second_reader", *words(copy, one, 0, tmp_path / "restored")])
     with pytest.raises(SystemExit, match=said):
         reader.main()
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "said"),
+    [
+        ("changes", "../changes", "a name that leads elsewhere"),
+        ("changes", "/tmp/changes", "a name that leads elsewhere"),
+        ("closed/inside", "link/inside", "is below what is no folder"),
+        ("closed/inside", "nowhere/inside", "is below what is no folder"),
+        ("changes", "other", "another member"),
+    ],
+)
+def test_the_second_reader_writes_nothing_elsewhere(reader, tmp_path, monkeypatch, name, other, said):
+    """Whoever can write to the storage makes every hash fit; nobody is named who would be believed."""
+    one = next(one for one in SETS if one.name == "gzip")
+    copy = Unpacked(tmp_path)
+
+    def change(forgery):
+        plain = forgery.side("catalogue")
+        assert f"\0{name}\0".encode() in plain
+        forgery.set_side("catalogue", plain.replace(f"\0{name}\0".encode(), f"\0{other}\0".encode()))
+
+    forge(copy.folder_of(one, 0), change)
+    monkeypatch.setattr(sys, "argv", ["second_reader", *words(copy, one, 0, tmp_path / "restored")])
+    with pytest.raises(SystemExit, match=said):
+        reader.main()
+    assert {path.name for path in tmp_path.iterdir()} - {"restored"} == {"container", "keys"}
 
 
 class Shell:
