@@ -177,7 +177,7 @@ def test_every_row_of_the_threat_model_names_tests_that_there_are() -> None:
     checkout = DOCUMENT.parents[1]
     text = DOCUMENT.with_name("archive-format.md").read_text().partition("### Who can do what")[2]
     rows = [line for line in text.splitlines() if line.startswith("| **")]
-    assert len(rows) == 11
+    assert len(rows) > 10
     for row in rows:
         named = re.findall(r'`(\S*test_\w+\.py)(?: -k (\w+|"[^"]+"))?`', row.split("|")[4])
         assert named, row
