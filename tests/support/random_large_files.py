@@ -37,7 +37,9 @@ class RandomLargeFiles:
     def _make(self, path: Path) -> None:
         size = self._random.choice([MEBIBYTE, MEBIBYTE + 5, 2 * MEBIBYTE - 1, 3 * MEBIBYTE, 3 * MEBIBYTE + 100])
         if not path.is_dir() and (path.is_file() or not os.path.lexists(path)):
-            path.write_bytes(b"".join(self._random.choice([self._block(), bytes(MEBIBYTE)]) for _ in range(4))[:size])
+            path.write_bytes(
+                b"".join(self._random.choice([self._block(), bytes(MEBIBYTE)]) for _number in range(4))[:size]
+            )
 
     def _write(self, path: Path) -> None:
         with path.open("r+b") as file:
