@@ -30,6 +30,8 @@ _FOLDER = b"D"
 _CHANGED = b"Y"
 #: Letters in the list of a folder that make tar move a folder, or create a temporary one.
 _MOVES = (b"R", b"T", b"X")
+#: Behind the name of a folder in a snapshot file: a NUL, or nothing if it holds nothing.
+_ENDS = (b"", b"\0")
 #: The lists of larger folders are not compared as a whole first: that takes memory for a few of them.
 _SMALL_BYTES = 1 << 20
 _WINDOW_BYTES = 1 << 16
@@ -61,27 +63,35 @@ class ParentNames:
             begin = folder.index(b"\0", begin) + 1
         end = folder.find(b"\0", begin)
         part, number = _part(folder[begin:] if end < 0 else folder[begin:end])
-        found = self._parts.setdefault(part, (array("Q"), array("Q"), array("Q")))
-        written = self._file.write(memoryview(folder)[begin:])
-        for column, value in zip(found, (number, self._end, self._end + written)):
-            column.append(value)
-        self._end += written
+        found = self._parts.get(part)
+        if found is None:
+            found = self._parts[part] = array("Q"), array("Q"), array("Q")
+        numbers, begins, ends = found
+        numbers.append(number)
+        begins.append(self._end)
+        self._end += self._file.write(memoryview(folder)[begin:])
+        ends.append(self._end)
 
     def done(self) -> None:
         """Nothing more comes, and the names are read."""
         self._file.flush()
 
-    def place(self, folder: bytes) -> tuple[int, int] | None:
-        """Where the names of a folder (``./...``) begin and end, for `read`; None if the parent did not have it."""
+    def place(self, folder: bytes) -> tuple[int, int, bytes] | None:
+        """Where the names of a folder (``./...``) begin and end, for `read`, and the first of them, all if they are few.
+
+        None if the parent did not have it.
+        """
         part, number = _part(folder)
-        if part not in self._parts:
+        found = self._parts.get(part)
+        if found is None:
             return None
-        numbers, begins, ends = self._parts[part]
+        numbers, begins, ends = found
         for index in _places(numbers, number):
             begin, end = begins[index], ends[index]
             behind = begin + len(folder) + 1
-            if self.read(begin, min(end, behind)) in (folder, folder + b"\0"):
-                return min(end, behind), end
+            read = self.read(begin, min(end, behind + _SMALL_BYTES))
+            if read.startswith(folder) and read[len(folder) : len(folder) + 1] in _ENDS:
+                return min(end, behind), end, read[len(folder) + 1 :]
         return None
 
     def read(self, begin: int, end: int) -> bytes:
@@ -91,7 +101,10 @@ class ParentNames:
     def of(self, folder: bytes) -> bytes:
         """The names of a folder (``./...``), as `read` gives them; empty if the parent did not have it."""
         place = self.place(folder)
-        return b"" if place is None else self.read(*place)
+        if place is None:
+            return b""
+        begin, end, first = place
+        return first if len(first) == end - begin else self.read(begin, end)
 
 
 def _windows(listed: bytes) -> Iterator[bytes]:
@@ -109,6 +122,11 @@ def _split(windows: Iterable[bytes]) -> Iterator[bytes]:
         yield rest
 
 
+def _as_read(names: bytes) -> bytes:
+    """The same list as if tar had read all files in it."""
+    return (b"\0" + names).replace(b"\0N", b"\0Y")
+
+
 def _is_another_kind(before: bytes, now: bytes) -> bool:
     """Whether one entry is a folder and the other is not; of what tar could not look at, it says that it did not change."""
     return (before[:1] == _FOLDER) != (now[:1] == _FOLDER) and now[:1] in (_FOLDER, _CHANGED)
@@ -120,10 +138,12 @@ def _part(name: bytes) -> tuple[int, int]:
 
 
 def _places(numbers: array[int], number: int) -> Iterator[int]:
-    if numbers.count(number) == 1:  # as almost always
-        yield numbers.index(number)
+    try:
+        first = numbers.index(number)
+    except ValueError:
         return
-    yield from (place for place, one in enumerate(numbers) if one == number)
+    yield first  # almost always the only one
+    yield from (place for place, one in enumerate(numbers) if one == number and place != first)
 
 
 class Gone:
@@ -154,7 +174,7 @@ class Gone:
         folder = found.name[:-1] if found.name[-1:] == b"/" else found.name
         if now != b"\0" and now[-2:] != b"\0\0":
             raise self._odd(folder)
-        if now[:1] in _MOVES or any(b"\0" + move in now for move in _MOVES):
+        if now[:1] in _MOVES or b"\0R" in now or b"\0T" in now or b"\0X" in now:
             path = folder.decode("utf-8", "surrogateescape")
             raise UnsafeArchive(f"{self._where} is refused: {told(folder)} in it asks for a folder to be moved.", path)
         place = self._parent.place(folder)
@@ -162,12 +182,10 @@ class Gone:
             if folder in self._unread or (self.unknown and folder[2:].rpartition(b"/")[0] in self.unknown):
                 self.unknown[folder[2:]] = frozenset(entry[1:] for entry in self._entries(_windows(now), folder))
             return
-        begin, end = place
-        if end - begin <= _SMALL_BYTES and end - begin == max(0, len(now) - 2):
-            before = b"\0" + self._parent.read(begin, end)
-            if before.replace(b"\0N", b"\0Y") == (b"\0" + now[:-2]).replace(b"\0N", b"\0Y"):
-                return
-        self._compare(folder, place, now)
+        begin, end, first = place
+        if end - begin == len(first) == max(0, len(now) - 2) and _as_read(first) == _as_read(now[:-2]):
+            return
+        self._compare(folder, begin, end, now)
 
     def complete(self, state: Iterable[Member]) -> None:
         """Report what is gone of the folders that the parent could not read; `state` is all of the parent's final state."""
@@ -177,11 +195,10 @@ class Gone:
             if names is not None and last not in names and member.name:
                 self._report(member.name, member.kind == FOLDER)
 
-    def _compare(self, folder: bytes, place: tuple[int, int], now: bytes) -> None:
+    def _compare(self, folder: bytes, begin: int, end: int, now: bytes) -> None:
         prefix = b"" if folder == b"." else folder[2:] + b"/"
         entries = self._entries(_windows(now), folder)
         present = next(entries, None)
-        begin, end = place
         before = (
             self._parent.read(start, min(end, start + _WINDOW_BYTES)) for start in range(begin, end, _WINDOW_BYTES)
         )

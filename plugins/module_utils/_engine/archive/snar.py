@@ -89,13 +89,13 @@ def settle(
     for name in unread:
         folder, _slash, last = name.rpartition(b"/")
         again.setdefault(folder, set()).add(last)
-    device = os.stat(top).st_dev
+    device, folder_name = os.stat(top).st_dev, os.fsencode(top)
     try:
         version, began, folders = _read(snar)
         settled.write(version + b"%d\0%d\0" % divmod(began - CLOCK_TICK_NANOSECONDS, _NANOSECONDS))
         for folder in folders:
             met(folder)
-            _copy_if_in_place(folder, settled, top, again, device)
+            _copy_if_in_place(folder, settled, folder_name, again, device)
     except (ValueError, IndexError):
         raise CannotContinue("the snapshot file of the last level has an unknown format") from None
     if began > time.time_ns():
@@ -156,7 +156,9 @@ def _parts(snar: _Readable) -> Iterator[bytes]:
         yield bytes(rest)
 
 
-def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[bytes, set[bytes]], device: int) -> None:
+def _copy_if_in_place(
+    folder: bytes, settled: BinaryIO, top: bytes, again: dict[bytes, set[bytes]], device: int
+) -> None:
     """Copy a folder unless it has changed; `device` is the device number of the top."""
     end = -1
     for _field in range(6):
@@ -167,12 +169,13 @@ def _copy_if_in_place(folder: bytes, settled: BinaryIO, top: str, again: dict[by
     fields = (folder if end < 0 else folder[:end]).split(b"\0")
     if len(fields) < 6:
         raise ValueError
-    inode, name = fields[4:6]
-    parent, _slash, last = name.rpartition(b"/")
-    if last in again.get(parent, ()):
-        return
+    inode, name = fields[4], fields[5]
+    if again:
+        parent, _slash, last = name.rpartition(b"/")
+        if last in again.get(parent, ()):
+            return
     try:
-        found = os.lstat(os.path.join(os.fsencode(top), name))
+        found = os.lstat(b"%b/%b" % (top, name))
     except OSError:
         return
     if not stat.S_ISDIR(found.st_mode) or found.st_ino != _number(inode):
