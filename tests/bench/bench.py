@@ -82,6 +82,7 @@ def contests(work: Path, cache: Path, scale: float) -> list[Contest]:
         mixed.level_1_unchanged(),
         mixed.level_1_changed(),
         tiny.tiny_unchanged(),
+        tiny.listed(),
     ]
     if ansible_call.MODULE.exists():
         found.append(ansible_call.unchanged_backup(work / "ansible"))

@@ -61,6 +61,11 @@ class Outcome:
         return [p.run.wall_seconds / o.run.wall_seconds for o, p in zip(self.ours, self.peer, strict=True)]
 
     @property
+    def cpu_ratios(self) -> list[float]:
+        """The processor time of ours by that of the peer, pair by pair; below 1 ours took less."""
+        return [o.run.cpu_seconds / p.run.cpu_seconds for o, p in zip(self.ours, self.peer, strict=True)]
+
+    @property
     def ratio(self) -> float:
         """The median of the pairs' ratios."""
         return statistics.median(self.ratios)

@@ -96,6 +96,8 @@ def as_document(facts: dict[str, Any], scale: float, outcomes: Sequence[Outcome]
                 "pairs": len(outcome.ours),
                 "ratio": round(outcome.ratio, 3),
                 "ratios": [round(ratio, 3) for ratio in outcome.ratios],
+                "cpu_ratio": round(statistics.median(outcome.cpu_ratios), 3),
+                "cpu_ratios": [round(ratio, 3) for ratio in outcome.cpu_ratios],
                 "medians": {"ours": _medians(outcome.ours), "peer": _medians(outcome.peer)},
                 "runs": {"ours": [_run(one) for one in outcome.ours], "peer": [_run(one) for one in outcome.peer]},
             }
@@ -117,10 +119,11 @@ def table(document: dict[str, Any]) -> str:
         "{cores} cores ({processor}), Linux {kernel}, {file_system}; load before {load_average:.2f}".format(**machine),
         "{tar}; {zstd}; Python {python}; commit {commit}; {date}".format(**machine),
         f"scale {document['scale']:g}; medians. speed: how many times as fast as the peer by the clock, median of the",
-        "pairs and their range. memory: the peaks of all processes of a run added up. stored: all that was written.",
+        "pairs and their range. CPU: processor time of ours by that of the peer, median of the pairs. memory: the peaks",
+        "of all processes of a run added up. stored: all that was written.",
         "",
-        f"{'':<41}{'':>14}{'seconds':>16}{'CPU seconds':>16}{'memory MiB':>14}{'stored MiB':>16}",
-        f"{'':<34}{'speed':>7}{'range':>14}"
+        f"{'':<47}{'':>14}{'seconds':>16}{'CPU seconds':>16}{'memory MiB':>14}{'stored MiB':>16}",
+        f"{'':<34}{'speed':>7}{'range':>14}{'CPU':>6}"
         + 2 * f"{'ours':>9}{'peer':>7}"
         + f"{'ours':>8}{'peer':>6}{'ours':>9}{'peer':>7}",
     ]
@@ -128,7 +131,7 @@ def table(document: dict[str, Any]) -> str:
         ours, peer = one["medians"]["ours"], one["medians"]["peer"]
         spread = f"{min(one['ratios']):.2f}-{max(one['ratios']):.2f}"
         lines.append(
-            f"{one['title']:<34}{one['ratio']:>7.2f}{spread:>14}"
+            f"{one['title']:<34}{one['ratio']:>7.2f}{spread:>14}{one['cpu_ratio']:>6.2f}"
             f"{ours['wall_seconds']:>9.2f}{peer['wall_seconds']:>7.2f}"
             f"{ours['cpu_seconds']:>9.2f}{peer['cpu_seconds']:>7.2f}"
             f"{_mebibytes(ours['memory_bytes']):>8}{_mebibytes(peer['memory_bytes']):>6}"

@@ -11,11 +11,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import dataset
 from contest import Contest, Side
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.tree_comparison import differences
+from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.identities import X25519Identity
 
 ENGINE_CALL = Path(__file__).resolve().parent / "ours.py"
 
@@ -51,14 +53,16 @@ class TreeContests:
         self._ours, self._ours_restored = work / "ours", work / "ours-restored"
         self._peer, self._peer_restored = work / "peer", work / "peer-restored"
         self._archive, self._snar = self._peer / "level0.tar.zst", self._peer / "level0.snar"
+        self._identity = X25519Identity.generate()
+        self._identity_file = work / "identity"
 
     def level_0(self) -> Contest:
-        """A full backup."""
+        """A full backup, sealed for a key pair, and signed."""
         return Contest(
             name="level_0",
             title="backup, level 0",
             peer_title="tar | zstd -3 -T2",
-            goal="ratio 0.8, memory 96 MiB",
+            goal="speed 0.95, CPU 0.95, memory 96 MiB",
             ours=Side(self._backup(), lambda: _fresh(self._ours), lambda: self._stored(0)),
             peer=Side(_shell(self._pipe()), stored=lambda: self._archive.stat().st_size),
             before=self._need_tree,
@@ -70,8 +74,9 @@ class TreeContests:
             name="restore",
             title="restore, level 0",
             peer_title="zstd -dc | tar -x",
+            goal="speed 1.0, memory 128 MiB",
             ours=Side(
-                self._engine("restore", restore_abs_path=str(self._ours_restored)),
+                self._reading("restore", restore_abs_path=str(self._ours_restored)),
                 lambda: shutil.rmtree(self._ours_restored, ignore_errors=True),
             ),
             peer=Side(
@@ -88,31 +93,50 @@ class TreeContests:
             name="verify",
             title="verify, level 0",
             peer_title="zstd -dc | tar -t",
-            ours=Side(self._engine("verify", check="stream")),
+            goal="speed 0.9",
+            ours=Side(self._reading("verify", check="stream")),
+            peer=Side(_shell(f"zstd -q -dc {self._archive} | tar -tf - > /dev/null")),
+            before=self._need_level_0,
+        )
+
+    def listed(self) -> Contest:
+        """The names of all that is in a level 0."""
+        return Contest(
+            name="list",
+            title="list, level 0, tiny files",
+            peer_title="zstd -dc | tar -t",
+            goal="memory 128 MiB",
+            ours=Side(self._reading("list")),
             peer=Side(_shell(f"zstd -q -dc {self._archive} | tar -tf - > /dev/null")),
             before=self._need_level_0,
         )
 
     def level_1_unchanged(self) -> Contest:
         """An increment of nothing: what is left are the fixed costs and the look at every file."""
-        return self._level_1("level_1_unchanged", "backup, level 1, unchanged", self._need_level_0)
+        goal = "0.35 CPU seconds beyond the peer"
+        return self._level_1(
+            "level_1_unchanged", "backup, level 1, unchanged", self._need_level_0, goal, compressed=False
+        )
 
     def level_1_changed(self) -> Contest:
         """An increment after 1 % of the files changed, and a part of a big one."""
-        return self._level_1("level_1_changed", "backup, level 1, 1 % changed", self._change)
+        return self._level_1("level_1_changed", "backup, level 1, 1 % changed", self._change, "", compressed=True)
 
     def tiny_unchanged(self) -> Contest:
         """An increment of nothing over very many files, against tar's look at them alone."""
-        return self._level_1("tiny_unchanged", "backup, level 1, tiny files", self._need_level_0, compressed=False)
+        goal = "speed 0.71"
+        return self._level_1(
+            "tiny_unchanged", "backup, level 1, tiny files", self._need_level_0, goal, compressed=False
+        )
 
-    def _level_1(self, name: str, title: str, before: Callable[[], None], compressed: bool = True) -> Contest:
+    def _level_1(self, name: str, title: str, before: Callable[[], None], goal: str, compressed: bool) -> Contest:
         archive, snar = self._peer / "level1.tar", self._peer / "level1.snar"
         written = f"-cf - . | zstd -q -3 -T2 > {archive}" if compressed else f"-cf {archive} ."
         return Contest(
             name=name,
             title=title,
             peer_title="tar -g | zstd -3 -T2" if compressed else "tar -g alone",
-            goal="" if compressed else "ratio 0.67",
+            goal=goal,
             ours=Side(self._backup(), self._forget_level_1, lambda: self._stored(1)),
             peer=Side(
                 _shell(f"cp {self._snar} {snar}; tar -C {self.tree} -g {snar} {written}"),
@@ -121,7 +145,7 @@ class TreeContests:
             before=before,
         )
 
-    def _engine(self, verb: str, **action: str) -> list[str]:
+    def _engine(self, verb: str, **action: Any) -> list[str]:
         place = {"storage": "local", "container": str(self._ours), "hostname": "bench", "backup_name": "tree"}
         return [sys.executable, str(ENGINE_CALL), verb, json.dumps({**place, **action})]
 
@@ -129,7 +153,11 @@ class TreeContests:
         # Level 0 where there is none, then level 1 again and again, always on that level 0. Each level 0 is the first one of a
         # container that was emptied, which a host takes without `init` once only.
         options = {"always_level": "1", "compression": "zstd", "init": "true"}
-        return self._engine("backup", path_to_backup=str(self.tree), **options)
+        sealed = {"encryption_recipients": [str(self._identity.recipient)]}
+        return self._engine("backup", path_to_backup=str(self.tree), **options, **sealed)
+
+    def _reading(self, verb: str, **action: Any) -> list[str]:
+        return self._engine(verb, identity_file=str(self._identity_file), **action)
 
     def _pipe(self) -> str:
         return f"tar -C {self.tree} -cf - . | zstd -q -3 -T2 > {self._archive}"
@@ -152,6 +180,8 @@ class TreeContests:
             _fresh(self._work)
             subprocess.run(["cp", "-a", "--", self._source(), self.tree], check=True)
             self._peer.mkdir()
+            self._identity_file.write_text(f"{self._identity.reveal()}\n")
+            self._identity_file.chmod(0o600)
 
     def _need_level_0(self) -> None:
         self._need_tree()
