@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..openstack.connection import Cloud, connect_cloud
-from ..openstack.identity.openrc import read_openrc
 from .base import Storage
 from .errors import StorageError
 from .local import LocalStorage
-from .swift import SwiftStorage
+
+if TYPE_CHECKING:
+    from ..openstack.connection import Cloud
 
 KINDS = ("local", "swift")
 
@@ -27,12 +27,17 @@ def storage_for(kind: str, container: str, access: Mapping[str, Any] | None = No
     if kind == "local":
         return LocalStorage(container, makes_container=False)
     if kind == "swift":
+        from .swift import SwiftStorage  # what a cloud needs takes a tenth of a second to import
+
         return SwiftStorage(container, lambda: cloud_for(access or {}))
     raise StorageError(f"There is no storage of the kind {kind!r}; use 'local' or 'swift'.")
 
 
 def cloud_for(access: Mapping[str, Any]) -> Cloud:
     """The cloud that `access` names, as for storage_for. Raises RestError."""
+    from ..openstack.connection import connect_cloud
+    from ..openstack.identity.openrc import read_openrc
+
     how: dict[str, Any] = {"proxy": access.get("proxy"), "timeout_seconds": access.get("timeout")}
     if access.get("insecure"):
         how["validate_certs"] = False

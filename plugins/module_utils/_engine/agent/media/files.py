@@ -14,7 +14,7 @@ from ...archive.open_backup import with_details
 from ...archive.sealed import Sealing
 from ...archive.selection import Selection
 from ...archive.written import Placed
-from ...consistency.source import Consistent
+from ...consistency.live import Live
 from ...progress import Progress
 from ...repository.backup_set import BackupSet, StoredBackup, contents
 from ...repository.errors import ArchiveError, DamagedArchive, DamagedBackup, UnbelievedBackup
@@ -36,7 +36,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
     """The medium ``fs``."""
 
     def __init__(self, options: Options) -> None:
-        super().__init__(options, storage_for, Consistent())
+        super().__init__(options, storage_for, _reading(options))
         self._keys = ReadingKeys(options, self._held, self.containers)
         self._authors: dict[BackupSet, Author] = {}
         #: What this host remembers otherwise of the backups that were found, as sentences.
@@ -239,6 +239,17 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         """Whether the name of a set's folder matches the host and the name of the action."""
         host, name = self.options.hostname, self.options.backup_name
         return (host is None or folder.startswith(f"{host}_")) and (name is None or folder.endswith(f"_{name}"))
+
+
+def _reading(options: Options) -> Live:
+    """What reads the source of an action: the live one, or at one point in time."""
+    if options.mode == "fs" and not options.wants_snapshot:
+        return Live()
+    from ...consistency.source import (
+        Consistent,
+    )  # LVM and all databases, which take a third of a short backup to import
+
+    return Consistent()
 
 
 def _placed(done: Placed) -> dict[str, Any]:
