@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Callable, cast
 
 from ..repository.compressions import COMPATIBLE, COMPRESSIONS, LEVELS
 from ..repository.errors import ArchiveError
+from ..storage.base import Buffer
 from ..system.errors import HostError
 from ..system.filters import FilterReader, filtered
 from .decompressors import GZIP_WRAPPER, Undecodable, UnpackedReader, Unpacking, module_for
@@ -55,9 +56,9 @@ class Codec:
         """One chunk as a complete frame, which can be joined to others. Thread-safe."""
         return chunk
 
-    def plain(self, frame: bytes, size: int) -> bytes:
+    def plain(self, frame: Buffer, size: int) -> bytes:
         """The `size` bytes in a frame, and never more than one beyond that. Raises one of `decode_errors`. Thread-safe."""
-        return frame[: size + 1]
+        return bytes(frame[: size + 1])
 
     def reader(self, stored: BinaryIO) -> BinaryIO:
         """The plain stream in a stored one."""
@@ -77,8 +78,8 @@ class _OfPython(Codec):
     def frame(self, chunk: bytes) -> bytes:
         return self._frame(chunk)
 
-    def plain(self, frame: bytes, size: int) -> bytes:
-        return self._unpacking.whole(frame, size)
+    def plain(self, frame: Buffer, size: int) -> bytes:
+        return self._unpacking.whole(bytes(frame), size)
 
     def reader(self, stored: BinaryIO) -> BinaryIO:
         return cast(BinaryIO, io.BufferedReader(UnpackedReader(self._unpacking, stored), _READ_BYTES))
@@ -133,7 +134,7 @@ class Zstd(Codec):
         )
         return zstandard.ZstdCompressor(compression_params=parameters)
 
-    def plain(self, frame: bytes, size: int) -> bytes:
+    def plain(self, frame: Buffer, size: int) -> bytes:
         # Without a limit of its own the library would believe the size that the frame says.
         if zstandard.frame_content_size(frame) != size:
             raise zstandard.ZstdError("a frame of another size")
@@ -160,8 +161,8 @@ class ZstdProgram(Codec):
         argv = ["zstd", f"-{self.level}", "--quiet", "--stdout", f"--stream-size={len(chunk)}"]
         return filtered(argv, chunk, 2 * len(chunk) + _MARGIN_BYTES)
 
-    def plain(self, frame: bytes, size: int) -> bytes:
-        return filtered(_DECOMPRESS, frame, size + 1)
+    def plain(self, frame: Buffer, size: int) -> bytes:
+        return filtered(_DECOMPRESS, bytes(frame), size + 1)
 
     def reader(self, stored: BinaryIO) -> BinaryIO:
         return cast(BinaryIO, io.BufferedReader(FilterReader(_DECOMPRESS, stored), _READ_BYTES))

@@ -128,7 +128,7 @@ class OpenBackup:
         opened = self._open(stem)
         if opened.size > most_bytes:
             raise DamagedArchive(f"{stem} of {self.folder} is larger than it can be ({most_bytes} bytes).")
-        return opened.read(0, opened.size)
+        return bytes(opened.read(0, opened.size))
 
     def _open(self, stem: str) -> Opened:
         name = self.manifest.side(stem)

@@ -29,7 +29,7 @@ class Opened(ABC):
     size: int
 
     @abstractmethod
-    def read(self, begin: int, end: int) -> bytes:
+    def read(self, begin: int, end: int) -> Buffer:
         """The plain bytes from `begin` up to `end`. Raises DamagedArchive or StorageError."""
 
 

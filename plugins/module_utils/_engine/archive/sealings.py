@@ -83,9 +83,9 @@ class _AgeObject(Opened):
             self._payload = age.Payload(start, stored.size, identities, stored.where())
         self.size = self._payload.plain_bytes
 
-    def read(self, begin: int, end: int) -> bytes:
+    def read(self, begin: int, end: int) -> Buffer:
         with _damage():
-            return bytes(self._payload.read(self._stored.read, begin, end))
+            return self._payload.read(self._stored.read, begin, end)
 
 
 class WithPassphrase(Sealing):
@@ -124,6 +124,6 @@ class _CfbObject(Opened):
             self._payload = openssl.CfbPayload(head, passphrase, what=stored.where())
         self.size = stored.size - openssl.HEAD_BYTES
 
-    def read(self, begin: int, end: int) -> bytes:
+    def read(self, begin: int, end: int) -> Buffer:
         with _damage():
-            return bytes(self._payload.read(self._stored.read, begin, end))
+            return self._payload.read(self._stored.read, begin, end)

@@ -88,7 +88,7 @@ class Stream:
         if parts:
             yield frame, parts
 
-    def _fetched(self, needed: Iterator[tuple[int, list[slice]]]) -> Iterator[tuple[int, list[slice], bytes]]:
+    def _fetched(self, needed: Iterator[tuple[int, list[slice]]]) -> Iterator[tuple[int, list[slice], memoryview]]:
         """The same with the compressed frames. Those that lie beside each other are fetched together."""
         group: list[tuple[int, list[slice]]] = []
         segment = begin = end = 0
@@ -104,11 +104,11 @@ class Stream:
 
     def _fetch(
         self, group: list[tuple[int, list[slice]]], segment: int, begin: int, end: int
-    ) -> Iterator[tuple[int, list[slice], bytes]]:
+    ) -> Iterator[tuple[int, list[slice], memoryview]]:
         piece = memoryview(self._segment(segment).read(begin, end)) if group else memoryview(b"")
         for frame, parts in group:
             _segment, from_, to = self._table.place(frame)
-            yield frame, parts, bytes(piece[from_ - begin : to - begin])
+            yield frame, parts, piece[from_ - begin : to - begin]
 
     def _segment(self, number: int) -> Opened:
         if self._opened is None or self._opened[0] != number:
@@ -121,7 +121,7 @@ class Stream:
             self._opened = (number, opened)
         return self._opened[1]
 
-    def _plain(self, frame: int, packed: bytes) -> bytes:
+    def _plain(self, frame: int, packed: memoryview) -> bytes:
         size = self._table.plain_bytes(frame)
         try:
             block = self._codec.plain(packed, size)

@@ -146,8 +146,12 @@ class VerifiedObject:
             parts.append(block)
             cut = (beyond - 1 - first) * LEAF_BYTES
             self._last = (beyond - 1, block[cut:])
-        skip = begin % LEAF_BYTES
-        return b"".join(parts)[skip : skip + end - begin]
+        skip, size = begin % LEAF_BYTES, end - begin
+        if len(parts) == 1:
+            return parts[0][skip : skip + size]
+        # Copied once: this is most of what is read of a backup.
+        before = memoryview(parts[0])[skip:]
+        return b"".join([before, memoryview(parts[1])[: size - len(before)]])
 
     def _check(self, first: int, beyond: int, block: bytes) -> None:
         leaves = self._leaves
