@@ -36,6 +36,18 @@ class StorageContract:
             stream.seek(0)
             assert stream.read() == b"0123456789"
 
+    def test_any_part_of_an_object_is_read_by_itself(self, storage, same_place):
+        content = random.Random(2).randbytes(100_000)
+        storage.put("set/1_0/x", content)
+        storage.put("set/1_0/empty", b"")
+        with same_place.ranges("set/1_0/x") as ranges:
+            for begin, size in ((99_990, 100), (0, 1), (5, 70_000), (70_005, 5), (100_000, 1), (3, 0), (0, 200_000)):
+                assert ranges.read(begin, size) == content[begin : begin + size]
+        with same_place.ranges("set/1_0/empty") as ranges:
+            assert ranges.read(0, 1) == b""
+        with pytest.raises(ObjectMissing), same_place.ranges("set/1_0/none") as ranges:
+            ranges.read(0, 1)
+
     def test_an_empty_object_is_an_object(self, storage):
         storage.put("set/1_0/empty", b"")
         with storage.open("set/1_0/empty") as stream:

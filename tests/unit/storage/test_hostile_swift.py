@@ -80,3 +80,15 @@ def test_a_hostile_answer_without_an_end_is_given_up(monkeypatch, head, block):
     with FaultyServer([endless(head, block)]) as server:
         with pytest.raises(StorageError, match="answers with more than 4 MiB at once"):
             storage_at(server).read("a/manifest.json", 1000)
+
+
+def test_of_an_object_no_more_is_asked_for_than_is_read():
+    told = {"Content-Range": "bytes 4-5/10", "ETag": "x"}
+    with FaultyServer([answer(206, body=b"45", headers=told), answer(200, body=b"0123456789")]) as server:
+        with storage_at(server).ranges("a/x") as ranges:
+            assert ranges.read(4, 2) == b"45"
+            # What knows no ranges gives all of it.
+            assert ranges.read(7, 2) == b"78"
+        first, second = server.requests
+    assert first.headers["range"] == "bytes=4-5"
+    assert (second.headers["range"], second.headers["if-match"]) == ("bytes=7-8", "x")

@@ -17,8 +17,9 @@ LEAVES_NAME = "leaves"
 #: The most bytes of one request that makes leaves anew.
 _STEP_BYTES = 8 << 20
 #: The objects of one backup that are open at a time: a process may have a thousand files open, and a backup has more segments.
-#: One of them is the leaves, which are needed whenever another object is begun.
-_MOST_OPEN = 3
+_MOST_OPEN = 2
+#: So many bytes of the leaves are read once, for all objects: those of 2 GiB.
+_FIRST_LEAVES_BYTES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class BackupObjects:
             self._first_leaf[one.name] = first
             first += leaf_count(one.bytes)
         self._no_leaves = False
+        self._first_leaves: bytes | None = None
         #: By name, the one that was used last at the end.
         self._open: dict[str, RangeReader] = {}
 
@@ -62,16 +64,17 @@ class BackupObjects:
         """One of the objects. Raises KeyError for a name that the manifest does not have."""
         return VerifiedObject(self, self._objects[name])
 
-    def ranges(self, name: str) -> RangeReader:
-        """An object, for parts of it, until others are asked for. Raises DamagedArchive if it is missing, or StorageError."""
-        found = self._open.pop(name, None)
-        if found is None:
-            try:
-                found = self._storage.ranges(f"{self._folder}/{name}")
-            except ObjectMissing:
-                raise DamagedArchive(f"{self.describe(name)} is missing.") from None
-            except OddObject as problem:
-                raise DamagedArchive(str(problem)) from problem
+    def read(self, name: str, begin: int, size: int) -> bytes:
+        """So many bytes of an object as it is stored, fewer where it ends. Raises DamagedArchive if it is missing, or StorageError."""
+        try:
+            return self._ranges(name).read(begin, size)
+        except ObjectMissing:
+            raise DamagedArchive(f"{self.describe(name)} is missing.") from None
+        except OddObject as problem:
+            raise DamagedArchive(str(problem)) from problem
+
+    def _ranges(self, name: str) -> RangeReader:
+        found = self._open.pop(name, None) or self._storage.ranges(f"{self._folder}/{name}")
         self._open[name] = found
         while len(self._open) > _MOST_OPEN:
             self._open.pop(next(iter(self._open))).close()
@@ -86,9 +89,9 @@ class BackupObjects:
         found = self._stored_leaves(DIGEST_BYTES * self._first_leaf[one.name], size)
         if len(found) == size and tree_of(found) == one.tree:
             return found
-        whole, ranges = TreeHash(), self.ranges(one.name)
+        whole = TreeHash()
         for begin in range(0, one.bytes, _STEP_BYTES):
-            whole.update(ranges.read(begin, min(_STEP_BYTES, one.bytes - begin)))
+            whole.update(self.read(one.name, begin, min(_STEP_BYTES, one.bytes - begin)))
         if whole.hexdigest() != one.tree:
             raise DamagedArchive(f"{self.describe(one.name)} is not what was written (its tree hash differs).")
         return whole.leaves()
@@ -97,7 +100,11 @@ class BackupObjects:
         if self._no_leaves:
             return b""
         try:
-            return self.ranges(LEAVES_NAME).read(begin, size)
+            if begin + size > _FIRST_LEAVES_BYTES:
+                return self.read(LEAVES_NAME, begin, size)
+            if self._first_leaves is None:
+                self._first_leaves = self.read(LEAVES_NAME, 0, _FIRST_LEAVES_BYTES)
+            return self._first_leaves[begin : begin + size]
         except (DamagedArchive, StorageError):
             self._no_leaves = True  # a storage that is away says so when the object itself is read
             return b""
@@ -128,7 +135,6 @@ class VerifiedObject:
         if begin == end and self.size:
             return b""
         if self._leaves is None and self.size > LEAF_BYTES:
-            self._objects.ranges(self.entry.name)  # that it is missing says more than what its leaves are
             self._leaves = self._objects.leaves_of(self.entry)
         first, beyond = begin // LEAF_BYTES, leaf_count(end)
         parts = []
@@ -139,7 +145,7 @@ class VerifiedObject:
             wanted = min(beyond * LEAF_BYTES, self.size) - first * LEAF_BYTES
             # At the end one byte more, which is not there.
             at_end = beyond * LEAF_BYTES >= self.size
-            block = self._objects.ranges(self.entry.name).read(first * LEAF_BYTES, wanted + at_end)
+            block = self._objects.read(self.entry.name, first * LEAF_BYTES, wanted + at_end)
             if len(block) > wanted:
                 raise DamagedArchive(f"{self.where()} has more than the {self.size} bytes that were written.")
             self._check(first, beyond, block)

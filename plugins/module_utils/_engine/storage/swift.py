@@ -20,14 +20,16 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, BinaryIO, Callable, cast
 from urllib.parse import quote
 
 from ..http.repeating import Answer
 from ..openstack.connection import Cloud
 from ..system.undo import on_failure
-from .base import Buffer, ObjectWriter, Storage, too_large
+from .base import Buffer, ObjectWriter, RangeReader, Storage, too_large
 from .errors import ObjectMissing, SetBusy, StorageError
+from .swift_ranges import SwiftRanges
 from .swift_requests import Refused, SwiftRequests, path_of
 from .writer import described, writer_line
 
@@ -195,6 +197,11 @@ class SwiftStorage(Storage):
                 raise StorageError(
                     f"Reading {name} of {self.describe()} failed: {problem.strerror or problem}."
                 ) from problem
+
+    def ranges(self, name: str) -> RangeReader:
+        """A committed object, for parts of it. Nothing is asked before it is read, and nothing but what is read."""
+        _check(name, self)
+        return SwiftRanges(partial(self._read, name))
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """A committed object, however large, block by block. Raises ObjectMissing or StorageError."""
@@ -370,9 +377,9 @@ class SwiftStorage(Storage):
         if entries:
             self._swift.put_large(f"{folder}/{STREAM_NAME}", entries)
 
-    def _read(self, name: str, start: int, only_if: str | None) -> tuple[Answer, int] | None:
-        """A block from `start` on and the size of the whole; None for an object without bytes."""
-        headers = {"Range": f"bytes={start}-{start + _READ_BYTES - 1}"}
+    def _read(self, name: str, start: int, only_if: str | None, size: int = _READ_BYTES) -> tuple[Answer, int] | None:
+        """A block of so many bytes from `start` on, and the size of the whole; None for an object without bytes there."""
+        headers = {"Range": f"bytes={start}-{start + size - 1}"}
         if only_if:
             headers["If-Match"] = only_if
         try:
