@@ -159,7 +159,7 @@ def test_an_export_has_the_secret_half_as_it_is_stored_and_in_no_other_way(one):
     result = do(one, "export", encrypt_pass_file=None)
     (pair,) = result["keys"]
     stored = unarmored(pair["forms"]["passphrase.age"].encode())
-    secret = age.opened(stored, [ScryptIdentity(Passphrase(PASSPHRASE.encode()))]).decode().strip()
+    secret = age.opened(stored, [ScryptIdentity(Passphrase(PASSPHRASE.encode()))]).decode().splitlines()[-1]
     assert secret.startswith("AGE-SECRET-KEY-1")
     text = json.dumps(result)
     assert secret not in text

@@ -153,7 +153,9 @@ def test_the_host_keeps_the_public_half_and_the_container_the_secret_one_encrypt
     sealed.backup()
     (pair,) = pairs(sealed)
     opened = age.opened((pair / "passphrase.age").read_bytes(), [ScryptIdentity(Passphrase(PASSPHRASE.encode()))])
-    secret = X25519Identity(opened.decode().strip())
+    *comments, half = opened.decode().splitlines()
+    assert [line.partition("host ")[0] for line in comments] == ["# signer: "]
+    secret = X25519Identity(half)
     assert (pair / "public").read_text() == f"{secret.recipient}\n"
     assert any(str(secret.recipient).encode() in content for content in state.content().values())
     stored = [path.read_bytes() for path in sealed.container.rglob("*") if path.is_file()]

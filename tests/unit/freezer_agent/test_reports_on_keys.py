@@ -46,6 +46,12 @@ def test_a_summary_says_how_a_backup_is_encrypted_and_who_signed_it(run, tmp_pat
     assert "  signed by   SHA256:" in said
     status, said = run("--action", "restore", "--restore-abs-path", str(tmp_path / "restored"))
     assert (status, "  signed by   SHA256:" in said) == (0, True)
+    # The key pair names its signer; without encryption nothing does.
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(tmp_path / "another state"))
+    _status, said = run("--action", "verify")
+    assert "  signed by   SHA256:" in said
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(tmp_path / "state"))
+    run("-F", str(tmp_path / "source"), "--encryption", "none")
     State(tmp_path / "another state", monkeypatch)
     _status, said = run("--action", "verify")
     assert (

@@ -21,7 +21,7 @@ from ..repository.public_manifest import PublicManifest
 from ..repository.set_keys import key_ids, read_forms, read_public
 from ..repository.stored_set import MANIFEST_NAME, SIGNATURE_NAME
 from ..repository.verified import LEAVES_NAME
-from ..sealing.allowed_signers import Signer
+from ..sealing.allowed_signers import Signer, principal_of
 from ..sealing.ssh_keys import PublicKey
 from ..sealing.ssh_signature import NAMESPACE
 from ..storage.base import Storage
@@ -73,7 +73,7 @@ class _Kit:
     def _add_signers(self, hostname: str, keys: Sequence[PublicKey | None]) -> None:
         for key in keys:
             if key is not None:
-                self._signers[Signer(_principal(hostname), key._replace(comment=""), NAMESPACE).line] = None
+                self._signers[Signer(principal_of(hostname), key._replace(comment=""), NAMESPACE).line] = None
 
     def _set(self, files: Files, one: BackupSet) -> dict[str, Any]:
         storage = one.storage
@@ -143,11 +143,6 @@ class _Kit:
             f"The list of files of {level.folder} and what was read before it for the proof have more than "
             f"{_MOST_BYTES >> 20} MiB, so this backup was not proven from here; prove it with freezer-agent --action verify."
         )
-
-
-def _principal(hostname: str) -> str:
-    """A host as a list of signers names it; what would be a pattern there stands for one character."""
-    return "".join("?" if one in ' \t"#,*!\\' else one for one in hostname)
 
 
 def _pair(storage: Storage, set_folder: str, key_id: str) -> dict[str, Any]:

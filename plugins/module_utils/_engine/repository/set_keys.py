@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..sealing import age
 from ..sealing.errors import Damaged, SealingError, UnusableKey
@@ -32,7 +32,7 @@ _PUBLIC_BYTES = 4096
 #: Of a form that another may have put there: what age itself writes, which is 256 MiB of memory.
 _MOST_WORK = 18
 _KEY_ID = re.compile(r"[0-9a-f]{32}")
-_RECIPIENT = "# recipient: "
+_RECIPIENT, _SIGNER = "# recipient: ", "# signer: "
 
 
 def key_id_of(recipient: X25519Recipient) -> str:
@@ -42,10 +42,14 @@ def key_id_of(recipient: X25519Recipient) -> str:
 
 @dataclass(frozen=True)
 class SecretHalf:
-    """The secret half of a pair, and the recipients that it is sealed for, as they are written; None if they are not known."""
+    """The secret half of a pair, and the recipients that it is sealed for, as they are written; None if they are not known.
+
+    `signers` are those who may sign the backups of the set, as lines of allowed_signers; without any nothing is said of that.
+    """
 
     identity: X25519Identity
     recipients: tuple[str, ...] | None = ()
+    signers: tuple[str, ...] = ()
 
     @property
     def key_id(self) -> str:
@@ -58,12 +62,12 @@ class SecretHalf:
         The form for recipients is for the pair itself too: so whoever has opened the other one can read who they are.
         """
         forms = {}
-        line = f"{self.identity.reveal()}\n"
+        line = "".join(f"{_SIGNER}{one}\n" for one in self.signers) + f"{self.identity.reveal()}\n"
         if passphrase is not None:
-            forms[FOR_PASSPHRASE] = age.sealed(line.encode("ascii"), [ScryptRecipient(passphrase)])
+            forms[FOR_PASSPHRASE] = age.sealed(line.encode("utf-8", "replace"), [ScryptRecipient(passphrase)])
         if recipients:
             text = "".join(f"{_RECIPIENT}{one}\n" for one in recipients) + line
-            forms[FOR_RECIPIENTS] = age.sealed(text.encode("ascii"), [self.identity.recipient, *recipients])
+            forms[FOR_RECIPIENTS] = age.sealed(text.encode("utf-8", "replace"), [self.identity.recipient, *recipients])
         return forms
 
 
@@ -148,7 +152,7 @@ def open_secret(
             continue
         try:
             secret = _parsed(age.opened(stored, held[name], f"{name} of {where}"), key_id, f"{name} of {where}")
-            return SecretHalf(secret.identity, _recipients_in(forms, secret.identity, key_id))
+            return with_comments(secret, forms)
         except Damaged as damage:
             problem = problem or DamagedArchive(str(damage))
         except (SealingError, DamagedArchive) as refused:
@@ -159,30 +163,34 @@ def open_secret(
     raise UnusableKey(f"What lies in {where} is encrypted; give {' or '.join(wanted[name] for name in forms)}.")
 
 
-def _recipients_in(forms: Mapping[str, bytes], identity: X25519Identity, key_id: str) -> tuple[str, ...] | None:
-    """The recipients of the form for them; none if there is no such form, None if it cannot be read.
+def with_comments(secret: SecretHalf, forms: Mapping[str, bytes]) -> SecretHalf:
+    """A secret half with what the form for recipients says besides: who they are, None if it cannot be read, and who may sign.
 
     The secret half is in it, so only a holder of that can have named them.
     """
     if FOR_RECIPIENTS not in forms:
-        return ()
+        return replace(secret, recipients=())
     try:
-        return _parsed(age.opened(forms[FOR_RECIPIENTS], [identity]), key_id, FOR_RECIPIENTS).recipients
+        plain = age.opened(forms[FOR_RECIPIENTS], [secret.identity])
+        found = _parsed(plain, secret.key_id, FOR_RECIPIENTS)
     except (SealingError, DamagedArchive):
-        return None
+        return replace(secret, recipients=None)
+    return replace(found, signers=tuple(dict.fromkeys([*secret.signers, *found.signers])))
 
 
 def _parsed(plain: bytes, key_id: str, what: str) -> SecretHalf:
-    recipients, keys = [], []
-    for line in plain.decode("ascii", "replace").splitlines():
+    recipients, signers, keys = [], [], []
+    for line in plain.decode("utf-8", "replace").splitlines():
         if line.startswith(_RECIPIENT):
             recipients.append(line[len(_RECIPIENT) :])
+        elif line.startswith(_SIGNER):
+            signers.append(line[len(_SIGNER) :])
         elif line.strip() and not line.startswith("#"):
             keys.append(line.strip())
     try:
         if len(keys) != 1:
             raise UnusableKey("")
-        secret = SecretHalf(X25519Identity(keys[0]), tuple(recipients))
+        secret = SecretHalf(X25519Identity(keys[0]), tuple(recipients), tuple(signers))
     except UnusableKey:
         raise DamagedArchive(f"{what} has no secret key in it, so it is not what was written.") from None
     if secret.key_id != key_id:

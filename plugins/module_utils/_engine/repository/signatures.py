@@ -120,6 +120,9 @@ class Trust:
     #: The SHA-256 of the manifests that this host remembers to have written.
     own_manifests: frozenset[str] = frozenset()
     records: Mapping[str, str] | None = None
+    #: What names the `signers`, in sentences, and what to do if others are to be read all the same.
+    named_by: str = "trusted_signers"
+    otherwise: str = "leave trusted_signers out"
 
     def author(self, storage: Storage, backup: StoredBackup) -> Author:
         """Who has signed a backup. Raises UnbelievedBackup for what a configured trust refuses, StorageError."""
@@ -162,8 +165,8 @@ class Trust:
         if signature is None:
             if self.signers is not None:
                 raise NotBelieved(
-                    f"{where} is not signed, and trusted_signers says that backups have to be. Choose another backup or "
-                    "another copy of it; if it is to be read all the same, leave trusted_signers out."
+                    f"{where} is not signed, and {self.named_by} says that backups have to be. Choose another backup or "
+                    f"another copy of it; if it is to be read all the same, {self.otherwise}."
                 )
             return Author(None, "it is not signed")
         stored = read_manifest(storage, f"{backup.folder}/{MANIFEST_NAME}")
@@ -187,8 +190,8 @@ class Trust:
             return Author(BY_PASSPHRASE)
         if self.signers is not None:
             raise NotBelieved(
-                f"{subject} is signed with a passphrase, and by none of trusted_signers. Give the passphrase "
-                "(encrypt_pass_file), or leave trusted_signers out."
+                f"{subject} is signed with a passphrase, and by none of {self.named_by}. Give the passphrase "
+                f"(encrypt_pass_file), or {self.otherwise}."
             )
         return Author(None, "it is signed with a passphrase, which was not given (encrypt_pass_file)")
 

@@ -25,6 +25,11 @@ _OPTION = re.compile(r'([A-Za-z-]+)(?:="((?:[^"\\]|\\.)*)")?(?:,(?=.)|$)')
 _TIME = re.compile(r"(\d{8}|\d{12}|\d{14})(Z|UTC)?", re.IGNORECASE)
 
 
+def principal_of(hostname: str) -> str:
+    """A host as a line names it; what would be a pattern there stands for one character."""
+    return "".join("?" if one in ' \t\r\n"#,*!\\' else one for one in hostname)
+
+
 class Signer(NamedTuple):
     """A line of the list: who signs with a key, for what, and when. Times are seconds since 1970, both of them included."""
 

@@ -90,9 +90,10 @@ class KeyChanges:
         return {"changed": False, "outcome": "success", "keys": [self._described(pair) for pair in pairs]}
 
     def _described(self, pair: Pair) -> dict[str, Any]:
-        one, recipients = pair.one, None
+        one, recipients, signers = pair.one, None, None
         try:
-            recipients = self._keys.secret(one.storage, one.folder, pair.key_id).recipients
+            secret = self._keys.secret(one.storage, one.folder, pair.key_id)
+            recipients, signers = secret.recipients, list(secret.signers)
         except (SealingError, DamagedArchive):
             pass  # who the recipients are can be read with the key only
         known = self._keys.known(one.storage, one.folder)
@@ -107,6 +108,7 @@ class KeyChanges:
             "for_passphrase": FOR_PASSPHRASE in pair.forms,
             "for_recipients": FOR_RECIPIENTS in pair.forms,
             "recipients": None if recipients is None else list(recipients),
+            "signers": signers,
             "backups": uses[pair.key_id],
             "of_this_host": known is not None and known.recipient is not None and public == known.recipient,
         }

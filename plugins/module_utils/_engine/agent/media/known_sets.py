@@ -49,6 +49,8 @@ class KnownSet:
     pass_file: Sequence[int] | None = None
     #: Of the newest chain, the lowest level first.
     levels: Sequence[KnownLevel] = ()
+    #: Who may sign, as the secret half names them; None if that is not known.
+    signers: Sequence[str] | None = None
 
     @property
     def manifests(self) -> frozenset[str]:
@@ -76,6 +78,7 @@ _SHAPE = shape.record(
         "forms": shape.mapping_of(shape.SHA256),
         "recipients": shape.optional(shape.list_of(shape.text(16_384))),
         "pass_file": shape.optional(shape.list_of(shape.whole(*_STAT))),
+        "signers": shape.optional(shape.list_of(shape.text(17_000))),
         "levels": shape.list_of(
             shape.record(
                 {
@@ -101,6 +104,7 @@ class KnownSets:
         document = file.read()
         if not document:
             return None
+        document.setdefault("signers", None)  # what was written before there were any
         try:
             _SHAPE(document)
             if (document.pop("container_id"), document.pop("set")) != (container_id, set_folder):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from ...action.options import Options
@@ -12,7 +13,7 @@ from ...archive.sealings import FileKeys, ForKeyPair, WithPassphrase
 from ...errors import FreezerError
 from ...repository.backup_set import BackupSet, StoredBackup
 from ...repository.errors import DamagedArchive
-from ...repository.set_keys import FOLDER, SecretHalf, key_id_of, open_secret, read_forms
+from ...repository.set_keys import FOLDER, FOR_RECIPIENTS, SecretHalf, key_id_of, open_secret, read_forms, with_comments
 from ...repository.signatures import Author, Trust, recorded
 from ...sealing import allowed_signers
 from ...sealing.allowed_signers import AllowedSigners
@@ -69,8 +70,27 @@ class ReadingKeys:
         known = self._known_of(storage, backup)
         remembered = known.manifests if known else frozenset()
         records = recorded(self._options.recorded_manifests)
-        trust = Trust(self._signers, own_public_key(), self._held.passphrase, remembered, records)
+        own, passphrase = own_public_key(), self._held.passphrase
+        trust = Trust(self._signers, own, passphrase, remembered, records)
+        if self._signers is None and Trust(None, own, passphrase, remembered).author(storage, backup).signed_by is None:
+            listed = self._listed(storage, backup)
+            if listed is not None:
+                named_by = "the list of signers that is sealed with the key pair of the set"
+                trust = replace(trust, signers=listed, named_by=named_by, otherwise="restore it with salvage")
         return trust.author(storage, backup)
+
+    def _listed(self, storage: Storage, backup: StoredBackup) -> AllowedSigners | None:
+        """Those whom a holder of the secret half has named; None if nobody is, or it cannot be opened here. Raises StorageError."""
+        sealed = sealed_with(backup)
+        if sealed is None or sealed.key_id is None:
+            return None
+        set_folder = backup.folder.partition("/")[0]
+        try:
+            signers = self.secret(storage, set_folder, sealed.key_id).signers
+        except (SealingError, DamagedArchive):
+            return None  # without it nothing else of the backup is read either
+        what = f"the sealed list of signers of {set_folder}/{FOLDER}/{sealed.key_id}"
+        return AllowedSigners.parsed("\n".join(signers).encode("utf-8"), what) if signers else None
 
     def check_signature(self, storage: Storage, backup: StoredBackup) -> None:
         """Raise UnbelievedBackup for a signature that is proven wrong: of a lower level, which is believed for the one above it."""
@@ -119,11 +139,19 @@ class ReadingKeys:
             raise found
         return found
 
+    def _with_comments(self, secret: SecretHalf, storage: Storage, set_folder: str) -> SecretHalf:
+        """With what the container has sealed for the pair itself, if that is there."""
+        try:
+            forms = read_forms(storage, set_folder, secret.key_id)
+        except StorageError:
+            return secret
+        return with_comments(secret, forms) if FOR_RECIPIENTS in forms else secret
+
     def _opened(self, storage: Storage, set_folder: str, key_id: str) -> SecretHalf:
         for identity in self._held.identities:
             # A file with the secret half itself needs nothing of the container.
             if isinstance(identity, X25519Identity) and key_id_of(identity.recipient) == key_id:
-                return SecretHalf(identity, None)
+                return self._with_comments(SecretHalf(identity, None), storage, set_folder)
         where = f"{set_folder}/{FOLDER}/{key_id} of {storage.describe()}"
         forms = read_forms(storage, set_folder, key_id)
         return open_secret(forms, key_id, self._held.passphrase, self._held.identities, where)

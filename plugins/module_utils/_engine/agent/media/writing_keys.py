@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Callable
 
 from ...action.options import OptionError, Options
@@ -33,9 +34,11 @@ from ...repository.set_keys import (
 )
 from ...repository.signatures import KeySigner, ManifestSigner, Trust
 from ...sealing.age_header import Stanza
+from ...sealing.allowed_signers import Signer, principal_of
 from ...sealing.errors import SealingError
 from ...sealing.identities import Identity, X25519Identity
-from ...sealing.recipients import X25519Recipient
+from ...sealing.recipients import X25519Recipient, recipient
+from ...sealing.ssh_signature import NAMESPACE
 from ...storage.base import Storage
 from ...storage.errors import StorageError
 from ...system.file_names import shown
@@ -86,9 +89,13 @@ class WritingKeys:
         #: The storages whose public half is another one.
         self._repaired: set[Storage] = set()
         self._checked_pass_file: list[int] | None = None
-        self.sealing: Sealing = self._sealing()
+        #: Who may sign, as lines; None if that is not known.
+        self._signers: list[str] | None = None
+        #: The forms of the secret half that name this host among those.
+        self._renewed: Forms = {}
         self.signer: ManifestSigner | None
         self.signer, self.unsigned_because = held.signer(makes=not plans)
+        self.sealing: Sealing = self._sealing()
 
     @property
     def sign(self) -> Callable[[bytes], bytes] | None:
@@ -177,6 +184,7 @@ class WritingKeys:
                 )
         known = next(one for one in self._known.values() if one is not None and one.recipient == str(recipient))
         self._check_options(recipient, known)
+        self._check_signer(known, recipient)
 
     def _check_options(self, recipient: X25519Recipient, known: KnownSet) -> None:
         """Say it if the passphrase or the recipients of the action cannot open the backup."""
@@ -232,6 +240,7 @@ class WritingKeys:
                 self._take_recipients(secret.recipients)
                 self._checked_pass_file = self._held.pass_file()
                 self._read_forms(secret.identity.recipient)
+                self._name_signer(secret)
                 return secret.identity.recipient
         if there and self.obstacle is None:
             self.obstacle = (
@@ -242,10 +251,42 @@ class WritingKeys:
         return None
 
     def _new_pair(self) -> X25519Recipient:
-        self._new = SecretHalf(X25519Identity.generate())
+        self._signers = self._own_lines()
+        self._new = SecretHalf(X25519Identity.generate(), (), tuple(self._signers))
         self._recipients = [str(one) for one in self._held.recipients]
         self._checked_pass_file = self._held.pass_file()
         return self._new.identity.recipient
+
+    # ------------------------------------------------------------------ who may sign
+
+    def _own_lines(self) -> list[str]:
+        """The lines for the key of this host; none if it signs with no key."""
+        if not isinstance(self.signer, KeySigner):
+            return []
+        return [Signer(principal_of(self._sets[0].hostname), self.signer.public, NAMESPACE).line]
+
+    def _name_signer(self, secret: SecretHalf) -> None:
+        """Have the secret half name the key of this host, if it names any: a holder of it says whom readers believe."""
+        self._signers = list(secret.signers)
+        missing = [line for line in self._own_lines() if line not in secret.signers]
+        if secret.signers and missing:
+            self._signers += missing
+            more = replace(secret, signers=tuple(self._signers))
+            self._renewed = more.sealed(self._held.passphrase, [recipient(one) for one in secret.recipients or ()])
+
+    def _check_signer(self, known: KnownSet, pair: X25519Recipient) -> None:
+        """Have this host named among those who may sign, or say it if that cannot be done here."""
+        self._signers = None if known.signers is None else list(known.signers)
+        if not known.signers or set(self._own_lines()) <= set(known.signers):
+            return
+        try:
+            one = next((one for one in self._sets if self._forms.get(one.storage)), self._sets[0])
+            self._name_signer(self._opened(one, key_id_of(pair), self._forms.get(one.storage, {})))
+        except (SealingError, ArchiveError):
+            self.problems.append(
+                "The key that signs this backup is not among the signers that are sealed with the key pair of this set, so a restore that "
+                "opens the pair refuses it unless trusted_signers names the key; a backup with encrypt_pass_file adds it."
+            )
 
     # ------------------------------------------------------------------ what is continued
 
@@ -288,7 +329,8 @@ class WritingKeys:
             whole = self._new.sealed(self._held.passphrase, self._held.recipients)
             self._new, self._forms = None, {}
         else:
-            whole = max(self._forms.values(), key=len, default={})
+            there: Forms = max(self._forms.values(), key=len, default={})
+            whole = {**there, **self._renewed}
 
         def put(storage: Storage) -> None:
             if storage in self._unread:
@@ -300,8 +342,9 @@ class WritingKeys:
                 remove_unfinished(storage, folder)
                 write_pair(storage, folder, recipient, whole)
                 self._forms[storage] = whole
-            elif storage in self._repaired:
-                write_pair(storage, folder, recipient, {})
+            elif storage in self._repaired or self._renewed:
+                write_pair(storage, folder, recipient, self._renewed)
+                self._forms[storage] = {**forms, **self._renewed}
 
         fan_out.each(put)
 
@@ -332,6 +375,7 @@ class WritingKeys:
                         self._recipients,
                         self._checked_pass_file,
                         known.levels,
+                        self._signers,
                     )
                 KnownSets().put(container_id, one.folder, known)
             except StorageError as problem:
