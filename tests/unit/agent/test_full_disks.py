@@ -27,7 +27,7 @@ from ansible_collections.freezer.backup.tests.support.trees import write
 pytestmark = pytest.mark.rounds
 
 #: Sizes of file systems, at random between what is too small and what is enough, for each test.
-ROUNDS = rounds(4)
+ROUNDS = rounds(2)
 NO_ROOM = "No space left on device"
 
 
@@ -108,7 +108,7 @@ def test_a_temporary_folder_without_room_is_named_and_leaves_neither_a_backup_no
 @pytest.mark.parametrize("into", ["a new folder", "a folder with files"])
 def test_a_target_without_room_is_named_and_stays_as_it_was(some, tmp_path, into):
     full = 0
-    for kibibytes in [*sizes(64, 4096), *range(2440, 2760, 80)]:
+    for kibibytes in [*sizes(64, 4096), *range(2440, 2760, 160)]:
         with small(tmp_path / "target", kibibytes) as disk:
             target = disk / "new"
             if into != "a new folder":

@@ -28,7 +28,7 @@ from ansible_collections.freezer.backup.tests.support.trees import remember, wri
 
 pytestmark = pytest.mark.rounds
 
-ROUNDS = rounds(3)
+ROUNDS = rounds(2)
 #: Lines for a process of its own: what it needs is loaded, and then a file says so.
 _READY = """
 from pathlib import Path
@@ -196,7 +196,7 @@ def test_a_first_backup_killed_at_any_moment_leaves_nothing_sealed_for_a_key_tha
     seals = {"passphrase": {"encrypt_pass_file": passphrase}, "recipients": {"encryption_recipients": [key.public]}}
     opens = {"passphrase": {}, "recipients": {"identity_file": key.file}}
     duration, pairs = None, 0
-    for number in range(max(2, ROUNDS // 4)):
+    for number in range(max(1, ROUNDS // 4)):
         folder = tmp_path / f"{number}"
         folder.mkdir()
         some = Set(folder, max_level=9, **seals[held])
