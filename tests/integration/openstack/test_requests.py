@@ -27,7 +27,7 @@ NUMBER = 4
 OF_SERVERS = 3 + 1 + NUMBER
 OF_VOLUMES = 3 + NUMBER
 #: Of three segments, the first backup of a container.
-OF_BACKUP = 22
+OF_BACKUP = 26
 #: Clouds differ, and so do releases of the libraries.
 MORE = 1.1
 
