@@ -66,6 +66,24 @@ def test_any_part_of_it_comes_back(container):
         assert backup.read(*ranges) == b"".join(plain[begin:end] for begin, end in ranges)
 
 
+def test_little_of_the_ranges_is_asked_for_before_it_is_read_however_well_a_stream_was_compressed(container):
+    frames, each = 64, 4
+    backup = StoredStream(container, bytes(frames * FRAME_BYTES))
+    size = FRAME_BYTES // each
+    asked = []
+
+    def ranges():
+        for begin in range(0, frames * FRAME_BYTES, size):
+            asked.append(begin)
+            yield begin, begin + size
+
+    with backup.open() as stream, stream.read(ranges()) as blocks:
+        assert len(next(blocks)) == FRAME_BYTES
+        assert len(asked) <= 24 * each
+        assert sum(map(len, blocks)) == (frames - 1) * FRAME_BYTES
+    assert len(asked) == frames * each
+
+
 @pytest.mark.parametrize("kind", ["age", "aes-256-cfb"])
 @pytest.mark.parametrize("size", [0, 1, 3 * FRAME_BYTES + 12345])
 def test_a_sealed_stream_comes_back_whole_and_in_parts(container, kind, size):

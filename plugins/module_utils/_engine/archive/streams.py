@@ -18,6 +18,9 @@ from .sealed import Opened, Sealing
 
 #: The most stored bytes that are fetched at once. Less would cost a request each of a remote storage, more is memory.
 _PIECE_BYTES = 4 << 20
+#: The most frames that are fetched at once: a frame of headers of small files is hardly anything when it is compressed, and
+#: whoever asks for ranges keeps something for each of them until it is read.
+_PIECE_FRAMES = 16
 
 
 class Stream:
@@ -83,7 +86,11 @@ class Stream:
                     frame, parts = number, []
                 start = number * FRAME_BYTES
                 position = min(end, start + FRAME_BYTES)
-                parts.append(slice(begin - start, position - start))
+                if parts and parts[-1].stop == begin - start:
+                    # As almost always: the member behind the last one.
+                    parts[-1] = slice(parts[-1].start, position - start)
+                else:
+                    parts.append(slice(begin - start, position - start))
                 begin = position
         if parts:
             yield frame, parts
@@ -94,7 +101,8 @@ class Stream:
         segment = begin = end = 0
         for frame, parts in needed:
             of, from_, to = self._table.place(frame)
-            if group and (of, from_) == (segment, end) and to - begin <= _PIECE_BYTES:
+            beside = bool(group) and (of, from_) == (segment, end)
+            if beside and to - begin <= _PIECE_BYTES and len(group) < _PIECE_FRAMES:
                 end = to
             else:
                 yield from self._fetch(group, segment, begin, end)
