@@ -47,10 +47,10 @@ def start(
     )
 
 
-def run(work: str, action: dict[str, Any], **options: Any) -> dict[str, Any]:
+def run(work: str, action: dict[str, Any], timeout_seconds: float = 100, **options: Any) -> dict[str, Any]:
     """What ``agent.<work>(action)`` gives in a process of its own."""
     process = start(work, action, **options)
-    said, complained = process.communicate(timeout=100)
+    said, complained = process.communicate(timeout=timeout_seconds)
     assert process.returncode == 0, (said, complained.decode("utf-8", "replace"))
     assert complained == b"", complained.decode("utf-8", "replace")
     result = json.loads(said)

@@ -27,6 +27,11 @@ peak = re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read()).group
 result["peak_bytes"] = 1024 * int(peak)
 result["peak_of_a_child_bytes"] = 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 """
+LIST = """
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+agent.list = lambda action: agent.read_contents(action, "list")
+"""
+_LONG = 3600.0
 WITHOUT_LIBRARIES = "sys.modules['zstandard'] = None"
 
 
@@ -111,14 +116,35 @@ def _write_at(path: Path, place: int, content: bytes) -> None:
 
 @pytest.mark.rounds
 def test_memory_stays_bounded_for_many_files(tmp_path):
-    some = Set(tmp_path, max_level=3)
-    for folder in range(100 if SOAK else 10):
-        (some.source / f"folder {folder}").mkdir()
-        for number in range(1000):
-            (some.source / f"folder {folder}" / f"a file with a rather long name, number {number}").touch()
+    _bounded_for_names(Set(tmp_path, max_level=3), 100 if SOAK else 10)
+
+
+@pytest.mark.soak
+def test_memory_stays_bounded_for_two_million_names(tmp_path):
+    _bounded_for_names(Set(tmp_path, max_level=3), 2000, tar_bytes=128 << 20)
+
+
+def _bounded_for_names(some: Set, folders: int, tar_bytes: int = BOUND_BYTES) -> None:
+    """Back up twice, list, and restore a file and all. tar itself remembers all names of what it backs up."""
+    for number in range(folders):
+        folder = some.source / f"folder {number}"
+        folder.mkdir()
+        for name in range(1000):
+            os.mknod(folder / f"a file with a rather long name, number {name}")
     for level in range(2):
-        result = agent_process.run("backup", some.options, after=PEAK)
+        result = agent_process.run("backup", some.options, after=PEAK, timeout_seconds=_LONG)
         assert (result["level"], result["peak_bytes"] < BOUND_BYTES) == (level, True)
+        assert result["peak_of_a_child_bytes"] < tar_bytes
+    asked = {key: value for key, value in some.options.items() if key not in ("path_to_backup", "max_level")}
+    listed = agent_process.run("list", asked, before=LIST, after=PEAK, timeout_seconds=_LONG)
+    assert (listed["entries_count"], listed["peak_bytes"] < RESTORE_BOUND_BYTES) == (1 + folders * 1001, True)
+    one = {"include": ["folder 7/a file with a rather long name, number 7"]}
+    for part in (one, {}):
+        action = some.action_to_restore(some.new_target(), **part)
+        result = agent_process.run("restore", action, after=PEAK, timeout_seconds=_LONG)
+        assert result["outcome"] == "success"
+        assert max(result["peak_bytes"], result["peak_of_a_child_bytes"]) < RESTORE_BOUND_BYTES
+    assert result["counts"] == {"directories": folders, "files": folders * 1000}
 
 
 def older_python():
