@@ -15,9 +15,11 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
 from ansible_collections.freezer.backup.plugins.module_utils._engine.openstack.connection import connect_cloud
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import StorageError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.swift import SwiftStorage
 from ansible_collections.freezer.backup.tests.support import cloud_lab
 from ansible_collections.freezer.backup.tests.support.cloud_proxy import CloudProxy, answers
 from ansible_collections.freezer.backup.tests.support.modules import run_module
+from ansible_collections.freezer.backup.tests.support.mounts import opened
 from ansible_collections.freezer.backup.tests.support.sets import differences, to_restore
 
 
@@ -79,6 +81,24 @@ def test_levels_in_swift_restore_and_the_full_one_restores_with_plain_tools(acti
     subprocess.run(["tar", "-xz", "-p", "-C", plain], input=stream, check=True)
     assert (plain / "big").read_bytes() == (copy / "big").read_bytes()
     assert (plain / "small").read_text() == "one"
+
+
+@pytest.mark.usefixtures("as_member")
+def test_some_bytes_of_a_file_in_swift_are_read_without_the_rest_of_its_segment(action, source, monkeypatch):
+    agent.backup(action)
+    content = (source / "big").read_bytes()
+    fetched = []
+    read = SwiftStorage._read
+
+    def count(*arguments):
+        found = read(*arguments)
+        fetched.append(0 if found is None else len(found[0].document))
+        return found
+
+    monkeypatch.setattr(SwiftStorage, "_read", count)
+    with opened(action) as tree:
+        assert tree.read(b"big", 15 << 20, 1000) == content[15 << 20 :][:1000]
+    assert sum(fetched) < 6 << 20  # the headers of the file lie in another segment
 
 
 @pytest.mark.usefixtures("as_member")
