@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media.writing_keys import WritingKeys
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing import age
@@ -527,3 +528,25 @@ def test_the_pair_is_in_the_container_before_anything_is_encrypted_for_it(sealed
     with pytest.raises(KeyboardInterrupt):
         sealed.backup()
     monkeypatch.undo()
+
+
+def test_a_level_that_its_host_did_not_remember_is_read_with_the_passphrase_in_the_chain_of_one_that_it_did(
+    sealed, state, monkeypatch
+):
+    """A backup that was killed when its manifest was stored, and before the host had noted its keys."""
+    with monkeypatch.context() as patch:
+        patch.setattr(WritingKeys, "remember", lambda *_arguments: None)
+        assert sealed.backup()["level"] == 0
+    change(sealed)
+    assert sealed.backup()["level"] == 1
+    target = sealed.new_target()
+    restored = sealed.restore(target)
+    assert (restored["level"], restored["outcome"]) == (1, "success")
+    assert differences(sealed.source, target) == []
+    assert sealed.verify(check="restore")["outcome"] == "success"
+    assert [one["level"] for one in sealed.info()["backups"]] == [1, 0]
+    change(sealed, 1)
+    assert sealed.backup()["level"] == 2
+    # Without the passphrase it is said what is needed.
+    with pytest.raises(UnusableKey, match=r"is encrypted; give its passphrase \(encrypt_pass_file\)"):
+        sealed.restore(encrypt_pass_file=None)

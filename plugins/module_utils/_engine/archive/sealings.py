@@ -48,6 +48,19 @@ class FileKeys(Identity):
         return self.known.get(stanza.arguments[0]) if stanza.kind == X25519 and stanza.arguments else None
 
 
+class WhenNeeded(Identity):
+    """A secret key that is opened with the first object that needs it."""
+
+    def __init__(self, open_: Callable[[], Identity]) -> None:
+        self._open = open_
+        self._identity: Identity | None = None
+
+    def unwrap(self, stanza: Stanza) -> bytes | None:
+        if self._identity is None:
+            self._identity = self._open()
+        return self._identity.unwrap(stanza)
+
+
 class ForKeyPair(Sealing):
     """Objects are files in the format of age for one recipient. One of `identities` opens what is read."""
 

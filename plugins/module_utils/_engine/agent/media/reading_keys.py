@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from ...action.options import Options
 from ...archive.sealed import Sealing, Unsealed
-from ...archive.sealings import FileKeys, ForKeyPair, WithPassphrase
+from ...archive.sealings import FileKeys, ForKeyPair, WhenNeeded, WithPassphrase
 from ...errors import FreezerError
 from ...repository.backup_set import BackupSet, StoredBackup
 from ...repository.errors import DamagedArchive
@@ -18,7 +18,7 @@ from ...repository.signatures import Author, Trust, recorded
 from ...sealing import allowed_signers
 from ...sealing.allowed_signers import AllowedSigners
 from ...sealing.errors import SealingError, UnusableKey
-from ...sealing.identities import X25519Identity
+from ...sealing.identities import Identity, X25519Identity
 from ...sealing.recipients import X25519Recipient
 from ...sealing.secret_file import read_file
 from ...storage.base import Storage
@@ -58,9 +58,13 @@ class ReadingKeys:
     def sealing_of_details(self, storage: Storage, backup: StoredBackup) -> Sealing:
         """The same for details only, which a host can open of what it has written last itself. Also raises UnbelievedBackup."""
         sealed = sealed_with(backup)
-        known = self._known_of(storage, backup) if sealed and sealed.key_id else None
-        if known is not None and known.recipient and backup.manifest_sha256 in known.manifests:
-            return ForKeyPair(X25519Recipient(known.recipient), [FileKeys(known.file_keys)])
+        key_id = sealed.key_id if sealed else None
+        known = self._known_of(storage, backup) if key_id else None
+        if key_id and known is not None and known.recipient and backup.manifest_sha256 in known.manifests:
+            # Of a level below that this host has not remembered, because its run was killed, it has no keys.
+            set_folder = backup.folder.partition("/")[0]
+            secret = WhenNeeded(partial(self._identity, storage, set_folder, key_id))
+            return ForKeyPair(X25519Recipient(known.recipient), [FileKeys(known.file_keys), secret])
         if sealed is not None and sealed.key_id is None:
             self.author(storage, backup)  # with another passphrase it would be garbage
         return self.sealing(storage, backup)
@@ -146,6 +150,9 @@ class ReadingKeys:
         except StorageError:
             return secret
         return with_comments(secret, forms) if FOR_RECIPIENTS in forms else secret
+
+    def _identity(self, storage: Storage, set_folder: str, key_id: str) -> Identity:
+        return self.secret(storage, set_folder, key_id).identity
 
     def _opened(self, storage: Storage, set_folder: str, key_id: str) -> SecretHalf:
         for identity in self._held.identities:

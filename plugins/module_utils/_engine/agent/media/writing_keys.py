@@ -16,7 +16,7 @@ from typing import Callable
 
 from ...action.options import OptionError, Options
 from ...archive.sealed import Sealing, Unsealed
-from ...archive.sealings import FileKeys, ForKeyPair, WithPassphrase
+from ...archive.sealings import FileKeys, ForKeyPair, WhenNeeded, WithPassphrase
 from ...repository.backup_set import BackupSet, StoredBackup
 from ...repository.errors import ArchiveError
 from ...repository.segments import FanOut
@@ -33,7 +33,6 @@ from ...repository.set_keys import (
     write_pair,
 )
 from ...repository.signatures import KeySigner, ManifestSigner, Trust
-from ...sealing.age_header import Stanza
 from ...sealing.allowed_signers import Signer, principal_of
 from ...sealing.errors import SealingError
 from ...sealing.identities import Identity, X25519Identity
@@ -51,19 +50,6 @@ from .sealed_sets import what_is_missing
 _MOST_TRIED = 4
 _CHANGE = "freezer-agent with action key and key add changes that."
 Forms = dict[str, bytes]
-
-
-class _WhenNeeded(Identity):
-    """A secret key that is opened with the first object that needs it."""
-
-    def __init__(self, open_: Callable[[], X25519Identity]) -> None:
-        self._open = open_
-        self._identity: X25519Identity | None = None
-
-    def unwrap(self, stanza: Stanza) -> bytes | None:
-        if self._identity is None:
-            self._identity = self._open()
-        return self._identity.unwrap(stanza)
 
 
 class WritingKeys:
@@ -122,7 +108,7 @@ class WritingKeys:
         known = [one.file_keys for one in self._known.values() if one is not None]
         identities: list[Identity] = [FileKeys({share: key for keys in known for share, key in keys.items()})]
         if self._held.passphrase is not None:
-            identities.append(_WhenNeeded(lambda: self._secret(recipient)))
+            identities.append(WhenNeeded(lambda: self._secret(recipient)))
         return ForKeyPair(self._recipient, identities)
 
     def _remembered(self, one: BackupSet) -> KnownSet | None:
