@@ -12,6 +12,8 @@ import pytest
 from support.ansible_command import handed_on_by, run_ansible
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.client import connect
+from ansible_collections.freezer.backup.plugins.module_utils._engine.freezer_client.kinds import ensure_backup_record
 
 
 class Kept:
@@ -118,3 +120,26 @@ def test_of_several_hosts_those_without_backups_are_left_out(kept, tmp_path):
     proven, said = verify("-i", str(inventory), freezer_host="db9")
     assert not proven
     assert "No host is meant: db9 fits none of the inventory." in said
+
+
+def test_what_is_on_no_record_is_not_proven_where_records_are_asked_for(
+    kept, freezer_api, project_id, tmp_path, monkeypatch
+):
+    """One who can write to the container puts a newer backup there."""
+    registry = connect(freezer_api.url, project_id=project_id)
+    monkeypatch.setenv("FREEZER_BACKUP_STATE", str(tmp_path / "state"))
+    for name in ("recorded", "replaced"):
+        made = agent.backup(kept.action(name))
+        ensure_backup_record(registry, made["metadata"], made["backup_id"], "present", False)
+    with monkeypatch.context() as patch:
+        patch.setenv("FREEZER_BACKUP_STATE", str(tmp_path / "state of another"))
+        agent.backup(kept.action("replaced", max_level=0))
+    actions = [kept.action(name, check="segments") for name in ("recorded", "replaced", "good")]
+    proven, said = verify(
+        freezer_backups=actions, freezer_with_records=True, freezer_url=freezer_api.url, freezer_project_id=project_id
+    )
+    assert not proven
+    assert [one["backup_name"] for one in handed_on_by(said)["freezer_verified"]] == ["recorded"]
+    missed = {one["backup_name"]: one["sentence"] for one in handed_on_by(said)["freezer_not_verified"]}
+    assert "is on no record of the API" in missed["replaced"]
+    assert "the API has no record of it" in missed["good"]

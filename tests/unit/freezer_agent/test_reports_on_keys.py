@@ -62,6 +62,8 @@ def test_a_summary_says_how_a_backup_is_encrypted_and_who_signed_it(run, tmp_pat
 def test_keys_are_listed_changed_and_exported(run, tmp_path):
     run("-F", str(tmp_path / "source"))
     person = AgeKey(tmp_path, "person")
+    status, said = run("--action", "key")
+    assert 'web1 namespaces="freezer-backup" ssh-ed25519 ' in said.partition("Signers of ")[2]
     status, said = run("--action", "key", "--key", "add", "--encryption-recipients", person.public)
     assert status == 0
     assert said.startswith("Changed who can open the backups of etc of web1.\n")

@@ -31,6 +31,8 @@ def report_on_keys(result: Result) -> Report:
             report.concerns.append(
                 Concern(f"Recipients of {one['key_id']}", len(one["recipients"]), list(one["recipients"]))
             )
+        if one.get("signers"):
+            report.concerns.append(Concern(f"Signers of {one['key_id']}", len(one["signers"]), list(one["signers"])))
     if result.get("remarks"):
         report.concerns.append(Concern("Remarks", len(result["remarks"]), list(result["remarks"])))
     return report
