@@ -37,11 +37,11 @@ _XZ_DICTIONARY_BYTES = 1 << 20
 _XZ_MEMORY_BYTES = 2 << 20
 #: The bytes of a chunk that parameters are chosen for; smaller ones get smaller tables.
 _ZSTD_CHUNK_BYTES = 1 << 20
-#: At the usual level the hash table of short matches is half as large as zstd's own, so that all tables stay in the caches of a
-#: processor, and begin at 6 bytes instead of 5: an eighth less time, for the same size of text and 1.4 % more of programs
+#: At the usual level the table of short matches has a quarter of zstd's own size, so that the tables stay in the caches of a
+#: processor, and matches begin at 6 bytes instead of 5: a sixth less time, for the same size of text and 1.7 % more of programs
 #: (docs/benchmarks.md).
 _TUNED_LEVEL = LEVELS["zstd"][1]
-_TUNED = {"chain_log": 15, "min_match": 6}
+_TUNED = {"chain_log": 14, "min_match": 6}
 
 
 class Codec:
