@@ -31,6 +31,8 @@ _DECOMPRESS = ("zstd", "--decompress", "--quiet", "--stdout")
 _READ_BYTES = 1 << 20
 #: Of a small frame, which may be larger than what is in it.
 _MARGIN_BYTES = 4096
+#: Up to this level a thread that compresses takes at most 10 MiB, above it up to 17.
+_LIGHT_ZSTD = 9
 #: A frame has no more than that to refer to (docs/archive-format.md).
 _XZ_DICTIONARY_BYTES = 1 << 20
 #: Of a decompressor of xz with such a dictionary, with what it needs besides.
@@ -49,6 +51,8 @@ class Codec:
 
     name = "none"
     level = 0
+    #: How many threads may compress at a time: their memory belongs to that of a backup.
+    most_threads = 4
     #: The errors of a reader for bytes that this codec has not written.
     decode_errors: tuple[type[BaseException], ...] = ()
 
@@ -72,6 +76,8 @@ class _OfPython(Codec):
 
     def __init__(self, name: str, level: int) -> None:
         self.name, self.level = name, level
+        if name == "xz":
+            self.most_threads = 3  # 13 MiB each
         self._frame = _FRAMES[name](module_for(name), level)
         self._unpacking = Unpacking(name, _XZ_MEMORY_BYTES)
 
@@ -116,6 +122,8 @@ class Zstd(Codec):
 
     def __init__(self, level: int) -> None:
         self.level = level
+        if level > _LIGHT_ZSTD:
+            self.most_threads = 2
         self.decode_errors = (zstandard.ZstdError,)
         self._own = threading.local()
 

@@ -33,12 +33,16 @@ def workers() -> int:
 class Compressor:
     """Cuts what is written to it into chunks, compresses them in parallel, and passes the frames on in order. A context."""
 
-    def __init__(self, codec: Codec, write: Callable[[bytes], None]) -> None:
+    def __init__(self, codec: Codec, write: Callable[[bytes], None], beside: Compressor | None = None) -> None:
+        """`beside` is another one of the same codec, whose threads this one shares."""
         self._codec, self._write = codec, write
         self._waiting: deque[Future[bytes]] = deque()
         self._chunk = bytearray()
-        self._threads = workers()
-        self._pool = ThreadPoolExecutor(max_workers=self._threads, thread_name_prefix="compress")
+        self._threads = min(workers(), codec.most_threads)
+        if beside is None:
+            self._pool = ThreadPoolExecutor(max_workers=self._threads, thread_name_prefix="compress")
+        else:
+            self._pool = beside._pool
         #: Plain bytes.
         self.size = 0
 

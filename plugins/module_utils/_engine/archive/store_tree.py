@@ -67,7 +67,7 @@ def store_tree(
         data = stack.enter_context(FrameWriter(new, "data", suffix, reading.segment_bytes))
         blocks = stack.enter_context(FrameWriter(new, "blocks", suffix, reading.segment_bytes))
         packed = stack.enter_context(Compressor(reading.codec, data.write))
-        packed_blocks = stack.enter_context(Compressor(reading.codec, blocks.write))
+        packed_blocks = stack.enter_context(Compressor(reading.codec, blocks.write, beside=packed))
 
         def store(block: memoryview) -> int:
             begin = packed_blocks.size
