@@ -117,7 +117,7 @@ def test_nobody_can_change_a_mounted_backup_or_gain_rights_by_it(seen):
     assert {"ro", "nosuid", "nodev"} <= set(line.split()[5].split(","))
     for change in (
         lambda: write(seen / "new", b""),
-        lambda: (seen / "linked" / "first").unlink(),
+        (seen / "linked" / "first").unlink,
         lambda: os.chmod(seen / "setuid", 0o777),
         lambda: os.setxattr(seen / "linked" / "first", "user.some", b"value"),
     ):

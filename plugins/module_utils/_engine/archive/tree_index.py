@@ -28,6 +28,7 @@ _OTHER_AT = 8
 _LEVEL = struct.Struct("=H")
 #: A link by the level and the key of its file; the number of the link is at the end.
 _LINK_LEVEL, _NUMBER = struct.Struct(">H"), struct.Struct(">Q")
+_NUMBER_BYTES = struct.calcsize(">Q")
 _REMEMBERED = 1024
 #: The folder around a single file that was backed up.
 _TOP = Member(
@@ -104,7 +105,7 @@ class TreeIndex:
     def _join(self, targets: Iterable[Planned], sorted_links: ExternalSort) -> None:
         """Say of each hard link which file it is, and of each such file how many links it has."""
         self._flush()
-        grouped = groupby(sorted_links.sorted(), key=lambda item: item[: -_NUMBER.size])
+        grouped = groupby(sorted_links.sorted(), key=lambda item: item[:-_NUMBER_BYTES])
         for target, (_key, items) in zip(targets, grouped):
             found = self.find(target.member.name)
             links = 0
@@ -113,7 +114,7 @@ class TreeIndex:
             else:
                 number = self._add(target.member, target.level)
             for item in items:
-                self._set(_NUMBER.unpack(item[-_NUMBER.size :])[0], number)
+                self._set(_NUMBER.unpack(item[-_NUMBER_BYTES:])[0], number)
                 links += 1
             self._set(number, links)
 
