@@ -13,7 +13,7 @@ from typing import IO, Any
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.file_names import printable
 
 from .answers import Answer
-from .reports import Concern, Report
+from .report import Concern, Report
 from .wording import counted, moment
 
 Entry = Mapping[str, Any]

@@ -36,7 +36,7 @@ from .settings import Settings, read_settings
 from .wording import as_typed
 
 if TYPE_CHECKING:
-    from .reports import Report
+    from .report import Report
 
 
 class Run:

@@ -26,7 +26,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.system.stre
 
 from .log_file import LogFile
 from .progress_lines import ProgressLines, Several
-from .reports import Report
+from .report import Report
 
 if TYPE_CHECKING:
     from rich.console import Console

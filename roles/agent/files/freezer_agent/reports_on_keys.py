@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .reports import Concern, Report, Result
+from .report import Concern, Report, Result
 from .wording import counted
 
 _TITLES = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.fuse import unmounting
 
-from .reports import Concern, Report, Result
+from .report import Concern, Report, Result
 from .wording import counted, duration, moment
 
 
