@@ -215,7 +215,7 @@ def _set_lines(number: int, one: Mapping[str, Any], kit: KitFiles) -> list[str]:
         ]
     if not ids:
         lines.append("   has no key pair: it is not encrypted, or with openssl and its passphrase alone (aes-256-cfb)")
-    return [*lines, *_with_software(one, folder, ids, bool(kit.signers))]
+    return [*lines, *_with_software(one, folder, ids, bool(kit.signers) and one.get("signs") is not False)]
 
 
 def _with_software(one: Mapping[str, Any], folder: str, ids: Sequence[str], is_signed: bool) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.recovery_kit import recovery_kit
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.recovery_proof import Kit, prove
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError
+from ansible_collections.freezer.backup.plugins.plugin_utils.recovery_kit import PAGE, KitFiles
 from ansible_collections.freezer.backup.tests.support.key_files import (
     PASSPHRASE,
     AgeKey,
@@ -131,6 +132,36 @@ def test_a_backup_that_another_has_put_there_is_refused_by_name(three_levels, st
     ):
         proof_of(json.loads(three_levels["foreign"]), pass_file=pass_file(tmp_path))
     assert proof_of(json.loads(three_levels["named"]), pass_file=pass_file(tmp_path)).level == 3
+
+
+def test_a_newest_backup_whose_signature_is_gone_proves_nothing_where_the_host_signs(found, tmp_path):
+    for path in [path for path in found["sets"][0]["objects"] if path.endswith("/manifest.json.sig")]:
+        del found["sets"][0]["objects"][path]
+    with pytest.raises(FreezerError, match=r"is not signed, and allowed_signers of the kit says .* have to be"):
+        proof_of(found, pass_file=pass_file(tmp_path))
+
+
+def test_a_foreign_unsigned_backup_proves_nothing_where_the_host_signs(found, state, tmp_path):
+    """One that is newer than the host's own, as somebody who can write to the storage puts it there."""
+    other = Set(tmp_path, signing_key="none")
+    other.backup()
+    foreign = gathered(other)["sets"][0]
+    for key in ("backup", "objects"):
+        found["sets"][0][key] = foreign[key]
+    with pytest.raises(FreezerError, match="is not signed, and allowed_signers of the kit says"):
+        proof_of(found, pass_file=pass_file(tmp_path))
+
+
+def test_a_set_that_is_not_to_be_signed_is_proven_although_the_host_has_a_key(tmp_path, state):
+    Set(tmp_path, backup_name="signed").backup()
+    one = Set(tmp_path, signing_key="none")
+    one.backup()
+    found = gathered(one)
+    assert found["signers"]
+    proof = proof_of(found)
+    assert (proof.signed_by, proof.signed_by_reason) == (None, "it is not signed")
+    assert "--trusted-signers" not in KitFiles("web1", found).content[PAGE].decode()
+    assert "--trusted-signers" in KitFiles("web1", gathered(Set(tmp_path))).content[PAGE].decode()
 
 
 @pytest.mark.parametrize("name", ["catalogue.zst.age", "details.json.age", "data.000000.zst.age", "frames.age"])

@@ -68,7 +68,7 @@ class _Kit:
             keys.append(named_signing_key(str(signing_key)).public)
         for one in files.sets():
             self._add_signers(one.hostname, keys)
-            yield {"cloud": options.cloud, **self._set(files, one)}
+            yield {"cloud": options.cloud, "signs": signing_key != "none", **self._set(files, one)}
 
     def _add_signers(self, hostname: str, keys: Sequence[PublicKey | None]) -> None:
         for key in keys:

@@ -29,8 +29,6 @@ from ..errors import FreezerError
 from ..repository.backup_set import set_folder
 from ..repository.errors import DamagedArchive
 from ..repository.set_keys import FOLDER
-from ..repository.stored_set import SIGNATURE_NAME
-from ..sealing import passphrase_code
 from ..storage.state_file import remembering_in
 from ..system.file_names import shown
 from ..system.scratch import scratch_folder
@@ -91,7 +89,8 @@ def prove(found: Mapping[str, Any], kit: Kit, pass_file: str | None, identity_fi
             "identity_file": identity_file,
         }
         signers = os.path.join(scratch, "allowed_signers")
-        if _has_signature(found["objects"]):
+        # What is not signed proves nothing where the host signs: whoever can write to the storage could have put it there.
+        if kit.allowed_signers and found.get("signs") is not False:
             _put(signers, kit.allowed_signers)
             action["trusted_signers"] = signers
         with remembering_in(state):
@@ -102,6 +101,7 @@ def prove(found: Mapping[str, Any], kit: Kit, pass_file: str | None, identity_fi
                 where = f"{found['storage']} storage {found['container']}"
                 said = str(problem).replace(f"local storage {container}", where)
                 said = said.replace(f"The file {signers} (trusted_signers)", "allowed_signers of the kit")
+                said = said.replace("trusted_signers says", "allowed_signers of the kit says")
                 raise FreezerError(said) from problem
 
 
@@ -160,12 +160,6 @@ def _first_bytes(copy: Copy[Any], sealing: Sealing) -> int:
 
 
 # ---------------------------------------------------------------- what is laid out
-
-
-def _has_signature(objects: Mapping[str, Any]) -> bool:
-    """Whether the newest backup is signed with a key. A passphrase that stands in for one is checked without a list."""
-    signed = [name for name in objects if name.endswith(f"/{SIGNATURE_NAME}")]
-    return bool(signed) and not passphrase_code.is_code_line(_content(objects[max(signed)]))
 
 
 def _lay_out(container: str, folder: str, objects: Mapping[str, Any]) -> None:
