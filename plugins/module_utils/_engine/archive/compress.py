@@ -13,6 +13,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Callable, Protocol
 
+from ..system.memory import keep_freed_memory
 from .codec import Codec
 
 CHUNK_BYTES = 1 << 20
@@ -35,6 +36,7 @@ class Compressor:
 
     def __init__(self, codec: Codec, write: Callable[[bytes], None], beside: Compressor | None = None) -> None:
         """`beside` is another one of the same codec, whose threads this one shares."""
+        keep_freed_memory()
         self._codec, self._write = codec, write
         self._waiting: deque[Future[bytes]] = deque()
         self._chunk = bytearray()

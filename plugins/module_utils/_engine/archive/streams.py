@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from ..repository.errors import DamagedArchive
 from ..repository.verified import BackupObjects
+from ..system.memory import keep_freed_memory
 from .codec import Codec
 from .compress import workers
 from .frames import FRAME_BYTES, FrameTable
@@ -50,6 +51,7 @@ class Stream:
         once, also for many of them. Threads decompress ahead of the caller until the context ends. Reading raises
         DamagedArchive or StorageError.
         """
+        keep_freed_memory()
         with ThreadPoolExecutor(max_workers=workers(), thread_name_prefix="decompress") as pool:
             blocks = self._blocks(pool, [(0, self.size)] if ranges is None else ranges)
             try:
