@@ -108,6 +108,7 @@ ODD_IN_VERSION_2 = [
     (("objects", 0, "bytes"), "1"),
     (("objects", 0, "bytes"), -1),
     (("objects", 0, "bytes"), 10**19),
+    (("objects", 0, "bytes"), (1 << 41) + 1),
     (("objects", 0, "name"), "../../x"),
     (("objects", 0, "name"), "snar.zst"),
     (("objects", 0, "name"), "data.000001.zst"),

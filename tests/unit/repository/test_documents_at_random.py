@@ -29,7 +29,10 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.
     SealedWith,
     parse_public,
 )
-from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified import StoredTree
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified import (
+    MOST_OBJECT_BYTES,
+    StoredTree,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import StorageError
 from ansible_collections.freezer.backup.tests.support.sets import attempt
 from ansible_collections.freezer.backup.tests.support.soak import SOAK, rounds
@@ -52,6 +55,7 @@ names = st.text(characters.filter(lambda one: one not in "/\0\n"), min_size=1, m
 )
 paths = st.text(characters.filter(lambda one: one != "\0"), max_size=60)
 sizes = st.integers(0, shape.MOST_BYTES)
+stored_sizes = st.integers(0, MOST_OBJECT_BYTES)
 seconds = st.floats(0, shape.LATEST_SECONDS) | st.integers(0, shape.LATEST_SECONDS)
 facts = st.none() | st.dictionaries(
     st.text(string.ascii_lowercase, max_size=9), st.none() | sizes | st.booleans() | paths | st.lists(paths, max_size=2)
@@ -69,7 +73,9 @@ def manifests(draw: st.DrawFn) -> PublicManifest:
     packed, sealed = draw(st.sampled_from(list(PACKED_SUFFIXES.values()))), SEALED_SUFFIXES[method]
     stems = [f"{stem}.{number:06d}{packed}" for stem in ("data", "blocks") for number in range(draw(st.integers(0, 3)))]
     stems += [f"catalogue{packed}", *([f"maps{packed}"] if draw(st.booleans()) else []), f"snar{packed}"]
-    objects = [StoredTree(f"{stem}{sealed}", draw(sizes), draw(digits)) for stem in (*stems, "frames", "details.json")]
+    objects = [
+        StoredTree(f"{stem}{sealed}", draw(stored_sizes), draw(digits)) for stem in (*stems, "frames", "details.json")
+    ]
     return PublicManifest(
         draw(ids),
         draw(names),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.
     tree_of,
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified import (
+    MOST_OBJECT_BYTES,
     BackupObjects,
     StoredTree,
 )
@@ -109,6 +111,22 @@ def test_an_object_that_is_shorter_is_damaged(tmp_path, size):
     os.truncate(stored.path(0), size)
     with pytest.raises(DamagedArchive):
         stored.read(0, 2 * LEAF_BYTES, 2 * LEAF_BYTES + 1)
+
+
+@pytest.mark.parametrize("leaves", ["missing", "as there"])
+def test_an_object_of_which_much_less_is_there_than_its_manifest_says_is_damage_after_one_request(
+    tmp_path, monkeypatch, leaves
+):
+    stored = Stored(tmp_path, [2 * LEAF_BYTES])
+    stored.objects[0] = replace(stored.objects[0], bytes=MOST_OBJECT_BYTES)
+    if leaves == "missing":
+        (stored.folder / "leaves").unlink()
+    asked = []
+    read = BackupObjects.read
+    monkeypatch.setattr(BackupObjects, "read", lambda self, *part: asked.append(part) or read(self, *part))
+    with pytest.raises(DamagedArchive, match=f"ends before the {MOST_OBJECT_BYTES} bytes"):
+        stored.read(0, 0, 1)
+    assert [part for part in asked if part[0] != "leaves"] == [("data.000000", MOST_OBJECT_BYTES - 1, 1)]
 
 
 def test_an_object_that_is_missing_is_damaged(tmp_path):

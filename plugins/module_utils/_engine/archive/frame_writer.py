@@ -17,7 +17,7 @@ from typing import IO
 from ..repository.errors import ArchiveError
 from ..repository.segments import COMMITS_IN_FLIGHT, MOST_SEGMENTS, FannedObject, FanOut
 from ..repository.trees import TreeHash
-from ..repository.verified import LEAVES_NAME, StoredTree
+from ..repository.verified import LEAVES_NAME, MOST_SEGMENT_BYTES, StoredTree
 from ..storage.base import Buffer
 from .sealed import Seal, Sealing
 
@@ -106,7 +106,8 @@ class FrameWriter:
     """
 
     def __init__(self, new: NewObjects, stem: str, suffix: str, segment_bytes: int) -> None:
-        self._new, self._stem, self._suffix, self._segment_bytes = new, stem, suffix, segment_bytes
+        self._new, self._stem, self._suffix = new, stem, suffix
+        self._segment_bytes = min(segment_bytes, MOST_SEGMENT_BYTES)
         self._current: _Sealed | None = None
         self._commits: deque[Future[tuple[StoredTree, bytes]]] = deque()
         self._done: list[StoredTree] = []

@@ -24,7 +24,7 @@ from .manifest import (
     is_itself,
     with_digest,
 )
-from .verified import StoredTree
+from .verified import MOST_OBJECT_BYTES, StoredTree
 
 FORMAT_VERSION = 2
 METHODS = ("age", "aes-256-cfb")
@@ -123,7 +123,14 @@ _SHAPE = shape.record(
             shape.record({"method": shape.one_of(*METHODS), "key_id": shape.optional(shape.UUID)})
         ),
         "objects": shape.list_of(
-            shape.record({"name": shape.text(64, r"[a-z0-9.]+"), "bytes": shape.whole(), "tree": shape.SHA256}), least=1
+            shape.record(
+                {
+                    "name": shape.text(64, r"[a-z0-9.]+"),
+                    "bytes": shape.whole(0, MOST_OBJECT_BYTES),
+                    "tree": shape.SHA256,
+                }
+            ),
+            least=1,
         ),
     }
 )

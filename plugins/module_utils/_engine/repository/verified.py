@@ -18,6 +18,9 @@ LEAVES_NAME = "leaves"
 _STEP_BYTES = 8 << 20
 #: The objects of one backup that are open at a time: a process may have a thousand files open, and a backup has more segments.
 _MOST_OPEN = 2
+#: Of one object as stored, so that its leaves have 64 MiB at most, and of a segment before it is sealed.
+MOST_OBJECT_BYTES = 1 << 41
+MOST_SEGMENT_BYTES = MOST_OBJECT_BYTES // 2
 #: So many bytes of the leaves are read once, for all objects: those of 2 GiB.
 _FIRST_LEAVES_BYTES = 1 << 16
 
@@ -90,11 +93,20 @@ class BackupObjects:
         if len(found) == size and tree_of(found) == one.tree:
             return found
         whole = TreeHash()
+        if one.bytes:
+            # What a manifest says may be much more than there is: nobody waits for that to be read.
+            self._all_of(one, one.bytes - 1, 1)
         for begin in range(0, one.bytes, _STEP_BYTES):
-            whole.update(self.read(one.name, begin, min(_STEP_BYTES, one.bytes - begin)))
+            whole.update(self._all_of(one, begin, min(_STEP_BYTES, one.bytes - begin)))
         if whole.hexdigest() != one.tree:
             raise DamagedArchive(f"{self.describe(one.name)} is not what was written (its tree hash differs).")
         return whole.leaves()
+
+    def _all_of(self, one: StoredTree, begin: int, size: int) -> bytes:
+        found = self.read(one.name, begin, size)
+        if len(found) < size:
+            raise DamagedArchive(f"{self.describe(one.name)} ends before the {one.bytes} bytes that were written.")
+        return found
 
     def _stored_leaves(self, begin: int, size: int) -> bytes:
         if self._no_leaves:
