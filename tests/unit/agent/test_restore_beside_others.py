@@ -21,7 +21,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.system impo
 from ansible_collections.freezer.backup.tests.support.guards import NOBODY
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences
 from ansible_collections.freezer.backup.tests.support.soak import rounds
-from ansible_collections.freezer.backup.tests.support.trees import write
+from ansible_collections.freezer.backup.tests.support.trees import access_acl, write
 
 pytestmark = pytest.mark.rounds
 
@@ -305,3 +305,86 @@ def test_a_folder_that_is_exchanged_for_a_link_while_it_is_removed_leads_nowhere
     assert exchanged
     assert _state(outside) == before
     assert problem is None or "It was replaced during the restore" in str(problem), (result, problem)
+
+
+def _private(folder):
+    """A backup with private folders, and a target in which they are open to all; the modes of the backup."""
+    some = Set(folder)
+    for name in ("top", "private/secret", "private/deep/secret", "shared/file", "z/file"):
+        write(some.source / name, b"SECRET")
+    modes = {".": 0o750, "private": 0o700, "private/deep": 0o711, "shared": 0o755, "z": 0o700}
+    for name, mode in modes.items():
+        (some.source / name).chmod(mode)
+    some.backup()
+    target = some.new_target()
+    for name in modes:
+        (target / name).mkdir(parents=True, exist_ok=True)
+        (target / name).chmod(0o755)
+    return some, target, modes
+
+
+def _modes(target, names):
+    return {name: stat.S_IMODE((target / name).stat().st_mode) for name in names}
+
+
+def test_a_private_folder_is_closed_to_others_before_anything_is_moved_into_it(tmp_path, monkeypatch):
+    some, target, modes = _private(tmp_path)
+    seen = {}
+    real = merge.move
+
+    def moves(here, folder, name):
+        seen["/".join((*folder.names, name))] = stat.S_IMODE(os.fstat(folder.descriptor).st_mode)
+        return real(here, folder, name)
+
+    monkeypatch.setattr(merge, "move", moves)
+    some.restore(target, overwrite=True)
+    assert seen == {
+        "top": 0o750,
+        "private/secret": 0o700,
+        "private/deep/secret": 0o711,
+        "shared/file": 0o755,
+        "z/file": 0o700,
+    }
+    assert _modes(target, modes) == modes
+    assert differences(some.source, target) == []
+
+
+def test_after_a_restore_that_stops_midway_private_folders_are_private_and_the_message_names_the_place(
+    tmp_path, monkeypatch
+):
+    some, target, modes = _private(tmp_path)
+    real = merge.move
+
+    def moves(here, folder, name):
+        if folder.names == ("private",):
+            raise OSError(28, "No space left on device")
+        return real(here, folder, name)
+
+    monkeypatch.setattr(merge, "move", moves)
+    with pytest.raises(ArchiveError, match=r"stopped at .*/private/secret: No space left on device\. Files"):
+        some.restore(target, overwrite=True)
+    assert (target / "private" / "deep" / "secret").read_bytes() == b"SECRET"
+    # The rest was not come to, and is as it was.
+    assert _modes(target, modes) == {**modes, "shared": 0o755, "z": 0o755}
+    monkeypatch.undo()
+    some.restore(target, overwrite=True)
+    assert differences(some.source, target) == []
+
+
+def test_a_folder_whose_acl_lets_others_in_is_closed_while_entries_are_moved(tmp_path, monkeypatch):
+    some, target, modes = _private(tmp_path)
+    if not access_acl(target / "shared", NOBODY):
+        pytest.skip("this file system has no ACLs")
+    seen = []
+    real = merge.move
+
+    def moves(here, folder, name):
+        if name == "file" and folder.names == ("shared",):
+            seen.append(stat.S_IMODE(os.fstat(folder.descriptor).st_mode))
+        return real(here, folder, name)
+
+    monkeypatch.setattr(merge, "move", moves)
+    some.restore(target, overwrite=True)
+    assert seen == [0o700]
+    assert _modes(target, modes) == modes
+    assert differences(some.source, target) == []

@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Callable
 
@@ -26,6 +26,7 @@ from .target_folder import (
     MERGED_DEPTH,
     STAGING_PREFIX,
     Folder,
+    close_to_others,
     enter,
     let_owner_in,
     not_safe,
@@ -66,7 +67,7 @@ def conflicts(staged: str, target: str, depth: int = 0) -> Iterator[str]:
 
 @dataclass
 class _Later:
-    """The attributes that a folder gets at the end; until then no other user can enter it."""
+    """The attributes that a folder gets at the end; until then it is closed to those whom the backup does not let in."""
 
     folder: Folder
     inode: tuple[int, int]
@@ -103,12 +104,22 @@ class Merge:
 
     def finish(self) -> None:
         """Set the attributes of existing folders as in the backup. Raises OSError, ArchiveError."""
-        for one in self._later:
-            self.at = one.folder.path
-            with self._again(one.folder) as folder:
-                if _inode(os.fstat(folder.descriptor)) != one.inode:
-                    raise OSError(errno.EAGAIN, MEANWHILE, folder.path)
-                set_attributes(opened(folder.descriptor), folder.path, one.present, one.found, one.wanted, self._placed)
+        while self._later:
+            self.at = self._later[-1].folder.path
+            self._finish(self._later[-1])
+            self._later.pop()
+
+    def abandon(self) -> None:
+        """The same after a failure, as far as it goes: a folder that is left out stays closed to others."""
+        while self._later:
+            with suppress(OSError, ArchiveError):
+                self._finish(self._later.pop())
+
+    def _finish(self, one: _Later) -> None:
+        with self._again(one.folder) as folder:
+            if _inode(os.fstat(folder.descriptor)) != one.inode:
+                raise OSError(errno.EAGAIN, MEANWHILE, folder.path)
+            set_attributes(opened(folder.descriptor), folder.path, one.present, one.found, one.wanted, self._placed)
 
     def _folder(self, staged: str, target: Folder) -> None:
         for name in sorted(os.listdir(staged)):
@@ -229,12 +240,13 @@ class Merge:
         with enter(target, name) as folder:
             unlike = same_file(here, target.entry(name), owner=os.geteuid() == 0)
             present, wanted = attributes(target.entry(name)), attributes(here)
-            let_owner_in(opened(folder.descriptor))
+            there = os.fstat(folder.descriptor)
             with open_folder(here) as found:
+                # Folders are finished from the last one on, so what is in this one comes before it.
+                self._later.append(_Later(folder, _inode(there), present, found, wanted))
+                let_owner_in(opened(folder.descriptor))
+                close_to_others(folder.descriptor, present, found, wanted)
                 self._folder(here, folder)
-            self.at = folder.path
-            inode = _inode(os.fstat(folder.descriptor))
-        self._later.append(_Later(folder, inode, present, found, wanted))
         if unlike:
             self._placed.written.add(found)
             self._replaced(target, name)

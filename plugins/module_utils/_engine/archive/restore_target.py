@@ -24,7 +24,7 @@ from ..system.removal import remove_tree
 from ..system.scratch import is_full, is_in_temporary_folder
 from ..system.undo import on_failure
 from .merge import Keep, Merge, conflicts
-from .target_folder import STAGING_PREFIX, Folder, let_owner_in, not_safe, open_folder, set_attributes
+from .target_folder import STAGING_PREFIX, Folder, close_to_others, let_owner_in, not_safe, open_folder, set_attributes
 from .tree_comparison import attributes
 from .written import Placed
 
@@ -64,6 +64,8 @@ class Staging:
         self._target = check_target(target)
         self._made: list[str] = []
         self._placed = Placed()
+        #: What the target gets at the end, if anything was moved: the status and attributes of the tree's top.
+        self._root_wanted: tuple[os.stat_result, dict[str, bytes]] | None = None
         self._open: list[int] = []
         with on_failure(self._take_back):
             try:
@@ -186,18 +188,21 @@ class Staging:
         placed = self._placed
         merge = Merge(placed, self._target, self._top, above, keep)
         try:
-            with open_folder(self.tree) as wanted:
-                merge.tree(self.tree)
-            if then is not None:
-                then(merge.top, placed)
-            merge.finish()
+            with on_failure(merge.abandon):
+                with open_folder(self.tree) as wanted:
+                    if with_root:
+                        self._root_wanted = (wanted, attributes(self.tree))
+                        close_to_others(self._top, self._root_before[1], *self._root_wanted)
+                    merge.tree(self.tree)
+                if then is not None:
+                    then(merge.top, placed)
+                merge.finish()
         except OSError as problem:
             raise ArchiveError(
                 f"The restore stopped at {shown(merge.at)}: {problem.strerror}. Files "
                 "restored so far stay; solve that problem, and repeat the restore with overwrite."
             ) from problem
-        if with_root:
-            self._root_wanted = (wanted, attributes(self.tree))
+        if self._root_wanted is not None:
             before, before_attributes = self._root_before
             same = (before.st_mode, before.st_mtime_ns) == (wanted.st_mode, wanted.st_mtime_ns)
             same = same and (os.geteuid() != 0 or (before.st_uid, before.st_gid) == (wanted.st_uid, wanted.st_gid))
@@ -214,8 +219,8 @@ class Staging:
             remove_tree(self._folder)
             if not placed and self._made:
                 self._remove_made()
-            elif placed and with_root:
-                # At the very end, because the target may become another user's.
+            elif self._root_wanted is not None:
+                # At the very end, because the target may become another user's; also where files were moved before a failure.
                 found, wanted = self._root_wanted
                 set_attributes(self._top, self._target, self._root_before[1], found, wanted, self._placed)
             else:

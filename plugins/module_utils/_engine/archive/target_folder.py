@@ -25,6 +25,7 @@ STAGING_PREFIX = ".freezer-restore-"
 MERGED_DEPTH = 200
 #: This needs no right to read: folders are entered, not listed.
 ENTRY_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
+_ACL = "system.posix_acl_access"
 MEANWHILE = "It was replaced during the restore"
 
 
@@ -126,6 +127,26 @@ def let_owner_in(folder: str) -> None:
             os.chmod(folder, mode | stat.S_IRWXU)
         except PermissionError:
             pass  # another user's folder: later errors in it are reported
+
+
+def close_to_others(
+    descriptor: int, present: dict[str, bytes], wanted: os.stat_result, wanted_attributes: dict[str, bytes]
+) -> None:
+    """Take from others what an open folder of the target gives them and the backup does not, before anything is moved into it.
+
+    It keeps what it has in common with the `wanted` status, so that programs that use it go on; nothing for others if groups or ACLs
+    differ, which have other users in them. With an ACL the bits of the group bound it.
+    """
+    found = os.fstat(descriptor)
+    for_others = found.st_mode & wanted.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    if present.get(_ACL) != wanted_attributes.get(_ACL) or (os.geteuid() == 0 and found.st_gid != wanted.st_gid):
+        for_others = 0
+    mode = stat.S_IMODE(found.st_mode) & ~(stat.S_IRWXG | stat.S_IRWXO) | for_others
+    if mode != stat.S_IMODE(found.st_mode):
+        try:
+            os.chmod(opened(descriptor), mode)
+        except PermissionError:
+            pass  # root's, which all may write to, with the sticky bit: its mode stays, and that is in the result
 
 
 @contextmanager
