@@ -155,7 +155,8 @@ def test_the_host_keeps_the_public_half_and_the_container_the_secret_one_encrypt
     (pair,) = pairs(sealed)
     opened = age.opened((pair / "passphrase.age").read_bytes(), [ScryptIdentity(Passphrase(PASSPHRASE.encode()))])
     *comments, half = opened.decode().splitlines()
-    assert [line.partition("host ")[0] for line in comments] == ["# signer: "]
+    container_id = json.loads((sealed.container / ".freezer-backup").read_bytes())["container_id"]
+    assert [line.partition("host ")[0] for line in comments] == [f"# set: {container_id}/host_tree", "# signer: "]
     secret = X25519Identity(half)
     assert (pair / "public").read_text() == f"{secret.recipient}\n"
     assert any(str(secret.recipient).encode() in content for content in state.content().values())
@@ -302,6 +303,54 @@ def test_a_pair_that_another_put_into_the_container_is_not_the_set_s(for_key, tm
     shutil.copytree(other.set_folder / ".keys", one.set_folder / ".keys")
     result = one.backup(init=True)
     assert result["key_id"] not in {path.name for path in (other.set_folder / ".keys").iterdir()}
+
+
+@pytest.mark.parametrize("knows", ["the set", "nothing of the set"])
+def test_nothing_is_encrypted_for_a_pair_of_another_set_or_a_former_one_that_the_passphrase_opens(sealed, state, knows):
+    """Another set may be shared with an auditor, and a pair of before with one who was removed since."""
+    sealed.backup(backup_name="shared")
+    shared = sealed.container / "host_shared" / ".keys"
+    sealed.backup()
+    (own,) = pairs(sealed)
+    own.rename(sealed.folder / "own")
+    shutil.copytree(shared, sealed.set_folder / ".keys", dirs_exist_ok=True)
+    if knows != "the set":
+        state.lose()
+    change(sealed)
+    result = sealed.backup()
+    assert (result["level"], result["outcome"]) == (0, "success")
+    assert result["key_id"] not in {own.name, *(path.name for path in shared.iterdir())}
+    # The pair of before is put back, and the one in use taken away.
+    (sealed.folder / "own").rename(own)
+    shutil.rmtree(sealed.set_folder / ".keys" / result["key_id"])
+    change(sealed, 1)
+    again = sealed.backup()
+    assert again["key_id"] not in {own.name, result["key_id"]}
+    # With two that were made for this set nobody can tell which one still counts.
+    state.lose()
+    change(sealed, 2)
+    last = sealed.backup()
+    assert last["key_id"] not in {own.name, again["key_id"]}
+    assert sealed.restore()["backup_id"] == last["backup_id"]
+
+
+def test_a_form_for_recipients_does_not_say_for_which_set_a_pair_was_made(sealed, state, tmp_path):
+    """Who can open it has the secret half, and can write another one."""
+    reader = AgeKey(tmp_path, "reader")
+    sealed.backup(backup_name="shared", encryption_recipients=[reader.public])
+    sealed.backup()
+    (own,), (shared,) = pairs(sealed), (sealed.container / "host_shared" / ".keys").iterdir()
+    half = age.opened((shared / "recipients.age").read_bytes(), [reader.identity])
+    container_id = json.loads((sealed.container / ".freezer-backup").read_bytes())["container_id"]
+    forged = f"# set: {container_id}/host_tree\n".encode() + half
+    (shared / "recipients.age").write_bytes(
+        age.sealed(forged, [X25519Identity(half.decode().split()[-1]).recipient, reader.identity.recipient])
+    )
+    shutil.rmtree(own)
+    shutil.copytree(shared, own.parent / shared.name)
+    state.lose()
+    change(sealed)
+    assert sealed.backup()["key_id"] != shared.name
 
 
 def test_a_secret_half_that_is_gone_is_said_and_a_new_pair_made(for_key):

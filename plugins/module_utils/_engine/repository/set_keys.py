@@ -32,7 +32,7 @@ _PUBLIC_BYTES = 4096
 #: Of a form that another may have put there: what age itself writes, which is 256 MiB of memory.
 _MOST_WORK = 18
 _KEY_ID = re.compile(r"[0-9a-f]{32}")
-_RECIPIENT, _SIGNER = "# recipient: ", "# signer: "
+_RECIPIENT, _SIGNER, _SET = "# recipient: ", "# signer: ", "# set: "
 
 
 def key_id_of(recipient: X25519Recipient) -> str:
@@ -40,16 +40,24 @@ def key_id_of(recipient: X25519Recipient) -> str:
     return hashlib.sha256(str(recipient).encode("ascii")).hexdigest()[:32]
 
 
+def set_of(container_id: str, set_folder: str) -> str:
+    """How the secret half names the set that it was made for: another set may have other readers."""
+    return f"{container_id}/{set_folder}"
+
+
 @dataclass(frozen=True)
 class SecretHalf:
     """The secret half of a pair, and the recipients that it is sealed for, as they are written; None if they are not known.
 
     `signers` are those who may sign the backups of the set, as lines of allowed_signers; without any nothing is said of that.
+    `sets` are those that the pair was made for, as `set_of` names them, in the form for the passphrase alone: who has a form for
+    recipients could write another one.
     """
 
     identity: X25519Identity
     recipients: tuple[str, ...] | None = ()
     signers: tuple[str, ...] = ()
+    sets: tuple[str, ...] = ()
 
     @property
     def key_id(self) -> str:
@@ -64,7 +72,8 @@ class SecretHalf:
         forms = {}
         line = "".join(f"{_SIGNER}{one}\n" for one in self.signers) + f"{self.identity.reveal()}\n"
         if passphrase is not None:
-            forms[FOR_PASSPHRASE] = age.sealed(line.encode("utf-8", "replace"), [ScryptRecipient(passphrase)])
+            text = "".join(f"{_SET}{one}\n" for one in self.sets) + line
+            forms[FOR_PASSPHRASE] = age.sealed(text.encode("utf-8", "replace"), [ScryptRecipient(passphrase)])
         if recipients:
             text = "".join(f"{_RECIPIENT}{one}\n" for one in recipients) + line
             forms[FOR_RECIPIENTS] = age.sealed(text.encode("utf-8", "replace"), [self.identity.recipient, *recipients])
@@ -152,7 +161,7 @@ def open_secret(
             continue
         try:
             secret = _parsed(age.opened(stored, held[name], f"{name} of {where}"), key_id, f"{name} of {where}")
-            return with_comments(secret, forms)
+            return with_comments(secret if name == FOR_PASSPHRASE else replace(secret, sets=()), forms)
         except Damaged as damage:
             problem = problem or DamagedArchive(str(damage))
         except (SealingError, DamagedArchive) as refused:
@@ -175,22 +184,24 @@ def with_comments(secret: SecretHalf, forms: Mapping[str, bytes]) -> SecretHalf:
         found = _parsed(plain, secret.key_id, FOR_RECIPIENTS)
     except (SealingError, DamagedArchive):
         return replace(secret, recipients=None)
-    return replace(found, signers=tuple(dict.fromkeys([*secret.signers, *found.signers])))
+    return replace(found, signers=tuple(dict.fromkeys([*secret.signers, *found.signers])), sets=secret.sets)
 
 
 def _parsed(plain: bytes, key_id: str, what: str) -> SecretHalf:
-    recipients, signers, keys = [], [], []
+    recipients, signers, sets, keys = [], [], [], []
     for line in plain.decode("utf-8", "replace").splitlines():
         if line.startswith(_RECIPIENT):
             recipients.append(line[len(_RECIPIENT) :])
         elif line.startswith(_SIGNER):
             signers.append(line[len(_SIGNER) :])
+        elif line.startswith(_SET):
+            sets.append(line[len(_SET) :])
         elif line.strip() and not line.startswith("#"):
             keys.append(line.strip())
     try:
         if len(keys) != 1:
             raise UnusableKey("")
-        secret = SecretHalf(X25519Identity(keys[0]), tuple(recipients), tuple(signers))
+        secret = SecretHalf(X25519Identity(keys[0]), tuple(recipients), tuple(signers), tuple(sets))
     except UnusableKey:
         raise DamagedArchive(f"{what} has no secret key in it, so it is not what was written.") from None
     if secret.key_id != key_id:

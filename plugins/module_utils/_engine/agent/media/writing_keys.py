@@ -4,7 +4,7 @@
 
 A set has one key pair, which is made with its first sealed backup. From then on its public half is the one that this host
 remembers, whatever a container says. A host that has forgotten it takes it from the secret half, if it has the passphrase that opens
-that; else it makes a new pair.
+that, and it names this set; else it makes a new pair. So it does where a container has lost what the host remembers.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from ...repository.set_keys import (
     read_forms,
     read_public,
     remove_unfinished,
+    set_of,
     write_pair,
 )
 from ...repository.signatures import KeySigner, ManifestSigner, Trust
@@ -39,6 +40,7 @@ from ...sealing.identities import Identity, X25519Identity
 from ...sealing.recipients import X25519Recipient, recipient
 from ...sealing.ssh_signature import NAMESPACE
 from ...storage.base import Storage
+from ...storage.container import read_marker
 from ...storage.errors import StorageError
 from ...system.file_names import shown
 from .copied import HostContainers
@@ -104,7 +106,7 @@ class WritingKeys:
             return Unsealed()
         if method == "aes-256-cfb" and self._held.passphrase is not None:
             return WithPassphrase(self._held.passphrase)
-        self._recipient = recipient = self._known_pair() or self._opened_pair() or self._new_pair()
+        self._recipient = recipient = self._pair()
         known = [one.file_keys for one in self._known.values() if one is not None]
         identities: list[Identity] = [FileKeys({share: key for keys in known for share, key in keys.items()})]
         if self._held.passphrase is not None:
@@ -118,6 +120,12 @@ class WritingKeys:
         except StorageError as problem:
             self.problems.append(str(problem))
             return None
+
+    def _pair(self) -> X25519Recipient:
+        found = self._known_pair()
+        if found is None and self.obstacle is None:
+            found = self._opened_pair()
+        return found or self._new_pair()
 
     def _known_pair(self) -> X25519Recipient | None:
         """The public half that this host remembers, if a container has the secret one still."""
@@ -208,8 +216,13 @@ class WritingKeys:
         return open_secret(forms if FOR_PASSPHRASE in forms else {}, key_id, self._held.passphrase, [], where)
 
     def _opened_pair(self) -> X25519Recipient | None:
-        """The pair in a container whose secret half the passphrase opens: only a holder of it can have made that."""
+        """The pair in a container that the passphrase opens and that was made for this set, if there is no more than one.
+
+        The passphrase may open pairs of other sets too, which others can read, and one that this set had before; who can write to the
+        container can put them here.
+        """
         there = False
+        found: dict[str, SecretHalf] = {}
         for one in self._sets:
             try:
                 ids = key_ids(one.storage, one.folder)
@@ -223,18 +236,32 @@ class WritingKeys:
                     secret = self._opened(one, key_id, read_forms(one.storage, one.folder, key_id))
                 except (SealingError, ArchiveError, StorageError):
                     continue
-                self._take_recipients(secret.recipients)
-                self._checked_pass_file = self._held.pass_file()
-                self._read_forms(secret.identity.recipient)
-                self._name_signer(secret)
-                return secret.identity.recipient
-        if there and self.obstacle is None:
-            self.obstacle = (
-                "this host does not know the key pair of the earlier backups"
+                if self._named(one) in secret.sets:
+                    found.setdefault(key_id, secret)
+        if len(found) == 1:
+            (secret,) = found.values()
+            self._take_recipients(secret.recipients)
+            self._checked_pass_file = self._held.pass_file()
+            self._read_forms(secret.identity.recipient)
+            self._name_signer(secret)
+            return secret.identity.recipient
+        if there:
+            self.obstacle = "this host does not know the key pair of the earlier backups" + (
+                ""
                 if self._held.passphrase is None
-                else "this host does not know the key pair of the earlier backups, and encrypt_pass_file does not open it"
+                else ", and encrypt_pass_file opens several that were made for this set"
+                if found
+                else ", and encrypt_pass_file opens none that was made for this set"
             )
         return None
+
+    def _named(self, one: BackupSet) -> str | None:
+        """How a secret half names a set; None if it is not known which container that is."""
+        try:
+            container_id = self._containers.id_of(one.storage) or read_marker(one.storage)
+        except StorageError:
+            return None
+        return set_of(container_id, one.folder) if container_id else None
 
     def _new_pair(self) -> X25519Recipient:
         self._signers = self._own_lines()
@@ -312,7 +339,9 @@ class WritingKeys:
             return
         recipient, folder = self._recipient, self._sets[0].folder
         if self._new is not None:
-            whole = self._new.sealed(self._held.passphrase, self._held.recipients)
+            named = [self._named(one) for one in self._sets]
+            new = replace(self._new, sets=tuple(dict.fromkeys(name for name in named if name)))
+            whole = new.sealed(self._held.passphrase, self._held.recipients)
             self._new, self._forms = None, {}
         else:
             there: Forms = max(self._forms.values(), key=len, default={})
