@@ -15,6 +15,7 @@ import zstandard
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media.writing_keys import WritingKeys
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.run_records import RunRecords
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
     ArchiveError,
     DamagedArchive,
@@ -477,3 +478,12 @@ def test_an_odd_record_of_a_run_over_several_hosts_is_refused_and_hangs_nothing(
     odd(str(tmp_path / "owner.freeze.name.json"))
     with no_hang(10), pytest.raises(OddObject):
         RunRecords(str(tmp_path), "owner").runs()
+
+
+def test_a_backup_whose_details_a_reader_would_refuse_is_not_made(tmp_path, monkeypatch):
+    some = Set(tmp_path)
+    write(some.source / "file")
+    monkeypatch.setattr(create, "MOST_VALUES", 5)
+    with pytest.raises(ArchiveError, match="more than the maximum of 5 values: exclude unreadable paths"):
+        some.backup()
+    assert some.backup_folders() == []

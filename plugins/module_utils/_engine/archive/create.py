@@ -21,6 +21,7 @@ from ..repository.errors import ArchiveError, DamagedArchive
 from ..repository.manifest import MOST_MANIFEST_BYTES, Parent, digest, folder_name
 from ..repository.public_manifest import PACKED_SUFFIXES, PublicManifest, parse_public
 from ..repository.segments import READ_BYTES, FanOut
+from ..repository.shape import MOST_VALUES, value_count
 from ..repository.stored_set import MANIFEST_NAME, NAMES_OF_A_BACKUP, SIGNATURE_NAME
 from ..storage.base import Storage
 from ..storage.errors import StorageError
@@ -350,6 +351,8 @@ def _bounded(stored: bytes, most: int, remedy: str) -> bytes:
         raise ArchiveError(
             f"A part of the backup would have {len(stored)} bytes, more than the maximum of {most}: {remedy}."
         )
+    if value_count(stored) > MOST_VALUES:
+        raise ArchiveError(f"A part of the backup would have more than the maximum of {MOST_VALUES} values: {remedy}.")
     return stored
 
 

@@ -19,8 +19,12 @@ Check = Callable[[Any], None]
 #: 9998-12-31: what is later has no date in every time zone.
 LATEST_SECONDS = 253_370_764_800
 MOST_BYTES = (1 << 63) - 1
+#: Of one document: those of a manifest with the most segments, and details of half a million paths that cannot be read. A value
+#: can take thirty times its bytes in memory.
+MOST_VALUES = 1_600_000
 _SHOWN = 60
 _MOST_DEPTH = 8
+_MARKS = (b",", b"[", b"{")
 
 
 class Misshapen(ValueError):
@@ -48,10 +52,30 @@ def loads(stored: bytes) -> dict[str, Any]:
             raise Misshapen("has a number of too many digits")
         return int(digits)
 
+    if value_count(stored) > MOST_VALUES:
+        raise Misshapen(f"has more than {MOST_VALUES} values")
     document = json.loads(stored, parse_constant=refuse, parse_int=whole_number)
     if not isinstance(document, dict):
         raise Misshapen("is no JSON object")
     return document
+
+
+def value_count(stored: bytes) -> int:
+    """How many values JSON has at most, up to one more than are allowed: nothing is made of them."""
+    found = sum(map(stored.count, _MARKS))
+    if found <= MOST_VALUES:
+        return found
+    # Some may stand in texts, such as names of files.
+    plain = stored.replace(rb"\\", b"").replace(rb"\"", b"")
+    found = texts = position = 0
+    while position < len(plain) and found <= MOST_VALUES and texts <= 2 * found + 2:  # with more of them it is no JSON
+        begin = plain.find(b'"', position)
+        begin = len(plain) if begin < 0 else begin
+        found += sum(plain.count(mark, position, begin) for mark in _MARKS)
+        texts += 1
+        end = plain.find(b'"', begin + 1)
+        position = len(plain) if end < 0 else end + 1
+    return found
 
 
 def text(most: int = 1 << 16, pattern: str = r"(?s:.*)", least: int = 0) -> Check:
