@@ -14,6 +14,8 @@ import pytest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import extraction
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import OptionError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.container import MARKER_NAME
+from ansible_collections.freezer.backup.tests.support.guards import NOBODY
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
 from ansible_collections.freezer.backup.tests.support.soak import rounds
 from ansible_collections.freezer.backup.tests.support.trees import RandomTree, write
@@ -194,12 +196,49 @@ def test_a_container_in_the_target_is_never_removed(saved, tmp_path):
     inside.backup()
     done = both_but_folders_that_stay(saved, target, delete=True)
     assert done["removed"] == 0
+    assert any("backups is not in the backup and stays, as a container of backups" in one for one in done["remarks"])
     assert inside.verify()["outcome"] == "success"
     with pytest.raises(OptionError, match="is a container of backups, or in one, and with delete"):
         saved.restore(target / "backups", overwrite=True, delete=True)
     with pytest.raises(OptionError, match="is a container of backups, or in one"):
         saved.restore(saved.container / "below", overwrite=True, delete=True)
     assert saved.verify()["outcome"] == "success"
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_folder_in_which_others_could_redirect_a_removal_is_refused_before_anything_is_changed(saved, deep):
+    """Only in the target: after the files of the backup had been placed the restore stopped at it."""
+    target = saved.new_target()
+    saved.restore(target)
+    write(target / "etc" / "hosts", b"edited")
+    theirs = target / "own" / "deep" / "theirs" if deep else target / "etc" / "theirs"
+    write(theirs / "file", b"theirs")
+    theirs.chmod(0o777)
+    before = {path: (target / path).lstat().st_ctime_ns for path in paths(target)}
+    for dry_run in (True, False):
+        with pytest.raises(
+            ArchiveError, match=r"every user may write to .*theirs.*Nothing was restored\. Leave it out"
+        ):
+            saved.restore(target, overwrite=True, delete=True, dry_run=dry_run)
+        assert {path: (target / path).lstat().st_ctime_ns for path in paths(target)} == before
+    saved.restore(target, overwrite=True, delete=True, exclude=["theirs"])
+    assert (theirs / "file").read_bytes() == b"theirs"
+    assert (target / "etc" / "hosts").read_bytes() == b"etc/hosts"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_marker_of_another_user_keeps_nothing_from_being_removed(saved):
+    target = saved.new_target()
+    saved.restore(target)
+    write(target / "own" / MARKER_NAME, b"")
+    write(target / "theirs" / MARKER_NAME, b"")
+    write(target / "theirs" / "file", b"hidden")
+    os.chown(target / "theirs" / MARKER_NAME, NOBODY, NOBODY)
+    done = saved.restore(target, overwrite=True, delete=True)
+    assert paths(target) == sorted([*paths(saved.source), "own", f"own/{MARKER_NAME}"])
+    assert [one for one in done["remarks"] if "stays" in one] == [
+        f"{target}/own is not in the backup and stays, as a container of backups: it has the marker {MARKER_NAME}."
+    ]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts")

@@ -10,14 +10,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from typing import Callable
 
 from ..errors import OptionError
 from ..repository.errors import ArchiveError
 from ..system import trust
 from ..system.file_names import shown
-from .target_folder import Folder, enter, let_owner_in, opened
+from .target_folder import Folder, OthersMayExchange, enter, let_owner_in, opened
 from .written import LISTED_AT_MOST, Placed
 
 #: Something else is in a folder, or mounted on it, or it is none any more.
@@ -89,36 +90,81 @@ class Undo:
         self.has_any = True
 
 
-def remove(names: Iterable[tuple[bytes, bool]], top: Folder, placed: Placed, undo: Undo | None, marker: str) -> None:
-    """Remove entries of a target; `names` has their relative names, folders before what is in them, and whether each was a folder.
+class Removal:
+    """What is removed from a target: it is looked at before anything is moved, and removed when all is in its place."""
 
-    A folder stays if something is left in it, if it became another file system, or if it has a file named `marker`, then with all
-    that is below it. What is no longer what it was stays as well. Raises OSError and ArchiveError.
-    """
-    #: Folders that are removed when all that is to be removed below them is.
-    pending: list[str] = []
-    kept: str | None = None
-    for raw, is_folder in names:
-        name = os.fsdecode(raw)
-        if kept is not None and name.startswith(kept):
-            continue
-        while pending and not name.startswith(pending[-1] + "/"):
-            _remove_folder(pending.pop(), top, placed, undo)
-        with ExitStack() as way:
-            folder = _folder_of(name, top, way)
-            found = None if folder is None else folder.look(os.path.basename(name))
-            if folder is None or found is None or stat.S_ISDIR(found.st_mode) != is_folder:
+    def __init__(self, names: Callable[[], Iterable[tuple[bytes, bool]]], undo: Undo | None, marker: str) -> None:
+        """`names` gives relative names, folders before what is in them, and whether each was a folder.
+
+        A folder stays if something is left in it, if it became another file system, or if it has a file named `marker` of root or of
+        this user, then with all that is below it. What is no longer what it was stays as well.
+        """
+        self._names, self._undo, self._marker = names, undo, marker
+
+    def check(self, top: Folder, placed: Placed) -> None:
+        """Raise ArchiveError for what `run` could not remove; folders that stay by their marker are told in the remarks."""
+        try:
+            for _name, _folder in self._steps(top, placed.remarks):
+                pass
+        except OthersMayExchange as problem:
+            raise ArchiveError(
+                f"The backup does not have {shown(problem.path)}, and with delete it would be removed, but {problem.obstacle}, who could "
+                "redirect that. Nothing was restored. Leave it out (exclude), move it away, or restore without delete."
+            ) from problem
+        except OSError as problem:
+            raise ArchiveError(
+                f"What delete would remove from {shown(top.path)} cannot be looked at: {problem.strerror}"
+                f"{f' ({shown(problem.filename)})' if isinstance(problem.filename, str) else ''}. Nothing was restored."
+            ) from problem
+
+    def run(self, top: Folder, placed: Placed) -> None:
+        """Remove it. Raises OSError and ArchiveError."""
+        for name, folder in self._steps(top, []):
+            if folder is None:
+                _remove_folder(name, top, placed, self._undo)
+            else:
+                _remove_entry(folder, os.path.basename(name), self._undo)
+                _removed(name, placed)
+
+    def _steps(self, top: Folder, remarks: list[str]) -> Iterator[tuple[str, Folder | None]]:
+        """The names to be removed, folders after what is in them; of anything but a folder also the folder that has it, open."""
+        pending: list[str] = []
+        kept: str | None = None
+        for raw, is_folder in self._names():
+            name = os.fsdecode(raw)
+            if kept is not None and name.startswith(kept):
                 continue
-            if is_folder:
-                if _is_another(folder, os.path.basename(name), marker):
+            while pending and not name.startswith(pending[-1] + "/"):
+                yield pending.pop(), None
+            with ExitStack() as way:
+                folder, last = _folder_of(name, top, way), os.path.basename(name)
+                found = None if folder is None else folder.look(last)
+                if folder is None or found is None or stat.S_ISDIR(found.st_mode) != is_folder:
+                    continue
+                if not is_folder:
+                    yield name, folder
+                elif self._is_another(folder, last, remarks):
                     kept = name + "/"
                 else:
                     pending.append(name)
-                continue
-            _remove_entry(folder, os.path.basename(name), undo)
-        _removed(name, placed)
-    while pending:
-        _remove_folder(pending.pop(), top, placed, undo)
+        while pending:
+            yield pending.pop(), None
+
+    def _is_another(self, folder: Folder, name: str, remarks: list[str]) -> bool:
+        """Whether a folder stays, as another file system or as a container. Raises OthersMayExchange for another user's."""
+        with enter(folder, name, only_look=True) as below:
+            if os.fstat(below.descriptor).st_dev != os.fstat(folder.descriptor).st_dev:
+                return True
+            found = below.look(self._marker)
+            # Any user could make such a file, and so keep a folder from being removed.
+            if found is not None and stat.S_ISREG(found.st_mode) and trust.is_own(found):
+                if len(remarks) < LISTED_AT_MOST:
+                    remarks.append(
+                        f"{shown(below.path)} is not in the backup and stays, as a container of backups: it has the marker {self._marker}."
+                    )
+                return True
+        with enter(folder, name):
+            return False
 
 
 def _folder_of(name: str, top: Folder, way: ExitStack) -> Folder | None:
@@ -132,13 +178,6 @@ def _folder_of(name: str, top: Folder, way: ExitStack) -> Folder | None:
                 raise
             return None
     return last
-
-
-def _is_another(folder: Folder, name: str, marker: str) -> bool:
-    """Whether a folder is another file system than the one above it, or has a file with the name `marker`."""
-    with enter(folder, name) as below:
-        other = os.fstat(below.descriptor).st_dev != os.fstat(folder.descriptor).st_dev
-        return other or below.look(marker) is not None
 
 
 def _remove_entry(folder: Folder, name: str, undo: Undo | None) -> None:

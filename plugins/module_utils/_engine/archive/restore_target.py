@@ -15,7 +15,6 @@ import secrets
 import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from typing import Callable
 
 from ..repository.errors import ArchiveError
 from ..system import trust
@@ -24,7 +23,8 @@ from ..system.removal import remove_tree
 from ..system.scratch import is_full, is_in_temporary_folder
 from ..system.undo import on_failure
 from .merge import Keep, Merge, conflicts
-from .target_folder import STAGING_PREFIX, Folder, close_to_others, let_owner_in, not_safe, open_folder, set_attributes
+from .removing import Removal
+from .target_folder import STAGING_PREFIX, close_to_others, let_owner_in, not_safe, open_folder, set_attributes
 from .tree_comparison import attributes
 from .written import Placed
 
@@ -168,15 +168,15 @@ class Staging:
         with_root: bool,
         above: Collection[str] = (),
         keep: Keep | None = None,
-        then: Callable[[Folder, Placed], None] | None = None,
+        removal: Removal | None = None,
     ) -> Placed:
         """Move the tree into the target. With `with_root` the target also gets the attributes of the tree's top, at the end.
 
         `above` are folders (relative names) that keep their attributes where the target has them. `keep` moves away what is
-        replaced. `then` is called with the open target when all is in its place, before folders get their attributes.
+        replaced. `removal` removes the rest when all is in its place, before folders get their attributes.
 
         Raises ArchiveError: before anything is moved, if the target has a folder where the backup has a file or a link, or if
-        others may write to a folder that gets entries; later, if that changes meanwhile or the target cannot be written to,
+        others may write to a folder that gets entries, or from which some are removed; later, if that changes meanwhile or the target cannot be written to,
         and then the entries moved so far stay.
         """
         in_the_way = list(conflicts(self.tree, self._target))
@@ -187,6 +187,8 @@ class Staging:
             )
         placed = self._placed
         merge = Merge(placed, self._target, self._top, above, keep)
+        if removal is not None:
+            removal.check(merge.top, placed)
         try:
             with on_failure(merge.abandon):
                 with open_folder(self.tree) as wanted:
@@ -194,8 +196,8 @@ class Staging:
                         self._root_wanted = (wanted, attributes(self.tree))
                         close_to_others(self._top, self._root_before[1], *self._root_wanted)
                     merge.tree(self.tree)
-                if then is not None:
-                    then(merge.top, placed)
+                if removal is not None:
+                    removal.run(merge.top, placed)
                 merge.finish()
         except OSError as problem:
             raise ArchiveError(

@@ -70,9 +70,20 @@ class Folder:
             return None
 
 
+class OthersMayExchange(ArchiveError):
+    """A folder of the target is one in which others may exchange entries: its path, and what lets them, as a part of a sentence."""
+
+    def __init__(self, path: str, obstacle: str) -> None:
+        super().__init__(
+            f"The restore stopped at {shown(path)}: {obstacle}, so another user could redirect files. "
+            f"Files restored so far stay. {_what_is_safe()}"
+        )
+        self.path, self.obstacle = path, obstacle
+
+
 @contextmanager
-def enter(above: Folder, name: str) -> Iterator[Folder]:
-    """Open a folder below an open one. Raises OSError, and ArchiveError if others may exchange entries in it."""
+def enter(above: Folder, name: str, only_look: bool = False) -> Iterator[Folder]:
+    """Open a folder below an open one. Raises OSError, and OthersMayExchange unless it is `only_look`ed into."""
     path = os.path.join(above.path, name)
     if len(above.names) >= MERGED_DEPTH:
         raise OSError(errno.ELOOP, "It is too deep for a restore over existing files", path)
@@ -83,11 +94,8 @@ def enter(above: Folder, name: str) -> Iterator[Folder]:
     try:
         found = os.fstat(descriptor)
         obstacle = trust.others_may_exchange(path, found, opened(descriptor))
-        if obstacle is not None:
-            raise ArchiveError(
-                f"The restore stopped at {shown(path)}: {obstacle}, so another user could redirect files. "
-                f"Files restored so far stay. {_what_is_safe()}"
-            )
+        if obstacle is not None and not only_look:
+            raise OthersMayExchange(path, obstacle)
         shared = trust.others_may_change(path, found, opened(descriptor)) is not None
         yield Folder(descriptor, (*above.names, name), path, shared)
     finally:

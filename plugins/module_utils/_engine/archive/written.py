@@ -83,5 +83,7 @@ class Placed:
     replaced_paths: list[str] = field(default_factory=list)
     #: The folder with what was replaced and removed, if there was anything.
     undo_folder: str | None = None
+    #: Sentences on what was left as it is.
+    remarks: list[str] = field(default_factory=list)
     #: Folders of another user, whose contents are restored, but not their own mode, owner and time.
     not_restored: list[dict[str, str]] = field(default_factory=list)

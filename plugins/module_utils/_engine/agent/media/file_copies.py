@@ -15,7 +15,7 @@ from ...archive import chain as chains
 from ...archive import restore_target, tree_comparison
 from ...archive.extract import Extracted, check_side_objects
 from ...archive.in_place import InPlace, Narrowing
-from ...archive.removing import Undo, remove
+from ...archive.removing import Removal, Undo
 from ...archive.salvage import Salvage
 from ...archive.sealed import Sealing
 from ...archive.selection import Selection
@@ -177,13 +177,9 @@ def restore_in_place(
             hidden = in_place.hidden_in(stage.target, *([] if undo is None else [undo.real]))
             narrowing = stack.enter_context(Narrowing(stage.top, in_place.how, hidden))
             met = levels.extract(stage.tree, stage.beside, progress, narrowing)
-
-            def remove_rest(top: Folder, placed: Placed) -> None:
-                remove(narrowing.removed(), top, placed, undo, MARKER_NAME)
-
-            placed = stage.place(
-                levels.whole_folder, above=met.above, keep=None if undo is None else undo.take, then=remove_rest
-            )
+            removal = Removal(narrowing.removed, undo, MARKER_NAME)
+            keep = None if undo is None else undo.take
+            placed = stage.place(levels.whole_folder, above=met.above, keep=keep, removal=removal)
             placed.equal += narrowing.found.skipped
             placed.undo_folder = in_place.undo_folder if undo is not None and undo.has_any else None
             return met, placed
@@ -202,16 +198,17 @@ def would_change(levels: OwnLevels, target: str, in_place: InPlaceRestore) -> tu
         stack.callback(os.close, top)
         narrowing = stack.enter_context(Narrowing(top, in_place.how, in_place.hidden_in(real)))
         met = levels.compare(narrowing)
-    found = narrowing.found
-    placed = Placed(
-        created=found.created,
-        replaced=found.replaced,
-        equal=found.equal,
-        created_paths=found.created_paths,
-        replaced_paths=found.replaced_paths,
-        removed=found.removed,
-        removed_paths=found.removed_paths,
-    )
+        found = narrowing.found
+        placed = Placed(
+            created=found.created,
+            replaced=found.replaced,
+            equal=found.equal,
+            created_paths=found.created_paths,
+            replaced_paths=found.replaced_paths,
+            removed=found.removed,
+            removed_paths=found.removed_paths,
+        )
+        Removal(narrowing.removed, None, MARKER_NAME).check(Folder(top, (), real, shared=False), placed)
     placed.written.counts, placed.written.content_bytes = found.counts, found.content_bytes
     return met, placed
 

@@ -127,7 +127,8 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
                 met, would = file_copies.would_change(levels, target, in_place)
             else:
                 met, would = file_copies.would_place(levels, target, progress)
-            return {**about, **_placed(would), **parts.counted(met), "outcome": "planned"}
+            remarks = {"remarks": would.remarks} if would.remarks else {}
+            return {**about, **_placed(would), **parts.counted(met), **remarks, "outcome": "planned"}
         if in_place is not None and isinstance(levels, file_copies.OwnLevels):
             met, placed = file_copies.restore_in_place(levels, target, in_place, progress)
         else:
@@ -141,7 +142,7 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
             "outcome": "partial" if not_restored else "success",
             "not_restored_count": len(not_restored),
             "not_restored": not_restored[: results.LISTED_AT_MOST],
-            "remarks": [*self._remarks(copy), *met.warnings],
+            "remarks": [*self._remarks(copy), *met.warnings, *placed.remarks],
             "unreadable_count": len(unreadable),
             "unreadable": unreadable[: results.LISTED_AT_MOST],
         }
