@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import random
+import tracemalloc
 
 import pytest
 
@@ -168,6 +169,21 @@ def test_a_table_that_is_none_is_damage(change):
     assert list(map(list, unpack_frames(packed, 2, "it"))) == [[5, 6], [7]]
     with pytest.raises(DamagedArchive):
         unpack_frames(change(packed), 2, "it")
+
+
+def test_a_table_of_very_many_frames_takes_little_more_than_what_is_stored_of_it():
+    count = 1 << 20
+    packed = pack_frames([[1] * count])
+    tracemalloc.start()
+    try:
+        table = FrameTable(unpack_frames(packed, 1, "it"), count * FRAME_BYTES)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    for frame in (0, 255, 256, 70_000, count - 1):
+        assert table.place(frame) == (0, frame, frame + 1)
+    assert table.segment_bytes(0) == count
+    assert peak < 1.5 * len(packed), f"{peak >> 20} MiB"
 
 
 @pytest.mark.parametrize("size", [0, FRAME_BYTES, 3 * FRAME_BYTES])

@@ -8,7 +8,7 @@ import struct
 import sys
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from ..repository.errors import DamagedArchive
@@ -17,6 +17,8 @@ from ..repository.errors import DamagedArchive
 FRAME_BYTES = 1 << 20
 #: A frame that grew when it was compressed has a little more than its plain bytes.
 MOST_FRAME_BYTES = FRAME_BYTES + (FRAME_BYTES >> 4) + 4096
+#: Of so many frames one place is kept: a table of 16 TiB takes little more than the object it is read from.
+_FRAMES_OF_A_PLACE = 256
 _NUMBER = struct.Struct(">I")
 
 
@@ -31,16 +33,18 @@ class FrameTable:
         self.frame_count = self._first[-1]
         if self.frame_count != -(-stream_bytes // FRAME_BYTES):
             raise DamagedArchive(f"A stream of {stream_bytes} bytes cannot have {self.frame_count} frames.")
-        self._starts = [array("Q", accumulate(one, initial=0)) for one in segments]
+        self._sizes = segments
+        #: In each segment, where every so many frames begin, and its end.
+        self._places = [array("Q", accumulate(_sums(one), initial=0)) for one in segments]
 
     @property
     def segment_count(self) -> int:
         """The number of segments."""
-        return len(self._starts)
+        return len(self._sizes)
 
     def segment_bytes(self, segment: int) -> int:
         """The bytes of a segment before it is sealed."""
-        return self._starts[segment][-1]
+        return self._places[segment][-1]
 
     def plain_bytes(self, frame: int) -> int:
         """The bytes of a frame when it is decompressed."""
@@ -57,8 +61,14 @@ class FrameTable:
     def place(self, frame: int) -> tuple[int, int, int]:
         """The segment of a frame, and where it begins and ends there."""
         segment = self.segment_of(frame)
-        starts, at = self._starts[segment], frame - self._first[segment]
-        return segment, starts[at], starts[at + 1]
+        sizes, at = self._sizes[segment], frame - self._first[segment]
+        place = at // _FRAMES_OF_A_PLACE
+        begin = self._places[segment][place] + sum(sizes[place * _FRAMES_OF_A_PLACE : at])
+        return segment, begin, begin + sizes[at]
+
+
+def _sums(sizes: Sequence[int]) -> Iterator[int]:
+    return (sum(sizes[at : at + _FRAMES_OF_A_PLACE]) for at in range(0, len(sizes), _FRAMES_OF_A_PLACE))
 
 
 def pack_frames(segments: Sequence[Sequence[int]]) -> bytes:
@@ -75,7 +85,8 @@ def unpack_frames(stored: bytes, segments: int, where: str) -> list[Sequence[int
         position += 4
         if count == 0 or position + 4 * count > len(stored):
             raise DamagedArchive(f"{where} does not say where its frames begin.")
-        sizes = array("I", stored[position : position + 4 * count])
+        sizes = array("I")
+        sizes.frombytes(memoryview(stored)[position : position + 4 * count])
         if sys.byteorder == "little":
             sizes.byteswap()
         if not 0 < min(sizes) <= max(sizes) <= MOST_FRAME_BYTES:

@@ -115,13 +115,16 @@ class OpenBackup:
 
     def _stream(self, stem: str) -> Stream:
         names = {one: self.manifest.segments(one) for one in ("data", "blocks")}
-        sizes = self._frames(len(names["data"]) + len(names["blocks"]))
+        sizes = self._frames
         first = len(names["data"]) if stem == "blocks" else 0
         length = self.details.stream_bytes if stem == "data" else self.details.block_stream_bytes
         table = FrameTable(sizes[first : first + len(names[stem])], length)
         return Stream(self._objects, names[stem], table, self.codec, self._sealing)
 
-    def _frames(self, segments: int) -> list[Sequence[int]]:
+    @cached_property
+    def _frames(self) -> list[Sequence[int]]:
+        """Of both streams."""
+        segments = sum(len(self.manifest.segments(stem)) for stem in ("data", "blocks"))
         return unpack_frames(self._whole("frames", _MOST_FRAMES_BYTES), segments, self.folder)
 
     def _whole(self, stem: str, most_bytes: int) -> bytes:
