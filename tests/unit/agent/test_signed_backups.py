@@ -248,6 +248,25 @@ def test_a_level_that_another_wrote_is_said_and_not_continued(one, state, thief)
     assert one.backup()["level"] == 1
 
 
+@pytest.mark.parametrize("method", ["age", "aes-256-cfb"])
+def test_a_level_that_another_wrote_with_the_passphrase_of_this_host_is_not_continued(
+    one, state, tmp_path, monkeypatch, method
+):
+    """It would be signed with the key of this host. A host that signs with the passphrase itself has its memory to go by."""
+    one.options.update(encrypt_pass_file=pass_file(tmp_path), encryption=method)
+    one.backup()
+    put = put_by_another(one, state, monkeypatch, signing_key="none", no_incremental=True)
+    assert put["signed_by"] == "passphrase"
+    if method == "age":  # of the same pair, as only a holder of the passphrase can make it
+        assert len(list((one.set_folder / ".keys").iterdir())) == 1
+    change(one)
+    result = one.backup()
+    assert result["level"] == 0
+    assert result["reason"] == "the newest backup was not written by this host, as far as it knows"
+    change(one, 1)
+    assert one.backup()["level"] == 1
+
+
 def test_a_replaced_manifest_is_named(one, state):
     folder = one.folder_of(one.backup())
     rewrite(folder / "manifest.json")

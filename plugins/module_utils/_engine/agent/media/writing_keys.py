@@ -33,7 +33,7 @@ from ...repository.set_keys import (
     set_of,
     write_pair,
 )
-from ...repository.signatures import KeySigner, ManifestSigner, Trust
+from ...repository.signatures import KeySigner, ManifestSigner, PassphraseSigner, Trust
 from ...sealing.allowed_signers import Signer, principal_of
 from ...sealing.errors import SealingError
 from ...sealing.identities import Identity, X25519Identity
@@ -312,7 +312,10 @@ class WritingKeys:
         if known is not None and parent.manifest_sha256 in known.manifests:
             return None
         own = self.signer.public if isinstance(self.signer, KeySigner) else None
-        if Trust(None, own, self._held.passphrase).author(one.storage, parent).signed_by is not None:
+        # Others may have the passphrase: its code counts only where this host writes one too, and remembers nothing, which is better.
+        by_code = isinstance(self.signer, PassphraseSigner) and (known is None or not known.levels)
+        passphrase = self._held.passphrase if by_code else None
+        if Trust(None, own, passphrase).author(one.storage, parent).signed_by is not None:
             return None
         if self.signer is None and (known is None or not known.levels):
             return None
