@@ -529,8 +529,8 @@ options:
       - 'The backups that are on record with an API: of each its id, a colon, and the SHA-256 of its manifest
         (C(manifest_sha256) of the record).'
       - 'With it a backup that is on record is refused if its manifest is another one, whoever has signed it. One that
-        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), by this host
-        itself, or with the passphrase.'
+        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), or without these
+        by this host itself, or with the passphrase.'
       - A restore in a job that the playbook C(freezer.backup.run_job) runs gets it from the records of the API.
     type: list
     elements: str
@@ -594,8 +594,9 @@ options:
     description:
       - The file with the keys that are believed, in the form of C(allowed_signers) of OpenSSH; the name of a line is
         that of the host.
-      - With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote
-        them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.
+      - With it a backup that is not signed, or by another key, or with a passphrase, is refused. Without it backups are
+        read whoever wrote them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the
+        passphrase.
       - In documents and modules the path has to be absolute.
     type: path
   undo_folder:
@@ -702,8 +703,8 @@ options:
       - 'The backups that are on record with an API: of each its id, a colon, and the SHA-256 of its manifest
         (C(manifest_sha256) of the record).'
       - 'With it a backup that is on record is refused if its manifest is another one, whoever has signed it. One that
-        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), by this host
-        itself, or with the passphrase.'
+        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), or without these
+        by this host itself, or with the passphrase.'
       - A restore in a job that the playbook C(freezer.backup.run_job) runs gets it from the records of the API.
     type: list
     elements: str
@@ -745,8 +746,9 @@ options:
     description:
       - The file with the keys that are believed, in the form of C(allowed_signers) of OpenSSH; the name of a line is
         that of the host.
-      - With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote
-        them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.
+      - With it a backup that is not signed, or by another key, or with a passphrase, is refused. Without it backups are
+        read whoever wrote them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the
+        passphrase.
       - In documents and modules the path has to be absolute.
     type: path
 """
@@ -957,8 +959,8 @@ options:
       - 'The backups that are on record with an API: of each its id, a colon, and the SHA-256 of its manifest
         (C(manifest_sha256) of the record).'
       - 'With it a backup that is on record is refused if its manifest is another one, whoever has signed it. One that
-        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), by this host
-        itself, or with the passphrase.'
+        is not on record is refused unless it is signed by one who is believed: of O(trusted_signers), or without these
+        by this host itself, or with the passphrase.'
       - A restore in a job that the playbook C(freezer.backup.run_job) runs gets it from the records of the API.
     type: list
     elements: str
@@ -1005,8 +1007,9 @@ options:
     description:
       - The file with the keys that are believed, in the form of C(allowed_signers) of OpenSSH; the name of a line is
         that of the host.
-      - With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote
-        them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.
+      - With it a backup that is not signed, or by another key, or with a passphrase, is refused. Without it backups are
+        read whoever wrote them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the
+        passphrase.
       - In documents and modules the path has to be absolute.
     type: path
 """

@@ -163,13 +163,25 @@ def test_a_passphrase_stands_in_where_no_key_signs(one, state, tmp_path):
     assert (result["signed_by"], result["encryption"]) == ("passphrase", "age")
     assert (one.folder_of(result) / "manifest.json.sig").read_text().startswith("hmac-sha256 pbkdf2-sha256 600000 ")
     assert one.restore(**given)["signed_by"] == "passphrase"
-    signers = signers_file(tmp_path, f"host {SigningKey(tmp_path, 'stranger').public.line}")
-    assert one.restore(**given, trusted_signers=signers)["signed_by"] == "passphrase"
     (one.folder_of(result) / "manifest.json.sig").write_text(
         "hmac-sha256 pbkdf2-sha256 600000 " + 32 * "0" + " " + 64 * "0" + "\n"
     )
     with pytest.raises(UnbelievedBackup, match="does not fit its code"):
         one.restore(**given)
+
+
+@pytest.mark.parametrize("method", ["age", "aes-256-cfb"])
+@pytest.mark.parametrize("verb", ["restore", "verify"])
+def test_a_passphrase_is_none_of_the_signers_that_are_named(one, state, tmp_path, verb, method):
+    """Else they would be named for nothing to who has the passphrase: such a one chooses how a backup is encrypted."""
+    given = {"encrypt_pass_file": pass_file(tmp_path)}
+    one.backup(signing_key="none", encryption=method, **given)
+    signers = signers_file(tmp_path, f"host {SigningKey(tmp_path, 'named').public.line}")
+    with pytest.raises(
+        UnbelievedBackup, match="is signed with a passphrase, which others may have, and by none of trust"
+    ):
+        getattr(one, verb)(**given, trusted_signers=signers)
+    assert getattr(one, verb)(**given)["signed_by"] == "passphrase"
 
 
 def test_a_host_without_the_library_signs_nothing_and_says_why(one, state, monkeypatch):

@@ -43,14 +43,15 @@ SEALING: Sequence[Row] = (
         verbs=BACKUP, media=(FILES,), of_node=True),
     Row("trusted_signers", values.text, "FILE",
         "The file with the keys that are believed, in the form of C(allowed_signers) of OpenSSH; the name of a line is that of the host.",
-        more="With it a backup that is not signed, or by another key, is refused. Without it backups are read whoever wrote them, and "
-             "RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.",
+        more="With it a backup that is not signed, or by another key, or with a passphrase, is refused. Without it backups "
+             "are read whoever wrote them, and RV(ignore:signed_by) of the result is null unless the host knows the key or the passphrase.",
         verbs=(*FIND, *LOOK, *MOUNT), media=(FILES,), is_path=True, of_node=True),
     Row("recorded_manifests", values.texts, "ID:SHA256",
         "The backups that are on record with an API: of each its id, a colon, and the SHA-256 of its manifest (C(manifest_sha256) of the "
         "record).",
         more="With it a backup that is on record is refused if its manifest is another one, whoever has signed it. One that is not on record "
-             "is refused unless it is signed by one who is believed: of O(trusted_signers), by this host itself, or with the passphrase.\n"
+             "is refused unless it is signed by one who is believed: of O(trusted_signers), or without these by this host "
+             "itself, or with the passphrase.\n"
              "A restore in a job that the playbook C(freezer.backup.run_job) runs gets it from the records of the API.",
         repeated=True, default=(), verbs=(*FIND, *LOOK, *MOUNT), media=(FILES,)),
     Row("allow_keys_in_source", values.switch, "",

@@ -108,10 +108,11 @@ def recorded(texts: Iterable[str]) -> dict[str, str] | None:
 
 @dataclass(frozen=True)
 class Trust:
-    """Whom a reader believes: a holder of the passphrase, and the keys of `signers`, or without those its own one.
+    """Whom a reader believes: the keys of `signers`, or without those its own one and a holder of the passphrase.
 
-    With `signers` everything else is refused; without, only what is proven to be wrong. With `records`, the SHA-256 of manifests by the
-    ids of backups, so is what is neither on record nor signed by one who is believed.
+    With `signers` everything else is refused, the code of a passphrase too: it does not tell who of its holders wrote it. Without, only
+    what is proven to be wrong. With `records`, the SHA-256 of manifests by the ids of backups, so is what is neither on record nor
+    signed by one who is believed.
     """
 
     signers: Signers | None = None
@@ -185,14 +186,14 @@ class Trust:
         return Author(None, "it is signed by a key that is not known here, and trusted_signers names none to believe")
 
     def _by_passphrase(self, stored: bytes, line: bytes, subject: str) -> Author:
+        if self.signers is not None:
+            raise NotBelieved(
+                f"{subject} is signed with a passphrase, which others may have, and by none of {self.named_by}. Choose another backup; "
+                f"if it is to be read all the same, {self.otherwise}."
+            )
         if self.passphrase is not None:
             passphrase_code.check(stored, line, self.passphrase, subject)
             return Author(BY_PASSPHRASE)
-        if self.signers is not None:
-            raise NotBelieved(
-                f"{subject} is signed with a passphrase, and by none of {self.named_by}. Give the passphrase "
-                f"(encrypt_pass_file), or {self.otherwise}."
-            )
         return Author(None, "it is signed with a passphrase, which was not given (encrypt_pass_file)")
 
 
