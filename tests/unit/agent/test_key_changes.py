@@ -201,6 +201,34 @@ def test_nothing_is_changed_without_a_key_or_in_a_set_without_pairs(one, person,
         do(one, "list", backup_name="plain")
 
 
+@pytest.mark.parametrize("what", ["garbage", "a foreign pair"])
+def test_a_folder_that_another_put_there_does_not_stop_a_change_and_is_named(one, person, what):
+    (own,) = (one.set_folder / ".keys").iterdir()
+    planted = own.parent / ("0" * 32)
+    planted.mkdir()
+    (planted / "passphrase.age").write_bytes(
+        b"x" if what == "garbage" else (own / "passphrase.age").read_bytes()  # not of this id
+    )
+    shutil.copy(own / "public", planted / "public")
+    assert [pair["of_this_host"] for pair in do(one, "list")["keys"]] == [False, True]
+    before = {path.name: path.read_bytes() for path in planted.iterdir()}
+    for verb in ("add", "remove"):
+        result = do(one, verb, encryption_recipients=[person.public])
+        assert (result["changed"], [pair["key_id"] for pair in result["keys"]]) == (True, [own.name])
+        assert f"host_tree/.keys/{planted.name} of local storage" in result["remarks"][-1]
+        assert "was left as it is: this host does not remember it" in result["remarks"][-1]
+        assert {path.name: path.read_bytes() for path in planted.iterdir()} == before
+    # One of a backup that is believed is not passed over, also where this host has another pair by now.
+    secret = (own / "passphrase.age").read_bytes()
+    shutil.rmtree(own)
+    tick()
+    one.backup()
+    own.mkdir()
+    (own / "passphrase.age").write_bytes(secret[:-1] + b"x")
+    with pytest.raises(DamagedArchive, match=f"passphrase.age of host_tree/.keys/{own.name}"):
+        do(one, "add", encryption_recipients=[person.public])
+
+
 def test_a_form_for_recipients_that_another_made_is_not_taken_over(one, person, tmp_path):
     """Else who can write to the container would be among those whom the next change seals the secret half for."""
     thief = AgeKey(tmp_path, "thief")

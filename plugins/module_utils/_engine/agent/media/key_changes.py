@@ -14,12 +14,13 @@ from typing import Any
 from ...action.options import OptionError, Options
 from ...action.rows_of_keys import THE_PASSPHRASE
 from ...repository.backup_set import BackupSet
-from ...repository.errors import ArchiveError, DamagedArchive
+from ...repository.errors import ArchiveError, DamagedArchive, UnbelievedBackup
 from ...repository.set_keys import (
     FOLDER,
     FOR_PASSPHRASE,
     FOR_RECIPIENTS,
     SecretHalf,
+    key_id_of,
     key_ids,
     read_forms,
     read_public,
@@ -29,7 +30,7 @@ from ...repository.set_keys import (
 from ...sealing.armor import armored
 from ...sealing.errors import SealingError
 from ...sealing.passphrase import Passphrase, read_passphrase
-from ...sealing.recipients import recipient
+from ...sealing.recipients import X25519Recipient, recipient
 from ...system.file_names import shown
 from .copied import HostContainers
 from .held_keys import HeldKeys
@@ -96,7 +97,6 @@ class KeyChanges:
             recipients, signers = secret.recipients, list(secret.signers)
         except (SealingError, DamagedArchive):
             pass  # who the recipients are can be read with the key only
-        known = self._keys.known(one.storage, one.folder)
         public = read_public(one.storage, one.folder, pair.key_id)
         uses = Counter(sealed.key_id for sealed in map(sealed_with, one.survey().backups) if sealed)
         return {
@@ -110,8 +110,13 @@ class KeyChanges:
             "recipients": None if recipients is None else list(recipients),
             "signers": signers,
             "backups": uses[pair.key_id],
-            "of_this_host": known is not None and known.recipient is not None and public == known.recipient,
+            "of_this_host": pair.key_id == self._known_id(one),
         }
+
+    def _known_id(self, one: BackupSet) -> str | None:
+        """The id of the pair that this host remembers. What a container says of a public half is not asked."""
+        known = self._keys.known(one.storage, one.folder)
+        return key_id_of(X25519Recipient(known.recipient)) if known is not None and known.recipient else None
 
     def _export(self, pairs: Sequence[Pair]) -> dict[str, Any]:
         """As they are stored, as text: what opens them is not in it."""
@@ -132,7 +137,7 @@ class KeyChanges:
             what = "encryption_recipients or new_pass_file" if options.key == "add" else "encryption_recipients"
             raise OptionError(f"key {options.key} does not say what to {options.key}: {what} is missing.")
         # All are opened before one is changed.
-        secrets = [self._keys.secret(pair.one.storage, pair.one.folder, pair.key_id) for pair in pairs]
+        pairs, secrets, passed_over = self._opened(pairs)
         new = [self._new_forms(pair, secret, passphrase) for pair, secret in zip(pairs, secrets)]
         changed = [pair for pair, forms in zip(pairs, new) if forms is not None]
         if not options.dry_run:
@@ -142,13 +147,51 @@ class KeyChanges:
         self._keys = ReadingKeys(options, self._held, self._containers)
         after = [replace(pair, forms=read_forms(pair.one.storage, pair.one.folder, pair.key_id)) for pair in pairs]
         outcome = "planned" if options.dry_run else "success" if changed else "unchanged"
-        remarks = {"remarks": [_STILL]} if options.key == "remove" and changed else {}
+        remarks = [*([_STILL] if options.key == "remove" and changed else []), *passed_over]
         return {
             "changed": bool(changed),
             "outcome": outcome,
             "keys": [self._described(pair) for pair in after],
-            **remarks,
+            **({"remarks": remarks} if remarks else {}),
         }
+
+    def _opened(self, pairs: Sequence[Pair]) -> tuple[list[Pair], list[SecretHalf], list[str]]:
+        """The pairs that open, with their secret halves, and a sentence for each of the others, which no backup needs.
+
+        Whoever can write to the container can put such a folder there. Raises SealingError or DamagedArchive for one that counts.
+        """
+        opened, secrets, others = [], [], []
+        first: SealingError | DamagedArchive | None = None
+        for pair in pairs:
+            try:
+                secrets.append(self._keys.secret(pair.one.storage, pair.one.folder, pair.key_id))
+                opened.append(pair)
+            except (SealingError, DamagedArchive) as problem:
+                if self._counts(pair):
+                    raise
+                first = first or problem
+                others.append(
+                    f"{pair.where()} was left as it is: this host does not remember it, and no backup that is believed here is "
+                    f"encrypted for it. {problem}"
+                )
+        if first is not None and not opened:
+            raise first
+        return opened, secrets, others
+
+    def _counts(self, pair: Pair) -> bool:
+        """Whether this host, or a backup that is believed, names a pair."""
+        if pair.key_id == self._known_id(pair.one):
+            return True
+        for backup in pair.one.survey().backups:
+            sealed = sealed_with(backup)
+            if sealed is None or sealed.key_id != pair.key_id:
+                continue
+            try:
+                if self._keys.author(pair.one.storage, backup).signed_by is not None:
+                    return True
+            except (UnbelievedBackup, DamagedArchive):
+                continue
+        return False
 
     def _new_forms(self, pair: Pair, secret: SecretHalf, passphrase: Passphrase | None) -> dict[str, bytes] | None:
         """The forms that take the place of those of a pair, without those that stay; empty bytes for one that is removed."""
