@@ -72,6 +72,21 @@ def test_every_level_of_a_codec_is_read_by_all(name, level):
     assert plain == data(100_000) + b"second frame"
 
 
+@pytest.mark.parametrize("kind", [codecs.Zstd, codecs.ZstdProgram])
+@pytest.mark.parametrize("window_log", [23, 27])
+def test_a_frame_that_refers_to_more_than_a_writer_has_is_refused_before_it_takes_the_memory(kind, window_log):
+    parameters = zstandard.ZstdCompressionParameters(window_log=window_log)
+    squeeze = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    stored = squeeze.compress(b"content") + squeeze.flush()
+    codec = kind(3)
+    with codec.reader(io.BufferedReader(io.BytesIO(stored))) as plain:
+        if window_log == 23:
+            assert plain.read() == b"content"
+        else:
+            with pytest.raises(codec.decode_errors):
+                plain.read()
+
+
 @pytest.mark.parametrize(
     ("name", "level"),
     [("rar", None), ("zstd", 0), ("zstd", 20), ("gzip", 0), ("gzip", 10), ("bzip2", 10), ("xz", 0), ("", None)],

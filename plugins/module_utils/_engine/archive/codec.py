@@ -27,7 +27,9 @@ try:
 except ImportError:  # the zstd program is used then
     zstandard = None  # type: ignore[assignment,unused-ignore]
 
-_DECOMPRESS = ("zstd", "--decompress", "--quiet", "--stdout")
+#: Of a frame of zstd, as RFC 8878 recommends for what comes from elsewhere. A frame of a writer has 1 MiB to refer to.
+_MOST_WINDOW_BYTES = 8 << 20
+_DECOMPRESS = ("zstd", "--decompress", "--quiet", "--stdout", f"--memory={_MOST_WINDOW_BYTES}")
 _READ_BYTES = 1 << 20
 #: Of a small frame, which may be larger than what is in it.
 _MARGIN_BYTES = 4096
@@ -152,7 +154,8 @@ class Zstd(Codec):
         return cast(bytes, decompressor.decompress(frame, allow_extra_data=False))
 
     def reader(self, stored: BinaryIO) -> BinaryIO:
-        plain = zstandard.ZstdDecompressor().stream_reader(stored, read_size=1 << 20, read_across_frames=True)
+        decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW_BYTES)
+        plain = decompressor.stream_reader(stored, read_size=1 << 20, read_across_frames=True)
         return cast(BinaryIO, plain)
 
 
