@@ -49,6 +49,21 @@ def test_files_and_folders_are_for_their_owner_alone_whatever_the_umask_says(tmp
     }
 
 
+@pytest.mark.parametrize("unlinked", [False, True])
+def test_a_file_that_is_linked_as_the_lock_of_a_set_stays_as_it_is(tmp_path, monkeypatch, unlinked):
+    storage = LocalStorage(str(tmp_path / "container"))
+    storage.put("a_b/x", b"")
+    victim, lock = tmp_path / "victim", tmp_path / "container" / "a_b" / ".lock"
+    victim.write_bytes(b"precious")
+    lock.hardlink_to(victim)
+    if unlinked:  # so that it has one name again when it is looked at
+        taken = local.fcntl.flock
+        monkeypatch.setattr(local.fcntl, "flock", lambda *arguments: (lock.unlink(), taken(*arguments)))
+    with storage.lock("a_b"):
+        assert victim.read_bytes() == b"precious"
+    assert victim.read_bytes() == b"precious"
+
+
 def test_an_object_is_synced_before_it_is_renamed_and_its_folder_after(tmp_path, monkeypatch):
     storage = LocalStorage(str(tmp_path))
     storage.put("a_b/1_0/first", b"makes the folders")

@@ -37,13 +37,30 @@ LOCK_NAME = ".lock"
 _IDENTITY = "local:"
 
 
-def _tell(lock: int, line: str) -> None:
-    """Write down who has a lock. The lock itself does not depend on it."""
+def _tell(lock: int, folder: int, line: str) -> None:
+    """Write down who has a lock, unless that is a file with another name as well. The lock itself does not depend on it."""
     try:
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, line.encode("ascii"), 0)
+        # Who can write to the folder can link any file of its file system there. One call tells of the name and of the others.
+        named = os.stat(LOCK_NAME, dir_fd=folder, follow_symlinks=False)
+        if named.st_nlink == 1 and os.path.samestat(named, os.fstat(lock)):
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, line.encode("ascii"), 0)
     except OSError:
         pass  # such as a full disk; what is written next will say so
+
+
+@contextmanager
+def _opened_lock(path: str, folder: int) -> Iterator[int]:
+    try:
+        descriptor = open_regular(path, os.O_RDWR | os.O_CREAT, folder)
+    except OddObject as problem:
+        raise StorageError(f"{problem} Remove it.") from None
+    except OSError as problem:
+        raise explain("Opening", path, problem) from problem
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 class _LocalWriter(ObjectWriter):
@@ -312,27 +329,23 @@ class LocalStorage(Storage):
         except OSError as problem:
             raise explain("Making the folder", path, problem) from problem
         try:
-            descriptor = open_regular(lock, os.O_RDWR | os.O_CREAT, inside)
-        except OddObject as problem:
-            raise StorageError(f"{problem} Remove it.") from None
-        except OSError as problem:
-            raise explain("Opening", lock, problem) from problem
+            with _opened_lock(lock, inside) as descriptor:
+                self._take(descriptor, path)
+                _tell(descriptor, inside, writer_line())
+                try:
+                    yield
+                finally:
+                    _tell(descriptor, inside, "")
         finally:
             os.close(inside)
+
+    @staticmethod
+    def _take(descriptor: int, path: str) -> None:
+        """Take the lock of the folder with this path. Raises SetBusy, StorageError."""
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                writer = described(os.pread(descriptor, MOST_BYTES, 0).decode("ascii", "replace"))
-                raise SetBusy(
-                    f"Another run is writing to {path}{writer}; start this one when that has ended."
-                ) from None
-            except OSError as problem:
-                raise explain("Locking", lock, problem) from problem
-            _tell(descriptor, writer_line())
-            try:
-                yield
-            finally:
-                _tell(descriptor, "")
-        finally:
-            os.close(descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            writer = described(os.pread(descriptor, MOST_BYTES, 0).decode("ascii", "replace"))
+            raise SetBusy(f"Another run is writing to {path}{writer}; start this one when that has ended.") from None
+        except OSError as problem:
+            raise explain("Locking", os.path.join(path, LOCK_NAME), problem) from problem
