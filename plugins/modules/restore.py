@@ -320,7 +320,7 @@ unreadable:
 remarks:
   description:
     - The reason for reading from another storage, what could not be proven of a backup that the agent of OpenStack's Freezer has
-      made, and other remarks of tar.
+      made, other remarks of tar, and folders that O(delete) leaves as containers of backups.
   returned: success
   type: list
   elements: str

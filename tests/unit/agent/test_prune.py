@@ -21,6 +21,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.errors impo
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import ArchiveError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.errors import SetBusy, StorageError
 from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.local import LocalStorage
+from ansible_collections.freezer.backup.plugins.module_utils._engine.storage.state_file import remembering_in
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system import scratch
 from ansible_collections.freezer.backup.plugins.module_utils._engine.system.errors import HostError
 from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.wording import moment
@@ -382,3 +383,26 @@ def test_a_name_or_a_host_without_backups_is_an_error(aged):
         with pytest.raises(FreezerError, match="There is no backup of .*nosuch.* so nothing was removed"):
             aged.prune(keep_last=1, **other)
     assert not [name for name in os.listdir(aged.container) if "nosuch" in name]
+
+
+def test_the_own_newest_backup_stays_when_somebody_else_puts_a_newer_one_beside_it(tmp_path):
+    """With its chain, although the other one is newer than anything that the rules keep."""
+    host = Set(tmp_path, max_level=3)
+    with remembering_in(str(tmp_path / "state")):
+        own = []
+        for number in range(2):
+            (host.source / f"own {number}").write_text("content")
+            own.append(host.backup())
+            tick()
+    with remembering_in(str(tmp_path / "elsewhere")):
+        planted = host.backup(signing_key="none", max_level=0)
+    with remembering_in(str(tmp_path / "state")):
+        result = host.prune(keep_last=1)
+        assert result["removed"] == []
+        reasons = {one["backup_id"]: one["reasons"] for one in result["kept"]}
+        assert set(reasons) == {planted["backup_id"], *(one["backup_id"] for one in own)}
+        assert reasons[own[1]["backup_id"]] == ["the newest that this host has written"]
+        assert host.verify(backup_id=own[1]["backup_id"])["outcome"] == "success"
+        tick()
+        newest = host.backup(max_level=0)
+        assert [one["backup_id"] for one in host.prune(keep_last=1)["kept"]] == [newest["backup_id"]]

@@ -47,7 +47,8 @@ def _prune(medium: Medium[Any, Any], progress: Progress, dry_run: bool) -> dict[
         plan = PrunePlan()
         try:
             medium.containers.check(backup_set.storage)
-            anything |= _prune_set(backup_set, plan, rules, min_age, now, progress, dry_run)
+            remembered = medium.newest_remembered(backup_set)
+            anything |= _prune_set(backup_set, plan, rules, min_age, now, remembered, progress, dry_run)
         except FreezerError as problem:
             failures.append((backup_set, problem))
         pruned.append((backup_set, plan))
@@ -74,6 +75,7 @@ def _prune_set(
     rules: Rules,
     min_age: float,
     now: float,
+    remembered: str | None,
     progress: Progress,
     dry_run: bool,
 ) -> bool:
@@ -85,7 +87,7 @@ def _prune_set(
         return False
     # The lock excludes other writers, so a folder without a manifest is not being written.
     with nullcontext() if dry_run else backup_set.lock():
-        fill_plan(plan, backup_set, rules, min_age, now)
+        fill_plan(plan, backup_set, rules, min_age, now, remembered)
         if not dry_run:
             progress.begin("prune", plan.freed_bytes)
             try:

@@ -79,14 +79,16 @@ class PrunePlan:
         return removed + sum(one.bytes for one in self.incomplete)
 
 
-def fill_plan(plan: PrunePlan, backup_set: PrunableSet, rules: Rules, min_age: float, now: float) -> None:
-    """Fill the plan for one set, which the caller has locked.
+def fill_plan(
+    plan: PrunePlan, backup_set: PrunableSet, rules: Rules, min_age: float, now: float, remembered: str | None = None
+) -> None:
+    """Fill the plan for one set, which the caller has locked; `remembered` is the folder of the newest backup that this host has written.
 
     Incomplete backups are removed if they are at least `min_age` seconds old. Raises StorageError, also if a single
     manifest cannot be fetched, and ForeignBackup if the folder belongs to another set.
     """
     survey = backup_set.survey(strict=True)
-    decisions = decide(survey.backups, survey.damaged_folders, rules, now)
+    decisions = decide(survey.backups, survey.damaged_folders, rules, now, remembered)
     plan.damaged = survey.damaged
     plan.kept = [decision for decision in decisions if decision.reasons]
     plan.removed = [decision for decision in decisions if not decision.reasons]

@@ -54,11 +54,14 @@ class Decision(Generic[Backup]):
     reasons: list[str] = field(default_factory=list)
 
 
-def decide(backups: Sequence[Backup], untouched: Sequence[str], rules: Rules, now: float) -> list[Decision[Backup]]:
+def decide(
+    backups: Sequence[Backup], untouched: Sequence[str], rules: Rules, now: float, remembered: str | None = None
+) -> list[Decision[Backup]]:
     """A decision about every backup of a set, newest first. `now` is in seconds since 1970.
 
     The newest backup is always kept, and so are the parents of every kept backup. `untouched` are folders whose manifests
-    cannot be read: every backup that they may continue is kept.
+    cannot be read: every backup that they may continue is kept. So is that of the folder `remembered`, the newest which this host has
+    written: anybody who can write to the storage can put a newer one beside it.
     """
     decisions = [Decision(one) for one in sorted(backups, key=lambda one: one.manifest.timestamp, reverse=True)]
     if not decisions:
@@ -78,6 +81,9 @@ def decide(backups: Sequence[Backup], untouched: Sequence[str], rules: Rules, no
         _keep_newest_of_each(decisions, name, getattr(rules, name) or 0, period_of)
     if not decisions[0].reasons:
         decisions[0].reasons.append("the newest")
+    for decision in decisions:
+        if decision.backup.manifest.folder == remembered and not decision.reasons:
+            decision.reasons.append("the newest that this host has written")
     _keep_ancestors(decisions)
     for folder in untouched:
         _keep_what_may_be_below(decisions, folder)

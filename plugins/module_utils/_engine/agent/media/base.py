@@ -100,6 +100,11 @@ class Medium(Copied[OneSet, Source]):
     def list(self) -> dict[str, list[Any]]:
         """The ``backups``, and what is ``incomplete`` or ``damaged``."""
 
+    def newest_remembered(self, one: OneSet) -> str | None:
+        """The folder in its set of the newest backup that this host remembers to have written, for media that are remembered."""
+        del one
+        return None
+
     def left_alone(self) -> str:
         """A sentence about other backups of this name, which prune never removes, with a blank before it; or nothing."""
         return ""

@@ -147,6 +147,10 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
             "unreadable": unreadable[: results.LISTED_AT_MOST],
         }
 
+    def newest_remembered(self, one: BackupSet) -> str | None:
+        known = self._keys.known(one.storage, one.folder)
+        return known.levels[-1].folder if known is not None and known.levels else None
+
     def prove(self, copy: Copy[BackupSet], check: str, compare_to: str | None, progress: Progress) -> list[str]:
         """Check sizes and hashes, or read the chain through tar, or restore it into a scratch folder."""
         if not upstream_copies.is_upstreams(copy):
