@@ -95,9 +95,16 @@ class KeptObjects(Storage):
             with self._copy_of(name, problem, most_bytes) as copy:
                 return copy.read(most_bytes)
         if name == MARKER_NAME:
-            with suppress(StorageError):
-                self._copies.put(name, found)
+            self._keep(name, found)
         return found
+
+    def _keep(self, name: str, found: bytes) -> None:
+        """Have a copy of an object, which is not written again if it is there: a dry run leaves the state folder as it is."""
+        with suppress(StorageError):
+            if self._copies.read(name, len(found) + 1) == found:
+                return
+        with suppress(StorageError):
+            self._copies.put(name, found)
 
     def _copy_of(self, name: str, problem: StorageError, most_bytes: int | None = None) -> BinaryIO:
         """The copy of an object. Raises the `problem` with the storage if there is none."""
