@@ -53,7 +53,7 @@ def test_memory_stays_bounded_for_data_of_hundreds_of_megabytes(tmp_path, compre
     assert differences(some.source, target) == []
 
 
-@pytest.mark.parametrize(("compression", "level"), [("zstd", 19), ("xz", 9)])
+@pytest.mark.parametrize(("compression", "level"), [pytest.param("zstd", 19, marks=pytest.mark.soak), ("xz", 9)])
 def test_memory_stays_bounded_on_four_cores_with_the_level_that_takes_most(tmp_path, compression, level):
     some = Set(tmp_path, max_level=1, compression=compression, compression_level=level, block_level_size="1M")
     four_cores = "import os; os.sched_getaffinity = lambda _process: {0, 1, 2, 3}"
@@ -63,7 +63,7 @@ def test_memory_stays_bounded_on_four_cores_with_the_level_that_takes_most(tmp_p
         assert (result["level"], result["peak_bytes"] < BOUND_BYTES) == (number, True)
 
 
-@pytest.mark.parametrize("encryption", ["age", "aes-256-cfb"])
+@pytest.mark.parametrize("encryption", ["age", pytest.param("aes-256-cfb", marks=pytest.mark.soak)])
 def test_memory_stays_bounded_with_a_passphrase(tmp_path, encryption):
     """What makes a passphrase expensive to try out takes memory; the program age takes 256 MiB for it."""
     some = Set(tmp_path, max_level=1, encryption=encryption, encrypt_pass_file=pass_file(tmp_path))

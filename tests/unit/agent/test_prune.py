@@ -28,6 +28,7 @@ from ansible_collections.freezer.backup.roles.agent.files.freezer_agent.wording 
 from ansible_collections.freezer.backup.tests.support import agent_process
 from ansible_collections.freezer.backup.tests.support.faulty_storage import FaultyStorage, fails
 from ansible_collections.freezer.backup.tests.support.sets import Set, attempt, differences, tick
+from ansible_collections.freezer.backup.tests.support.soak import SOAK
 from ansible_collections.freezer.backup.tests.support.trees import remember
 
 _BACKUPS = 6
@@ -152,6 +153,7 @@ os.unlink, os.rmdir = counted(os.unlink), counted(os.rmdir)
 """
 
 
+@pytest.mark.rounds
 def test_killed_at_any_moment_every_backup_that_is_left_restores_and_the_next_run_completes_it(aged, tmp_path, work):
     moment, ended = 0, False
     whole = tmp_path / "whole"
@@ -175,7 +177,7 @@ def test_killed_at_any_moment_every_backup_that_is_left_restores_and_the_next_ru
             aged.made[number]["backup_id"] for number in (2, 1, 0) if number in left
         ]
         assert len(aged.backup_folders()) == 3
-        moment += 1
+        moment += 1 if SOAK else 4
     # Increments went first, one after the other.
     assert seen == {(0, 1, 2, 3, 4, 5), (0, 1, 3, 4, 5), (0, 3, 4, 5), (3, 4, 5)}
     assert moment > 12

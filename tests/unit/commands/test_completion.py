@@ -33,7 +33,7 @@ def completed(command, script, *words):
             [
                 (("--restore-a",), ["--restore-as", "--restore-abs-path"]),
                 (("--action", "re"), ["restore"]),
-                (("--compression", "z"), ["zstd"]),
+                (("--compression", "z"), ["zstd", "zlib"]),
                 (("--config", "/etc/passw"), ["/etc/passwd"]),
             ],
         ),
