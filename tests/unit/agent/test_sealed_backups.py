@@ -451,6 +451,20 @@ def test_a_key_in_what_is_backed_up_is_refused_unless_it_is_left_out_or_allowed(
     assert sealed.backup(**given, allow_keys_in_source=True)["outcome"] == "success"
 
 
+def test_a_key_of_which_a_hard_link_lies_in_what_is_backed_up_is_refused_too(sealed):
+    key = sealed.options["encrypt_pass_file"]
+    (sealed.source / "deep").mkdir()
+    os.link(key, sealed.source / "deep" / "linked")
+    with pytest.raises(OptionError, match=r"lies in what is backed up \(as \./deep/linked, a hard link\), so nothing"):
+        sealed.backup()
+    with pytest.raises(OptionError, match=r"\(as \./linked, a hard link\)"):
+        sealed.backup(path_to_backup=str(sealed.source / "deep" / "linked"))
+    assert not sealed.container.exists()
+    (sealed.source / "deep" / "other").write_text("content")
+    assert sealed.backup(path_to_backup=str(sealed.source / "deep" / "other"))["outcome"] == "success"
+    assert sealed.backup(exclude=["linked"], backup_name="rest")["outcome"] == "success"
+
+
 def test_the_key_that_signs_and_keys_of_objects_are_left_out_of_a_backup_of_the_state(sealed, state):
     sealed.backup()
     sealed.backup(path_to_backup=str(sealed.folder), encryption="none", backup_name="all", exclude=["passphrase"])

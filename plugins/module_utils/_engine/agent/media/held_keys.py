@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Callable
 
 from ...action.options import OptionError, Options
 from ...archive.patterns import matcher
@@ -94,14 +95,45 @@ class HeldKeys:
             if options.allow_keys_in_source or path in (None, "", "none"):
                 continue
             inside = below(source.folder, path)
+            linked = ""
             if inside is None or excluded(os.fsencode(inside[2:])):
-                continue
-            if source.single_file is None or inside == f"./{source.single_file}":
+                inside = _another_link(source, path, excluded)
+                linked = f" (as {shown(inside)}, a hard link)" if inside is not None else ""
+            if inside is not None and source.single_file in (None, inside[2:]):
                 raise OptionError(
-                    f"{name} {shown(path)} lies in what is backed up, so nothing was done: a key is lost with what it opens, and "
+                    f"{name} {shown(path)} lies in what is backed up{linked}, so nothing was done: a key is lost with what it opens, and "
                     "lies open in a backup that is not encrypted. Put it elsewhere, leave it out (exclude), or set "
                     "allow_keys_in_source."
                 )
+
+
+def _another_link(source: Source, path: str, excluded: Callable[[bytes], bool]) -> str | None:
+    """The name, as tar has it, of a link to a key in what is backed up. It is looked for only if the key has several links."""
+    try:
+        key = os.stat(path)
+    except OSError:
+        return None
+    if key.st_nlink < 2:
+        return None
+    own_output = set(source.own_output)
+    pending = ["."]
+    while pending:
+        above = pending.pop()
+        try:
+            with os.scandir(os.path.join(source.folder, above)) as entries:
+                for entry in entries:
+                    name = f"{above}/{entry.name}"
+                    if name in own_output or excluded(os.fsencode(name[2:])):
+                        continue
+                    if source.single_file not in (None, entry.name):
+                        continue
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(name)
+                    elif entry.inode() == key.st_ino and os.path.samestat(entry.stat(follow_symlinks=False), key):
+                        return name
+        except OSError:
+            continue  # what cannot be listed is not backed up either, and is told then
+    return None
 
 
 def left_out_of(folder: str) -> list[str]:
