@@ -365,18 +365,54 @@ def test_a_secret_half_that_is_gone_is_said_and_a_new_pair_made(for_key):
     assert "cannot be opened any more; put a copy of it back" in result["problems"][0]
 
 
-def test_a_form_that_was_changed_is_said_once(sealed):
+def test_a_form_that_was_destroyed_is_said_until_it_is_put_back(sealed):
     sealed.backup()
     path = pairs(sealed)[0] / "passphrase.age"
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
-    change(sealed)
-    (said,) = sealed.backup()["problems"]
-    assert said.startswith("passphrase.age of host_tree/.keys/")
-    assert "changed since this host wrote there last" in said
-    change(sealed, 1)
-    assert sealed.backup()["problems"] == []
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"x")
+    for number in range(3):
+        change(sealed, number)
+        (said,) = sealed.backup()["problems"]
+        assert said.startswith("passphrase.age of host_tree/.keys/")
+        assert "changed since this host wrote there last" in said
+        assert "This is said again until this host has opened what is there now" in said
     with pytest.raises(FreezerError, match="Use another copy"):
         sealed.restore()
+    path.write_bytes(whole)
+    change(sealed, 3)
+    assert sealed.backup()["problems"] == []
+    assert sealed.restore()["outcome"] == "success"
+
+
+def test_a_form_that_another_host_changed_is_said_until_this_one_has_opened_it(for_key, tmp_path, monkeypatch):
+    one, key = for_key
+    one.backup()
+    late = AgeKey(tmp_path, "late")
+    opened = {"identity_file": key.file, "encryption_recipients": [late.public]}
+    with monkeypatch.context() as patch:
+        State(tmp_path / "state of another host", patch)
+        assert agent.key({**one.options, **opened, "key": "add"})["changed"] is True
+    for number in range(2):
+        change(one, number)
+        (said,) = one.backup()["problems"]
+        assert said.startswith("recipients.age of host_tree/.keys/")
+    assert agent.key({**one.options, **opened, "key": "add"})["changed"] is False
+    change(one, 2)
+    assert one.backup()["problems"] == []
+
+
+def test_a_destroyed_form_is_not_what_another_storage_gets(for_key, tmp_path):
+    one, key = for_key
+    places = [{"storage": "local", "container": str(tmp_path / name)} for name in ("a", "b", "c")]
+    usual = {name: value for name, value in one.options.items() if name not in ("storage", "container")}
+    first = agent.backup({**usual, "storages": places[:2]})
+    name = f"host_tree/.keys/{first['key_id']}/recipients.age"
+    whole = (tmp_path / "a" / name).read_bytes()
+    (tmp_path / "a" / name).write_bytes(b"longer than anything that opens" * 100)
+    change(one)
+    agent.backup({**usual, "storages": places})
+    assert (tmp_path / "c" / name).read_bytes() == whole
+    assert one.restore(container=str(tmp_path / "c"), identity_file=key.file)["outcome"] == "success"
 
 
 def test_a_passphrase_or_recipients_that_do_not_open_the_pair_are_said(sealed, tmp_path):

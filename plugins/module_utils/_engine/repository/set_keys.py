@@ -172,6 +172,14 @@ def open_secret(
     raise UnusableKey(f"What lies in {where} is encrypted; give {' or '.join(wanted[name] for name in forms)}.")
 
 
+def opened_forms(forms: Mapping[str, bytes], secret: SecretHalf, by_passphrase: bool) -> dict[str, bytes]:
+    """Those of the forms that were opened to get at a secret half and at who its recipients are, so that they are not destroyed."""
+    names = [
+        name for name, is_open in ((FOR_PASSPHRASE, by_passphrase), (FOR_RECIPIENTS, secret.recipients)) if is_open
+    ]
+    return {name: forms[name] for name in names if name in forms}
+
+
 def with_comments(secret: SecretHalf, forms: Mapping[str, bytes]) -> SecretHalf:
     """A secret half with what the form for recipients says besides: who they are, None if it cannot be read, and who may sign.
 

@@ -22,6 +22,8 @@ from ...repository.set_keys import (
     SecretHalf,
     key_id_of,
     key_ids,
+    open_secret,
+    opened_forms,
     read_forms,
     read_public,
     remove_form,
@@ -144,6 +146,7 @@ class KeyChanges:
             for pair, secret, forms in zip(pairs, secrets, new):
                 if forms is not None:
                     self._put(pair, secret, forms)
+                self._remember(pair, secret, forms or {})
         self._keys = ReadingKeys(options, self._held, self._containers)
         after = [replace(pair, forms=read_forms(pair.one.storage, pair.one.folder, pair.key_id)) for pair in pairs]
         outcome = "planned" if options.dry_run else "success" if changed else "unchanged"
@@ -233,16 +236,29 @@ class KeyChanges:
         for name, form in forms.items():
             if not form:
                 remove_form(storage, folder, pair.key_id, name)
-        self._remember(pair, secret)
 
-    def _remember(self, pair: Pair, secret: SecretHalf) -> None:
-        """What this host knows of the pair is what it has made of it."""
+    def _remember(self, pair: Pair, secret: SecretHalf, written: dict[str, bytes]) -> None:
+        """What this host knows of the pair is what it has made of it, and what it has opened of the rest."""
         storage, folder = pair.one.storage, pair.one.folder
         container_id = self._containers.id_of(storage)
         known = self._keys.known(storage, folder)
         if container_id is None or known is None or known.recipient != str(secret.identity.recipient):
             return
         forms = read_forms(storage, folder, pair.key_id)
-        hashes = {name: hashlib.sha256(form).hexdigest() for name, form in forms.items()}
+        proven = {**opened_forms(forms, secret, self._passphrase_opens(pair)), **written}
+        hashes = {name: sha256 for name, sha256 in known.forms.items() if name in forms}
+        hashes.update(
+            (name, hashlib.sha256(form).hexdigest()) for name, form in forms.items() if proven.get(name) == form
+        )
+        if hashes == known.forms and not written:
+            return
         # None: the next backup opens the form for the passphrase once, and sees whether its own fits.
         KnownSets().put(container_id, folder, replace(known, forms=hashes, recipients=None, pass_file=None))
+
+    def _passphrase_opens(self, pair: Pair) -> bool:
+        forms = {name: form for name, form in pair.forms.items() if name == FOR_PASSPHRASE}
+        try:
+            open_secret(forms, pair.key_id, self._held.passphrase, [], pair.where())
+        except (SealingError, DamagedArchive):
+            return False
+        return True

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Callable
 
@@ -27,6 +28,7 @@ from ...repository.set_keys import (
     key_id_of,
     key_ids,
     open_secret,
+    opened_forms,
     read_forms,
     read_public,
     remove_unfinished,
@@ -51,6 +53,10 @@ from .sealed_sets import what_is_missing
 #: A passphrase is tried with so many pairs of a container at most: each takes a second.
 _MOST_TRIED = 4
 _CHANGE = "freezer-agent with action key and key add changes that."
+_UNTIL = (
+    " This is said again until this host has opened what is there now: with its next backup that has the passphrase, or by "
+    "freezer-agent with action key and key add, on this host, with a key that opens it."
+)
 Forms = dict[str, bytes]
 
 
@@ -71,6 +77,8 @@ class WritingKeys:
         self._known = {one.storage: self._remembered(one) for one in sets}
         self._forms: dict[Storage, Forms] = {}
         self._unread: dict[Storage, StorageError] = {}
+        #: The SHA-256 of the sealed forms that this host has written or opened. Others may open nothing.
+        self._proven = {sha256 for known in self._known.values() if known for sha256 in known.forms.values()}
         self._recipient: X25519Recipient | None = None
         self._recipients: list[str] | None = None
         self._new: SecretHalf | None = None
@@ -172,9 +180,12 @@ class WritingKeys:
                     )
             changed = sorted(name for name, sha256 in known.forms.items() if sha256 != _sha256(forms.get(name)))
             if changed:
+                with suppress(SealingError, ArchiveError):
+                    self._opened(one, key_id_of(recipient), forms)
+                is_open = all(_sha256(forms.get(name)) in self._proven for name in changed)
                 self.problems.append(
                     f"{' and '.join(changed)} of {where} changed since this host wrote there last. If that was no action key of "
-                    "yours, put a copy back: without it the backups cannot be opened."
+                    f"yours, put a copy back: without it the backups cannot be opened.{'' if is_open else _UNTIL}"
                 )
         known = next(one for one in self._known.values() if one is not None and one.recipient == str(recipient))
         self._check_options(recipient, known)
@@ -213,7 +224,9 @@ class WritingKeys:
     def _opened(self, one: BackupSet, key_id: str, forms: Forms) -> SecretHalf:
         where = f"{one.folder}/{FOLDER}/{key_id} of {one.storage.describe()}"
         # The form for recipients opens nothing here, and says who they are.
-        return open_secret(forms if FOR_PASSPHRASE in forms else {}, key_id, self._held.passphrase, [], where)
+        secret = open_secret(forms if FOR_PASSPHRASE in forms else {}, key_id, self._held.passphrase, [], where)
+        self._proven.update(_sha256(form) for form in opened_forms(forms, secret, by_passphrase=True).values())
+        return secret
 
     def _opened_pair(self) -> X25519Recipient | None:
         """The pair in a container that the passphrase opens and that was made for this set, if there is no more than one.
@@ -346,9 +359,13 @@ class WritingKeys:
             new = replace(self._new, sets=tuple(dict.fromkeys(name for name in named if name)))
             whole = new.sealed(self._held.passphrase, self._held.recipients)
             self._new, self._forms = None, {}
+            self._proven.update(map(_sha256, whole.values()))
         else:
-            there: Forms = max(self._forms.values(), key=len, default={})
-            whole = {**there, **self._renewed}
+            self._proven.update(map(_sha256, self._renewed.values()))
+            found = [(name, form) for forms in self._forms.values() for name, form in forms.items()]
+            # What is known to open goes to storages without any, before what only lies there.
+            whole = dict(sorted(found, key=lambda one: _sha256(one[1]) in self._proven))
+            whole.update(self._renewed)
 
         def put(storage: Storage) -> None:
             if storage in self._unread:
@@ -386,10 +403,11 @@ class WritingKeys:
                     continue  # what could not be remembered of the container was told already
                 known = (self._known[one.storage] or KnownSet()).with_level(level, stored.manifest.level == 0)
                 if self._recipient is not None:
-                    forms = {name: _sha256(form) for name, form in self._forms.get(one.storage, {}).items()}
+                    before = dict(known.forms) if known.recipient == str(self._recipient) else {}
+                    hashes = {name: _sha256(form) for name, form in self._forms.get(one.storage, {}).items()}
                     known = KnownSet(
                         str(self._recipient),
-                        dict(known.forms) if one.storage in self._unread else forms,
+                        {**before, **{name: sha256 for name, sha256 in hashes.items() if sha256 in self._proven}},
                         self._recipients,
                         self._checked_pass_file,
                         known.levels,
