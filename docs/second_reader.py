@@ -143,6 +143,7 @@ def is_proven(manifest, signature, passphrase, signer):
     """Whether a manifest is by one who is believed; raises InvalidSignature."""
     if signature.startswith(b"hmac-sha256 pbkdf2-sha256 ") and passphrase:
         iterations, salt, code = signature.decode().split()[2:]
+        need(len(iterations) <= 8 and int(iterations) <= 10_000_000, "a code that asks for too much work")
         key = hashlib.pbkdf2_hmac("sha256", passphrase, bytes.fromhex(salt), int(iterations), 32)
         made = hmac.new(key, b"freezer-backup manifest\n" + manifest, "sha256").hexdigest()
         need(hmac.compare_digest(made, code), "the manifest does not fit its code")

@@ -105,6 +105,13 @@ def test_the_second_reader_works_without_the_collection(golden, tmp_path):
     assert restored(one, tmp_path / "restored") == expected(one, 1)
 
 
+@pytest.mark.parametrize("iterations", ["10000001", "9" * 5000], ids=["more", "many digits"])
+def test_the_second_reader_refuses_a_code_of_any_amount_of_work(reader, iterations):
+    line = f"hmac-sha256 pbkdf2-sha256 {iterations} {32 * '0'} {64 * '0'}\n"
+    with pytest.raises(SystemExit, match="asks for too much work"):
+        reader.is_proven(b"{}", line.encode(), b"passphrase", None)
+
+
 def spoil(path: Path) -> None:
     """Change a byte near the end to another one that can stand there, in a code or signature as well."""
     content = bytearray(path.read_bytes())
