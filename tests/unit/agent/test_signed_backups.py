@@ -119,6 +119,29 @@ def test_an_unsigned_and_a_foreign_backup_are_refused_where_signers_are_named(on
     assert not list(one.folder.glob("restored-*"))
 
 
+@pytest.mark.parametrize("verb", ["restore", "verify"])
+def test_a_key_that_has_expired_signs_no_newest_backup_whatever_it_says_of_its_end(
+    one, state, tmp_path, monkeypatch, verb
+):
+    one.backup()
+    change(one)
+    with monkeypatch.context() as past:
+        past.setattr("time.time", lambda: 1_500_000_000.0)  # in 2017
+        one.backup()
+    signers = signers_file(tmp_path, own_line(state).replace("ssh-ed25519", 'valid-before="20200101" ssh-ed25519'))
+    with pytest.raises(UnbelievedBackup, match="no longer valid"):
+        getattr(one, verb)(trusted_signers=signers)
+    in_time = own_line(state).replace("ssh-ed25519", 'valid-before="20991231" ssh-ed25519')
+    assert getattr(one, verb)(trusted_signers=signers_file(tmp_path, in_time))["signed_by"]
+
+
+def test_a_key_in_time_is_believed_for_a_backup_that_was_named_after_one_of_the_future(one, state, tmp_path):
+    (one.set_folder / "7258118400_0").mkdir(parents=True)  # of 2200
+    one.backup()
+    in_time = own_line(state).replace("ssh-ed25519", 'valid-before="20991231" ssh-ed25519')
+    assert one.verify(trusted_signers=signers_file(tmp_path, in_time))["signed_by"]
+
+
 def test_without_trust_the_result_says_that_nothing_was_checked(one, state):
     one.backup(signing_key="none")
     assert one.verify()["signed_by"] is None

@@ -8,6 +8,7 @@ A manifest has the hashes of all objects and of its parent's manifest, so the on
 from __future__ import annotations
 
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from ..storage.base import Storage
 from ..storage.errors import ObjectMissing, OddObject
 from .backup_set import StoredBackup
 from .errors import DamagedArchive, UnbelievedBackup
-from .manifest import digest
+from .manifest import Manifest, digest
 from .public_manifest import PublicManifest
 from .stored_set import MANIFEST_NAME, SIGNATURE_NAME, read_manifest
 
@@ -177,7 +178,7 @@ class Trust:
         if passphrase_code.is_code_line(signature):
             return self._by_passphrase(stored, signature, subject)
         if self.signers is not None:
-            signer = self.signers.verify(stored, signature, subject, manifest.time_ended, principal=manifest.hostname)
+            signer = self.signers.verify(stored, signature, subject, _signed_at(manifest), principal=manifest.hostname)
             return Author(signer.key.fingerprint)
         if self.own_key is not None:
             key = ssh_signature.verified(stored, signature, subject)
@@ -195,6 +196,14 @@ class Trust:
             passphrase_code.check(stored, line, self.passphrase, subject)
             return Author(BY_PASSPHRASE)
         return Author(None, "it is signed with a passphrase, which was not given (encrypt_pass_file)")
+
+
+def _signed_at(manifest: Manifest | PublicManifest) -> float:
+    """When a manifest claims to have been signed. A holder of a key that has expired since can write any time.
+
+    A backup that is chosen as the newest is so by the time in its name. Where a clock was ahead, that can still be to come.
+    """
+    return max(manifest.time_ended, min(manifest.timestamp, time.time()))
 
 
 def _read(storage: Storage, backup: StoredBackup) -> bytes | None:
