@@ -25,7 +25,7 @@ from .._engine.errors import OptionError, in_a_row
 
 _PREFIX = "freezer.backup."
 #: Paths of keys, which Ansible takes for the keys themselves by their names.
-_NO_SECRETS = frozenset({"signing_key"})
+_NO_SECRETS = frozenset({"encrypt_pass_file", "signing_key"})
 #: What Ansible makes of a value; the engine reads all else of it, such as the unit of a size.
 _TYPES: dict[Any, str] = {
     values.whole: "int",

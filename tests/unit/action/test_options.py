@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 
@@ -269,3 +270,19 @@ def test_the_documented_example_of_an_action_is_understood():
     assert options.path_to_backup == "/home/me/project"
     assert options.restart_always_level == 0
     assert os.path.isabs(options.path_to_backup)
+
+
+@pytest.mark.parametrize(
+    ("work", "given", "said"),
+    [
+        ("restore", {"path": "etc"}, "path is for list, history and diff, and restore would do more than that; leave it out, and name"),
+        ("diff", {"include": ["etc"]}, "include is for restore, list and find, and diff would do more than that; leave it out."),
+        ("verify", {"include": ["etc"]}, "verify would do more than that"),
+        ("admin", {"path": "etc"}, "admin would do more than that"),
+        ("restore", {"include": ["a", ""]}, "include has an empty pattern; leave it out, or say what is wanted."),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_would_narrow_other_work_down_is_refused(work, given, said):
+    with pytest.raises(OptionError, match=re.escape(said)):
+        parse_options(given).refuse_for(work)

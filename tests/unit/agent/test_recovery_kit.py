@@ -1,5 +1,5 @@
 # Copyright (c) 2026 The freezer.backup authors
-# SPDX-License-Identifier: Apache-2.0
+# SPDX-License-Identifier: GPL-3.0-or-later
 """The recovery kit: what is gathered on a host, and that it is enough together with a key, or refused by name."""
 
 from __future__ import annotations

@@ -180,13 +180,14 @@ def test_what_is_replaced_and_removed_is_kept_in_the_undo_folder(saved, tmp_path
     assert not (tmp_path / "unused").exists()
 
 
-def test_an_undo_folder_inside_the_target_is_no_part_of_it(saved):
+def test_an_undo_folder_inside_the_target_is_refused_as_a_later_restore_would_remove_it(saved):
     target = saved.new_target()
     saved.restore(target)
     write(target / "own", b"own")
-    saved.restore(target, overwrite=True, delete=True, undo_folder=str(target / "undo"))
-    assert (target / "undo" / "own").read_bytes() == b"own"
-    assert "own" not in paths(target)
+    for dry_run in (True, False):
+        with pytest.raises(OptionError, match="^undo_folder lies in restore_abs_path"):
+            saved.restore(target, overwrite=True, delete=True, undo_folder=str(target / "undo"), dry_run=dry_run)
+    assert (target / "own").read_bytes() == b"own"
 
 
 def test_a_container_in_the_target_is_never_removed(saved, tmp_path):

@@ -542,7 +542,15 @@ def test_encryption_none_leaves_a_backup_in_the_clear_and_starts_anew(sealed):
     sealed.backup()
     result = sealed.backup(encryption="none")
     assert (result["encrypted"], result["encryption"], result["key_id"]) == (False, "none", None)
-    assert (result["level"], result["reason"]) == (0, "the earlier backups are encrypted in another way")
+    assert (result["level"], result["reason"]) == (0, "the earlier backups are encrypted, and this one is not")
+    assert result["problems"] == []
+
+
+def test_a_backup_that_is_not_encrypted_beside_those_that_are_is_told(sealed):
+    sealed.backup(max_level=3)
+    result = sealed.backup(max_level=3, encrypt_pass_file=None, encryption_recipients=[])
+    assert (result["level"], result["encrypted"]) == (0, False)
+    assert "This backup is not encrypted, and the earlier ones are" in result["problems"][0]
 
 
 def test_openssl_opens_what_aes_256_cfb_has_and_the_code_is_checked(sealed, tmp_path):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..documents.verbs import EXEC_KEYS
-from ..errors import OptionError, UnknownOption, quoted
+from ..errors import OptionError, UnknownOption, in_a_row, quoted
 from ..quiesce.base import DEFAULT_DEADLINE_SECONDS, deadline_fault
 from ..repository.compressions import LEVELS
 from ..repository.names import check_name, check_text
@@ -202,9 +202,21 @@ class Options:
                 check_name(name, getattr(self, name))
                 if work == "backup":
                     check_text(name, getattr(self, name))
+        self._refuse_wider(work)
         self._refuse_relative_paths()
         if self.backup_media != "cindernative" and (self.storages or (self.storage and self.container)):
             self.locations(_SOME_CLOUD)
+
+    def _refuse_wider(self, work: str) -> None:
+        """Raise OptionError for what would narrow the work down, and that it does not know: it would do more than was asked for."""
+        if not all(pattern.strip() for pattern in self.include):
+            raise OptionError("include has an empty pattern; leave it out, or say what is wanted.")
+        for name in ("path", "include"):
+            if getattr(self, name) and work not in BY_NAME[name].verbs:
+                wanted = ", and name what is to be restored with include" if work == "restore" else ""
+                raise OptionError(
+                    f"{name} is for {in_a_row(BY_NAME[name].verbs)}, and {work} would do more than that; leave it out{wanted}."
+                )
 
     def _refuse_for_restore(self) -> None:
         """Raise OptionError for what a backup reads, and for a salvage in place: damage would count as what is gone."""
@@ -217,6 +229,12 @@ class Options:
         for name in ("only_changed", "delete", "undo_folder"):
             if self.salvage and getattr(self, name):
                 raise OptionError(f"salvage cannot be combined with {name}; remove one of them.")
+        if self.undo_folder and self.restore_abs_path:
+            undo, target = map(os.path.normpath, (self.undo_folder, self.restore_abs_path))
+            if undo.startswith(os.path.join(target, "")):
+                raise OptionError(
+                    "undo_folder lies in restore_abs_path, so a later restore with delete would remove it; name a folder beside it."
+                )
 
     def _refuse_keys(self) -> None:
         """Raise OptionError for keys that do not go together, or are none. No message repeats one: it may be a secret."""

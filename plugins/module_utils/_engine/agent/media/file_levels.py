@@ -79,7 +79,7 @@ def plan_backup(
         return plan, None
     parent = next(backup for backup in earlier if backup.manifest is plan.parent)
     try:
-        obstacle = _other_format(parent, keys) or keys.why_not_continued(sets[0], parent)
+        obstacle = _other_format(parent, keys, options) or keys.why_not_continued(sets[0], parent)
         if obstacle is None:
             parent = with_details(sets[0].storage, parent, keys.sealing)
             obstacle = _blind_to_changes(parent.known, source, path) or _broken(sets[0], parent, keys.sealing)
@@ -92,11 +92,18 @@ def _full(reason: str) -> tuple[LevelPlan[Manifest | PublicManifest], None]:
     return LevelPlan(0, None, reason), None
 
 
-def _other_format(parent: StoredBackup, keys: WritingKeys) -> str | None:
+def _other_format(parent: StoredBackup, keys: WritingKeys, options: Options) -> str | None:
     """The reason why a level of this release cannot be put on the parent."""
     if not isinstance(parent.manifest, PublicManifest):
         return "the earlier backups have the format of an earlier release"
     if keys.sealing.describe() != parent.manifest.sealing:
+        if keys.sealing.describe() is None:
+            if options.encryption is None:
+                keys.problems.append(
+                    "This backup is not encrypted, and the earlier ones are: neither encrypt_pass_file nor encryption_recipients is given. "
+                    "If that is meant, set encryption none."
+                )
+            return "the earlier backups are encrypted, and this one is not"
         return keys.obstacle or "the earlier backups are encrypted in another way"
     return None
 
