@@ -247,13 +247,16 @@ def _with_software(one: Mapping[str, Any], folder: str, ids: Sequence[str], is_s
 
 def _without(kit: KitFiles) -> list[str]:
     lines = [
-        "WITHOUT THIS SOFTWARE, with age, zstd and GNU tar (docs/archive-format.md has every byte), in the",
-        "folder of a set: open the secret half once, then the levels of a chain in their order, 0 first:",
+        "WITHOUT THIS SOFTWARE, with age, zstd and GNU tar (docs/restore-with-a-shell.md has a script that checks",
+        "hashes and signatures as well; keep that page with this one), in the folder of a set, and with an empty",
+        "folder /tmp/restored: open the secret half once, then the levels of a chain in their order, 0 first:",
         "     umask 077; age -d -o secret KIT/keys/SET/ID/passphrase.age    (or: -i IDENTITY .../recipients.age)",
         "     for f in TIME_LEVEL/data.*.age; do age -d -i secret $f; done | zstd -dc |",
         "         tar -x -p -C /tmp/restored                            (from level 1 on: tar -x -p -G)",
         "   Not encrypted: zstd -dc TIME_LEVEL/data.* | tar ... Other endings: .gz gzip, .bz2 bzip2, .xz xz.",
         "   With aes-256-cfb: openssl enc -d -aes-256-cfb -pbkdf2 -iter 600000 -pass file:PASSPHRASE_FILE -in $f",
+        "   Where a level has a file maps.*, increments have large files by their blocks: the lines above leave zeros",
+        "   in such files without an error. Use the script, or docs/second_reader.py, for these.",
         "",
     ]
     if kit.signers:
