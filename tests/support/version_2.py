@@ -12,11 +12,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.catalogue_writer import CatalogueWriter
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.catalogue_writer import (
+    CatalogueWriter,
+    HeaderFacts,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.codec import codec_for
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.frames import FRAME_BYTES, pack_frames
-from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.member_stream import MemberStream
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.member_stream import (
+    FoundMember,
+    MemberStream,
+)
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.records import Member, encode, order_key
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import DamagedArchive
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.manifest import Parent, digest
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.public_manifest import (
     PublicManifest,
@@ -24,6 +31,7 @@ from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.
 )
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.trees import TreeHash
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.verified import LEAVES_NAME, StoredTree
+from ansible_collections.freezer.backup.tests.support.tar_chains import record
 
 
 def read_manifest(folder: Path) -> PublicManifest:
@@ -120,12 +128,25 @@ def catalogue_of(stream: bytes) -> tuple[bytes, dict[str, int]]:
 def claims(members: Sequence[bytes], said: Iterable[Member], in_order: bool = True) -> bytes:
     """A catalogue that an attacker made up: what is said of each member of a stream, in the order of the stream.
 
-    A member of no bytes is none: what is said of it is stored as it is. The order is that of a catalogue if `in_order`.
+    What `record` says by itself becomes what the header says. A member of no bytes is none: what is said of it is stored as it is.
+    The order is that of a catalogue if `in_order`.
     """
     records, begin = [], 0
     for member, one in zip(members, said, strict=True):
-        records.append(one._replace(offset=b"%d" % begin, length=b"%d" % len(member)) if member else one)
+        place = {"offset": b"%d" % begin, "length": b"%d" % len(member)}
+        records.append(one._replace(**_header_facts(member, one), **place) if member else one)
         begin += len(member)
     if in_order:
         records.sort(key=lambda one: order_key(one.name))
     return b"".join(map(encode, records))
+
+
+def _header_facts(member: bytes, said: Member) -> dict[str, bytes]:
+    """What a catalogue says because of the header of a member; nothing if a reader refuses that."""
+    found: list[FoundMember] = []
+    try:
+        MemberStream("it", found.append).check(member)
+    except DamagedArchive:
+        return {}
+    facts = zip(Member._fields[1:8], HeaderFacts().of(found[0]).split(b"\0"), strict=False) if found else ()
+    return {name: value for name, value in facts if getattr(said, name) == getattr(record(""), name)}

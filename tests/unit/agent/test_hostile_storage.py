@@ -16,6 +16,7 @@ import zstandard
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media.writing_keys import WritingKeys
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.run_records import RunRecords
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
+from ansible_collections.freezer.backup.plugins.module_utils._engine.archive.records import FIELDS, Member
 from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.errors import (
     ArchiveError,
     DamagedArchive,
@@ -487,3 +488,26 @@ def test_a_backup_whose_details_a_reader_would_refuse_is_not_made(tmp_path, monk
     with pytest.raises(ArchiveError, match="more than the maximum of 5 values: exclude unreadable paths"):
         some.backup()
     assert some.backup_folders() == []
+
+
+@pytest.mark.parametrize(
+    ("field", "other"),
+    [("mode", b"4755"), ("uid", b"4242"), ("group", b"staff"), ("size", b"8"), ("mtime", b"1")],
+)
+def test_a_catalogue_that_says_other_things_of_a_file_than_its_header_is_damage(copy, field, other):
+    def change(forgery):
+        fields = forgery.side("catalogue").split(b"\0")
+        (second,) = (
+            Member(*fields[at : at + FIELDS])
+            for at in range(0, len(fields) - 1, FIELDS)
+            if b"second" in fields[at : at + FIELDS]
+        )
+        before = b"\0".join(second)
+        assert getattr(second, field) != other
+        plain = forgery.side("catalogue").replace(before, b"\0".join(second._replace(**{field: other})))
+        forgery.set_side("catalogue", plain)
+
+    forge(newest_manifest(copy).parent, change)
+    for refused in (attempt(copy.restore), attempt(copy.verify, check="restore")):
+        assert isinstance(refused[1], DamagedArchive), refused
+    assert "differs in kind, link, size, mode, owner or time" in str(attempt(copy.restore)[1])

@@ -43,6 +43,48 @@ _BATCH_BYTES = 1 << 16
 _NO_FIELDS = b"\0" * 11
 
 
+class HeaderFacts:
+    """What a catalogue says of a member besides its name, place and link: mode, owner, size and time."""
+
+    def __init__(self) -> None:
+        #: The fields 2 to 6 of a record by those of the header.
+        self._owners: dict[bytes, bytes] = {}
+
+    def of(self, found: FoundMember) -> bytes:
+        """The fields 2 to 8 of a record, each ended by a NUL. Raises Strange for a form that a catalogue does not have."""
+        fields, records = found.fields, found.records
+        if _OWNERS.isdisjoint(records):
+            ids = fields[1] + fields[6]
+            owner = self._owners.get(ids)
+            if owner is None:
+                owner = self._owner(fields[1], fields[6], {})
+                if len(self._owners) < _KNOWN_OWNERS:
+                    self._owners[ids] = owner
+        else:
+            owner = self._owner(fields[1], fields[6], records)
+        mtime = records.get(b"mtime")
+        if mtime is None:
+            mtime = b"%d" % octal(fields[3])
+        elif not _TIME.fullmatch(mtime):
+            raise Strange(f"an odd time of {told(found.name)}")
+        if found.kind in _DEVICES:
+            return b"%b%d,%d\0%b\0" % (owner, octal(fields[7][:8]), octal(fields[7][8:]), mtime)
+        return b"%b%d\0%b\0" % (owner, found.size, mtime)
+
+    @staticmethod
+    def _owner(ids: bytes, names: bytes, records: dict[bytes, bytes]) -> bytes:
+        """The fields 2 to 6 of a record, each ended by a NUL. Raises Strange."""
+        if not _PERMISSIONS.fullmatch(ids[:8]):
+            raise Strange("a header with an odd mode")
+        uid = _decimal(records[b"uid"]) if b"uid" in records else octal(ids[8:16])
+        gid = _decimal(records[b"gid"]) if b"gid" in records else octal(ids[16:24])
+        owner = records.get(b"uname", names[:32].partition(b"\0")[0])
+        group = records.get(b"gname", names[32:].partition(b"\0")[0])
+        if b"\0" in owner or b"\0" in group or max(len(owner), len(group)) > 1024:
+            raise Strange("an odd name of an owner")
+        return b"%b\0%d\0%d\0%b\0%b\0" % (ids[3:7], uid, gid, owner, group)
+
+
 class CatalogueWriter:
     """Collects the members of one level, and what is gone. A context, in which its scratch files exist.
 
@@ -53,8 +95,7 @@ class CatalogueWriter:
         self._where = where
         self._items, self._links = ExternalSort(scratch), ExternalSort(scratch)
         self._stack = ExitStack()
-        #: The fields 2 to 6 of a record by those of the header.
-        self._owners: dict[bytes, bytes] = {}
+        self._facts = HeaderFacts()
         self._numbers = dict.fromkeys([b"-", b"d", b"l", b"h", b"p", b"b", b"c"], 0)
         self.content_bytes = 0
 
@@ -79,41 +120,22 @@ class CatalogueWriter:
 
         Raises UnsafeArchive if it has a form that a catalogue does not have, and OSError.
         """
-        kind, name, link, size, begin, length, fields, records = found
+        kind, name, link, size, begin, length, _fields, _records = found
         try:
             below = relative(name)
             if kind == b"h":
                 link = relative(link)
                 self._links.add(b"%b\0\0%020d%b" % (order_key(link), begin, below))
-            if kind in _DEVICES:
-                extent = b"%d,%d" % (octal(fields[7][:8]), octal(fields[7][8:]))
-            else:
-                extent = b"%d" % size
+            if kind not in _DEVICES:
                 self.content_bytes += size
-            mtime = records.get(b"mtime")
-            if mtime is None:
-                mtime = b"%d" % octal(fields[3])
-            elif not _TIME.fullmatch(mtime):
-                raise Strange(f"an odd time of {told(name)}")
-            if _OWNERS.isdisjoint(records):
-                ids = fields[1] + fields[6]
-                owner = self._owners.get(ids)
-                if owner is None:
-                    owner = self._owner(fields[1], fields[6], {})
-                    if len(self._owners) < _KNOWN_OWNERS:
-                        self._owners[ids] = owner
-            else:
-                owner = self._owner(fields[1], fields[6], records)
+            facts = self._facts.of(found)
         except Strange as problem:
             raise UnsafeArchive(
                 f"{self._where} is refused: it brings {problem}, which its writer does not store."
             ) from None
         place = b"" if map_begin is None else b"%d" % map_begin
         self._numbers[kind] += 1
-        self._items.add(
-            b"%b\0\0%b\0%b%b\0%b\0%d\0%d\0%b\0%b"
-            % (order_key(below), kind, owner, extent, mtime, begin, length, place, link)
-        )
+        self._items.add(b"%b\0\0%b\0%b%d\0%d\0%b\0%b" % (order_key(below), kind, facts, begin, length, place, link))
 
     def gone(self, name: bytes) -> None:
         """Add a name (relative, as in a catalogue) that the parent had and this level has not.
@@ -187,18 +209,6 @@ class CatalogueWriter:
     def _refusal(self, why: str, key: bytes) -> UnsafeArchive:
         path = (_BELOW + _name(key) if key else TOP).decode("utf-8", "surrogateescape")
         return UnsafeArchive(f"{self._where} is refused for {shown(path)}: it {why}.", path)
-
-    def _owner(self, ids: bytes, names: bytes, records: dict[bytes, bytes]) -> bytes:
-        """The fields 2 to 6 of a record, each ended by a NUL. Raises Strange."""
-        if not _PERMISSIONS.fullmatch(ids[:8]):
-            raise Strange("a header with an odd mode")
-        uid = _decimal(records[b"uid"]) if b"uid" in records else octal(ids[8:16])
-        gid = _decimal(records[b"gid"]) if b"gid" in records else octal(ids[16:24])
-        owner = records.get(b"uname", names[:32].partition(b"\0")[0])
-        group = records.get(b"gname", names[32:].partition(b"\0")[0])
-        if b"\0" in owner or b"\0" in group or max(len(owner), len(group)) > 1024:
-            raise Strange("an odd name of an owner")
-        return b"%b\0%d\0%d\0%b\0%b\0" % (ids[3:7], uid, gid, owner, group)
 
 
 def _decimal(value: bytes) -> int:

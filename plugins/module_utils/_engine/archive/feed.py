@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Callable, Protocol
 
 from ..repository.errors import DamagedArchive
-from .catalogue_writer import relative
+from .catalogue_writer import HeaderFacts, relative
 from .errors import INSTEAD
 from .headers import BLOCK
 from .member_stream import FoundMember, MemberStream, told
@@ -31,6 +31,7 @@ class Comparison:
     def __init__(self, where: str) -> None:
         self.stream = MemberStream(where, self._see)
         self._where = where
+        self._facts = HeaderFacts()
         self.found: FoundMember | None = None
         self._expected: list[Member] = []
         self._next = 0
@@ -48,15 +49,16 @@ class Comparison:
         member = self._expected[self._next]
         self._next += 1
         link = relative(found.link) if found.kind == HARD_LINK else found.link
-        if (found.kind, relative(found.name), link, found.length) != (
+        if (found.kind, relative(found.name), link, found.length, self._facts.of(found)) != (
             member.kind,
             member.name,
             member.link,
             int(member.length),
+            b"%b\0" % b"\0".join(member[1:8]),
         ):
             raise DamagedArchive(
-                f"{self._where} has {told(found.name)} where its catalogue has {told(member.name)}, or differs in kind, link or "
-                f"size. {INSTEAD}"
+                f"{self._where} has {told(found.name)} where its catalogue has {told(member.name)}, or differs in kind, link, size, "
+                f"mode, owner or time. {INSTEAD}"
             )
         self.found = found
 

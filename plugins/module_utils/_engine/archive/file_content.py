@@ -17,7 +17,6 @@ from typing import Any
 from ..repository.errors import ArchiveError, DamagedArchive
 from ..storage.errors import StorageError
 from .block_maps import BLOCK_BYTES, IN_BLOCKS, IN_MEMBER, ZEROS, Entry, block_count, digest_of, size_of_block
-from .errors import INSTEAD
 from .feed import Comparison
 from .frames import FRAME_BYTES
 from .headers import BLOCK, SparseMap, Strange
@@ -216,10 +215,6 @@ class FileContents:
         if comparison.found is None:
             raise comparison.stream.refusal(f"{told(member.name)} has no header")
         head = _Head(comparison.found, member.begin)
-        if member.size_bytes != head.found.size:
-            raise DamagedArchive(
-                f"{self._levels[level].folder} has {told(member.name)} with another size than its catalogue. {INSTEAD}"
-            )
         if head.found.is_sparse:
             try:
                 head.regions = self._regions(level, head)
