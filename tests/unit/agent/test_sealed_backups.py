@@ -11,14 +11,17 @@ import shutil
 import subprocess
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent import agent
+from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media import reading_keys
 from ansible_collections.freezer.backup.plugins.module_utils._engine.agent.media.writing_keys import WritingKeys
 from ansible_collections.freezer.backup.plugins.module_utils._engine.archive import create
 from ansible_collections.freezer.backup.plugins.module_utils._engine.errors import FreezerError, OptionError
+from ansible_collections.freezer.backup.plugins.module_utils._engine.repository.public_manifest import SealedWith
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing import age
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.errors import SealingError, UnusableKey
 from ansible_collections.freezer.backup.plugins.module_utils._engine.sealing.identities import (
@@ -36,6 +39,7 @@ from ansible_collections.freezer.backup.tests.support.key_files import (
     secret_file,
 )
 from ansible_collections.freezer.backup.tests.support.sets import Set, differences, tick
+from ansible_collections.freezer.backup.tests.support.version_2 import read_manifest
 
 CONTENT = b"nothing of this is to be seen in a container"
 
@@ -148,6 +152,36 @@ def test_a_list_reads_of_each_backup_only_what_it_shows(sealed, monkeypatch):
         "passphrase.age": 1,
         "leaves": 0,
     }
+
+
+def test_a_list_tries_a_passphrase_at_few_pairs_that_it_does_not_open(sealed, state, monkeypatch):
+    """Whoever writes to a container can name another pair in each of a thousand backups, and each try takes seconds."""
+    genuine = sealed.backup()
+    folder, pair = sealed.folder_of(genuine), pairs(sealed)[0]
+    manifest = read_manifest(folder)
+    for number in range(9):
+        key_id = 31 * "0" + str(number)
+        shutil.copytree(pair, pair.with_name(key_id))
+        of_another = replace(
+            manifest,
+            timestamp=manifest.timestamp - 1 - number,
+            backup_id=key_id,
+            sealing=SealedWith("age", key_id),
+        )
+        shutil.copytree(folder, sealed.set_folder / of_another.folder)
+        (sealed.set_folder / of_another.folder / "manifest.json").write_bytes(of_another.to_bytes())
+    state.lose()
+    tried = []
+    opened = reading_keys.open_secret
+    monkeypatch.setattr(
+        reading_keys, "open_secret", lambda forms, key_id, *more: tried.append(key_id) or opened(forms, key_id, *more)
+    )
+    found = sealed.info()
+    # What opens, and has another secret half in it, is damage.
+    assert (len(found["backups"]), len(found["damaged"])) == (6, 4)
+    assert [one["source_bytes"] is not None for one in found["backups"]] == [True] + 5 * [False]
+    assert len(tried) == 5
+    assert tried[0] == pair.name
 
 
 def test_the_host_keeps_the_public_half_and_the_container_the_secret_one_encrypted(sealed, state):

@@ -226,7 +226,8 @@ class Files(CopiedFiles, Medium[BackupSet, Tree]):
         """One backup as a line of a list, without what cannot be opened here. Raises DamagedArchive or StorageError."""
         sealed = sealed_with(backup)
         # With a passphrase alone each takes a third of a second, so a list would take minutes.
-        if sealed is None or sealed.key_id is not None:
+        is_cheap = sealed is None or sealed.key_id is not None
+        if is_cheap and not self._keys.is_tried_enough(storage, backup):
             try:
                 backup = with_details(storage, backup, self.sealing_of(storage, backup))
             except (SealingError, UnbelievedBackup):

@@ -29,6 +29,9 @@ from .held_keys import HeldKeys, own_public_key
 from .known_sets import KnownSet, KnownSets
 from .sealed_sets import sealed_with, what_is_missing
 
+#: Of the pairs of a set, in a list: so many that cannot be opened with a passphrase, which takes seconds for each.
+_MOST_FAILED = 4
+
 
 class ReadingKeys:
     """The keys of a restore, a proof or a list. A secret half is opened once, whatever is read with it."""
@@ -68,6 +71,22 @@ class ReadingKeys:
         if sealed is not None and sealed.key_id is None:
             self.author(storage, backup)  # with another passphrase it would be garbage
         return self.sealing(storage, backup)
+
+    def is_tried_enough(self, storage: Storage, backup: StoredBackup) -> bool:
+        """Whether a list does without the details of a backup: who writes to a container can name a new pair in each of many.
+
+        What this host has written last is opened without a passphrase, and a pair that was opened before is not tried again.
+        """
+        sealed, set_folder = sealed_with(backup), backup.folder.partition("/")[0]
+        if sealed is None or sealed.key_id is None or self._held.passphrase is None:
+            return False
+        known = self._known_of(storage, backup)
+        if (storage, set_folder, sealed.key_id) in self._secrets or (
+            known is not None and backup.manifest_sha256 in known.manifests
+        ):
+            return False
+        found = [of for place, of in self._secrets.items() if place[:2] == (storage, set_folder)]
+        return sum(isinstance(one, FreezerError) for one in found) >= _MOST_FAILED
 
     def author(self, storage: Storage, backup: StoredBackup) -> Author:
         """Who has written a backup. Raises UnbelievedBackup, DamagedArchive, SealingError or StorageError."""
