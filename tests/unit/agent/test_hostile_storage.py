@@ -394,7 +394,9 @@ def test_what_is_no_folder_at_all_is_incomplete_and_pruned(copy, stored):
     os.mkfifo(copy.set_folder / "1700000000_0")
     write(copy.set_folder / "1700000001_0", b"a file")
     assert len(copy.info()["incomplete"]) == 2
-    assert copy.prune(keep_last=5)["leftovers_count"] == 2
+    removed = [one["path"] for one in copy.prune(keep_last=5)["leftovers"]]
+    # Other tests may have left scratch folders in the temporary folder of this host.
+    assert len([path for path in removed if path.startswith(copy.set_folder.name)]) == 2
     assert len(copy.info()["incomplete"]) == 0
 
 
