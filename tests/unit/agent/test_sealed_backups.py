@@ -293,6 +293,16 @@ def test_a_host_that_has_lost_its_state_finds_the_pair_again_with_the_passphrase
     assert sealed.backup()["level"] == 1
 
 
+def test_pairs_that_no_backup_names_do_not_keep_a_host_that_has_lost_its_state_from_its_own(sealed, state):
+    first = sealed.backup()
+    pair = pairs(sealed)[0]
+    for number in range(6):
+        shutil.copytree(pair, pair.with_name(31 * "0" + str(number)))
+    state.lose()
+    change(sealed)
+    assert sealed.backup()["key_id"] == first["key_id"] == pair.name
+
+
 def test_a_host_that_has_lost_its_state_and_has_no_passphrase_makes_a_new_pair_and_a_full_backup(for_key, state):
     one, key = for_key
     first = one.backup()
@@ -606,7 +616,7 @@ def test_openssl_opens_what_aes_256_cfb_has_and_the_code_is_checked(sealed, tmp_
 def test_a_list_without_a_key_has_what_is_public_and_null_for_the_rest(sealed, state, tmp_path):
     result = sealed.backup()
     sealed.backup(encryption="none", backup_name="plain", encrypt_pass_file=None)
-    state.lose("sets")
+    state.lose()
     without = {"storage": "local", "container": str(sealed.container), "init": True}
     for action in (without, {**without, "encrypt_pass_file": pass_file(tmp_path, "wrong", "wrong")}):
         listing = agent.info(action)

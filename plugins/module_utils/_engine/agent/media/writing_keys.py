@@ -10,6 +10,7 @@ that, and it names this set; else it makes a new pair. So it does where a contai
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -48,7 +49,7 @@ from ...system.file_names import shown
 from .copied import HostContainers
 from .held_keys import HeldKeys
 from .known_sets import KnownLevel, KnownSet, KnownSets
-from .sealed_sets import what_is_missing
+from .sealed_sets import sealed_with, what_is_missing
 
 #: A passphrase is tried with so many pairs of a container at most: each takes a second.
 _MOST_TRIED = 4
@@ -239,12 +240,11 @@ class WritingKeys:
         for one in self._sets:
             try:
                 ids = key_ids(one.storage, one.folder)
+                there = there or bool(ids)
+                tried = [] if self._held.passphrase is None else self._most_used(one, ids)[:_MOST_TRIED]
             except StorageError:
                 continue
-            there = there or bool(ids)
-            if self._held.passphrase is None:
-                continue
-            for key_id in ids[:_MOST_TRIED]:
+            for key_id in tried:
                 try:
                     secret = self._opened(one, key_id, read_forms(one.storage, one.folder, key_id))
                 except (SealingError, ArchiveError, StorageError):
@@ -267,6 +267,14 @@ class WritingKeys:
                 else ", and encrypt_pass_file opens none that was made for this set"
             )
         return None
+
+    @staticmethod
+    def _most_used(one: BackupSet, ids: Sequence[str]) -> list[str]:
+        """The pairs of the most backups first: pairs alone, which no backup names, do not keep them from being tried."""
+        if len(ids) <= _MOST_TRIED:
+            return list(ids)
+        uses = Counter(sealed.key_id for sealed in map(sealed_with, one.survey().backups) if sealed)
+        return sorted(ids, key=lambda key_id: -uses[key_id])
 
     def _named(self, one: BackupSet) -> str | None:
         """How a secret half names a set; None if it is not known which container that is."""
