@@ -32,6 +32,7 @@ def three(tmp_path_factory):
     made = [some.backup()]
     write(some.source / "etc" / "hosts", b"two and more")
     shutil.rmtree(some.source / "goes")
+    tick()
     made.append(some.backup())
     write(some.source / "new.conf", b"new")
     made.append(some.backup())
