@@ -89,7 +89,9 @@ def test_a_kit_and_the_passphrase_read_a_file_of_the_newest_backup_without_what_
     found, state, tmp_path
 ):
     proof = proof_of(found, pass_file=pass_file(tmp_path))
-    assert (proof.level, proof.path, proof.content_bytes) == (2, "more 1", len("added later"))
+    assert (proof.level, proof.content_bytes) == (2, len("added later"))
+    # A file that is written in the moment in which a level begins is in the next one as well.
+    assert proof.path in ("more 1", "more 2")
     assert (proof.signed_by or "").startswith("SHA256:")
     assert not state.folder.exists()
 
