@@ -127,8 +127,10 @@ class FileMap(Sequence[Entry]):
 
     @overload
     def __getitem__(self, number: int) -> Entry: ...
+
     @overload
     def __getitem__(self, number: slice) -> Sequence[Entry]: ...
+
     def __getitem__(self, number: int | slice) -> Entry | Sequence[Entry]:
         if isinstance(number, slice):
             return [self[one] for one in range(*number.indices(self._count))]

@@ -252,7 +252,7 @@ class WritingKeys:
                 if self._named(one) in secret.sets:
                     found.setdefault(key_id, secret)
         if len(found) == 1:
-            (secret,) = found.values()
+            secret = next(iter(found.values()))
             self._take_recipients(secret.recipients)
             self._checked_pass_file = self._held.pass_file()
             self._read_forms(secret.identity.recipient)
