@@ -339,7 +339,7 @@ def test_a_tar_that_is_killed_gives_no_backup(tmp_path, monkeypatch, filter_prog
 
     def kill_tar(_operation):
         for pid in agent_process.descendants(os.getpid()):
-            if Path(f"/proc/{pid}/comm").read_text() == "tar\n":
+            if name_of(pid) == "tar":
                 os.kill(pid, signal.SIGKILL)
                 killed.append(pid)
 
